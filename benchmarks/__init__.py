@@ -1,0 +1,1 @@
+"""Measurements of speed and privacy on the real code."""

@@ -1,0 +1,1 @@
+"""Clients: a daemon that keeps cover traffic up and end-to-end encrypted conversations safe."""

@@ -1,0 +1,1 @@
+"""Running a network: on this machine with one command, or on many."""

@@ -1,0 +1,1 @@
+"""Directory authorities: agree on one document per epoch and sign it."""

@@ -1,0 +1,1 @@
+"""Placeholder: says what this package promises."""

@@ -1,0 +1,1 @@
+"""Mix nodes and providers: receive, peel, refuse replays, hold, dispatch or deliver."""
