@@ -1,0 +1,60 @@
+# The commands of the project. Everything is installed into .venv, from wheels, with the pip configuration of whoever
+# runs it; a stamp file says what is installed already, so a second run starts at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := mixnet mixnode directory client benchmarks deploy
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint bench oracle clean
+
+help:
+	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
+	@echo "make test    every check and every test"
+	@echo "make lint    the checks without the tests"
+	@echo "make bench   the cost of the cryptography, against its floor"
+	@echo "make clean   remove what these commands made"
+
+demo: $(VENV)/.installed
+	@$(BIN)/mixnet demo
+
+test: lint oracle
+	@$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/flake8-async $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	@$(BIN)/mixnet bench sphinx
+
+# The reference implementation of Sphinx, that the tests compare with. It has no wheels, and its own metadata would
+# replace msgpack by an old fork that shares its files: what it needs comes with the extra, then these two come alone.
+oracle: $(VENV)/.installed-test
+	@if [ ! -f $(VENV)/.installed-oracle ]; then \
+		if $(PIP) install --no-deps petlib==0.0.45 sphinxmix==0.0.7; then touch $(VENV)/.installed-oracle; \
+		elif [ -n "$$CI" ]; then echo "sphinxmix could not be built: see above"; exit 1; \
+		else echo "sphinxmix could not be built (it needs gcc and OpenSSL's headers): its tests are left out"; fi; fi
+	@$(BIN)/python -c "import msgpack; assert msgpack.version >= (1, 0), 'msgpack was replaced by an old fork'"
+
+$(BIN)/python:
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing the mixnet into $(VENV)"
+	@$(PIP) install --prefer-binary --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	@echo "installing the mixnet and the tools of its tests into $(VENV)"
+	@$(PIP) install --prefer-binary --editable '.[test,oracle]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
