@@ -1,0 +1,63 @@
+"""What a process writes down: JSON lines in a file, each one of a few events with fixed fields (SPEC.md section 8).
+
+Promises: an entry is a member of `Entry` with fields out of `FIELDS`, which are about the process itself; anything else
+is refused before it reaches the file. Never, at any level: a packet, a tag, an identity, a mailbox, an address of a
+peer, or a time that belongs to one of them. No library's own logging is routed here.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from mixnet.errors import LocalError
+
+FIELDS = frozenset({"role", "epoch", "version", "problem", "warnings", "signatures", "attempt"})
+
+
+class Entry(StrEnum):
+    """Everything that may be logged."""
+
+    STARTED = "started"
+    READY = "ready"
+    NEW_EPOCH = "new_epoch"
+    WARNING = "warning"
+    RETRYING = "retrying"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Log:
+    """A process's log file; without a path (tests and the simulated world) entries are checked and then forgotten."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Append to `path`, which only its owner can read; LocalError if it can't be opened."""
+        self._file: TextIO | None = None if path is None else _append(path)
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(self._file),
+            processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
+        )
+
+    def write(self, entry: Entry, **fields: object) -> None:
+        """Write one entry; LocalError for a field that is not in the table."""
+        if not FIELDS.issuperset(fields):
+            raise LocalError(f"only {', '.join(sorted(FIELDS))} may be logged")
+        if self._file is not None:
+            self._logger.msg(str(Entry(entry)), **fields)
+
+    def close(self) -> None:
+        """Close the file; writing afterwards is forgotten."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _append(path: Path) -> TextIO:
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
+    except OSError as error:
+        raise LocalError(f"can't write the log {path}: {error.strerror}") from None

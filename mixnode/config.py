@@ -1,0 +1,79 @@
+"""What an operator decides about one node, and nothing that the whole network must share (SPEC.md section 4).
+
+Promises: an unknown or ill-typed setting is refused with one line that names the file and the setting; relative paths
+are relative to the configuration's own folder. Never: rates, delays or geometry; those are in the signed document.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from mixnet.errors import LocalError
+
+
+class ConfigError(LocalError):
+    """The node's configuration can't be used: correct it and start again."""
+
+
+class Role(StrEnum):
+    """What a node does for the network."""
+
+    MIX = "mix"
+    PROVIDER = "provider"
+
+
+class Storage(StrEnum):
+    """Where tags, keys and mailboxes live: files that survive kill -9, or memory for the simulated world."""
+
+    FILE = "file"
+    MEMORY = "memory"
+
+
+class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One node's own settings; the TOML file has the same names at its top level."""
+
+    role: Role
+    address: str  # "host:port": where others reach this node
+    bootstrap: Path  # the network's authorities
+    key_file: Path  # the Ed25519 identity: 64 hexadecimal digits
+    data_dir: Path
+    engine: str = "mixnet"  # or "sphinxmix"
+    storage: Storage = Storage.FILE
+    source: str | None = None  # the local IP address to dial from
+    log_file: Path | None = None
+    metrics_address: str | None = None  # "host:port" of a Prometheus end point
+    connection_limit: int = 1024
+    mailbox_limit: int = 10_000  # on a provider
+
+
+def load_config(path: Path) -> NodeConfig:
+    """The configuration in the TOML file `path`; ConfigError says what is wrong with it."""
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=NodeConfig, dec_hook=_decode)
+    except OSError as error:
+        raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {path} is wrong: {error}") from None
+    if config.connection_limit < 1 or config.mailbox_limit < 1:
+        raise ConfigError(f"the configuration {path} is wrong: a limit is at least 1")
+    return _anchored(config, path.absolute().parent)
+
+
+def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
+    """The same settings with every path absolute."""
+    return msgspec.structs.replace(
+        config,
+        bootstrap=folder / config.bootstrap,
+        key_file=folder / config.key_file,
+        data_dir=folder / config.data_dir,
+        log_file=None if config.log_file is None else folder / config.log_file,
+    )
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError

@@ -1,0 +1,87 @@
+"""The status socket: private, one answer a question, taken over from the dead and never from the living."""
+
+import socket
+import stat
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from mixnet.errors import LocalError, Unavailable
+from mixnet.status import ANSWER_LIMIT, process_figures, read_metrics, read_status, serve_status
+
+SNAPSHOT = {"role": "mix", "layer": 1, "ready": True, "dropped": {"replayed": 3}}
+
+
+async def test_it_answers_status_and_metrics(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve_status, metrics=lambda: "figures 10\n"), path, lambda: SNAPSHOT)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert await read_status(path) == SNAPSHOT
+        assert await read_metrics(path) == "figures 10\n"
+        nursery.cancel_scope.cancel()
+    assert not path.exists()
+
+
+async def test_it_works_in_a_folder_too_deep_for_a_socket_address(tmp_path: Path) -> None:
+    folder = tmp_path / ("a" * 90) / ("b" * 90)
+    folder.mkdir(parents=True)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, folder / "status.sock", lambda: SNAPSHOT)
+        assert await read_status(folder / "status.sock") == SNAPSHOT
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_second_process_in_the_folder_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, path, lambda: SNAPSHOT)
+        with pytest.raises(Unavailable, match="already runs"):
+            await serve_status(path, lambda: {})
+        assert await read_status(path) == SNAPSHOT
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_a_dead_process_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "status.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with pytest.raises(Unavailable, match="not running"):
+        await read_status(path)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, path, lambda: SNAPSHOT)
+        assert await read_status(path) == SNAPSHOT
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_socket_is_unavailable_and_a_strange_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        await read_status(tmp_path / "status.sock")
+    with pytest.raises(Unavailable):
+        await read_status(tmp_path / ("x" * 120) / "status.sock")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(serve_status, metrics=lambda: "x" * (ANSWER_LIMIT + 1)), tmp_path / "s", lambda: SNAPSHOT
+        )
+        with pytest.raises(LocalError, match="does not belong"):
+            await read_metrics(tmp_path / "s")
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("question", [b"", b"\n", b"metricsandmore", b"\x00" * 4096])
+async def test_odd_questions_harm_nothing(tmp_path: Path, question: bytes) -> None:
+    path = tmp_path / "status.sock"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, path, lambda: SNAPSHOT)
+        async with await trio.open_unix_socket(path) as stream:
+            await stream.send_all(question)
+        assert await read_status(path) == SNAPSHOT
+        nursery.cancel_scope.cancel()
+
+
+def test_the_figures_of_this_process_are_plausible() -> None:
+    figures = process_figures()
+    assert 5e6 < figures["memory_bytes"] < 5e9
+    assert figures["cpu_seconds"] > 0
