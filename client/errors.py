@@ -1,0 +1,69 @@
+"""What can go wrong in a client, each with the sentence its user reads (SPEC.md section 8).
+
+Promises: every class is one of the three kinds of mixnet/errors.py; the first line of its docstring says what happened
+and what to do about it.
+"""
+
+from __future__ import annotations
+
+from mixnet.errors import LocalError, RemoteError, Unavailable
+
+
+class WrongPassphrase(LocalError):
+    """The profile does not open with this passphrase or key file: check it and try again."""
+
+
+class DamagedStore(LocalError):
+    """The profile's store is damaged, or was written by a newer version: restore a backup or update the program."""
+
+
+class StoreUnavailable(Unavailable):
+    """The profile's store can't be written now (disk full or not accessible): free some space and try again."""
+
+
+class MalformedInvitation(RemoteError):
+    """This is not a complete invitation: copy the whole text, from `mixnet1:` to its end, and try again."""
+
+
+class ExpiredInvitation(RemoteError):
+    """This invitation has expired: ask your contact for a new one."""
+
+
+class WrongNetwork(RemoteError):
+    """This invitation is for another network: use a profile of that network, or ask for an invitation to yours."""
+
+
+class OwnInvitation(LocalError):
+    """This is your own invitation: give it to the person who should become your contact."""
+
+
+class AlreadyContact(LocalError):
+    """You already have this contact: `mixnet contacts` shows the name."""
+
+
+class UnknownContact(LocalError):
+    """There is no contact of this name: `mixnet contacts` shows those there are."""
+
+
+class NameTaken(LocalError):
+    """There already is a contact of this name: choose another one."""
+
+
+class BadName(LocalError):
+    """A name has 1 to 64 characters, of which none is a control character: choose another one."""
+
+
+class TextTooLong(LocalError):
+    """This text is too long for one message: send it as a file."""
+
+
+class FileMissing(LocalError):
+    """The file can't be read: check its path and permissions."""
+
+
+class FileTooLarge(LocalError):
+    """The file is larger than this network's clients accept: send it in parts."""
+
+
+class UnknownMessage(LocalError):
+    """There is no message of this number: `mixnet inbox` shows those there are."""

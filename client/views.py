@@ -1,0 +1,103 @@
+"""What a user sees of contacts and messages, and the events that tell of their changes (SPEC.md section 7).
+
+Promises: plain values, with no secret, no key and no address in them. Times are seconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ContactState(StrEnum):
+    """How far a contact has come; `contacts.py` has the transitions."""
+
+    PENDING = "pending"
+    ESTABLISHED = "established"
+    VERIFIED = "verified"
+    EXPIRED = "expired"
+
+
+class MessageState(StrEnum):
+    """What became of a message; `messages.py` has the transitions. RECEIVING and RECEIVED are for incoming ones."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    RECEIVING = "receiving"
+    RECEIVED = "received"
+
+
+class MessageKind(StrEnum):
+    """What a message carries."""
+
+    TEXT = "text"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactInfo:
+    """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches."""
+
+    name: str
+    state: ContactState
+    safety_number: str
+    verified: bool
+    added_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageInfo:
+    """A message of the archive. For a file `text` is its name, `path` where it is, `done` the bytes across so far.
+
+    `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
+    0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
+    """
+
+    id: int
+    contact: str
+    outgoing: bool
+    kind: MessageKind
+    state: MessageState
+    text: str
+    path: str
+    size: int
+    done: int
+    error: str
+    created_at: float
+    sent_at: float
+    drawn_delay: float
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message is complete, in its place in the order of its sender's messages."""
+
+    message: MessageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStateChanged:
+    """A message of ours was sent, delivered, read or has failed; or an incoming file has failed."""
+
+    message: MessageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """A contact appeared or changed its state."""
+
+    contact: ContactInfo
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """`message.done` of `message.size` bytes of a file are across."""
+
+    message: MessageInfo
+
+
+Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress
