@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
 from typing import ClassVar, NoReturn, Self
@@ -65,6 +66,7 @@ class Label(bytes, Enum):
     MESSAGE = b"mixnet/1 messag"
     STORE = b"mixnet/1 store"
     LOOP = b"mixnet/1 loop"
+    SURB = b"mixnet/1 surb"
 
 
 class Secret:
@@ -216,9 +218,31 @@ def derive(label: Label, secret: bytes, size: int = KEY_SIZE) -> bytes:
     return hashlib.blake2b(secret, digest_size=size, person=label.value).digest()
 
 
+def deriver(label: Label, size: int = KEY_SIZE) -> Callable[[bytes], bytes]:
+    """`derive` for one label and size, for what runs with every packet: copying a prepared state halves the cost."""
+    prepared = hashlib.blake2b(digest_size=size, person=label.value)
+
+    def derived(secret: bytes) -> bytes:
+        state = prepared.copy()
+        state.update(secret)
+        return state.digest()
+
+    return derived
+
+
 def mac(key: bytes, data: bytes) -> bytes:
-    """A 16-byte authenticator: keyed BLAKE2b."""
+    """A 16-byte authenticator: keyed BLAKE2b. `key` has 64 bytes at most."""
     return hashlib.blake2b(data, digest_size=MAC_SIZE, key=key).digest()
+
+
+def keyed_hash(key: bytes, data: bytes) -> bytes:
+    """32 bytes of keyed BLAKE2b, the pseudo-random function of a wide-block permutation. `key` has 64 bytes at most."""
+    return hashlib.blake2b(data, digest_size=KEY_SIZE, key=key).digest()
+
+
+def xor(left: bytes, right: bytes) -> bytes:
+    """The bitwise sum of two byte strings of one length, as integers: the fastest way there is without an extension."""
+    return (int.from_bytes(left, "little") ^ int.from_bytes(right, "little")).to_bytes(len(left), "little")
 
 
 def digest(label: Label, *parts: bytes) -> bytes:

@@ -1,1 +1,30 @@
-"""Placeholder: says what this package promises."""
+"""Sphinx packets: one size, one layer a hop, replies included (SPEC.md section 2).
+
+Promises: pure functions of bytes; nothing here waits, draws randomness, reads a clock or logs.
+"""
+
+from mixnet.sphinx.commands import Command, Kind, microseconds
+from mixnet.sphinx.engine import Engine, SphinxEngine, engine_by_name
+from mixnet.sphinx.geometry import GEOMETRY, Geometry
+from mixnet.sphinx.packet import Deliver, Drop, Forward, Hop, Mailbox, Peeled, Reply
+from mixnet.sphinx.surb import Surb, SurbKeys
+
+__all__ = [
+    "GEOMETRY",
+    "Command",
+    "Deliver",
+    "Drop",
+    "Engine",
+    "Forward",
+    "Geometry",
+    "Hop",
+    "Kind",
+    "Mailbox",
+    "Peeled",
+    "Reply",
+    "SphinxEngine",
+    "Surb",
+    "SurbKeys",
+    "engine_by_name",
+    "microseconds",
+]

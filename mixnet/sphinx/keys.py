@@ -1,0 +1,82 @@
+"""The keys that a packet shares with each hop, and their blinding (SPEC.md section 2).
+
+Promises: each key comes from the shared secret under a label of its own; a sender spends one scalar multiplication a
+hop and one for alpha, where blinding step by step would spend a growing number.
+Never: a clear copy of a shared secret in a printed object. Python's integers don't compute in constant time: whoever
+measures a sender's processor to the nanosecond learns about its blinding scalars; over a network nobody can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mixnet.crypto import MAC_SIZE, Label, Secret, deriver, x25519, x25519_base
+
+_GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # L of RFC 7748, a prime
+_INVERSE_OF_8 = pow(8, -1, _GROUP_ORDER)
+_TOP_BIT = 1 << 254
+_CLAMP = (1 << 254) - 8  # the bits of a scalar that clamping leaves alone
+
+_blind = deriver(Label.BLIND)
+_rho = deriver(Label.RHO)
+_mu = deriver(Label.MU)
+_pi = deriver(Label.PI)
+_tau = deriver(Label.TAU, MAC_SIZE)
+
+
+class SharedSecret(Secret):
+    """The 32 bytes that sender and hop agree on (s), and the keys made of them."""
+
+    def blind(self) -> bytes:
+        """The scalar by which the hop multiplies alpha for the next one: 32 bytes, clamped by X25519."""
+        return _blind(self._raw)
+
+    def rho(self) -> bytes:
+        """The key of the header's stream cipher: 32 bytes."""
+        return _rho(self._raw)
+
+    def mu(self) -> bytes:
+        """The key of the header's MAC: 32 bytes."""
+        return _mu(self._raw)
+
+    def pi(self) -> bytes:
+        """The key of the body's permutation, and of the message's MAC at the last hop: 32 bytes."""
+        return _pi(self._raw)
+
+    def tau(self) -> bytes:
+        """The replay tag: 16 bytes, safe to keep, since nothing else can be derived from it."""
+        return _tau(self._raw)
+
+
+def establish(scalar: bytes, publics: Iterable[bytes]) -> tuple[bytes, list[SharedSecret]]:
+    """(alpha for the first hop, what each hop will share), for a fresh secret `scalar` of 32 bytes.
+
+    Hop i computes x_i·(b_{i-1}···b_1·scalar)·G. We multiply the scalars instead of the points: modulo the group order,
+    each one clamped as X25519 would clamp it. Raises RemoteError if a public key is a point of low order.
+    """
+    product = _clamped(scalar) % _GROUP_ORDER
+    secrets = []
+    for public in publics:
+        shared = SharedSecret(x25519(_as_scalar(product), public))
+        secrets.append(shared)
+        product = product * _clamped(shared.blind()) % _GROUP_ORDER
+    return x25519_base(scalar), secrets
+
+
+def _clamped(scalar: bytes) -> int:
+    """The integer by which X25519 multiplies when it is given these 32 bytes (RFC 7748 section 5)."""
+    return int.from_bytes(scalar, "little") & _CLAMP | _TOP_BIT
+
+
+def _as_scalar(product: int) -> bytes:
+    """32 bytes that clamping leaves alone and that multiply a point to the x-coordinate that `product` gives.
+
+    X25519 only multiplies by multiples of 8 with bit 254 set. 8·(p/8 mod L) is congruent to p modulo L and a multiple
+    of 8; if bit 254 is missing, its negative 8L - t has it, and a point and its negative share their x. This holds for
+    every point of the curve (a multiple of 8 clears what is outside the subgroup of order L); keys on the twist aren't
+    honest ones. Since 8L is 2**255 + 2**127.6, the result leaves the 255 bits with a chance of 2**-126.
+    """
+    scalar = 8 * (product * _INVERSE_OF_8 % _GROUP_ORDER)
+    if scalar < _TOP_BIT:
+        scalar = 8 * _GROUP_ORDER - scalar
+    return scalar.to_bytes(32, "little")
