@@ -1,1 +1,1 @@
-"""Placeholder: says what this package promises."""
+"""What the network agrees on: descriptors, the signed consensus document, the bootstrap file, and routes."""
