@@ -6,6 +6,7 @@ into one packet, with or without a reply block.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -55,7 +56,7 @@ class MessengerSettings:
     @property
     def spread(self) -> float:
         """The standard deviation of `one_way`: 4 exponential delays and 2 exponential waits for a slot."""
-        return (4 * self.mean_delay**2 + self.payload_rate**-2 + self.downlink_rate**-2) ** 0.5
+        return math.sqrt(4 * self.mean_delay**2 + self.payload_rate**-2 + self.downlink_rate**-2)
 
     @property
     def round_trip(self) -> float:
