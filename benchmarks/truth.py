@@ -2,7 +2,8 @@
 
 Promises: nothing of it comes from the actors, which don't know that they are watched: each is given a packet engine
 that lets this module see what it makes and peels, and does nothing else. A packet is followed from hop to hop by the
-first 32 bytes of what came out of the last one. Attacks read the trace; truth is for keeping the score.
+first 32 bytes of what came out of the last one. When it was sent follows from when its first hop peeled it and from the
+latency of a link. Attacks read the trace; truth is for keeping the score.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/fra
 class Journey:
     """One packet's life. `delays` (seconds) are those its sender drew, `path` the hosts that peeled it, in order."""
 
-    msg: int
+    msg: int  # number of the packet, in the order in which packets were made
     kind: str
     sender: str
     receiver: str
@@ -51,14 +52,15 @@ class Journey:
 class Truth:
     """All journeys of a run."""
 
-    def __init__(self, names: Mapping[bytes, str] | None = None) -> None:
-        """`names` gives the host of each identity and mailbox; whoever is not in it is `?`."""
-        self._names = dict(names or {})
+    def __init__(self, names: Mapping[bytes, str], latency: float) -> None:
+        """`names` gives the host of each identity and mailbox; `latency` is what one link takes, in seconds."""
+        self._names = dict(names)
+        self._latency = latency
         self._journeys: list[Journey] = []
         self._by_alpha: dict[bytes, Journey] = {}
 
     def __iter__(self) -> Iterator[Journey]:
-        """Those that were sent; a packet that was made and never left is no part of the truth."""
+        """Those that were sent and reached their first hop; what was made and never left is no part of the truth."""
         return (journey for journey in self._journeys if journey.sent_ns is not None)
 
     def witness(self, engine: Engine, host: str, *, client: bool) -> Engine:
@@ -79,17 +81,13 @@ class Truth:
         if journey is not None:
             journey.sender = host
 
-    def departed(self, packet: bytes, when: float) -> None:
-        """A packet was put on its first link at `when`, seconds since the start."""
-        journey = self._by_alpha.get(packet[: GEOMETRY.alpha_size])
-        if journey is not None and journey.sent_ns is None:
-            journey.sent_ns = round(when * 1e9)
-
     def peeled(self, packet: bytes, host: str, peeled: Peeled, when: float) -> None:
         """`host` peeled a packet at `when`, seconds since the start."""
         journey = self._by_alpha.pop(packet[: GEOMETRY.alpha_size], None)
         if journey is None:
             return
+        if journey.sent_ns is None:
+            journey.sent_ns = round((when - self._latency) * 1e9)
         match peeled:
             case Forward(packet=inner) | Mailbox(packet=inner):
                 journey.path.append(host)
