@@ -12,17 +12,11 @@ from pathlib import Path
 import msgspec
 
 from mixnet.errors import LocalError
+from mixnet.pki.descriptor import NodeRole
 
 
 class ConfigError(LocalError):
     """The node's configuration can't be used: correct it and start again."""
-
-
-class Role(StrEnum):
-    """What a node does for the network."""
-
-    MIX = "mix"
-    PROVIDER = "provider"
 
 
 class Storage(StrEnum):
@@ -35,7 +29,7 @@ class Storage(StrEnum):
 class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One node's own settings; the TOML file has the same names at its top level."""
 
-    role: Role
+    role: NodeRole
     address: str  # "host:port": where others reach this node
     bootstrap: Path  # the network's authorities
     key_file: Path  # the Ed25519 identity: 64 hexadecimal digits

@@ -1,0 +1,33 @@
+"""A node's identity key file (SPEC.md section 4).
+
+Promises: a file that is missing, unreadable, damaged or open to other users is refused with what to do; the key itself
+never appears in a message.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from mixnet.crypto import SigningKey
+from mixnet.errors import LocalError
+
+
+def load_identity(path: Path) -> SigningKey:
+    """The Ed25519 key in `path`: 64 hexadecimal digits and a line feed; LocalError if it can't be used."""
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise LocalError(f"the key file {path} can be read by others: run chmod 600 on it")
+        text = path.read_text("ascii")
+    except OSError as error:
+        raise LocalError(f"can't read the key file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _damaged(path) from None
+    try:
+        return SigningKey(bytes.fromhex(text))
+    except (ValueError, LocalError):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> LocalError:
+    return LocalError(f"the key file {path} is damaged: it holds 64 hexadecimal digits and nothing else")

@@ -1,0 +1,231 @@
+"""What a provider keeps for its clients: packets in SQLite, until they are acknowledged or too old (SPEC.md section 6).
+
+Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
+it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, and there are never more
+mailboxes than theirs; packets leave on acknowledgement, expiry or erasure, and their bytes are overwritten.
+Never: an address, a name, a time of arrival. The only times are those after which something is deleted, rounded up to
+a 168th of the age allowed (an hour of a week). Synchronous, and without a clock: the caller picks the thread and says
+what time it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from mixnet.errors import LocalError, Unavailable
+
+GRAINS = 168
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS mailboxes (mailbox BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS packets (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, mailbox BLOB NOT NULL, expires REAL NOT NULL, packet BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_mailbox ON packets (mailbox, number);
+CREATE INDEX IF NOT EXISTS by_expiry ON packets (expires);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept."""
+
+    mailboxes: int
+    messages: int  # in each mailbox
+    size: int  # bytes in each mailbox
+    age: float  # seconds, of a packet, and of a mailbox that nobody opens
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Register a mailbox, or keep it for another age. Gives Done, or Full if there are too many."""
+
+    mailbox: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Keep a packet. Gives Stored, Unknown for a mailbox that nobody registered, or Full."""
+
+    mailbox: bytes
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read at most `most` packets with numbers above `after`, oldest first. Gives Loaded."""
+
+    mailbox: bytes
+    after: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Delete a mailbox's packets up to the number `through`. Gives Done."""
+
+    mailbox: bytes
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Delete a mailbox and all it holds. Gives Done."""
+
+    mailbox: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete whatever is too old. Gives Done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It happened; `packets` were deleted."""
+
+    packets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The packet is kept under a number; numbers only grow."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """(number, packet) pairs."""
+
+    packets: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """There is no such mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A limit is reached."""
+
+
+Operation = Open | Store | Load | Acknowledge | Erase | Sweep
+Result = Done | Stored | Loaded | Unknown | Full
+
+
+class Mailboxes:
+    """All mailboxes of one provider."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the database at `path`, or one in memory; LocalError if the file can't be used."""
+        try:
+            # Calls never overlap, but a pool may run them on one thread after another.
+            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._database.execute(f"PRAGMA {pragma}")
+            self._database.executescript(_SCHEMA)
+            self._measure()
+        except sqlite3.Error as error:
+            raise LocalError(f"can't use the mailboxes in {path}: {error}") from None
+
+    def perform(self, operations: Sequence[Operation], limits: Limits, now: float) -> list[Result]:
+        """Carry out the operations in order, in one transaction; `now` in seconds since the Unix epoch.
+
+        Raises Unavailable, having done nothing, if the disk refuses.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            results = [self._do(operation, limits, now) for operation in operations]
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self._measure()
+            raise Unavailable(f"can't write the mailboxes: {error}") from None
+        return results
+
+    def usage(self, mailbox: bytes) -> tuple[int, int]:
+        """(packets, bytes) in `mailbox`; LocalError if there is none."""
+        if mailbox not in self._usage:
+            raise LocalError("there is no such mailbox")
+        return self._usage[mailbox]
+
+    def __len__(self) -> int:
+        return len(self._usage)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def _measure(self) -> None:
+        """Learn from the database how full each mailbox is."""
+        self._usage = {mailbox: (0, 0) for (mailbox,) in self._database.execute("SELECT mailbox FROM mailboxes")}
+        query = "SELECT mailbox, count(*), sum(length(packet)) FROM packets GROUP BY mailbox"
+        for mailbox, messages, size in self._database.execute(query):
+            self._usage[mailbox] = (messages, size)
+
+    def _do(self, operation: Operation, limits: Limits, now: float) -> Result:
+        match operation:
+            case Open(mailbox):
+                return self._open(mailbox, limits, now)
+            case Store(mailbox, packet):
+                return self._store(mailbox, packet, limits, now)
+            case Load(mailbox, after, most):
+                query = "SELECT number, packet FROM packets WHERE mailbox = ? AND number > ? ORDER BY number LIMIT ?"
+                return Loaded(tuple(self._database.execute(query, (mailbox, after, most))))
+            case Acknowledge(mailbox, through):
+                return Done(self._delete("mailbox = ? AND number <= ?", mailbox, through))
+            case Erase(mailbox):
+                return Done(self._forget(mailbox))
+            case Sweep():
+                return self._sweep(now)
+
+    def _open(self, mailbox: bytes, limits: Limits, now: float) -> Result:
+        if mailbox not in self._usage and len(self._usage) >= limits.mailboxes:
+            return Full()
+        statement = "INSERT INTO mailboxes VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires"
+        self._database.execute(statement, (mailbox, _expiry(limits.age, now)))
+        self._usage.setdefault(mailbox, (0, 0))
+        return Done()
+
+    def _store(self, mailbox: bytes, packet: bytes, limits: Limits, now: float) -> Result:
+        if mailbox not in self._usage:
+            return Unknown()
+        messages, size = self._usage[mailbox]
+        if messages >= limits.messages or size + len(packet) > limits.size:
+            return Full()
+        statement = "INSERT INTO packets (mailbox, expires, packet) VALUES (?, ?, ?) RETURNING number"
+        row = self._database.execute(statement, (mailbox, _expiry(limits.age, now), packet)).fetchone()
+        self._usage[mailbox] = (messages + 1, size + len(packet))
+        return Stored(row[0])
+
+    def _forget(self, mailbox: bytes) -> int:
+        deleted = self._delete("mailbox = ?", mailbox)
+        self._database.execute("DELETE FROM mailboxes WHERE mailbox = ?", (mailbox,))
+        self._usage.pop(mailbox, None)
+        return deleted
+
+    def _sweep(self, now: float) -> Result:
+        expired = self._database.execute("SELECT mailbox FROM mailboxes WHERE expires <= ?", (now,)).fetchall()
+        deleted = sum(self._forget(mailbox) for (mailbox,) in expired)
+        return Done(deleted + self._delete("expires <= ?", now))
+
+    def _delete(self, condition: str, *values: object) -> int:
+        """Delete packets by one of the conditions above; how many."""
+        statement = f"DELETE FROM packets WHERE {condition} RETURNING mailbox, length(packet)"  # noqa: S608
+        deleted = self._database.execute(statement, values).fetchall()
+        for mailbox, size in deleted:
+            messages, total = self._usage[mailbox]
+            self._usage[mailbox] = (messages - 1, total - size)
+        return len(deleted)
+
+
+def _expiry(age: float, now: float) -> float:
+    """When something of now is too old: rounded up, so that it doesn't tell when it came."""
+    grain = age / GRAINS
+    return ceil((now + age) / grain) * grain
