@@ -53,6 +53,7 @@ class Label(bytes, Enum):
     VOTE = b"mixnet/1 vote"
     COMMIT = b"mixnet/1 commit"
     REVEAL = b"mixnet/1 reveal"
+    ROUND = b"mixnet/1 round"
     SHARED_RANDOM = b"mixnet/1 shared"
     LAYERS = b"mixnet/1 layers"
     NETWORK = b"mixnet/1 netwrk"
@@ -304,3 +305,8 @@ def certificate_identity_untrusted(der: bytes) -> bytes:
     if not isinstance(key, Ed25519PublicKey):
         raise RemoteError("a certificate without an Ed25519 key")
     return key.public_bytes_raw()
+
+
+def credentials(identity: SigningKey) -> tuple[Ed25519PrivateKey, x509.Certificate]:
+    """What `certificate` gives, as the objects that a TLS library takes."""
+    return identity._key, x509.load_der_x509_certificate(certificate(identity)[1])

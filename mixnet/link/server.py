@@ -1,0 +1,160 @@
+"""Serving links to whoever comes: limits before trust, and no peer can harm another (SPEC.md section 3).
+
+Promises: handshakes under way, links in all and links of one peer are bounded, and idle peers are let go; a peer that
+sends anything wrong loses its connection, a counter rises, and the server goes on. A peer that comes again replaces its
+oldest link, since that one may have died unnoticed. Never: an answer to a refused peer, or its address in a counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+import trio
+
+from mixnet.crypto import SigningKey
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link.connect import HANDSHAKE_TIMEOUT, HandshakeTimeout, accept_untrusted
+from mixnet.link.handshake import Judge, Role, WrongPeer
+from mixnet.link.stream import Link
+from mixnet.link.tls import TlsIdentity
+from mixnet.network import Address, Network
+
+Handler = Callable[[Link], Awaitable[None]]
+Accept = Callable[[trio.abc.Stream], Awaitable[Link]]
+
+
+class LinkEvent(StrEnum):
+    """The labels that a server of links counts."""
+
+    ACCEPTED = "link_accepted"
+    FULL = "link_refused_full"  # too many links
+    BUSY = "link_refused_busy"  # too many handshakes
+    HANDSHAKE_TIMEOUT = "link_handshake_timeout"
+    HANDSHAKE_FAILED = "link_handshake_failed"
+    NOT_ADMITTED = "link_not_admitted"
+    REPLACED = "link_replaced"
+    HOSTILE = "link_hostile"  # a RemoteError after the handshake
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLimits:
+    """What a server grants: numbers of connections, and seconds."""
+
+    connections: int = 1024
+    handshakes: int = 64
+    per_peer: int = 2
+    handshake_timeout: float = HANDSHAKE_TIMEOUT
+    idle_timeout: float = 120.0
+
+
+async def serve_links(
+    network: Network,
+    address: Address,
+    handler: Handler,
+    *,
+    identity: SigningKey,
+    role: Role,
+    network_id: bytes,
+    admit: Judge,
+    limits: LinkLimits | None = None,
+    count: Callable[[str], None] = lambda _label: None,
+    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Listen at `address` and run `handler` for each link that is admitted, until cancelled.
+
+    Started with the address, its port chosen if 0 was asked for. The link closes when its handler returns, or raises
+    RemoteError (which counts), trio.EndOfChannel or Unavailable; a handler's other errors end the server. Unavailable
+    if the address can't be listened at.
+    """
+    limits = limits or LinkLimits()
+    accept = partial(
+        accept_untrusted,
+        identity=TlsIdentity(identity),
+        role=role,
+        network_id=network_id,
+        admit=admit,
+        timeout=limits.handshake_timeout,
+    )
+    server = _Server(accept, handler, limits, count)
+    listener = await network.listen(address)
+    async with listener, trio.open_nursery() as nursery:
+        task_status.started(listener.address)
+        while True:
+            stream = await listener.accept()
+            if server.takes_another():
+                nursery.start_soon(server.serve_stream, stream)
+            else:
+                await trio.aclose_forcefully(stream)
+
+
+class _Server:
+    """The links of one listener."""
+
+    def __init__(self, accept: Accept, handler: Handler, limits: LinkLimits, count: Callable[[str], None]) -> None:
+        self._accept = accept
+        self._handler = handler
+        self._limits = limits
+        self._count = count
+        self._handshakes = 0
+        self._connections = 0
+        self._links: dict[bytes, list[Link]] = {}  # by identity, oldest first
+
+    def takes_another(self) -> bool:
+        """Reserve room for one connection, or count why there is none."""
+        if self._connections >= self._limits.connections:
+            self._count(LinkEvent.FULL)
+            return False
+        if self._handshakes >= self._limits.handshakes:
+            self._count(LinkEvent.BUSY)
+            return False
+        self._connections += 1
+        self._handshakes += 1
+        return True
+
+    async def serve_stream(self, stream: trio.abc.Stream) -> None:
+        """The whole life of one connection."""
+        try:
+            try:
+                link = await self._shake_hands(stream)
+            finally:
+                self._handshakes -= 1
+            if link is not None:
+                await self._serve_link(link)
+        finally:
+            self._connections -= 1
+
+    async def _shake_hands(self, stream: trio.abc.Stream) -> Link | None:
+        try:
+            link = await self._accept(stream)
+        except HandshakeTimeout:
+            self._count(LinkEvent.HANDSHAKE_TIMEOUT)
+        except WrongPeer:
+            self._count(LinkEvent.NOT_ADMITTED)
+        except RemoteError:
+            self._count(LinkEvent.HANDSHAKE_FAILED)
+        else:
+            self._count(LinkEvent.ACCEPTED)
+            return link
+        return None
+
+    async def _serve_link(self, link: Link) -> None:
+        links = self._links.setdefault(link.peer.identity, [])
+        links.append(link)
+        link.expect_within(self._limits.idle_timeout)
+        try:
+            async with link:
+                if len(links) > self._limits.per_peer:
+                    self._count(LinkEvent.REPLACED)
+                    await links[0].aclose()
+                await self._handler(link)
+        except* RemoteError:
+            self._count(LinkEvent.HOSTILE)
+        except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the peer is gone, which is its right
+        finally:
+            links.remove(link)
+            if not links:
+                self._links.pop(link.peer.identity, None)

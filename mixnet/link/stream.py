@@ -1,0 +1,114 @@
+"""A link: frames between two peers that know each other, over any stream of Trio (SPEC.md section 3).
+
+Promises: what is sent in one call leaves in one write; at most one task's frames are sealed at a time; a link on which
+a write was cut short is closed, never continued. A link that ends, however it ends, is one event: `trio.EndOfChannel`
+for its receiver, `Unavailable` for its sender. Never: an error message to the peer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import trio
+
+from mixnet.errors import LocalError, RemoteError, Unavailable
+from mixnet.link.frames import FRAME_SIZE, Frame, FrameKind, FrameReader
+from mixnet.link.handshake import Peer
+from mixnet.link.tls import TlsSession
+
+SEND_TIMEOUT = 60.0  # seconds in which a peer must take what is sent to it
+READ_SIZE = 65536  # bytes that one receive takes from the stream
+_GONE = "the link is gone"
+
+
+class LinkLost(Unavailable):
+    """The link to a peer is gone: connect again."""
+
+
+class Link(trio.abc.AsyncResource):
+    """Frames to and from `peer`. Any task may send; one task at a time receives."""
+
+    peer: Peer
+
+    def __init__(
+        self, stream: trio.abc.Stream, session: TlsSession, peer: Peer, reader: FrameReader, early: list[Frame]
+    ) -> None:
+        """Take over a stream whose handshake is done, and the frames that came with its end.
+
+        `connect` and `accept_untrusted` make links.
+        """
+        self.peer = peer
+        self._stream = stream
+        self._session = session
+        self._reader = reader
+        self._early = early
+        self._idle = math.inf
+        self._sending = trio.Lock()
+        self._usable = True
+
+    def expect_within(self, seconds: float) -> None:
+        """End the link when nothing arrives for `seconds`."""
+        self._idle = seconds
+
+    async def send(self, frames: Sequence[Frame]) -> None:
+        """Send frames in one write; Unavailable if the link is gone or the peer takes nothing for a minute."""
+        await self.send_bytes([frame.encode() for frame in frames])
+
+    async def send_bytes(self, frames: Sequence[bytes]) -> None:
+        """Send frames that are encoded already, in one write; Unavailable as in `send`."""
+        plaintext = b"".join(frames)
+        if len(plaintext) != FRAME_SIZE * len(frames):
+            raise LocalError(f"a frame has {FRAME_SIZE} bytes")
+        async with self._sending:
+            if not self._usable:
+                raise LinkLost
+            if plaintext:
+                await self._write(self._session.seal(plaintext))
+
+    async def receive(self) -> list[Frame]:
+        """The frames that came, at least one. RemoteError for hostile bytes; trio.EndOfChannel at any end."""
+        if self._early:
+            await trio.lowlevel.checkpoint()
+            frames, self._early = self._early, []
+            return _without_hello_untrusted(frames)
+        while True:
+            data: bytes | bytearray = b""
+            try:
+                with trio.move_on_after(self._idle):
+                    data = await self._stream.receive_some(READ_SIZE)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                raise trio.EndOfChannel(_GONE) from None
+            if not data:
+                await self.aclose()
+                raise trio.EndOfChannel(_GONE)
+            self._session.put(bytes(data))
+            frames = self._reader.feed_untrusted(self._session.open_untrusted())
+            if frames:
+                return _without_hello_untrusted(frames)
+
+    async def aclose(self) -> None:
+        """Close the link at once, without a word; frames that were sent before still travel."""
+        self._usable = False
+        await self._stream.aclose()
+
+    async def _write(self, sealed: bytes) -> None:
+        done = False
+        try:
+            with trio.move_on_after(SEND_TIMEOUT):
+                await self._stream.send_all(sealed)
+                done = True
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise LinkLost from None
+        finally:
+            self._usable = self._usable and done
+        if not done:
+            await self.aclose()
+            raise LinkLost
+
+
+def _without_hello_untrusted(frames: list[Frame]) -> list[Frame]:
+    for frame in frames:
+        if frame.kind is FrameKind.HELLO:
+            raise RemoteError("a second greeting")
+    return frames

@@ -1,0 +1,158 @@
+"""The only way to listen and to dial: TCP, or a simulated network in memory (SPEC.md section 3).
+
+Promises: an actor that takes a `Network` runs unchanged on real sockets and in virtual time; whatever can't be reached
+now is `Unavailable`, with a message that says what to do. Never: an address in a log or a counter.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from mixnet.errors import LocalError, Unavailable
+
+DIAL_TIMEOUT = 10.0  # seconds
+BACKLOG = 256  # connections that wait to be accepted
+_OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_RESOURCE_PAUSE = 0.1  # seconds before another attempt to accept when descriptors have run out
+_PEER_TIMEOUT_MS = 30_000  # how long the kernel keeps unacknowledged bytes before it gives up the connection
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Address:
+    """Where something listens: an IP address or host name, and a TCP port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be an address."""
+        if not self.host or not 0 <= self.port <= 65535:
+            raise LocalError(f"`{self.host}:{self.port}` is no address: write HOST:PORT, such as 127.0.0.1:4000")
+
+    def __str__(self) -> str:
+        """The text that `parse` takes; IPv6 addresses stand in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address written as `host:port` or `[ipv6]:port`; LocalError for anything else."""
+        host, _, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        host = host[1:-1] if bracketed else host
+        proper = port.isascii() and port.isdigit() and len(port) <= 5 and bracketed == (":" in host)
+        if not proper or not host or any(character.isspace() or character in "[]/@" for character in host):
+            raise LocalError(f"`{text}` is no address: write HOST:PORT, such as 127.0.0.1:4000")
+        return cls(host, int(port))
+
+
+class Listener(trio.abc.Listener[trio.abc.Stream]):
+    """Accepts streams at an address."""
+
+    @property
+    @abstractmethod
+    def address(self) -> Address:
+        """Where it listens, with the port that was chosen if 0 was asked for."""
+
+
+class Network(Protocol):
+    """Streams between addresses."""
+
+    async def listen(self, address: Address) -> Listener:
+        """Accept streams at `address`; Unavailable if that is impossible (such as a port in use)."""
+
+    async def dial(self, address: Address, *, source: str | None = None) -> trio.abc.Stream:
+        """A stream to `address`, from the local host `source` if given; Unavailable if nobody answers."""
+
+
+class TCP:
+    """Real sockets: each write leaves at once (TCP_NODELAY), so that the kernel never merges or delays frames."""
+
+    async def listen(self, address: Address) -> Listener:
+        """A listening socket; Unavailable if the address is in use or not ours."""
+        try:
+            found = await trio.socket.getaddrinfo(
+                address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            family, kind, protocol, _, where = found[0]
+            sock = trio.socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise _unavailable(f"can't listen at {address}", error) from error
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            await sock.bind(where)
+            sock.listen(BACKLOG)
+        except OSError as error:
+            sock.close()
+            raise _unavailable(f"can't listen at {address}", error) from error
+        except BaseException:
+            sock.close()
+            raise
+        return _SocketListener(trio.SocketListener(sock))
+
+    async def dial(self, address: Address, *, source: str | None = None) -> trio.abc.Stream:
+        """A connected socket; Unavailable after ten seconds, or at once if the connection is refused."""
+        try:
+            with trio.fail_after(DIAL_TIMEOUT):
+                stream = await trio.open_tcp_stream(address.host, address.port, local_address=source)
+        except trio.TooSlowError:
+            raise Unavailable(f"{address} does not answer: is it running, and is the address right?") from None
+        except OSError as error:
+            raise _unavailable(f"can't reach {address}", error) from error
+        _give_up_on_silence(stream)
+        return stream
+
+
+class _SocketListener(Listener):
+    """A listening socket that outlives a shortage of descriptors."""
+
+    def __init__(self, listener: trio.SocketListener) -> None:
+        self._listener = listener
+        host, port = listener.socket.getsockname()[:2]
+        self._address = Address(host, port)
+
+    @property
+    def address(self) -> Address:
+        return self._address
+
+    async def accept(self) -> trio.SocketStream:
+        while True:
+            try:
+                stream = await self._listener.accept()
+            except OSError as error:
+                if error.errno not in _OUT_OF_RESOURCES:
+                    raise
+                await trio.sleep(_RESOURCE_PAUSE)
+            else:
+                _give_up_on_silence(stream)
+                return stream
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
+
+
+def _give_up_on_silence(stream: trio.SocketStream) -> None:
+    """Let the kernel notice a peer that vanished without a word: a help, since links have time-outs of their own."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
+
+
+def _unavailable(what: str, error: OSError) -> Unavailable:
+    """The one line that a user reads: what failed, why, and what to do."""
+    advice = {
+        errno.EADDRINUSE: "another program listens there: stop it or choose another port",
+        errno.EADDRNOTAVAIL: "this machine has no such address: correct it",
+        errno.EACCES: "the system forbids it: choose a port above 1023",
+        errno.ECONNREFUSED: "nothing listens there: start it or correct the address",
+    }
+    cause: BaseException | None = error
+    while isinstance(cause, OSError) and cause.errno is None and cause.__cause__ is not None:
+        cause = cause.__cause__  # trio wraps the attempts for each resolved address
+    number = cause.errno if isinstance(cause, OSError) else None
+    return Unavailable(f"{what}: {advice.get(number or 0, str(error))}")
