@@ -1,1 +1,1 @@
-"""Running a network: on this machine with one command, or on many."""
+"""Running a network: on this machine with one command, or on many machines (docs/running.md)."""

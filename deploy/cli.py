@@ -1,0 +1,136 @@
+"""The sub-commands of a local network: `demo`, `up`, `status` and `down` (SPEC.md sections 9 and 10).
+
+Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+app = App(name="local")
+
+Folder = Annotated[
+    Path | None,
+    Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given."),
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+
+
+def _folder(given: Path | None) -> Path:
+    from deploy.local import default_folder  # noqa: PLC0415
+
+    return (given or default_folder()).absolute()
+
+
+@app.command
+async def up(
+    *,
+    folder: Folder = None,
+    layers: int | None = None,
+    width: int | None = None,
+    providers: int | None = None,
+    authorities: int | None = None,
+    epoch: float | None = None,
+    engine: str | None = None,
+    port: int | None = None,
+    foreground: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Start a network on this machine and return when it is ready.
+
+    Example: `mixnet up --layers 3 --width 2`
+
+    Parameters
+    ----------
+    layers
+        Layers of mixes, 1 to 3; 3 if not given.
+    width
+        Mixes in each layer; 2 if not given.
+    providers
+        Providers, which keep their clients' mailboxes; 2 if not given.
+    authorities
+        Directory authorities; 3 if not given.
+    epoch
+        Length of an epoch in seconds; 1200 if not given.
+    engine
+        What peels packets: `mixnet`, or `sphinxmix` where it is installed.
+    port
+        Port of every node, each on its own loopback address; 7400 if not given.
+    foreground
+        Hold the terminal until Ctrl-C ends the network.
+    """
+    from deploy.start import start  # noqa: PLC0415
+
+    options: dict[str, Any] = {
+        "layers": layers,
+        "width": width,
+        "providers": providers,
+        "authorities": authorities,
+        "epoch": epoch,
+        "engine": engine,
+        "port": port,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    await start(_folder(folder), given, foreground=foreground)
+
+
+@app.command
+async def status(
+    *, folder: Folder = None, json: Json = False, watch: Annotated[bool, Parameter(negative="")] = False
+) -> int:
+    """Show every node: layer, packets in, out and dropped, loops that came back, memory and CPU.
+
+    Example: `mixnet status --watch`
+
+    Parameters
+    ----------
+    watch
+        Show it again every two seconds until Ctrl-C.
+    """
+    from deploy.start import look  # noqa: PLC0415
+
+    return await look(_folder(folder), json=json, watch=watch)
+
+
+@app.command
+async def down(*, folder: Folder = None) -> None:
+    """End the network that `mixnet up` started.
+
+    Example: `mixnet down`
+    """
+    from deploy.display import say  # noqa: PLC0415
+    from deploy.local import down as end_all  # noqa: PLC0415
+
+    count = await end_all(_folder(folder))
+    say(f"ended {count} processes; start the same network again with `mixnet up`")
+
+
+@app.command
+async def demo(
+    *,
+    json: Json = False,
+    file: Path | None = None,
+    messages: int = 10,
+    keep: Annotated[bool, Parameter(negative="")] = False,
+    kill_mix: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Run a whole network, let two people talk through it, and say what happened.
+
+    Example: `mixnet demo --file photo.jpg`
+
+    Parameters
+    ----------
+    file
+        The file to send; 1 MB of random bytes and text from this machine if not given.
+    messages
+        Texts in each direction.
+    keep
+        Keep the network's folder, with its logs, afterwards.
+    kill_mix
+        Kill a mix (SIGKILL) while the file is on its way.
+    """
+    from deploy.demo import run  # noqa: PLC0415
+
+    return await run(json=json, file=file, messages=messages, keep=keep, kill_mix=kill_mix)

@@ -1,0 +1,105 @@
+"""What a local network consists of: pure, and saved beside it as `network.toml` (SPEC.md section 10).
+
+Promises: the same numbers give the same members, names and addresses, so a network that was stopped comes back as it
+was. Every member has a loopback address of its own, 127.0.SUBNET.N, so that an observer of the links can tell them
+apart; two networks on one machine live in different subnets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from mixnet.errors import LocalError
+
+PORT = 7400  # below the range from which systems take the ports of outgoing connections
+SUBNETS = 254
+MEMBERS_LIMIT = 120  # the addresses above it are for clients
+LAYERS_LIMIT = 3  # a packet has six hops: two providers, the recipient, and these
+
+
+class Kind(StrEnum):
+    """The role of a member; its name starts with it."""
+
+    AUTHORITY = "authority"
+    MIX = "mix"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process of the network, with its folder's name and the address that it listens on."""
+
+    name: str
+    kind: Kind
+    host: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The numbers from which all members follow; `epoch` in seconds."""
+
+    layers: int = 3
+    width: int = 2
+    providers: int = 2
+    authorities: int = 3
+    epoch: float = 1200.0
+    engine: str = "mixnet"
+    subnet: int = 1
+    port: int = PORT
+
+    def check(self) -> Plan:
+        """Itself; LocalError if no such network can be."""
+        if not 1 <= self.layers <= LAYERS_LIMIT:
+            raise LocalError(f"--layers {self.layers} is impossible: choose 1 to {LAYERS_LIMIT}")
+        for option, count in (("width", self.width), ("providers", self.providers), ("authorities", self.authorities)):
+            if count < 1:
+                raise LocalError(f"--{option} {count} is impossible: choose at least 1")
+        if len(self.members()) > MEMBERS_LIMIT:
+            raise LocalError(f"{len(self.members())} nodes are too many for one machine: {MEMBERS_LIMIT} at most")
+        if not self.epoch >= 1:
+            raise LocalError(f"--epoch {self.epoch:g} is impossible: an epoch lasts at least 1 second")
+        if not 1 <= self.port <= 65535:
+            raise LocalError(f"--port {self.port} is impossible: choose 1024 to 65535")
+        return self
+
+    def _names(self) -> Iterator[tuple[str, Kind]]:
+        counts = (
+            (Kind.AUTHORITY, self.authorities),
+            (Kind.MIX, self.layers * self.width),
+            (Kind.PROVIDER, self.providers),
+        )
+        for kind, count in counts:
+            for number in range(1, count + 1):
+                yield f"{kind}-{number}", kind
+
+    def members(self) -> tuple[Member, ...]:
+        """Authorities, mixes, providers; the N-th lives at 127.0.SUBNET.N."""
+        return tuple(
+            Member(name, kind, f"127.0.{self.subnet}.{number}", self.port)
+            for number, (name, kind) in enumerate(self._names(), start=1)
+        )
+
+    def describe(self) -> str:
+        """The plan in the words of the command line."""
+        return (
+            f"--layers {self.layers} --width {self.width} --providers {self.providers} "
+            f"--authorities {self.authorities} --epoch {self.epoch:g} --engine {self.engine}"
+        )
+
+
+def subnets(folder: Path) -> Iterator[int]:
+    """All subnets, in an order that begins at one derived from the folder's name: a network's own, most of the time."""
+    start = int.from_bytes(hashlib.blake2b(str(folder).encode(), digest_size=8).digest(), "big")
+    for offset in range(SUBNETS):
+        yield 1 + (start + offset) % SUBNETS

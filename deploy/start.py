@@ -1,0 +1,76 @@
+"""What `mixnet up` and `mixnet status` do for the person who types them (SPEC.md section 10).
+
+Promises: `up` says how long it took, and where the network lives; when it fails nothing of the network runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from deploy.background import end_on_signal, launch
+from deploy.display import node_json, progress, say, say_json, show_nodes
+from deploy.local import prepare, programs, status
+from deploy.supervisor import Report, open_crew
+
+REFRESH = 2.0  # seconds between two tables of --watch
+
+
+async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> None:
+    """Start the network of `folder`; with `foreground` hold the terminal and end it on Ctrl-C or SIGTERM."""
+    begun = time.monotonic()
+    plan = prepare(folder, options)
+    count = len(plan.members())
+
+    def say_ready() -> None:
+        say(f"{count} nodes ready in {time.monotonic() - begun:.1f} s, in {folder}")
+
+    if not foreground:
+        with _counting(count) as report:
+            await launch(folder, report)
+        say_ready()
+        say("look at them with `mixnet status`, end them with `mixnet down`")
+        return
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_on_signal, nursery.cancel_scope)
+        async with open_crew(folder) as crew:
+            with _counting(count) as report:
+                await crew.start(programs(folder, plan), report)
+            say_ready()
+            say("Ctrl-C ends them")
+            await trio.sleep_forever()
+    say("ended")
+
+
+@contextmanager
+def _counting(count: int) -> Iterator[Report]:
+    """A bar that moves with every process that is ready."""
+    ready: list[str] = []
+    with progress(f"starting {count} processes", count) as advance:
+
+        def report(name: str) -> None:
+            ready.append(name)
+            advance(len(ready))
+
+        yield report
+
+
+async def look(folder: Path, *, json: bool, watch: bool) -> int:
+    """Show how every process is, once or again and again; exit status 1 if one isn't ready."""
+    while True:
+        nodes = await status(folder)
+        if json:
+            say_json([node_json(node) for node in nodes])
+        else:
+            if watch and sys.stdout.isatty():
+                say("\x1b[2J\x1b[H")  # clear the terminal and go to its top
+            show_nodes(nodes)
+        if not watch:
+            return 0 if all(node.figures and node.figures.get("ready") for node in nodes) else 1
+        await trio.sleep(REFRESH)

@@ -1,0 +1,75 @@
+"""How a command ends, and what its user reads when it fails (SPEC.md section 8).
+
+Promises: a mistake of the user or a failure of the machine is one line on standard error that says what is wrong and
+what to do, with exit status 2; an interrupted command ends with status 130; only a bug shows a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mixnet.errors import MixnetError
+
+USER_ERROR = 2
+INTERRUPTED = 130  # what a shell reports of a process that SIGINT ended
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space and try again",
+    errno.EDQUOT: "your disk quota is used up: free some space and try again",
+    errno.EACCES: "permission denied: choose a place that you may write to, or change its permissions",
+    errno.EPERM: "permission denied: choose a place that you may write to, or change its permissions",
+    errno.EROFS: "the file system is read-only: choose another place",
+    errno.EMFILE: "too many open files: raise the limit with `ulimit -n`",
+    errno.ENFILE: "too many open files on this machine: close other programs",
+    errno.ENOENT: "no such file or folder: check the name",
+    errno.EISDIR: "that is a folder: name a file",
+    errno.ENOTDIR: "that is not a folder: check the name",
+    errno.EEXIST: "there is such a file already: choose another name",
+}
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The single errors in a group of groups: a Trio nursery wraps what it lets through."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def explain(error: BaseException) -> str | None:
+    """The line that the user reads about `error`, or None if it is a bug, whose traceback must be seen."""
+    leaves = list(_leaves(error))
+    if not all(isinstance(leaf, MixnetError | OSError) for leaf in leaves):
+        return None
+    first = min(leaves, key=lambda leaf: not isinstance(leaf, MixnetError))
+    if isinstance(first, OSError):
+        advice = _ADVICE.get(first.errno or 0, first.strerror or str(first))
+        return f"{first.filename}: {advice}" if first.filename else advice
+    return " ".join(str(first).split())
+
+
+def exit_status(run: Callable[[], Any]) -> int:
+    """Run a command to its end: its own exit status, or that of its failure, which is explained on standard error."""
+    try:
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has left. What is still in the buffer would fail once more when Python closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (MixnetError, OSError, BaseExceptionGroup) as error:
+        if any(isinstance(leaf, KeyboardInterrupt) for leaf in _leaves(error)):
+            return INTERRUPTED
+        line = explain(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"mixnet: {line}\n")
+        return USER_ERROR
+    return status if isinstance(status, int) else 0
