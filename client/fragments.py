@@ -23,7 +23,7 @@ from mixnet.sphinx import GEOMETRY
 
 CHANNEL_SIZE = 16
 LANES = 2  # 0 for texts and control, 1 for files: what is short never waits behind what is long
-WINDOW = 8  # messages of a lane that may be under way at once
+WINDOW = 16  # messages of a lane that may be under way at once
 MAX_FRAGMENTS = 24  # of a message: its bitmap fits into 4 bytes of an acknowledgement
 SURB_PERIOD = 8  # one fragment in this many has room for a reply block
 

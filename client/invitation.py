@@ -1,0 +1,107 @@
+"""Single-use invitations: all that a stranger needs to become a contact, as one line of text (SPEC.md section 7).
+
+Promises: the text names its format and ends in a checksum, so a mistyped or cut one is refused and never half-used.
+Never: a secret key. Its 32-byte `secret` only opens the channel of the first message; whoever sees an invitation before
+its use can take the contact's place, which is what the safety number is compared for.
+
+    "mixnet1:" base64url( msgpack[name, network, provider, mailbox, sphinx, identity, prekey, signature, one-time,
+                                  kem, secret, expires] · digest 8 )
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Self
+
+import msgspec
+
+from client.agreement import PublicKeys
+from client.contacts import check_name
+from client.errors import BadName, MalformedInvitation
+from client.outgoing import Destination
+from mixnet import crypto
+from mixnet.crypto import Label, SymmetricKey
+
+PREFIX = "mixnet1:"
+_CHECKSUM_SIZE = 8
+_LIMIT = 4096
+_SIZES = (32, 32, 32, 32, 32, 32, crypto.SIGNATURE_SIZE, 32, crypto.KEM_PUBLIC_SIZE, 32)
+_Fields = tuple[str, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`name` is how the inviter calls itself; `expires` is in seconds since the Unix epoch."""
+
+    name: str
+    network_id: bytes
+    destination: Destination
+    keys: PublicKeys
+    secret: SymmetricKey = field(repr=False)
+    expires: float
+
+    def encode(self) -> str:
+        """One line of text, about 2,000 characters."""
+        body = self._body()
+        raw = base64.urlsafe_b64encode(body + _checksum(body)).decode().rstrip("=")
+        return PREFIX + raw
+
+    @property
+    def transcript(self) -> bytes:
+        """What both sides hash into the first secret."""
+        return crypto.digest(Label.INVITATION, self._body())
+
+    def _body(self) -> bytes:
+        where = self.destination
+        fields: _Fields = (
+            self.name,
+            self.network_id,
+            where.provider,
+            where.mailbox,
+            where.sphinx_public,
+            *self.keys.fields(),  # type: ignore[assignment]
+            self.secret.expose(),
+            self.expires,
+        )
+        return msgspec.msgpack.encode(fields)
+
+    @classmethod
+    def parse_untrusted(cls, text: str) -> Self:
+        """Read the text of `encode`, with white space anywhere; MalformedInvitation."""
+        compact = "".join(text.split())
+        if not compact.startswith(PREFIX) or not compact.isascii() or len(compact) > _LIMIT:
+            raise MalformedInvitation
+        encoded = compact.removeprefix(PREFIX)
+        try:
+            raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+            body, checksum = raw[:-_CHECKSUM_SIZE], raw[-_CHECKSUM_SIZE:]
+            if not crypto.equal(checksum, _checksum(body)):
+                raise MalformedInvitation
+            fields = msgspec.msgpack.decode(body, type=_Fields)
+            check_name(fields[0])
+        except (binascii.Error, msgspec.MsgspecError, BadName):
+            raise MalformedInvitation from None
+        return cls._from_fields_untrusted(fields, body)
+
+    @classmethod
+    def _from_fields_untrusted(cls, fields: _Fields, body: bytes) -> Self:
+        name, network, provider, mailbox, sphinx, identity, prekey, signature, one_time, kem, secret, expires = fields
+        if tuple(len(part) for part in fields[1:-1] if isinstance(part, bytes)) != _SIZES:
+            raise MalformedInvitation
+        made = cls(
+            name,
+            network,
+            Destination(provider, mailbox, sphinx),
+            PublicKeys(identity, prekey, signature, one_time, kem),
+            SymmetricKey(secret),
+            expires,
+        )
+        if made._body() != body or not 0 <= expires < float("inf"):
+            raise MalformedInvitation
+        return made
+
+
+def _checksum(body: bytes) -> bytes:
+    return crypto.digest(Label.INVITATION, b"checksum", body)[:_CHECKSUM_SIZE]

@@ -1,0 +1,86 @@
+"""The tables of a profile's store (SPEC.md section 7).
+
+Promises: a store of any older version becomes current by running the scripts that it lacks, in order; a script that was
+published is never changed. Times are seconds since the Unix epoch; a bitmap has bit i set for fragment i.
+"""
+
+from __future__ import annotations
+
+_FIRST = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- `session` is the one that messages to the contact go out in; null until one is established.
+CREATE TABLE contacts (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BLOB NOT NULL UNIQUE, state TEXT NOT NULL,
+    added_at REAL NOT NULL, session INTEGER
+);
+
+-- `prekeys` is null from the moment of use; `used` is the digest of the first message that used it.
+CREATE TABLE invitations (
+    id INTEGER PRIMARY KEY, channel BLOB NOT NULL UNIQUE, secret BLOB NOT NULL, prekeys BLOB, expires REAL NOT NULL,
+    used BLOB, session INTEGER
+);
+
+-- `entry` and `entry_key`: the invitation's channel, where the first message goes; null on the inviter's side.
+-- `numbers`: the next outgoing message number of each lane; `expected`: the next incoming one.
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id),
+    incoming BLOB NOT NULL UNIQUE, incoming_key BLOB NOT NULL, outgoing BLOB NOT NULL UNIQUE, outgoing_key BLOB NOT NULL,
+    entry BLOB, entry_key BLOB, provider BLOB NOT NULL, mailbox BLOB NOT NULL, sphinx_public BLOB NOT NULL,
+    ratchet BLOB NOT NULL, numbers_0 INTEGER NOT NULL, numbers_1 INTEGER NOT NULL,
+    expected_0 INTEGER NOT NULL, expected_1 INTEGER NOT NULL
+);
+
+-- Plaintexts that no session has encrypted yet, in the order of their ids.
+CREATE TABLE waiting (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, body BLOB NOT NULL, message INTEGER,
+    expires REAL NOT NULL
+);
+
+-- Encrypted messages under way. `size`: bytes of a file that its delivery brings across.
+CREATE TABLE outbound (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    acked INTEGER NOT NULL, message INTEGER, last INTEGER NOT NULL, size INTEGER NOT NULL, expires REAL NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+CREATE INDEX outbound_of_message ON outbound (message);
+
+CREATE TABLE inbound (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,
+    position INTEGER NOT NULL, part BLOB NOT NULL, PRIMARY KEY (session, lane, number, position)
+) WITHOUT ROWID;
+
+-- `remote` is the number that the sender has given to an incoming message.
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL REFERENCES contacts (id), outgoing INTEGER NOT NULL,
+    kind TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
+    done INTEGER NOT NULL, error TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL NOT NULL,
+    drawn_delay REAL NOT NULL, received_at REAL NOT NULL, remote INTEGER
+);
+CREATE INDEX messages_of_contact ON messages (contact, id);
+
+-- Files under way. `stamp` tells whether the file is still the one that was offered; `digest` is the running one.
+CREATE TABLE sending (
+    message INTEGER PRIMARY KEY, contact INTEGER NOT NULL, path TEXT NOT NULL, stamp TEXT NOT NULL,
+    size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, offered INTEGER NOT NULL,
+    served INTEGER NOT NULL, expires REAL NOT NULL
+);
+CREATE TABLE receiving (
+    message INTEGER PRIMARY KEY, contact INTEGER NOT NULL, remote INTEGER NOT NULL, partial TEXT NOT NULL,
+    size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, UNIQUE (contact, remote)
+);
+
+CREATE VIRTUAL TABLE found USING fts5 (text, content = 'messages', content_rowid = 'id');
+CREATE TRIGGER found_insert AFTER INSERT ON messages BEGIN
+    INSERT INTO found (rowid, text) VALUES (new.id, new.text);
+END;
+CREATE TRIGGER found_delete AFTER DELETE ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, old.text);
+END;
+CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, old.text);
+    INSERT INTO found (rowid, text) VALUES (new.id, new.text);
+END;
+"""
+
+MIGRATIONS = (_FIRST,)
