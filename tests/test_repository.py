@@ -1,0 +1,107 @@
+"""What holds of the repository as a whole: its licence, its sizes, and that it names no machine and no registry."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("mixnet", "mixnode", "directory", "client", "benchmarks", "deploy")
+LONGEST = 450
+
+
+def tracked() -> list[Path]:
+    """Every file that a clone has; from the file system where git's record is absent."""
+    listed = subprocess.run(["git", "ls-files", "-z"], check=False, cwd=ROOT, capture_output=True)
+    if listed.returncode == 0:
+        paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    else:
+        paths = [path for room in (*ROOMS, "tests", "docs") for path in (ROOT / room).rglob("*") if path.is_file()]
+    return [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
+
+
+def texts() -> dict[Path, str]:
+    found = {}
+    for path in tracked():
+        try:
+            found[path.relative_to(ROOT)] = path.read_text()
+        except UnicodeDecodeError:
+            continue
+    assert len(found) > 50
+    return found
+
+
+def sources() -> list[Path]:
+    found = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    assert len(found) > 30
+    return found
+
+
+def test_the_licence_is_mit() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert "MIT License" in text
+    assert "the mixnet authors" in text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license"] == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("a package registry", r"index-url|https?://\S+/simple\b|registry\s*=\s*[\"']http|find-links"),
+        ("a folder of one machine", r"(?<![\w.])/(?:work|root|home|Users)/"),
+    ],
+)
+def test_no_file_names(what, pattern) -> None:
+    here = Path(__file__).relative_to(ROOT)
+    named = [str(path) for path, text in texts().items() if path != here and re.search(pattern, text)]
+    assert named == [], f"{what} is named"
+
+
+def test_no_source_file_is_too_long() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_every_source_file_begins_with_what_it_promises() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in sources() if not path.read_text().startswith('"""')]
+    assert silent == []
+
+
+def test_the_rooms_import_downwards_only() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([linter, "--no-cache"], check=False, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_runtime_dependency_is_imported_somewhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    modules = {
+        "pynacl": "nacl",
+        "pyopenssl": "OpenSSL",
+        "apsw-sqlite3mc": "apsw",
+        "prometheus-client": "prometheus_client",
+    }
+    code = "\n".join(path.read_text() for path in sources())
+    names = [re.split(r"[>=<]", dependency)[0] for dependency in project["dependencies"]]
+    unused = [name for name in names if not re.search(rf"^\s*(?:import|from) {modules.get(name, name)}\b", code, re.M)]
+    assert unused == []
+
+
+def test_every_change_has_a_fragment_that_towncrier_understands() -> None:
+    kinds = {
+        one["directory"] for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["towncrier"]["type"]
+    }
+    fragments = list((ROOT / "changes.d").glob("*.md"))
+    assert fragments
+    assert {path.name for path in fragments if path.name.split(".")[-2] not in kinds} == set()
+
+
+def test_the_makefile_and_ci_run_the_same_checks() -> None:
+    assert "make --no-print-directory test" in (ROOT / ".ci/run").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for tool in ("ruff check", "ruff format --check", "flake8-async", "mypy", "lint-imports", "pytest"):
+        assert tool in makefile, tool
