@@ -1,0 +1,83 @@
+"""What one asks an authority, or one's provider, about the directory; and the answers (SPEC.md section 5.9).
+
+Pure. Promises: every question and answer is one msgpack map whose key "op" names it; what can't be parsed is a
+RemoteError. Answers carry signed objects only: whoever gives them can withhold, but not alter.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from mixnet.errors import RemoteError
+
+NEWEST = -1  # as an epoch: the newest document that is valid now
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**48)]
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class AskDocument(msgspec.Struct, frozen=True, tag_field="op", tag="document", forbid_unknown_fields=True):
+    """The document for `epoch`, or the newest; anybody may ask. A provider answers its clients too."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=NEWEST, lt=2**48)] = NEWEST
+
+
+class Upload(msgspec.Struct, frozen=True, tag_field="op", tag="descriptor", forbid_unknown_fields=True):
+    """Take my signed descriptor; for approved nodes."""
+
+    descriptor: bytes
+
+
+class AskStep(msgspec.Struct, frozen=True, tag_field="op", tag="step", forbid_unknown_fields=True):
+    """What you say in a step of a voting round; for authorities."""
+
+    epoch: _Number
+    attempt: _Number
+    step: _Number
+
+
+Request = AskDocument | Upload | AskStep
+_REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+
+
+class DocumentAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="document", forbid_unknown_fields=True):
+    """The signed document, or None if there is none."""
+
+    document: bytes | None
+
+
+class UploadAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="descriptor", forbid_unknown_fields=True):
+    """Whether the descriptor will stand in the authority's vote."""
+
+    taken: bool
+
+
+class StepAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="step", forbid_unknown_fields=True):
+    """The bundle of that step, or None if the authority hasn't reached it yet: ask again."""
+
+    bundle: bytes | None
+
+
+Answer = TypeVar("Answer", DocumentAnswer, UploadAnswer, StepAnswer)
+
+
+def encode(message: Request | DocumentAnswer | UploadAnswer | StepAnswer) -> bytes:
+    """A question or an answer as it travels."""
+    return _ENCODER.encode(message)
+
+
+def parse_request_untrusted(raw: bytes) -> Request:
+    """The question in `raw`; raises RemoteError."""
+    try:
+        return _REQUESTS.decode(raw)
+    except (ValueError, RecursionError):
+        raise RemoteError("a malformed question") from None
+
+
+def parse_answer_untrusted(raw: bytes, kind: type[Answer]) -> Answer:
+    """The answer of type `kind` in `raw`; raises RemoteError."""
+    try:
+        return msgspec.msgpack.decode(raw, type=kind)
+    except (ValueError, RecursionError):
+        raise RemoteError("a malformed answer") from None
