@@ -14,7 +14,7 @@ import hmac
 import os
 from collections.abc import Callable
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import ClassVar, NoReturn, Self
 
 import nacl.bindings as sodium
@@ -297,14 +297,24 @@ def certificate(identity: SigningKey) -> tuple[bytes, bytes]:
 
 
 def certificate_identity_untrusted(der: bytes) -> bytes:
-    """The 32-byte Ed25519 key that a peer's certificate shows; RemoteError if it shows none."""
-    try:
-        key = x509.load_der_x509_certificate(der).public_key()
-    except ValueError:
-        raise RemoteError("a malformed certificate") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise RemoteError("a certificate without an Ed25519 key")
-    return key.public_bytes_raw()
+    """The 32-byte Ed25519 key that a peer's certificate shows; RemoteError unless it is laid out as `certificate` does.
+
+    Its signature isn't looked at: TLS itself proves that the peer has the key. Comparing with a template instead of
+    parsing keeps X.509, whose parser has errors and warnings of many kinds, away from hostile bytes.
+    """
+    before, after = _certificate_template()
+    start, end = len(before), len(before) + KEY_SIZE
+    if len(der) != end + len(after) + SIGNATURE_SIZE or der[:start] != before or der[end:-SIGNATURE_SIZE] != after:
+        raise RemoteError("a certificate that is not one of ours")
+    return der[start:end]
+
+
+@cache
+def _certificate_template() -> tuple[bytes, bytes]:
+    """What stands before the key in every certificate, and what between key and signature."""
+    identity = SigningKey(bytes(KEY_SIZE))
+    before, _, after = certificate(identity)[1].partition(identity.public)
+    return before, after[:-SIGNATURE_SIZE]
 
 
 def credentials(identity: SigningKey) -> tuple[Ed25519PrivateKey, x509.Certificate]:

@@ -23,9 +23,9 @@ from mixnet.sphinx.surb import Surb, SurbKeys
 
 SEED_SIZE = 32
 SURB_SEED_SIZE = 64
-_PASSING = frozenset({Kind.FORWARD, Kind.DELIVER_MAILBOX})
-FINAL = frozenset({Kind.DELIVER, Kind.DROP})
-FINAL_OF_REPLY = frozenset({Kind.REPLY})
+PASSING = (Kind.FORWARD, Kind.DELIVER_MAILBOX)
+FINAL = (Kind.DELIVER, Kind.DROP)
+FINAL_OF_REPLY = (Kind.REPLY,)
 _BETA_END = GEOMETRY.alpha_size + GEOMETRY.beta_size
 _NO_SEED = bytes(KEY_SIZE + GEOMETRY.padding_size(1))
 _GENERATOR = (9).to_bytes(KEY_SIZE, "little")
@@ -125,14 +125,14 @@ def unwrap_untrusted(secret: SphinxSecret, packet: bytes) -> Layer:
     return layer
 
 
-def check_route(hops: Sequence[Hop], final: frozenset[Kind], seed: bytes, seed_size: int) -> None:
+def check_route(hops: Sequence[Hop], final: Sequence[Kind], seed: bytes, seed_size: int) -> None:
     """Raise LocalError unless the hops pass the packet on and the last ends it, as `final` says, with a whole seed.
 
     A route that ended on a forward command would send the message on in the clear.
     """
     if not 1 <= len(hops) <= GEOMETRY.max_hops:
         raise LocalError(f"a route has 1 to {GEOMETRY.max_hops} hops")
-    if hops[-1].command.kind not in final or any(hop.command.kind not in _PASSING for hop in hops[:-1]):
+    if hops[-1].command.kind not in final or any(hop.command.kind not in PASSING for hop in hops[:-1]):
         raise LocalError("a route forwards at every hop but the last, which ends it")
     if len(seed) != seed_size:
         raise LocalError(f"a seed has {seed_size} bytes")
