@@ -128,10 +128,9 @@ class Prekeys:
             secret, associated, prekey = run(self._state.get_shared_secret_passive(header))
         except _HOSTILE:
             raise RemoteError("a first message with unusable keys") from None
-        mixed = _mix(secret, self._kem.decapsulate_untrusted(ciphertext), associated, public, hello, invitation)
-        opened: Opened = Session.answer_untrusted(
-            mixed.ratchet, prekey.priv, mixed.associated, hello[_HELLO.size :]
-        )
+        transcript = _transcript(associated, public, hello, invitation)
+        mixed = _mix(secret, self._kem.decapsulate_untrusted(ciphertext), transcript)
+        opened: Opened = Session.answer_untrusted(mixed.ratchet, prekey.priv, transcript, hello[_HELLO.size :])
         channels = Channels(incoming=mixed.forth, outgoing=mixed.back)
         return Answered(identity, opened.plaintext, opened.session, channels)
 
@@ -149,9 +148,7 @@ class Prekeys:
         return cls(state, KemSecret(kem))
 
 
-def start_untrusted(
-    identity: SymmetricKey, theirs: PublicKeys, invitation: bytes, plaintext: bytes
-) -> Started:
+def start_untrusted(identity: SymmetricKey, theirs: PublicKeys, invitation: bytes, plaintext: bytes) -> Started:
     """Begin a session with an inviter by a first message; RemoteError if the invitation's keys are unusable."""
     state = _new_state(identity)
     try:
@@ -160,8 +157,9 @@ def start_untrusted(
         raise RemoteError("an invitation with unusable keys") from None
     kem_secret, ciphertext = crypto.encapsulate_untrusted(theirs.kem)
     head = _HELLO.pack(header.identity_key, header.ephemeral_key, ciphertext)
-    mixed = _mix(secret, kem_secret, associated, theirs, head, invitation)
-    sealed: Sealed = Session.start(mixed.ratchet, theirs.prekey, mixed.associated, plaintext)
+    transcript = _transcript(associated, theirs, head, invitation)
+    mixed = _mix(secret, kem_secret, transcript)
+    sealed: Sealed = Session.start(mixed.ratchet, theirs.prekey, transcript, plaintext)
     return Started(head + sealed.message, sealed.session, Channels(incoming=mixed.back, outgoing=mixed.forth))
 
 
@@ -173,26 +171,26 @@ def invitation_channel(secret: SymmetricKey) -> ChannelKey:
 @dataclass(frozen=True, slots=True)
 class _Mixed:
     ratchet: SymmetricKey
-    associated: bytes
     forth: ChannelKey
     back: ChannelKey
 
 
-def _mix(
-    secret: bytes, kem_secret: bytes, associated: bytes, inviter: PublicKeys, hello: bytes, invitation: bytes
-) -> _Mixed:
-    """Both secrets and the transcript into one, and from that one the ratchet's and the channels' keys.
+def _transcript(associated: bytes, inviter: PublicKeys, hello: bytes, invitation: bytes) -> bytes:
+    """Both identities and everything that both sides said, in 32 bytes.
 
     PQXDH signs the ML-KEM key; here it is part of the transcript instead: with another key put in its place the two
     sides hash different transcripts, and the first message does not open.
     """
+    return crypto.digest(Label.X3DH, associated, *inviter.fields(), hello[: _HELLO.size], invitation)
+
+
+def _mix(secret: bytes, kem_secret: bytes, transcript: bytes) -> _Mixed:
+    """Both secrets and the transcript into one, and from that one the ratchet's and the channels' keys."""
     if len(secret) != crypto.KEY_SIZE or len(kem_secret) != crypto.KEY_SIZE:
         raise LocalError("both agreements give 32 bytes")
-    transcript = crypto.digest(Label.X3DH, associated, *inviter.fields(), hello[: _HELLO.size], invitation)
     mixed = crypto.digest(Label.HYBRID, secret, kem_secret, transcript)
     return _Mixed(
         ratchet=SymmetricKey(crypto.digest(Label.HYBRID, mixed, b"ratchet")),
-        associated=associated + transcript,
         forth=_channel(mixed, b"initiator to inviter"),
         back=_channel(mixed, b"inviter to initiator"),
     )
@@ -201,5 +199,3 @@ def _mix(
 def _channel(secret: bytes, direction: bytes) -> ChannelKey:
     name = crypto.digest(Label.CHANNEL, secret, direction, b"name")[:CHANNEL_SIZE]
     return ChannelKey(name, SymmetricKey(crypto.digest(Label.CHANNEL, secret, direction, b"key")))
-
-

@@ -63,7 +63,7 @@ def check_name(name: str) -> str:
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or the first of "wanted 2", "wanted 3"… that nobody has: a name that a stranger chose proves nothing."""
+    """`wanted`, or the first free one of "wanted 2", "wanted 3"…: a name that a stranger chose proves nothing."""
     name, number = wanted, 1
     while name in taken:
         number += 1

@@ -1,12 +1,13 @@
 """Fragments: the parts of an encrypted message that travel in one packet each (SPEC.md section 7).
 
-Promises: a message splits in one way only, known from its length; every SURB_PERIOD-th fragment and the last one leave
-room for a reply block, the others use the whole packet; a fragment carries a MAC of its channel, so a changed or foreign
-one is refused before it touches any state. Never: a clear length, name or key of a user; only the recipient sees any of
+Promises: a message splits in one way only, known from its length; every SURB_PERIOD-th fragment and the last one
+leave room for a reply block, the others use the whole packet; a fragment carries a MAC of its channel, so a changed or
+foreign one is refused before it touches any state. Never: a name or key of a user; and only the recipient sees any of
 it, since all of it is the innermost layer of a packet.
 
-    kind 1 · channel 16 · MAC 16 · transmission 4 · [reply block 404] ·
-        lane 1 · message number 4 · behind 1 · index 1 · message length 4 · part of the message
+    fragment = kind 1 · channel 16 · MAC 16 · transmission 4 · [reply block 404] ·
+               lane 1 · message number 4 · number - floor 1 · index 1 · message length 4 · part of the message
+    probe    = kind 1 · channel 16 · MAC 16 · transmission 4 · floor of each lane 4 · [reply block 404]
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ CHANNEL_SIZE = 16
 LANES = 2  # 0 for texts and control, 1 for files: what is short never waits behind what is long
 WINDOW = 16  # messages of a lane that may be under way at once
 MAX_FRAGMENTS = 24  # of a message: its bitmap fits into 4 bytes of an acknowledgement
+NUMBER_LIMIT = 1 << 31  # of messages in a lane
 SURB_PERIOD = 8  # one fragment in this many has room for a reply block
 
 
@@ -40,6 +42,7 @@ class PlaintextKind(IntEnum):
 
 _PREFIX = struct.Struct(f">B{CHANNEL_SIZE}s{crypto.MAC_SIZE}sI")
 _PLACE = struct.Struct(">BIBBI")
+_FLOORS = struct.Struct(f">{LANES}I")
 _MAC_AT = 1 + CHANNEL_SIZE
 _MAC_END = _MAC_AT + crypto.MAC_SIZE
 LARGE = GEOMETRY.message_size - _PREFIX.size - _PLACE.size
@@ -110,6 +113,13 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """No part of any message; the sender has given up every message of a lane below its floor."""
+
+    floors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentToSend:
     """A fragment and the channel that authenticates it, waiting for its reply block."""
 
@@ -130,23 +140,24 @@ class FragmentToSend:
 
 @dataclass(frozen=True, slots=True)
 class ProbeToSend:
-    """A request for an acknowledgement."""
+    """A request for an acknowledgement, with the floor of each lane."""
 
     channel: ChannelKey
     transmission: int
+    floors: tuple[int, ...]
 
     def encode(self, surb: bytes | None) -> bytes:
-        """The plaintext of a packet; without a reply block it can't be answered, and is ignored."""
-        return seal(self.channel, PlaintextKind.PROBE, self.transmission, surb or b"")
+        """The plaintext of a packet; without a reply block it can't be answered, and only tells the floors."""
+        return seal(self.channel, PlaintextKind.PROBE, self.transmission, _FLOORS.pack(*self.floors) + (surb or b""))
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A verified plaintext: its transmission number, the reply block that came along, the fragment if it has one."""
+    """A verified plaintext: its transmission number, the reply block that came along, and the fragment or floors."""
 
     transmission: int
     surb: bytes | None = field(repr=False)
-    fragment: Fragment | None
+    content: Fragment | Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +183,9 @@ class Unverified:
         rest = self.raw[_PREFIX.size :]
         if kind == PlaintextKind.FRAGMENT:
             return Arrival(transmission, None, _parse_place_untrusted(rest))
-        if kind == PlaintextKind.PROBE and not rest:
-            return Arrival(transmission, None, None)
-        surb, rest = rest[: GEOMETRY.surb_size], rest[GEOMETRY.surb_size :]
-        if len(surb) != GEOMETRY.surb_size:
-            raise RemoteError("a reply block of the wrong size")
         if kind == PlaintextKind.PROBE:
-            if rest:
-                raise RemoteError("a probe with something behind it")
-            return Arrival(transmission, surb, None)
+            return Arrival(transmission, rest[_FLOORS.size :] or None, _parse_probe_untrusted(rest))
+        surb, rest = rest[: GEOMETRY.surb_size], rest[GEOMETRY.surb_size :]
         return Arrival(transmission, surb, _parse_place_untrusted(rest))
 
 
@@ -194,13 +199,24 @@ def check_mac_untrusted(channel: ChannelKey, raw: bytes) -> None:
         raise RemoteError("a fragment that is not genuine")
 
 
+def _parse_probe_untrusted(rest: bytes) -> Probe:
+    if len(rest) not in {_FLOORS.size, _FLOORS.size + GEOMETRY.surb_size}:
+        raise RemoteError("a probe of the wrong size")
+    floors: tuple[int, ...] = _FLOORS.unpack_from(rest)
+    if max(floors) >= NUMBER_LIMIT:
+        raise RemoteError("a probe with an impossible floor")
+    return Probe(floors)
+
+
 def _parse_place_untrusted(rest: bytes) -> Fragment:
     if len(rest) < _PLACE.size:
         raise RemoteError("a fragment that ends early")
     lane, number, behind, index, length = _PLACE.unpack_from(rest)
     part = rest[_PLACE.size :]
-    if lane >= LANES or behind > number or behind >= WINDOW or not 0 < length <= MESSAGE_LIMIT:
-        raise RemoteError("a fragment with an impossible place")
+    if lane >= LANES or number >= NUMBER_LIMIT or behind > number:
+        raise RemoteError("a fragment with an impossible number")
+    if behind >= WINDOW or not 0 < length <= MESSAGE_LIMIT:
+        raise RemoteError("a fragment of an impossible message")
     parts = spans(length)
     if index >= len(parts) or parts[index][1] - parts[index][0] != len(part):
         raise RemoteError("a fragment with an impossible part")

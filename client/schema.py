@@ -25,7 +25,8 @@ CREATE TABLE invitations (
 -- `numbers`: the next outgoing message number of each lane; `expected`: the next incoming one.
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id),
-    incoming BLOB NOT NULL UNIQUE, incoming_key BLOB NOT NULL, outgoing BLOB NOT NULL UNIQUE, outgoing_key BLOB NOT NULL,
+    incoming BLOB NOT NULL UNIQUE, incoming_key BLOB NOT NULL,
+    outgoing BLOB NOT NULL UNIQUE, outgoing_key BLOB NOT NULL,
     entry BLOB, entry_key BLOB, provider BLOB NOT NULL, mailbox BLOB NOT NULL, sphinx_public BLOB NOT NULL,
     ratchet BLOB NOT NULL, numbers_0 INTEGER NOT NULL, numbers_1 INTEGER NOT NULL,
     expected_0 INTEGER NOT NULL, expected_1 INTEGER NOT NULL

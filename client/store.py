@@ -8,7 +8,7 @@ temporary file with anything in clear. Synchronous, and used by one thread at a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,6 @@ class Store:
         rows = self.all(statement, *values)
         return rows[0] if rows else None
 
-    def changes(self) -> int:
-        """How many rows the last statement changed."""
-        return int(self._connection.changes())
-
     def setting(self, name: str) -> bytes | None:
         """A value kept under `name`, or None."""
         row = self.one("SELECT value FROM settings WHERE name = ?", name)
@@ -107,16 +103,11 @@ class Store:
 
     def set_setting(self, name: str, value: bytes) -> None:
         """Keep `value` under `name`."""
-        self.run("INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+        self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
 
     def delete_setting(self, name: str) -> None:
         """Forget what is kept under `name`."""
         self.run("DELETE FROM settings WHERE name = ?", name)
-
-
-def fill(rows: Sequence[object]) -> str:
-    """Question marks for a list of values."""
-    return ", ".join("?" * len(rows))
 
 
 def _touch(path: Path) -> None:

@@ -1,0 +1,138 @@
+"""The receiving half of reliable delivery: what has arrived, what is next, and when to say so (SPEC.md section 7).
+
+Promises: pure; a fragment is taken once and messages of a lane come out in the order of their numbers; at most WINDOW
+messages of a lane are held, each of at most MESSAGE_LIMIT bytes, whatever a hostile contact sends; a reply block is
+answered at most once, and only what the caller has stored is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from client.acks import Ack, LaneReport
+from client.fragments import WINDOW, Arrival, Fragment, spans
+from mixnet.errors import RemoteError
+
+_SPARE = 4  # reply blocks kept; the newest goes first, since its route's keys live longest
+_TWICE = 2  # answers owed at most: a second one, over another route, when the first seems to have been lost
+
+
+@dataclass(slots=True)
+class _Partial:
+    length: int
+    bitmap: int = 0
+
+    def complete(self) -> bool:
+        return self.bitmap == (1 << len(spans(self.length))) - 1
+
+
+@dataclass(slots=True)
+class _Lane:
+    expected: int
+    partial: dict[int, _Partial] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReplyBlock:
+    surb: bytes = field(repr=False)
+    transmission: int
+    arrived_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An acknowledgement that is due, and the serialized reply block that it goes through."""
+
+    surb: bytes = field(repr=False)
+    ack: Ack
+
+
+class Receiver:
+    """All that is arriving from one contact in one session."""
+
+    def __init__(self, expected: tuple[int, ...], ack_delay: float) -> None:
+        """Expect the given message number in each lane; wait `ack_delay` seconds for more before answering."""
+        self._lanes = [_Lane(number) for number in expected]
+        self._ack_delay = ack_delay
+        self._blocks: deque[_ReplyBlock] = deque(maxlen=_SPARE)
+        self._owed = 0
+        self._due: float | None = None
+
+    def restore(self, lane: int, number: int, length: int, index: int) -> None:
+        """Remember a stored fragment after a restart."""
+        self._lanes[lane].partial.setdefault(number, _Partial(length)).bitmap |= 1 << index
+
+    def expected(self, lane: int) -> int:
+        """The number of the next message to deliver."""
+        return self._lanes[lane].expected
+
+    def is_new_untrusted(self, fragment: Fragment) -> bool:
+        """Whether the fragment is one to take; RemoteError if it contradicts its message or is beyond the window."""
+        lane = self._lanes[fragment.lane]
+        expected = max(lane.expected, fragment.floor)
+        if fragment.number >= expected + WINDOW:
+            raise RemoteError("a fragment beyond the window")
+        if fragment.number < expected:
+            return False
+        partial = lane.partial.get(fragment.number)
+        if partial is not None and partial.length != fragment.length:
+            raise RemoteError("a fragment that contradicts its message")
+        return partial is None or not partial.bitmap >> fragment.index & 1
+
+    def take(self, fragment: Fragment) -> None:
+        """Note a new, stored fragment."""
+        partial = self._lanes[fragment.lane].partial
+        partial.setdefault(fragment.number, _Partial(fragment.length)).bitmap |= 1 << fragment.index
+
+    def skip(self, lane: int, floor: int) -> bool:
+        """The sender has given up all messages below `floor`: whatever of them is here is dropped."""
+        it = self._lanes[lane]
+        if floor <= it.expected:
+            return False
+        it.expected = floor
+        it.partial = {number: partial for number, partial in it.partial.items() if number >= floor}
+        return True
+
+    def ready(self, lane: int) -> int | None:
+        """The number of the next message, if it is complete."""
+        it = self._lanes[lane]
+        partial = it.partial.get(it.expected)
+        return it.expected if partial is not None and partial.complete() else None
+
+    def deliver(self, lane: int) -> None:
+        """The next message was delivered: expect the one after it."""
+        it = self._lanes[lane]
+        it.partial.pop(it.expected, None)
+        it.expected += 1
+
+    def forget(self, lane: int, number: int) -> None:
+        """Drop what has arrived of a message, because it does not open."""
+        self._lanes[lane].partial.pop(number, None)
+
+    def solicited(self, arrival: Arrival, now: float, *, new: bool) -> None:
+        """Note the reply block that came along: with something new, or again with what was here before."""
+        if arrival.surb is None:
+            return
+        self._blocks.append(_ReplyBlock(arrival.surb, arrival.transmission, now))
+        self._owed = max(self._owed, 1) if new else min(self._owed + 1, _TWICE)
+        due = now + self._ack_delay
+        self._due = due if self._due is None else min(self._due, due)
+
+    def due_at(self) -> float | None:
+        """When an answer is due; None if none is."""
+        return self._due
+
+    def answer(self, now: float) -> Answer | None:
+        """The answer that is due, if one is."""
+        if self._due is None or now < self._due:
+            return None
+        block = self._blocks.pop()
+        self._owed -= 1
+        if not self._owed or not self._blocks:
+            self._owed, self._due = 0, None
+        lanes = tuple(
+            LaneReport(it.expected, {number: held.bitmap for number, held in sorted(it.partial.items())})
+            for it in self._lanes
+        )
+        return Answer(block.surb, Ack(block.transmission, now - block.arrived_at, lanes))

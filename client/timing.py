@@ -1,0 +1,56 @@
+"""When to give something up for lost: what a sender learns of a path from its acknowledgements (SPEC.md section 7).
+
+Promises: pure arithmetic of times that come in as arguments (seconds); nothing measured outlives the process. The
+estimator is that of RFC 6298; the rules for what is lost follow RFC 9002 (QUIC), which also faces reordering.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+_JITTER = 0.25  # every wait is up to a quarter longer, so that retransmissions of many senders never fall in step
+_PATIENT = 3  # timeouts at full speed before waits grow: slots that carry nothing would carry drops anyway
+_GROWTH = 1.5
+_LONGEST = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What the network's parameters tell of a round trip: its mean, the spread of one way, and the receiver's pause."""
+
+    round_trip: float
+    spread: float
+    ack_delay: float
+
+
+class Timing:
+    """The estimate for one contact's path."""
+
+    def __init__(self, path: Path, jitter: random.Random) -> None:
+        """Start from the parameters alone."""
+        self._path = path
+        self._jitter = jitter
+        self._smooth = path.round_trip
+        self._deviation = path.round_trip / 2
+        self._measured = False
+
+    @property
+    def reordering(self) -> float:
+        """How much later than another a packet sent before it may still arrive: six deviations of the mixing."""
+        return 6 * self._path.spread
+
+    def measured(self, sample: float) -> None:
+        """Take one round trip, without the receiver's pause, into account."""
+        if not self._measured:
+            self._smooth, self._deviation, self._measured = sample, sample / 2, True
+            return
+        self._deviation += 0.25 * (abs(self._smooth - sample) - self._deviation)
+        self._smooth += 0.125 * (sample - self._smooth)
+
+    def timeout(self, unanswered: int) -> float:
+        """How long to wait for an answer after `unanswered` timeouts in a row, in seconds, jitter included."""
+        wait = self._smooth + max(4 * self._deviation, 4 * self._path.spread) + self._path.ack_delay
+        growth = _GROWTH ** max(0, min(unanswered, 64) - _PATIENT)
+        longest = max(_LONGEST, wait)
+        return float(min(wait * growth, longest) * (1 + _JITTER * self._jitter.random()))
