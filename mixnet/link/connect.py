@@ -91,12 +91,13 @@ async def _establish_untrusted(stream: trio.abc.Stream, session: TlsSession, han
         while not session.handshake_untrusted():
             await _send(stream, session.take())
             session.put(await _receive(stream))
-        outgoing = handshake.secured_untrusted(session.identity, session.version, session.group)
+        outgoing = session.take()
+        outgoing += _sealed(session, handshake.secured_untrusted(session.identity, session.version, session.group))
         while not (frames := reader.feed_untrusted(session.open_untrusted())):
-            await _send(stream, _sealed(session, outgoing))
-            outgoing = []
+            await _send(stream, outgoing)
+            outgoing = b""
             session.put(await _receive(stream))
-        await _send(stream, _sealed(session, handshake.greeted_untrusted(frames[0])))
+        await _send(stream, outgoing + _sealed(session, handshake.greeted_untrusted(frames[0])))
         return Link(stream, session, handshake.peer, reader, frames[1:])
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         await trio.aclose_forcefully(stream)
@@ -107,8 +108,7 @@ async def _establish_untrusted(stream: trio.abc.Stream, session: TlsSession, han
 
 
 def _sealed(session: TlsSession, frames: list[Frame]) -> bytes:
-    """What TLS has to say, and the frames, in one piece."""
-    return session.seal(b"".join(frame.encode() for frame in frames)) if frames else session.take()
+    return session.seal_untrusted(b"".join(frame.encode() for frame in frames)) if frames else b""
 
 
 async def _send(stream: trio.abc.Stream, data: bytes) -> None:

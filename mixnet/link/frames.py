@@ -83,15 +83,21 @@ class Frame:
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames."""
+    """Cuts what comes on one link into frames; a greeting may only come first."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._started = False
 
     def feed_untrusted(self, data: bytes) -> list[Frame]:
-        """The frames that are complete now; RemoteError for a malformed one, after which the stream is of no use."""
+        """The frames that are complete now; RemoteError for a wrong one, after which the link is of no use."""
         data = self._rest + data if self._rest else data
         whole = len(data) - len(data) % FRAME_SIZE
         self._rest = data[whole:]
         decode = Frame.decode_untrusted
-        return [decode(data[start : start + FRAME_SIZE]) for start in range(0, whole, FRAME_SIZE)]
+        frames = [decode(data[start : start + FRAME_SIZE]) for start in range(0, whole, FRAME_SIZE)]
+        for frame in frames:
+            if frame.kind is FrameKind.HELLO and self._started:
+                raise RemoteError("a second greeting")
+            self._started = True
+        return frames

@@ -7,19 +7,19 @@ for its receiver, `Unavailable` for its sender. Never: an error message to the p
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 
 import trio
 
 from mixnet.errors import LocalError, RemoteError, Unavailable
-from mixnet.link.frames import FRAME_SIZE, Frame, FrameKind, FrameReader
+from mixnet.link.frames import FRAME_SIZE, Frame, FrameReader
 from mixnet.link.handshake import Peer
 from mixnet.link.tls import TlsSession
 
 SEND_TIMEOUT = 60.0  # seconds in which a peer must take what is sent to it
 READ_SIZE = 65536  # bytes that one receive takes from the stream
-_GONE = "the link is gone"
 
 
 class LinkLost(Unavailable):
@@ -52,11 +52,14 @@ class Link(trio.abc.AsyncResource):
         self._idle = seconds
 
     async def send(self, frames: Sequence[Frame]) -> None:
-        """Send frames in one write; Unavailable if the link is gone or the peer takes nothing for a minute."""
+        """Send frames in one write; Unavailable if the link is gone, or the peer takes nothing for a minute.
+
+        If it is cancelled while frames are under way, the link is closed. RemoteError if the peer broke TLS.
+        """
         await self.send_bytes([frame.encode() for frame in frames])
 
     async def send_bytes(self, frames: Sequence[bytes]) -> None:
-        """Send frames that are encoded already, in one write; Unavailable as in `send`."""
+        """Send frames that are encoded already, in one write, as `send` does."""
         plaintext = b"".join(frames)
         if len(plaintext) != FRAME_SIZE * len(frames):
             raise LocalError(f"a frame has {FRAME_SIZE} bytes")
@@ -64,51 +67,52 @@ class Link(trio.abc.AsyncResource):
             if not self._usable:
                 raise LinkLost
             if plaintext:
-                await self._write(self._session.seal(plaintext))
+                await self._write(self._session.seal_untrusted(plaintext))
 
     async def receive(self) -> list[Frame]:
         """The frames that came, at least one. RemoteError for hostile bytes; trio.EndOfChannel at any end."""
-        if self._early:
+        frames, self._early = self._early, []
+        if frames:
             await trio.lowlevel.checkpoint()
-            frames, self._early = self._early, []
-            return _without_hello_untrusted(frames)
-        while True:
-            data: bytes | bytearray = b""
-            try:
-                with trio.move_on_after(self._idle):
-                    data = await self._stream.receive_some(READ_SIZE)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                raise trio.EndOfChannel(_GONE) from None
+        deadline = trio.current_time() + self._idle
+        while not frames:
+            data = await self._read(deadline)
             if not data:
                 await self.aclose()
-                raise trio.EndOfChannel(_GONE)
-            self._session.put(bytes(data))
-            frames = self._reader.feed_untrusted(self._session.open_untrusted())
-            if frames:
-                return _without_hello_untrusted(frames)
+                raise trio.EndOfChannel("the link is gone")
+            self._session.put(data)
+            try:
+                frames = self._reader.feed_untrusted(self._session.open_untrusted())
+            except RemoteError:
+                await self.aclose()
+                raise
+        return frames
 
     async def aclose(self) -> None:
         """Close the link at once, without a word; frames that were sent before still travel."""
         self._usable = False
         await self._stream.aclose()
 
+    async def _read(self, deadline: float) -> bytes:
+        """What comes next; empty at the stream's end, however it ends, and at the deadline."""
+        data: bytes | bytearray = b""
+        with trio.move_on_at(deadline), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            data = await self._stream.receive_some(READ_SIZE)
+        return bytes(data)
+
     async def _write(self, sealed: bytes) -> None:
+        """Give all of `sealed` to the stream, or close it: half a record can't be continued."""
         done = False
         try:
-            with trio.move_on_after(SEND_TIMEOUT):
+            with (
+                trio.move_on_after(SEND_TIMEOUT),
+                contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+            ):
                 await self._stream.send_all(sealed)
                 done = True
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            raise LinkLost from None
         finally:
-            self._usable = self._usable and done
+            if not done:
+                self._usable = False
+                await trio.aclose_forcefully(self._stream)
         if not done:
-            await self.aclose()
             raise LinkLost
-
-
-def _without_hello_untrusted(frames: list[Frame]) -> list[Frame]:
-    for frame in frames:
-        if frame.kind is FrameKind.HELLO:
-            raise RemoteError("a second greeting")
-    return frames

@@ -26,6 +26,7 @@ CIPHER = b"TLS_CHACHA20_POLY1305_SHA256"
 RECORD_SIZE = 16384  # the most plaintext that a record has
 RECORD_OVERHEAD = 22  # header 5, content type 1, tag 16
 _READ_SIZE = 65536
+_SMALL = 4096
 
 
 class TlsIdentity:
@@ -123,7 +124,7 @@ class TlsSession:
         """Take bytes that came from the peer."""
         self._connection.bio_write(data)
 
-    def take(self, expected: int = 4096) -> bytes:
+    def take(self, expected: int = _SMALL) -> bytes:
         """All bytes that must go to the peer now; `expected` is about how many, to get them in one piece."""
         try:
             taken = self._connection.bio_read(expected)
@@ -131,16 +132,23 @@ class TlsSession:
             return b""
         return taken if len(taken) < expected else taken + self.take(expected)
 
-    def seal(self, plaintext: bytes) -> bytes:
-        """The bytes that carry `plaintext`, with whatever else must go to the peer.
+    def seal_untrusted(self, plaintext: bytes) -> bytes:
+        """The bytes that carry `plaintext`, with whatever else must go to the peer; RemoteError if the peer broke TLS.
 
         The buffer between OpenSSL and us grows as needed, so nothing can block in here.
         """
-        self._connection.sendall(plaintext)
+        try:
+            self._connection.sendall(plaintext)
+        except SSL.Error:
+            raise RemoteError("a TLS connection that its peer broke") from None
         return self.take(len(plaintext) + RECORD_OVERHEAD * (len(plaintext) // RECORD_SIZE + 1) + 1024)
 
     def open_untrusted(self) -> bytes:
-        """The plaintext of all complete records; RemoteError for anything but records that the peer sealed."""
+        """The plaintext of all complete records; RemoteError for anything else. Call `take` before.
+
+        OpenSSL would answer a peer that asks for new keys, in records that pile up where nobody sends. No peer of ours
+        asks: that is refused.
+        """
         plaintext = []
         try:
             while True:
@@ -151,4 +159,6 @@ class TlsSession:
             pass  # the peer said goodbye: its stream ends next
         except SSL.Error:
             raise RemoteError("bytes that are no TLS records of this link") from None
+        if self.take():
+            raise RemoteError("a request for new keys")
         return plaintext[0] if len(plaintext) == 1 else b"".join(plaintext)
