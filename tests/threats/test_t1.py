@@ -1,0 +1,117 @@
+"""T1, spoofing: an impostor node, client, authority or contact is refused."""
+
+import pytest
+import trio
+
+from client.safety import safety_number
+from mixnet.errors import RemoteError
+from mixnet.link import Role, WrongPeer, connect, serve_links
+from mixnet.network import Address
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.document import verify_untrusted
+from mixnet.pki.errors import Expired, Forged, MinoritySigned, NotYetValid, RolledBack, WrongNetwork
+from mixnet.randomness import SeededSource
+from mixnet.simulated import SimulatedNetwork
+from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, document, signed, signing_key
+
+NODE, STRANGER = signing_key("node"), signing_key("stranger")
+HERE = Address("node-1", 4000)
+
+
+async def dial(*, server, expected):
+    """The identity that a dialler who expects `expected` finds at an address where `server` listens."""
+    network, seen = SimulatedNetwork(SeededSource(1)), []
+
+    async def handler(link):
+        seen.append(link.peer.identity)
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+
+        async def serve(task_status=trio.TASK_STATUS_IGNORED):
+            await serve_links(
+                network,
+                HERE,
+                handler,
+                identity=server,
+                role=Role.NODE,
+                network_id=BOOTSTRAP.network_id,
+                admit=lambda _identity, _role: True,
+                task_status=task_status,
+            )
+
+        await nursery.start(serve)
+        try:
+            link = await connect(
+                network,
+                HERE,
+                identity=signing_key("dialler"),
+                role=Role.NODE,
+                network_id=BOOTSTRAP.network_id,
+                expect=expected,
+            )
+            found = link.peer.identity
+            await link.aclose()
+        except WrongPeer:
+            found = None
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    return found, seen
+
+
+async def test_an_impostor_node_is_refused_and_learns_nobody(autojump_clock):
+    assert await dial(server=STRANGER, expected=NODE.public) == (None, [])
+
+
+async def test_the_node_itself_is_not(autojump_clock):
+    """Control: the same dialler, the right key."""
+    assert await dial(server=NODE, expected=NODE.public) == (NODE.public, [signing_key("dialler").public])
+
+
+IMPOSTORS = [signing_key("impostor", number) for number in range(3)]
+OTHER = Bootstrap(GENESIS, BOOTSTRAP.epoch_length, BOOTSTRAP.authorities[:2])
+
+
+def of_strangers():
+    """A document that impostors signed in the names of the authorities."""
+    text = document()
+    names = [authority.public for authority in AUTHORITIES]
+    return text.encode({name: text.signature(key) for name, key in zip(names, IMPOSTORS, strict=True)})
+
+
+@pytest.mark.parametrize(
+    ("raw", "when", "newest", "refusal"),
+    [
+        (of_strangers(), 1, -1, Forged),
+        (signed(document(), IMPOSTORS), 1, -1, Forged),
+        (signed(document(), AUTHORITIES[:1]), 1, -1, MinoritySigned),
+        (signed(document(), []), 1, -1, MinoritySigned),
+        (signed(document(bootstrap=OTHER), AUTHORITIES[:2]), 1, -1, WrongNetwork),
+        (signed(document()), EPOCHS.length * 3, -1, Expired),
+        (signed(document(epoch=5)), 1, -1, NotYetValid),
+        (signed(document()), EPOCHS.length * 1.5, 1, RolledBack),
+    ],
+    ids=["impostors", "other signers", "minority", "unsigned", "other network", "stale", "early", "rolled back"],
+)
+def test_an_impostor_authority_is_refused(raw, when, newest, refusal):
+    with pytest.raises(refusal):
+        verify_untrusted(raw, BOOTSTRAP, GENESIS + when, newest)
+
+
+def test_the_authorities_are_not():
+    """Control: a majority of the real ones is believed."""
+    assert verify_untrusted(signed(document(), AUTHORITIES[1:]), BOOTSTRAP, GENESIS + 1) == document()
+
+
+def test_no_signature_covers_another_document():
+    original, wider = document(), document(providers=3)
+    signatures = {key.public: original.signature(key) for key in AUTHORITIES}
+    with pytest.raises(RemoteError):
+        verify_untrusted(wider.encode(signatures), BOOTSTRAP, GENESIS + 1)
+
+
+def test_a_contact_in_the_middle_shows_in_the_safety_number():
+    """Alice and Bob compare numbers; Mallory, who passed herself off as each to the other, can't make them agree."""
+    alice, bob, mallory = (signing_key(name).public for name in ("alice", "bob", "mallory"))
+    assert safety_number(alice, bob) == safety_number(bob, alice)
+    assert safety_number(alice, mallory) != safety_number(bob, mallory)
