@@ -67,6 +67,7 @@ class Label(bytes, Enum):
     MESSAGE = b"mixnet/1 messag"
     STORE = b"mixnet/1 store"
     LOOP = b"mixnet/1 loop"
+    FILE = b"mixnet/1 file"
     SURB = b"mixnet/1 surb"
 
 
