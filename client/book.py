@@ -1,0 +1,104 @@
+"""Contacts as the store keeps them (SPEC.md section 7).
+
+Promises: one contact an identity, one identity a contact, no two of a name; a state changes by the table of contacts.py
+only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.contacts import ContactEvent, after
+from client.errors import NameTaken, UnknownContact
+from client.safety import safety_number
+from client.store import Row, Store
+from client.views import ContactInfo, ContactState
+
+_SELECT = "SELECT id, name, identity, state, added_at, session FROM contacts "
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact's row; `session` is where messages to it go out, None before one is established."""
+
+    id: int
+    name: str
+    identity: bytes
+    state: ContactState
+    added_at: float
+    session: int | None
+
+
+class Book:
+    """All contacts of a profile."""
+
+    def __init__(self, store: Store, identity: bytes) -> None:
+        """Use the store's tables; `identity` is our own public key, for safety numbers."""
+        self._store = store
+        self._identity = identity
+
+    def add(self, name: str, identity: bytes, state: ContactState, now: float) -> Contact:
+        """A new contact; NameTaken."""
+        if name in self.names():
+            raise NameTaken
+        number = self._store.insert(
+            "INSERT INTO contacts (name, identity, state, added_at) VALUES (?, ?, ?, ?)",
+            name,
+            identity,
+            state.value,
+            now,
+        )
+        return self.get(number)
+
+    def get(self, number: int) -> Contact:
+        """The contact of a row; UnknownContact."""
+        row = self._store.one(_SELECT + "WHERE id = ?", number)
+        if row is None:
+            raise UnknownContact
+        return _contact(row)
+
+    def named(self, name: str) -> Contact:
+        """The contact of a name; UnknownContact."""
+        row = self._store.one(_SELECT + "WHERE name = ?", name)
+        if row is None:
+            raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
+        return _contact(row)
+
+    def known(self, identity: bytes) -> Contact | None:
+        """The contact of an identity, if there is one."""
+        row = self._store.one(_SELECT + "WHERE identity = ?", identity)
+        return None if row is None else _contact(row)
+
+    def all(self) -> list[Contact]:
+        """All of them, oldest first."""
+        return [_contact(row) for row in self._store.all(_SELECT + "ORDER BY id")]
+
+    def names(self) -> set[str]:
+        """All names in use."""
+        return {row[0] for row in self._store.all("SELECT name FROM contacts")}
+
+    def step(self, contact: Contact, event: ContactEvent) -> bool:
+        """Let `event` happen to a contact; whether that changes its state. Raises WrongStep."""
+        state = after(contact.state, event)
+        self._store.run("UPDATE contacts SET state = ? WHERE id = ?", state.value, contact.id)
+        return state is not contact.state
+
+    def use(self, contact: int, session: int) -> None:
+        """Send to the contact in this session from now on."""
+        self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
+
+    def info(self, number: int) -> ContactInfo:
+        """What a user sees of a contact."""
+        contact = self.get(number)
+        return ContactInfo(
+            name=contact.name,
+            state=contact.state,
+            safety_number=safety_number(self._identity, contact.identity),
+            verified=contact.state is ContactState.VERIFIED,
+            added_at=contact.added_at,
+        )
+
+
+def _contact(row: Row) -> Contact:
+    number, name, identity, state, added_at, session = row
+    return Contact(number, name, bytes(identity), ContactState(state), added_at, session)

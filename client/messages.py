@@ -1,0 +1,159 @@
+"""What contacts say to each other inside a session, and the states of a message (SPEC.md section 7).
+
+Promises: a body decodes to one of the types below with every limit checked, or raises RemoteError; what may become of a
+message is read from one table. Never: I/O; what is stored of a message is in archive.py.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from client.fragments import MESSAGE_LIMIT
+from client.ratchet import OVERHEAD
+from client.views import MessageState
+from mixnet.errors import RemoteError
+
+_FRAMING = 32  # more than the msgpack around a text or a chunk
+BODY_LIMIT = MESSAGE_LIMIT - OVERHEAD
+TEXT_LIMIT = BODY_LIMIT - _FRAMING  # bytes of UTF-8
+CHUNK_SIZE = BODY_LIMIT - _FRAMING  # bytes of a file in one message, which then fills its fragments
+SEEN_LIMIT = 500
+_NAME_LIMIT = 1024
+
+Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class Reason(StrEnum):
+    """Why a file did not get across; `REASONS` has the sentence that a user reads."""
+
+    VANISHED = "vanished"
+    CHANGED = "changed"
+    EXPIRED = "expired"
+    TOO_LARGE = "too large"
+    NO_ROOM = "no room"
+    DAMAGED = "damaged"
+
+
+REASONS = {
+    Reason.VANISHED: "the file vanished while it was sent: send it again from where it is now",
+    Reason.CHANGED: "the file changed while it was sent: send it again",
+    Reason.EXPIRED: "it could not be delivered in time: send it again",
+    Reason.TOO_LARGE: "the file is larger than the receiver accepts: send it in parts",
+    Reason.NO_ROOM: "the receiver could not store the file: free some space there, then send it again",
+    Reason.DAMAGED: "the file did not arrive as it was sent: send it again",
+}
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One message's content: a msgpack array, the tag first."""
+
+
+class Greeting(_Body, frozen=True, tag=0):
+    """The first message to an inviter: how the sender calls itself, and where it is reached."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    provider: Digest
+    mailbox: Digest
+    sphinx_public: Digest
+
+
+class Confirm(_Body, frozen=True, tag=1):
+    """The inviter's first message: the session works in both directions, and both its ratchets have turned."""
+
+
+class Text(_Body, frozen=True, tag=2):
+    """A text; `id` is the sender's number of it, for receipts."""
+
+    id: Number
+    text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
+
+
+class Offer(_Body, frozen=True, tag=3):
+    """A file of `size` bytes follows."""
+
+    id: Number
+    name: Annotated[str, msgspec.Meta(max_length=_NAME_LIMIT)]
+    size: Number
+
+
+class Chunk(_Body, frozen=True, tag=4):
+    """The bytes of a file from `position` on."""
+
+    id: Number
+    position: Number
+    content: Annotated[bytes, msgspec.Meta(max_length=CHUNK_SIZE)]
+
+
+class End(_Body, frozen=True, tag=5):
+    """The file is complete; `digest` is the chain over its chunks (files.py)."""
+
+    id: Number
+    digest: Digest
+
+
+class Abort(_Body, frozen=True, tag=6):
+    """The sender can't go on with a file."""
+
+    id: Number
+    reason: Reason
+
+
+class Refuse(_Body, frozen=True, tag=7):
+    """The receiver can't take a file."""
+
+    id: Number
+    reason: Reason
+
+
+class Seen(_Body, frozen=True, tag=8):
+    """The receiver's user has read these messages."""
+
+    ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
+
+
+Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen
+_DECODER = msgspec.msgpack.Decoder(Body)
+
+
+def encode(body: Body) -> bytes:
+    """The bytes that a session encrypts."""
+    return msgspec.msgpack.encode(body)
+
+
+def decode_untrusted(raw: bytes) -> Body:
+    """The body in `raw`; RemoteError for anything else."""
+    try:
+        body: Body = _DECODER.decode(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RemoteError("a message whose content is malformed") from None
+    return body
+
+
+class MessageEvent(StrEnum):
+    """What may happen to a message."""
+
+    SEND = "send"  # its first fragment left
+    DELIVER = "deliver"  # the other side has it
+    SEE = "see"  # a user has read it
+    FAIL = "fail"
+    COMPLETE = "complete"  # all of an incoming file is here
+
+
+_OPEN = (MessageState.QUEUED, MessageState.SENT)
+TRANSITIONS: dict[tuple[MessageState, MessageEvent], MessageState] = {
+    (MessageState.QUEUED, MessageEvent.SEND): MessageState.SENT,
+    **{(state, MessageEvent.DELIVER): MessageState.DELIVERED for state in _OPEN},
+    **{(state, MessageEvent.SEE): MessageState.READ for state in (*_OPEN, MessageState.DELIVERED)},
+    **{(state, MessageEvent.FAIL): MessageState.FAILED for state in (*_OPEN, MessageState.RECEIVING)},
+    (MessageState.RECEIVING, MessageEvent.COMPLETE): MessageState.RECEIVED,
+    (MessageState.RECEIVED, MessageEvent.SEE): MessageState.READ,
+}
+
+
+def after(state: MessageState, event: MessageEvent) -> MessageState:
+    """The state that follows; the same one if `event` comes too late to matter."""
+    return TRANSITIONS.get((state, event), state)
