@@ -1,0 +1,48 @@
+"""Figures of a running network that no single process knows (SPEC.md section 11)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+
+from deploy.folders import BOOTSTRAP
+from deploy.local import status
+from mixnet.clock import WallClock
+from mixnet.crypto import SigningKey
+from mixnet.link import Role
+from mixnet.network import TCP
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.document import parse_untrusted
+from mixnet.pki.fetch import fetch_document
+from mixnet.randomness import SystemSource
+
+IDLE = 4.0  # seconds over which the load of an idle network is taken
+
+
+async def _cpu_seconds(folder: Path) -> dict[str, float]:
+    """What each process has used so far."""
+    return {node.member.name: node.figures["cpu_seconds"] for node in await status(folder) if node.figures}
+
+
+async def idle_load(folder: Path) -> float:
+    """What all nodes together use of one core while no client is there, in percent."""
+    begun, before = trio.current_time(), await _cpu_seconds(folder)
+    await trio.sleep(IDLE)
+    after = await _cpu_seconds(folder)
+    used = sum(after[name] - before[name] for name in before.keys() & after.keys())
+    return 100 * used / (trio.current_time() - begun)
+
+
+async def count_signatures(folder: Path) -> int:
+    """How many authorities signed the document that is valid now; it is verified as a client would."""
+    _, raw = await fetch_document(
+        Bootstrap.load(folder / BOOTSTRAP),
+        network=TCP(),
+        clock=WallClock(),
+        identity=SigningKey.generate(),
+        role=Role.CLIENT,
+        rng=SystemSource().stream("fetch"),
+    )
+    _, signatures = parse_untrusted(raw)
+    return len(signatures)

@@ -1,0 +1,248 @@
+"""`mixnet demo`: a whole network of real processes, two people who talk through it, and what was measured.
+
+Promises (SPEC.md section 11): everything runs as it would elsewhere: own processes, TCP with TLS, files on disk, cover
+traffic throughout; every figure comes from the processes themselves; however it ends nothing keeps running, and the
+folder is removed unless something failed or --keep was given.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from client.messenger import MessageInfo, MessageKind
+from deploy.background import end_on_signal
+from deploy.census import count_signatures, idle_load
+from deploy.display import progress, say, say_json
+from deploy.figures import Outcome, cover_share, dropped_in_all, quantiles_ms, tally
+from deploy.folders import CLIENTS, SOCKET
+from deploy.local import load_plan, prepare, programs, status
+from deploy.material import digest_of, make_file
+from deploy.people import NAMES, Person, enroll, meet, open_people, records, settle, talk
+from deploy.plan import Kind
+from deploy.processes import send
+from deploy.story import show_outcome
+from deploy.supervisor import Crew, open_crew
+from mixnet.errors import LocalError
+from mixnet.explain import INTERRUPTED
+from mixnet.status import read_status
+
+COVER = frozenset({"drop", "loop"})
+PAUSE = 0.3  # seconds between two texts of one person
+TEXT_LIMIT = 120.0  # seconds in which texts must arrive
+SLOWEST = 10_000  # bytes of a file that must arrive in a second, beyond that limit
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for."""
+
+    file: Path | None = None
+    messages: int = 10
+    kill_mix: bool = False
+    quiet: bool = False
+    plan: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> Wishes:
+        """Themselves; LocalError if they can't be fulfilled."""
+        if self.file is not None and not self.file.is_file():
+            raise LocalError(f"{self.file} is not a file: name the file to send")
+        if self.messages < 1:
+            raise LocalError(f"--messages {self.messages} is impossible: choose at least 1")
+        return self
+
+
+async def run(*, json: bool, file: Path | None, messages: int, keep: bool, kill_mix: bool) -> int:
+    """The command: exit status 0 only if everything was delivered."""
+    wishes = Wishes(file, messages, kill_mix, quiet=json).check()
+    with _folder(keep=keep) as (folder, done):
+        outcome = await _until_signal(folder, wishes)
+        if outcome is None or outcome.success:
+            done()
+    if outcome is None:
+        return INTERRUPTED
+    if json:
+        say_json(outcome)
+    else:
+        show_outcome(outcome)
+    return 0 if outcome.success else 1
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A folder that is removed afterwards if the second value was called, and else named, for its logs."""
+    folder = Path(tempfile.mkdtemp(prefix="mixnet-demo-"))
+    finished: list[bool] = []
+    try:
+        yield folder, lambda: finished.append(True)
+    except KeyboardInterrupt:
+        finished.append(True)
+        raise
+    finally:
+        if keep or not finished:
+            sys.stderr.write(f"the folders of all processes, with their logs, are kept in {folder}\n")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _until_signal(folder: Path, wishes: Wishes) -> Outcome | None:
+    """The outcome, or None if Ctrl-C or SIGTERM came first."""
+    outcome: Outcome | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_on_signal, nursery.cancel_scope)
+        outcome = await play(folder, wishes)
+        nursery.cancel_scope.cancel()
+    return outcome
+
+
+async def play(folder: Path, wishes: Wishes) -> Outcome:
+    """Run a network in `folder` from its first key to its last message."""
+    return await _Play(folder, wishes).run()
+
+
+class _Play:
+    """One demonstration, act by act."""
+
+    def __init__(self, folder: Path, wishes: Wishes) -> None:
+        self._folder = folder / "network"
+        self._wishes = wishes
+        self._file = wishes.file or folder / "demo.bin"
+        self._begun = time.monotonic()
+        self._killed: str | None = None
+
+    def _tell(self, line: str) -> None:
+        if not self._wishes.quiet:
+            say(f"{time.monotonic() - self._begun:6.1f} s  {line}")
+
+    async def run(self) -> Outcome:
+        """All acts."""
+        plan = prepare(self._folder, self._wishes.plan, parameters=self._wishes.parameters)
+        if self._wishes.file is None:
+            make_file(self._file)
+        async with open_crew(self._folder) as crew:
+            await self._start_nodes(crew, count := len(plan.members()))
+            ready = time.monotonic() - self._begun
+            load = await idle_load(self._folder)
+            self._tell(f"{count} nodes idle at {load:.1f} % of one core in all")
+            daemons = await trio.to_thread.run_sync(enroll, self._folder, plan)
+            async with open_people(self._folder, daemons, crew) as (alice, bob):
+                self._tell("two client daemons run, with cover traffic from now on")
+                safe = await meet(alice, bob)
+                self._tell(
+                    "alice invited bob, and both see the same safety number" if safe else "safety numbers differ"
+                )
+                await self._exchange_texts(alice, bob)
+                seconds = await self._send_file(alice, bob, crew)
+                return await self._sum_up(alice, bob, ready=ready, load=load, safe=safe, file_seconds=seconds)
+
+    async def _start_nodes(self, crew: Crew, count: int) -> None:
+        ready: list[str] = []
+        with progress("starting the network", count, quiet=self._wishes.quiet) as advance:
+
+            def report(name: str) -> None:
+                ready.append(name)
+                advance(len(ready))
+
+            await crew.start(programs(self._folder, load_plan(self._folder)), report)
+        self._tell(f"{count} nodes ready: authorities, mixes and providers, each a process with its own address")
+
+    async def _exchange_texts(self, alice: Person, bob: Person) -> None:
+        """Texts both ways at once, until their senders know that all arrived, or for as long as is allowed."""
+        count = self._wishes.messages
+
+        async def one_way(person: Person, to: Person) -> None:
+            texts = [f"{person.name} to {to.name}, {number} of {count}" for number in range(1, count + 1)]
+            await settle(person, await talk(person, to, texts, PAUSE))
+
+        with trio.move_on_after(TEXT_LIMIT):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(one_way, alice, bob)
+                nursery.start_soon(one_way, bob, alice)
+        self._tell(f"{count} texts each way")
+
+    async def _send_file(self, alice: Person, bob: Person, crew: Crew) -> float:
+        """Send the file; the seconds until its sender knew that it had arrived."""
+        size = self._file.stat().st_size
+        begun = time.monotonic()
+        number = await alice.me.send_file(bob.name, self._file)
+        quarter = trio.Event()
+        with (
+            progress(f"sending {size / _MEGABYTE:.1f} MB", size, quiet=self._wishes.quiet) as advance,
+            trio.move_on_after(TEXT_LIMIT + size / SLOWEST),
+        ):
+
+            def watch(message: MessageInfo) -> None:
+                advance(message.done)
+                if message.done >= size / 4:
+                    quarter.set()
+
+            async with trio.open_nursery() as nursery:
+                if self._wishes.kill_mix:
+                    nursery.start_soon(self._kill_a_mix, crew, quarter)
+                await alice.me.wait_delivered(number, watch)
+        seconds = time.monotonic() - begun
+        self._tell(f"a file of {size:,} bytes in {seconds:.1f} s")
+        return seconds
+
+    async def _kill_a_mix(self, crew: Crew, when: trio.Event) -> None:
+        """SIGKILL for one mix, in whatever it is doing."""
+        await when.wait()
+        self._killed = next(node.member.name for node in await status(self._folder) if node.member.kind is Kind.MIX)
+        send(crew.process(self._killed), signal.SIGKILL)
+        self._tell(f"killed {self._killed} (SIGKILL) while the file is on its way")
+
+    async def _sum_up(
+        self, alice: Person, bob: Person, *, ready: float, load: float, safe: bool, file_seconds: float
+    ) -> Outcome:
+        """Every figure, from both archives and from what the processes say of themselves."""
+        hers, his = await alice.archive(), await bob.archive()
+        texts = records(hers, his, MessageKind.TEXT) + records(his, hers, MessageKind.TEXT)
+        files = records(hers, his, MessageKind.FILE)
+        counted = tally([*texts, *files])
+        arrived = [record for record in texts if record.received_at]
+        nodes = await status(self._folder)
+        clients = [await read_status(self._folder / CLIENTS / name / SOCKET) for name in NAMES]
+        return Outcome(
+            delivered=counted.delivered,
+            sent=counted.sent,
+            lost=counted.lost,
+            duplicated=counted.duplicated,
+            file_ok=await trio.to_thread.run_sync(self._came_whole, his),
+            nodes=sum(bool(node.figures and node.figures.get("ready")) for node in nodes),
+            signatures=await count_signatures(self._folder),
+            latency_ms=quantiles_ms([record.latency for record in arrived]),
+            overhead_ms=quantiles_ms([record.overhead for record in arrived]),
+            cover_share=cover_share([one["frames"] for one in clients], COVER),
+            safety_numbers_equal=safe,
+            killed=self._killed,
+            file_bytes=self._file.stat().st_size,
+            file_seconds=round(file_seconds, 1),
+            ready_seconds=round(ready, 1),
+            total_seconds=round(time.monotonic() - self._begun, 1),
+            node_memory_mb=_most_memory([node.figures or {} for node in nodes]),
+            client_memory_mb=_most_memory(clients),
+            idle_cpu_percent=round(load, 1),
+            dropped=dropped_in_all([node.figures or {} for node in nodes]),
+        )
+
+    def _came_whole(self, archive: list[MessageInfo]) -> bool:
+        """Whether the recipient's copy is the file that was sent, byte for byte."""
+        copies = [message.path for message in archive if message.kind is MessageKind.FILE and not message.outgoing]
+        return len(copies) == 1 and bool(copies[0]) and digest_of(Path(copies[0])) == digest_of(self._file)
+
+
+def _most_memory(figures: list[dict[str, Any]]) -> float:
+    """The largest process, in MB."""
+    return round(max(float(one.get("memory_bytes", 0)) for one in figures) / _MEGABYTE, 1)

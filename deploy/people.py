@@ -1,0 +1,99 @@
+"""The two people of a demonstration: each a profile, a client daemon in a process of its own, and a connection to it.
+
+Promises: a daemon runs like any other process of the network, kept by the supervisor and ended with it; nothing is
+said to a daemon but through the API that every program has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+import client
+from client.connection import Connection
+from client.messenger import MessageInfo, MessageKind
+from client.profile import create
+from deploy.figures import Record
+from deploy.folders import BOOTSTRAP, CLIENTS
+from deploy.plan import MEMBERS_LIMIT, Plan
+from deploy.supervisor import Crew, Program
+
+NAMES = ("alice", "bob")
+CONFIRMED = frozenset({"delivered", "read"})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a running daemon."""
+
+    name: str
+    me: Connection
+
+    async def archive(self) -> list[MessageInfo]:
+        """All their messages, sent and received."""
+        return [message async for message in self.me.messages()]
+
+
+def enroll(folder: Path, plan: Plan) -> list[Program]:
+    """Make the profiles of both; what runs their daemons. Each dials from a loopback address of its own."""
+    daemons = []
+    for number, name in enumerate(NAMES, start=MEMBERS_LIMIT + 1):
+        profile = folder / CLIENTS / name
+        create(profile, name=name, bootstrap=folder / BOOTSTRAP, source=f"127.0.{plan.subnet}.{number}")
+        daemons.append(Program(name, ("-P", "-m", "client", str(profile)), profile))
+    return daemons
+
+
+@asynccontextmanager
+async def open_people(folder: Path, daemons: list[Program], crew: Crew) -> AsyncIterator[tuple[Person, Person]]:
+    """Both, connected to their providers."""
+    await crew.start(daemons, lambda _name: None)
+    alice, bob = NAMES
+    async with client.connect(folder / CLIENTS / alice) as one, client.connect(folder / CLIENTS / bob) as other:
+        yield Person(alice, one), Person(bob, other)
+
+
+async def meet(alice: Person, bob: Person) -> bool:
+    """Become contacts by an invitation; whether both see the same safety number, which they then mark as verified."""
+    await bob.me.accept(await alice.me.invite(), alice.name)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(alice.me.wait_established, bob.name)
+        nursery.start_soon(bob.me.wait_established, alice.name)
+    numbers = {contact.safety_number for person in (alice, bob) for contact in await person.me.contacts()}
+    if len(numbers) != 1:
+        return False
+    await alice.me.verify(bob.name)
+    await bob.me.verify(alice.name)
+    return True
+
+
+async def talk(person: Person, to: Person, texts: list[str], pause: float) -> list[int]:
+    """Send the texts, a pause (seconds) apart; the numbers that they got."""
+    numbers = []
+    for text in texts:
+        numbers.append(await person.me.send(to.name, text))
+        await trio.sleep(pause)
+    return numbers
+
+
+async def settle(person: Person, numbers: list[int]) -> None:
+    """Return when the sender knows that every message was delivered; NotDelivered if one never will be."""
+    for number in numbers:
+        await person.me.wait_delivered(number)
+
+
+def records(sender: list[MessageInfo], recipient: list[MessageInfo], kind: MessageKind) -> list[Record]:
+    """What both archives say of each message of this kind; texts and file names must differ from each other."""
+    came: dict[str, list[float]] = {}
+    for message in recipient:
+        if not message.outgoing and message.kind is kind:
+            came.setdefault(message.text, []).append(message.received_at)
+    return [
+        Record(message.state in CONFIRMED, message.sent_at, message.drawn_delay, tuple(came.get(message.text, ())))
+        for message in sender
+        if message.outgoing and message.kind is kind
+    ]
