@@ -1,0 +1,22 @@
+"""A bell that one task listens to and any other may ring, as often as it likes (SPEC.md section 7)."""
+
+from __future__ import annotations
+
+import trio
+
+
+class Bell:
+    """Rings are not counted: however many there were, the listener wakes once and looks at everything."""
+
+    def __init__(self) -> None:
+        """Silent."""
+        self._event = trio.Event()
+
+    def ring(self) -> None:
+        """Wake the listener, or let it not sleep at all if it is busy."""
+        self._event.set()
+
+    def listen(self) -> trio.Event:
+        """What to wait for; take it before looking at what the rings are about, or one may be missed."""
+        self._event = trio.Event()
+        return self._event

@@ -1,0 +1,175 @@
+"""The requests of the local protocol, each a type that says what it takes and does it (SPEC.md section 7).
+
+Promises: a request is one of these types with fields of the stated types or is refused; its answer is made of maps,
+lists, texts, numbers and truth values only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from client.messenger import Event
+from client.service import Service
+from mixnet.errors import RemoteError
+
+_EVENTS = {
+    "MessageReceived": "message",
+    "MessageStateChanged": "state",
+    "ContactChanged": "contact",
+    "FileProgress": "progress",
+}
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):
+    """What every request has: a number that its answer repeats."""
+
+    id: int
+
+    async def run(self, service: Service) -> Any:
+        """Do it; what it raises is answered as an error."""
+        raise NotImplementedError
+
+
+class Status(Command, frozen=True, tag="status"):
+    """-> the daemon's figures."""
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return service.snapshot()
+
+
+class Invite(Command, frozen=True, tag="invite"):
+    """-> the text of a new invitation."""
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.invite()
+
+
+class Accept(Command, frozen=True, tag="accept"):
+    """-> the contact that the invitation makes."""
+
+    invitation: str
+    name: str | None = None
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return asdict(await service.accept(self.invitation, self.name))
+
+
+class Contacts(Command, frozen=True, tag="contacts"):
+    """-> all contacts."""
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return [asdict(contact) for contact in await service.contacts()]
+
+
+class Verify(Command, frozen=True, tag="verify"):
+    """-> the contact, now verified."""
+
+    contact: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return asdict(await service.verify(self.contact))
+
+
+class Send(Command, frozen=True, tag="send"):
+    """-> the number of the queued text."""
+
+    contact: str
+    text: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.send(self.contact, self.text)
+
+
+class SendFile(Command, frozen=True, tag="send_file"):
+    """-> the number of the queued file."""
+
+    contact: str
+    path: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.send_file(self.contact, Path(self.path))
+
+
+class Message(Command, frozen=True, tag="message"):
+    """-> one message."""
+
+    number: int
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return asdict(await service.message(self.number))
+
+
+class Messages(Command, frozen=True, tag="messages"):
+    """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty."""
+
+    contact: str | None = None
+    after: int = 0
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return [asdict(message) for message in await service.messages(self.contact, self.after)]
+
+
+class Search(Command, frozen=True, tag="search"):
+    """-> messages with all the words."""
+
+    words: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return [asdict(message) for message in await service.search(self.words)]
+
+
+class MarkRead(Command, frozen=True, tag="mark_read"):
+    """-> nothing; the sender will learn it."""
+
+    number: int
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        await service.mark_read(self.number)
+
+
+class Follow(Command, frozen=True, tag="follow"):
+    """-> nothing; from now on events come on this connection."""
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return None
+
+
+class Stop(Command, frozen=True, tag="stop"):
+    """-> nothing; the daemon ends."""
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        service.stop()
+
+
+AnyCommand = (
+    Status
+    | Invite
+    | Accept
+    | Contacts
+    | Verify
+    | Send
+    | SendFile
+    | Message
+    | Messages
+    | Search
+    | MarkRead
+    | Follow
+    | Stop
+)
+
+
+def command_untrusted(message: dict[str, Any]) -> AnyCommand:
+    """The request in a map; RemoteError if it is none."""
+    try:
+        return msgspec.convert(message, AnyCommand)  # type: ignore[no-any-return]
+    except msgspec.ValidationError as error:
+        raise RemoteError(f"no request of the local protocol: {error}") from None
+
+
+def event_map(event: Event) -> dict[str, Any]:
+    """An event as the protocol has it: {"event": name, "message" or "contact": ...}."""
+    return {"event": _EVENTS[type(event).__name__], **asdict(event)}

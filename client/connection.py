@@ -1,0 +1,314 @@
+"""Talking to a running daemon from Python (SPEC.md section 7).
+
+    async with client.connect(profile_directory) as me:
+        number = await me.send("bob", "hi", wait=True)
+        async for message in me.messages(follow=True):
+            ...
+
+Promises: errors of the daemon are raised here as what they are there (LocalError, RemoteError, Unavailable); a message
+is given once, in order, however many events were missed; NotRunning if there is no daemon.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import trio
+
+from client import commands, protocol, sockets
+from client.api import NAME, READ_SIZE
+from client.messenger import ContactInfo, ContactState, MessageInfo, MessageState
+from client.profile import NoProfile, Profile
+from client.service import Service
+from mixnet.errors import RemoteError, Unavailable
+
+LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced
+SETTLED = frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.FAILED})
+
+T = TypeVar("T")
+
+
+class DaemonEnded(Unavailable):
+    """The daemon has ended: start it again with `mixnet client start NAME`."""
+
+
+class NotDelivered(Unavailable):
+    """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
+
+
+class Channel(Protocol):
+    """How a connection reaches its daemon."""
+
+    async def ask(self, command: commands.Command) -> Any:
+        """The answer to `command`, or the error that it ended in."""
+
+    async def next_change(self) -> trio.Event:
+        """What is set when something happens after this call, or the daemon ends."""
+
+
+@asynccontextmanager
+async def connect(profile: Profile | Path | str) -> AsyncIterator[Connection]:
+    """A connection to the daemon of the profile in this folder; NoProfile or NotRunning if there is none."""
+    directory = profile.directory if isinstance(profile, Profile) else Path(profile)
+    if directory is None or not (directory / "profile.toml").is_file():
+        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
+    async with await sockets.dial(directory / NAME) as stream, trio.open_nursery() as nursery:
+        channel = SocketChannel(stream)
+        nursery.start_soon(channel.receive)
+        try:
+            yield Connection(channel)
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+class Connection:
+    """What a program may ask. `connect` makes one; inside the daemon's process it is made of a `DirectChannel`."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Ask through `channel`."""
+        self._channel = channel
+        self._numbers = itertools.count(1)
+
+    async def invite(self) -> str:
+        """The text of a new single-use invitation, for one person."""
+        return str(await self._ask(commands.Invite))
+
+    async def accept(self, invitation: str, name: str | None = None) -> ContactInfo:
+        """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
+        return _as(ContactInfo, await self._ask(commands.Accept, invitation=invitation, name=name))
+
+    async def contacts(self) -> list[ContactInfo]:
+        """All contacts, oldest first."""
+        return _list(ContactInfo, await self._ask(commands.Contacts))
+
+    async def verify(self, contact: str) -> ContactInfo:
+        """Record that both of you compared the safety number, and it matched."""
+        return _as(ContactInfo, await self._ask(commands.Verify, contact=contact))
+
+    async def wait_established(self, contact: str) -> ContactInfo:
+        """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired."""
+        while True:
+            change = await self._channel.next_change()
+            for known in await self.contacts():
+                if known.name == contact and known.state is ContactState.EXPIRED:
+                    raise RemoteError("the invitation expired before it was answered: ask for a new one")
+                if known.name == contact and known.state is not ContactState.PENDING:
+                    return known
+            await _wait(change)
+
+    async def send(self, contact: str, text: str, *, wait: bool = False) -> int:
+        """Queue a text and return its number; with `wait`, once it is delivered."""
+        number = int(await self._ask(commands.Send, contact=contact, text=text))
+        if wait:
+            await self.wait_delivered(number)
+        return number
+
+    async def send_file(self, contact: str, path: Path | str, *, wait: bool = False) -> int:
+        """Queue a file and return its number; with `wait`, once it is delivered."""
+        number = int(await self._ask(commands.SendFile, contact=contact, path=_whole(path)))
+        if wait:
+            await self.wait_delivered(number)
+        return number
+
+    async def message(self, number: int) -> MessageInfo:
+        """One message."""
+        return _as(MessageInfo, await self._ask(commands.Message, number=number))
+
+    async def wait_delivered(
+        self, number: int, on_change: Callable[[MessageInfo], None] = lambda _message: None
+    ) -> MessageInfo:
+        """Return once the message was delivered; NotDelivered if it never will be.
+
+        `on_change` sees the message now, and again whenever something happened to it.
+        """
+        while True:
+            change = await self._channel.next_change()
+            message = await self.message(number)
+            on_change(message)
+            if message.state is MessageState.FAILED:
+                raise NotDelivered(f"message {number} was not delivered: {message.error}")
+            if message.state in SETTLED:
+                return message
+            await _wait(change)
+
+    def messages(self, contact: str | None = None, *, after: int = 0, follow: bool = False) -> Messages:
+        """Messages with numbers above `after`, oldest first, sent and received; with `follow`, new ones as they come.
+
+        An incoming file is given when it is complete, which may be after messages with higher numbers.
+        """
+        return Messages(self, contact, after, follow)
+
+    async def search(self, words: str) -> list[MessageInfo]:
+        """Messages whose text has all the words, newest first."""
+        return _list(MessageInfo, await self._ask(commands.Search, words=words))
+
+    async def mark_read(self, number: int) -> None:
+        """Tell the sender of a message that it was read."""
+        await self._ask(commands.MarkRead, number=number)
+
+    async def status(self) -> dict[str, Any]:
+        """The daemon's figures."""
+        return dict(await self._ask(commands.Status))
+
+    async def stop(self) -> None:
+        """End the daemon. Cover traffic ends with it."""
+        await self._ask(commands.Stop)
+
+    async def _ask(self, kind: type[commands.Command], **fields: Any) -> Any:
+        return await self._channel.ask(kind(id=next(self._numbers), **fields))
+
+    async def page(self, contact: str | None, after: int) -> list[MessageInfo]:
+        """The first messages with numbers above `after`; empty if there are none."""
+        return _list(MessageInfo, await self._ask(commands.Messages, contact=contact, after=after))
+
+    async def next_change(self) -> trio.Event:
+        """What is set when something happens after this call, or the daemon ends."""
+        return await self._channel.next_change()
+
+
+class Messages:
+    """An asynchronous iterator over messages. `Connection.messages` makes one; it may be left at any time."""
+
+    def __init__(self, connection: Connection, contact: str | None, after: int, follow: bool) -> None:
+        """Start after message number `after`."""
+        self._connection = connection
+        self._contact = contact
+        self._after = after
+        self._follow = follow
+        self._ready: deque[MessageInfo] = deque()
+        self._incomplete: list[int] = []
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> MessageInfo:
+        while not self._ready:
+            change = await self._connection.next_change()
+            await self._look()
+            if self._ready:
+                break
+            if not self._follow:
+                raise StopAsyncIteration
+            await _wait(change)
+        return self._ready.popleft()
+
+    async def _look(self) -> None:
+        """Read pages until one has something to give, or all is read."""
+        while not self._ready and (page := await self._connection.page(self._contact, self._after)):
+            self._after = page[-1].id
+            self._incomplete += [message.id for message in page if message.state is MessageState.RECEIVING]
+            self._ready.extend(message for message in page if message.state is not MessageState.RECEIVING)
+        for number in list(self._incomplete):
+            message = await self._connection.message(number)
+            if message.state is not MessageState.RECEIVING:
+                self._incomplete.remove(number)
+                self._ready.append(message)
+
+
+class DirectChannel:
+    """For a program in the daemon's own process, such as the simulated world."""
+
+    def __init__(self, service: Service) -> None:
+        """Ask `service`."""
+        self._service = service
+
+    async def ask(self, command: commands.Command) -> Any:
+        """See `Channel.ask`."""
+        return await command.run(self._service)
+
+    async def next_change(self) -> trio.Event:
+        """See `Channel.next_change`."""
+        await trio.lowlevel.checkpoint()
+        return self._service.next_change()
+
+
+class SocketChannel:
+    """Over the local socket; `receive` must run."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        """Take over a stream to a daemon."""
+        self._stream = stream
+        self._sending = trio.Lock()
+        self._answers: dict[int, trio.MemorySendChannel[protocol.Map]] = {}
+        self._changed = trio.Event()
+        self._following = False
+        self._ended = False
+
+    async def receive(self) -> None:
+        """Sort what comes, until the daemon ends."""
+        decoder = protocol.Decoder()
+        try:
+            while data := await self._stream.receive_some(READ_SIZE):
+                for message in decoder.feed_untrusted(bytes(data)):
+                    self._sort(message)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._ended = True
+            self._changed.set()
+            for channel in self._answers.values():
+                channel.close()
+
+    async def ask(self, command: commands.Command) -> Any:
+        """See `Channel.ask`."""
+        answered, answer = trio.open_memory_channel[protocol.Map](1)
+        self._answers[command.id] = answered
+        try:
+            with answered, answer:
+                if self._ended:
+                    raise DaemonEnded
+                async with self._sending:
+                    await self._stream.send_all(protocol.encode(msgspec.to_builtins(command)))
+                reply = await answer.receive()
+        except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
+            raise DaemonEnded from None
+        finally:
+            del self._answers[command.id]
+        if "error" in reply:
+            raise protocol.error_of(reply)
+        return reply.get("ok")
+
+    async def next_change(self) -> trio.Event:
+        """See `Channel.next_change`."""
+        if not self._following:
+            self._following = True
+            await self.ask(commands.Follow(id=0))
+        return self._changed
+
+    def _sort(self, message: protocol.Map) -> None:
+        """Give an answer to who asked; an event wakes everybody who waits."""
+        if "event" in message:
+            self._changed.set()
+            self._changed = trio.Event()
+        elif waiting := self._answers.get(message.get("id", -1)):
+            with suppress(trio.WouldBlock):
+                waiting.send_nowait(message)
+
+
+async def _wait(change: trio.Event) -> None:
+    """Wait until something happened, or long enough to look all the same."""
+    with trio.move_on_after(LOOK_AGAIN):
+        await change.wait()
+
+
+def _whole(path: Path | str) -> str:
+    """The path from the root: the daemon has a working folder of its own."""
+    return str(Path(path).absolute())
+
+
+def _as(kind: type[T], value: Any) -> T:
+    """The view that a map of the protocol stands for; RemoteError if it is none."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise RemoteError("the daemon is of another version: stop it and start it again") from None
+
+
+def _list(kind: type[T], values: Any) -> list[T]:
+    return _as(list[kind], values)  # type: ignore[valid-type]

@@ -1,0 +1,82 @@
+"""Making packets, of whatever kind, out of what is to be said (SPEC.md section 4).
+
+Promises: a packet is made whole, with routes drawn from a stream that belongs to its kind, so that what a user sends
+never changes which routes the cover takes. Never: a slot, a socket or a wait.
+"""
+
+from __future__ import annotations
+
+import os
+
+from client.emitters import Prepared
+from client.fragments import PlaintextKind
+from client.outgoing import Destination, Outgoing, OutgoingFragment
+from client.replies import ReplyTable
+from client.routes import Map, Route
+from mixnet.link.frames import Frame, FrameKind
+from mixnet.randomness import Source
+from mixnet.sphinx import Engine, Surb
+from mixnet.sphinx.engine import SEED_SIZE, SURB_SEED_SIZE
+
+LOOP_ID_SIZE = 16
+SURB_ID_SIZE = 32
+
+
+class Packer:
+    """Makes packets that leave through our provider. Times: `at` in wall seconds, `made` in Trio's."""
+
+    def __init__(self, engine: Engine, home: Destination, replies: ReplyTable, network: Map, rng: Source) -> None:
+        """`network` may be replaced when a newer document arrives."""
+        self.network = network
+        self._engine = engine
+        self._home = home
+        self._replies = replies
+        self._loop_routes = rng.stream("routes", "loop")
+        self._cover_routes = rng.stream("routes", "cover")
+        self._drop_routes = rng.stream("routes", "drop")
+        self._message_routes = rng.stream("routes", "message")
+        self._reply_routes = rng.stream("routes", "reply")
+
+    def loop(self, at: float, made: float) -> Prepared:
+        """A packet that comes back to us."""
+        loop = os.urandom(LOOP_ID_SIZE)
+        route = self.network.deliver(self._loop_routes, self._home.provider, self._home, at)
+        packet = self._create(route, bytes([PlaintextKind.LOOP]) + loop)
+        return Prepared(packet, made, drawn_delay=route.drawn_delay, loop=loop)
+
+    def drop(self, at: float, made: float) -> Prepared:
+        """Cover for the drop schedule."""
+        route = self.network.drop(self._drop_routes, self._home.provider, at)
+        return Prepared(self._create(route, b""), made, drawn_delay=route.drawn_delay)
+
+    def cover(self, at: float, made: float) -> Prepared:
+        """Cover for a payload slot that nobody needs: a drop too."""
+        route = self.network.drop(self._cover_routes, self._home.provider, at)
+        return Prepared(self._create(route, b""), made, drawn_delay=route.drawn_delay)
+
+    def message(self, outgoing: Outgoing, at: float, made: float) -> Prepared:
+        """What the messenger wants sent; raises Unavailable if the way to its recipient is not known now."""
+        if isinstance(outgoing, OutgoingFragment):
+            return self._fragment(outgoing, at, made)
+        packet = self._engine.use_surb(outgoing.surb, outgoing.message)
+        return Prepared(Frame(FrameKind.PACKET, packet), made, outgoing)
+
+    def _fragment(self, outgoing: OutgoingFragment, at: float, made: float) -> Prepared:
+        destination = outgoing.destination
+        route = self.network.deliver(self._message_routes, self._home.provider, destination, at)
+        surb = self._reply_block(destination.provider, at) if outgoing.wants_surb else None
+        packet = self._create(route, outgoing.encode(surb))
+        return Prepared(packet, made, outgoing, route.drawn_delay)
+
+    def _reply_block(self, entry: bytes, at: float) -> Surb:
+        """A block for a replier whose packets enter at provider `entry`, used about one path's delay after `at`."""
+        surb_id = os.urandom(SURB_ID_SIZE)
+        parameters = self.network.document.parameters
+        used_at = at + parameters.path_delay + parameters.ack_delay
+        route = self.network.reply(self._reply_routes, entry, self._home, surb_id, used_at)
+        surb, keys = self._engine.create_surb(entry, route.hops, seed=os.urandom(SURB_SEED_SIZE))
+        self._replies.add(surb_id, keys, at)
+        return surb
+
+    def _create(self, route: Route, message: bytes) -> Frame:
+        return Frame(FrameKind.PACKET, self._engine.create(route.hops, message, seed=os.urandom(SEED_SIZE)))

@@ -1,0 +1,176 @@
+"""A profile: one person's folder with everything their daemon needs (SPEC.md section 7).
+
+Promises: the folder is made whole or not at all, and only its owner can read it (0700, files 0600); keys and state lie
+in the encrypted store alone, which a key file or a passphrase opens; a passphrase is never written down.
+
+    profile.toml     name, how the store opens, engine, address to dial from, preferred provider
+    bootstrap.toml   the network: authorities and threshold
+    key              32 random bytes (key file), or the 16-byte salt of the passphrase
+    store.db         the encrypted store
+    daemon.lock      held by the daemon while it runs (client/lock.py)
+    api.sock, status.sock, daemon.log
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from client.store import Store
+from mixnet.crypto import SymmetricKey, password_key
+from mixnet.errors import LocalError
+from mixnet.pki.bootstrap import Bootstrap
+
+SALT_SIZE = 16
+_NAME = re.compile(r"[^\s/\\.\x00-\x1f][^/\\\x00-\x1f]{0,63}")
+
+
+class ProfileExists(LocalError):
+    """There is a profile of that name already: choose another name, or remove its folder first."""
+
+
+class NoProfile(LocalError):
+    """There is no such profile: make it with `mixnet client init NAME`."""
+
+
+class BrokenProfile(LocalError):
+    """The profile's folder is damaged: restore it from a backup, or make a new profile."""
+
+
+class PassphraseNeeded(LocalError):
+    """The profile is locked by a passphrase: give --passphrase-file, or set MIXNET_PASSPHRASE."""
+
+
+class Lock(StrEnum):
+    """What opens the store."""
+
+    KEY_FILE = "key-file"
+    PASSPHRASE = "passphrase"  # noqa: S105  # the kind of lock
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What profile.toml holds."""
+
+    name: str
+    lock: Lock = Lock.KEY_FILE
+    engine: str = "mixnet"
+    source: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a daemon must know before it opens its store. Without a directory it lives in memory only."""
+
+    name: str
+    bootstrap: Bootstrap
+    directory: Path | None = None
+    lock: Lock = Lock.KEY_FILE
+    engine: str = "mixnet"
+    source: str | None = None  # the local address to dial from
+    provider: bytes | None = None  # identity of the provider to register with; None: a random one, at the first start
+
+    def file(self, name: str) -> Path:
+        """The path of one of the profile's files."""
+        if self.directory is None:
+            raise LocalError("a profile in memory has no files")
+        return self.directory / name
+
+
+def create(
+    directory: Path,
+    *,
+    name: str,
+    bootstrap: Path,
+    passphrase: bytes | None = None,
+    source: str | None = None,
+    provider: bytes | None = None,
+    engine: str = "mixnet",
+) -> Profile:
+    """Make the folder of a new profile; on any failure nothing is left of it."""
+    if not _NAME.fullmatch(name):
+        raise LocalError("a profile's name has 1 to 64 characters, no slash, and does not start with a dot")
+    if directory.exists():
+        raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
+    trust = Bootstrap.load(bootstrap)
+    lock = Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE
+    settings = _Settings(name, lock, engine, source, provider.hex() if provider else None)
+    directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
+    try:
+        _write(scratch / "profile.toml", _encode(settings))
+        trust.save(scratch / "bootstrap.toml")
+        _write(scratch / "key", secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
+        Store.open(scratch / "store.db", _store_key(scratch, lock, passphrase)).close()
+        for made in scratch.iterdir():
+            made.chmod(0o600)
+        scratch.rename(directory)
+    except OSError as error:
+        if directory.exists():
+            raise ProfileExists from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return load(directory)
+
+
+def load(directory: Path) -> Profile:
+    """Read the profile in `directory`; its store stays closed."""
+    if not (directory / "profile.toml").is_file():
+        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
+    try:
+        settings = msgspec.toml.decode((directory / "profile.toml").read_bytes(), type=_Settings)
+        provider = bytes.fromhex(settings.provider) if settings.provider else None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BrokenProfile(f"{directory / 'profile.toml'} is damaged ({error}): correct it") from None
+    return Profile(
+        name=settings.name,
+        bootstrap=Bootstrap.load(directory / "bootstrap.toml"),
+        directory=directory,
+        lock=settings.lock,
+        engine=settings.engine,
+        source=settings.source,
+        provider=provider,
+    )
+
+
+def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
+    """Open the profile's store; WrongPassphrase (client.store) if the key does not fit."""
+    store = profile.file("store.db")
+    if not store.is_file():
+        raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
+    return Store.open(store, _store_key(store.parent, profile.lock, passphrase))
+
+
+def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
+    raw = (directory / "key").read_bytes()
+    if lock is Lock.KEY_FILE:
+        if len(raw) != SymmetricKey.SIZE:
+            raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")
+        return SymmetricKey(raw)
+    if passphrase is None:
+        raise PassphraseNeeded
+    if len(raw) != SALT_SIZE:
+        raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")
+    return password_key(passphrase, raw)
+
+
+def _encode(settings: _Settings) -> bytes:
+    """TOML; a JSON string is a TOML basic string for what these fields may hold."""
+    fields = {key: value for key, value in msgspec.to_builtins(settings).items() if value is not None}
+    return b"".join(key.encode() + b" = " + msgspec.json.encode(value) + b"\n" for key, value in fields.items())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

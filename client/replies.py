@@ -1,0 +1,40 @@
+"""The reply blocks that this client gave out and what opens their replies (SPEC.md section 4).
+
+Promises: the table is bounded in number and age, the oldest goes first; a reply block opens once.
+Pure: time comes in as an argument. It lives in memory: what a restart loses is asked for again by a retransmission.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from mixnet.sphinx import SurbKeys
+
+LIMIT = 8192
+
+
+class ReplyTable:
+    """SURB id to SURB keys."""
+
+    def __init__(self, lifetime: float, limit: int = LIMIT) -> None:
+        """Forget what is older than `lifetime` seconds, and the oldest beyond `limit`."""
+        self._lifetime = lifetime
+        self._limit = limit
+        self._waiting: OrderedDict[bytes, tuple[float, SurbKeys]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, surb_id: bytes, keys: SurbKeys, now: float) -> None:
+        """Await a reply through this block."""
+        self._waiting[surb_id] = (now, keys)
+        while self._waiting and (len(self._waiting) > self._limit or self._oldest() < now - self._lifetime):
+            self._waiting.popitem(last=False)
+
+    def take(self, surb_id: bytes) -> SurbKeys | None:
+        """The keys of this block, for the one time that it opens."""
+        found = self._waiting.pop(surb_id, None)
+        return found[1] if found else None
+
+    def _oldest(self) -> float:
+        return next(iter(self._waiting.values()))[0]

@@ -1,0 +1,128 @@
+"""What a user's programs can ask of a daemon (SPEC.md section 7).
+
+Promises: each verb is one visit to the messenger and stored when it returns; whatever it puts in motion leaves in the
+slots of the schedule, never because of it. Never: a socket: `api.py` serves this over one, a simulated world calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from client.desk import Desk
+from client.hub import Hub
+from client.messenger import ContactInfo, Event, MessageInfo, Messenger
+from mixnet.clock import Clock
+from mixnet.errors import LocalError
+
+PAGE = 200  # messages in one answer
+PAGE_BYTES = 1 << 19  # of text in one answer
+
+
+class Service:
+    """The user's side of a running daemon."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        messenger: Messenger,
+        desk: Desk,
+        clock: Clock,
+        hub: Hub,
+        stir: Callable[[], None],
+        snapshot: Callable[[], dict[str, Any]],
+    ) -> None:
+        """`stir` is called when there may be something new to send."""
+        self.name = name
+        self.snapshot = snapshot
+        self.stopping = trio.Event()
+        self._messenger = messenger
+        self._desk = desk
+        self._clock = clock
+        self._hub = hub
+        self._stir = stir
+
+    async def invite(self) -> str:
+        """The text of a new single-use invitation."""
+        invitation = await self._desk.call(self._messenger.create_invitation, self.name, self._clock.now())
+        return invitation.encode()
+
+    async def accept(self, invitation: str, name: str | None = None) -> ContactInfo:
+        """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
+        contact = await self._desk.call(self._messenger.accept_invitation, invitation, name, self._clock.now())
+        await self._changed()
+        return contact
+
+    async def contacts(self) -> list[ContactInfo]:
+        """All contacts, oldest first."""
+        return await self._desk.call(self._messenger.contacts)
+
+    async def verify(self, contact: str) -> ContactInfo:
+        """Record that the safety numbers match."""
+        verified = await self._desk.call(self._messenger.mark_verified, contact)
+        await self._changed()
+        return verified
+
+    async def send(self, contact: str, text: str) -> int:
+        """Queue a text; its number."""
+        number = await self._desk.call(self._messenger.send_text, contact, text, self._clock.now())
+        await self._changed()
+        return number
+
+    async def send_file(self, contact: str, path: Path) -> int:
+        """Queue a file; its number. `path` is absolute, since a daemon has a folder of its own."""
+        if not path.is_absolute():
+            raise LocalError("give the daemon the whole path of a file")
+        number = await self._desk.call(self._messenger.send_file, contact, path, self._clock.now())
+        await self._changed()
+        return number
+
+    async def message(self, number: int) -> MessageInfo:
+        """One message."""
+        return await self._desk.call(self._messenger.message, number)
+
+    async def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
+        """The first page of messages with numbers above `after`; empty if there are none."""
+        return _page(await self._desk.call(self._messenger.messages, contact, after))
+
+    async def search(self, words: str) -> list[MessageInfo]:
+        """Messages with all the words, newest first."""
+        return _page(await self._desk.call(self._messenger.search, words))
+
+    async def mark_read(self, number: int) -> None:
+        """Tell the sender of a message that it was read."""
+        await self._desk.call(self._messenger.mark_read, number, self._clock.now())
+        await self._changed()
+
+    def follow(self) -> AbstractContextManager[trio.MemoryReceiveChannel[Event]]:
+        """What happens from now on."""
+        return self._hub.follow()
+
+    def next_change(self) -> trio.Event:
+        """What is set when something happens after this call."""
+        return self._hub.next_change()
+
+    def stop(self) -> None:
+        """End the daemon."""
+        self.stopping.set()
+
+    async def _changed(self) -> None:
+        self._hub.publish(await self._desk.call(self._messenger.take_events))
+        self._stir()
+
+
+def _page(messages: list[MessageInfo]) -> list[MessageInfo]:
+    """As many as one answer may carry, one at least."""
+    page: list[MessageInfo] = []
+    size = 0
+    for message in messages[:PAGE]:
+        size += len(message.text.encode())
+        if page and size > PAGE_BYTES:
+            break
+        page.append(message)
+    return page

@@ -1,0 +1,154 @@
+"""The link between a client and its provider, kept up as long as the client lives (SPEC.md section 4).
+
+Promises: nothing but frames that were offered at their slots goes up; offering never waits, and a provider that is slow
+or gone costs frames, which are counted, never a slot; a lost link is dialled again with capped, jittered pauses that
+depend on nothing the user does; a provider that falls silent counts as gone.
+Never: a look into a packet.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import trio
+
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link import Link
+from mixnet.link.frames import Frame
+
+QUEUE = 64  # frames between the slots and the link
+BATCH = 32  # frames in one write
+FIRST_PAUSE = 0.5  # seconds
+LONGEST_PAUSE = 30.0
+PROVEN = 10.0  # seconds for which a link must last until the pauses start from the first again
+
+
+class Overrun(RemoteError):
+    """More mail came down than can be taken: the link is dropped and the mail comes again."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses between attempts: each up to twice the one before, capped, with a random half."""
+
+    stream: random.Random
+    step: float = FIRST_PAUSE
+
+    def pause(self) -> float:
+        """How long to wait now, in seconds."""
+        pause = self.step * self.stream.uniform(0.5, 1.0)
+        self.step = min(2 * self.step, LONGEST_PAUSE)
+        return pause
+
+    def reset(self) -> None:
+        """It worked: start from the shortest again."""
+        self.step = FIRST_PAUSE
+
+
+class Session:
+    """Offers frames to the link that is up now, if one is."""
+
+    def __init__(
+        self,
+        dial: Callable[[], Awaitable[Link]],
+        *,
+        on_frame: Callable[[Frame], None],
+        on_lost: Callable[[], None],
+        jitter: random.Random,
+        silence: Callable[[], float],
+    ) -> None:
+        """`on_frame` and `on_lost` must not wait; `silence()` seconds without a frame end a link."""
+        self._dial = dial
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._backoff = Backoff(jitter)
+        self._silence = silence
+        self._queue: trio.MemorySendChannel[Frame] | None = None
+        self.acknowledged = 0  # the newest down frame that is dealt with; goes up with every frame
+        self.lost_frames = 0
+        self.connections = 0
+        self.problem = "not connected yet"
+
+    @property
+    def connected(self) -> bool:
+        """Whether a link is up."""
+        return self._queue is not None
+
+    def offer(self, frame: Frame) -> bool:
+        """Send a frame up now; False, and counted, if no link is up or the link is too slow."""
+        if self._queue is not None:
+            try:
+                self._queue.send_nowait(frame)
+            except (trio.WouldBlock, trio.BrokenResourceError):
+                pass
+            else:
+                return True
+        self.lost_frames += 1
+        return False
+
+    def receipt(self, sequence: int) -> Callable[[], None]:
+        """What to call when the down frame `sequence` is dealt with: the provider may forget it.
+
+        Frames are numbered anew on each link, so a receipt of a link that ended says nothing.
+        """
+        link = self.connections
+
+        def deal() -> None:
+            if link == self.connections:
+                self.acknowledged = sequence
+
+        return deal
+
+    async def run(self) -> None:
+        """Keep a link up, for ever."""
+        while True:
+            started = trio.current_time()
+            try:
+                async with await self._dial() as link:
+                    await self._use(link)
+            except (Unavailable, RemoteError, trio.EndOfChannel) as error:
+                self.problem = str(error) or "the provider closed the link"
+            if trio.current_time() - started > PROVEN:
+                self._backoff.reset()
+            await trio.sleep(self._backoff.pause())
+
+    async def _use(self, link: Link) -> None:
+        """Send and receive until the link ends."""
+        link.expect_within(self._silence())
+        sending, waiting = trio.open_memory_channel[Frame](QUEUE)
+        self.acknowledged = 0
+        self.connections += 1
+        self._queue, self.problem = sending, ""
+        try:
+            async with sending, waiting, trio.open_nursery() as nursery:
+                nursery.start_soon(self._send, link, waiting)
+                await self._receive(link)
+        except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
+            self.problem = _first_line(ended)
+        finally:
+            self._queue = None
+            self._on_lost()
+
+    async def _send(self, link: Link, waiting: trio.MemoryReceiveChannel[Frame]) -> None:
+        async for frame in waiting:
+            batch = [frame]
+            while len(batch) < BATCH:
+                try:
+                    batch.append(waiting.receive_nowait())
+                except trio.WouldBlock:
+                    break
+            await link.send([replace(one, acknowledged=self.acknowledged) for one in batch])
+
+    async def _receive(self, link: Link) -> None:
+        while True:
+            for frame in await link.receive():
+                self._on_frame(frame)
+
+
+def _first_line(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or "the provider closed the link: trying again"
