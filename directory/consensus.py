@@ -67,10 +67,16 @@ def encode_vote(previous: bytes, parameters: Parameters, commitment: bytes, desc
     return encode(_Ballot(previous, parameters, commitment, tuple(descriptors)))
 
 
-def parse_vote_untrusted(raw: bytes, bootstrap: Bootstrap, epoch: int) -> Vote:
-    """The vote in `raw`, every descriptor verified; raises Oversized, Malformed or Forged."""
+def parse_vote_untrusted(raw: bytes, bootstrap: Bootstrap, epoch: int, verified: dict[bytes, Descriptor]) -> Vote:
+    """The vote in `raw`, every descriptor verified; raises Oversized, Malformed or Forged.
+
+    `verified` remembers descriptors from one vote to the next, most of which are alike.
+    """
     ballot = decode_untrusted(raw, _Ballot, limit=MAX_VOTE)
-    parsed = [(signed, Descriptor.parse_untrusted(signed)) for signed in ballot.descriptors]
+    for signed in ballot.descriptors:
+        if signed not in verified:
+            verified[signed] = Descriptor.parse_untrusted(signed)
+    parsed = [(signed, verified[signed]) for signed in ballot.descriptors]
     identities = [descriptor.identity for _, descriptor in parsed]
     if identities != sorted(set(identities)) or ballot.parameters.epoch_length != bootstrap.epoch_length:
         raise Malformed

@@ -34,6 +34,7 @@ from mixnet.crypto import KEY_SIZE, Label, SigningKey, digest, verify_untrusted
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.canonical import Key, Signature, decode_untrusted, encode
+from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.document import Document
 
 _MAX_SIGNED = 128
@@ -232,9 +233,10 @@ class Round:
         self._move(Event.NO_QUORUM)
 
     def _end_votes(self) -> None:
+        verified: dict[bytes, Descriptor] = {}
         for author, raw in self._vote_cast.agreed().items():
             try:
-                self._votes[author] = parse_vote_untrusted(raw, self._bootstrap, self.epoch)
+                self._votes[author] = parse_vote_untrusted(raw, self._bootstrap, self.epoch, verified)
             except RemoteError:
                 continue  # every honest authority finds the same fault in the same bytes
         if len(self._votes) < self._bootstrap.majority:

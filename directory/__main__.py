@@ -1,0 +1,46 @@
+"""`python -m directory CONFIG.toml`: one authority, until SIGTERM or SIGINT (SPEC.md section 5)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import trio
+
+from directory.authority import serve
+from directory.config import AuthorityConfig, load_config
+from mixnet.clock import WallClock
+from mixnet.errors import LocalError
+from mixnet.explain import exit_status
+from mixnet.network import TCP
+from mixnet.randomness import SystemSource
+
+
+async def _until_signalled(config: AuthorityConfig) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def authority() -> None:
+                await serve(config, network=TCP(), clock=WallClock(), rng=SystemSource())
+
+            nursery.start_soon(authority)
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+                break
+
+
+def _run() -> None:
+    if len(sys.argv) != 2:
+        raise LocalError("usage: python -m directory CONFIG.toml")
+    trio.run(_until_signalled, load_config(Path(sys.argv[1])))
+
+
+def main() -> NoReturn:
+    """Run to the end; a mistake in the configuration is one line and exit status 2."""
+    sys.exit(exit_status(_run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What an operator decides about one authority (SPEC.md section 5).
+
+Promises: an unknown or ill-typed setting is refused with one line that names the file and the setting; relative paths
+are relative to the configuration's own folder; after `load_config` nothing is left that could be wrong with the files.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mixnet.crypto import KEY_SIZE, SigningKey
+from mixnet.errors import LocalError
+from mixnet.network import Address
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.descriptor import NodeRole
+from mixnet.pki.parameters import Parameters, parameters_from
+
+STARTUP_WAIT = 15.0
+
+
+class ConfigError(LocalError):
+    """The authority's configuration can't be used: correct it and start again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorityConfig:
+    """One authority's settings. `approved` is its allow-list, identity (32 bytes) to role.
+
+    `data_dir` None keeps everything in memory, for the simulated world. For `startup_wait` seconds after its start the
+    authority votes only if all approved nodes have come.
+    """
+
+    identity: SigningKey
+    address: str  # "host:port"
+    bootstrap: Bootstrap
+    approved: Mapping[bytes, NodeRole]
+    parameters: Parameters
+    data_dir: Path | None = None
+    source: str | None = None  # the local IP address to dial from
+    log_file: Path | None = None
+    startup_wait: float = STARTUP_WAIT
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The TOML file: names at its top level, identities as 64 hexadecimal digits."""
+
+    address: str
+    bootstrap: str
+    key_file: str
+    data_dir: str
+    mixes: list[str]
+    providers: list[str]
+    parameters: dict[str, Any] = {}
+    source: str | None = None
+    log_file: str | None = None
+    startup_wait: float = STARTUP_WAIT
+
+
+def load_config(path: Path) -> AuthorityConfig:
+    """The configuration in the TOML file `path`, with the files that it names; raises LocalError with what to do."""
+    try:
+        file = msgspec.toml.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {path} is wrong: {error}") from None
+    folder = path.absolute().parent
+    bootstrap = Bootstrap.load(folder / file.bootstrap)
+    parameters = parameters_from({"epoch_length": bootstrap.epoch_length, **file.parameters})
+    if parameters.epoch_length != bootstrap.epoch_length:
+        raise ConfigError(f"`epoch_length` in {path} differs from the bootstrap file's: make them equal")
+    Address.parse(file.address)
+    return AuthorityConfig(
+        identity=_load_identity(folder / file.key_file),
+        address=file.address,
+        bootstrap=bootstrap,
+        approved=_approved(path, file),
+        parameters=parameters,
+        data_dir=folder / file.data_dir,
+        source=file.source,
+        log_file=None if file.log_file is None else folder / file.log_file,
+        startup_wait=file.startup_wait,
+    )
+
+
+def _approved(path: Path, file: _File) -> dict[bytes, NodeRole]:
+    approved: dict[bytes, NodeRole] = {}
+    for role, listed in ((NodeRole.MIX, file.mixes), (NodeRole.PROVIDER, file.providers)):
+        for text in listed:
+            identity = _identity(path, text)
+            if identity in approved:
+                raise ConfigError(f"the configuration {path} approves {text[:16]}… twice: remove one")
+            approved[identity] = role
+    return approved
+
+
+def _identity(path: Path, text: str) -> bytes:
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError:
+        identity = b""
+    if len(identity) != KEY_SIZE:
+        raise ConfigError(f"the configuration {path} is wrong: an identity has 64 hexadecimal digits, not {text!r}")
+    return identity
+
+
+def _load_identity(path: Path) -> SigningKey:
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError(f"the key file {path} can be read by others: run chmod 600 on it")
+        return SigningKey(bytes.fromhex(path.read_text("ascii")))
+    except OSError as error:
+        raise ConfigError(f"can't read the key file {path}: {error.strerror}") from None
+    except ConfigError:
+        raise
+    except (ValueError, LocalError):
+        raise ConfigError(f"the key file {path} is damaged: it holds 64 hexadecimal digits and nothing else") from None

@@ -1,0 +1,125 @@
+"""Answers the questions that come to an authority (SPEC.md section 5.9).
+
+Promises: a node may upload, an authority may ask for steps of a round, anybody may ask for documents; an answer waits a
+few seconds for what is about to exist, so that nobody has to ask in a loop. Never: a word about why something was
+refused.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from directory.archive import Archive
+from directory.ledger import Ledger
+from directory.registry import Registry
+from directory.voting import Round
+from mixnet.clock import Clock
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.errors import RemoteError
+from mixnet.link import Link, Peer, Role, answer_requests
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.requests import (
+    NEWEST,
+    AskDocument,
+    AskStep,
+    DocumentAnswer,
+    StepAnswer,
+    Upload,
+    UploadAnswer,
+    encode,
+    parse_request_untrusted,
+)
+from mixnet.pki.waiting import Bell
+
+WAIT = 5.0  # seconds for which an answer waits for what it is about
+_MAX_REQUEST = 4096
+
+
+class Desk:
+    """One authority's answers. `bell` rings when a document or a step of a round has come into being."""
+
+    def __init__(
+        self,
+        bootstrap: Bootstrap,
+        *,
+        clock: Clock,
+        archive: Archive,
+        registry: Registry,
+        ledger: Ledger,
+        rounds: dict[tuple[int, int], Round],
+        bell: Bell,
+        counters: Counters,
+    ) -> None:
+        """`rounds` are those under way or just over, by epoch and attempt."""
+        self._bootstrap = bootstrap
+        self._clock = clock
+        self._archive = archive
+        self._registry = registry
+        self._ledger = ledger
+        self._rounds = rounds
+        self._bell = bell
+        self._counters = counters
+
+    def admit(self, identity: bytes, role: Role) -> bool:
+        """Whether a peer may ask anything at all: only an authority may say that it is one."""
+        return role != Role.AUTHORITY or identity in self._bootstrap.identities
+
+    async def serve(self, link: Link) -> None:
+        """Answer one peer's questions until its link ends."""
+
+        async def answer(raw: bytes) -> bytes:
+            return await self._answer_untrusted(link.peer, raw)
+
+        await answer_requests(link, answer, limit=_MAX_REQUEST)
+
+    async def _answer_untrusted(self, peer: Peer, raw: bytes) -> bytes:
+        request = parse_request_untrusted(raw)
+        self._counters.add(Event.REQUESTS)
+        match request:
+            case AskDocument():
+                return encode(DocumentAnswer(await self._document(request.epoch, peer)))
+            case Upload():
+                return encode(UploadAnswer(self._take_descriptor_untrusted(request.descriptor)))
+            case AskStep():
+                if peer.role != Role.AUTHORITY:
+                    raise RemoteError("a question that only an authority may ask")
+                return encode(StepAnswer(await self._bundle(request)))
+
+    async def _document(self, epoch: int, peer: Peer) -> bytes | None:
+        present = self._bootstrap.epochs.at(self._clock.now())
+        # Authorities ask each other before they know whether anybody has one: they must not wait for one another.
+        patience = WAIT if peer.role != Role.AUTHORITY and epoch <= present + 1 else 0.0
+        with trio.move_on_after(patience):
+            while self._find(epoch) is None:
+                await self._bell.wait()
+        found = self._find(epoch)
+        if found is not None:
+            self._counters.add(Event.DOCUMENTS)
+        return found
+
+    def _find(self, epoch: int) -> bytes | None:
+        if epoch == NEWEST:
+            newest = self._archive.newest(self._bootstrap.epochs.at(self._clock.now()))
+            return None if newest is None else self._archive.raw(newest)
+        return self._archive.raw(epoch)
+
+    def _take_descriptor_untrusted(self, raw: bytes) -> bool:
+        try:
+            descriptor = self._registry.take_untrusted(raw, self._bootstrap.epochs.at(self._clock.now()))
+        except RemoteError:
+            self._counters.drop(Dropped.REQUEST)
+            return False
+        self._ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
+        self._bell.ring()
+        return True
+
+    async def _bundle(self, request: AskStep) -> bytes | None:
+        with trio.move_on_after(WAIT):
+            while (bundle := self._step(request)) is None:
+                await self._bell.wait()
+            return bundle
+        return None
+
+    def _step(self, request: AskStep) -> bytes | None:
+        round_ = self._rounds.get((request.epoch, request.attempt))
+        return None if round_ is None else round_.bundle(request.step)

@@ -1,0 +1,170 @@
+"""What an authority must not forget: its documents, descriptors, votes, and what it has signed (SPEC.md section 5.7).
+
+Promises: an entry is whole or absent, whatever is killed when; what the authority states (its vote, the digest that it
+signs) is on the disk before the call returns, so it never states two different things for one round or epoch, restarts
+included. Old entries are removed. Never: a thread; entries are small, and written a few times an epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Protocol
+
+from directory.voting import Statement
+from mixnet.crypto import KEY_SIZE
+from mixnet.errors import LocalError
+
+HISTORY = 128  # epochs for which documents are kept
+_BRIEF = 4  # epochs for which everything else is kept
+_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
+
+
+class Store(Protocol):
+    """Named byte strings in groups. A name starts with the epoch to which the entry belongs, and a dash."""
+
+    def get(self, group: str, name: str) -> bytes | None:
+        """The entry, if there is one."""
+
+    def put(self, group: str, name: str, entry: bytes) -> None:
+        """Write or replace an entry, whole and durably."""
+
+    def names(self, group: str) -> list[str]:
+        """All names of a group, ascending."""
+
+    def delete(self, group: str, name: str) -> None:
+        """Remove an entry."""
+
+
+class MemoryStore:
+    """For the simulated world: gone when the authority is."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, bytes]] = {}
+
+    def get(self, group: str, name: str) -> bytes | None:
+        """The entry, if there is one."""
+        return self._groups.get(group, {}).get(name)
+
+    def put(self, group: str, name: str, entry: bytes) -> None:
+        """Write or replace an entry."""
+        self._groups.setdefault(group, {})[name] = entry
+
+    def names(self, group: str) -> list[str]:
+        """All names of a group, ascending."""
+        return sorted(self._groups.get(group, {}))
+
+    def delete(self, group: str, name: str) -> None:
+        """Remove an entry."""
+        self._groups.get(group, {}).pop(name, None)
+
+
+class FileStore:
+    """A folder for each group, a file for each entry, readable by their owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make `folder` if need be; LocalError if that is not possible."""
+        self._folder = folder
+        try:
+            for group in (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED):
+                (folder / group).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalError(f"can't make the folder {folder}: {error.strerror}") from None
+
+    def get(self, group: str, name: str) -> bytes | None:
+        """The entry, if there is one."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder / group / name).read_bytes()
+        return None
+
+    def put(self, group: str, name: str, entry: bytes) -> None:
+        """Write or replace an entry: on the disk under another name first, then renamed."""
+        folder = self._folder / group
+        temporary = folder / f".{name}"
+        try:
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+                file.write(entry)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(folder / name)
+            _sync_folder(folder)
+        except OSError as error:
+            raise LocalError(f"can't write to {folder}: {error.strerror}: free some space, then start again") from None
+
+    def names(self, group: str) -> list[str]:
+        """All names of a group, ascending, without what an interrupted `put` left."""
+        return sorted(path.name for path in (self._folder / group).iterdir() if not path.name.startswith("."))
+
+    def delete(self, group: str, name: str) -> None:
+        """Remove an entry."""
+        (self._folder / group / name).unlink(missing_ok=True)
+
+
+class Ledger:
+    """The memory of one authority."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def documents(self) -> dict[int, bytes]:
+        """The signed documents by epoch."""
+        return {_epoch(name): entry for name, entry in self._all(_DOCUMENTS)}
+
+    def keep_document(self, epoch: int, raw: bytes) -> None:
+        """Remember the signed document of an epoch, or the same with more signatures."""
+        self._store.put(_DOCUMENTS, _name(epoch), raw)
+        self._prune(_DOCUMENTS, epoch - HISTORY)
+
+    def descriptors(self) -> list[bytes]:
+        """The signed descriptors of all nodes."""
+        return [entry for _, entry in self._all(_DESCRIPTORS)]
+
+    def keep_descriptor(self, epoch: int, identity: bytes, raw: bytes) -> None:
+        """Remember a node's signed descriptor for an epoch."""
+        self._store.put(_DESCRIPTORS, _name(epoch, identity.hex()), raw)
+        self._prune(_DESCRIPTORS, epoch - _BRIEF)
+
+    def statement(self, epoch: int, attempt: int) -> Statement | None:
+        """What this authority has stated, or was about to, in a round."""
+        entry = self._store.get(_VOTES, _name(epoch, str(attempt)))
+        return None if entry is None else Statement(vote=entry[KEY_SIZE:], secret=entry[:KEY_SIZE])
+
+    def keep_statement(self, epoch: int, attempt: int, statement: Statement) -> None:
+        """Remember it before it leaves."""
+        self._store.put(_VOTES, _name(epoch, str(attempt)), statement.secret + statement.vote)
+        self._prune(_VOTES, epoch - _BRIEF)
+
+    def may_sign(self, epoch: int, digest: bytes) -> bool:
+        """Whether `digest` is the one document that this authority signs for `epoch`; it is, from the first call on."""
+        signed = self._store.get(_SIGNED, _name(epoch))
+        if signed is None:
+            self._store.put(_SIGNED, _name(epoch), digest)
+            self._prune(_SIGNED, epoch - HISTORY)
+        return signed is None or signed == digest
+
+    def _all(self, group: str) -> list[tuple[str, bytes]]:
+        entries = ((name, self._store.get(group, name)) for name in self._store.names(group))
+        return [(name, entry) for name, entry in entries if entry is not None]
+
+    def _prune(self, group: str, before: int) -> None:
+        for name in self._store.names(group):
+            if _epoch(name) >= before:
+                break
+            self._store.delete(group, name)
+
+
+def _name(epoch: int, rest: str = "") -> str:
+    return f"{epoch:015d}-{rest}"
+
+
+def _epoch(name: str) -> int:
+    return int(name.partition("-")[0])
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

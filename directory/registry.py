@@ -1,0 +1,61 @@
+"""The nodes that an authority has approved, and what they say about themselves (SPEC.md section 5.3).
+
+Pure. Promises: only a descriptor that an approved node signed, in its approved role, for this network and about this
+time, gets in; of several for one epoch the last one counts. Never: more than a few descriptors of a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mixnet.pki.descriptor import Descriptor, NodeRole
+from mixnet.pki.errors import Refused
+
+_HELD = 3  # descriptors of one node: for the last, the present and the coming epoch
+
+
+class Unapproved(Refused):
+    """The node is not approved by this authority: its operator has to add it to the list of nodes."""
+
+
+class Untimely(Refused):
+    """The descriptor is not for the present epoch, nor a neighbour of it: check the node's clock."""
+
+
+class Registry:
+    """Approved nodes by identity, and their descriptors."""
+
+    def __init__(self, network_id: bytes, approved: Mapping[bytes, NodeRole]) -> None:
+        """`approved` is the allow-list: identity (32 bytes) to role."""
+        self._network_id = network_id
+        self.approved = dict(approved)
+        self._held: dict[bytes, dict[int, bytes]] = {identity: {} for identity in self.approved}
+
+    def take_untrusted(self, raw: bytes, present: int) -> Descriptor:
+        """The descriptor in `raw`, now held, in epoch `present`.
+
+        Raises Unapproved, Untimely, or what `Descriptor.parse_untrusted` does.
+        """
+        descriptor = Descriptor.parse_untrusted(raw)
+        if descriptor.network_id != self._network_id or self.approved.get(descriptor.identity) != descriptor.role:
+            raise Unapproved
+        if abs(descriptor.epoch - present) > 1:
+            raise Untimely
+        held = self._held[descriptor.identity]
+        held[descriptor.epoch] = raw
+        for epoch in sorted(held)[:-_HELD]:
+            del held[epoch]
+        return descriptor
+
+    def complete(self, epoch: int) -> bool:
+        """Whether every approved node can stand in the document for `epoch`."""
+        return len(self.ballot(epoch)) == len(self.approved)
+
+    def ballot(self, epoch: int) -> list[bytes]:
+        """The newest descriptor of each node that can stand in the document for `epoch`, ascending by identity."""
+        newest = (self._newest(identity, epoch) for identity in sorted(self._held))
+        return [raw for raw in newest if raw is not None]
+
+    def _newest(self, identity: bytes, epoch: int) -> bytes | None:
+        held = self._held[identity]
+        return next((held[made] for made in (epoch, epoch - 1) if made in held), None)

@@ -1,0 +1,169 @@
+"""Takes one authority through a voting round with the others (SPEC.md section 5.7).
+
+Each authority asks every other one for what it says in the step that is open, and goes on when it has heard all of
+them or the step's time is up. Asking, rather than telling, lets one that restarts or reconnects simply ask again.
+
+Promises: one's own statements are in the ledger before anybody can ask for them; an authority that has only just
+started votes only if it knows every approved node, so that a network that starts up gets a complete document.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from directory.archive import Archive
+from directory.consensus import commit, encode_vote
+from directory.ledger import Ledger
+from directory.registry import Registry
+from directory.schedule import Plan
+from directory.voting import Phase, Round, Statement
+from mixnet.clock import Clock
+from mixnet.counters import Counters, Dropped
+from mixnet.crypto import KEY_SIZE, SigningKey
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link import Link, ask
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.fetch import Caller
+from mixnet.pki.parameters import Parameters
+from mixnet.pki.requests import AskStep, StepAnswer, encode, parse_answer_untrusted
+from mixnet.pki.waiting import Backoff, Bell, sleep_until
+from mixnet.randomness import Source
+
+
+class Rounds:
+    """The rounds that one authority takes part in."""
+
+    def __init__(
+        self,
+        bootstrap: Bootstrap,
+        *,
+        identity: SigningKey,
+        parameters: Parameters,
+        clock: Clock,
+        rng: Source,
+        caller: Caller,
+        archive: Archive,
+        registry: Registry,
+        ledger: Ledger,
+        bell: Bell,
+        counters: Counters,
+        complete_until: float,
+    ) -> None:
+        """Until `complete_until` (seconds since the Unix epoch) this authority votes for complete networks only."""
+        self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
+        self.problem = ""  # why the last round failed, for the operator
+        self.suspects: set[bytes] = set()  # authorities that contradicted themselves
+        self._bootstrap = bootstrap
+        self._identity = identity
+        self._parameters = parameters
+        self._clock = clock
+        self._jitter = rng.stream("jitter")
+        self._secrets = rng.stream("secrets")  # as good as the system's generator, outside the simulated world
+        self._caller = caller
+        self._archive = archive
+        self._registry = registry
+        self._ledger = ledger
+        self._bell = bell
+        self._counters = counters
+        self._complete_until = complete_until
+
+    async def hold(self, plan: Plan) -> None:
+        """One round, from its opening to its end; its document, if there is one, is in the archive then."""
+        await sleep_until(self._clock, plan.opens)
+        await self._collect(plan)
+        if self._clock.now() >= plan.step_ends[0]:
+            return  # the others' first step is over: one that missed it would hold other votes than they do
+        known = self._archive.before(plan.epoch)
+        round_ = Round(self._bootstrap, plan.epoch, plan.attempt, self._identity, known)
+        round_.cast(self._statement(plan))
+        self._forget_before(plan.epoch - 1)
+        self.held[plan.epoch, plan.attempt] = round_
+        self._bell.ring()
+        async with trio.open_nursery() as nursery:
+            for authority in self._bootstrap.authorities:
+                if authority.identity != self._identity.public:
+                    nursery.start_soon(self._hear, round_, authority)
+            for ends in plan.step_ends:
+                if not round_.over:
+                    await self._step(round_, ends)
+            nursery.cancel_scope.cancel()
+        self._conclude(round_)
+
+    async def _collect(self, plan: Plan) -> None:
+        """Wait until every approved node has uploaded its descriptor, or the time for that is up."""
+        with trio.move_on_at(self._deadline(plan.collect_until)):
+            while not self._registry.complete(plan.epoch):
+                await self._bell.wait()
+
+    def _statement(self, plan: Plan) -> Statement | None:
+        """This authority's part in the round, stored; None if it doesn't vote."""
+        stated = self._ledger.statement(plan.epoch, plan.attempt)
+        if stated is not None:
+            return stated
+        if not self._registry.complete(plan.epoch) and self._clock.now() < self._complete_until:
+            return None
+        secret = self._secrets.randbytes(KEY_SIZE)
+        vote = encode_vote(
+            self._archive.digest_before(plan.epoch),
+            self._parameters,
+            commit(self._bootstrap, plan.epoch, self._identity.public, secret),
+            self._registry.ballot(plan.epoch),
+        )
+        stated = Statement(vote, secret)
+        self._ledger.keep_statement(plan.epoch, plan.attempt, stated)
+        return stated
+
+    async def _step(self, round_: Round, ends: float) -> None:
+        with trio.move_on_at(self._deadline(ends)):
+            while round_.missing:
+                await self._bell.wait()
+        round_.close()
+        if round_.undecided and round_.document is not None:
+            if self._ledger.may_sign(round_.epoch, round_.document.digest):
+                round_.sign()
+            else:
+                round_.abstain()
+        self._bell.ring()
+
+    async def _hear(self, round_: Round, authority: AuthorityInfo) -> None:
+        """Ask one other authority for its part in each step, whenever it can be reached."""
+        backoff = Backoff(self._jitter)
+        while True:
+            try:
+                async with await self._caller.link(authority) as link:
+                    while True:
+                        await self._hear_step(round_, authority.identity, link)
+            except (RemoteError, Unavailable):
+                await backoff.pause()
+
+    async def _hear_step(self, round_: Round, author: bytes, link: Link) -> None:
+        while author not in round_.missing:
+            await self._bell.wait()
+        step = round_.step
+        request = encode(AskStep(round_.epoch, round_.attempt, step))
+        bundle = parse_answer_untrusted(await ask(link, request), StepAnswer).bundle
+        if bundle is None:
+            return
+        try:
+            round_.take_untrusted(author, step, bundle)
+        except RemoteError:
+            self._counters.drop(Dropped.REQUEST)
+        self._bell.ring()
+
+    def _conclude(self, round_: Round) -> None:
+        self.suspects.update(evidence.author for evidence in round_.evidence())
+        raw = round_.signed()
+        if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
+            self._archive.adopt(round_.document, raw)
+            self.problem = ""
+            self._bell.ring()
+        else:
+            self.problem = str(round_.problem or "too few authorities signed the same document: start the others")
+
+    def _forget_before(self, epoch: int) -> None:
+        for key in [key for key in self.held if key[0] < epoch]:
+            del self.held[key]
+
+    def _deadline(self, when: float) -> float:
+        """A time of day in Trio's time."""
+        return trio.current_time() + max(when - self._clock.now(), 0.0)
