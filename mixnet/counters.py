@@ -33,6 +33,7 @@ class Event(StrEnum):
     LOOPS_RETURNED = "loops_returned"
     LOOPS_LOST = "loops_lost"
     LINKS_ACCEPTED = "links_accepted"
+    LINKS_REPLACED = "links_replaced"
     LINKS_DIALLED = "links_dialled"
     REQUESTS = "requests"
     DOCUMENTS = "documents"

@@ -1,13 +1,15 @@
 """What a process writes down: JSON lines in a file, each one of a few events with fixed fields (SPEC.md section 8).
 
 Promises: an entry is a member of `Entry` with fields out of `FIELDS`, which are about the process itself; anything else
-is refused before it reaches the file. Never, at any level: a packet, a tag, an identity, a mailbox, an address of a
-peer, or a time that belongs to one of them. No library's own logging is routed here.
+is refused before it reaches the file; a full disk costs entries, never the process. Never, at any level: a packet, a
+tag, an identity, a mailbox, an address of a peer, or a time that belongs to one of them. No library's own logging is
+routed here.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
@@ -47,12 +49,14 @@ class Log:
         if not FIELDS.issuperset(fields):
             raise LocalError(f"only {', '.join(sorted(FIELDS))} may be logged")
         if self._file is not None:
-            self._logger.msg(str(Entry(entry)), **fields)
+            with suppress(OSError):
+                self._logger.msg(str(Entry(entry)), **fields)
 
     def close(self) -> None:
         """Close the file; writing afterwards is forgotten."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
             self._file = None
 
 

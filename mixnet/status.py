@@ -99,7 +99,10 @@ def _bound(path: Path) -> Iterator[socket.socket]:
     """A listening Unix socket at `path`, removed at the end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening, _reachable(path) as short:
         _refuse_living(path, short)
-        listening.bind(short)
+        try:
+            listening.bind(short)
+        except OSError as error:
+            raise Unavailable(f"can't make the socket {path}: {error.strerror}") from None
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)  # nobody can connect before `listen`, so nobody ever saw it more open
         listening.listen(16)
         try:

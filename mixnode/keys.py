@@ -18,6 +18,7 @@ from mixnet.clock import Epochs
 from mixnet.crypto import KEY_SIZE, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import Engine, Peeled
+from mixnode.config import make_folder
 from mixnode.replay import Journal, NoJournal, Replay, TagFile
 
 AHEAD = 2  # epochs after the current one for which keys are published
@@ -65,12 +66,9 @@ class FileKeys:
     """Keys in a folder: `EPOCH.key` with 32 bytes and `EPOCH.tags` with 16 bytes for each packet accepted."""
 
     def __init__(self, folder: Path) -> None:
-        """Make `folder` if need be, for its owner only; LocalError if that is not possible."""
+        """Make `folder` if need be, for its owner only; ConfigError if that is not possible."""
         self._folder = folder
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LocalError(f"can't make the folder {folder}: {error.strerror}") from None
+        make_folder(folder)
 
     def load(self) -> list[EpochKey]:
         """Every key with its tags; leftovers of an interrupted `create` or `delete` are removed."""
@@ -138,6 +136,12 @@ class KeyRing:
         for epoch in range(current, current + AHEAD + 1):
             if epoch not in self._keys:
                 self._keys[epoch] = self._store.create(epoch)
+
+    def next_turn(self, now: float) -> float:
+        """When `turn` is due again: at the end of an epoch or of a grace."""
+        current = self._epochs.at(now)
+        ends = (self._epochs.end(current - 1) + self._grace, self._epochs.end(current))
+        return next(end for end in ends if end > now)
 
     def publics(self, now: float) -> dict[int, bytes]:
         """The 32-byte public keys of this epoch and the next ones, for the descriptor."""

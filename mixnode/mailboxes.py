@@ -2,7 +2,8 @@
 
 Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
 it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, and there are never more
-mailboxes than theirs; packets leave on acknowledgement, expiry or erasure, and their bytes are overwritten.
+mailboxes than theirs; packets leave on acknowledgement, expiry or erasure; their bytes are off the disk after `Erase`
+or `Sweep` at the latest.
 Never: an address, a name, a time of arrival. The only times are those after which something is deleted, rounded up to
 a 168th of the age allowed (an hour of a week). Synchronous, and without a clock: the caller picks the thread and says
 what time it is.
@@ -10,6 +11,7 @@ what time it is.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,7 +149,14 @@ class Mailboxes:
                 self._database.execute("ROLLBACK")
             self._measure()
             raise Unavailable(f"can't write the mailboxes: {error}") from None
+        if any(isinstance(operation, Erase | Sweep) for operation in operations):
+            self._empty_log()
         return results
+
+    def _empty_log(self) -> None:
+        """Overwrite what was deleted in the write-ahead log too, where a copy of every packet stays until then."""
+        with contextlib.suppress(sqlite3.Error):  # the deletion is committed; the next sweep empties the log
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def usage(self, mailbox: bytes) -> tuple[int, int]:
         """(packets, bytes) in `mailbox`; LocalError if there is none."""

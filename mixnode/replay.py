@@ -58,6 +58,7 @@ class TagFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+        self._descriptor = -1  # the number may soon be another file's
 
 
 class NoJournal:
@@ -80,6 +81,7 @@ class Replay:
     def __init__(self, journal: Journal) -> None:
         """Remember what `journal` has."""
         self._journal = journal
+        self._closed = False
         stored = journal.load()
         self._seen = {stored[start : start + TAG_SIZE] for start in range(0, len(stored), TAG_SIZE)}
 
@@ -91,6 +93,8 @@ class Replay:
 
         Raises Unavailable if they could not be written: then none is admitted, now or later.
         """
+        if self._closed:
+            raise Unavailable("the key of these tags is gone")
         verdicts, fresh = [], bytearray()
         for tag in tags:
             if len(tag) != TAG_SIZE:
@@ -105,6 +109,7 @@ class Replay:
 
     def close(self) -> None:
         """Forget the tags: their key is gone."""
+        self._closed = True
         self._seen.clear()
         self._journal.close()
 

@@ -46,5 +46,13 @@ class Room(Generic[T]):
                 break
         return batch
 
+    def clear(self) -> int:
+        """Empty the room; how many items were in it."""
+        dropped = 0
+        while len(self):
+            self._out.receive_nowait()
+            dropped += 1
+        return dropped
+
     def __len__(self) -> int:
         return self._out.statistics().current_buffer_used

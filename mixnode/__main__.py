@@ -1,0 +1,110 @@
+"""One node as a process: `python -m mixnode CONFIG.toml` (SPEC.md section 4).
+
+Promises: prints nothing while all is well; ends with status 0 on SIGTERM or SIGINT; what the operator can put right is
+one line on standard error and in the log, and exit status 2. A second process on the same folder is refused before it
+touches a file.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from mixnet.clock import WallClock
+from mixnet.counters import Published
+from mixnet.errors import LocalError, MixnetError
+from mixnet.log import Entry, Log
+from mixnet.network import TCP, Address
+from mixnet.randomness import SystemSource
+from mixnet.sphinx import Engine, engine_by_name
+from mixnet.status import SOCKET_NAME, process_figures, serve_status
+from mixnode.config import NodeConfig, load_config, make_folder
+from mixnode.metrics import serve_metrics
+from mixnode.node import Serving, serve
+
+USAGE = "usage: python -m mixnode CONFIG.toml"
+
+
+async def run(config: NodeConfig, engine: Engine, log: Log) -> None:
+    """Run the node until a signal comes."""
+    node: Serving | None = None
+
+    def snapshot() -> Mapping[str, Any]:
+        own = {"role": str(config.role), "ready": False} if node is None else node.snapshot()
+        return {**own, **process_figures()}
+
+    def metrics() -> str:
+        return "" if published is None else published.text(trio.current_time())
+
+    published: Published | None = None
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_at, signals, nursery.cancel_scope)
+            # First, because whoever holds the socket owns the folder.
+            await nursery.start(partial(serve_status, metrics=metrics), config.data_dir / SOCKET_NAME, snapshot)
+            serving = partial(serve, network=TCP(), clock=WallClock(), rng=SystemSource(), engine=engine, log=log)
+            started: Serving = await nursery.start(serving, config)
+            node, published = started, Published(started.counters)
+            if config.metrics_address is not None:
+                await nursery.start(serve_metrics, TCP(), Address.parse(config.metrics_address), metrics)
+            log.write(Entry.STARTED, role=str(config.role))
+    log.write(Entry.STOPPED)
+
+
+async def _stop_at(signals: Any, scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the node that the configuration file describes; the process' exit status."""
+    if len(arguments) != 1:
+        return _fail(USAGE)
+    try:
+        config = load_config(Path(arguments[0]))
+        engine = engine_by_name(config.engine)
+        make_folder(config.data_dir)
+        log = Log(config.log_file)
+    except LocalError as error:
+        return _fail(str(error))
+    try:
+        trio.run(run, config, engine, log)
+    except BaseException as error:
+        return _judge(error, log)
+    finally:
+        log.close()
+    return 0
+
+
+def _judge(error: BaseException, log: Log) -> int:
+    """Exit status 2 and one line if all that happened are errors of this project; else our bug, with its traceback."""
+    leaves = list(_leaves(error))
+    if not all(isinstance(leaf, MixnetError) for leaf in leaves):
+        log.write(Entry.FAILED, problem=type(leaves[0]).__name__)
+        raise error
+    problem = str(leaves[0])
+    log.write(Entry.FAILED, problem=problem)
+    return _fail(problem)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _fail(problem: str) -> int:
+    sys.stderr.write(f"{problem}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

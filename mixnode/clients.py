@@ -1,0 +1,170 @@
+"""One client's connection to its provider (SPEC.md section 6).
+
+Promises: a client may send packets that are to be forwarded, dummies and requests, at the network's rates, and nothing
+else; its down-link runs on a Poisson schedule from a random stream of its own, which neither its mail nor its requests
+can shift. Mail is deleted when the client acknowledges it. Never: a time, an address or a count of one client anywhere.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import msgspec
+import trio
+
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.errors import RemoteError
+from mixnet.link import Assembler, Frame, FrameKind, Link, Role, split
+from mixnet.pki.requests import AskDocument
+from mixnode.arrival import Arrived
+from mixnode.bucket import TokenBucket
+from mixnode.downlink import Downlink
+from mixnode.mailboxes import Acknowledge, Erase, Load, Loaded, Operation
+from mixnode.members import Members
+from mixnode.rooms import Room
+from mixnode.schedule import Schedule
+from mixnode.storage import Storage
+
+REQUEST_LIMIT = 1024  # bytes
+HEADROOM = 1.5  # how much above the network's rates a client may send
+ERASED = b"erased"
+
+
+class AskErase(msgspec.Struct, frozen=True, tag_field="op", tag="erase", forbid_unknown_fields=True):
+    """The client wants its mailbox and all that it holds deleted."""
+
+
+Request = AskDocument | AskErase
+_REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a provider shares with the sessions of its clients."""
+
+    storage: Storage
+    arrived: Room[Arrived]
+    members: Members
+    counters: Counters
+
+
+class Session:
+    """The connection of the client whose mailbox is `mailbox` (32 bytes)."""
+
+    def __init__(self, mailbox: bytes, around: Surroundings) -> None:
+        self.mailbox = mailbox
+        self.scope = trio.CancelScope()
+        self.erased = False
+        self._around = around
+        self._downlink = Downlink()
+        self._through: int | None = None  # the number of the newest packet to delete
+        self._work = trio.Event()
+
+    def offer(self, number: int, packet: bytes) -> None:
+        """A packet was stored in the mailbox just now."""
+        self._downlink.offer(number, packet)
+        self._nudge()
+
+    async def run(self, link: Link, stream: random.Random) -> None:
+        """Serve the link until it ends; `stream` gives the times of the down-link."""
+        with self.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send_down, link, stream)
+                nursery.start_soon(self._keep)
+                await self._receive(link)
+
+    async def _send_down(self, link: Link, stream: random.Random) -> None:
+        """One frame a slot, prepared before it."""
+        schedule = Schedule(stream, trio.current_time())
+        counters = self._around.counters
+        while True:
+            self._downlink.prepare()
+            self._nudge()
+            slot, skipped = schedule.next(self._around.members.parameters.downlink_rate, trio.current_time())
+            counters.add(Event.SLOTS_SKIPPED, skipped)
+            await trio.sleep_until(slot)
+            kind, frame = self._downlink.take()
+            await link.send_bytes([frame])
+            counters.add(_SENT.get(kind, Event.DUMMIES_OUT))
+
+    async def _receive(self, link: Link) -> None:
+        """Take the client's frames as far as it may send them; RemoteError for what a client may not send."""
+        parameters, counters = self._around.members.parameters, self._around.counters
+        bucket = TokenBucket(parameters.send_rate * HEADROOM, parameters.client_burst, trio.current_time())
+        assembler = Assembler(limit=REQUEST_LIMIT, streams=1)
+        while True:
+            frames = await link.receive()
+            now = trio.current_time()
+            passing = frames[: bucket.take(len(frames), now)]
+            counters.drop(Dropped.RATE_LIMIT, len(frames) - len(passing))
+            packets = [Arrived(frame.body, now, Role.CLIENT) for frame in passing if frame.kind is FrameKind.PACKET]
+            counters.add(Event.PACKETS_IN, len(packets))
+            self._around.arrived.put(packets)
+            for frame in passing:
+                self._acknowledge_untrusted(frame.acknowledged)
+                if frame.kind is FrameKind.REQUEST:
+                    await self._request_untrusted(assembler, frame)
+                elif frame.kind is FrameKind.PAD:
+                    counters.add(Event.DUMMIES_IN)
+                elif frame.kind is not FrameKind.PACKET:
+                    raise RemoteError("a frame that no client may send")
+
+    def _acknowledge_untrusted(self, sequence: int) -> None:
+        through = self._downlink.acknowledged_untrusted(sequence)
+        if through is not None:
+            self._through = through
+            self._work.set()
+
+    async def _request_untrusted(self, assembler: Assembler, frame: Frame) -> None:
+        """Answer a request once it is whole, in the slots of the down-link."""
+        complete = assembler.feed_untrusted(frame)
+        if complete is None:
+            return
+        number, message = complete
+        if self._downlink.answering:
+            self._around.counters.drop(Dropped.REQUEST)
+            return
+        self._around.counters.add(Event.REQUESTS)
+        answer = await self._answer_untrusted(message)
+        self._downlink.answer(split(answer, FrameKind.RESPONSE, number))
+
+    async def _answer_untrusted(self, message: bytes) -> bytes:
+        try:
+            request = _REQUESTS.decode(message)
+        except (ValueError, RecursionError):
+            raise RemoteError("a request of an unknown kind") from None
+        match request:
+            case AskDocument(epoch):
+                return self._around.members.raw(epoch)
+            case AskErase():
+                self.erased = True
+                self._through = None
+                self._downlink.forget()
+                await self._around.storage.perform([Erase(self.mailbox)])
+                return ERASED
+
+    async def _keep(self) -> None:
+        """Delete what was acknowledged and load what is to be sent, one transaction at a time."""
+        while True:
+            operations: list[Operation] = []
+            if self._through is not None:
+                operations.append(Acknowledge(self.mailbox, self._through))
+                self._through = None
+            wanted = self._downlink.wanted()
+            if wanted is not None:
+                operations.append(Load(self.mailbox, *wanted))
+            if not operations:
+                await self._work.wait()
+                self._work = trio.Event()
+                continue
+            for result in await self._around.storage.perform(operations):
+                if isinstance(result, Loaded) and wanted is not None:
+                    self._downlink.loaded(result.packets, wanted[1])
+
+    def _nudge(self) -> None:
+        if self._downlink.hungry:
+            self._work.set()
+
+
+_SENT = {FrameKind.MAIL: Event.PACKETS_FETCHED, FrameKind.RESPONSE: Event.PACKETS_OUT}

@@ -1,0 +1,67 @@
+"""Who belongs to the network, as far as this node knows (SPEC.md section 5).
+
+Promises: a node of the current document or of the one before it is known, so that packets under way across an epoch's
+end arrive; anybody else isn't. Whoever waits for the next document is woken by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from mixnet.errors import Unavailable
+from mixnet.pki.document import Document, Node
+from mixnet.pki.parameters import Parameters
+from mixnet.pki.requests import NEWEST
+
+
+class Members:
+    """The documents by which the node goes."""
+
+    def __init__(self, raw: Callable[[int], bytes | None]) -> None:
+        """`raw` gives the signed bytes of an epoch's document (or of the newest), if they are at hand."""
+        self._raw = raw
+        self._current: Document | None = None
+        self._previous: Document | None = None
+        self._next = trio.Event()
+
+    def update(self, document: Document) -> None:
+        """Go by `document` from now on."""
+        if self._current is not None and self._current.epoch != document.epoch:
+            self._previous = self._current
+        self._current = document
+        self._next.set()
+        self._next = trio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a document."""
+        return self._current is not None
+
+    @property
+    def document(self) -> Document:
+        """The current document; Unavailable before the first one."""
+        if self._current is None:
+            raise Unavailable("there is no directory document yet")
+        return self._current
+
+    def raw(self, epoch: int) -> bytes:
+        """What a client gets that asks for an epoch's document: that one, or the newest, signed; empty if none."""
+        return self._raw(epoch) or self._raw(NEWEST) or b""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of the network; the defaults before the first document."""
+        return Parameters() if self._current is None else self._current.parameters
+
+    def node(self, identity: bytes) -> Node | None:
+        """The node with this 32-byte identity, as the newest document that lists it has it."""
+        for document in (self._current, self._previous):
+            if document is not None and (node := document.node(identity)) is not None:
+                return node
+        return None
+
+    async def wait_for_next(self) -> None:
+        """Return when the next document is here."""
+        await self._next.wait()

@@ -1,0 +1,255 @@
+"""A node, and a packet's whole way through it (SPEC.md section 4). Read it from top to bottom.
+
+    receive → peel → refuse_replay → hold → dispatch
+                                   ↘ deliver
+
+Promises: each room is one verb: it takes batches out of a bounded room, does one pure thing to them, and puts the rest
+into the next; a full room drops at its door and counts, so nothing ever holds up `hold`, where it would shape the times
+at which packets leave. A packet's tag is written down before the packet is held or delivered. A packet is held for its
+delay counted from its arrival, so the node's own work doesn't lengthen it. What a peer sends can raise a counter and
+close that peer's link, nothing else. Never: a log entry or a label about a packet, its peer or its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import trio
+
+from mixnet.clock import Clock
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.crypto import SigningKey, SymmetricKey
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link import FrameKind, Link, Role
+from mixnet.log import Log
+from mixnet.network import Address, Network
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.descriptor import NodeRole
+from mixnet.randomness import Source
+from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
+from mixnode import upkeep
+from mixnode.arrival import Arrived
+from mixnode.config import NodeConfig
+from mixnode.delays import Delays
+from mixnode.detector import Detector
+from mixnode.dispatch import Dispatch, Outgoing
+from mixnode.identity import load_identity
+from mixnode.keys import EpochKey, KeyRing, peel_untrusted
+from mixnode.loops import Loops
+from mixnode.members import Members
+from mixnode.place import Place, open_keys, open_storage
+from mixnode.provider import Provider
+from mixnode.report import describe
+from mixnode.rooms import Room
+
+ROOM = 1024  # packets that may wait at a door
+HELD = 8192  # packets that may be held: 25 MB
+LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack
+SHORTEST_LIMIT = 10.0  # seconds that are always allowed, since the mean changes between documents
+
+
+class Opened(NamedTuple):
+    """A packet without its outer layer, and the key that took it off."""
+
+    key: EpochKey
+    peeled: Peeled
+    when: float
+    origin: Role
+
+
+class Due(NamedTuple):
+    """A packet to be forwarded, and when: seconds of Trio's clock."""
+
+    when: float
+    delay: float
+    outgoing: Outgoing
+
+
+class Rooms:
+    """The doors of one node."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.arrived: Room[Arrived] = Room(ROOM, counters, Dropped.PEEL_FULL)
+        self.opened: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
+        self.admitted: Room[Due] = Room(ROOM, counters, Dropped.HOLD_FULL)
+        self.ended: Room[Peeled] = Room(ROOM, counters, Dropped.DELIVER_FULL)
+
+
+async def receive(rooms: Rooms, link: Link, counters: Counters) -> None:
+    """From another node come packets and cover, nothing else; from clients: the same, with limits, in `clients.py`."""
+    while True:
+        frames = await link.receive()
+        now = trio.current_time()
+        packets = [Arrived(frame.body, now, Role.NODE) for frame in frames if frame.kind is FrameKind.PACKET]
+        dummies = sum(frame.kind is FrameKind.PAD for frame in frames)
+        counters.add(Event.PACKETS_IN, len(packets))
+        counters.add(Event.DUMMIES_IN, dummies)
+        rooms.arrived.put(packets)
+        if len(packets) + dummies < len(frames):
+            raise RemoteError("a frame that no node may send")
+
+
+async def peel(rooms: Rooms, keys: KeyRing, engine: Engine, clock: Clock, counters: Counters) -> None:
+    """Take off the outer layer with the key of the epoch; what isn't a packet for us ends here."""
+    while True:
+        batch = await rooms.arrived.take()
+        live = keys.live(clock.now())
+        layers = []
+        for packet, when, origin in batch:
+            try:
+                key, peeled = peel_untrusted(engine, live, packet)
+            except RemoteError:
+                counters.drop(Dropped.MALFORMED_PACKET)
+            else:
+                layers.append(Opened(key, peeled, when, origin))
+        counters.add(Event.PACKETS_PEELED, len(layers))
+        rooms.opened.put(layers)
+
+
+async def refuse_replay(rooms: Rooms, counters: Counters) -> None:
+    """Let each packet through once in the life of its key: first write its tag down, then go on with it."""
+    while True:
+        for _, peeled, when, origin in admit(await rooms.opened.take(), counters):
+            if isinstance(peeled, Forward):
+                outgoing = Outgoing(peeled.next_hop, peeled.packet)
+                rooms.admitted.put([Due(when + peeled.delay, peeled.delay, outgoing)])
+            elif origin is Role.CLIENT:  # its packets can only be forwarded: what ended here would show who sent it
+                counters.drop(Dropped.UNWANTED)
+            else:
+                rooms.ended.put([peeled])
+
+
+def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
+    """The packets of the batch that were never seen before, in order; one write for each key among them."""
+    fresh: list[Opened] = []
+    for key in dict.fromkeys(one.key for one in batch):
+        mine = [one for one in batch if one.key is key]
+        try:
+            verdicts = key.replay.admit([one.peeled.tag for one in mine])
+        except Unavailable:
+            counters.drop(Dropped.REPLAY_STORE, len(mine))
+            continue
+        fresh += [one for one, new in zip(mine, verdicts, strict=True) if new]
+        counters.drop(Dropped.REPLAYED, verdicts.count(False))
+    return fresh
+
+
+async def hold(
+    rooms: Rooms, delays: Delays[Outgoing], dispatch: Dispatch, mean_delay: Callable[[], float], counters: Counters
+) -> None:
+    """Keep each packet for the time that its sender drew: one heap, one sleeper; all that is due leaves together."""
+    while True:
+        with trio.move_on_at(delays.next_due):
+            batch = await rooms.admitted.take()
+            longest = max(SHORTEST_LIMIT, LONGEST_DELAYS * mean_delay())
+            for when, delay, outgoing in batch:
+                if delay > longest:
+                    counters.drop(Dropped.LONG_DELAY)
+                elif len(delays) >= HELD:
+                    counters.drop(Dropped.HOLD_FULL)
+                else:
+                    delays.add(when, outgoing)
+        due = delays.expire(trio.current_time())
+        if due:
+            dispatch.send(due)
+
+
+async def deliver(rooms: Rooms, provider: Provider | None, loops: Loops, counters: Counters) -> None:
+    """What goes no further: mail for a provider's mailboxes, our own loops, cover traffic."""
+    while True:
+        mail = []
+        for peeled in await rooms.ended.take():
+            match peeled:
+                case Deliver(message):
+                    _recognise(message, loops, counters)
+                case Drop():
+                    counters.add(Event.COVER_ENDED)
+                case Mailbox() if provider is not None:
+                    mail.append(peeled)
+                case _:
+                    counters.drop(Dropped.UNWANTED)
+        if provider is not None and mail:
+            await provider.deposit(mail)
+
+
+def _recognise(message: bytes, loops: Loops, counters: Counters) -> None:
+    try:
+        loops.returned_untrusted(message)
+    except RemoteError:
+        counters.drop(Dropped.UNWANTED)
+    else:
+        counters.add(Event.LOOPS_RETURNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What `serve` has started: where it listens, what it counts, and how it would describe itself now."""
+
+    address: Address
+    counters: Counters
+    snapshot: Callable[[], dict[str, Any]]
+
+
+async def serve(
+    config: NodeConfig,
+    *,
+    network: Network,
+    clock: Clock,
+    rng: Source,
+    engine: Engine,
+    identity: SigningKey | None = None,
+    trust: Bootstrap | None = None,
+    log: Log | None = None,
+    task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run one node until cancelled; started when it listens. Identity and trust come from files unless given.
+
+    Raises LocalError or Unavailable if the node can't start: a bad key file, a port in use.
+    """
+    identity = identity or load_identity(config.key_file)
+    place = Place(config, identity, trust or Bootstrap.load(config.bootstrap), network, clock, rng, log or Log())
+    counters = Counters()
+    keeper = place.keeper()
+    members = Members(keeper.raw)
+    rooms = Rooms(counters)
+    delays: Delays[Outgoing] = Delays()
+    loops = Loops(SymmetricKey.generate(), Detector())
+    links: set[Link] = set()
+    with open_keys(place) as keys:
+        async with trio.open_nursery() as nursery:
+            dispatch = Dispatch(nursery, members, place.dial, counters)
+            provider = None
+            if config.role is NodeRole.PROVIDER:
+                storage = open_storage(place, members)
+                provider = Provider(storage, rooms.arrived, members, rng, counters)
+                nursery.start_soon(storage.run)
+                nursery.start_soon(provider.sweep)
+
+            async def handle(link: Link) -> None:
+                links.add(link)
+                try:
+                    if link.peer.role is Role.CLIENT and provider is not None:
+                        await provider.serve_client(link)
+                    else:
+                        await receive(rooms, link, counters)
+                finally:
+                    links.discard(link)
+
+            nursery.start_soon(peel, rooms, keys, engine, clock, counters)
+            nursery.start_soon(refuse_replay, rooms, counters)
+            nursery.start_soon(hold, rooms, delays, dispatch, lambda: members.parameters.mean_delay, counters)
+            nursery.start_soon(deliver, rooms, provider, loops, counters)
+            address = await nursery.start(place.listen, handle, members, counters)
+            nursery.start_soon(upkeep.turn_keys, place, keys)
+            nursery.start_soon(upkeep.publish, place, keys, address)
+            nursery.start_soon(upkeep.follow, place, keeper, members, dispatch)
+            send_loops = partial(upkeep.send_loops, engine=engine, dispatch=dispatch, counters=counters)
+            nursery.start_soon(send_loops, place, members, loops)
+
+            def snapshot() -> dict[str, Any]:
+                return describe(place, members, counters, loops, connections=len(links), held=len(delays))
+
+            task_status.started(Serving(address, counters, snapshot))

@@ -1,0 +1,143 @@
+"""Where a node runs: its settings, identity, network, clock, randomness and files (SPEC.md section 4).
+
+Promises: whether it is a real process or an actor of the simulated world is decided by what is passed in here, and
+nowhere else; who may connect follows from the document: nodes that it lists, and on a provider anybody as a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from mixnet.clock import Clock, Epochs
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.crypto import SigningKey
+from mixnet.link import Link, LinkEvent, LinkLimits, Role, connect, serve_links
+from mixnet.log import Log
+from mixnet.network import Address, Network
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.descriptor import NodeRole
+from mixnet.pki.document import Node
+from mixnet.pki.keeper import DocumentKeeper, keeper_of_authorities
+from mixnet.randomness import Source
+from mixnode.config import NodeConfig, Storage
+from mixnode.keys import FileKeys, KeyRing, MemoryKeys
+from mixnode.mailboxes import Limits, Mailboxes
+from mixnode.members import Members
+from mixnode.storage import Storage as StorageTask
+
+GRACE_SHARE, LONGEST_GRACE = 0.5, 600.0  # of an epoch, and seconds, for which a key outlives its epoch
+_REFUSED = {
+    LinkEvent.FULL: Dropped.CONNECTION_LIMIT,
+    LinkEvent.BUSY: Dropped.CONNECTION_LIMIT,
+    LinkEvent.HANDSHAKE_TIMEOUT: Dropped.HANDSHAKE,
+    LinkEvent.HANDSHAKE_FAILED: Dropped.HANDSHAKE,
+    LinkEvent.NOT_ADMITTED: Dropped.NOT_ADMITTED,
+    LinkEvent.HOSTILE: Dropped.HOSTILE_LINK,
+}
+_HAPPENED = {LinkEvent.ACCEPTED: Event.LINKS_ACCEPTED, LinkEvent.REPLACED: Event.LINKS_REPLACED}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What every part of a node shares and none changes."""
+
+    config: NodeConfig
+    identity: SigningKey
+    trust: Bootstrap
+    network: Network
+    clock: Clock
+    rng: Source
+    log: Log
+
+    @property
+    def epochs(self) -> Epochs:
+        """The network's division of time."""
+        return self.trust.epochs
+
+    def keeper(self) -> DocumentKeeper:
+        """What fetches the directory's documents from the authorities."""
+        return keeper_of_authorities(
+            self.trust,
+            network=self.network,
+            clock=self.clock,
+            identity=self.identity,
+            role=Role.NODE,
+            rng=self.rng.stream("documents"),
+            source=self.config.source,
+        )
+
+    async def dial(self, node: Node) -> Link:
+        """A link to another node, which must prove the identity that the document lists."""
+        return await connect(
+            self.network,
+            Address.parse(node.address),
+            identity=self.identity,
+            role=Role.NODE,
+            network_id=self.trust.network_id,
+            expect=node.identity,
+            source=self.config.source,
+        )
+
+    async def listen(
+        self,
+        handle: Callable[[Link], Awaitable[None]],
+        members: Members,
+        counters: Counters,
+        *,
+        task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept links of nodes and, on a provider, of clients; started with the address at which others reach us."""
+
+        def admit(identity: bytes, role: Role) -> bool:
+            if role is Role.NODE:
+                return identity != self.identity.public and members.node(identity) is not None
+            return role is Role.CLIENT and self.config.role is NodeRole.PROVIDER
+
+        def count(label: str) -> None:
+            event = LinkEvent(label)
+            if event in _REFUSED:
+                counters.drop(_REFUSED[event])
+            else:
+                counters.add(_HAPPENED[event])
+
+        await serve_links(
+            self.network,
+            Address.parse(self.config.address),
+            handle,
+            identity=self.identity,
+            role=Role.NODE,
+            network_id=self.trust.network_id,
+            admit=admit,
+            limits=LinkLimits(connections=self.config.connection_limit),
+            count=count,
+            task_status=task_status,
+        )
+
+
+@contextmanager
+def open_keys(place: Place) -> Iterator[KeyRing]:
+    """The node's Sphinx keys, made if need be, and closed at the end."""
+    on_disk = place.config.storage is Storage.FILE
+    store = FileKeys(place.config.data_dir / "keys") if on_disk else MemoryKeys()
+    keys = KeyRing(store, place.epochs, min(GRACE_SHARE * place.epochs.length, LONGEST_GRACE))
+    try:
+        keys.turn(place.clock.now())
+        yield keys
+    finally:
+        keys.close()
+
+
+def open_storage(place: Place, members: Members) -> StorageTask:
+    """A provider's mailboxes, in a file or in memory, under the limits of the document in force."""
+    on_disk = place.config.storage is Storage.FILE
+
+    def limits() -> Limits:
+        shared = members.parameters
+        return Limits(place.config.mailbox_limit, shared.mailbox_messages, shared.mailbox_bytes, age=shared.mailbox_age)
+
+    mailboxes = Mailboxes(place.config.data_dir / "mailboxes.sqlite" if on_disk else None)
+    return StorageTask(mailboxes, limits, place.clock, on_thread=on_disk)

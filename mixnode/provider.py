@@ -1,0 +1,92 @@
+"""A provider: mailboxes behind, clients in front (SPEC.md section 6).
+
+Promises: a packet for a mailbox counts as accepted when it is committed; a client reaches its own mailbox only, the one
+whose name is the identity that its link proved; a client that comes again replaces its old connection.
+Never: anything about a client in a log, or kept after it left, but the mailbox itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import trio
+
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.errors import Unavailable
+from mixnet.link import Link
+from mixnet.randomness import Source
+from mixnet.sphinx import Mailbox
+from mixnode.arrival import Arrived
+from mixnode.clients import Session, Surroundings
+from mixnode.mailboxes import GRAINS, Done, Full, Open, Store, Stored, Sweep, Unknown
+from mixnode.members import Members
+from mixnode.rooms import Room
+from mixnode.storage import Storage
+
+LONGEST_SWEEP = 600.0  # seconds between deletions of what is too old
+
+
+class Provider:
+    """The clients of a provider and their mail."""
+
+    def __init__(
+        self, storage: Storage, arrived: Room[Arrived], members: Members, rng: Source, counters: Counters
+    ) -> None:
+        """Packets of clients go into the room `arrived`; each down-link's times come from a stream of `rng`."""
+        self._around = Surroundings(storage, arrived, members, counters)
+        self._rng = rng
+        self._sessions: dict[bytes, Session] = {}
+        # A stream lives as long as the process: a client that comes again must not see the same times again.
+        self._streams: dict[bytes, random.Random] = {}
+
+    async def deposit(self, packets: Sequence[Mailbox]) -> None:
+        """Store packets, durably; those that can't be stored are dropped and counted."""
+        counters = self._around.counters
+        try:
+            results = await self._around.storage.perform([Store(one.mailbox, one.packet) for one in packets])
+        except Unavailable:
+            counters.drop(Dropped.MAILBOX_STORE, len(packets))
+            return
+        for packet, result in zip(packets, results, strict=True):
+            match result:
+                case Stored(number):
+                    counters.add(Event.PACKETS_STORED)
+                    if packet.mailbox in self._sessions:
+                        self._sessions[packet.mailbox].offer(number, packet.packet)
+                case Unknown():
+                    counters.drop(Dropped.UNKNOWN_MAILBOX)
+                case _:
+                    counters.drop(Dropped.MAILBOX_FULL)
+
+    async def serve_client(self, link: Link) -> None:
+        """Register the client's mailbox and serve its link until that ends."""
+        mailbox = link.peer.identity
+        (opened,) = await self._around.storage.perform([Open(mailbox)])
+        if isinstance(opened, Full):
+            self._around.counters.drop(Dropped.MAILBOX_LIMIT)
+            return
+        if mailbox in self._sessions:
+            self._sessions[mailbox].scope.cancel()
+        session = self._sessions[mailbox] = Session(mailbox, self._around)
+        stream = self._streams.setdefault(mailbox, self._rng.stream("downlink", mailbox.hex()))
+        try:
+            await session.run(link, stream)
+        finally:
+            if self._sessions.get(mailbox) is session:
+                del self._sessions[mailbox]
+            if session.erased:
+                self._streams.pop(mailbox, None)
+
+    async def sweep(self) -> None:
+        """Delete what is too old, again and again; mailboxes in use stay."""
+        while True:
+            await trio.sleep(min(self._around.members.parameters.mailbox_age / GRAINS, LONGEST_SWEEP))
+            in_use = [Open(mailbox) for mailbox, session in self._sessions.items() if not session.erased]
+            try:
+                *_, swept = await self._around.storage.perform([*in_use, Sweep()])
+            except Unavailable:
+                self._around.counters.drop(Dropped.MAILBOX_STORE)
+                continue
+            if isinstance(swept, Done):
+                self._around.counters.add(Event.PACKETS_EXPIRED, swept.packets)

@@ -1,0 +1,132 @@
+"""What a node does beside passing packets on: its keys, descriptor, documents and loops (SPEC.md sections 4 and 5).
+
+Promises: every task here goes on for as long as the node runs; whatever can't be reached is tried again with capped,
+jittered pauses. Loops leave on a Poisson schedule of their own, made before their slot.
+"""
+
+from __future__ import annotations
+
+import random
+
+import trio
+
+from mixnet.counters import Counters, Event
+from mixnet.errors import Unavailable
+from mixnet.log import Entry
+from mixnet.network import Address
+from mixnet.pki.descriptor import Descriptor
+from mixnet.pki.errors import NoKey
+from mixnet.pki.fetch import PATIENCE as UPLOAD_PATIENCE
+from mixnet.pki.fetch import upload_descriptor
+from mixnet.pki.keeper import DocumentKeeper
+from mixnet.pki.waiting import Backoff, sleep_until
+from mixnet.sphinx import Engine
+from mixnode.dispatch import Dispatch
+from mixnode.keys import KeyRing
+from mixnode.loops import PATIENCE, Loop, Loops, make_loop
+from mixnode.members import Members
+from mixnode.place import Place
+from mixnode.schedule import Schedule
+
+
+async def turn_keys(place: Place, keys: KeyRing) -> None:
+    """Make the keys of coming epochs, and delete each key at the end of its grace."""
+    while True:
+        now = place.clock.now()
+        keys.turn(now)
+        await sleep_until(place.clock, keys.next_turn(now))
+
+
+async def publish(place: Place, keys: KeyRing, address: Address) -> None:
+    """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch."""
+    rng = place.rng.stream("descriptors")
+    while True:
+        epoch = place.epochs.at(place.clock.now())
+        backoff = Backoff(rng)
+        while not await _upload(place, keys, address, rng):
+            await backoff.pause()
+        await sleep_until(place.clock, place.epochs.start(epoch + 1))
+
+
+async def _upload(place: Place, keys: KeyRing, address: Address, rng: random.Random) -> bool:
+    """Whether a majority of the authorities took the descriptor as of now."""
+    now = place.clock.now()
+    keys.turn(now)
+    descriptor = Descriptor(
+        network_id=place.trust.network_id,
+        identity=place.identity.public,
+        role=place.config.role,
+        address=str(address),
+        epoch=place.epochs.at(now),
+        keys=tuple(keys.publics(now).values()),
+    )
+    try:
+        await upload_descriptor(
+            place.trust,
+            descriptor.sign(place.identity),
+            network=place.network,
+            identity=place.identity,
+            rng=rng,
+            source=place.config.source,
+            patience=min(UPLOAD_PATIENCE, place.epochs.length / 4),
+        )
+    except Unavailable:
+        place.log.write(Entry.RETRYING, epoch=descriptor.epoch)
+        return False
+    return True
+
+
+async def follow(place: Place, keeper: DocumentKeeper, members: Members, dispatch: Dispatch) -> None:
+    """Go by each epoch's document from its beginning."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keeper.run)
+        while True:
+            try:
+                document = await keeper.wait_for_next()
+            except Unavailable:  # it expired while this node stood still: there will be another
+                continue
+            place.log.write(Entry.NEW_EPOCH if members.ready else Entry.READY, epoch=document.epoch)
+            members.update(document)
+            dispatch.prune()
+
+
+async def send_loops(
+    place: Place, members: Members, loops: Loops, *, engine: Engine, dispatch: Dispatch, counters: Counters
+) -> None:
+    """Send loops at the network's rate, give up those that don't return, and warn when too many don't."""
+    schedule = Schedule(place.rng.stream("loops"), trio.current_time())
+    routes = place.rng.stream("loop routes")
+    warned = False
+    while True:
+        loop = _make(place, members, loops, engine, routes)
+        rate = members.parameters.node_loop_rate
+        if loop is None or rate <= 0:
+            await members.wait_for_next()
+            continue
+        slot, _ = schedule.next(rate, trio.current_time())
+        await trio.sleep_until(slot)
+        dispatch.send([loop.outgoing])
+        loops.sent(loop.message, slot + loop.delays + PATIENCE)
+        counters.add(Event.LOOPS_SENT)
+        counters.add(Event.LOOPS_LOST, loops.overdue(slot))
+        if loops.missing and not warned:
+            place.log.write(Entry.WARNING, warnings=["loops_missing"])
+        warned = loops.missing
+
+
+def _make(place: Place, members: Members, loops: Loops, engine: Engine, routes: random.Random) -> Loop | None:
+    """A loop for the next slot; None as long as no document lists this node with keys for this time."""
+    if not members.ready or members.document.node(place.identity.public) is None:
+        return None
+    try:
+        return make_loop(
+            members.document,
+            place.identity.public,
+            loops.message(),
+            epochs=place.epochs,
+            engine=engine,
+            rng=routes,
+            now=place.clock.now(),
+        )
+    except NoKey:
+        return None
