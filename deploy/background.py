@@ -19,7 +19,7 @@ import msgspec
 import trio
 
 from deploy.folders import SUPERVISOR_LOG
-from deploy.processes import PATIENCE
+from deploy.processes import PATIENCE, open_log
 from deploy.supervisor import Program, Report, last_words, open_crew
 from mixnet.errors import LocalError, Unavailable
 from mixnet.explain import explain
@@ -98,7 +98,7 @@ def main(folder: Path, channel: int) -> None:
 async def launch(folder: Path, report: Report) -> None:
     """Start the supervisor of `folder` and return when all is ready; Unavailable says why nothing runs instead."""
     ours, theirs = socket.socketpair()
-    with theirs, (folder / SUPERVISOR_LOG).open("ab") as log:
+    with theirs, open_log(folder / SUPERVISOR_LOG) as log:
         arguments = [sys.executable, "-P", "-m", "deploy.background", str(folder), str(theirs.fileno())]
         await trio.run_process(
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], cwd=folder

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 import trio
@@ -106,6 +107,11 @@ def _die_with(parent: int) -> Callable[[], None]:
     return prepare
 
 
+def open_log(path: Path) -> TextIO:
+    """Open a log, which only its owner can read, to write at its end, line by line."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
+
+
 class Child:
     """A process that we started; its output goes to the end of a file."""
 
@@ -114,7 +120,7 @@ class Child:
 
         The call must come from the main thread: the kernel's death signal follows the thread that started the child.
         """
-        with output.open("ab") as sink:
+        with open_log(output) as sink:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,

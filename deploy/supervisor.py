@@ -22,7 +22,7 @@ import structlog
 import trio
 
 from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, Lock, Running, read_running, write_running
-from deploy.processes import Child, ProcessId, alive, end, identify
+from deploy.processes import Child, ProcessId, alive, end, identify, open_log
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.status import read_status
 
@@ -185,7 +185,7 @@ async def open_crew(folder: Path) -> AsyncIterator[Crew]:
     assert me is not None  # noqa: S101 -- this process runs
     ledger = _Ledger(folder, me)
     try:
-        with (folder / SUPERVISOR_LOG).open("a", buffering=1) as file:
+        with open_log(folder / SUPERVISOR_LOG) as file:
             log = _log_to(file)
             await _end_orphans(folder, log)
             ledger.save()

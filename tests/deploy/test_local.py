@@ -1,12 +1,14 @@
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.folders import PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, Running, write_running
 from deploy.local import NoNetwork, PortInUse, check_addresses, down, load_plan, prepare, programs, status
-from deploy.plan import Plan
+from deploy.plan import Kind, Member
 from deploy.processes import Child, ProcessId, alive, identify
 from mixnet.errors import LocalError
 
@@ -19,12 +21,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "network"
 
 
-def listen(address: tuple[str, int]) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the nodes do
-    listening.bind(address)
-    listening.listen()
-    return listening
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the nodes do
+        listening.bind((host, port))
+        listening.listen()
+        yield listening
 
 
 def test_a_new_network_is_made_as_asked(folder: Path) -> None:
@@ -46,7 +49,7 @@ def test_it_does_not_change_its_shape(folder: Path) -> None:
 
 def test_an_address_in_use_is_named_and_nothing_is_made(folder: Path) -> None:
     member = load_plan(folder).members()[1]
-    with listen((member.host, member.port)), pytest.raises(PortInUse, match=f"mix-1 can't listen on {member.address}"):
+    with listen(member.host, member.port), pytest.raises(PortInUse, match=f"mix-1 can't listen on {member.address}"):
         prepare(folder, {})
 
 
@@ -57,25 +60,25 @@ def test_a_new_network_avoids_the_addresses_of_another(tmp_path: Path) -> None:
             path.unlink()
     for path in sorted((tmp_path / "network").rglob("*"), reverse=True):
         path.rmdir()
-    with listen((first.members()[0].host, first.port)):
+    with listen(first.members()[0].host, first.port):
         assert prepare(tmp_path / "network", SMALL).subnet != first.subnet
 
 
 def test_a_port_in_use_everywhere_is_an_error(tmp_path: Path) -> None:
-    with listen(("", 0)) as listening, pytest.raises(PortInUse, match="--port"):
+    with listen("", 0) as listening, pytest.raises(PortInUse, match="--port"):
         prepare(tmp_path / "network", {**SMALL, "port": listening.getsockname()[1]})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_connection_that_has_just_ended_is_no_obstacle() -> None:
-    member = Plan(subnet=250, port=7399).members()[0]
-    with (
-        listen((member.host, member.port)) as listening,
-        socket.create_connection((member.host, member.port)) as caller,
-    ):
-        accepted, _ = listening.accept()
-        accepted.close()  # the end that closes first keeps the address for a minute
-        assert caller.recv(1) == b""
+    with listen("127.0.0.1", 0) as listening:
+        member = Member("mix-1", Kind.MIX, *listening.getsockname())
+        with socket.create_connection((member.host, member.port)) as caller:
+            accepted, _ = listening.accept()
+            accepted.close()  # the end that closes first keeps the address for a minute
+            assert caller.recv(1) == b""
+        with pytest.raises(PortInUse):
+            check_addresses([member])
     check_addresses([member])
 
 
