@@ -151,8 +151,7 @@ def _unavailable(what: str, error: OSError) -> Unavailable:
         errno.EACCES: "the system forbids it: choose a port above 1023",
         errno.ECONNREFUSED: "nothing listens there: start it or correct the address",
     }
-    cause: BaseException | None = error
-    while isinstance(cause, OSError) and cause.errno is None and cause.__cause__ is not None:
-        cause = cause.__cause__  # trio wraps the attempts for each resolved address
-    number = cause.errno if isinstance(cause, OSError) else None
-    return Unavailable(f"{what}: {advice.get(number or 0, str(error))}")
+    attempts = error.__cause__  # Trio groups one failure for each address that the name resolves to
+    first = attempts.exceptions[0] if isinstance(attempts, ExceptionGroup) else error
+    number = first.errno if isinstance(first, OSError) else None
+    return Unavailable(f"{what}: {advice.get(number or 0, str(first))}")

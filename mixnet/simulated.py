@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import operator
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -258,7 +259,8 @@ class SimulatedStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived, `max_bytes` at most; empty at the end; BrokenResourceError when the other end crashed."""
-        if max_bytes is not None and max_bytes < 1:
+        most = self._window if max_bytes is None else operator.index(max_bytes)
+        if most < 1:
             raise ValueError("max_bytes must be 1 or more")
         with self._receiving:
             await trio.lowlevel.checkpoint()
@@ -267,7 +269,7 @@ class SimulatedStream(trio.abc.Stream):
                     raise trio.ClosedResourceError
                 now = trio.current_time()
                 if self._inbox and self._inbox[0].arrival <= now:
-                    return self._take(now, max_bytes or self._window)
+                    return self._take(now, most)
                 if self._killed or (not self._inbox and self._ended(now)):
                     if self._end is None or self._end.crashed:
                         raise trio.BrokenResourceError("the other end is gone")
@@ -325,17 +327,16 @@ class SimulatedStream(trio.abc.Stream):
     def _leave(self, *, crashed: bool) -> None:
         self._registry.pop(self, None)
         self._inbox.clear()
-        self._unread = 0
         self.peer._post_end(crashed=crashed)
         self._readable.notify()
         self._writable.notify()
 
     def _post(self, data: bytes) -> None:
         """Take bytes that the other end wrote: they arrive in order, after the latency of their direction."""
+        self._unread += len(data)  # here too if nobody reads: a writer is bounded until it knows that
         if self._closed or self._killed:
             return
         self._inbox.append(_Segment(self._next_arrival(len(data)), data))
-        self._unread += len(data)
         if len(self._inbox) == 1:
             self._readable.notify()
 

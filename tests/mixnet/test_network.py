@@ -1,0 +1,155 @@
+"""Addresses, and TCP on loopback."""
+
+import errno
+import socket
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixnet import network
+from mixnet.errors import LocalError, Unavailable
+from mixnet.network import TCP, Address
+
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+@given(
+    st.ip_addresses().map(str) | st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z]+)?", fullmatch=True),
+    st.integers(0, 65535),
+)
+def test_addresses_survive_their_text(host, port):
+    address = Address(host, port)
+    assert Address.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        "127.0.0.1",
+        "127.0.0.1:",
+        ":4000",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "127.0.0.1:4000 ",
+        "127.0.0.1:٤٠",
+        "::1:4000",
+        "[127.0.0.1]:4000",
+        "[::1]",
+        "a b:1",
+        "user@host:1",
+        "host/x:1",
+        "h:000001",
+    ],
+)
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(LocalError, match="HOST:PORT"):
+        Address.parse(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_an_address_or_a_local_error(text):
+    try:
+        address = Address.parse(text)
+    except LocalError:
+        return
+    assert Address.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(("host", "port"), [("", 1), ("host", -1), ("host", 65536)])
+def test_an_impossible_address_cannot_be_made(host, port):
+    with pytest.raises(LocalError):
+        Address(host, port)
+
+
+async def test_bytes_travel_both_ways_over_tcp():
+    async with await TCP().listen(LOOPBACK) as listener:
+        async with await TCP().dial(listener.address) as ours, await listener.accept() as theirs:
+            await ours.send_all(b"there")
+            assert await theirs.receive_some(100) == b"there"
+            await theirs.send_all(b"and back")
+            assert await ours.receive_some(100) == b"and back"
+
+
+async def test_a_chosen_port_is_told():
+    async with await TCP().listen(LOOPBACK) as listener:
+        assert listener.address.host == "127.0.0.1"
+        assert listener.address.port > 0
+
+
+async def test_writes_leave_at_once_on_both_ends():
+    async with await TCP().listen(LOOPBACK) as listener:
+        async with await TCP().dial(listener.address) as ours, await listener.accept() as theirs:
+            for stream in (ours, theirs):
+                assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+async def test_a_dial_comes_from_its_source():
+    async with await TCP().listen(LOOPBACK) as listener:
+        async with await TCP().dial(listener.address, source="127.0.7.9"), await listener.accept() as theirs:
+            assert theirs.socket.getpeername()[0] == "127.0.7.9"
+
+
+async def test_a_port_in_use_is_named_with_what_to_do():
+    async with await TCP().listen(LOOPBACK) as listener:
+        with pytest.raises(Unavailable, match=rf"{listener.address}.*another program.*another port"):
+            await TCP().listen(listener.address)
+
+
+async def test_a_port_is_free_again_once_its_listener_is_closed():
+    async with await TCP().listen(LOOPBACK) as listener:
+        async with await TCP().dial(listener.address), await listener.accept():
+            pass
+    async with await TCP().listen(listener.address):
+        pass
+
+
+async def test_an_address_of_another_machine_cannot_be_listened_at():
+    with pytest.raises(Unavailable, match="no such address"):
+        await TCP().listen(Address("192.0.2.1", 4000))
+
+
+async def test_a_refused_connection_is_unavailable():
+    async with await TCP().listen(LOOPBACK) as listener:
+        address = listener.address
+    with pytest.raises(Unavailable, match="nothing listens there"):
+        await TCP().dial(address)
+
+
+async def test_a_dial_that_nobody_answers_ends(monkeypatch, autojump_clock):
+    async def silence(*_args, **_more):
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(trio, "open_tcp_stream", silence)
+    with pytest.raises(Unavailable, match="does not answer"):
+        await TCP().dial(Address("127.0.0.1", 4000))
+    assert trio.current_time() >= network.DIAL_TIMEOUT
+
+
+async def test_a_listener_survives_a_shortage_of_descriptors(monkeypatch):
+    accept = trio.SocketListener.accept
+    failures = [OSError(errno.EMFILE, "too many"), OSError(errno.ENOBUFS, "no room")]
+
+    async def short_of_descriptors(listener):
+        if failures:
+            raise failures.pop()
+        return await accept(listener)
+
+    monkeypatch.setattr(trio.SocketListener, "accept", short_of_descriptors)
+    async with await TCP().listen(LOOPBACK) as listener:
+        async with await TCP().dial(listener.address), await listener.accept():
+            assert not failures
+
+
+async def test_a_listener_does_not_hide_other_errors(monkeypatch):
+    async def broken(_listener):
+        raise OSError(errno.EBADF, "broken")
+
+    monkeypatch.setattr(trio.SocketListener, "accept", broken)
+    async with await TCP().listen(LOOPBACK) as listener:
+        with pytest.raises(OSError, match="broken"):
+            await listener.accept()

@@ -1,0 +1,461 @@
+"""The simulated network: streams that behave as Trio's do, and everything that goes wrong, in virtual time."""
+
+import math
+from functools import partial
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock, check_two_way_stream, wait_all_tasks_blocked
+
+from mixnet import simulated
+from mixnet.errors import Unavailable
+from mixnet.network import DIAL_TIMEOUT, Address
+from mixnet.randomness import SeededSource
+from mixnet.simulated import SEGMENT, SimulatedNetwork
+
+SERVER = Address("10.0.0.1", 4000)
+CLIENT = "10.0.0.2"
+
+
+def virtual(main, *args):
+    return trio.run(main, *args, clock=MockClock(autojump_threshold=0))
+
+
+def uniform(rng):
+    return rng.uniform(0.01, 0.2)
+
+
+async def pair(network, *, source=CLIENT, address=SERVER):
+    """(the dialling end, the accepting end) of a new stream."""
+    async with await network.listen(address) as listener, trio.open_nursery() as nursery:
+        ends = []
+
+        async def dial():
+            ends.append(await network.dial(address, source=source))
+
+        nursery.start_soon(dial)
+        accepted = await listener.accept()
+    return ends[0], accepted
+
+
+async def receive_exactly(stream, size):
+    data = b""
+    while len(data) < size:
+        piece = await stream.receive_some(size - len(data))
+        assert piece, "the stream ended early"
+        data += piece
+    return data
+
+
+# --- as Trio's own streams behave
+
+
+async def test_a_stream_behaves_as_trio_expects_of_every_stream(autojump_clock):
+    await check_two_way_stream(
+        partial(pair, SimulatedNetwork(SeededSource(1))), partial(clogged, SimulatedNetwork(SeededSource(1), window=64))
+    )
+
+
+async def clogged(network):
+    left, right = await pair(network)
+    for end in (left, right):
+        with trio.move_on_after(1):
+            while True:
+                await end.send_all(bytes(64))
+    return left, right
+
+
+@given(st.lists(st.binary(min_size=1, max_size=5000), max_size=20), st.integers(1, 4096), st.integers(0, 2**32))
+@settings(max_examples=40)
+def test_bytes_keep_their_order_whatever_the_latency_and_the_loss(writes, step, seed):
+    async def main():
+        network = SimulatedNetwork(SeededSource(seed), latency=uniform, loss=0.3, window=4096)
+        left, right = await pair(network)
+
+        async def write():
+            async with left:
+                for data in writes:
+                    await left.send_all(data)
+
+        received = b""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            while piece := await right.receive_some(step):
+                assert len(piece) <= step
+                received += piece
+        assert received == b"".join(writes)
+
+    virtual(main)
+
+
+async def test_a_writer_waits_for_its_reader(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), window=10_000)
+    left, right = await pair(network)
+    written = 0
+
+    async def write():
+        nonlocal written
+        for _ in range(100):
+            await left.send_all(bytes(1000))
+            written += 1000
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        await trio.sleep(60)
+        assert written == 10_000
+        await receive_exactly(right, 5000)
+        await trio.sleep(60)
+        assert written == 15_000
+        await receive_exactly(right, 95_000)
+    assert written == 100_000
+
+
+async def test_what_a_closed_end_sent_still_arrives(autojump_clock):
+    left, right = await pair(SimulatedNetwork(SeededSource(1)))
+    await left.send_all(b"last words")
+    await left.aclose()
+    assert await receive_exactly(right, 10) == b"last words"
+    assert await right.receive_some() == b""
+    assert await right.receive_some() == b""
+
+
+# --- dialling and listening
+
+
+async def test_a_dial_takes_a_round_trip(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.25)
+    async with await network.listen(SERVER):
+        begun = trio.current_time()
+        await network.dial(SERVER)
+        assert trio.current_time() - begun == pytest.approx(0.5)
+
+
+async def test_where_nothing_listens_a_dial_is_refused(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    with pytest.raises(Unavailable, match="nothing listens there"):
+        await network.dial(SERVER)
+
+
+async def test_an_address_in_use_is_named_with_what_to_do(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    async with await network.listen(SERVER):
+        with pytest.raises(Unavailable, match=rf"{SERVER}.*another program.*another port"):
+            await network.listen(SERVER)
+    async with await network.listen(SERVER):
+        pass
+
+
+async def test_free_ports_are_chosen_and_told(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    async with await network.listen(Address("h", 0)) as one, await network.listen(Address("h", 0)) as other:
+        assert one.address != other.address
+        assert 0 not in (one.address.port, other.address.port)
+
+
+async def test_too_many_unaccepted_dials_are_refused(autojump_clock, monkeypatch):
+    monkeypatch.setattr(simulated, "BACKLOG", 2)
+    network = SimulatedNetwork(SeededSource(1))
+    async with await network.listen(SERVER):
+        await network.dial(SERVER)
+        await network.dial(SERVER)
+        with pytest.raises(Unavailable):
+            await network.dial(SERVER)
+
+
+async def test_streams_that_nobody_accepts_end_with_their_listener(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    async with await network.listen(SERVER):
+        stream = await network.dial(SERVER)
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.receive_some()
+
+
+async def test_a_cancelled_dial_leaves_nothing_open(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 1.0)
+    async with await network.listen(SERVER) as listener:
+        with trio.move_on_after(1.5):
+            await network.dial(SERVER)
+        accepted = await listener.accept()
+        assert await accepted.receive_some() == b""
+
+
+# --- latency, loss, reordering
+
+
+async def test_bytes_take_the_latency_of_their_direction(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.125)
+    left, right = await pair(network)
+    begun = trio.current_time()
+    await left.send_all(b"x")
+    assert await right.receive_some() == b"x"
+    assert trio.current_time() - begun == pytest.approx(0.125)
+
+
+async def test_streams_overtake_one_another(autojump_clock):
+    network = SimulatedNetwork(SeededSource(3), latency=uniform)
+    streams = [await pair(network) for _ in range(20)]
+    order = []
+
+    async def read(number, end):
+        await end.receive_some()
+        order.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number, (left, right) in enumerate(streams):
+            await left.send_all(b"x")
+            nursery.start_soon(read, number, right)
+    assert sorted(order) == list(range(20))
+    assert order != list(range(20))
+
+
+async def arrival_times(network, *, size, count):
+    left, right = await pair(network)
+    times = []
+    for _ in range(count):
+        begun = trio.current_time()
+        await left.send_all(bytes(size))
+        await receive_exactly(right, size)
+        times.append(trio.current_time() - begun)
+    return times
+
+
+async def test_a_loss_costs_the_time_of_a_retransmission(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.01)
+    assert await arrival_times(network, size=SEGMENT, count=50) == pytest.approx([0.01] * 50)
+    network.loss = 0.5
+    times = await arrival_times(network, size=SEGMENT, count=400)
+    prompt = sum(math.isclose(time, 0.01, abs_tol=1e-6) for time in times)
+    once = sum(math.isclose(time, 0.21, abs_tol=1e-6) for time in times)
+    assert 150 < prompt < 250  # one half of 400; ten standard deviations wide
+    assert 50 < once < 150  # one quarter
+    assert prompt + once < 400
+
+
+async def test_longer_writes_are_lost_more_often(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.01, loss=0.05)
+    short = sum(time > 0.1 for time in await arrival_times(network, size=SEGMENT, count=300))
+    long = sum(time > 0.1 for time in await arrival_times(network, size=20 * SEGMENT, count=300))
+    assert 0 < short < 50 < 150 < long < 300  # expected: 15 and 192
+
+
+async def test_losses_do_not_shift_latencies(autojump_clock):
+    def latencies(loss):
+        drawn = []
+
+        def latency(rng):
+            drawn.append(rng.random())
+            return drawn[-1]
+
+        return drawn, SimulatedNetwork(SeededSource(5), latency=latency, loss=loss)
+
+    clean, network = latencies(0.0)
+    await arrival_times(network, size=100, count=20)
+    lossy, network = latencies(0.5)
+    await arrival_times(network, size=100, count=20)
+    assert clean == lossy
+
+
+async def test_the_traffic_of_one_pair_never_shifts_that_of_another(autojump_clock):
+    async def times(disturbed):
+        network = SimulatedNetwork(SeededSource(9), latency=uniform, loss=0.2)
+        left, right = await pair(network)
+        other_left, other_right = await pair(network, source="10.0.0.3")
+        results = []
+        for _ in range(20):
+            if disturbed:
+                await other_left.send_all(bytes(5000))
+                await receive_exactly(other_right, 5000)
+            begun = trio.current_time()
+            await left.send_all(b"x")
+            await right.receive_some()
+            results.append(trio.current_time() - begun)
+        return results
+
+    assert await times(True) == pytest.approx(await times(False))
+
+
+# --- partitions
+
+
+async def test_a_partition_holds_bytes_until_it_heals(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.5)
+    left, right = await pair(network)
+    await left.send_all(b"under way ")
+    network.partition([CLIENT], [SERVER.host])
+    await left.send_all(b"held ")
+    await left.send_all(b"up")
+    await left.aclose()
+    assert await right.receive_some() == b"under way "
+    with trio.move_on_after(1000) as scope:
+        await right.receive_some()
+    assert scope.cancelled_caught
+    healed = trio.current_time()
+    network.heal()
+    assert await receive_exactly(right, 7) == b"held up"
+    assert await right.receive_some() == b""
+    assert trio.current_time() - healed == pytest.approx(0.5)
+
+
+async def test_a_heal_wakes_a_reader_that_waits(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    left, right = await pair(network)
+    network.partition([SERVER.host], [CLIENT])
+    await left.send_all(b"x")
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def heal_later():
+            await trio.sleep(100)
+            network.heal()
+
+        assert await right.receive_some() == b"x"
+    assert trio.current_time() > 100
+
+
+async def test_a_partition_cuts_only_the_hosts_it_names(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    left, right = await pair(network, source="10.0.0.3")
+    network.partition([CLIENT], [SERVER.host])
+    await left.send_all(b"x")
+    assert await right.receive_some() == b"x"
+
+
+async def test_a_dial_into_a_partition_waits_for_its_end_but_not_forever(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    async with await network.listen(SERVER):
+        network.partition([CLIENT], [SERVER.host])
+        begun = trio.current_time()
+        with pytest.raises(Unavailable, match="does not answer"):
+            await network.dial(SERVER, source=CLIENT)
+        assert trio.current_time() - begun == pytest.approx(DIAL_TIMEOUT)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(network.dial, SERVER, source=CLIENT))
+            await trio.sleep(5)
+            network.heal()
+
+
+async def test_a_partition_does_not_unbound_what_is_under_way(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), window=1000)
+    left, _right = await pair(network)
+    network.partition([CLIENT], [SERVER.host])
+    await left.send_all(bytes(1000))
+    with trio.move_on_after(100) as scope:
+        await left.send_all(b"x")
+    assert scope.cancelled_caught
+
+
+# --- crashes
+
+
+async def test_a_crash_ends_streams_on_both_sides(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.5)
+    left, right = await pair(network)
+    await right.send_all(b"sent before")
+    network.crash(SERVER.host)
+    for use in (right.receive_some, partial(right.send_all, b"x")):
+        with pytest.raises(trio.BrokenResourceError):
+            await use()
+    await left.send_all(b"nobody knows yet")
+    assert await left.receive_some() == b"sent before"
+    for use in (left.receive_some, partial(left.send_all, b"x")):
+        with pytest.raises(trio.BrokenResourceError):
+            await use()
+
+
+async def test_a_crash_wakes_a_writer_that_waits(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1), window=10)
+    left, _right = await pair(network)
+    await left.send_all(bytes(10))
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def write():
+            with pytest.raises(trio.BrokenResourceError):
+                await left.send_all(b"x")
+
+        await wait_all_tasks_blocked()
+        network.crash(SERVER.host)
+
+
+async def test_a_crash_ends_listeners_and_the_host_may_start_anew(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    listener = await network.listen(SERVER)
+    network.crash(SERVER.host)
+    with pytest.raises(trio.ClosedResourceError):
+        await listener.accept()
+    with pytest.raises(Unavailable):
+        await network.dial(SERVER)
+    await pair(network)
+
+
+async def test_a_crash_behind_a_partition_is_learned_after_the_heal(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    left, _right = await pair(network)
+    network.partition([CLIENT], [SERVER.host])
+    network.crash(SERVER.host)
+    with trio.move_on_after(100) as scope:
+        await left.receive_some()
+    assert scope.cancelled_caught
+    network.heal()
+    with pytest.raises(trio.BrokenResourceError):
+        await left.receive_some()
+
+
+async def test_a_crash_of_one_host_spares_the_others(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    left, right = await pair(network)
+    network.crash("10.0.0.3")
+    await left.send_all(b"x")
+    assert await right.receive_some() == b"x"
+
+
+# --- the global observer
+
+
+def trace_of(seed):
+    """What the observer sees of four hosts that talk across one another."""
+    trace = []
+
+    async def main():
+        network = SimulatedNetwork(SeededSource(seed), latency=uniform, loss=0.1)
+        network.tap = lambda *seen: trace.append(seen)
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(talk, network, number)
+
+    async def talk(network, number):
+        rng = SeededSource(seed).stream("talk", str(number))
+        left, right = await pair(network, source=f"10.0.1.{number}", address=Address(f"10.0.2.{number}", 1))
+        for _ in range(10):
+            await trio.sleep(rng.expovariate(1))
+            await left.send_all(bytes(rng.randrange(1, 5000)))
+            await right.send_all(await right.receive_some())
+
+    virtual(main)
+    return trace
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=10)
+def test_one_seed_gives_one_trace(seed):
+    trace = trace_of(seed)
+    assert len(trace) == 80
+    assert trace == trace_of(seed)
+
+
+def test_other_seeds_give_other_traces():
+    assert trace_of(1) != trace_of(2)
+
+
+async def test_the_observer_sees_time_hosts_and_size_of_each_write(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    left, right = await pair(network)
+    seen = []
+    network.tap = lambda *what: seen.append(what)
+    begun = trio.current_time()
+    await left.send_all(bytes(77))
+    await trio.sleep(1)
+    await right.send_all(bytes(5))
+    assert seen == [(begun, CLIENT, SERVER.host, 77), (pytest.approx(begun + 1), SERVER.host, CLIENT, 5)]
