@@ -104,7 +104,7 @@ def test_no_flipped_byte_of_a_fragment_is_taken():
     plaintext = FragmentToSend(channel, 7, fragment).encode(None)
 
     def taken(raw):
-        return Unverified.parse_untrusted(raw).verify_untrusted(channel).fragment
+        return Unverified.parse_untrusted(raw).verify_untrusted(channel).content
 
     assert taken(plaintext) == fragment
     for position in range(len(plaintext)):
