@@ -118,7 +118,7 @@ class Assembly:
             "packets_in": self._down[FrameKind.MAIL],
             "packets_out": sum(up.values()),
             "dropped": {"link": self._session.lost_frames, "refused": self._mail.counts["refused"]},
-            "sent": dict(up),
+            "frames": dict(up),
             "received": {kind.name.lower(): count for kind, count in self._down.items()} | dict(self._mail.counts),
             "loops_sent": self._loops.sent,
             "loops_returned": self._loops.returned,

@@ -58,13 +58,17 @@ async def connect(profile: Profile | Path | str) -> AsyncIterator[Connection]:
     directory = profile.directory if isinstance(profile, Profile) else Path(profile)
     if directory is None or not (directory / "profile.toml").is_file():
         raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
-    async with await sockets.dial(directory / NAME) as stream, trio.open_nursery() as nursery:
-        channel = SocketChannel(stream)
-        nursery.start_soon(channel.receive)
-        try:
+    try:
+        async with await sockets.dial(directory / NAME) as stream, trio.open_nursery() as nursery:
+            channel = SocketChannel(stream)
+            nursery.start_soon(channel.receive)
             yield Connection(channel)
-        finally:
             nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        # What the block raised, as it raised it: the group says only that there is a nursery here.
+        raise group.exceptions[0] from group.exceptions[0].__cause__
 
 
 class Connection:

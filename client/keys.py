@@ -30,6 +30,11 @@ def load_keys(store: Store) -> Keys:
         if mailbox is not None and sphinx is not None:
             return Keys(SigningKey(mailbox), SphinxSecret(sphinx))
         keys = Keys(SigningKey.generate(), SphinxSecret.generate())
-        store.set_setting(_MAILBOX, keys.mailbox.expose())
-        store.set_setting(_SPHINX, keys.sphinx.expose())
+        save_keys(store, keys)
         return keys
+
+
+def save_keys(store: Store, keys: Keys) -> None:
+    """Give a new profile keys from elsewhere: a simulated world's follow from its seed."""
+    store.set_setting(_MAILBOX, keys.mailbox.expose())
+    store.set_setting(_SPHINX, keys.sphinx.expose())

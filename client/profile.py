@@ -4,7 +4,7 @@ Promises: the folder is made whole or not at all, and only its owner can read it
 in the encrypted store alone, which a key file or a passphrase opens; a passphrase is never written down.
 
     profile.toml     name, how the store opens, engine, address to dial from, preferred provider
-    bootstrap.toml   the network: authorities and threshold
+    bootstrap.json   the network: authorities and threshold
     key              32 random bytes (key file), or the 16-byte salt of the passphrase
     store.db         the encrypted store
     daemon.lock      held by the daemon while it runs (client/lock.py)
@@ -107,7 +107,7 @@ def create(
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
         _write(scratch / "profile.toml", _encode(settings))
-        trust.save(scratch / "bootstrap.toml")
+        trust.save(scratch / "bootstrap.json")
         _write(scratch / "key", secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
         Store.open(scratch / "store.db", _store_key(scratch, lock, passphrase)).close()
         for made in scratch.iterdir():
@@ -133,7 +133,7 @@ def load(directory: Path) -> Profile:
         raise BrokenProfile(f"{directory / 'profile.toml'} is damaged ({error}): correct it") from None
     return Profile(
         name=settings.name,
-        bootstrap=Bootstrap.load(directory / "bootstrap.toml"),
+        bootstrap=Bootstrap.load(directory / "bootstrap.json"),
         directory=directory,
         lock=settings.lock,
         engine=settings.engine,

@@ -1,0 +1,26 @@
+"""`python -m client PROFILE [--passphrase-file FILE]`: one client daemon, in the foreground, that prints nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from client.passphrase import given
+from client.process import run
+from mixnet.errors import LocalError
+from mixnet.explain import exit_status
+
+
+def main(arguments: list[str]) -> None:
+    """Run the daemon that the arguments name."""
+    match arguments:
+        case [directory]:
+            run(Path(directory), given(None))
+        case [directory, "--passphrase-file", file]:
+            run(Path(directory), given(Path(file)))
+        case _:
+            raise LocalError("usage: python -m client PROFILE [--passphrase-file FILE]")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(lambda: main(sys.argv[1:])))

@@ -1,0 +1,135 @@
+"""How a client's commands show things: tables at a terminal, plain lines in a pipe, JSON for programs.
+
+Promises: what is piped has one record a line, without colours or frames; what a contact wrote can't move the cursor,
+colour the screen or look like anything but text.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import msgspec
+
+from client.messenger import ContactInfo, MessageInfo, MessageKind, MessageState
+from mixnet.errors import LocalError
+
+_ARROWS = {True: "→", False: "←"}
+
+
+def line(text: str) -> None:
+    """One line for a person."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def json(value: Any) -> None:
+    """One JSON value on one line, for a program."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    line(msgspec.json.encode(plain).decode())
+
+
+def jsons(values: Sequence[Any]) -> None:
+    """A JSON list on one line."""
+    json([asdict(value) for value in values])
+
+
+def harmless(text: str) -> str:
+    """`text` with every character that a terminal would act upon made visible."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of text under column names at a terminal, tab-separated without them elsewhere."""
+    clean = [[harmless(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in clean:
+            line("\t".join(row))
+        return
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(*columns, header_style="bold")
+    for row in clean:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def contacts(known: Sequence[ContactInfo]) -> None:
+    """All contacts and their safety numbers."""
+    if not known:
+        sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
+        return
+    table(("name", "state", "safety number"), [(one.name, str(one.state), one.safety_number) for one in known])
+
+
+def message(one: MessageInfo) -> None:
+    """One message on one line: number, time, who, what, and for our own what became of it."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.received_at or one.created_at))
+    state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
+    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}")
+
+
+def _content(one: MessageInfo) -> str:
+    if one.kind is MessageKind.TEXT:
+        return harmless(one.text)
+    where = f", {harmless(one.path)}" if one.path and not one.outgoing else ""
+    return f"file {harmless(one.text)} ({one.size:,} bytes{where})"
+
+
+def status(name: str, figures: Mapping[str, Any]) -> None:
+    """A daemon's figures."""
+    loops = f"{figures['loops_returned']} of {figures['loops_sent']} returned, {figures['loops_lost']} lost"
+    rows = [
+        ("daemon", f"running as process {figures['pid']}"),
+        ("provider", "connected" if figures["connected"] else f"not connected: {figures['problem']}"),
+        ("epoch", str(figures["epoch"])),
+        ("frames sent", _counts(figures["frames"])),
+        ("frames received", _counts(figures["received"])),
+        ("loops", loops),
+        ("network", _ALARMS[figures["alarm"]]),
+        ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
+    ]
+    table((name, ""), rows)
+
+
+_ALARMS = {
+    "calm": "as it should be",
+    "warned": "loops are being lost: mixes may have failed, or somebody drops packets",
+    "paused": "next to no loop returns: messages wait until that is over, cover goes on",
+}
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if count) or "none"
+
+
+def qr(text: str) -> None:
+    """A QR code at the terminal; LocalError if the text is too long for one."""
+    import segno  # noqa: PLC0415  # only this needs it
+
+    try:
+        code = segno.make_qr(text, error="l")
+    except segno.DataOverflowError:
+        raise LocalError("this invitation is too long for a QR code: use --out and send the file") from None
+    code.terminal(compact=True)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[Callable[[MessageInfo], None]]:
+    """A sign that something goes on, at a terminal; a message that is given shows how far it has come."""
+    if not sys.stderr.isatty():
+        yield lambda _message: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda one: bar.update(task, completed=one.done, total=max(one.size, 1))
