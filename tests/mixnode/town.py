@@ -1,0 +1,275 @@
+"""A small network for tests: nodes on the simulated network, and one authority whose documents are made by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from mixnet.clock import VirtualClock
+from mixnet.crypto import SigningKey, SphinxSecret
+from mixnet.link import Frame, FrameKind, Link, Role, answer_requests, connect, serve_links
+from mixnet.network import Address
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.descriptor import Descriptor, NodeRole
+from mixnet.pki.document import VERSION, Document, Node, validity
+from mixnet.pki.parameters import Parameters
+from mixnet.pki.requests import (
+    NEWEST,
+    AskDocument,
+    DocumentAnswer,
+    Upload,
+    UploadAnswer,
+    encode,
+    parse_request_untrusted,
+)
+from mixnet.pki.topology import hop_keys, microseconds
+from mixnet.randomness import SeededSource
+from mixnet.simulated import SimulatedNetwork
+from mixnet.sphinx import Command, Engine, Hop, Kind, SphinxEngine
+from mixnode import NodeConfig, Serving, Storage, serve
+
+PORT = 4000
+QUIET = Parameters(epoch_length=1200.0, node_loop_rate=0.0, downlink_rate=10.0)
+
+
+@dataclass
+class Member:
+    """One node: its keys and settings, and the running actor."""
+
+    name: str
+    host: str
+    role: NodeRole
+    layer: int
+    identity: SigningKey = field(default_factory=SigningKey.generate)
+    serving: Serving | None = None
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def count(self, which: object) -> int:
+        assert self.serving is not None
+        return self.serving.counters[which]  # type: ignore[index]
+
+
+class Town:
+    """`layers` mixes, one a layer, and some providers; `await start(nursery)`, then `await ready()`."""
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        layers: int = 3,
+        providers: int = 1,
+        parameters: Parameters = QUIET,
+        seed: int = 1,
+        genesis: float = 0.0,
+        engine: Engine | None = None,
+    ) -> None:
+        self.folder = folder
+        self.rng = SeededSource(seed)
+        self.network = SimulatedNetwork(self.rng.child("network"))
+        self.clock = VirtualClock(genesis)
+        self.engine = engine or SphinxEngine()
+        self.parameters = Parameters(**{**_fields(parameters), "layers": layers})
+        self.authority = SigningKey.generate()
+        self.trust = Bootstrap(
+            genesis, parameters.epoch_length, (AuthorityInfo(self.authority.public, f"10.0.9.1:{PORT}"),)
+        )
+        self.members = [
+            Member(f"mix-{layer + 1}", f"10.0.1.{layer + 1}", NodeRole.MIX, layer) for layer in range(layers)
+        ]
+        self.members += [
+            Member(f"provider-{one + 1}", f"10.0.2.{one + 1}", NodeRole.PROVIDER, -1) for one in range(providers)
+        ]
+        self.descriptors: dict[bytes, Descriptor] = {}
+        self.documents: dict[int, bytes] = {}
+        self.mailbox_limit = 100
+
+    # The authority.
+
+    async def _authority(self, *, task_status: trio.TaskStatus[Address]) -> None:
+        async def answer(raw: bytes) -> bytes:
+            request = parse_request_untrusted(raw)
+            if isinstance(request, Upload):
+                descriptor = Descriptor.parse_untrusted(request.descriptor)
+                self.descriptors[descriptor.identity] = descriptor
+                return encode(UploadAnswer(True))
+            assert isinstance(request, AskDocument)
+            return encode(DocumentAnswer(self.document_bytes(request.epoch)))
+
+        async def handle(link: Link) -> None:
+            await answer_requests(link, answer)
+
+        await serve_links(
+            self.network,
+            Address("10.0.9.1", PORT),
+            handle,
+            identity=self.authority,
+            role=Role.AUTHORITY,
+            network_id=self.trust.network_id,
+            admit=lambda _identity, _role: True,
+            task_status=task_status,
+        )
+
+    def document_bytes(self, epoch: int) -> bytes | None:
+        if len(self.descriptors) < len(self.members):
+            return None
+        epoch = self.trust.epochs.at(self.clock.now()) if epoch == NEWEST else epoch
+        if epoch not in self.documents:
+            document = self.make_document(epoch)
+            self.documents[epoch] = document.encode({self.authority.public: document.signature(self.authority)})
+        return self.documents[epoch]
+
+    def make_document(self, epoch: int) -> Document:
+        def listed(members: Sequence[Member]) -> tuple[Node, ...]:
+            nodes = []
+            for member in members:
+                descriptor = self.descriptors[member.identity.public]
+                keys = descriptor.keys[epoch - descriptor.epoch :]
+                nodes.append(Node(descriptor.identity, descriptor.role, descriptor.address, epoch, keys))
+            return tuple(sorted(nodes, key=lambda node: node.identity))
+
+        valid_from, valid_until = validity(self.trust.epochs, epoch)
+        return Document(
+            version=VERSION,
+            network_id=self.trust.network_id,
+            epoch=epoch,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            parameters=self.parameters,
+            layers=tuple(
+                listed([one for one in self.members if one.layer == layer]) for layer in range(self.parameters.layers)
+            ),
+            providers=listed(self.providers),
+            authorities=self.trust.identities,
+            previous=bytes(32),
+            randomness=bytes(32),
+        )
+
+    @property
+    def document(self) -> Document:
+        return self.make_document(self.trust.epochs.at(self.clock.now()))
+
+    # The nodes.
+
+    @property
+    def mixes(self) -> list[Member]:
+        return [one for one in self.members if one.role is NodeRole.MIX]
+
+    @property
+    def providers(self) -> list[Member]:
+        return [one for one in self.members if one.role is NodeRole.PROVIDER]
+
+    def config(self, member: Member) -> NodeConfig:
+        folder = Path("/nowhere") if self.folder is None else self.folder / member.name
+        return NodeConfig(
+            role=member.role,
+            address=f"{member.host}:{PORT}",
+            bootstrap=folder / "bootstrap.json",
+            key_file=folder / "identity.key",
+            data_dir=folder,
+            storage=Storage.MEMORY if self.folder is None else Storage.FILE,
+            source=member.host,
+            mailbox_limit=self.mailbox_limit,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[trio.Nursery]:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._authority)
+            for member in self.members:
+                await self.start(nursery, member)
+            await self.ready()
+            yield nursery
+            nursery.cancel_scope.cancel()
+
+    async def start(self, nursery: trio.Nursery, member: Member) -> None:
+        member.scope = trio.CancelScope()
+        member.serving = await nursery.start(self._run, member)
+
+    async def _run(self, member: Member, *, task_status: trio.TaskStatus[Serving]) -> None:
+        with member.scope:
+            await serve(
+                self.config(member),
+                network=self.network,
+                clock=self.clock,
+                rng=self.rng.child(member.name),
+                engine=self.engine,
+                identity=member.identity,
+                trust=self.trust,
+                task_status=task_status,
+            )
+
+    async def stop(self, member: Member) -> None:
+        member.scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def ready(self) -> None:
+        while not all(member.serving and member.serving.snapshot()["ready"] for member in self.members):
+            await trio.sleep(0.1)
+
+    # Senders.
+
+    async def client(self, identity: SigningKey, host: str = "10.0.3.1", provider: int = 0) -> Link:
+        return await self._connect(self.providers[provider], identity, Role.CLIENT, host)
+
+    async def as_node(self, member: Member, to: Member) -> Link:
+        return await self._connect(to, member.identity, Role.NODE, member.host)
+
+    async def _connect(self, to: Member, identity: SigningKey, role: Role, host: str) -> Link:
+        return await connect(
+            self.network,
+            Address(to.host, PORT),
+            identity=identity,
+            role=role,
+            network_id=self.trust.network_id,
+            expect=to.identity.public,
+            source=host,
+        )
+
+    def packet(
+        self,
+        route: Sequence[Member],
+        last: Command,
+        message: bytes = b"",
+        *,
+        recipient: bytes | None = None,
+        delay: float = 0.05,
+    ) -> bytes:
+        """A packet through the nodes of `route`: forwarded by all but the last, which does what `last` says.
+
+        With `recipient` (a Sphinx public key) the last node's command is followed by a delivery.
+        """
+        nodes = [self.document.node(member.identity.public) for member in route]
+        assert all(nodes)
+        keys = hop_keys(self.document, self.trust.epochs, nodes, [delay] * (len(route) - 1), self.clock.now())  # type: ignore[arg-type]
+        hops = [
+            Hop(key, Command(Kind.FORWARD, following.identity.public, microseconds(delay)))
+            for key, following in zip(keys, route[1:], strict=False)
+        ]
+        hops.append(Hop(keys[-1], last))
+        if recipient is not None:
+            hops.append(Hop(recipient, Command(Kind.DELIVER, bytes(32), 0)))
+        return self.engine.create(hops, message, seed=os.urandom(32))
+
+    def mail(
+        self, mailbox: bytes, recipient: SphinxSecret, message: bytes, route: Sequence[Member] | None = None
+    ) -> bytes:
+        """A packet that brings `message` into `mailbox`."""
+        route = route or [self.providers[0], *self.mixes, self.providers[-1]]
+        return self.packet(route, Command(Kind.DELIVER_MAILBOX, mailbox, 0), message, recipient=recipient.public)
+
+
+def packet_frame(packet: bytes, acknowledged: int = 0) -> Frame:
+    return Frame(FrameKind.PACKET, packet, acknowledged=acknowledged)
+
+
+def _fields(parameters: Parameters) -> dict[str, object]:
+    return {name: getattr(parameters, name) for name in parameters.__struct_fields__}
+
+
+__all__ = ["PORT", "QUIET", "Member", "Town", "packet_frame"]
