@@ -107,7 +107,9 @@ def unwrap_untrusted(secret: SphinxSecret, packet: bytes) -> Layer:
     exposed = secret.expose()
     try:
         shared, in_group = SharedSecret(x25519(exposed, alpha)), True
-    except RemoteError:  # libsodium refuses low order at once: do its work with another point
+    except RemoteError:
+        # libsodium refuses low order at once: do its work with the generator. That secret is our public key, with which
+        # anybody could make a MAC, so `in_group` decides.
         alpha, in_group = _GENERATOR, False
         shared = SharedSecret(x25519(exposed, alpha))
     genuine = equal(gamma, mac(shared.mu(), beta)) and in_group

@@ -102,7 +102,8 @@ def header_cases(genuine: bytes) -> dict[str, bytes]:
     }
     for name, x in LOW_ORDER.items():
         cases[f"low order: {name}"] = x.to_bytes(32, "little") + genuine[32:]
-        cases[f"low order: {name}, MAC for the zero secret"] = zero_secret(x, genuine)
+        cases[f"low order: {name}, MAC for the zero secret"] = guessed(bytes(32), x, genuine)
+        cases[f"low order: {name}, MAC for the hop's public key as secret"] = guessed(FIRST.public, x, genuine)
     return cases
 
 
@@ -111,10 +112,10 @@ def at_second_hop(packet: bytes) -> bytes:
     return ENGINE.peel_untrusted(FIRST, packet).packet  # type: ignore[union-attr]
 
 
-def zero_secret(x: int, genuine: bytes) -> bytes:
-    """A header that would be authentic if a hop went on with the all-zero secret that a low-order alpha gives."""
+def guessed(shared: bytes, x: int, genuine: bytes) -> bytes:
+    """A header that would be authentic if a hop that met a low-order alpha went on with the secret `shared`."""
     beta = genuine[32 : 32 + GEOMETRY.beta_size]
-    gamma = crypto.mac(SharedSecret(bytes(32)).mu(), beta)
+    gamma = crypto.mac(SharedSecret(shared).mu(), beta)
     return x.to_bytes(32, "little") + beta + gamma + genuine[GEOMETRY.header_size :]
 
 
