@@ -177,6 +177,10 @@ class Sender:
         message = self._lanes[lane].messages.get(number)
         return None if message is None else message.acked
 
+    def length(self, lane: int, number: int) -> int:
+        """The bytes of a message under way."""
+        return self._lanes[lane].messages[number].length
+
     def wake(self, now: float) -> None:
         """The other side shows signs of life: wait no longer than for a fresh timeout."""
         if self._deadline is not None and self._unanswered:

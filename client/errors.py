@@ -57,6 +57,10 @@ class TextTooLong(LocalError):
     """This text is too long for one message: send it as a file."""
 
 
+class UnusableText(LocalError):
+    """A text has at least one character, and no broken ones: write it again."""
+
+
 class FileMissing(LocalError):
     """The file can't be read: check its path and permissions."""
 

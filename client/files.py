@@ -138,7 +138,7 @@ def _appear(partial: Path, name: str) -> Path:
 
 
 def _stamp(found: os.stat_result) -> str:
-    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 def _harmless(letter: str) -> bool:

@@ -10,8 +10,18 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from client.archive import Entry
+from client.contacts import ContactEvent
+from client.core import Core
+from client.errors import TextTooLong, UnusableText
+from client.inbox import Inbox
+from client.introductions import Introductions
 from client.invitation import Invitation
+from client.messages import SEEN_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
+from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
+from client.receiving import Receiving
+from client.sending import Sending
 from client.store import Store
 from client.views import (
     ContactChanged,
@@ -48,73 +58,123 @@ __all__ = [
 ]
 
 
+_TEXT_LANE = 0
+
+
 class Messenger:
     """One profile's conversations. `now` is always seconds since the Unix epoch; a repeated `now` is fine."""
 
     def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
-        """Take up where the store left off; `home` is what invitations say about us."""
-        raise NotImplementedError
+        """Take up where the store left off; `home` is where contacts reach us and what we are called."""
+        self._core = Core(store, settings, jitter, home)
+        self._introductions = Introductions(self._core)
+        self._sending = Sending(self._core)
+        self._receiving = Receiving(self._core)
+        self._outbox = Outbox(self._core, self._sending)
+        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
+
+    # contacts
 
     def create_invitation(self, name: str, now: float) -> Invitation:
-        """A single-use invitation that shows `name` as ours; `.encode()` gives the text to hand over."""
-        raise NotImplementedError
+        """A single-use invitation that shows `name` as ours; `.encode()` gives the text to hand over. BadName."""
+        return self._introductions.create(name, now)
 
     def accept_invitation(self, text: str, name: str | None, now: float) -> ContactInfo:
-        """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
-        raise NotImplementedError
+        """Become a contact of the inviter, called `name` here (None: as the invitation says).
+
+        Raises MalformedInvitation, ExpiredInvitation, WrongNetwork, OwnInvitation, AlreadyContact, NameTaken, BadName.
+        """
+        return self._introductions.accept(text, name, now)
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
-        raise NotImplementedError
+        return [self._core.book.info(contact.id) for contact in self._core.book.all()]
 
     def mark_verified(self, name: str) -> ContactInfo:
-        """Record that the safety numbers match; UnknownContact."""
-        raise NotImplementedError
+        """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
+        core = self._core
+        contact = core.book.named(name)
+        with core.change():
+            if core.book.step(contact, ContactEvent.VERIFY):
+                core.contact_changed(contact.id)
+        return core.book.info(contact.id)
+
+    # messages
 
     def send_text(self, contact: str, text: str, now: float) -> int:
-        """Queue a text and return its number; UnknownContact, TextTooLong."""
-        raise NotImplementedError
+        """Queue a text and return its number; UnknownContact, UnusableText, TextTooLong."""
+        _check_text(text)
+        core = self._core
+        whom = core.book.named(contact).id
+        with core.change():
+            number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now)
+        return number
 
     def send_file(self, contact: str, path: Path, now: float) -> int:
         """Queue a file, read only as it is sent, and return its number; UnknownContact, FileMissing, FileTooLarge."""
-        raise NotImplementedError
+        return self._sending.start(self._core.book.named(contact).id, path, now)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
-        raise NotImplementedError
+        return self._core.archive.get(number)
 
     def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
-        """Messages with numbers above `after`, oldest first, sent and received."""
-        raise NotImplementedError
+        """Messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
+        whom = None if contact is None else self._core.book.named(contact).id
+        return self._core.archive.after(whom, after)
 
     def search(self, words: str) -> list[MessageInfo]:
-        """Messages whose text has all the words, newest first."""
-        raise NotImplementedError
+        """Messages whose text (or file name) has all the words, newest first."""
+        return self._core.archive.search(words)
 
     def mark_read(self, number: int, now: float) -> None:
-        """Tell the sender of an incoming message that it, and what came before it, was read."""
-        raise NotImplementedError
+        """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage."""
+        core = self._core
+        contact = core.archive.contact_of(number)
+        unseen = core.archive.unseen(contact, number, SEEN_LIMIT)
+        if not unseen:
+            return
+        with core.change():
+            for seen, _ in unseen:
+                core.archive.step(seen, MessageEvent.SEE)
+            core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
+
+    # the network
 
     def next_outgoing(self, now: float) -> Outgoing | None:
-        """What the next payload slot should carry, or None."""
-        raise NotImplementedError
+        """What the next payload slot should carry, or None. It counts as sent now, unless `transmitted` says when."""
+        return self._outbox.next(now)
 
     def transmitted(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
         """It left at `slot_time` (wall seconds) with `drawn_delay` seconds of mixing ahead: start its timer."""
-        raise NotImplementedError
+        self._outbox.left(outgoing, slot_time, drawn_delay)
 
     def wake_at(self) -> float | None:
         """When `next_outgoing` may have something without any other call before (may be in the past); None: never."""
-        raise NotImplementedError
+        return self._outbox.wake_at()
 
     def delivered_untrusted(self, message: bytes, now: float) -> list[Event]:
-        """Take the plaintext of a packet that a contact sent; RemoteError if it is not one."""
-        raise NotImplementedError
+        """Take the plaintext of a packet that a contact sent; RemoteError if it is not one, StoreUnavailable."""
+        self._inbox.delivered_untrusted(message, now)
+        return self.take_events()
 
     def replied_untrusted(self, message: bytes, now: float) -> list[Event]:
-        """Take the plaintext that came back through one of our reply blocks; RemoteError if it is not one."""
-        raise NotImplementedError
+        """Take the plaintext that came back through one of our reply blocks; RemoteError, StoreUnavailable."""
+        self._inbox.replied_untrusted(message, now)
+        return self.take_events()
 
     def take_events(self) -> list[Event]:
         """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
-        raise NotImplementedError
+        return self._core.take_events()
+
+
+def _check_text(text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UnusableText from None
+    if not size:
+        raise UnusableText
+    if size > TEXT_LIMIT:
+        raise TextTooLong

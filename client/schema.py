@@ -17,8 +17,8 @@ CREATE TABLE contacts (
 
 -- `prekeys` is null from the moment of use; `used` is the digest of the first message that used it.
 CREATE TABLE invitations (
-    id INTEGER PRIMARY KEY, channel BLOB NOT NULL UNIQUE, secret BLOB NOT NULL, prekeys BLOB, expires REAL NOT NULL,
-    used BLOB, session INTEGER
+    id INTEGER PRIMARY KEY, channel BLOB NOT NULL UNIQUE, secret BLOB NOT NULL, transcript BLOB NOT NULL, prekeys BLOB,
+    expires REAL NOT NULL, used BLOB, session INTEGER
 );
 
 -- `entry` and `entry_key`: the invitation's channel, where the first message goes; null on the inviter's side.
@@ -34,17 +34,23 @@ CREATE TABLE sessions (
 
 -- Plaintexts that no session has encrypted yet, in the order of their ids.
 CREATE TABLE waiting (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, body BLOB NOT NULL, message INTEGER,
-    expires REAL NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, lane INTEGER NOT NULL, body BLOB NOT NULL,
+    message INTEGER, expires REAL NOT NULL
 );
+CREATE INDEX waiting_of_contact ON waiting (contact, lane, id);
 
--- Encrypted messages under way. `size`: bytes of a file that its delivery brings across.
+-- Encrypted messages under way; their bytes are apart, in `sealed`, since acknowledgements rewrite these rows often.
+-- `last`: its delivery is that of the whole message; `size`: bytes of a file that its delivery brings across.
 CREATE TABLE outbound (
-    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,
     acked INTEGER NOT NULL, message INTEGER, last INTEGER NOT NULL, size INTEGER NOT NULL, expires REAL NOT NULL,
     PRIMARY KEY (session, lane, number)
 ) WITHOUT ROWID;
 CREATE INDEX outbound_of_message ON outbound (message);
+CREATE TABLE sealed (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+);
 
 CREATE TABLE inbound (
     session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,

@@ -1,0 +1,162 @@
+"""What all parts of the messenger share: the store, the open conversations, what waits, and the events.
+
+Promises: a change is one transaction; if it fails, memory is made again from the store, so the two never disagree
+(SPEC.md section 7).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from client.agreement import identity_public
+from client.archive import Archive
+from client.book import Book
+from client.contacts import ContactEvent, check_name
+from client.conversation import Conversation, NewSession
+from client.messages import Body, MessageEvent, encode
+from client.outgoing import Home, MessengerSettings
+from client.store import Store
+from client.views import ContactChanged, Event, MessageStateChanged
+from mixnet.crypto import SymmetricKey
+
+_IDENTITY = "identity"
+_EXPIRING = ("outbound", "waiting", "sending", "invitations")
+
+
+class Core:
+    """The shared state of one profile's messenger."""
+
+    def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
+        """Take up where the store left off; a new store gets an identity."""
+        check_name(home.name)
+        self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
+        self.identity = self._own_identity()
+        self.identity_public = identity_public(self.identity)
+        self.archive, self.book = Archive(store), Book(store, self.identity_public)
+        self.conversations: dict[int, Conversation] = {}
+        self.by_incoming: dict[bytes, Conversation] = {}
+        self.by_outgoing: dict[bytes, Conversation] = {}
+        self.routes: dict[int, Conversation] = {}  # contact → where messages to it go out
+        self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
+        self.files: set[int] = set()  # contacts with files that are not read to their ends yet
+        self.next_expiry: float | None = None
+        self._events: list[Event] = []
+        self._changing = False
+        self._load()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """One transaction over store and memory; a change inside a change joins it."""
+        if self._changing:
+            yield
+            return
+        before = len(self._events)
+        self._changing = True
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            del self._events[before:]
+            self._load()
+            raise
+        finally:
+            self._changing = False
+
+    def _own_identity(self) -> SymmetricKey:
+        raw = self.store.setting(_IDENTITY)
+        if raw is not None:
+            return SymmetricKey(raw)
+        made = SymmetricKey.generate()
+        with self.store.transaction():
+            self.store.set_setting(_IDENTITY, made.expose())
+        return made
+
+    def _load(self) -> None:
+        self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
+        for conversation in Conversation.load(self.store, self.settings, self.jitter):
+            self._enter(conversation)
+        for contact in self.book.all():
+            if contact.session is not None:
+                self.routes[contact.id] = self.conversations[contact.session]
+        self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
+        self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
+        self.find_next_expiry()
+
+    def _enter(self, conversation: Conversation) -> None:
+        self.conversations[conversation.id] = conversation
+        self.by_incoming[conversation.incoming.channel] = conversation
+        self.by_outgoing[conversation.outgoing.channel] = conversation
+
+    def open_conversation(self, new: NewSession) -> Conversation:
+        """Store a new session and take it up."""
+        conversation = Conversation.create(self.store, new, self.settings, self.jitter)
+        self._enter(conversation)
+        return conversation
+
+    def establish(self, conversation: Conversation) -> None:
+        """The contact has answered in this session: from now on messages go out in one that works."""
+        contact = self.book.get(conversation.contact)
+        changed = self.book.step(contact, ContactEvent.ANSWER)
+        if contact.session is None:
+            self.book.use(contact.id, conversation.id)
+            self.routes[contact.id] = conversation
+        if changed:
+            self.contact_changed(contact.id)
+
+    def enqueue(self, contact: int, lane: int, body: Body, message: int | None, now: float) -> None:
+        """Let a body wait for its turn to be encrypted."""
+        expires = now + self.settings.message_lifetime
+        self.store.run(
+            "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
+            contact,
+            lane,
+            encode(body),
+            message,
+            expires,
+        )
+        self.waiting.add((contact, lane))
+        self.expires(expires)
+
+    def expires(self, when: float) -> None:
+        """Something expires at `when`."""
+        self.next_expiry = when if self.next_expiry is None else min(when, self.next_expiry)
+
+    def find_next_expiry(self) -> None:
+        """Look it up in the store."""
+        rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
+        self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
+
+    # events
+
+    def emit(self, event: Event) -> None:
+        """Keep an event until it is taken."""
+        self._events.append(event)
+
+    def take_events(self) -> list[Event]:
+        """All events since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def contact_changed(self, contact: int) -> None:
+        """Tell of a contact's new state."""
+        self.emit(ContactChanged(self.book.info(contact)))
+
+    def step_message(self, number: int, event: MessageEvent) -> bool:
+        """Let `event` happen to a message and tell of it; whether that changes anything."""
+        info = self.archive.step(number, event)
+        if info is not None:
+            self.emit(MessageStateChanged(info))
+        return info is not None
+
+    def fail_message(self, number: int, error: str) -> bool:
+        """A message has failed: record why, and withdraw what of it waits or is under way."""
+        self.archive.explain(number, error)
+        self.store.run("DELETE FROM waiting WHERE message = ?", number)
+        self.store.run("DELETE FROM sending WHERE message = ?", number)
+        for session, lane, place in self.store.all(
+            "SELECT session, lane, number FROM outbound WHERE message = ?", number
+        ):
+            self.conversations[session].withdraw(lane, place)
+        return self.step_message(number, MessageEvent.FAIL)

@@ -1,0 +1,148 @@
+"""What arrives: fragments and acknowledgements, and the messages that they complete (SPEC.md section 7).
+
+Promises: nothing is changed by bytes that do not verify; a fragment, the message that it completes and everything that
+the message causes are stored together, before any acknowledgement of them can leave; a message is delivered once.
+"""
+
+from __future__ import annotations
+
+from client import acks
+from client.archive import Entry
+from client.conversation import Conversation, Delivered
+from client.core import Core
+from client.fragments import Arrival, Fragment, Probe, Unverified
+from client.introductions import Introductions
+from client.messages import (
+    REASONS,
+    Abort,
+    Body,
+    Chunk,
+    End,
+    MessageEvent,
+    Offer,
+    Refuse,
+    Seen,
+    Text,
+    decode_untrusted,
+)
+from client.receiving import Receiving
+from client.sending import Sending
+from client.views import MessageKind, MessageReceived, MessageState
+from mixnet.errors import RemoteError
+
+
+class Inbox:
+    """The way in."""
+
+    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+        """Use the messenger's shared state and the parts that messages are for."""
+        self._core = core
+        self._introductions = introductions
+        self._sending = sending
+        self._receiving = receiving
+
+    def delivered_untrusted(self, raw: bytes, now: float) -> None:
+        """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
+        unverified = Unverified.parse_untrusted(raw)
+        conversation = self._core.by_incoming.get(unverified.channel)
+        if conversation is None:
+            self._introductions.greeted_untrusted(unverified, now)
+            return
+        arrival = unverified.verify_untrusted(conversation.incoming)
+        refused = self._take_untrusted(conversation, arrival, now)
+        self._receiving.sweep()
+        if refused is not None:
+            raise refused
+
+    def replied_untrusted(self, raw: bytes, now: float) -> None:
+        """Take an acknowledgement; RemoteError if it is not genuine."""
+        conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
+        if conversation is None:
+            raise RemoteError("an acknowledgement for an unknown channel")
+        ack = acks.parse_untrusted(raw, conversation.outgoing)
+        with self._core.change():
+            for delivered in conversation.acknowledged(ack, now):
+                self._note_delivery(delivered)
+            if conversation.contact not in self._core.routes:
+                self._core.establish(conversation)
+
+    def _note_delivery(self, delivered: Delivered) -> None:
+        if delivered.message is None:
+            return
+        if delivered.size:
+            self._sending.delivered(delivered.message, delivered.size)
+        if delivered.last:
+            self._core.step_message(delivered.message, MessageEvent.DELIVER)
+
+    def _take_untrusted(self, conversation: Conversation, arrival: Arrival, now: float) -> RemoteError | None:
+        """Store what is new and deliver what is complete; gives why a message was refused, once that is stored."""
+        content = arrival.content
+        refused = None
+        if isinstance(content, Probe):
+            new = any(floor > conversation.receiver.expected(lane) for lane, floor in enumerate(content.floors))
+        else:
+            new = conversation.receiver.is_new_untrusted(content)
+        if new:
+            with self._core.change():
+                if isinstance(content, Fragment):
+                    conversation.keep(content)
+                    floors = {content.lane: content.floor}
+                else:
+                    floors = dict(enumerate(content.floors))
+                for lane, floor in floors.items():
+                    conversation.skip(lane, floor)
+                    refused = self._deliver_ready_untrusted(conversation, lane, now) or refused
+        conversation.receiver.solicited(arrival, now, new=new)
+        conversation.sender.wake(now)
+        return refused
+
+    def _deliver_ready_untrusted(self, conversation: Conversation, lane: int, now: float) -> RemoteError | None:
+        """Deliver all that is complete and in order. What does not open is forgotten, what makes no sense passed over.
+
+        Neither is raised here: that it was passed over must be stored first, or it would come again and again.
+        """
+        refused = None
+        while (number := conversation.receiver.ready(lane)) is not None:
+            try:
+                plaintext = conversation.open_untrusted(conversation.assemble(lane, number))
+            except RemoteError as error:
+                conversation.spoil(lane, number)
+                return error
+            conversation.delivered(lane)
+            if conversation.contact not in self._core.routes:
+                self._core.establish(conversation)
+            try:
+                body = decode_untrusted(plaintext)
+            except RemoteError as error:
+                refused = error
+            else:
+                self._handle(conversation.contact, body, now)
+        return refused
+
+    def _handle(self, contact: int, body: Body, now: float) -> None:
+        """Do what a message says; what it names and we don't know is ignored."""
+        match body:
+            case Text():
+                self._received_text(contact, body, now)
+            case Seen():
+                for number in body.ids:
+                    if self._core.archive.is_from_us(number, contact):
+                        self._core.step_message(number, MessageEvent.SEE)
+            case Offer():
+                self._receiving.offered(contact, body, now)
+            case Chunk():
+                self._receiving.chunk(contact, body, now)
+            case End():
+                self._receiving.ended(contact, body, now)
+            case Abort():
+                self._receiving.aborted(contact, body)
+            case Refuse():
+                if self._core.archive.is_from_us(body.id, contact):
+                    self._core.fail_message(body.id, REASONS[body.reason])
+            case _:  # a confirmation has done its work by opening, and a greeting comes once only
+                return
+
+    def _received_text(self, contact: int, text: Text, now: float) -> None:
+        core = self._core
+        entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, text.text, received_at=now, remote=text.id)
+        core.emit(MessageReceived(core.archive.get(core.archive.add(entry, now))))

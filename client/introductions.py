@@ -1,0 +1,173 @@
+"""How strangers become contacts: an invitation, its one use, and the answer (SPEC.md section 7).
+
+Promises: an invitation is used once; the same first message again (its acknowledgement was lost) only gets another
+acknowledgement, a different one is refused. Two people who accept each other's invitations at the same time end as one
+contact on each side: both sessions receive, and each side sends in the first one that it knows to work.
+"""
+
+from __future__ import annotations
+
+from client.agreement import Answered, Prekeys, invitation_channel, start_untrusted
+from client.book import Contact
+from client.contacts import ContactEvent, check_name, free_name
+from client.conversation import NewSession, Parcel
+from client.core import Core
+from client.errors import (
+    AlreadyContact,
+    BadName,
+    ExpiredInvitation,
+    MalformedInvitation,
+    NameTaken,
+    OwnInvitation,
+    WrongNetwork,
+)
+from client.fragments import Arrival, Fragment, Unverified
+from client.invitation import Invitation
+from client.messages import Confirm, Greeting, decode_untrusted, encode
+from client.outgoing import Destination
+from client.store import Row
+from client.views import ContactInfo, ContactState
+from mixnet import crypto
+from mixnet.crypto import Label, SymmetricKey
+from mixnet.errors import RemoteError
+
+
+class Introductions:
+    """Invitations made and accepted."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+
+    def create(self, name: str, now: float) -> Invitation:
+        """A new invitation that shows `name` as ours; BadName."""
+        core = self._core
+        prekeys = Prekeys.generate(core.identity)
+        made = Invitation(
+            name=check_name(name),
+            network_id=core.home.network_id,
+            destination=core.home.destination,
+            keys=prekeys.public,
+            secret=SymmetricKey.generate(),
+            expires=float(round(now + core.settings.invitation_lifetime)),
+        )
+        with core.change():
+            core.store.run(
+                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires) VALUES (?, ?, ?, ?, ?)",
+                invitation_channel(made.secret).channel,
+                made.secret.expose(),
+                made.transcript,
+                prekeys.serialize(),
+                made.expires,
+            )
+            core.expires(made.expires)
+        return made
+
+    def accept(self, text: str, name: str | None, now: float) -> ContactInfo:
+        """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for."""
+        core = self._core
+        invitation = Invitation.parse_untrusted(text)
+        known = self._check_acceptable(invitation, name, now)
+        where = core.home.destination
+        greeting = Greeting(core.home.name, where.provider, where.mailbox, where.sphinx_public)
+        try:
+            started = start_untrusted(core.identity, invitation.keys, invitation.transcript, encode(greeting))
+        except RemoteError:
+            raise MalformedInvitation from None
+        with core.change():
+            if known is None:
+                wanted = free_name(invitation.name, core.book.names()) if name is None else name
+                contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
+            else:
+                contact = known
+                core.book.step(contact, ContactEvent.ACCEPT)
+            conversation = core.open_conversation(
+                NewSession(
+                    contact=contact.id,
+                    channels=started.channels,
+                    entry=invitation_channel(invitation.secret),
+                    destination=invitation.destination,
+                    session=started.session,
+                    expected=0,
+                )
+            )
+            conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, invitation.expires))
+            core.expires(invitation.expires)
+            core.contact_changed(contact.id)
+        return core.book.info(contact.id)
+
+    def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
+        """The contact that the inviter was, if its first invitation expired; else None, or why it can't be one."""
+        core = self._core
+        if name is not None:
+            check_name(name)
+        if invitation.network_id != core.home.network_id:
+            raise WrongNetwork
+        if invitation.keys.identity == core.identity_public:
+            raise OwnInvitation
+        if invitation.expires <= now:
+            raise ExpiredInvitation
+        known = core.book.known(invitation.keys.identity)
+        if known is not None and known.state is not ContactState.EXPIRED:
+            raise AlreadyContact(f"you already have this contact, named {known.name!r}")
+        if known is None and name in core.book.names():
+            raise NameTaken
+        return known
+
+    def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
+        """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
+        store = self._core.store
+        query = "SELECT id, secret, transcript, prekeys, expires, used, session FROM invitations WHERE channel = ?"
+        row = store.one(query, unverified.channel)
+        if row is None or row[4] <= now:
+            raise RemoteError("a fragment for an unknown channel")
+        arrival = unverified.verify_untrusted(invitation_channel(SymmetricKey(bytes(row[1]))))
+        fragment = arrival.content
+        if not isinstance(fragment, Fragment) or len(fragment.part) != fragment.length:
+            raise RemoteError("a first message that is not whole")
+        digest = crypto.digest(Label.INVITATION, b"used", fragment.part)
+        if row[5] is None:
+            self._answer_untrusted(row, arrival, fragment.part, digest, now)
+        elif crypto.equal(digest, bytes(row[5])):
+            self._core.conversations[row[6]].receiver.solicited(arrival, now, new=False)
+        else:
+            raise RemoteError("an invitation that was used before")
+
+    def _answer_untrusted(self, row: Row, arrival: Arrival, hello: bytes, digest: bytes, now: float) -> None:
+        core = self._core
+        answered = Prekeys.restore(bytes(row[3])).answer_untrusted(hello, bytes(row[2]))
+        greeting = _read_greeting_untrusted(answered)
+        if answered.identity == core.identity_public:
+            raise RemoteError("an invitation that its owner uses")
+        with core.change():
+            contact = core.book.known(answered.identity)
+            if contact is None:
+                name = free_name(greeting.name, core.book.names())
+                contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
+                core.contact_changed(contact.id)
+            where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public)
+            conversation = core.open_conversation(
+                NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
+            )
+            core.establish(conversation)
+            expires = now + core.settings.message_lifetime
+            conversation.post(Parcel(0, encode(Confirm()), None, False, 0, expires))
+            core.expires(expires)
+            core.store.run(
+                "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?",
+                digest,
+                conversation.id,
+                row[0],
+            )
+        conversation.receiver.solicited(arrival, now, new=True)
+
+
+def _read_greeting_untrusted(answered: Answered) -> Greeting:
+    body = decode_untrusted(answered.plaintext)
+    if not isinstance(body, Greeting):
+        raise RemoteError("a first message that is no greeting")
+    try:
+        check_name(body.name)
+    except BadName:
+        raise RemoteError("a greeting with an impossible name") from None
+    return body

@@ -1,0 +1,170 @@
+"""What goes into the next payload slot, and what has waited too long (SPEC.md section 7).
+
+Promises: acknowledgements go first, since they are few and spare retransmissions; then every lane of every contact has
+its turn, so that nothing short waits behind something long; a message is encrypted only when its turn comes, which
+keeps the store small and the ratchet turning. Never: the same fragment twice without a reason to believe it lost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from client.arq import Transmission
+from client.contacts import ContactEvent
+from client.conversation import Conversation, Parcel
+from client.core import Core
+from client.fragments import LANES
+from client.messages import REASONS, MessageEvent, Reason
+from client.outgoing import Outgoing, OutgoingFragment, OutgoingReply
+from client.sending import FILE_LANE, Sending
+from client.views import ContactState, MessageKind
+from mixnet.sphinx import Surb
+
+_NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
+
+
+class Outbox:
+    """The order of all that leaves."""
+
+    def __init__(self, core: Core, sending: Sending) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._sending = sending
+        self._turns: deque[tuple[int, int]] = deque()  # (conversation, lane); the first one is next
+        self._known: set[int] = set()  # conversations that have turns
+
+    def next(self, now: float) -> Outgoing | None:
+        """What the next slot should carry, or None."""
+        core = self._core
+        if core.next_expiry is not None and core.next_expiry <= now:
+            self._expire(now)
+        for conversation in core.conversations.values():
+            answer = conversation.receiver.answer(now)
+            if answer is not None:
+                # The block's length was checked when it came; what is in it only the network can judge.
+                return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
+        return self._next_fragment(now)
+
+    def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
+        """It left: start its timer; a message of which it is the first is sent."""
+        if isinstance(outgoing, OutgoingReply):
+            return
+        core = self._core
+        conversation = core.conversations.get(outgoing.key[0])
+        message = None if conversation is None else conversation.left(outgoing.key[1], slot_time)
+        if message is not None:
+            with core.change():
+                core.archive.left(message, slot_time, drawn_delay)
+                core.step_message(message, MessageEvent.SEND)
+
+    def wake_at(self) -> float | None:
+        """When `next` may have something by the passing of time alone: 0.0 for at once."""
+        core = self._core
+        if any(self._may_refill(contact, lane) for contact, lane in core.waiting):
+            return 0.0
+        if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
+            return 0.0
+        times = [conversation.wake_at() for conversation in core.conversations.values() if conversation.wants_slot()]
+        return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
+
+    def _may_refill(self, contact: int, lane: int) -> bool:
+        route = self._core.routes.get(contact)
+        return route is not None and route.sender.has_window(lane)
+
+    def _next_fragment(self, now: float) -> Outgoing | None:
+        core = self._core
+        for id_ in core.conversations.keys() - self._known:
+            self._known.add(id_)
+            self._turns.extend((id_, lane) for lane in range(LANES))
+        for _ in range(len(self._turns)):
+            turn = self._turns[0]
+            self._turns.rotate(-1)
+            conversation = core.conversations.get(turn[0])
+            if conversation is None:
+                continue
+            transmission = self._transmission(conversation, turn[1], now)
+            if transmission is not None:
+                # A change that failed on the way may have made all conversations again.
+                current = core.conversations[turn[0]]
+                return OutgoingFragment(
+                    destination=current.destination,
+                    wants_surb=transmission.wants_surb,
+                    key=(current.id, transmission.id),
+                    content=current.content(transmission),
+                )
+        return None
+
+    def _transmission(self, conversation: Conversation, lane: int, now: float) -> Transmission | None:
+        sender = conversation.sender
+        if lane == 0 and sender.busy():
+            solicitation = sender.next_solicitation(now)
+            if solicitation is not None:
+                return solicitation
+        if not sender.waits(lane):
+            self._refill(conversation, lane, now)
+        return sender.next(lane, now)
+
+    def _refill(self, conversation: Conversation, lane: int, now: float) -> None:
+        """Encrypt the next message of a lane, if its window has room and this is where the contact's messages go."""
+        core, contact = self._core, conversation.contact
+        if core.routes.get(contact) is not conversation or not conversation.sender.has_window(lane):
+            return
+        if (contact, lane) in core.waiting:
+            with core.change():
+                self._post_waiting(conversation, lane)
+        elif lane == FILE_LANE and contact in core.files:
+            with core.change():
+                parcel = self._sending.next_parcel(contact, now)
+                if parcel is not None:
+                    conversation.post(parcel)
+
+    def _post_waiting(self, conversation: Conversation, lane: int) -> None:
+        core, contact = self._core, conversation.contact
+        query = "SELECT id, body, message, expires FROM waiting WHERE contact = ? AND lane = ? ORDER BY id LIMIT 2"
+        rows = core.store.all(query, contact, lane)
+        if len(rows) < 2:
+            core.waiting.discard((contact, lane))
+        if rows:
+            number, body, message, expires = rows[0]
+            core.store.run("DELETE FROM waiting WHERE id = ?", number)
+            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires))
+
+    # expiry
+
+    def _expire(self, now: float) -> None:
+        core = self._core
+        with core.change():
+            for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
+                self._sending.give_up(message, Reason.EXPIRED, now)
+            waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
+            under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
+            for message in {row[-1] for row in (*waiting, *under_way)} - {None}:
+                self._fail(message, now)
+            core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
+            for session, lane, number, message in under_way:
+                if message is None:
+                    core.conversations[session].withdraw(lane, number)
+                if (lane, number) == (0, 0):
+                    self._give_up_contact(core.conversations[session].contact)
+            core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
+            core.find_next_expiry()
+
+    def _fail(self, message: int, now: float) -> None:
+        if self._core.archive.get(message).kind is MessageKind.FILE:
+            self._sending.give_up(message, Reason.EXPIRED, now)
+        else:
+            self._core.fail_message(message, REASONS[Reason.EXPIRED])
+
+    def _give_up_contact(self, number: int) -> None:
+        """Nobody answered: the contact is expired, and so is what was written to it."""
+        core = self._core
+        contact = core.book.get(number)
+        if contact.state is not ContactState.PENDING:
+            return
+        core.book.step(contact, ContactEvent.EXPIRE)
+        core.contact_changed(number)
+        unsent = "SELECT message FROM waiting WHERE contact = ? UNION SELECT message FROM sending WHERE contact = ?"
+        for (message,) in core.store.all(unsent, number, number):
+            if message is not None:
+                core.fail_message(message, _NO_ANSWER)
+        core.store.run("DELETE FROM waiting WHERE contact = ?", number)

@@ -1,0 +1,124 @@
+"""Files on their way in: taken chunk by chunk into a hidden partial file, then shown whole (SPEC.md section 7).
+
+Promises: a chunk is on disk before it is acknowledged; what is refused, aborted or damaged leaves nothing behind; sizes
+and the number of files at a time are limited, whatever a contact offers. A file that can't be stored fails alone: its
+sender is told, and messages go on.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from client.archive import Entry
+from client.core import Core
+from client.files import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
+from client.messages import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse
+from client.views import FileProgress, MessageKind, MessageReceived, MessageState, MessageStateChanged
+from mixnet import crypto
+
+CONTROL_LANE = 0
+_FILES_AT_ONCE = 32  # of one contact
+_SELECT = "SELECT message, partial, size, position, digest FROM receiving WHERE contact = ? AND remote = ?"
+
+
+class Receiving:
+    """All files that are being received."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state, and clear away what a crash left."""
+        self._core = core
+        self._finished = True
+        self.sweep()
+
+    def offered(self, contact: int, offer: Offer, now: float) -> None:
+        """Make room for a file, or refuse it."""
+        core = self._core
+        reason = self._objection(contact, offer)
+        state = MessageState.RECEIVING if reason is None else MessageState.FAILED
+        entry = Entry(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
+        if core.store.one(_SELECT, contact, offer.id) is not None:
+            return
+        number = core.archive.add(entry, now)
+        if reason is not None or core.settings.downloads is None:
+            refused = reason or Reason.NO_ROOM
+            core.archive.explain(number, REASONS[refused])
+            core.emit(MessageStateChanged(core.archive.get(number)))
+            core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
+            return
+        partial = core.settings.downloads.absolute() / f".{os.urandom(12).hex()}.part"
+        values = (number, contact, offer.id, str(partial), offer.size, START_DIGEST)
+        core.store.run("INSERT INTO receiving VALUES (?, ?, ?, ?, ?, 0, ?)", *values)
+
+    def chunk(self, contact: int, chunk: Chunk, now: float) -> None:
+        """Put a chunk in its place; one of a file that is not being received is ignored."""
+        core = self._core
+        row = core.store.one(_SELECT, contact, chunk.id)
+        if row is None:
+            return
+        message, partial, size, position, digest = row
+        end = position + len(chunk.content)
+        try:
+            if chunk.position != position or end > size:
+                raise FileTrouble(Reason.DAMAGED)
+            write_chunk(Path(partial), position, chunk.content)
+        except FileTrouble as trouble:
+            self._fail(contact, message, chunk.id, trouble.reason, now)
+            return
+        digest = chain(bytes(digest), chunk.content)
+        core.store.run("UPDATE receiving SET position = ?, digest = ? WHERE message = ?", end, digest, message)
+        core.emit(FileProgress(core.archive.progress(message, end)))
+
+    def ended(self, contact: int, end: End, now: float) -> None:
+        """Check the whole file and show it under its name."""
+        core = self._core
+        row = core.store.one(_SELECT, contact, end.id)
+        if row is None:
+            return
+        message, partial, size, position, digest = row
+        try:
+            if position != size or not crypto.equal(bytes(digest), end.digest):
+                raise FileTrouble(Reason.DAMAGED)
+            path = finish(Path(partial), size, core.archive.get(message).text)
+        except FileTrouble as trouble:
+            self._fail(contact, message, end.id, trouble.reason, now)
+            return
+        self._finished = True
+        core.archive.arrived(message, str(path), now)
+        core.archive.step(message, MessageEvent.COMPLETE)
+        core.emit(MessageReceived(core.archive.get(message)))
+
+    def aborted(self, contact: int, abort: Abort) -> None:
+        """The sender gave a file up."""
+        row = self._core.store.one(_SELECT, contact, abort.id)
+        if row is not None:
+            self._finished = True
+            self._core.fail_message(row[0], REASONS[abort.reason])
+
+    def sweep(self) -> None:
+        """Remove the partial files of what is received or has failed; outside of any change, when that is on disk."""
+        if not self._finished:
+            return
+        store = self._core.store
+        query = "SELECT r.message, r.partial FROM receiving r JOIN messages m ON m.id = r.message WHERE m.state <> ?"
+        rows = store.all(query, MessageState.RECEIVING.value)
+        for _, partial in rows:
+            discard(Path(partial))
+        if rows:
+            with self._core.change():
+                for message, _ in rows:
+                    store.run("DELETE FROM receiving WHERE message = ?", message)
+        self._finished = False
+
+    def _objection(self, contact: int, offer: Offer) -> Reason | None:
+        if offer.size > self._core.settings.file_limit:
+            return Reason.TOO_LARGE
+        row = self._core.store.one("SELECT count(*) FROM receiving WHERE contact = ?", contact)
+        if self._core.settings.downloads is None or (row is not None and row[0] >= _FILES_AT_ONCE):
+            return Reason.NO_ROOM
+        return None
+
+    def _fail(self, contact: int, message: int, remote: int, reason: Reason, now: float) -> None:
+        self._finished = True
+        self._core.fail_message(message, REASONS[reason])
+        self._core.enqueue(contact, CONTROL_LANE, Refuse(remote, reason), None, now)

@@ -1,0 +1,104 @@
+"""Files on their way out: offered, read chunk by chunk, ended (SPEC.md section 7).
+
+Promises: a chunk is read only when the one before it is under way, so a file of any size takes the memory of one chunk;
+several files to a contact take turns; a file that vanishes or changes is given up, its receiver told.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from client.archive import Entry
+from client.conversation import Parcel
+from client.core import Core
+from client.errors import FileTooLarge
+from client.files import START_DIGEST, FileTrouble, chain, examine, read_chunk
+from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, encode
+from client.store import Row
+from client.views import FileProgress, MessageKind, MessageState
+
+FILE_LANE = 1
+_NAME_LIMIT = 255
+_SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires FROM sending "
+
+
+class Sending:
+    """All files that are being sent."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+
+    def start(self, contact: int, path: Path, now: float) -> int:
+        """Queue a file and return its message's number; FileMissing, FileTooLarge."""
+        core = self._core
+        path = path.expanduser().absolute()
+        size, stamp = examine(path)
+        if size > core.settings.file_limit:
+            raise FileTooLarge
+        expires = now + core.settings.message_lifetime
+        with core.change():
+            entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            number = core.archive.add(entry, now)
+            core.store.run(
+                "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)",
+                number,
+                contact,
+                str(path),
+                stamp,
+                size,
+                START_DIGEST,
+                expires,
+            )
+            core.files.add(contact)
+            core.expires(expires)
+        return number
+
+    def next_parcel(self, contact: int, now: float) -> Parcel | None:
+        """What to send next of the contact's files: of the one whose turn it is; None if there are none."""
+        core = self._core
+        while True:
+            row = core.store.one(_SELECT + "WHERE contact = ? ORDER BY served, message LIMIT 1", contact)
+            if row is None:
+                core.files.discard(contact)
+                return None
+            turn = "UPDATE sending SET served = (SELECT max(served) + 1 FROM sending) WHERE message = ?"
+            core.store.run(turn, row[0])
+            try:
+                return self._parcel(row)
+            except FileTrouble as trouble:
+                self.give_up(row[0], trouble.reason, now)
+                if core.store.one("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, FILE_LANE):
+                    return None  # the receiver is told first
+
+    def give_up(self, message: int, reason: Reason, now: float) -> None:
+        """Stop sending a file, and tell the receiver."""
+        core = self._core
+        if core.fail_message(message, REASONS[reason]):
+            contact = core.archive.contact_of(message)
+            core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
+
+    def delivered(self, message: int, size: int) -> None:
+        """`size` more bytes of a file are across."""
+        core = self._core
+        done = core.archive.get(message).done + size
+        core.emit(FileProgress(core.archive.progress(message, done)))
+
+    def _parcel(self, row: Row) -> Parcel:
+        message, path, stamp, size, position, digest, offered, expires = row
+        run = self._core.store.run
+        body: Body
+        read = 0
+        if not offered:
+            run("UPDATE sending SET offered = 1 WHERE message = ?", message)
+            body = Offer(message, Path(path).name[:_NAME_LIMIT], size)
+        elif position < size:
+            chunk = read_chunk(Path(path), position, stamp)
+            read = len(chunk)
+            digest = chain(bytes(digest), chunk)
+            run("UPDATE sending SET position = ?, digest = ? WHERE message = ?", position + read, digest, message)
+            body = Chunk(message, position, chunk)
+        else:
+            run("DELETE FROM sending WHERE message = ?", message)
+            body = End(message, bytes(digest))
+        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End), read, expires)

@@ -1,0 +1,160 @@
+"""A hostile network between messengers, under a seed: it loses, delays, reorders and repeats; stores survive crashes."""
+
+import heapq
+import itertools
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from client.errors import StoreUnavailable
+from client.messenger import Destination, Event, Home, Messenger, MessengerSettings, OutgoingFragment, OutgoingReply
+from client.store import Store
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import RemoteError
+from mixnet.sphinx import GEOMETRY, Surb
+
+NETWORK = b"N" * 32
+RATE = 30.0
+MEAN_DELAY = 0.05
+START = 1_800_000_000.0
+
+
+@dataclass
+class Person:
+    name: str
+    folder: Path
+    settings: MessengerSettings
+    rng: random.Random
+    key: SymmetricKey = field(default_factory=SymmetricKey.generate)
+    events: list[Event] = field(default_factory=list)
+    fragments: int = 0
+    probes: int = 0
+    replies: int = 0
+    refused: int = 0
+    online: bool = True
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mark = self.name.encode().ljust(32, b".")
+        self.home = Home(self.name, NETWORK, Destination(b"P" * 32, mark, mark))
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store.open(self.folder / "store.db", self.key)
+        self.store._connection.pragma("synchronous", 0)  # a crash of the process only: the tests need no disk
+        self.messenger = Messenger(self.store, self.settings, self.rng, self.home)
+
+    def crash(self) -> None:
+        """As kill -9: nothing but the file survives."""
+        self.store._connection.close()
+        self.open()
+
+    def inbox(self, kind=None) -> list[str]:
+        return [m.text for m in self.messenger.messages() if not m.outgoing and kind in (None, m.kind)]
+
+    def states(self) -> list[str]:
+        return [m.state.value for m in self.messenger.messages() if m.outgoing]
+
+
+class Channel:
+    """`loss` and `duplication` are probabilities of one way; replies take the same kind of way back."""
+
+    def __init__(self, tmp: Path, seed: int = 0, *, loss: float = 0.0, duplication: float = 0.0, names=("alice", "bob")):
+        self.rng = random.Random(seed)
+        self.loss, self.duplication = loss, duplication
+        self.now = START
+        self.tmp = tmp
+        self.people: dict[str, Person] = {}
+        self._queue: list[tuple] = []
+        self._order = itertools.count()
+        self._surbs: dict[bytes, str] = {}
+        self.tamper = None  # called with every plaintext on its way
+        for name in names:
+            self.join(name)
+
+    def join(self, name: str, **changes) -> Person:
+        settings = {"mean_delay": MEAN_DELAY, "payload_rate": RATE, "downloads": self.tmp / name / "downloads", **changes}
+        person = Person(name, self.tmp / name, MessengerSettings(**settings), random.Random(f"{name} {self.rng.random()}"))
+        self.people[name] = person
+        self._later(self.rng.expovariate(RATE), "slot", name)
+        return person
+
+    def __getitem__(self, name: str) -> Person:
+        return self.people[name]
+
+    def introduce(self, inviter: str = "alice", acceptor: str = "bob") -> None:
+        invitation = self[inviter].messenger.create_invitation(inviter, self.now)
+        self[acceptor].messenger.accept_invitation(invitation.encode(), None, self.now)
+
+    def run(self, seconds: float, until=lambda: False) -> bool:
+        """Let time pass; whether `until` came true."""
+        end = self.now + seconds
+        while self._queue and self._queue[0][0] <= end:
+            self.now, _, what, *rest = heapq.heappop(self._queue)
+            getattr(self, "_" + what)(*rest)
+            if until():
+                return True
+        self.now = end
+        return until()
+
+    def settled(self) -> bool:
+        return all(set(p.states()) <= {"delivered", "read", "failed"} for p in self.people.values())
+
+    def _later(self, delay: float, *what) -> None:
+        heapq.heappush(self._queue, (self.now + delay, next(self._order), *what))
+
+    def _slot(self, name: str) -> None:
+        self._later(self.rng.expovariate(RATE), "slot", name)
+        person = self[name]
+        if not person.online:
+            return
+        outgoing = person.messenger.next_outgoing(self.now)
+        if outgoing is None:
+            return
+        drawn = sum(self.rng.expovariate(1 / MEAN_DELAY) for _ in range(4))
+        if isinstance(outgoing, OutgoingReply):
+            person.replies += 1
+            owner = self._surbs.pop(outgoing.surb.first_hop, None)
+            assert owner is not None, "a reply block was used twice"
+            self._travel(drawn, "replied", owner, outgoing.message)
+        else:
+            self._send(person, outgoing, drawn)
+        person.messenger.transmitted(outgoing, self.now, drawn)
+        person.events += person.messenger.take_events()
+
+    def _send(self, person: Person, outgoing: OutgoingFragment, drawn: float) -> None:
+        surb = None
+        if outgoing.wants_surb:
+            surb = Surb(self.rng.randbytes(32), bytes(GEOMETRY.header_size), bytes(16))
+            self._surbs[surb.first_hop] = person.name
+        plaintext = outgoing.encode(surb)
+        assert len(plaintext) <= GEOMETRY.message_size
+        person.fragments += 1
+        person.probes += plaintext[0] == 3
+        self._travel(drawn, "delivered", outgoing.destination.mailbox.rstrip(b".").decode(), plaintext)
+
+    def _travel(self, drawn: float, what: str, name: str, plaintext: bytes) -> None:
+        if self.tamper is not None:
+            plaintext = self.tamper(plaintext)
+        copies = 1 + (self.rng.random() < self.duplication)
+        for _ in range(copies if what == "delivered" else 1):
+            if self.rng.random() >= self.loss:
+                self._later(drawn + 0.06 + self.rng.expovariate(60), what, name, plaintext)
+
+    def _delivered(self, name: str, plaintext: bytes) -> None:
+        self._arrive(name, plaintext, lambda messenger: messenger.delivered_untrusted)
+
+    def _replied(self, name: str, plaintext: bytes) -> None:
+        self._arrive(name, plaintext, lambda messenger: messenger.replied_untrusted)
+
+    def _arrive(self, name: str, plaintext: bytes, way) -> None:
+        person = self[name]
+        if not person.online:
+            self._later(1.0, "delivered" if way(person.messenger).__name__.startswith("d") else "replied", name, plaintext)
+            return
+        try:
+            person.events += way(person.messenger)(plaintext, self.now)
+        except RemoteError:
+            person.refused += 1
+        except StoreUnavailable:
+            self._later(1.0, "delivered", name, plaintext)
