@@ -4,7 +4,8 @@ Promises: under one seed the same program does the same things in the same order
 still while any task can run, then jumps to exactly the next deadline: the jump sets the clock instead of adding to it,
 since a sum of differences rounds in a way that depends on which deadlines lay between. Trio shuffles the tasks that
 can run at once; here it sorts them by age and shuffles them with a generator that the seed starts.
-Never: threads (a thread that runs for a while makes an idle-looking clock jump past time-outs that nobody missed).
+What a real process gives to a worker thread is called in place: while a thread runs all tasks seem to wait, and the
+clock would jump past time-outs that nobody missed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from trio._core import _run as scheduler
 from mixnet.randomness import SeededSource
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 def run(program: Callable[[], Awaitable[T]], *, seed: int | str) -> T:
     """What `program` returns, run from virtual time 0 under a schedule that follows from `seed`."""
-    with _deterministic_schedule(seed):
+    with _deterministic_schedule(seed), _no_threads():
         return trio.run(program, clock=exact_clock())
 
 
@@ -53,3 +55,19 @@ def _deterministic_schedule(seed: int | str) -> Iterator[None]:
     finally:
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]
         scheduler._r.setstate(state)
+
+
+@contextmanager
+def _no_threads() -> Iterator[None]:
+    """Let `trio.to_thread.run_sync` call its function where it stands."""
+    threaded = trio.to_thread.run_sync
+    trio.to_thread.run_sync = _in_place  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        trio.to_thread.run_sync = threaded
+
+
+async def _in_place(function: Callable[..., Result], *args: object, **_settings: object) -> Result:
+    await trio.lowlevel.checkpoint()
+    return function(*args)

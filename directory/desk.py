@@ -18,6 +18,7 @@ from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Link, Peer, Role, answer_requests
 from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
@@ -79,7 +80,7 @@ class Desk:
             case AskDocument():
                 return encode(DocumentAnswer(await self._document(request.epoch, peer)))
             case Upload():
-                return encode(UploadAnswer(self._take_descriptor_untrusted(request.descriptor)))
+                return encode(UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer)))
             case AskStep():
                 if peer.role != Role.AUTHORITY:
                     raise RemoteError("a question that only an authority may ask")
@@ -103,8 +104,11 @@ class Desk:
             return None if newest is None else self._archive.raw(newest)
         return self._archive.raw(epoch)
 
-    def _take_descriptor_untrusted(self, raw: bytes) -> bool:
+    def _take_descriptor_untrusted(self, raw: bytes, peer: Peer) -> bool:
         try:
+            # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
+            if peer.role != Role.NODE or Descriptor.parse_untrusted(raw).identity != peer.identity:
+                raise RemoteError("a descriptor that another than its node brings")
             descriptor = self._registry.take_untrusted(raw, self._bootstrap.epochs.at(self._clock.now()))
         except RemoteError:
             self._counters.drop(Dropped.REQUEST)

@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+import threading
+import time
 
 import pytest
 import trio
@@ -156,3 +158,25 @@ def test_errors_of_the_program_come_out():
 
     with pytest.raises(ZeroDivisionError):
         virtual.run(main, seed=1)
+
+
+def test_no_thread_runs():
+    async def main():
+        with trio.move_on_after(1.0) as scope:
+            await trio.to_thread.run_sync(time.sleep, 0.05)
+        return scope.cancelled_caught, await trio.to_thread.run_sync(threading.current_thread)
+
+    threaded = trio.to_thread.run_sync
+    assert virtual.run(main, seed=1) == (False, threading.main_thread())
+    assert trio.to_thread.run_sync is threaded
+
+
+def test_with_a_thread_the_clock_would_jump():
+    """Control: the same wait under Trio's own thread runs into a time-out that no real process would see."""
+
+    async def main():
+        with trio.move_on_after(1.0) as scope:
+            await trio.to_thread.run_sync(time.sleep, 0.05, abandon_on_cancel=True)
+        return scope.cancelled_caught
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
