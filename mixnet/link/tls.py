@@ -122,7 +122,8 @@ class TlsSession:
 
     def put(self, data: bytes) -> None:
         """Take bytes that came from the peer."""
-        self._connection.bio_write(data)
+        if data:  # OpenSSL takes nothing for an error
+            self._connection.bio_write(data)
 
     def take(self, expected: int = _SMALL) -> bytes:
         """All bytes that must go to the peer now; `expected` is about how many, to get them in one piece."""
@@ -144,21 +145,19 @@ class TlsSession:
         return self.take(len(plaintext) + RECORD_OVERHEAD * (len(plaintext) // RECORD_SIZE + 1) + 1024)
 
     def open_untrusted(self) -> bytes:
-        """The plaintext of all complete records; RemoteError for anything else. Call `take` before.
+        """The plaintext of all complete records; RemoteError for anything but records that the peer sealed.
 
-        OpenSSL would answer a peer that asks for new keys, in records that pile up where nobody sends. No peer of ours
-        asks: that is refused.
+        Call `take` before: OpenSSL answers each of several requests for new keys at once, and where nobody sends, these
+        answers would pile up. No peer of ours asks, so such a one is refused.
         """
         plaintext = []
         try:
             while True:
                 plaintext.append(self._connection.recv(_READ_SIZE))
-        except SSL.WantReadError:
-            pass
-        except SSL.ZeroReturnError:
-            pass  # the peer said goodbye: its stream ends next
+        except (SSL.WantReadError, SSL.ZeroReturnError):
+            pass  # there is no more; after a goodbye the stream ends too
         except SSL.Error:
             raise RemoteError("bytes that are no TLS records of this link") from None
         if self.take():
-            raise RemoteError("a request for new keys")
+            raise RemoteError("requests for new keys")
         return plaintext[0] if len(plaintext) == 1 else b"".join(plaintext)

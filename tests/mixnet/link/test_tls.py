@@ -1,0 +1,382 @@
+"""TLS without a socket: what is required of a peer, and what an observer sees of a handshake."""
+
+import base64
+import datetime
+import hashlib
+import hmac
+import ssl
+import struct
+from contextlib import suppress
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from OpenSSL import SSL
+
+from mixnet.crypto import SigningKey, certificate, credentials, seal
+from mixnet.errors import RemoteError
+from mixnet.link.handshake import GROUP, TLS_VERSION, HandshakeRefused, Side, WeakEncryption, WrongPeer
+from mixnet.link.tls import CIPHER, TlsIdentity
+from tests.mixnet.link.ends import (
+    CLIENT,
+    CLIENT_TLS,
+    SERVER,
+    SERVER_TLS,
+    STRANGER,
+    given_to,
+    raw_context,
+    raw_session,
+    step,
+    taken,
+)
+
+RECORD_HEADER = 5
+KEY_UPDATE = b"\x18\0\0\x01\x01"  # RFC 8446 section 4.6.3: update_requested
+VERSION_OF_THE_FIRST_RECORD = (1, 2)  # TLS 1.3 ignores it
+
+
+def accept_any(_identity):
+    return True
+
+
+def initiator(pin=accept_any):
+    return CLIENT_TLS.session(Side.INITIATOR, pin)
+
+
+def responder(pin=accept_any):
+    return SERVER_TLS.session(Side.RESPONDER, pin)
+
+
+def shake_hands(left, right):
+    """Drive two of our sessions to the end; the bytes of each flight."""
+    flights = []
+    done = [False, False]
+    while not all(done):
+        for number, (one, other) in enumerate([(left, right), (right, left)]):
+            done[number] = one.handshake_untrusted()
+            flights.append(one.take())
+            other.put(flights[-1])
+    return flights
+
+
+def against_raw(ours, raw):
+    """Drive one of our sessions against OpenSSL as it comes; RemoteError if ours refuses, SSL.Error if the other."""
+    done = [False, False]
+    for _ in range(4):
+        done[0] = ours.handshake_untrusted()
+        given_to(raw, ours.take())
+        done[1] = step(raw)
+        ours.put(taken(raw))
+    assert all(done)
+
+
+# --- between peers of ours
+
+
+def test_both_ends_learn_the_identity_of_the_other():
+    left, right = initiator(), responder()
+    shake_hands(left, right)
+    assert (left.identity, right.identity) == (SERVER.public, CLIENT.public)
+    assert (left.version, right.version) == (TLS_VERSION, TLS_VERSION)
+    assert (left.group, right.group) == (GROUP, GROUP)
+
+
+@given(st.lists(st.binary(max_size=40_000), min_size=1, max_size=4), st.integers(1, 50_000))
+@settings(max_examples=25)
+def test_what_is_sealed_is_opened_in_any_pieces(messages, piece):
+    left, right = initiator(), responder()
+    shake_hands(left, right)
+    for one, other in ((left, right), (right, left)):
+        sealed = b"".join(one.seal_untrusted(message) for message in messages)
+        opened = b""
+        for start in range(0, len(sealed), piece):
+            other.put(sealed[start : start + piece])
+            opened += other.open_untrusted()
+        assert opened == b"".join(messages)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+@settings(max_examples=10)
+def test_every_handshake_has_the_same_sizes(one, other):
+    left = TlsIdentity(SigningKey(one)).session(Side.INITIATOR, accept_any)
+    right = TlsIdentity(SigningKey(other)).session(Side.RESPONDER, accept_any)
+    assert [len(flight) for flight in shake_hands(left, right)] == [1443, 1724, 404, 158]
+
+
+def test_a_pin_that_refuses_ends_the_handshake_on_either_side():
+    left, right = initiator(lambda identity: identity != SERVER.public), responder()
+    with pytest.raises(WrongPeer):
+        shake_hands(left, right)
+    left, right = initiator(), responder(lambda identity: identity != CLIENT.public)
+    with pytest.raises(WrongPeer):
+        shake_hands(left, right)
+
+
+def test_a_pin_is_asked_before_the_initiator_shows_itself():
+    left, right = initiator(lambda _identity: False), responder()
+    left.handshake_untrusted()
+    right.put(left.take())
+    right.handshake_untrusted()
+    left.put(right.take())
+    with pytest.raises(WrongPeer):
+        left.handshake_untrusted()
+    right.put(left.take())  # an alert, which the link would not even send
+    with pytest.raises(RemoteError):
+        right.handshake_untrusted()
+    assert right.identity == b""
+
+
+# --- against others
+
+
+def test_an_ordinary_peer_that_meets_all_requirements_is_accepted():
+    for ours, raw in (
+        (initiator(), raw_session(raw_context(), server=True)),
+        (responder(), raw_session(raw_context())),
+    ):
+        against_raw(ours, raw)
+        assert ours.identity == STRANGER.public
+
+
+def only_p256():
+    context = raw_context()
+    context.set_tmp_ecdh(ec.SECP256R1())
+    return context
+
+
+def only_tls12():
+    context = raw_context()
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    return context
+
+
+def only_aes():
+    context = raw_context()
+    context.set_tls13_ciphersuites(b"TLS_AES_256_GCM_SHA384")
+    return context
+
+
+@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize(
+    ("weak", "named"), [(only_p256, WeakEncryption), (only_tls12, HandshakeRefused), (only_aes, HandshakeRefused)]
+)
+def test_weaker_settings_are_refused(weak, named, server):
+    ours = initiator() if server else responder()
+    raw = raw_session(weak(), server=server)
+    with pytest.raises(named):
+        try:
+            against_raw(ours, raw)
+        except SSL.Error:  # the other side gives up first, and says so
+            ours.put(taken(raw))
+            ours.handshake_untrusted()
+
+
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO >= (3, 5), reason="this Python's own ssl module has the hybrid group")
+def test_a_classical_key_exchange_is_refused(tmp_path):
+    private, shown = certificate(STRANGER)
+    key = base64.encodebytes(private).decode()
+    chain = tmp_path / "chain.pem"
+    chain.write_text(f"-----BEGIN PRIVATE KEY-----\n{key}-----END PRIVATE KEY-----\n" + ssl.DER_cert_to_PEM_cert(shown))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(chain)
+    ours, incoming, outgoing = responder(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    classical = context.wrap_bio(incoming, outgoing)
+    with pytest.raises(WeakEncryption):
+        for _ in range(3):
+            with suppress(ssl.SSLWantReadError):
+                classical.do_handshake()
+            ours.put(outgoing.read())
+            ours.handshake_untrusted()
+            incoming.write(ours.take())
+
+
+def test_the_initiator_shows_nothing_over_a_weak_key_exchange():
+    seen = []
+    context = only_p256()
+    context.set_verify(SSL.VERIFY_PEER, lambda *what: bool(seen.append(what)) or True)
+    with pytest.raises(WeakEncryption):
+        against_raw(initiator(), raw_session(context, server=True))
+    assert not seen
+
+
+def stranger_s_certificate(key, **changes):
+    """A certificate as anybody might make one."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, changes.get("name", "mixnet"))])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(changes.get("serial", 1))
+        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
+        .not_valid_after(datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC))
+    )
+    return key, builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+
+
+@pytest.mark.parametrize("server", [False, True])
+@pytest.mark.parametrize(
+    "shows",
+    [
+        lambda: stranger_s_certificate(ec.generate_private_key(ec.SECP256R1())),
+        lambda: stranger_s_certificate(ed25519.Ed25519PrivateKey.generate(), name="another"),
+        lambda: stranger_s_certificate(ed25519.Ed25519PrivateKey.generate(), serial=2**64),
+    ],
+    ids=["another kind of key", "another name", "another number"],
+)
+def test_other_certificates_are_refused(shows, server):
+    ours = initiator() if server else responder()
+    with pytest.raises(HandshakeRefused):
+        against_raw(ours, raw_session(raw_context(shows=shows()), server=server))
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_certificate_in_a_chain_is_refused(server):
+    context = raw_context()
+    context.add_extra_chain_cert(credentials(SERVER)[1])
+    ours = initiator(lambda identity: identity == SERVER.public) if server else responder()
+    if server:
+        with pytest.raises(WrongPeer):  # only the first certificate counts, and it is the stranger's
+            against_raw(ours, raw_session(context, server=True))
+    else:
+        against_raw(ours, raw_session(context))
+        assert ours.identity == STRANGER.public
+
+
+def test_somebody_else_s_certificate_without_its_key_cannot_be_shown():
+    context = raw_context()
+    with pytest.raises(SSL.Error):
+        context.use_certificate(credentials(SERVER)[1])
+        context.check_privatekey()
+    # OpenSSL would not show it. Whoever changes OpenSSL still has to sign with the key that was shown.
+
+
+def test_a_client_without_a_certificate_is_refused():
+    context = SSL.Context(SSL.TLS_METHOD)
+    with pytest.raises(HandshakeRefused):
+        against_raw(responder(), raw_session(context))
+
+
+def test_nothing_is_resumed():
+    identities = []
+    context = raw_context(verify=lambda _c, shown, *_: bool(identities.append(shown)) or True)
+
+    def connect(session=None):
+        identities.clear()
+        raw, ours = raw_session(context), responder()
+        if session is not None:
+            raw.set_session(session)
+        against_raw(ours, raw)
+        with pytest.raises(SSL.WantReadError):
+            raw.recv(1)  # takes the tickets
+        return raw.get_session(), ours.identity, len(identities) > 0
+
+    first, _, _ = connect()
+    _, identity, shown_again = connect(first)
+    assert first is not None
+    assert identity == STRANGER.public
+    assert shown_again  # the server proved itself anew: a resumed session would show no certificate
+
+
+# --- hostile bytes
+
+
+@given(st.binary(min_size=1, max_size=3000), st.integers(0, 2))
+@settings(max_examples=60)
+def test_garbage_in_a_handshake_raises_nothing_but_remote_errors(garbage, flights):
+    left, right = initiator(), responder()
+    sides = [(left, right), (right, left)]
+    for flight in range(flights):
+        one, other = sides[flight % 2]
+        one.handshake_untrusted()
+        other.put(one.take())
+    receiver = sides[flights % 2][0]
+    receiver.put(garbage)
+    for _ in range(2):
+        try:
+            receiver.handshake_untrusted()
+        except RemoteError:
+            return
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_an_altered_handshake_is_refused_or_waits(data):
+    left, right = initiator(), responder()
+    sides = [(left, right), (right, left), (left, right)]
+    where = data.draw(st.integers(0, 2))
+    try:
+        for number, (one, other) in enumerate(sides):
+            one.handshake_untrusted()
+            flight = bytearray(one.take())
+            if number == where:
+                position = data.draw(st.integers(0, len(flight) - 1))
+                flight[position] ^= data.draw(st.integers(1, 255))
+            other.put(bytes(flight))
+        done = left.handshake_untrusted() and right.handshake_untrusted()
+    except RemoteError:
+        return
+    assert not done or position in VERSION_OF_THE_FIRST_RECORD
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_altered_records_are_refused(data):
+    left, right = initiator(), responder()
+    shake_hands(left, right)
+    sealed = bytearray(left.seal_untrusted(bytes(3096)))
+    sealed[data.draw(st.integers(RECORD_HEADER, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+    right.put(bytes(sealed))
+    with pytest.raises(RemoteError):
+        right.open_untrusted()
+
+
+def test_a_repeated_record_is_refused():
+    left, right = initiator(), responder()
+    shake_hands(left, right)
+    sealed = left.seal_untrusted(b"once")
+    right.put(sealed)
+    assert right.open_untrusted() == b"once"
+    right.put(sealed)
+    with pytest.raises(RemoteError):
+        right.open_untrusted()
+
+
+def expand(secret, label, size):
+    """HKDF-Expand-Label of RFC 8446 section 7.1, for SHA-256 and one block."""
+    named = b"tls13 " + label
+    info = struct.pack(">HB", size, len(named)) + named + b"\0"
+    return hmac.new(secret, info + b"\x01", hashlib.sha256).digest()[:size]
+
+
+def record(secret, number, content, content_type):
+    """A record of RFC 8446 section 5.2, made by hand, since OpenSSL's Python binding can't ask for new keys."""
+    nonce = int.from_bytes(expand(secret, b"iv", 12), "big") ^ number
+    inner = content + bytes([content_type])
+    header = b"\x17\x03\x03" + struct.pack(">H", len(inner) + 16)
+    return header + seal(expand(secret, b"key", 32), nonce.to_bytes(12, "big"), inner, header)
+
+
+def test_a_peer_that_keeps_asking_for_new_keys_is_refused():
+    """OpenSSL puts the first answer off until we send; further ones would stay in memory until then."""
+    keys = {}
+    context = raw_context()
+    context.set_tls13_ciphersuites(CIPHER)
+    context.set_keylog_callback(lambda _connection, line: keys.update([line.split()[::2]]))
+    raw, ours = raw_session(context), responder()
+    against_raw(ours, raw)
+    ours.take()
+    secret = bytes.fromhex(keys[b"CLIENT_TRAFFIC_SECRET_0"].decode())
+    ours.put(record(secret, 0, b"plain", 23) + record(secret, 1, KEY_UPDATE, 22))
+    assert ours.open_untrusted() == b"plain"
+    secret = expand(secret, b"traffic upd", 32)
+    ours.put(record(secret, 0, b"plain under new keys", 23))
+    assert ours.open_untrusted() == b"plain under new keys"
+    ours.put(record(secret, 1, KEY_UPDATE, 22))
+    with pytest.raises(RemoteError, match="new keys"):
+        ours.open_untrusted()
