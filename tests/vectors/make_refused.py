@@ -19,6 +19,9 @@ from mixnet.sphinx.keys import SharedSecret, establish
 FILE = Path(__file__).with_name("sphinx-refused.json")
 PRIME = 2**255 - 19
 ENGINE = SphinxEngine()
+PADDED_SIZE = GEOMETRY.body_size - GEOMETRY.gamma_size
+DELIVER = bytes([GEOMETRY.command_size]) + Command(Kind.DELIVER).serialize()
+PADDED = b"a message\x7f".ljust(PADDED_SIZE, b"\xff")
 
 # The x-coordinates on which every multiple of 8 gives zero (orders 1, 2, 4 and 8, on the curve and on its twist), in
 # their least form, and those of them that 255 bits can write a second time.
@@ -67,9 +70,14 @@ def at_last_hop(packet: bytes) -> bytes:
     return packet
 
 
-def crafted(plain: bytes, padded: bytes) -> bytes:
+def crafted(plain: bytes = DELIVER, padded: bytes = PADDED) -> bytes:
     """A packet of one hop for LAST, authentic throughout: `plain` in its header, `padded` in its body."""
     alpha, (shared,) = establish(fixed("scalar"), [LAST.public])
+    return sealed(alpha, shared, plain, padded)
+
+
+def sealed(alpha: bytes, shared: SharedSecret, plain: bytes = DELIVER, padded: bytes = PADDED) -> bytes:
+    """A packet of one hop that is authentic if the hop takes `shared` for the secret that `alpha` gives."""
     beta = crypto.chacha20(shared.rho(), plain + fixed("padding", GEOMETRY.beta_size - len(plain)))
     body = crypto.mac(shared.pi(), padded) + padded
     return alpha + beta + crypto.mac(shared.mu(), beta) + payload.permute(shared.pi(), body)
@@ -101,9 +109,10 @@ def header_cases(genuine: bytes) -> dict[str, bytes]:
         "all ones": b"\xff" * GEOMETRY.packet_size,
     }
     for name, x in LOW_ORDER.items():
-        cases[f"low order: {name}"] = x.to_bytes(32, "little") + genuine[32:]
-        cases[f"low order: {name}, MAC for the zero secret"] = guessed(bytes(32), x, genuine)
-        cases[f"low order: {name}, MAC for the hop's public key as secret"] = guessed(FIRST.public, x, genuine)
+        alpha = x.to_bytes(32, "little")
+        cases[f"low order: {name}"] = alpha + genuine[32:]
+        cases[f"low order: {name}, made for the zero secret"] = sealed(alpha, SharedSecret(bytes(32)))
+        cases[f"low order: {name}, made for the hop's own key as secret"] = sealed(alpha, SharedSecret(FIRST.public))
     return cases
 
 
@@ -112,32 +121,23 @@ def at_second_hop(packet: bytes) -> bytes:
     return ENGINE.peel_untrusted(FIRST, packet).packet  # type: ignore[union-attr]
 
 
-def guessed(shared: bytes, x: int, genuine: bytes) -> bytes:
-    """A header that would be authentic if a hop that met a low-order alpha went on with the secret `shared`."""
-    beta = genuine[32 : 32 + GEOMETRY.beta_size]
-    gamma = crypto.mac(SharedSecret(shared).mu(), beta)
-    return x.to_bytes(32, "little") + beta + gamma + genuine[GEOMETRY.header_size :]
-
-
 def last_hop_cases(genuine: bytes) -> dict[str, bytes]:
     """What LAST must refuse: bodies changed on the way, and authentic packets with malformed insides."""
-    deliver = Command(Kind.DELIVER).serialize()
-    size = GEOMETRY.body_size - GEOMETRY.gamma_size
-    padded = b"a message\x7f".ljust(size, b"\xff")
+    command = DELIVER[1:]
     arrived = at_last_hop(genuine)
     return {
         "body tampered at the first hop": at_last_hop(flip(genuine, GEOMETRY.header_size)),
         "body tampered in its first byte": flip(arrived, GEOMETRY.header_size),
         "body tampered in its last byte": flip(arrived, -1, 0x80),
         "body of another packet": arrived[: GEOMETRY.header_size] + fixed("body", GEOMETRY.body_size),
-        "body without an end": crafted(bytes([37]) + deliver, b"\xff" * size),
-        "body with a wrong end": crafted(bytes([37]) + deliver, b"a message\x80".ljust(size, b"\xff")),
-        "command kind 5": crafted(bytes([37, 5]) + deliver[1:], padded),
-        "command kind 255": crafted(bytes([37, 255]) + deliver[1:], padded),
-        "command length 0": crafted(bytes([0]) + deliver, padded),
-        "command length 36": crafted(bytes([36]) + deliver, padded),
-        "command length 38": crafted(bytes([38]) + deliver, padded),
-        "command length 255": crafted(bytes([255]) + deliver, padded),
+        "body without an end": crafted(padded=b"\xff" * PADDED_SIZE),
+        "body with a wrong end": crafted(padded=b"a message\x80".ljust(PADDED_SIZE, b"\xff")),
+        "command kind 5": crafted(bytes([37, 5]) + command[1:]),
+        "command kind 255": crafted(bytes([37, 255]) + command[1:]),
+        "command length 0": crafted(bytes([0]) + command),
+        "command length 36": crafted(bytes([36]) + command),
+        "command length 38": crafted(bytes([38]) + command),
+        "command length 255": crafted(bytes([255]) + command),
     }
 
 
@@ -175,10 +175,6 @@ def replies() -> dict[str, Any]:
 def build() -> dict[str, Any]:
     """The whole file."""
     genuine = ENGINE.create(route(Kind.DELIVER), b"a message", seed=fixed("seed"))
-    control = crafted(
-        bytes([37]) + Command(Kind.DELIVER).serialize(),
-        b"a message\x7f".ljust(GEOMETRY.body_size - GEOMETRY.gamma_size, b"\xff"),
-    )
 
     def listed(secret: SphinxSecret, cases: dict[str, bytes]) -> list[dict[str, str]]:
         return [{"name": name, "secret": secret.expose().hex(), "packet": raw.hex()} for name, raw in cases.items()]
@@ -187,7 +183,7 @@ def build() -> dict[str, Any]:
         "comment": "made by make_refused.py; genuine ones are accepted, so that a refusal has the reason in its name",
         "genuine": [
             *listed(FIRST, {"genuine at its first hop": genuine}),
-            *listed(LAST, {"genuine at its last hop": at_last_hop(genuine), "crafted control": control}),
+            *listed(LAST, {"genuine at its last hop": at_last_hop(genuine), "crafted control": crafted()}),
         ],
         "refused": [
             *listed(FIRST, header_cases(genuine)),
