@@ -52,6 +52,8 @@ async def show(
     save
         Also write the signed document to this file.
     """
+    import trio  # noqa: PLC0415
+
     from directory.display import show as display  # noqa: PLC0415
     from directory.display import show_json  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
@@ -72,7 +74,7 @@ async def show(
         rng=SystemSource().stream("fetch"),
     )
     if save is not None:
-        save.write_bytes(raw)
+        await trio.Path(save).write_bytes(raw)
     if json:
         show_json(document, raw)
     else:

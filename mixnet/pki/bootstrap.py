@@ -58,7 +58,10 @@ class Bootstrap(msgspec.Struct, frozen=True, dict=True):
         if not self.epoch_length > 0:
             raise BadBootstrap("`epoch_length` must be longer than 0 seconds")
         for authority in self.authorities:
-            check_address(authority.address)
+            try:
+                check_address(authority.address)
+            except LocalError as error:
+                raise BadBootstrap(f"the bootstrap file is wrong: {error}") from None
 
     @property
     def majority(self) -> int:

@@ -14,7 +14,7 @@ import trio
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Role, ask, connect
+from mixnet.link import Link, Role, ask, connect
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.document import Document, verify_untrusted
@@ -52,7 +52,7 @@ async def fetch_document(
     `newest_epoch` is that of the newest document accepted before; `source` the local IP to dial from. Raises
     NoDocument, which says why, if no authority gives one that can be relied on.
     """
-    caller = _Caller(bootstrap, network, identity, role, source)
+    caller = Caller(bootstrap, network, identity, role, source)
     problems: list[RemoteError | Unavailable] = []
     for authority in rng.sample(bootstrap.authorities, len(bootstrap.authorities)):
         try:
@@ -101,7 +101,7 @@ async def upload_descriptor(
     Authorities that don't answer are asked again for `patience` seconds. Raises Unavailable if then a majority has
     not taken it.
     """
-    caller = _Caller(bootstrap, network, identity, Role.NODE, source)
+    caller = Caller(bootstrap, network, identity, Role.NODE, source)
     taken: set[bytes] = set()
 
     async def give(authority: AuthorityInfo) -> None:
@@ -124,7 +124,7 @@ async def upload_descriptor(
 
 
 @dataclass(frozen=True, slots=True)
-class _Caller:
+class Caller:
     """Who asks the authorities, and from where."""
 
     bootstrap: Bootstrap
@@ -147,7 +147,12 @@ class _Caller:
             return False
 
     async def _ask(self, authority: AuthorityInfo, request: Request) -> bytes:
-        link = await connect(
+        async with await self.link(authority) as link:
+            return await ask(link, encode(request), timeout=TIMEOUT)
+
+    async def link(self, authority: AuthorityInfo) -> Link:
+        """A link to one authority; raises Unavailable, or RemoteError if somebody else is there."""
+        return await connect(
             self.network,
             Address.parse(authority.address),
             identity=self.identity,
@@ -157,5 +162,3 @@ class _Caller:
             source=self.source,
             timeout=TIMEOUT,
         )
-        async with link:
-            return await ask(link, encode(request), timeout=TIMEOUT)

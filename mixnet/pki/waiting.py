@@ -18,8 +18,8 @@ _LONGEST_NAP = 60.0  # seconds: Trio's clock stands still while a machine sleeps
 async def sleep_until(clock: Clock, when: float) -> None:
     """Return when `clock` says `when` (seconds since the Unix epoch), or at once if that is past."""
     await trio.lowlevel.checkpoint()
-    while (left := when - clock.now()) > 0:
-        await trio.sleep(min(left, _LONGEST_NAP))  # noqa: ASYNC110  # no event tells that the time of day jumped
+    while (left := when - clock.now()) > 0:  # noqa: ASYNC110
+        await trio.sleep(min(left, _LONGEST_NAP))  # no event tells that the time of day jumped
 
 
 class Backoff:
