@@ -53,7 +53,7 @@ def load_config(path: Path) -> NodeConfig:
         raise ConfigError(f"the configuration {path} is wrong: {error}") from None
     if config.connection_limit < 1 or config.mailbox_limit < 1:
         raise ConfigError(f"the configuration {path} is wrong: a limit is at least 1")
-    return _anchored(config, path.absolute().parent)
+    return _anchored(config, path.resolve().parent)
 
 
 def make_folder(folder: Path) -> None:

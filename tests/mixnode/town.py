@@ -14,6 +14,7 @@ import trio.testing
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Link, Role, answer_requests, connect, serve_links
+from mixnet.log import Log
 from mixnet.network import Address
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.descriptor import Descriptor, NodeRole
@@ -88,6 +89,7 @@ class Town:
         self.descriptors: dict[bytes, Descriptor] = {}
         self.documents: dict[int, bytes] = {}
         self.mailbox_limit = 100
+        self.logs: dict[str, Log] = {}
 
     # The authority.
 
@@ -201,6 +203,7 @@ class Town:
                 engine=self.engine,
                 identity=member.identity,
                 trust=self.trust,
+                log=self.logs.get(member.name),
                 task_status=task_status,
             )
 

@@ -1,0 +1,39 @@
+"""The token bucket never lets more pass than it says, and never refuses who keeps to the rate."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixnode.bucket import TokenBucket
+
+STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(0, 100)), min_size=1, max_size=40)
+
+
+@given(st.floats(0, 50), st.integers(1, 100), STEPS)
+def test_over_any_span_no_more_than_burst_and_rate_pass(
+    rate: float, burst: int, steps: list[tuple[float, int]]
+) -> None:
+    bucket, now, passed = TokenBucket(rate, burst, 0.0), 0.0, []
+    for pause, wanted in steps:
+        now += pause
+        granted = bucket.take(wanted, now)
+        assert 0 <= granted <= wanted
+        passed.append((now, granted))
+    for index, (start, _) in enumerate(passed):
+        total = 0
+        for when, granted in passed[index:]:
+            total += granted
+            assert total <= burst + rate * (when - start) + 1e-6
+
+
+@given(st.floats(0.1, 50), st.integers(1, 100), st.integers(1, 50))
+def test_who_keeps_to_the_rate_is_never_refused(rate: float, burst: int, count: int) -> None:
+    bucket = TokenBucket(rate, burst, 0.0)
+    assert bucket.take(burst, 0.0) == burst
+    assert all(bucket.take(1, number * 1.001 / rate) == 1 for number in range(1, count))
+
+
+def test_a_clock_that_goes_back_gives_nothing() -> None:
+    bucket = TokenBucket(10.0, 10, 100.0)
+    assert bucket.take(10, 100.0) == 10
+    assert bucket.take(10, 50.0) == 0
+    assert bucket.take(10, 100.0) == 0

@@ -1,0 +1,111 @@
+"""Keys through the epochs: there in time, gone in time, and never without their tags."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixnet.clock import Epochs
+from mixnet.crypto import SphinxSecret
+from mixnet.errors import LocalError, RemoteError
+from mixnet.sphinx import Command, Deliver, Hop, Kind, SphinxEngine
+from mixnode.keys import FileKeys, KeyRing, MemoryKeys, peel_untrusted
+
+EPOCHS = Epochs(1000.0, 100.0)
+GRACE = 50.0
+
+
+@given(st.lists(st.floats(0, 180), max_size=12))
+def test_at_any_time_exactly_the_right_keys_are_live(steps: list[float]) -> None:
+    ring, now = KeyRing(MemoryKeys(), EPOCHS, GRACE), 1000.0
+    known: dict[int, bytes] = {}
+    for step in steps:
+        now += step
+        ring.turn(now)
+        epoch = EPOCHS.at(now)
+        publics = ring.publics(now)
+        assert list(publics) == [epoch, epoch + 1, epoch + 2]
+        for one, public in publics.items():
+            assert known.setdefault(one, public) == public  # what was published stays
+        live = {key.epoch for key in ring.live(now)}
+        assert {epoch, epoch + 1} <= live <= {epoch - 1, epoch, epoch + 1}
+        if epoch - 1 in live:
+            assert now < EPOCHS.end(epoch - 1) + GRACE
+        assert set(ring._keys) <= {epoch - 1, epoch, epoch + 1, epoch + 2}
+        assert now < ring.next_turn(now) <= EPOCHS.end(epoch)
+
+
+def test_the_packet_of_a_neighbouring_epoch_is_peeled_with_its_key() -> None:
+    ring, engine = KeyRing(MemoryKeys(), EPOCHS, GRACE), SphinxEngine()
+    ring.turn(1000.0)
+    publics = ring.publics(1000.0)
+    packets = {
+        epoch: engine.create([Hop(public, Command(Kind.DELIVER, bytes(32), 0))], b"hi", seed=os.urandom(32))
+        for epoch, public in publics.items()
+    }
+    ring.turn(1110.0)
+    for epoch, packet in packets.items():
+        key, peeled = peel_untrusted(engine, ring.live(1110.0), packet)
+        assert (key.epoch, isinstance(peeled, Deliver)) == (epoch, True)
+    ring.turn(1150.0)
+    with pytest.raises(RemoteError):
+        peel_untrusted(engine, ring.live(1150.0), packets[0])
+
+
+def test_keys_and_tags_survive_and_expire_on_disk(tmp_path: Path) -> None:
+    ring = KeyRing(FileKeys(tmp_path / "keys"), EPOCHS, GRACE)
+    ring.turn(1000.0)
+    before = ring.publics(1000.0)
+    ring.live(1000.0)[0].replay.admit([bytes(16)])
+    ring.close()
+    again = KeyRing(FileKeys(tmp_path / "keys"), EPOCHS, GRACE)
+    again.turn(1000.0)
+    assert again.publics(1000.0) == before
+    assert again.live(1000.0)[0].replay.admit([bytes(16)]) == [False]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "keys").iterdir())
+    again.turn(1150.0)
+    again.close()
+    assert {path.stem for path in (tmp_path / "keys").iterdir()} == {"1", "2", "3"}
+
+
+def test_a_key_without_its_tags_is_thrown_away(tmp_path: Path) -> None:
+    ring = KeyRing(FileKeys(tmp_path), EPOCHS, GRACE)
+    ring.turn(1000.0)
+    before = ring.publics(1000.0)
+    ring.close()
+    (tmp_path / "0.tags").unlink()
+    again = KeyRing(FileKeys(tmp_path), EPOCHS, GRACE)
+    again.turn(1000.0)
+    after = again.publics(1000.0)
+    again.close()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_killed_at_any_point_of_making_a_key_there_is_none_or_a_whole_one(tmp_path: Path) -> None:
+    (tmp_path / "5.tags").touch()  # before the key was written
+    (tmp_path / "6.tags").touch()
+    (tmp_path / "6.new").write_bytes(b"half")  # before it was named
+    assert FileKeys(tmp_path).load() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_or_unreadable_key_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    store = FileKeys(tmp_path)
+    store.create(0).replay.close()
+    (tmp_path / "0.key").write_bytes(b"short")
+    with pytest.raises(LocalError, match="delete it"):
+        store.load()
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalError, match="can't make the folder"):
+        FileKeys(tmp_path / "file" / "keys")
+
+
+def test_no_key_is_printed() -> None:
+    key = MemoryKeys().create(0)
+    assert isinstance(key.secret, SphinxSecret)
+    assert key.secret.expose().hex() not in repr(key)
