@@ -58,7 +58,8 @@ def last_words(log: Path) -> str:
             lines = file.read().decode(errors="replace").split("\n")
     except FileNotFoundError:
         return ""
-    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    bare = (line.strip(" |+-") for line in reversed(lines))  # without the frame of an exception group's traceback
+    line = next((line for line in bare if line), "")
     try:
         entry = json.loads(line)
     except ValueError:

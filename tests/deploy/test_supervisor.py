@@ -130,6 +130,7 @@ trio.run(main)
         ("one\n\n  two  \n\n", "two"),
         ('{"event": "failed", "problem": "no disk"}\n', "failed, no disk"),
         ("[1]\n", "[1]"),
+        ("  | ValueError: no key\n  +------\n", "ValueError: no key"),
         ("x" * 100_000 + "\nlast", "last"),
     ],
 )
