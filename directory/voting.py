@@ -182,16 +182,16 @@ class Round:
 
     def close(self) -> None:
         """The open step is over: all were heard, or its time is up."""
+        if self.phase == Phase.COLLECTING or self.over:
+            raise LocalError("no step of this round is open")
         if self.phase == Phase.SIGNING:
             self._move(Event.QUORUM if self.signed() is not None else Event.NO_QUORUM)
         elif self._round_number < self._cast_now.rounds:
             self._open(self._cast_now.next_bundle())
         elif self.phase == Phase.VOTING:
             self._end_votes()
-        elif self.phase == Phase.REVEALING:
-            self._end_reveals()
         else:
-            raise LocalError("no step of this round is open")
+            self._end_reveals()
 
     def sign(self) -> None:
         """Sign the document, whose digest the caller has stored as the only one for this epoch."""
