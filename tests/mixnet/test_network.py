@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -13,6 +14,17 @@ from mixnet.errors import LocalError, Unavailable
 from mixnet.network import TCP, Address
 
 LOOPBACK = Address("127.0.0.1", 0)
+
+
+@asynccontextmanager
+async def connected(**settings):
+    """(the dialling end, the accepting end) of a new connection; the listener closes last."""
+    async with (
+        await TCP().listen(LOOPBACK) as listener,
+        await TCP().dial(listener.address, **settings) as ours,
+        await listener.accept() as theirs,
+    ):
+        yield ours, theirs
 
 
 @given(
@@ -66,12 +78,11 @@ def test_an_impossible_address_cannot_be_made(host, port):
 
 
 async def test_bytes_travel_both_ways_over_tcp():
-    async with await TCP().listen(LOOPBACK) as listener:
-        async with await TCP().dial(listener.address) as ours, await listener.accept() as theirs:
-            await ours.send_all(b"there")
-            assert await theirs.receive_some(100) == b"there"
-            await theirs.send_all(b"and back")
-            assert await ours.receive_some(100) == b"and back"
+    async with connected() as (ours, theirs):
+        await ours.send_all(b"there")
+        assert await theirs.receive_some(100) == b"there"
+        await theirs.send_all(b"and back")
+        assert await ours.receive_some(100) == b"and back"
 
 
 async def test_a_chosen_port_is_told():
@@ -81,17 +92,15 @@ async def test_a_chosen_port_is_told():
 
 
 async def test_writes_leave_at_once_on_both_ends():
-    async with await TCP().listen(LOOPBACK) as listener:
-        async with await TCP().dial(listener.address) as ours, await listener.accept() as theirs:
-            for stream in (ours, theirs):
-                assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-                assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    async with connected() as ends:
+        for stream in ends:
+            assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def test_a_dial_comes_from_its_source():
-    async with await TCP().listen(LOOPBACK) as listener:
-        async with await TCP().dial(listener.address, source="127.0.7.9"), await listener.accept() as theirs:
-            assert theirs.socket.getpeername()[0] == "127.0.7.9"
+    async with connected(source="127.0.7.9") as (_ours, theirs):
+        assert theirs.socket.getpeername()[0] == "127.0.7.9"
 
 
 async def test_a_port_in_use_is_named_with_what_to_do():
@@ -101,10 +110,9 @@ async def test_a_port_in_use_is_named_with_what_to_do():
 
 
 async def test_a_port_is_free_again_once_its_listener_is_closed():
-    async with await TCP().listen(LOOPBACK) as listener:
-        async with await TCP().dial(listener.address), await listener.accept():
-            pass
-    async with await TCP().listen(listener.address):
+    async with connected() as (_ours, theirs):
+        address = Address(*theirs.socket.getsockname())
+    async with await TCP().listen(address):
         pass
 
 
@@ -140,9 +148,8 @@ async def test_a_listener_survives_a_shortage_of_descriptors(monkeypatch):
         return await accept(listener)
 
     monkeypatch.setattr(trio.SocketListener, "accept", short_of_descriptors)
-    async with await TCP().listen(LOOPBACK) as listener:
-        async with await TCP().dial(listener.address), await listener.accept():
-            assert not failures
+    async with connected():
+        assert not failures
 
 
 async def test_a_listener_does_not_hide_other_errors(monkeypatch):
