@@ -31,6 +31,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     role: NodeRole
     address: str  # "host:port": where others reach this node
+    listen: str | None = None  # "host:port" to listen at, if it differs from `address`
     bootstrap: Path  # the network's authorities
     key_file: Path  # the Ed25519 identity: 64 hexadecimal digits
     data_dir: Path

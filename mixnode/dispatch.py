@@ -65,14 +65,14 @@ class Dispatch:
         for next_hop, packet in due:
             by_hop.setdefault(next_hop, []).append(_HEADER + packet)
         for next_hop, frames in by_hop.items():
-            if self._members.node(next_hop) is None:
+            if self._members.other(next_hop) is None:
                 self._counters.drop(Dropped.UNKNOWN_HOP, len(frames))
                 continue
             self._neighbour(next_hop).room.put(frames)
 
     def prune(self) -> None:
         """Let go of neighbours that the documents don't list any more."""
-        for identity in [identity for identity in self._neighbours if self._members.node(identity) is None]:
+        for identity in [identity for identity in self._neighbours if self._members.other(identity) is None]:
             self._neighbours.pop(identity).scope.cancel()
 
     def _neighbour(self, identity: bytes) -> _Neighbour:
@@ -99,7 +99,7 @@ class Dispatch:
         """A link to the neighbour; None when patience ran out and what waited was dropped."""
         pause, deadline = FIRST_PAUSE, trio.current_time() + PATIENCE
         while trio.current_time() < deadline:
-            node = self._members.node(identity)
+            node = self._members.other(identity)
             try:
                 if node is not None:
                     link = await self._dial(node)

@@ -19,8 +19,9 @@ from mixnet.pki.requests import NEWEST
 class Members:
     """The documents by which the node goes."""
 
-    def __init__(self, raw: Callable[[int], bytes | None]) -> None:
-        """`raw` gives the signed bytes of an epoch's document (or of the newest), if they are at hand."""
+    def __init__(self, own: bytes, raw: Callable[[int], bytes | None]) -> None:
+        """`own` is this node's identity; `raw` gives an epoch's (or the newest) document, signed, if it is at hand."""
+        self._own = own
         self._raw = raw
         self._current: Document | None = None
         self._previous: Document | None = None
@@ -55,8 +56,10 @@ class Members:
         """The parameters of the network; the defaults before the first document."""
         return Parameters() if self._current is None else self._current.parameters
 
-    def node(self, identity: bytes) -> Node | None:
-        """The node with this 32-byte identity, as the newest document that lists it has it."""
+    def other(self, identity: bytes) -> Node | None:
+        """Another node, by its 32-byte identity, as the newest document that lists it has it."""
+        if identity == self._own:
+            return None
         for document in (self._current, self._previous):
             if document is not None and (node := document.node(identity)) is not None:
                 return node

@@ -70,6 +70,11 @@ class Place:
             source=self.config.source,
         )
 
+    def advertised(self, listening: Address) -> Address:
+        """Where others reach us: the configured address, with the port that was chosen if it names none."""
+        configured = Address.parse(self.config.address)
+        return Address(configured.host, configured.port or listening.port)
+
     async def dial(self, node: Node) -> Link:
         """A link to another node, which must prove the identity that the document lists."""
         return await connect(
@@ -90,11 +95,11 @@ class Place:
         *,
         task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept links of nodes and, on a provider, of clients; started with the address at which others reach us."""
+        """Accept links of nodes and, on a provider, of clients; started with the address at which it listens."""
 
         def admit(identity: bytes, role: Role) -> bool:
             if role is Role.NODE:
-                return identity != self.identity.public and members.node(identity) is not None
+                return members.other(identity) is not None
             return role is Role.CLIENT and self.config.role is NodeRole.PROVIDER
 
         def count(label: str) -> None:
@@ -106,7 +111,7 @@ class Place:
 
         await serve_links(
             self.network,
-            Address.parse(self.config.address),
+            Address.parse(self.config.listen or self.config.address),
             handle,
             identity=self.identity,
             role=Role.NODE,

@@ -13,7 +13,7 @@ from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import RemoteError
 from mixnet.link import Frame, FrameKind, Role
 from mixnet.pki.parameters import Parameters
-from mixnet.sphinx import Command, Deliver, Kind
+from mixnet.sphinx import Command, Deliver, Kind, engine_by_name
 from tests.mixnode.town import Town, packet_frame
 
 NOBODY = bytes(32)
@@ -37,6 +37,30 @@ async def test_a_packet_crosses_the_network_into_a_mailbox_and_down_to_its_clien
         for mix in town.mixes:
             assert mix.count(Event.PACKETS_IN) == mix.count(Event.PACKETS_OUT) == 1
         assert town.providers[0].count(Event.PACKETS_STORED) == 1
+
+
+async def test_nodes_with_either_engine_share_a_network(autojump_clock: MockClock) -> None:
+    pytest.importorskip("sphinxmix", reason="the oracle needs a compiler to be installed")
+    town = Town(parameters=Parameters(node_loop_rate=1.0, downlink_rate=10.0))
+    for member in (town.mixes[1], town.providers[0]):
+        member.engine = engine_by_name("sphinxmix")
+    async with town.running():
+        me, secret = SigningKey.generate(), SphinxSecret.generate()
+        async with await town.client(me) as link:
+            await trio.sleep(1)
+            await link.send([packet_frame(town.mail(me.public, secret, b"across engines"))])
+            with trio.fail_after(60):
+                while True:
+                    mail = [frame for frame in await link.receive() if frame.kind is FrameKind.MAIL]
+                    if mail:
+                        break
+        peeled = town.engine.peel_untrusted(secret, mail[0].body)
+        assert isinstance(peeled, Deliver)
+        assert peeled.message == b"across engines"
+        await trio.sleep(30)
+        for member in town.members:
+            assert member.count(Event.LOOPS_RETURNED) >= member.count(Event.LOOPS_SENT) - 3 > 10
+            assert member.count(Dropped.MALFORMED_PACKET) == 0
 
 
 async def test_a_packet_leaves_a_mix_exactly_when_its_delay_is_over(autojump_clock: MockClock) -> None:
@@ -90,6 +114,7 @@ async def test_packets_with_impossible_wishes_are_dropped_and_counted(autojump_c
             town.packet([mix], Command(Kind.DELIVER, NOBODY, 0), b"not a loop"),
             town.packet([mix], Command(Kind.DELIVER_MAILBOX, NOBODY, 0), recipient=SphinxSecret.generate().public),
             town.packet([mix], unknown, recipient=SphinxSecret.generate().public),
+            town.packet([mix], Command(Kind.FORWARD, mix.identity.public, 0), recipient=SphinxSecret.generate().public),
             town.packet([mix, town.mixes[1]], Command(Kind.DROP, NOBODY, 0), delay=1000.0),
             bytes(3072),
         ]
@@ -97,7 +122,7 @@ async def test_packets_with_impossible_wishes_are_dropped_and_counted(autojump_c
             await link.send([packet_frame(packet) for packet in frames])
             await trio.sleep(1)
         assert mix.count(Dropped.UNWANTED) == 2
-        assert mix.count(Dropped.UNKNOWN_HOP) == 1
+        assert mix.count(Dropped.UNKNOWN_HOP) == 2
         assert mix.count(Dropped.LONG_DELAY) == 1
         assert mix.count(Dropped.MALFORMED_PACKET) == 1
         assert mix.count(Event.PACKETS_OUT) == 0

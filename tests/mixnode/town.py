@@ -50,6 +50,7 @@ class Member:
     identity: SigningKey = field(default_factory=SigningKey.generate)
     serving: Serving | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    engine: Engine = field(default_factory=SphinxEngine)
 
     def count(self, which: object) -> int:
         assert self.serving is not None
@@ -68,13 +69,12 @@ class Town:
         parameters: Parameters = QUIET,
         seed: int = 1,
         genesis: float = 0.0,
-        engine: Engine | None = None,
     ) -> None:
         self.folder = folder
         self.rng = SeededSource(seed)
         self.network = SimulatedNetwork(self.rng.child("network"))
         self.clock = VirtualClock(genesis)
-        self.engine = engine or SphinxEngine()
+        self.engine = SphinxEngine()
         self.parameters = Parameters(**{**_fields(parameters), "layers": layers})
         self.authority = SigningKey.generate()
         self.trust = Bootstrap(
@@ -200,7 +200,7 @@ class Town:
                 network=self.network,
                 clock=self.clock,
                 rng=self.rng.child(member.name),
-                engine=self.engine,
+                engine=member.engine,
                 identity=member.identity,
                 trust=self.trust,
                 log=self.logs.get(member.name),
