@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from deploy.folders import CONFIG, RUN, SOCKET, Running, read_running
-from deploy.local import load_plan
+from deploy.local import prepare
 from deploy.processes import ProcessId, alive
 
 pytestmark = pytest.mark.timeout(300)
 
-SMALL = ("--layers", "1", "--width", "1", "--providers", "1", "--authorities", "1")
+PLAN = {"layers": 1, "width": 1, "providers": 1, "authorities": 1}
+SMALL = [word for name, count in PLAN.items() for word in (f"--{name}", str(count))]
 COMMAND = (sys.executable, "-P", "-m", "mixnet")
 LIMIT = 120.0  # seconds, for a machine that is busy with other things
 
@@ -112,8 +113,7 @@ def test_nothing_outlives_a_killed_supervisor(up: Running, folder: Path) -> None
 
 
 def test_a_node_that_does_not_start_is_named_and_nothing_runs(folder: Path) -> None:
-    assert mixnet("up", "--dir", str(folder), *SMALL).returncode == 0
-    mixnet("down", "--dir", str(folder))
+    prepare(folder, PLAN)
     config = folder / "mix-1" / CONFIG
     config.write_text(config.read_text() + "colour = 'red'\n")
     result = mixnet("up", "--dir", str(folder))
@@ -125,9 +125,7 @@ def test_a_node_that_does_not_start_is_named_and_nothing_runs(folder: Path) -> N
 
 
 def test_a_port_that_another_program_took_is_named(folder: Path) -> None:
-    assert mixnet("up", "--dir", str(folder), *SMALL).returncode == 0
-    mixnet("down", "--dir", str(folder))
-    member = load_plan(folder).members()[2]
+    member = prepare(folder, PLAN).members()[2]
     address = (member.host, member.port)
     script = f"import socket, time; s = socket.create_server({address!r}); print(1, flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
