@@ -19,8 +19,8 @@ from client.fragments import LANES, SURB_PERIOD, WINDOW, has_room, spans
 from client.timing import Timing
 from mixnet.errors import LocalError
 
-_BURST = 3  # reply blocks that leave at a timeout, at most: each finds a route of its own
-_TIRED = 12  # timeouts in a row after which one is enough: the other side is away
+_BURST = 6  # reply blocks that leave at a timeout, at most: each finds a route of its own
+_TIRED = 24  # timeouts in a row after which one is enough: the other side is away
 _REMEMBERED = 4096  # transmissions whose times are kept
 _TRANSMISSIONS = 1 << 32
 
@@ -148,10 +148,7 @@ class Sender:
         if self._burst:
             self._burst -= 1
             return self._solicit(now)
-        idle = not any(self.waits(lane) for lane in range(LANES))
-        if self._silent >= SURB_PERIOD or (self._silent and idle):
-            return self._solicit(now)
-        return None
+        return self._solicit(now) if self._too_silent() else None
 
     def sent(self, transmission: int, when: float) -> None:
         """The transmission left at `when`, which is later than it was chosen."""
@@ -188,8 +185,14 @@ class Sender:
             self._deadline = min(self._deadline, now + self._timing.timeout(0))
 
     def wake_at(self) -> float | None:
-        """When `next_solicitation` has something by the passing of time alone."""
-        return self._deadline
+        """When `next_solicitation` has something by the passing of time alone: 0.0 for at once."""
+        return 0.0 if self._burst or self._too_silent() else self._deadline
+
+    def _too_silent(self) -> bool:
+        """Whether fragments left without a reply block, and no other one will bring it along soon."""
+        if self._silent >= SURB_PERIOD:
+            return True
+        return self._silent > 0 and not any(self.waits(lane) for lane in range(LANES))
 
     def _take_report(self, lane: int, report: LaneReport) -> list[tuple[int, int]]:
         it = self._lanes[lane]

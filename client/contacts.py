@@ -10,7 +10,6 @@ table. Never: I/O; what is stored of a contact is in book.py.
 
 from __future__ import annotations
 
-import unicodedata
 from enum import StrEnum
 
 from client.errors import BadName
@@ -57,7 +56,7 @@ def after(state: ContactState, event: ContactEvent) -> ContactState:
 
 def check_name(name: str) -> str:
     """`name` itself; BadName unless it has 1 to 64 printable characters and no space at its ends."""
-    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or any(_control(letter) for letter in name):
+    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or not name.isprintable():
         raise BadName
     return name
 
@@ -70,7 +69,3 @@ def free_name(wanted: str, taken: set[str]) -> str:
         ending = f" {number}"
         name = wanted[: NAME_LIMIT - len(ending)].rstrip() + ending
     return name
-
-
-def _control(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

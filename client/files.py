@@ -8,7 +8,6 @@ The digest is a chain over chunks, so that both sides can go on with it after a 
 from __future__ import annotations
 
 import os
-import unicodedata
 from pathlib import Path
 
 from client.errors import FileMissing
@@ -110,7 +109,7 @@ def discard(partial: Path) -> None:
 def safe_name(wanted: str) -> str:
     """A name for the downloads folder: no path, no control or invisible letters, not hidden, short enough."""
     last = wanted.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join("_" if letter in '<>:"|?*' else letter for letter in last if _harmless(letter)).strip(" .")
+    kept = "".join(_harmless(letter) for letter in last).strip(" .")
     stem, dot, ending = kept.rpartition(".")
     if not dot:
         stem, ending = kept, ""
@@ -141,8 +140,13 @@ def _stamp(found: os.stat_result) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
-def _harmless(letter: str) -> bool:
-    return unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+def _harmless(letter: str) -> str:
+    """The letter, or what stands for it: nothing for one that doesn't show, or turns the text around."""
+    if letter in '<>:"|?*':
+        return "_"
+    if letter.isspace():
+        return " "
+    return letter if letter.isprintable() else ""
 
 
 def _cut(text: str, size: int) -> str:

@@ -134,18 +134,19 @@ class Outbox:
     def _expire(self, now: float) -> None:
         core = self._core
         with core.change():
+            first = "SELECT session FROM outbound WHERE expires <= ? AND lane = 0 AND number = 0"
+            for (session,) in core.store.all(first, now):
+                self._give_up_contact(core.conversations[session].contact)
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
                 self._sending.give_up(message, Reason.EXPIRED, now)
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
-            for message in {row[-1] for row in (*waiting, *under_way)} - {None}:
+            for message in sorted({row[-1] for row in (*waiting, *under_way)} - {None}):
                 self._fail(message, now)
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
             for session, lane, number, message in under_way:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
-                if (lane, number) == (0, 0):
-                    self._give_up_contact(core.conversations[session].contact)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.find_next_expiry()
 

@@ -14,8 +14,9 @@ from client.acks import Ack, LaneReport
 from client.fragments import WINDOW, Arrival, Fragment, spans
 from mixnet.errors import RemoteError
 
-_SPARE = 4  # reply blocks kept; the newest goes first, since its route's keys live longest
-_TWICE = 2  # answers owed at most: a second one, over another route, when the first seems to have been lost
+_SPARE = 6  # reply blocks kept; the newest goes first, since its route's keys live longest
+_REMEMBERED = 256  # transmissions whose reply blocks were taken
+_MOST = 3  # answers owed at most: further ones, over other routes, when the first seems to have been lost
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Receiver:
         self._lanes = [_Lane(number) for number in expected]
         self._ack_delay = ack_delay
         self._blocks: deque[_ReplyBlock] = deque(maxlen=_SPARE)
+        self._solicitations: deque[int] = deque(maxlen=_REMEMBERED)
         self._owed = 0
         self._due: float | None = None
 
@@ -112,10 +114,11 @@ class Receiver:
 
     def solicited(self, arrival: Arrival, now: float, *, new: bool) -> None:
         """Note the reply block that came along: with something new, or again with what was here before."""
-        if arrival.surb is None:
-            return
+        if arrival.surb is None or arrival.transmission in self._solicitations:
+            return  # the same packet again: its reply block is used once
+        self._solicitations.append(arrival.transmission)
         self._blocks.append(_ReplyBlock(arrival.surb, arrival.transmission, now))
-        self._owed = max(self._owed, 1) if new else min(self._owed + 1, _TWICE)
+        self._owed = max(self._owed, 1) if new else min(self._owed + 1, _MOST)
         due = now + self._ack_delay
         self._due = due if self._due is None else min(self._due, due)
 

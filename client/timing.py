@@ -1,7 +1,8 @@
 """When to give something up for lost: what a sender learns of a path from its acknowledgements (SPEC.md section 7).
 
 Promises: pure arithmetic of times that come in as arguments (seconds); nothing measured outlives the process. The
-estimator is that of RFC 6298; the rules for what is lost follow RFC 9002 (QUIC), which also faces reordering.
+estimator is that of RFC 6298, begun from the network's parameters; the rules for what is lost follow RFC 9002 (QUIC),
+which also faces reordering.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import random
 from dataclasses import dataclass
 
 _JITTER = 0.25  # every wait is up to a quarter longer, so that retransmissions of many senders never fall in step
-_PATIENT = 3  # timeouts at full speed before waits grow: slots that carry nothing would carry drops anyway
-_GROWTH = 1.5
+_PATIENT = 6  # timeouts at full speed before waits grow: slots that carry nothing would carry drops anyway
+_GROWTH = 1.25
 _LONGEST = 600.0
 
 
@@ -32,7 +33,7 @@ class Timing:
         self._path = path
         self._jitter = jitter
         self._smooth = path.round_trip
-        self._deviation = path.round_trip / 2
+        self._deviation = 2 * path.spread  # the parameters tell it better than half of one sample does
         self._measured = False
 
     @property
@@ -43,7 +44,7 @@ class Timing:
     def measured(self, sample: float) -> None:
         """Take one round trip, without the receiver's pause, into account."""
         if not self._measured:
-            self._smooth, self._deviation, self._measured = sample, sample / 2, True
+            self._smooth, self._measured = sample, True
             return
         self._deviation += 0.25 * (abs(self._smooth - sample) - self._deviation)
         self._smooth += 0.125 * (sample - self._smooth)

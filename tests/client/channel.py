@@ -1,4 +1,4 @@
-"""A hostile network between messengers, under a seed: it loses, delays, reorders and repeats; stores survive crashes."""
+"""A hostile network between messengers, under a seed: it loses, delays, reorders, repeats; stores survive crashes."""
 
 import heapq
 import itertools
@@ -45,8 +45,14 @@ class Person:
         self.messenger = Messenger(self.store, self.settings, self.rng, self.home)
 
     def crash(self) -> None:
-        """As kill -9: nothing but the file survives."""
+        """As kill -9: what is in the files at this moment is all that survives, journal included."""
+        saved = {path.name: path.read_bytes() for path in self.folder.glob("store.db*")}
         self.store._connection.close()
+        for path in self.folder.glob("store.db*"):
+            path.unlink()
+        for name, content in saved.items():
+            if not name.endswith("-shm"):
+                (self.folder / name).write_bytes(content)
         self.open()
 
     def inbox(self, kind=None) -> list[str]:
@@ -59,7 +65,9 @@ class Person:
 class Channel:
     """`loss` and `duplication` are probabilities of one way; replies take the same kind of way back."""
 
-    def __init__(self, tmp: Path, seed: int = 0, *, loss: float = 0.0, duplication: float = 0.0, names=("alice", "bob")):
+    def __init__(
+        self, tmp: Path, seed: int = 0, *, loss: float = 0.0, duplication: float = 0.0, names=("alice", "bob")
+    ):
         self.rng = random.Random(seed)
         self.loss, self.duplication = loss, duplication
         self.now = START
@@ -68,13 +76,21 @@ class Channel:
         self._queue: list[tuple] = []
         self._order = itertools.count()
         self._surbs: dict[bytes, str] = {}
+        self.reused = 0
         self.tamper = None  # called with every plaintext on its way
         for name in names:
             self.join(name)
 
     def join(self, name: str, **changes) -> Person:
-        settings = {"mean_delay": MEAN_DELAY, "payload_rate": RATE, "downloads": self.tmp / name / "downloads", **changes}
-        person = Person(name, self.tmp / name, MessengerSettings(**settings), random.Random(f"{name} {self.rng.random()}"))
+        settings = {
+            "mean_delay": MEAN_DELAY,
+            "payload_rate": RATE,
+            "downloads": self.tmp / name / "downloads",
+            **changes,
+        }
+        person = Person(
+            name, self.tmp / name, MessengerSettings(**settings), random.Random(f"{name} {self.rng.random()}")
+        )
         self.people[name] = person
         self._later(self.rng.expovariate(RATE), "slot", name)
         return person
@@ -115,8 +131,9 @@ class Channel:
         if isinstance(outgoing, OutgoingReply):
             person.replies += 1
             owner = self._surbs.pop(outgoing.surb.first_hop, None)
-            assert owner is not None, "a reply block was used twice"
-            self._travel(drawn, "replied", owner, outgoing.message)
+            self.reused += owner is None  # mixes drop it as a replay
+            if owner is not None:
+                self._travel(drawn, "replied", owner, outgoing.message)
         else:
             self._send(person, outgoing, drawn)
         person.messenger.transmitted(outgoing, self.now, drawn)
@@ -150,7 +167,9 @@ class Channel:
     def _arrive(self, name: str, plaintext: bytes, way) -> None:
         person = self[name]
         if not person.online:
-            self._later(1.0, "delivered" if way(person.messenger).__name__.startswith("d") else "replied", name, plaintext)
+            self._later(
+                1.0, "delivered" if way(person.messenger).__name__.startswith("d") else "replied", name, plaintext
+            )
             return
         try:
             person.events += way(person.messenger)(plaintext, self.now)

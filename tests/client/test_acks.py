@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import acks
+from client.acks import Ack, LaneReport
+from client.fragments import MAX_FRAGMENTS, WINDOW, ChannelKey, PlaintextKind, seal
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import RemoteError
+from mixnet.sphinx import GEOMETRY
+
+CHANNEL = ChannelKey(b"c" * 16, SymmetricKey(b"k" * 32))
+
+
+@st.composite
+def reports(draw):
+    start = draw(st.integers(0, 1 << 31))
+    ahead = draw(st.sets(st.integers(0, WINDOW - 1)))
+    return LaneReport(start, {start + n: draw(st.integers(0, (1 << MAX_FRAGMENTS) - 1)) for n in sorted(ahead)})
+
+
+@given(st.integers(0, (1 << 32) - 1), st.integers(0, 65535), reports(), reports())
+def test_an_acknowledgement_comes_back_and_fits(newest, held, first, second):
+    ack = Ack(newest, held / 1000, (first, second))
+    raw = ack.encode(CHANNEL)
+    assert len(raw) <= GEOMETRY.message_size
+    assert acks.channel_of_untrusted(raw) == CHANNEL.channel
+    assert acks.parse_untrusted(raw, CHANNEL) == ack
+
+
+def test_every_byte_changed_and_every_length_cut_is_refused():
+    whole = Ack(1, 0.5, (LaneReport(3, {3: 5, 4: 1}), LaneReport(0, {}))).encode(CHANNEL)
+    for at in range(len(whole)):
+        for raw in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], whole + b"x"):
+            with pytest.raises(RemoteError):
+                acks.parse_untrusted(raw, CHANNEL)
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_refused(raw):
+    with pytest.raises(RemoteError):
+        acks.parse_untrusted(raw, CHANNEL)
+
+
+@given(st.binary(max_size=100))
+def test_sealed_garbage_is_refused_or_within_the_limits(rest):
+    try:
+        ack = acks.parse_untrusted(seal(CHANNEL, PlaintextKind.ACK, 0, rest), CHANNEL)
+    except RemoteError:
+        return
+    for lane in ack.lanes:
+        assert all(0 <= number - lane.next_number < WINDOW for number in lane.partial)
+        assert all(bitmap < 1 << MAX_FRAGMENTS for bitmap in lane.partial.values())
+
+
+def test_a_long_pause_is_told_as_the_longest():
+    ack = Ack(1, 1e9, (LaneReport(0, {}), LaneReport(0, {})))
+    assert acks.parse_untrusted(ack.encode(CHANNEL), CHANNEL).held == 65.535

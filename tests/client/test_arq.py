@@ -1,0 +1,292 @@
+import heapq
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.acks import Ack, LaneReport
+from client.arq import Sender
+from client.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, spans
+from client.reassembly import Receiver
+from client.timing import Path, Timing
+from mixnet.errors import LocalError, RemoteError
+
+PATH = Path(round_trip=1.2, spread=0.12, ack_delay=0.1)
+SURB = b"surb"
+
+
+def sender(seed=0, next_numbers=(0, 0)) -> Sender:
+    rng = random.Random(seed)
+    return Sender(Timing(PATH, rng), rng, next_numbers)
+
+
+def receiver(expected=(0, 0)) -> Receiver:
+    return Receiver(expected, PATH.ack_delay)
+
+
+def fragment(lane=0, number=0, floor=0, index=0, length=10) -> Fragment:
+    start, end = spans(length)[index]
+    return Fragment(lane, number, floor, index, length, bytes(end - start))
+
+
+IDS = itertools.count()
+
+
+def take(it: Receiver, arriving: Fragment, now=0.0, surb=SURB) -> bool:
+    new = it.is_new_untrusted(arriving)
+    if new:
+        it.take(arriving)
+        it.skip(arriving.lane, arriving.floor)
+    it.solicited(Arrival(next(IDS), surb, arriving), now, new=new)
+    return new
+
+
+class Line:
+    """A sender and a receiver, one slot every `slot` seconds each, over a path that loses and reorders."""
+
+    def __init__(self, seed: int, loss: float, slot: float = 1 / 30) -> None:
+        self.rng = random.Random(seed)
+        self.loss, self.slot = loss, slot
+        self.sender, self.receiver = sender(seed), receiver()
+        self.now, self.transmissions, self.answers = 0.0, 0, 0
+        self.delivered: list[tuple[int, int]] = []  # as the receiver delivers
+        self.confirmed: list[tuple[int, int]] = []  # as the sender learns
+        self._flying: list[tuple] = []
+
+    def run(self, seconds: float) -> bool:
+        end = self.now + seconds
+        while self.now < end and self.sender.busy():
+            self.now += self.slot
+            self._forth()
+            self._back()
+            while self._flying and self._flying[0][0] <= self.now:
+                _, _, what, content = heapq.heappop(self._flying)
+                if what == "forth":
+                    self._arrive(content)
+                else:
+                    self.confirmed += self.sender.acknowledged(content, self.now)
+        return not self.sender.busy()
+
+    def _fly(self, what, content) -> None:
+        if self.rng.random() >= self.loss:
+            delay = 0.2 + sum(self.rng.expovariate(20) for _ in range(4))
+            heapq.heappush(self._flying, (self.now + delay, self.rng.random(), what, content))
+
+    def _forth(self) -> None:
+        made = self.sender.next_solicitation(self.now)
+        for lane in range(LANES):
+            made = made or self.sender.next(lane, self.now)
+        if made is None:
+            return
+        self.transmissions += 1
+        content = Probe(self.sender.floors())
+        if made.place is not None:
+            lane, number, index = made.place
+            content = fragment(lane, number, self.sender.floors()[lane], index, self.sender.length(lane, number))
+        self._fly("forth", Arrival(made.id, SURB if made.wants_surb else None, content))
+
+    def _back(self) -> None:
+        answer = self.receiver.answer(self.now)
+        if answer is not None:
+            self.answers += 1
+            self._fly("back", answer.ack)
+
+    def _arrive(self, arrival: Arrival) -> None:
+        content, new = arrival.content, False
+        if isinstance(content, Fragment):
+            new = self.receiver.is_new_untrusted(content)
+            if new:
+                self.receiver.take(content)
+            floors = {content.lane: content.floor}
+        else:
+            floors = dict(enumerate(content.floors))
+        for lane, floor in floors.items():
+            self.receiver.skip(lane, floor)
+            while (number := self.receiver.ready(lane)) is not None:
+                self.delivered.append((lane, number))
+                self.receiver.deliver(lane)
+        self.receiver.solicited(arrival, self.now, new=new)
+
+
+LENGTHS = st.lists(st.integers(1, MESSAGE_LIMIT), min_size=1, max_size=WINDOW)
+
+
+@given(st.integers(0, 1 << 32), LENGTHS, LENGTHS)
+@settings(max_examples=20)
+def test_without_loss_each_fragment_leaves_once(seed, texts, files):
+    line = Line(seed, loss=0.0)
+    for lane, lengths in enumerate((texts, files)):
+        for number, length in enumerate(lengths):
+            line.sender.add(lane, number, length)
+    assert line.run(600)
+    fragments = sum(len(spans(length)) for length in (*texts, *files))
+    assert line.transmissions <= 1.05 * fragments + 6
+    assert line.answers <= fragments / 8 + len(texts) + len(files) + 6
+
+
+@given(st.integers(0, 1 << 32), LENGTHS, st.sampled_from([0.1, 0.5, 0.75]))
+@settings(max_examples=20)
+def test_with_loss_all_is_delivered_once_in_order(seed, lengths, loss):
+    line = Line(seed, loss)
+    for lane in range(LANES):
+        for number, length in enumerate(lengths):
+            line.sender.add(lane, number, length)
+    assert line.run(20_000)
+    places = [(lane, number) for lane in range(LANES) for number in range(len(lengths))]
+    assert sorted(line.delivered) == places and sorted(line.confirmed) == places
+    for lane in range(LANES):
+        assert [place for place in line.delivered if place[0] == lane] == [p for p in places if p[0] == lane]
+    assert line.sender.wake_at() is None
+
+
+def test_half_lost_each_way_costs_little_more_than_twice():
+    """What is lost is known from answers: slots are not spent on what has arrived."""
+    line = Line(3, loss=0.5)
+    for number in range(WINDOW):
+        line.sender.add(1, number, MESSAGE_LIMIT)
+    assert line.run(20_000)
+    assert line.transmissions < 2.6 * WINDOW * len(spans(MESSAGE_LIMIT))
+
+
+def test_an_absent_receiver_is_asked_ever_less():
+    line = Line(1, loss=1.0, slot=0.5)
+    for number in range(WINDOW):
+        line.sender.add(0, number, MESSAGE_LIMIT)
+    assert not line.run(3600)
+    first_hour = line.transmissions
+    assert not line.run(3600)
+    assert first_hour < WINDOW * len(spans(MESSAGE_LIMIT)) + 250
+    assert line.transmissions - first_hour <= 8
+    line.loss = 0.0
+    line.sender.wake(line.now)
+    assert line.run(1200)
+
+
+def test_the_window_and_the_order_of_numbers():
+    it = sender()
+    for number in range(WINDOW):
+        assert it.has_window(0) and it.next_number(0) == number
+        it.add(0, number, 10)
+    assert not it.has_window(0) and it.has_window(1)
+    with pytest.raises(LocalError):
+        it.add(0, 3, 10)
+    it.withdraw(0, 0)
+    assert it.has_window(0) and it.floors() == (1, 0)
+
+
+def test_a_withdrawn_message_is_not_waited_for():
+    line = Line(1, loss=0.0)
+    for number in range(3):
+        line.sender.add(0, number, 10)
+    line.sender.withdraw(0, 1)
+    assert line.run(60)
+    assert line.delivered == [(0, 0), (0, 2)]
+    line = Line(1, loss=0.0)
+    line.sender.add(0, 0, 10)
+    line.sender.withdraw(0, 0)
+    assert line.sender.wake_at() is None and line.sender.next_solicitation(1e9) is None
+
+
+def test_after_a_restart_only_what_is_missing_leaves():
+    it = sender(next_numbers=(6, 0))
+    it.add(0, 5, MESSAGE_LIMIT, acked=(1 << 24) - 1 - (1 << 9))
+    assert it.next_number(0) == 6
+    made = it.next(0, 0.0)
+    assert made is not None and made.place == (0, 5, 9)
+    assert it.next(0, 0.0) is None
+
+
+def test_an_answer_that_came_back_late_does_no_harm():
+    it = sender()
+    it.add(0, 0, MESSAGE_LIMIT)
+    while it.next(0, 0.0):
+        pass
+    full = Ack(1, 0.0, (LaneReport(0, {0: (1 << 24) - 1}), LaneReport(0, {})))
+    none = Ack(2, 0.0, (LaneReport(0, {}), LaneReport(0, {})))
+    assert it.acknowledged(full, 1.0) == [] and it.acknowledged(none, 1.1) == []
+    assert it.acked(0, 0) == (1 << 24) - 1
+    assert it.acknowledged(Ack(3, 0.0, (LaneReport(1, {}), LaneReport(0, {}))), 1.2) == [(0, 0)]
+    assert it.acked(0, 0) is None
+
+
+def test_an_answer_about_what_was_never_sent_changes_nothing():
+    it = sender()
+    it.add(0, 0, 10)
+    hostile = Ack(99, 60.0, (LaneReport(1 << 31, {1 << 31: 1}), LaneReport(7, {9: 3})))
+    assert it.acknowledged(hostile, 0.0) == [(0, 0)]
+    assert it.next_number(0) == 1 and it.next_number(1) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.integers(0, 40),
+            st.integers(0, 15),
+            st.integers(0, 23),
+            st.sampled_from([10, 9000, MESSAGE_LIMIT]),
+        ),
+        max_size=200,
+    )
+)
+def test_a_hostile_sender_can_t_exhaust_the_receiver(arrivals):
+    it = receiver()
+    for lane, number, behind, index, length in arrivals:
+        if index >= len(spans(length)) or behind > number:
+            continue
+        try:
+            take(it, fragment(lane, number, number - behind, index, length))
+        except RemoteError:
+            continue
+    for lane in it._lanes:
+        assert len(lane.partial) <= WINDOW
+        assert all(lane.expected <= number < lane.expected + WINDOW for number in lane.partial)
+    assert len(it._blocks) <= 6
+
+
+def test_the_receiver_refuses_what_contradicts_itself():
+    it = receiver()
+    assert take(it, fragment(length=9000, index=1))
+    assert not take(it, fragment(length=9000, index=1))
+    with pytest.raises(RemoteError, match="contradicts"):
+        take(it, fragment(length=9001, index=0))
+    with pytest.raises(RemoteError, match="window"):
+        take(it, fragment(number=WINDOW))
+    it.forget(0, 0)
+    assert take(it, fragment(length=9001, index=0))
+
+
+def test_a_reply_block_is_answered_once_and_not_at_once():
+    it = receiver()
+    take(it, fragment(number=0), now=5.0)
+    take(it, fragment(number=1), now=5.05)
+    assert it.due_at() == 5.1 and it.answer(5.09) is None
+    assert it.answer(5.1) is not None
+    assert it.answer(9.0) is None and it.due_at() is None
+    take(it, fragment(number=1), now=10.0)  # again: the answer was lost
+    take(it, fragment(number=1), now=10.0)
+    assert it.answer(10.2) is not None and it.answer(10.2) is not None and it.answer(10.2) is None
+    take(it, fragment(number=2), now=11.0, surb=None)
+    assert it.due_at() is None
+
+
+def test_an_answer_tells_what_is_here():
+    it = receiver((3, 0))
+    take(it, fragment(number=4, length=9000, index=2))
+    answer = it.answer(1.0)
+    assert answer is not None and answer.surb == SURB
+    assert answer.ack.held == 1.0 and answer.ack.lanes == (LaneReport(3, {4: 4}), LaneReport(0, {}))
+    again = Arrival(answer.ack.newest, SURB, fragment(number=4, length=9000, index=2))
+    it.solicited(again, 2.0, new=False)
+    assert it.due_at() is None, "one packet's reply block is used once"
+
+
+def test_timeouts_learn_and_grow():
+    timing = Timing(PATH, random.Random(0))
+    for _ in range(50):
+        timing.measured(4.0)
+    assert 4.0 <= timing.timeout(0) <= 1.25 * (4.0 + 4 * PATH.spread + PATH.ack_delay) + 0.2
+    assert timing.timeout(20) > 10 * timing.timeout(0)
+    assert timing.timeout(10_000) <= 1.25 * 600

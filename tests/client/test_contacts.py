@@ -1,0 +1,62 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.contacts import NAME_LIMIT, TRANSITIONS, ContactEvent, WrongStep, after, check_name, free_name
+from client.errors import BadName
+from client.safety import GROUPS, safety_number
+from client.views import ContactState
+
+KEYS = st.binary(min_size=32, max_size=32)
+
+
+def test_the_table_is_all_there_is():
+    for state, event in itertools.product(ContactState, ContactEvent):
+        if (state, event) in TRANSITIONS:
+            assert after(state, event) is TRANSITIONS[state, event]
+        else:
+            with pytest.raises(WrongStep):
+                after(state, event)
+
+
+def test_every_state_is_reachable_and_only_the_user_verifies():
+    reached = {ContactState.PENDING, ContactState.ESTABLISHED}
+    while more := {after for (before, _), after in TRANSITIONS.items() if before in reached} - reached:
+        reached |= more
+    assert reached == set(ContactState)
+    for (before, event), state in TRANSITIONS.items():
+        if state is ContactState.VERIFIED:
+            assert before is ContactState.VERIFIED or event is ContactEvent.VERIFY
+        if before is ContactState.VERIFIED:
+            assert state is ContactState.VERIFIED
+    assert (ContactState.PENDING, ContactEvent.VERIFY) not in TRANSITIONS
+
+
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x1b[31mb", "a\u202eb", "x" * 65, "\u200b"])
+def test_bad_names(name):
+    with pytest.raises(BadName):
+        check_name(name)
+
+
+@given(st.text(max_size=80), st.integers(0, 30))
+def test_a_free_name_is_free_and_good(name, crowd):
+    try:
+        check_name(name)
+    except BadName:
+        return
+    taken: set[str] = set()
+    for _ in range(crowd):
+        made = free_name(name, taken)
+        assert made not in taken and len(check_name(made)) <= NAME_LIMIT
+        taken.add(made)
+
+
+@given(KEYS, KEYS, KEYS)
+def test_safety_numbers(own, theirs, other):
+    number = safety_number(own, theirs)
+    assert number == safety_number(theirs, own)
+    assert [len(group) for group in number.split(" ")] == [5] * GROUPS and number.replace(" ", "").isdigit()
+    if other not in (own, theirs):
+        assert number != safety_number(own, other)

@@ -1,0 +1,133 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.fragments import (
+    LANES,
+    LARGE,
+    MAX_FRAGMENTS,
+    MESSAGE_LIMIT,
+    NUMBER_LIMIT,
+    SMALL,
+    SURB_PERIOD,
+    WINDOW,
+    ChannelKey,
+    Fragment,
+    FragmentToSend,
+    PlaintextKind,
+    Probe,
+    ProbeToSend,
+    Unverified,
+    has_room,
+    seal,
+    spans,
+)
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import LocalError, RemoteError
+from mixnet.sphinx import GEOMETRY
+
+CHANNEL = ChannelKey(b"c" * 16, SymmetricKey(b"k" * 32))
+SURB = bytes(range(256)) + bytes(GEOMETRY.surb_size - 256)
+
+
+@st.composite
+def fragments(draw):
+    length = draw(st.integers(1, MESSAGE_LIMIT))
+    index = draw(st.integers(0, len(spans(length)) - 1))
+    start, end = spans(length)[index]
+    number = draw(st.integers(0, NUMBER_LIMIT - 1))
+    floor = number - draw(st.integers(0, min(number, WINDOW - 1)))
+    part = draw(st.binary(min_size=1, max_size=1)) * (end - start)
+    return Fragment(draw(st.integers(0, LANES - 1)), number, floor, index, length, part)
+
+
+@given(st.integers(1, MESSAGE_LIMIT))
+def test_spans_cover_a_message_once_and_fit(length):
+    parts = spans(length)
+    assert parts[0][0] == 0 and parts[-1][1] == length and len(parts) <= MAX_FRAGMENTS
+    for index, (start, end) in enumerate(parts):
+        assert start < end
+        assert end - start <= (SMALL if has_room(index, len(parts)) else LARGE)
+        assert index == 0 or start == parts[index - 1][1]
+
+
+def test_spans_waste_little():
+    assert len(spans(MESSAGE_LIMIT)) == MAX_FRAGMENTS
+    assert MESSAGE_LIMIT > 0.97 * MAX_FRAGMENTS * LARGE
+    assert sum(has_room(i, MAX_FRAGMENTS) for i in range(MAX_FRAGMENTS)) == MAX_FRAGMENTS // SURB_PERIOD
+
+
+@pytest.mark.parametrize("length", [-1, 0, MESSAGE_LIMIT + 1])
+def test_no_message_has_such_a_length(length):
+    with pytest.raises(LocalError):
+        spans(length)
+
+
+@given(fragments(), st.integers(0, (1 << 32) - 1), st.booleans())
+def test_a_fragment_comes_back(fragment, transmission, with_surb):
+    surb = SURB if with_surb and has_room(fragment.index, len(spans(fragment.length))) else None
+    raw = FragmentToSend(CHANNEL, transmission, fragment).encode(surb)
+    assert len(raw) <= GEOMETRY.message_size
+    unverified = Unverified.parse_untrusted(raw)
+    assert unverified.channel == CHANNEL.channel
+    arrival = unverified.verify_untrusted(CHANNEL)
+    assert (arrival.transmission, arrival.surb, arrival.content) == (transmission, surb, fragment)
+
+
+def test_a_full_fragment_has_no_room_for_a_reply_block():
+    fragment = Fragment(0, 0, 0, 0, MESSAGE_LIMIT, bytes(LARGE))
+    assert len(FragmentToSend(CHANNEL, 0, fragment).encode(None)) == GEOMETRY.message_size
+    with pytest.raises(LocalError):
+        FragmentToSend(CHANNEL, 0, fragment).encode(SURB)
+
+
+@pytest.mark.parametrize("surb", [None, SURB])
+def test_a_probe_comes_back(surb):
+    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(surb)
+    arrival = Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
+    assert (arrival.transmission, arrival.surb, arrival.content) == (7, surb, Probe((1, 2)))
+
+
+@given(st.data())
+@settings(max_examples=50)
+def test_any_changed_byte_is_refused(data):
+    raw = bytearray(FragmentToSend(CHANNEL, 1, Fragment(1, 5, 3, 0, 40, b"x" * 40)).encode(SURB))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(RemoteError):
+        Unverified.parse_untrusted(bytes(raw)).verify_untrusted(CHANNEL)
+
+
+def test_every_byte_changed_and_every_length_cut_is_refused():
+    whole = FragmentToSend(CHANNEL, 1, Fragment(1, 5, 3, 0, 40, b"x" * 40)).encode(None)
+    for at in range(len(whole)):
+        for raw in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
+            with pytest.raises(RemoteError):
+                Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
+
+
+@given(st.binary(max_size=GEOMETRY.message_size + 1))
+def test_garbage_is_refused(raw):
+    with pytest.raises(RemoteError):
+        Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
+
+
+@given(st.sampled_from([1, 2, 3]), st.binary(max_size=600))
+def test_garbage_of_a_hostile_contact_is_refused_or_possible(kind, rest):
+    """Who has the channel's key can seal anything: the limits hold for it too."""
+    raw = seal(CHANNEL, PlaintextKind(kind), 0, rest)
+    try:
+        arrival = Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
+    except RemoteError:
+        return
+    if isinstance(arrival.content, Fragment):
+        f = arrival.content
+        assert f.lane < LANES and 0 <= f.number - f.floor < WINDOW and f.floor >= 0 and 0 < f.length <= MESSAGE_LIMIT
+
+
+def test_another_channel_is_refused():
+    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(SURB)
+    with pytest.raises(RemoteError):
+        Unverified.parse_untrusted(raw).verify_untrusted(ChannelKey(b"d" * 16, CHANNEL.key))
+    with pytest.raises(RemoteError):
+        Unverified.parse_untrusted(raw).verify_untrusted(ChannelKey(CHANNEL.channel, SymmetricKey(b"l" * 32)))

@@ -1,0 +1,80 @@
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.agreement import Prekeys
+from client.errors import MalformedInvitation
+from client.invitation import PREFIX, Invitation, _checksum
+from client.outgoing import Destination
+from mixnet.crypto import SymmetricKey
+
+PREKEYS = Prekeys.generate(SymmetricKey(b"i" * 32)).public
+
+
+def made(name="Alice", expires=2_000_000_000.0) -> Invitation:
+    where = Destination(b"p" * 32, b"m" * 32, b"s" * 32)
+    return Invitation(name, b"n" * 32, where, PREKEYS, SymmetricKey(b"x" * 32), expires)
+
+
+@given(st.sampled_from(["Alice", "Zoë 2", "名前"]), st.floats(0, 1e12))
+def test_an_invitation_comes_back(name, expires):
+    invitation = made(name, expires)
+    text = invitation.encode()
+    assert text.startswith(PREFIX) and text.isascii() and len(text) < 2300
+    assert Invitation.parse_untrusted(text) == invitation
+    wrapped = "\n  ".join(text[at : at + 60] for at in range(0, len(text), 60))
+    assert Invitation.parse_untrusted(wrapped).transcript == invitation.transcript
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_any_change_is_refused(data):
+    text = made().encode()
+    at = data.draw(st.integers(0, len(text) - 1))
+    letter = data.draw(st.characters(min_codepoint=32, max_codepoint=300))
+    changed = text[:at] + letter + text[at + 1 :]
+    if "".join(changed.split()) == text:
+        return
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(changed)
+
+
+def test_any_cut_is_refused():
+    text = made().encode()
+    for at in range(len(text)):
+        with pytest.raises(MalformedInvitation):
+            Invitation.parse_untrusted(text[:at])
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(text * 3)
+
+
+@given(st.text(max_size=200))
+def test_garbage_is_refused(text):
+    with pytest.raises(MalformedInvitation, match="copy the whole text"):
+        Invitation.parse_untrusted(text)
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(PREFIX + text)
+
+
+@given(st.binary(max_size=100))
+def test_garbage_with_a_right_checksum_is_refused(body):
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(PREFIX + base64.urlsafe_b64encode(body + _checksum(body)).decode())
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 65])
+def test_a_hostile_name_is_refused(name):
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(made(name).encode())
+
+
+@pytest.mark.parametrize("expires", [-1.0, float("inf"), float("nan")])
+def test_an_impossible_time_is_refused(expires):
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(made(expires=expires).encode())
+
+
+def test_nothing_secret_prints():
+    assert "xxxx" not in repr(made()) and "redacted" not in repr(made())

@@ -1,0 +1,124 @@
+import itertools
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import messages
+from client.fragments import MESSAGE_LIMIT
+from client.messages import (
+    CHUNK_SIZE,
+    REASONS,
+    SEEN_LIMIT,
+    TEXT_LIMIT,
+    TRANSITIONS,
+    Abort,
+    Chunk,
+    Confirm,
+    End,
+    Greeting,
+    MessageEvent,
+    Offer,
+    Reason,
+    Refuse,
+    Seen,
+    Text,
+    after,
+    decode_untrusted,
+    encode,
+)
+from client.ratchet import OVERHEAD
+from client.views import MessageState
+from mixnet.errors import RemoteError
+
+NUMBERS = st.integers(0, (1 << 62) - 1)
+KEYS = st.binary(min_size=32, max_size=32)
+REASON = st.sampled_from(Reason)
+BODIES = st.one_of(
+    st.builds(Greeting, st.text(max_size=64), KEYS, KEYS, KEYS),
+    st.just(Confirm()),
+    st.builds(Text, NUMBERS, st.text(max_size=100)),
+    st.builds(Offer, NUMBERS, st.text(max_size=100), NUMBERS),
+    st.builds(Chunk, NUMBERS, NUMBERS, st.binary(max_size=100)),
+    st.builds(End, NUMBERS, KEYS),
+    st.builds(Abort, NUMBERS, REASON),
+    st.builds(Refuse, NUMBERS, REASON),
+    st.builds(Seen, st.lists(NUMBERS, max_size=5).map(tuple)),
+)
+
+
+@given(BODIES)
+def test_a_body_comes_back(body):
+    assert decode_untrusted(encode(body)) == body
+
+
+@given(BODIES, st.data())
+def test_a_body_cut_or_longer_is_refused(body, data):
+    raw = encode(body)
+    with pytest.raises(RemoteError):
+        decode_untrusted(raw[: data.draw(st.integers(0, len(raw) - 1))])
+    with pytest.raises(RemoteError):
+        decode_untrusted(raw + b"\x00")
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_or_a_body(raw):
+    try:
+        body = decode_untrusted(raw)
+    except RemoteError:
+        return
+    assert decode_untrusted(encode(body)) == body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [2, -1, "x"],
+        [2, 1 << 62, "x"],
+        [99],
+        [0, "x", b"short", bytes(32), bytes(32)],
+        [4, 0, 0, bytes(CHUNK_SIZE + 1)],
+        [8, list(range(SEEN_LIMIT + 1))],
+        [6, 1, "because"],
+        [1, 2],
+        b"",
+        None,
+    ],
+)
+def test_what_breaks_a_limit_is_refused(fields):
+    with pytest.raises(RemoteError):
+        decode_untrusted(msgspec.msgpack.encode(fields))
+
+
+def test_deep_nesting_is_refused():
+    with pytest.raises(RemoteError):
+        decode_untrusted(b"\x91" * 100_000)
+
+
+def test_the_longest_bodies_fit_into_a_message():
+    longest = (
+        Text((1 << 62) - 1, "x" * TEXT_LIMIT),
+        Chunk((1 << 62) - 1, (1 << 62) - 1, bytes(CHUNK_SIZE)),
+        Seen(((1 << 62) - 1,) * SEEN_LIMIT),
+    )
+    for body in longest:
+        assert len(encode(body)) + OVERHEAD <= MESSAGE_LIMIT
+
+
+def test_states_go_forward_only():
+    order = [MessageState.QUEUED, MessageState.SENT, MessageState.DELIVERED, MessageState.READ]
+    for state, event in itertools.product(MessageState, MessageEvent):
+        reached = after(state, event)
+        assert reached is TRANSITIONS.get((state, event), state)
+        if state in order and reached in order:
+            assert order.index(reached) >= order.index(state)
+    assert after(MessageState.READ, MessageEvent.DELIVER) is MessageState.READ
+    assert after(MessageState.DELIVERED, MessageEvent.FAIL) is MessageState.DELIVERED
+    for final in (MessageState.FAILED, MessageState.READ):
+        assert {after(final, event) for event in MessageEvent} == {final}
+
+
+def test_every_reason_has_a_sentence():
+    assert set(REASONS) == set(Reason)
+    assert messages.BODY_LIMIT > messages.CHUNK_SIZE

@@ -1,0 +1,157 @@
+import random
+
+import doubleratchet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client import ratchet
+from client.agreement import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
+from client.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
+from mixnet.crypto import KEM_PUBLIC_SIZE, SymmetricKey
+from mixnet.errors import LocalError, RemoteError
+
+INVITER, ACCEPTOR = SymmetricKey(b"i" * 32), SymmetricKey(b"a" * 32)
+
+
+def pair() -> tuple[Session, Session]:
+    prekeys = Prekeys.generate(INVITER)
+    started = start_untrusted(ACCEPTOR, prekeys.public, b"invitation", b"hello")
+    return started.session, prekeys.answer_untrusted(started.hello, b"invitation").session
+
+
+def test_both_sides_agree():
+    prekeys = Prekeys.restore(Prekeys.generate(INVITER).serialize())
+    started = start_untrusted(ACCEPTOR, prekeys.public, b"invitation", b"hello")
+    answered = prekeys.answer_untrusted(started.hello, b"invitation")
+    assert answered.plaintext == b"hello"
+    assert answered.identity == identity_public(ACCEPTOR)
+    assert prekeys.public.identity == identity_public(INVITER)
+    assert answered.channels.incoming == started.channels.outgoing
+    assert answered.channels.outgoing == started.channels.incoming
+    assert answered.channels.outgoing != answered.channels.incoming
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_a_changed_first_message_does_not_open(data):
+    prekeys = Prekeys.generate(INVITER)
+    hello = bytearray(start_untrusted(ACCEPTOR, prekeys.public, b"invitation", b"hello").hello)
+    hello[data.draw(st.integers(0, len(hello) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(RemoteError):
+        prekeys.answer_untrusted(bytes(hello), b"invitation")
+
+
+@given(st.binary(max_size=1300))
+@settings(max_examples=40)
+def test_garbage_is_no_first_message(raw):
+    with pytest.raises(RemoteError):
+        Prekeys.generate(INVITER).answer_untrusted(raw, b"invitation")
+    with pytest.raises(RemoteError):
+        pair()[1].decrypt_untrusted(raw)
+
+
+def test_another_invitation_or_another_kem_key_gives_another_secret():
+    prekeys = Prekeys.generate(INVITER)
+    hello = start_untrusted(ACCEPTOR, prekeys.public, b"invitation", b"hello").hello
+    with pytest.raises(RemoteError):
+        prekeys.answer_untrusted(hello, b"another")
+    p = prekeys.public
+    swapped = PublicKeys(p.identity, p.prekey, p.signature, p.one_time, Prekeys.generate(INVITER).public.kem)
+    with pytest.raises(RemoteError):
+        prekeys.answer_untrusted(start_untrusted(ACCEPTOR, swapped, b"invitation", b"hello").hello, b"invitation")
+
+
+@pytest.mark.parametrize("spoilt", range(5))
+def test_unusable_keys_of_an_invitation_are_refused(spoilt):
+    fields = list(Prekeys.generate(INVITER).public.fields())
+    fields[spoilt] = b"\xff" * len(fields[spoilt]) if spoilt == 4 else bytes(len(fields[spoilt]))
+    keys = PublicKeys(*fields)
+    assert len(keys.kem) == KEM_PUBLIC_SIZE
+    with pytest.raises(RemoteError):
+        start_untrusted(ACCEPTOR, keys, b"invitation", b"hello")
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=25)
+def test_messages_open_once_in_any_order_and_after_any_restart(seed):
+    rng = random.Random(seed)
+    sides = list(pair())
+    flying: list[tuple[int, bytes, bytes]] = []
+    for step in range(40):
+        to = rng.randrange(2)
+        if rng.random() < 0.5:
+            sealed = sides[1 - to].encrypt(plaintext := f"{step}".encode())
+            sides[1 - to] = sealed.session
+            flying.append((to, plaintext, sealed.message))
+        elif flying:
+            to, plaintext, message = flying.pop(rng.randrange(len(flying)))
+            opened = sides[to].decrypt_untrusted(message)
+            assert opened.plaintext == plaintext
+            assert sides[to].decrypt_untrusted(message).plaintext == plaintext, "the old session has not changed"
+            sides[to] = opened.session
+            with pytest.raises(RemoteError):
+                sides[to].decrypt_untrusted(message)
+        if rng.random() < 0.3:
+            sides[to] = Session.restore(sides[to].serialize())
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_a_changed_message_costs_nothing(data):
+    alice, bob = pair()
+    message = alice.encrypt(b"text").message
+    changed = bytearray(message)
+    changed[data.draw(st.integers(0, len(message) - 1))] ^= data.draw(st.integers(1, 255))
+    before = bob.serialize()
+    with pytest.raises(RemoteError):
+        bob.decrypt_untrusted(bytes(changed))
+    assert bob.serialize() == before
+    assert bob.decrypt_untrusted(message).plaintext == b"text"
+
+
+def test_skipped_keys_are_limited():
+    alice, bob = pair()
+    for _ in range(MAX_SKIPPED + 1):
+        alice = alice.encrypt(b"").session
+    sealed = alice.encrypt(b"too late")
+    with pytest.raises(RemoteError):
+        bob.decrypt_untrusted(sealed.message)
+    header = bytearray(sealed.message)
+    header[32:36] = b"\xff" * 4  # a previous chain of four thousand million
+    with pytest.raises(RemoteError, match="skips"):
+        bob.decrypt_untrusted(bytes(header))
+
+
+def test_the_overhead_is_constant_and_nothing_prints_a_key():
+    alice, _ = pair()
+    sealed = alice.encrypt(b"x" * 100)
+    assert len(sealed.message) == 100 + OVERHEAD
+    assert repr(alice) == "Session(<redacted>)"
+    assert "redacted" in repr(sealed.session)
+
+
+def test_one_message_key_gives_one_key_and_nonce():
+    key, nonce = ratchet._Aead._key_and_nonce(b"m" * 32)
+    assert (len(key), len(nonce)) == (32, 12)
+    sealed = run(ratchet._Aead.encrypt(b"text", b"m" * 32, b"ad"))
+    assert run(ratchet._Aead.decrypt(sealed, b"m" * 32, b"ad")) == b"text"
+    with pytest.raises(doubleratchet.AuthenticationFailedException):
+        run(ratchet._Aead.decrypt(sealed, b"m" * 32, b"other"))
+
+
+def test_a_coroutine_that_waits_is_a_bug():
+    class Waits:
+        def __await__(self):
+            yield
+
+    async def waits():
+        await Waits()
+
+    with pytest.raises(LocalError):
+        run(waits())
+
+
+def test_an_invitation_s_channel_is_its_own():
+    one, other = invitation_channel(SymmetricKey(b"1" * 32)), invitation_channel(SymmetricKey(b"2" * 32))
+    assert one == invitation_channel(SymmetricKey(b"1" * 32)) and one.channel != other.channel and one.key != other.key
