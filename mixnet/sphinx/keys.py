@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from mixnet.crypto import MAC_SIZE, Label, Secret, deriver, x25519, x25519_base
 
 _GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # L of RFC 7748, a prime
-_INVERSE_OF_8 = pow(8, -1, _GROUP_ORDER)
 _TOP_BIT = 1 << 254
 _CLAMP = (1 << 254) - 8  # the bits of a scalar that clamping leaves alone
 
@@ -51,15 +50,16 @@ class SharedSecret(Secret):
 def establish(scalar: bytes, publics: Iterable[bytes]) -> tuple[bytes, list[SharedSecret]]:
     """(alpha for the first hop, what each hop will share), for a fresh secret `scalar` of 32 bytes.
 
-    Hop i computes x_i·(b_{i-1}···b_1·scalar)·G. We multiply the scalars instead of the points: modulo the group order,
-    each one clamped as X25519 would clamp it. Raises RemoteError if a public key is a point of low order.
+    The paper multiplies each public key by `scalar` and by the blinding of every hop before, one after the other. We
+    multiply the scalars first, modulo the group order and each clamped as X25519 would clamp it, and then the key once.
+    Raises RemoteError if a public key is a point of low order.
     """
-    product = _clamped(scalar) % _GROUP_ORDER
-    secrets = []
+    eighth = _clamped(scalar) // 8  # of the product: clamping made it a multiple of 8
+    secrets: list[SharedSecret] = []
     for public in publics:
-        shared = SharedSecret(x25519(_as_scalar(product), public))
-        secrets.append(shared)
-        product = product * _clamped(shared.blind()) % _GROUP_ORDER
+        if secrets:
+            eighth = eighth * _clamped(secrets[-1].blind()) % _GROUP_ORDER
+        secrets.append(SharedSecret(x25519(_as_scalar(eighth), public)))
     return x25519_base(scalar), secrets
 
 
@@ -68,15 +68,15 @@ def _clamped(scalar: bytes) -> int:
     return int.from_bytes(scalar, "little") & _CLAMP | _TOP_BIT
 
 
-def _as_scalar(product: int) -> bytes:
-    """32 bytes that clamping leaves alone and that multiply a point to the x-coordinate that `product` gives.
+def _as_scalar(eighth: int) -> bytes:
+    """32 bytes that clamping leaves alone and that give a point the x-coordinate which the product p would give it.
 
-    X25519 only multiplies by multiples of 8 with bit 254 set. 8·(p/8 mod L) is congruent to p modulo L and a multiple
-    of 8; if bit 254 is missing, its negative 8L - t has it, and a point and its negative share their x. This holds for
-    every point of the curve (a multiple of 8 clears what is outside the subgroup of order L); keys on the twist aren't
-    honest ones. Since 8L is 2**255 + 2**127.6, the result leaves the 255 bits with a chance of 2**-126.
+    `eighth` is p/8 modulo L. X25519 only multiplies by multiples of 8 with bit 254 set. t = 8·(p/8 mod L) is congruent to
+    p modulo L and a multiple of 8; if bit 254 is missing, its negative 8L - t has it, and a point and its negative share
+    their x. This holds for every point of the curve (a multiple of 8 clears what is outside the subgroup of order L);
+    keys on the twist aren't honest ones. Since 8L is 2**255 + 2**127.4, t needs a 256th bit with a chance of 2**-126.
     """
-    scalar = 8 * (product * _INVERSE_OF_8 % _GROUP_ORDER)
+    scalar = 8 * eighth
     if scalar < _TOP_BIT:
         scalar = 8 * _GROUP_ORDER - scalar
     return scalar.to_bytes(32, "little")
