@@ -234,7 +234,6 @@ class Assembly:
 
 def messenger_for(around: Surroundings, here: Destination, parameters: Parameters) -> Messenger:
     """The messenger of a profile that is reached at `here`."""
-    directory = around.profile.directory
     settings = MessengerSettings(
         mean_delay=parameters.mean_delay,
         payload_rate=parameters.payload_rate,
@@ -243,7 +242,7 @@ def messenger_for(around: Surroundings, here: Destination, parameters: Parameter
         ack_delay=parameters.ack_delay,
         message_lifetime=parameters.message_age,
         file_limit=parameters.max_message_bytes,
-        downloads=None if directory is None else directory / "downloads",
+        downloads=around.profile.downloads,
     )
     home = Home(around.profile.name, around.profile.bootstrap.network_id, here)
     return Messenger(around.store, settings, around.rng.stream("retransmissions"), home)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from client.messenger import Outgoing
 
 STALL = 1.0  # seconds: slots that passed while the machine slept are left out, a burst would tell nothing but that
+LEAST_RESERVE = 4  # of packets: that more slots come within the few milliseconds of making one is next to impossible
 MOST_RESERVE = 64
 QUIET = 0.004  # seconds before a slot in which no packet is made, so that making one never delays the slot
 
@@ -47,8 +48,8 @@ class Schedule:
         return slot
 
     def reserve(self, seconds: float) -> int:
-        """How much to keep ready for the next `seconds`: at least enough for two slots in quick succession."""
-        return min(max(2, math.ceil(self._rate * seconds)), MOST_RESERVE) if self._rate else 0
+        """How much to keep ready for the next `seconds`: at least enough for some slots in quick succession."""
+        return min(max(LEAST_RESERVE, math.ceil(self._rate * seconds)), MOST_RESERVE) if self._rate else 0
 
     def change_rate(self, rate: float) -> None:
         """Draw at another rate from the next draw on: the slot that is drawn already stays."""
@@ -95,6 +96,10 @@ class Shelf:
     def take(self) -> Prepared | None:
         """What the slot sends."""
         return self._waiting.popleft() if self._waiting else None
+
+    def newer(self, made: float) -> int:
+        """How many packets here were made at `made` or later."""
+        return sum(one.made >= made for one in self._waiting)
 
     def drop_older(self, made: float) -> None:
         """Forget what was made before `made`: its keys and routes may be those of an epoch that is over."""

@@ -130,13 +130,15 @@ class Preparer:
     async def _refill(self) -> None:
         """Make cover until every shelf has enough, none of it old."""
         for line in self._lines:
-            line.shelf.drop_older(trio.current_time() - self._oldest)
-            while len(line.shelf) < line.schedule.reserve(RESERVE_TIME):
+            # What is old goes only when its successors are there: a slot may come at any time.
+            oldest = trio.current_time() - self._oldest
+            while line.shelf.newer(oldest) < line.schedule.reserve(RESERVE_TIME):
                 await quiet_passed(self.schedules)
                 try:
                     line.shelf.add_cover(line.make(self._clock.now(), trio.current_time()))
                 except Unavailable:  # no document of this time: its slots carry padding until there is one
                     break
+            line.shelf.drop_older(oldest)
 
     async def _account(self) -> None:
         """Say what left, to those who count and to the messenger."""

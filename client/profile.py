@@ -8,6 +8,7 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
     key              32 random bytes (key file), or the 16-byte salt of the passphrase
     store.db         the encrypted store
     daemon.lock      held by the daemon while it runs (client/lock.py)
+    downloads/       files that came
     api.sock, status.sock, daemon.log
 """
 
@@ -77,6 +78,7 @@ class Profile:
     engine: str = "mixnet"
     source: str | None = None  # the local address to dial from
     provider: bytes | None = None  # identity of the provider to register with; None: a random one, at the first start
+    downloads: Path | None = None  # where files go; without it none is accepted
 
     def file(self, name: str) -> Path:
         """The path of one of the profile's files."""
@@ -112,6 +114,7 @@ def create(
         Store.open(scratch / "store.db", _store_key(scratch, lock, passphrase)).close()
         for made in scratch.iterdir():
             made.chmod(0o600)
+        (scratch / "downloads").mkdir(mode=0o700)
         scratch.rename(directory)
     except OSError as error:
         if directory.exists():
@@ -139,6 +142,7 @@ def load(directory: Path) -> Profile:
         engine=settings.engine,
         source=settings.source,
         provider=provider,
+        downloads=directory / "downloads",
     )
 
 
