@@ -16,7 +16,7 @@ import trio
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, Role, split
-from mixnet.pki.requests import AskDocument
+from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
 from mixnode.downlink import Downlink
@@ -136,7 +136,7 @@ class Session:
             raise RemoteError("a request of an unknown kind") from None
         match request:
             case AskDocument(epoch):
-                return self._around.members.raw(epoch)
+                return encode(DocumentAnswer(self._around.members.raw(epoch)))
             case AskErase():
                 self.erased = True
                 self._through = None

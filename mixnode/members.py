@@ -13,7 +13,6 @@ import trio
 from mixnet.errors import Unavailable
 from mixnet.pki.document import Document, Node
 from mixnet.pki.parameters import Parameters
-from mixnet.pki.requests import NEWEST
 
 
 class Members:
@@ -47,9 +46,9 @@ class Members:
             raise Unavailable("there is no directory document yet")
         return self._current
 
-    def raw(self, epoch: int) -> bytes:
-        """What a client gets that asks for an epoch's document: that one, or the newest, signed; empty if none."""
-        return self._raw(epoch) or self._raw(NEWEST) or b""
+    def raw(self, epoch: int) -> bytes | None:
+        """The signed document for `epoch`, or the current one for `NEWEST`; None if this node doesn't hold it."""
+        return self._raw(epoch)
 
     @property
     def parameters(self) -> Parameters:

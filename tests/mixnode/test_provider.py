@@ -15,6 +15,7 @@ from mixnet.errors import RemoteError
 from mixnet.link import FRAME_SIZE, Assembler, Frame, FrameKind, Link, split
 from mixnet.pki.document import verify_untrusted
 from mixnet.pki.parameters import Parameters
+from mixnet.pki.requests import DocumentAnswer, parse_answer_untrusted
 from mixnet.sphinx import Command, Deliver, Kind
 from tests.mixnode.town import Town, packet_frame
 
@@ -144,7 +145,8 @@ async def test_the_document_comes_in_slots_and_verifies(autojump_clock: MockCloc
                     if frame.kind is FrameKind.RESPONSE:
                         answer = assembler.feed_untrusted(frame)
         assert answer[0] == 17
-        assert verify_untrusted(answer[1], town.trust, town.clock.now()) == town.document
+        document = parse_answer_untrusted(answer[1], DocumentAnswer).document
+        assert verify_untrusted(document, town.trust, town.clock.now()) == town.document
 
 
 async def test_a_mailbox_is_erased_on_request(autojump_clock: MockClock) -> None:
