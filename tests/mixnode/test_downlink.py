@@ -10,7 +10,7 @@ from mixnet.errors import RemoteError
 from mixnet.link import Frame, FrameKind
 from mixnode.downlink import UNDER_WAY, WINDOW, Downlink
 
-STEPS = st.lists(st.sampled_from(["store", "slot", "read", "read done", "acknowledge", "answer"]), max_size=150)
+STEPS = st.lists(st.sampled_from(["store", "tell", "slot", "read", "read done", "acknowledge", "answer"]), max_size=60)
 
 
 def packet(number: int) -> bytes:
@@ -30,12 +30,14 @@ def test_all_mail_goes_down_once_and_in_order(steps: list[str], backlog: int) ->
     database = list(range(1, backlog + 1))
     downlink, received, answers, read = Downlink(), [], 0, None
     number = backlog
-    deleted = 0
-    for step in [*steps, *["read", "read done", "slot"] * (4 * (backlog + len(steps)))]:
+    deleted, told = 0, backlog
+    for step in [*steps, *["tell", "read", "read done", "slot"] * (4 * (backlog + len(steps)))]:
         if step == "store":
             number += 1
-            database.append(number)
-            downlink.offer(number, packet(number))
+            database.append(number)  # committed, but the one who stored it has not been scheduled yet
+        elif step == "tell" and told < number:
+            told += 1
+            downlink.offer(told, packet(told))
         elif step == "read" and read is None and (wanted := downlink.wanted()):
             after, most = wanted
             read = ([one for one in database if one > after][:most], most)  # a snapshot: more may be stored meanwhile
@@ -64,6 +66,15 @@ def test_all_mail_goes_down_once_and_in_order(steps: list[str], backlog: int) ->
 def test_frames_are_numbered_without_gaps(count: int) -> None:
     downlink = Downlink()
     assert [take(downlink).sequence for _ in range(count)] == list(range(1, count + 1))
+
+
+def test_what_is_stored_while_older_mail_is_read_is_not_forgotten() -> None:
+    downlink = Downlink()
+    wanted = downlink.wanted()
+    assert wanted is not None
+    downlink.offer(1, packet(1))
+    downlink.loaded([], wanted[1])
+    assert downlink.wanted() == (0, WINDOW)
 
 
 def test_what_was_never_sent_cannot_be_acknowledged() -> None:

@@ -69,6 +69,7 @@ async def test_a_busy_nodes_log_has_no_trace_of_anybody(tmp_path: Path, autojump
     assert not re.search(r"[0-9a-fA-F]{12,}", text)
     assert not re.search(r"\d+\.\d+\.\d+\.\d+", text)
     assert me.public.hex()[:12] not in status
+    assert provider.identity.public.hex() not in status
     assert "10.0." not in status
 
 
