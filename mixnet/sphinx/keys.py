@@ -71,9 +71,9 @@ def _clamped(scalar: bytes) -> int:
 def _as_scalar(eighth: int) -> bytes:
     """32 bytes that clamping leaves alone and that give a point the x-coordinate which the product p would give it.
 
-    `eighth` is p/8 modulo L. X25519 only multiplies by multiples of 8 with bit 254 set. t = 8·(p/8 mod L) is congruent to
-    p modulo L and a multiple of 8; if bit 254 is missing, its negative 8L - t has it, and a point and its negative share
-    their x. This holds for every point of the curve (a multiple of 8 clears what is outside the subgroup of order L);
+    `eighth` is p/8 modulo L. X25519 only multiplies by multiples of 8 with bit 254 set. t = 8·(p/8 mod L) is a multiple
+    of 8 and congruent to p modulo L; if it lacks bit 254, its negative 8L - t has it, and a point and its negative have
+    one x. This holds for every point of the curve (a multiple of 8 clears what is outside the subgroup of order L);
     keys on the twist aren't honest ones. Since 8L is 2**255 + 2**127.4, t needs a 256th bit with a chance of 2**-126.
     """
     scalar = 8 * eighth
