@@ -3,7 +3,6 @@
 They need no sphinxmix; where it is installed, its engine has to pass them too.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import pytest
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
 from mixnet.sphinx import SphinxEngine, SurbKeys, engine, engine_by_name, header, keys, payload
+from tests.mixnet.sphinx import oracle
 from tests.vectors import make_refused
 
 FOLDER = Path(make_refused.__file__).parent
 CASES = json.loads((FOLDER / "sphinx.json").read_text())["cases"]
 REFUSED = json.loads(make_refused.FILE.read_text())
-ENGINES = ["mixnet"] + ["sphinxmix"] * (importlib.util.find_spec("sphinxmix") is not None)
+ENGINES = ["mixnet"] + ["sphinxmix"] * oracle.installed()
 ENGINE = SphinxEngine()
 
 
