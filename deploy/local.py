@@ -6,6 +6,7 @@ returns when none of its processes runs any more.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -17,7 +18,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from deploy.folders import CONFIG, PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, read_running, running
+from deploy.folders import CLIENTS, CONFIG, PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, read_running, running
 from deploy.plan import Kind, Member, Plan, subnets
 from deploy.processes import PATIENCE, ProcessId, age, alive, end
 from deploy.provision import provision
@@ -150,19 +151,37 @@ async def status(folder: Path) -> list[NodeStatus]:
 
 
 async def down(folder: Path) -> int:
-    """End the network and return how many processes ran; NotRunning if none did."""
+    """End the network and its clients, and return how many processes ran; NotRunning if none did."""
     load_plan(folder)
+    stopped = await stop_clients(folder)
     found = read_running(folder)
     everyone = [] if found is None else [found.supervisor, *found.nodes.values()]
     left = [process for process in everyone if alive(process)]
-    if found is None or not left:
+    if found is not None:
+        # The supervisor ends its processes itself, and needs their patience plus a little for that.
+        await end([found.supervisor], patience=2 * PATIENCE)
+        await end(left)
         (folder / RUN).unlink(missing_ok=True)
+    if not left and not stopped:
         raise NotRunning(f"the network in {folder} is not running")
-    # The supervisor ends its processes itself, and needs their patience plus a little for that.
-    await end([found.supervisor], patience=2 * PATIENCE)
-    await end(left)
-    (folder / RUN).unlink(missing_ok=True)
-    return len(left)
+    return len(left) + stopped
+
+
+async def stop_clients(folder: Path) -> int:
+    """Stop every client daemon with a profile in the network's folder, and return how many there were."""
+    from client import process  # noqa: PLC0415 -- no other command of the network needs a client
+
+    stopped: list[Path] = []
+
+    async def stop(profile: Path) -> None:
+        with contextlib.suppress(MixnetError):  # most often it doesn't run
+            await process.stop(profile)
+            stopped.append(profile)
+
+    async with trio.open_nursery() as nursery:
+        for settings in (folder / CLIENTS).glob("*/profile.toml"):
+            nursery.start_soon(stop, settings.parent)
+    return len(stopped)
 
 
 def default_folder() -> Path:

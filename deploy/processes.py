@@ -148,12 +148,12 @@ class Child:
         if self._process.returncode is None:
             self._process.send_signal(number)
 
-    async def end(self, patience: float = PATIENCE) -> None:
-        """End it: ask, wait, kill; returns when it is reaped, even inside a cancelled scope."""
+    async def end(self, patience: float = PATIENCE) -> int:
+        """End it: ask, wait, kill; its exit status when it is reaped, even inside a cancelled scope."""
         with trio.CancelScope(shield=True):
             self.send(signal.SIGTERM)
             with trio.move_on_after(patience):
                 await self.wait()
-                return
-            self.send(signal.SIGKILL)
+            self.send(signal.SIGKILL)  # nothing happens to one that was reaped
             await self.wait()
+        return self._process.returncode

@@ -16,10 +16,11 @@ import trio
 
 from deploy.background import end_on_signal, launch
 from deploy.display import node_json, progress, say, say_json, show_nodes
-from deploy.local import prepare, programs, status
+from deploy.local import prepare, programs, status, stop_clients
 from deploy.supervisor import Report, open_crew
 
 REFRESH = 2.0  # seconds between two tables of --watch
+FAREWELL = 10.0  # seconds that clients get to end when their network does
 
 
 async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> None:
@@ -40,11 +41,15 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> N
     async with trio.open_nursery() as nursery:
         nursery.start_soon(end_on_signal, nursery.cancel_scope)
         async with open_crew(folder) as crew:
-            with _counting(count) as report:
-                await crew.start(programs(folder, plan), report)
-            say_ready()
-            say("Ctrl-C ends them")
-            await trio.sleep_forever()
+            try:
+                with _counting(count) as report:
+                    await crew.start(programs(folder, plan), report)
+                say_ready()
+                say("Ctrl-C ends them")
+                await trio.sleep_forever()
+            finally:
+                with trio.move_on_after(FAREWELL, shield=True):
+                    await stop_clients(folder)
     say("ended")
 
 

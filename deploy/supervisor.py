@@ -139,7 +139,8 @@ class _Keeper:
                 self._log.info("started again", node=self._program.name)
         finally:
             if self._child is not None:
-                await self._child.end()
+                if await self._child.end() == -signal.SIGKILL:
+                    self._log.warning("killed, since it did not end when asked to", node=self._program.name)
                 (self._program.folder / SOCKET).unlink(missing_ok=True)
 
 

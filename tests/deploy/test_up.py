@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.folders import CONFIG, RUN, SOCKET, Running, read_running
+from client import lock, process
+from deploy.folders import CLIENTS, CONFIG, RUN, SOCKET, Running, read_running
 from deploy.local import prepare
 from deploy.processes import ProcessId, alive
 
@@ -103,6 +104,17 @@ def test_it_comes_back_as_it_was(up: Running, folder: Path) -> None:
     mixnet("down", "--dir", str(folder))
     assert mixnet("up", "--dir", str(folder)).returncode == 0
     assert {name: node["identity"] for name, node in status(folder).items()} == before
+
+
+def test_clients_end_with_their_network(up: Running, folder: Path) -> None:
+    for step in (("init",), ("start",)):
+        assert mixnet("client", *step, "alice", "--dir", str(folder)).returncode == 0
+    held = folder / CLIENTS / "alice" / process.LOCK
+    assert lock.holder(held) is not None
+    ended = mixnet("down", "--dir", str(folder))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "ended 5 processes" in ended.stdout
+    assert lock.holder(held) is None
 
 
 def test_nothing_outlives_a_killed_supervisor(up: Running, folder: Path) -> None:
