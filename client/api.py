@@ -23,7 +23,6 @@ from mixnet.errors import MixnetError, RemoteError
 CONNECTIONS = 32
 READ_SIZE = 65536
 SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
-NAME = "api.sock"
 
 
 async def serve_api(

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from client.messenger import Event
-from client.service import Service
 from mixnet.errors import RemoteError
+
+if TYPE_CHECKING:
+    from client.service import Service
+    from client.views import Event
 
 _EVENTS = {
     "MessageReceived": "message",

@@ -16,20 +16,21 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 import trio
 
-from client import commands, protocol, sockets
-from client.api import NAME, READ_SIZE
-from client.messenger import ContactInfo, ContactState, MessageInfo, MessageState
-from client.profile import NoProfile, Profile
-from client.service import Service
+from client import commands, folder, protocol, sockets
+from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
 
+READ_SIZE = 65536
 LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced
 SETTLED = frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.FAILED})
+
+if TYPE_CHECKING:
+    from client.service import Service
 
 T = TypeVar("T")
 
@@ -53,13 +54,12 @@ class Channel(Protocol):
 
 
 @asynccontextmanager
-async def connect(profile: Profile | Path | str) -> AsyncIterator[Connection]:
+async def connect(profile: Path | str) -> AsyncIterator[Connection]:
     """A connection to the daemon of the profile in this folder; NoProfile or NotRunning if there is none."""
-    directory = profile.directory if isinstance(profile, Profile) else Path(profile)
-    if directory is None or not (directory / "profile.toml").is_file():
-        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
+    directory = Path(profile)
+    folder.check_profile(directory)
     try:
-        async with await sockets.dial(directory / NAME) as stream, trio.open_nursery() as nursery:
+        async with await sockets.dial(directory / folder.API_SOCKET) as stream, trio.open_nursery() as nursery:
             channel = SocketChannel(stream)
             nursery.start_soon(channel.receive)
             yield Connection(channel)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import trio
 
-from client import documents
-from client.api import NAME as API_SOCKET
+from client import documents, folder
 from client.api import serve_api
 from client.assembly import Assembly, Surroundings
 from client.bell import Bell
@@ -58,7 +57,7 @@ async def serve(
     async with trio.open_nursery() as nursery:
         assembly = await _assemble(around, nursery)
         if profile.directory is not None:
-            await nursery.start(serve_api, profile.file(API_SOCKET), assembly.service)
+            await nursery.start(serve_api, profile.file(folder.API_SOCKET), assembly.service)
             await nursery.start(serve_status, profile.file(STATUS_SOCKET), assembly.snapshot)
         nursery.start_soon(assembly.run)
         task_status.started(assembly.service)

@@ -9,7 +9,7 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
     store.db         the encrypted store
     daemon.lock      held by the daemon while it runs (client/lock.py)
     downloads/       files that came
-    api.sock, status.sock, daemon.log
+    api.sock, status.sock, daemon.log    (the names are in client/folder.py)
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from client.store import Store
+from client import folder
 from mixnet.crypto import SymmetricKey, password_key
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import Bootstrap
+
+if TYPE_CHECKING:
+    from client.store import Store
 
 SALT_SIZE = 16
 _NAME = re.compile(r"[^\s/\\.\x00-\x1f][^/\\\x00-\x1f]{0,63}")
@@ -36,10 +40,6 @@ _NAME = re.compile(r"[^\s/\\.\x00-\x1f][^/\\\x00-\x1f]{0,63}")
 
 class ProfileExists(LocalError):
     """There is a profile of that name already: choose another name, or remove its folder first."""
-
-
-class NoProfile(LocalError):
-    """There is no such profile: make it with `mixnet client init NAME`."""
 
 
 class BrokenProfile(LocalError):
@@ -108,13 +108,13 @@ def create(
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
-        _write(scratch / "profile.toml", _encode(settings))
-        trust.save(scratch / "bootstrap.json")
-        _write(scratch / "key", secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
-        Store.open(scratch / "store.db", _store_key(scratch, lock, passphrase)).close()
+        _write(scratch / folder.SETTINGS, _encode(settings))
+        trust.save(scratch / folder.BOOTSTRAP)
+        _write(scratch / folder.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
+        _open(scratch / folder.STORE, _store_key(scratch, lock, passphrase)).close()
         for made in scratch.iterdir():
             made.chmod(0o600)
-        (scratch / "downloads").mkdir(mode=0o700)
+        (scratch / folder.DOWNLOADS).mkdir(mode=0o700)
         scratch.rename(directory)
     except OSError as error:
         if directory.exists():
@@ -127,35 +127,40 @@ def create(
 
 def load(directory: Path) -> Profile:
     """Read the profile in `directory`; its store stays closed."""
-    if not (directory / "profile.toml").is_file():
-        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
+    folder.check_profile(directory)
     try:
-        settings = msgspec.toml.decode((directory / "profile.toml").read_bytes(), type=_Settings)
+        settings = msgspec.toml.decode((directory / folder.SETTINGS).read_bytes(), type=_Settings)
         provider = bytes.fromhex(settings.provider) if settings.provider else None
     except (msgspec.MsgspecError, ValueError) as error:
         raise BrokenProfile(f"{directory / 'profile.toml'} is damaged ({error}): correct it") from None
     return Profile(
         name=settings.name,
-        bootstrap=Bootstrap.load(directory / "bootstrap.json"),
+        bootstrap=Bootstrap.load(directory / folder.BOOTSTRAP),
         directory=directory,
         lock=settings.lock,
         engine=settings.engine,
         source=settings.source,
         provider=provider,
-        downloads=directory / "downloads",
+        downloads=directory / folder.DOWNLOADS,
     )
 
 
 def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
     """Open the profile's store; WrongPassphrase (client.store) if the key does not fit."""
-    store = profile.file("store.db")
+    store = profile.file(folder.STORE)
     if not store.is_file():
         raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
-    return Store.open(store, _store_key(store.parent, profile.lock, passphrase))
+    return _open(store, _store_key(store.parent, profile.lock, passphrase))
+
+
+def _open(path: Path, key: SymmetricKey) -> Store:
+    from client.store import Store  # noqa: PLC0415  # a program that only talks to a daemon needs no database
+
+    return Store.open(path, key)
 
 
 def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
-    raw = (directory / "key").read_bytes()
+    raw = (directory / folder.KEY).read_bytes()
     if lock is Lock.KEY_FILE:
         if len(raw) != SymmetricKey.SIZE:
             raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")

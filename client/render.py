@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from client.messenger import ContactInfo, MessageInfo, MessageKind, MessageState
+from client.views import ContactInfo, MessageInfo, MessageKind, MessageState
 from mixnet.errors import LocalError
 
 _ARROWS = {True: "→", False: "←"}
