@@ -193,6 +193,64 @@ class Serving:
     snapshot: Callable[[], dict[str, Any]]
 
 
+class _House:
+    """The rooms of one node with all that is in them; its tasks run in one nursery."""
+
+    def __init__(self, place: Place, engine: Engine, keys: KeyRing, nursery: trio.Nursery) -> None:
+        self.counters = Counters()
+        self._place, self._engine, self._keys, self._nursery = place, engine, keys, nursery
+        self._keeper = place.keeper()
+        self._members = Members(place.identity.public, self._keeper.raw)
+        self._rooms = Rooms(self.counters)
+        self._delays: Delays[Outgoing] = Delays()
+        self._loops = Loops(SymmetricKey.generate(), Detector())
+        self._links: set[Link] = set()
+        self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
+        self._provider = self._open_provider() if place.config.role is NodeRole.PROVIDER else None
+
+    def _open_provider(self) -> Provider:
+        storage = open_storage(self._place, self._members)
+        provider = Provider(storage, self._rooms.arrived, self._members, self._place.rng, self.counters)
+        self._nursery.start_soon(storage.run)
+        self._nursery.start_soon(provider.sweep)
+        return provider
+
+    async def open_rooms(self) -> Address:
+        """Start every room, the door to the street last; where it listens."""
+        rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
+        start(peel, rooms, self._keys, self._engine, self._place.clock, counters)
+        start(refuse_replay, rooms, counters)
+        start(hold, rooms, self._delays, self._dispatch, lambda: members.parameters.mean_delay, counters)
+        start(deliver, rooms, self._provider, self._loops, counters)
+        address: Address = await self._nursery.start(self._place.listen, self._welcome, members, counters)
+        return address
+
+    async def _welcome(self, link: Link) -> None:
+        """Serve one link until it ends."""
+        self._links.add(link)
+        try:
+            if link.peer.role is Role.CLIENT and self._provider is not None:
+                await self._provider.serve_client(link)
+            else:
+                await receive(self._rooms, link, self.counters)
+        finally:
+            self._links.discard(link)
+
+    def start_upkeep(self, address: Address) -> None:
+        """Start what a node does beside passing packets on; `address` is where it listens."""
+        place, members, start = self._place, self._members, self._nursery.start_soon
+        start(upkeep.turn_keys, place, self._keys)
+        start(upkeep.publish, place, self._keys, place.advertised(address))
+        start(upkeep.follow, place, self._keeper, members, self._dispatch)
+        loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
+        start(loop, place, members, self._loops)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the node would tell its operator now."""
+        held, connections = len(self._delays), len(self._links)
+        return describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
+
+
 async def serve(
     config: NodeConfig,
     *,
@@ -211,45 +269,9 @@ async def serve(
     """
     identity = identity or load_identity(config.key_file)
     place = Place(config, identity, trust or Bootstrap.load(config.bootstrap), network, clock, rng, log or Log())
-    counters = Counters()
-    keeper = place.keeper()
-    members = Members(identity.public, keeper.raw)
-    rooms = Rooms(counters)
-    delays: Delays[Outgoing] = Delays()
-    loops = Loops(SymmetricKey.generate(), Detector())
-    links: set[Link] = set()
     with open_keys(place) as keys:
         async with trio.open_nursery() as nursery:
-            dispatch = Dispatch(nursery, members, place.dial, counters)
-            provider = None
-            if config.role is NodeRole.PROVIDER:
-                storage = open_storage(place, members)
-                provider = Provider(storage, rooms.arrived, members, rng, counters)
-                nursery.start_soon(storage.run)
-                nursery.start_soon(provider.sweep)
-
-            async def handle(link: Link) -> None:
-                links.add(link)
-                try:
-                    if link.peer.role is Role.CLIENT and provider is not None:
-                        await provider.serve_client(link)
-                    else:
-                        await receive(rooms, link, counters)
-                finally:
-                    links.discard(link)
-
-            nursery.start_soon(peel, rooms, keys, engine, clock, counters)
-            nursery.start_soon(refuse_replay, rooms, counters)
-            nursery.start_soon(hold, rooms, delays, dispatch, lambda: members.parameters.mean_delay, counters)
-            nursery.start_soon(deliver, rooms, provider, loops, counters)
-            address = await nursery.start(place.listen, handle, members, counters)
-            nursery.start_soon(upkeep.turn_keys, place, keys)
-            nursery.start_soon(upkeep.publish, place, keys, place.advertised(address))
-            nursery.start_soon(upkeep.follow, place, keeper, members, dispatch)
-            send_loops = partial(upkeep.send_loops, engine=engine, dispatch=dispatch, counters=counters)
-            nursery.start_soon(send_loops, place, members, loops)
-
-            def snapshot() -> dict[str, Any]:
-                return describe(place, members, counters, loops, connections=len(links), held=len(delays))
-
-            task_status.started(Serving(address, counters, snapshot))
+            house = _House(place, engine, keys, nursery)
+            address = await house.open_rooms()
+            house.start_upkeep(address)
+            task_status.started(Serving(address, house.counters, house.snapshot))
