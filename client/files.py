@@ -7,6 +7,7 @@ The digest is a chain over chunks, so that both sides can go on with it after a 
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mixnet.crypto import Label
 START_DIGEST = bytes(crypto.KEY_SIZE)
 _NAME_BYTES = 180
 _FALLBACK = "file"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 
 
@@ -132,8 +134,21 @@ def _appear(partial: Path, name: str) -> Path:
             if target.is_file() and target.samefile(partial):
                 return target
             number += 1
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _rename(partial, target)
         else:
             return target
+
+
+def _rename(partial: Path, target: Path) -> Path:
+    """The same where a file has one name only: the target is reserved first, so that no other file is replaced."""
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return _rename(partial, target.with_name(f"{target.stem} (2){target.suffix}"))
+    return partial.replace(target)
 
 
 def _stamp(found: os.stat_result) -> str:

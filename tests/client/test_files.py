@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -63,6 +64,19 @@ def test_no_file_is_replaced(tmp_path):
         write_chunk(partial, 0, b"%d" % number)
         path = finish(partial, 1, "a.txt")
         assert path.name == expected and path.read_bytes() == b"%d" % number
+
+
+def test_without_hard_links_no_file_is_replaced_either(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a.txt").write_bytes(b"precious")
+    for number in range(2):
+        partial = tmp_path / f".{number}.part"
+        write_chunk(partial, 0, b"%d" % number)
+        assert finish(partial, 1, "a.txt").read_bytes() == b"%d" % number
+    assert (tmp_path / "a.txt").read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_link_in_the_way_is_not_followed(tmp_path):
