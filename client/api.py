@@ -40,8 +40,8 @@ async def serve_api(
             try:
                 if _same_user(stream):
                     await _Connection(stream, service).run()
-            except (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-                pass
+            except* (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                pass  # this program is cut off; the others never notice
             finally:
                 places.release_on_behalf_of(stream)
 

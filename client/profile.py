@@ -15,7 +15,6 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from client.store import Store
 
 SALT_SIZE = 16
-_NAME = re.compile(r"[^\s/\\.\x00-\x1f][^/\\\x00-\x1f]{0,63}")
+_LONGEST_NAME = 64
 
 
 class ProfileExists(LocalError):
@@ -98,8 +97,8 @@ def create(
     engine: str = "mixnet",
 ) -> Profile:
     """Make the folder of a new profile; on any failure nothing is left of it."""
-    if not _NAME.fullmatch(name):
-        raise LocalError("a profile's name has 1 to 64 characters, no slash, and does not start with a dot")
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or "/" in name or name.startswith("."):
+        raise LocalError("a profile's name has 1 to 64 printable characters, no slash and no dot at its start")
     if directory.exists():
         raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
     trust = Bootstrap.load(bootstrap)

@@ -69,15 +69,15 @@ class Box:
 class Town:
     """Two providers, three layers of two mixes, and one authority that signs whatever epoch is asked for."""
 
-    def __init__(self, seed: int | str = 1, parameters: Parameters = RULES, engine: Engine | None = None) -> None:
+    def __init__(self, seed: int | str = 1, parameters: Parameters = RULES, start: float = START) -> None:
         self.rng = SeededSource(seed)
         self.parameters = parameters
-        self.engine = engine or PlainEngine()
+        self.engine: Engine = PlainEngine()
         self.network = SimulatedNetwork(self.rng.child("network"))
-        self.clock = VirtualClock(START)
+        self.clock = VirtualClock(start)
         self.authority = SigningKey(raw_key("authority"))
         self.bootstrap = Bootstrap(
-            START, parameters.epoch_length, (AuthorityInfo(self.authority.public, "10.0.0.1:7000"),)
+            start, parameters.epoch_length, (AuthorityInfo(self.authority.public, "10.0.0.1:7000"),)
         )
         self.providers = [SigningKey(raw_key(f"provider {n}")) for n in range(2)]
         self.mixes = [SigningKey(raw_key(f"mix {n}")) for n in range(6)]

@@ -1,0 +1,276 @@
+"""The local socket: its bytes, its bounds, and the Python API over it."""
+
+import random
+import stat
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import client
+from client import commands, folder, protocol, sockets
+from client.api import CONNECTIONS, serve_api
+from client.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
+from client.desk import InPlace
+from client.errors import MalformedInvitation, UnknownContact
+from client.folder import NoProfile
+from client.hub import QUEUE, Hub
+from client.messenger import Destination, Home, MessageKind, MessageState, Messenger, MessengerSettings
+from client.service import PAGE, Service
+from client.store import Store
+from mixnet.clock import WallClock
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import LocalError, RemoteError, Unavailable
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+MAPS = st.dictionaries(st.text(max_size=8), VALUES, max_size=5)
+
+
+@given(st.lists(MAPS, max_size=5), st.integers(1, 7))
+def test_messages_come_out_as_they_went_in_whole_and_in_pieces(messages, size):
+    stream = b"".join(protocol.encode(message) for message in messages)
+    assert protocol.Decoder().feed_untrusted(stream) == messages
+    decoder, found = protocol.Decoder(), []
+    for start in range(0, len(stream), size):
+        found += decoder.feed_untrusted(stream[start : start + size])
+    assert found == messages
+
+
+@given(st.binary(max_size=200), st.integers(1, 5))
+def test_any_bytes_are_messages_or_one_kind_of_error(data, size):
+    outcomes = []
+    for step in (len(data) or 1, size):
+        decoder, found = protocol.Decoder(), []
+        try:
+            for start in range(0, len(data), step):
+                found += decoder.feed_untrusted(data[start : start + step])
+            outcomes.append(found)
+        except RemoteError:
+            outcomes.append("refused")
+    assert outcomes[0] == outcomes[1] or "refused" in outcomes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (protocol.MESSAGE_LIMIT + 1).to_bytes(4, "big"),
+        b"\0\0\0\x01\xc1",
+        b"\0\0\0\x01\x01",
+        b"\0\0\0\x03\x81\x01\x02",
+        b"\0\0\0\x05\xdd\xff\xff\xff\xff",
+        len(b"\x91" * 5000).to_bytes(4, "big") + b"\x91" * 5000,
+    ],
+    ids=["too long", "no msgpack", "no map", "key no text", "endless array", "deep"],
+)
+def test_what_is_no_message_is_refused(data):
+    with pytest.raises(RemoteError):
+        protocol.Decoder().feed_untrusted(data)
+
+
+def test_a_message_that_would_be_refused_is_not_sent():
+    with pytest.raises(LocalError):
+        protocol.encode({"text": "x" * protocol.MESSAGE_LIMIT})
+
+
+@pytest.mark.parametrize("kind", [LocalError, RemoteError, Unavailable, UnknownContact, MalformedInvitation])
+def test_an_error_crosses_the_socket_as_what_it_is(kind):
+    error = protocol.error_of(protocol.error_reply(1, kind("what to do")))
+    assert str(error) == "what to do"
+    assert isinstance(error, next(base for base in (LocalError, RemoteError, Unavailable) if issubclass(kind, base)))
+
+
+@given(MAPS | st.fixed_dictionaries({"id": VALUES, "op": st.sampled_from(["send", "messages", "stop"])}))
+def test_any_map_is_a_command_or_refused(message):
+    try:
+        command = commands.command_untrusted(message)
+    except RemoteError:
+        return
+    assert isinstance(command, commands.Command)
+
+
+def make_service(hub: Hub | None = None, name: str = "alice") -> Service:
+    store = Store.open(":memory:", SymmetricKey(bytes(32)))
+    home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
+    messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
+    return Service(
+        name=name,
+        messenger=messenger,
+        desk=InPlace(),
+        clock=WallClock(),
+        hub=hub or Hub(),
+        stir=lambda: None,
+        snapshot=lambda: {"role": "client", "connected": False},
+    )
+
+
+@asynccontextmanager
+async def served(directory: Path):
+    """A service behind a socket in `directory`."""
+    (directory / folder.SETTINGS).touch()
+    hub = Hub()
+    service = make_service(hub)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_api, directory / folder.API_SOCKET, service)
+        yield SimpleNamespace(service=service, hub=hub, nursery=nursery)
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_python_api_over_the_socket(tmp_path):
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        assert (await me.status())["role"] == "client"
+        other = make_service(name="bob")
+        contact = await me.accept(await other.invite(), "bob")
+        assert await me.contacts() == [contact]
+        number = await me.send("bob", "hello")
+        message = await me.message(number)
+        assert (message.text, message.kind, message.state) == ("hello", MessageKind.TEXT, MessageState.QUEUED)
+        assert [one async for one in me.messages()] == [message]
+        assert await me.search("hello") == [message]
+        assert [one async for one in me.messages(after=number)] == []
+        (tmp_path / "file").write_bytes(b"content")
+        file = await me.message(await me.send_file("bob", tmp_path / "file"))
+        assert (file.kind, file.text, file.size) == (MessageKind.FILE, "file", 7)
+        assert (await me.invite()).startswith("mixnet1:")
+
+
+async def test_errors_of_the_daemon_are_raised_at_the_caller_and_not_in_a_group(tmp_path):
+    async with served(tmp_path):
+        with pytest.raises(LocalError, match="carol"):
+            async with client.connect(tmp_path) as me:
+                await me.send("carol", "hi")
+        async with client.connect(tmp_path) as me:
+            with pytest.raises(RemoteError):
+                await me.accept("mixnet1:nonsense")
+            with pytest.raises(LocalError):
+                await me.message(12345)
+            assert await me.contacts() == []  # the connection is as good as before
+
+
+async def test_no_profile_and_no_daemon_are_told_apart(tmp_path):
+    with pytest.raises(NoProfile):
+        async with client.connect(tmp_path):
+            pass
+    (tmp_path / folder.SETTINGS).touch()
+    with pytest.raises(sockets.NotRunning):
+        async with client.connect(tmp_path):
+            pass
+
+
+async def test_only_the_owner_can_connect_and_nothing_is_left(tmp_path):
+    path = tmp_path / folder.API_SOCKET
+    async with served(tmp_path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.exists()
+
+
+async def test_a_folder_with_a_long_path_works(tmp_path):
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    async with served(long), client.connect(long) as me:
+        assert await me.contacts() == []
+
+
+async def test_a_socket_left_by_a_dead_daemon_is_replaced(tmp_path):
+    (tmp_path / folder.API_SOCKET).touch()
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        assert await me.contacts() == []
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(garbage=st.lists(st.binary(min_size=1, max_size=100), min_size=1, max_size=5), tail=st.binary(max_size=50))
+async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail):
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        async with await sockets.dial(tmp_path / folder.API_SOCKET) as stream:
+            with trio.fail_after(10):
+                try:
+                    for part in [*garbage, tail, b"\xff\xff\xff\xff"]:
+                        await stream.send_all(part)
+                    await stream.send_eof()
+                    while await stream.receive_some():
+                        pass
+                except trio.BrokenResourceError:
+                    pass
+        assert await me.contacts() == []
+
+
+async def test_connections_are_bounded(tmp_path):
+    async with served(tmp_path), trio.open_nursery() as nursery:
+        streams = [await sockets.dial(tmp_path / folder.API_SOCKET) for _ in range(CONNECTIONS)]
+        await trio.testing.wait_all_tasks_blocked()
+        extra = await sockets.dial(tmp_path / folder.API_SOCKET)
+        with trio.fail_after(10):
+            assert await extra.receive_some() == b""
+        for stream in [*streams, extra]:
+            await stream.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_waiting_program_learns_that_the_daemon_ended(tmp_path):
+    (tmp_path / folder.SETTINGS).touch()
+    service = make_service()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_api, tmp_path / folder.API_SOCKET, service)
+        async with client.connect(tmp_path) as me:
+            await me.accept(await make_service(name="bob").invite(), "bob")
+            number = await me.send("bob", "hello")
+            async with trio.open_nursery() as waiters:
+
+                async def wait() -> None:
+                    with pytest.raises(DaemonEnded):
+                        await me.wait_delivered(number)
+
+                async def end_when_waiting() -> None:
+                    await trio.testing.wait_all_tasks_blocked()
+                    nursery.cancel_scope.cancel()
+
+                waiters.start_soon(wait)
+                with trio.CancelScope(shield=True):
+                    await end_when_waiting()
+
+
+async def test_a_message_that_failed_is_said_to_have_failed(monkeypatch):
+    service = make_service()
+    me = Connection(DirectChannel(service))
+    await me.accept(await make_service(name="bob").invite(), "bob")
+    number = await me.send("bob", "hello")
+    real = await service.message(number)
+
+    async def failed(_number: int):
+        await trio.lowlevel.checkpoint()
+        values = {name: getattr(real, name) for name in type(real).__slots__}
+        return type(real)(**(values | {"state": MessageState.FAILED, "error": "expired"}))
+
+    monkeypatch.setattr(service, "message", failed)
+    with pytest.raises(NotDelivered, match="expired"):
+        await me.wait_delivered(number)
+
+
+async def test_pages_are_bounded_and_all_messages_come_once_in_order():
+    service = make_service()
+    me = Connection(DirectChannel(service))
+    await me.accept(await make_service(name="bob").invite(), "bob")
+    sent = [await me.send("bob", f"{number} " + "z" * 4000) for number in range(PAGE + 30)]
+    assert len(await service.messages()) < PAGE
+    assert [message.id async for message in me.messages()] == sent
+
+
+async def test_a_slow_follower_misses_events_and_blocks_nobody():
+    hub = Hub()
+    with hub.follow() as events:
+        hub.publish([object()] * (QUEUE + 50))  # type: ignore[list-item]
+        assert events.statistics().current_buffer_used == QUEUE
+    hub.publish([object()])  # type: ignore[list-item]
+
+
+def test_every_command_says_what_it_answers():
+    kinds = commands.Command.__subclasses__()
+    assert len(kinds) == 13
+    assert all((kind.__doc__ or "").startswith("->") for kind in kinds)
