@@ -34,10 +34,11 @@ def say_json(value: object) -> None:
 
 
 def tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table, the columns after the first aligned to the right."""
+    """A table, the columns after the first aligned to the right; without a head if these have no names."""
+    head = any(columns[1:])
     texts = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(title=title, title_justify="left", title_style="bold", show_header=head)
         for number, column in enumerate(columns):
             table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
         for row in texts:
@@ -46,7 +47,7 @@ def tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]
         return
     widths = [max(len(line[number]) for line in [columns, *texts]) for number in range(len(columns))]
     say(title)
-    for line in [columns, *texts]:
+    for line in [columns, *texts] if head else texts:
         first, *rest = (
             cell.ljust(width) if number == 0 else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(line, widths, strict=True))

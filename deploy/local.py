@@ -169,13 +169,13 @@ async def down(folder: Path) -> int:
 
 async def stop_clients(folder: Path) -> int:
     """Stop every client daemon with a profile in the network's folder, and return how many there were."""
-    from client import process  # noqa: PLC0415 -- no other command of the network needs a client
+    from client import background  # noqa: PLC0415 -- no other command of the network needs a client
 
     stopped: list[Path] = []
 
     async def stop(profile: Path) -> None:
         with contextlib.suppress(MixnetError):  # most often it doesn't run
-            await process.stop(profile)
+            await background.stop(profile)
             stopped.append(profile)
 
     async with trio.open_nursery() as nursery:

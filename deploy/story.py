@@ -19,7 +19,7 @@ def show_outcome(outcome: Outcome) -> None:
     say()
     tabulate(
         "What was delivered",
-        ("messages", ""),
+        ("", ""),
         [
             ("sent", outcome.sent),
             ("delivered", outcome.delivered),
@@ -32,7 +32,7 @@ def show_outcome(outcome: Outcome) -> None:
     say()
     tabulate(
         "What it cost",
-        ("figure", ""),
+        ("", ""),
         [
             ("network ready after", f"{outcome.ready_seconds:.1f} s"),
             ("nodes ready at the end", outcome.nodes),

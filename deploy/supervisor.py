@@ -26,7 +26,7 @@ from deploy.processes import Child, ProcessId, alive, end, identify, open_log
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.status import read_status
 
-START_LIMIT = 60.0  # seconds in which a process must be ready
+START_LIMIT = 120.0  # seconds in which a process must be ready
 POLL = 0.1  # seconds between two questions whether it is
 FIRST_PAUSE = 0.5  # seconds before the second restart in a row
 LONGEST_PAUSE = 30.0

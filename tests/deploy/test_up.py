@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from client import lock, process
+from client import lock
+from client.folder import LOCK
 from deploy.folders import CLIENTS, CONFIG, RUN, SOCKET, Running, read_running
 from deploy.local import prepare
 from deploy.processes import ProcessId, alive
@@ -109,7 +110,7 @@ def test_it_comes_back_as_it_was(up: Running, folder: Path) -> None:
 def test_clients_end_with_their_network(up: Running, folder: Path) -> None:
     for step in (("init",), ("start",)):
         assert mixnet("client", *step, "alice", "--dir", str(folder)).returncode == 0
-    held = folder / CLIENTS / "alice" / process.LOCK
+    held = folder / CLIENTS / "alice" / LOCK
     assert lock.holder(held) is not None
     ended = mixnet("down", "--dir", str(folder))
     assert (ended.returncode, ended.stderr) == (0, "")
