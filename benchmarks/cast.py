@@ -115,7 +115,10 @@ class Cast:
         """The profile of a client; clients are spread evenly over the providers."""
         providers = self.of(Kind.PROVIDER)
         home = providers[(member.number - 1) % len(providers)]
-        return Profile(member.name, self.bootstrap, source=member.name, provider=self._keys[home].public)
+        downloads = self.folder(member) / "downloads"
+        downloads.mkdir(mode=0o700, exist_ok=True)
+        provider = self._keys[home].public
+        return Profile(member.name, self.bootstrap, source=member.name, provider=provider, downloads=downloads)
 
     def store(self, member: Member) -> Store:
         """A new store in memory for a client, with keys that follow from the seed."""

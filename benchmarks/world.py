@@ -45,13 +45,13 @@ from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from mixnode.node import Serving
 
-# One packet a second from each client, and room for all that comes back.
+# One packet a second from each client, and one to each.
 ONE_A_SECOND = Parameters(
     mean_delay=0.5,
     payload_rate=0.6,
     loop_rate=0.2,
     drop_rate=0.2,
-    downlink_rate=1.5,
+    downlink_rate=1.0,
     node_loop_rate=0.1,
     link_latency=0.01,
     ack_delay=2.0,

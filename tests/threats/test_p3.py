@@ -1,0 +1,227 @@
+"""P3, undetectability: what is on a client's link does not depend on what its user does, to the last nanosecond.
+
+Under one seed a world runs twice: once its users do nothing, once whatever Hypothesis makes up (contacts, texts, files,
+both ways, bursts and pauses). All frames on the links of all clients, in both directions, must have the same times and
+sizes. The controls are clients and providers that leak a little: the same comparison must find each of them.
+"""
+
+import random
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import trio
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.world import WorldConfig, run_world
+from client.emitters import Emitter, is_message
+from mixnet.link import FrameKind, Link
+from mixnet.pki.parameters import Parameters
+from mixnet.randomness import SeededSource
+
+LENGTH = 75.0  # virtual seconds
+CLIENTS = ["client-1", "client-2"]
+# Epochs are short, so that questions to the directory are among the traffic.
+BRISK = Parameters(
+    epoch_length=40.0,
+    mean_delay=0.05,
+    payload_rate=1.2,
+    loop_rate=0.3,
+    drop_rate=0.3,
+    downlink_rate=2.0,
+    node_loop_rate=0.02,
+    link_latency=0.01,
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    when: float
+    author: int
+    text: str
+
+
+@dataclass(frozen=True)
+class File:
+    when: float
+    author: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Read:
+    when: float
+    author: int
+
+
+@dataclass(frozen=True)
+class Life:
+    """What two users do: when they become contacts, by whose invitation, and what they do from then on."""
+
+    met: float
+    inviter: int
+    deeds: tuple
+
+    async def live(self, world, folder):
+        await trio.sleep_until(self.met)
+        await world.befriend(self.inviter, 1 - self.inviter)
+        for number, deed in enumerate(sorted(self.deeds, key=lambda deed: deed.when)):
+            await trio.sleep_until(deed.when)
+            me, contact = world.clients[deed.author], CLIENTS[1 - deed.author]
+            match deed:
+                case Text():
+                    await me.send(contact, deed.text)
+                case File():
+                    path = folder / f"{number}.bin"
+                    path.write_bytes(random.Random(number).randbytes(deed.size))
+                    await me.send_file(contact, path)
+                case Read():
+                    for message in await world.inbox(deed.author):
+                        await me.mark_read(message.id)
+
+
+TIMES = st.floats(0, LENGTH)
+DEEDS = st.one_of(
+    st.builds(Text, TIMES, st.integers(0, 1), st.text("ab é\n", min_size=1, max_size=3000).filter(str.strip)),
+    st.builds(File, TIMES, st.integers(0, 1), st.integers(1, 20_000)),
+    st.builds(Read, TIMES, st.integers(0, 1)),
+)
+LIVES = st.builds(Life, TIMES, st.integers(0, 1), st.lists(DEEDS, max_size=8).map(tuple))
+BUSY = Life(3.0, 0, (Text(15, 0, "hello"), File(16, 0, 30_000), Text(20, 1, "hi" * 900), Read(50, 1)))
+
+
+def links(seed, live=None, config=None):
+    """Every write on each client's link, both ways, in a world whose users do what `live` says."""
+
+    async def program(world):
+        async with trio.open_nursery() as nursery:
+            if live is not None:
+                nursery.start_soon(live, world)
+            await trio.sleep_until(LENGTH)
+            nursery.cancel_scope.cancel()
+
+    config = config or WorldConfig(seed=seed, clients=2, parameters=BRISK, codec="plain")
+    world = run_world(program, config)
+    return {host: world.trace.around(host) for host in CLIENTS}, world
+
+
+@cache
+def idle(seed):
+    return links(seed)[0]
+
+
+@pytest.mark.timeout(900)  # for machines that do much else
+# The phase that explains failures traces every line, which takes minutes here.
+@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@given(life=LIVES, seed=st.integers(1, 2))
+@example(life=BUSY, seed=1)
+def test_an_idle_and_a_busy_client_look_the_same(tmp_path_factory, life, seed):
+    folder = tmp_path_factory.mktemp("files")
+    assert links(seed, lambda world: life.live(world, folder))[0] == idle(seed)
+
+
+def test_the_busy_client_is_busy_and_the_idle_one_has_traffic(tmp_path):
+    """Control: what is compared is neither empty nor the same run twice."""
+    observed, world = links(1, lambda world: BUSY.live(world, tmp_path))
+    kinds = [journey.kind for journey in world.truth if journey.sender in CLIENTS]
+    assert kinds.count("payload") > 10
+    assert kinds.count("ack") > 1
+    for host in CLIENTS:
+        rows = observed[host]
+        assert sum(row.src == host for row in rows) > 100
+        assert sum(row.dst == host for row in rows) > 100
+    assert idle(1) != idle(2)
+
+
+def test_with_real_packets_too(tmp_path):
+    config = WorldConfig(seed=1, clients=2, parameters=BRISK, codec="sphinx")
+    assert links(1, lambda world: BUSY.live(world, tmp_path), config)[0] == idle(1)
+
+
+def late_message(monkeypatch):
+    """A client that still has a millisecond of work to do when the slot of a message comes."""
+
+    async def run(self):
+        while True:
+            await trio.sleep_until(self.schedule.next)
+            slot = self.schedule.advance()
+            taken = self.shelf.take()
+            if taken is not None and is_message(taken):
+                await trio.sleep(0.001)
+            self.emit(_sent(taken, slot))
+
+    monkeypatch.setattr(Emitter, "run", run)
+
+
+def _sent(taken, slot):
+    from client.emitters import PADDING, Sent  # noqa: PLC0415
+
+    return Sent(taken or PADDING, slot)
+
+
+def eager_message(monkeypatch):
+    """A client that sends a message when it is there, and then its slot too."""
+    from client.emitters import Shelf  # noqa: PLC0415
+    from client.session import Session  # noqa: PLC0415
+
+    sessions = []
+    original, put = Session.offer, Shelf.put_front
+
+    def offer(self, frame):
+        sessions[:] = [self]
+        return original(self, frame)
+
+    def put_front(self, prepared):
+        put(self, prepared)
+        if sessions:
+            original(sessions[0], prepared.frame)
+
+    monkeypatch.setattr(Session, "offer", offer)
+    monkeypatch.setattr(Shelf, "put_front", put_front)
+
+
+def slow_mail(monkeypatch):
+    """A provider that needs a tenth of a millisecond longer for stored mail than for a dummy."""
+    send = Link.send_bytes
+
+    async def send_bytes(self, frames):
+        if any(frame[0] == FrameKind.MAIL for frame in frames):
+            await trio.sleep(0.0001)
+        await send(self, frames)
+
+    monkeypatch.setattr(Link, "send_bytes", send_bytes)
+
+
+def no_dummies(monkeypatch):
+    """A provider that sends when there is something to send."""
+    send = Link.send_bytes
+
+    async def send_bytes(self, frames):
+        if frames[0][0] != FrameKind.PAD:
+            await send(self, frames)
+
+    monkeypatch.setattr(Link, "send_bytes", send_bytes)
+
+
+def one_stream(monkeypatch):
+    """Schedules that share a random stream with what the user sets in motion."""
+    shared = {}
+
+    def stream(self, *label):
+        return shared.setdefault((self._seed, *self._label), random.Random(str(self._label)))
+
+    monkeypatch.setattr(SeededSource, "stream", stream)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("leak", [late_message, eager_message, slow_mail, no_dummies, one_stream])
+def test_a_leak_would_show(monkeypatch, tmp_path, leak):
+    """Control: with each of these, idle and busy differ."""
+    with monkeypatch.context() as patch:
+        leak(patch)
+        quiet, _ = links(1)
+    with monkeypatch.context() as patch:
+        leak(patch)
+        busy, _ = links(1, lambda world: BUSY.live(world, tmp_path))
+    assert quiet != busy
