@@ -82,7 +82,7 @@ class Authority:
         self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
         self._archive = Archive(trust, self._ledger)
         self._registry = Registry(trust.network_id, config.approved)
-        self._caller = Caller(trust, network, config.identity, Role.AUTHORITY, config.source)
+        self._caller = Caller(trust, network, identity=config.identity, role=Role.AUTHORITY, source=config.source)
         self._steps = step_count(len(trust.authorities))
         self._rounds = Rounds(
             trust,
@@ -202,16 +202,17 @@ class Authority:
             if present in self._archive:
                 await sleep_until(self._clock, epochs.end(present))
                 continue
-            last = late(epochs, self._clock.now(), self._steps, last)
+            plan = late(epochs, self._clock.now(), self._steps, last)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._catch_up, max(present, 0), nursery.cancel_scope)
-                await self._rounds.hold(last)
+                await self._rounds.hold(plan)
+                last = plan
                 nursery.cancel_scope.cancel()
-            self._tell(last.epoch)
+            self._tell(plan.epoch)
 
     async def _catch_up(self, epoch: int, found: trio.CancelScope) -> None:
         """Ask the other authorities for the document of `epoch` until one has it; then cancel `found`."""
-        backoff = Backoff(self._random, first=0.5, most=5.0)
+        backoff = Backoff(self._random, first=0.5, most=10.0)
         while True:
             async with trio.open_nursery() as nursery:
                 for authority in self._trust.authorities:

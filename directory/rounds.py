@@ -127,7 +127,7 @@ class Rounds:
 
     async def _hear(self, round_: Round, authority: AuthorityInfo) -> None:
         """Ask one other authority for its part in each step, whenever it can be reached."""
-        backoff = Backoff(self._jitter)
+        backoff = Backoff(self._jitter, most=5.0)
         while True:
             try:
                 async with await self._caller.link(authority) as link:

@@ -46,7 +46,7 @@ def late(epochs: Epochs, now: float, steps: int, after: Plan | None = None) -> P
     `after` is the last one that this authority took part in: it never joins one twice.
     """
     length = min(_LATE_MOST_SHARE * epochs.length, max(_LATE_SHARE * epochs.length, _LATE_LEAST))
-    epoch = max(epochs.at(now), 0)
+    epoch = max(epochs.at(now), 0 if after is None else after.epoch)
     start = epochs.start(epoch)
     index = max(int((now - start) // length), 0)
     if now >= start + (index + _LATE_COLLECTING) * length:

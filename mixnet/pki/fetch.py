@@ -7,14 +7,13 @@ never trust. Authorities are asked in random order, one at a time, so no one of 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import trio
 
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Link, Role, ask, connect
+from mixnet.link import Link, Role, TlsIdentity, ask, connect
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.document import Document, verify_untrusted
@@ -52,7 +51,7 @@ async def fetch_document(
     `newest_epoch` is that of the newest document accepted before; `source` the local IP to dial from. Raises
     NoDocument, which says why, if no authority gives one that can be relied on.
     """
-    caller = Caller(bootstrap, network, identity, role, source)
+    caller = Caller(bootstrap, network, identity=identity, role=role, source=source)
     problems: list[RemoteError | Unavailable] = []
     for authority in rng.sample(bootstrap.authorities, len(bootstrap.authorities)):
         try:
@@ -101,11 +100,11 @@ async def upload_descriptor(
     Authorities that don't answer are asked again for `patience` seconds. Raises Unavailable if then a majority has
     not taken it.
     """
-    caller = Caller(bootstrap, network, identity, Role.NODE, source)
+    caller = Caller(bootstrap, network, identity=identity, role=Role.NODE, source=source)
     taken: set[bytes] = set()
 
     async def give(authority: AuthorityInfo) -> None:
-        backoff = Backoff(rng)
+        backoff = Backoff(rng, most=10.0)
         while not await caller.offer(authority, raw):
             await backoff.pause()
         taken.add(authority.identity)
@@ -123,15 +122,18 @@ async def upload_descriptor(
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks the authorities, and from where."""
 
-    bootstrap: Bootstrap
-    network: Network
-    identity: SigningKey
-    role: Role
-    source: str | None
+    def __init__(
+        self, bootstrap: Bootstrap, network: Network, *, identity: SigningKey, role: Role, source: str | None = None
+    ) -> None:
+        """`source`: the local IP to dial from."""
+        self._bootstrap = bootstrap
+        self._network = network
+        self._identity = TlsIdentity(identity)  # made once: it costs more than a link
+        self._role = role
+        self._source = source
 
     async def document(self, authority: AuthorityInfo, epoch: int) -> bytes | None:
         """The bytes that one authority gives out as the document for `epoch`."""
@@ -153,12 +155,12 @@ class Caller:
     async def link(self, authority: AuthorityInfo) -> Link:
         """A link to one authority; raises Unavailable, or RemoteError if somebody else is there."""
         return await connect(
-            self.network,
+            self._network,
             Address.parse(authority.address),
-            identity=self.identity,
-            role=self.role,
-            network_id=self.bootstrap.network_id,
+            identity=self._identity,
+            role=self._role,
+            network_id=self._bootstrap.network_id,
             expect=authority.identity,
-            source=self.source,
+            source=self._source,
             timeout=TIMEOUT,
         )

@@ -7,7 +7,7 @@ import random
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from directory.broadcast import MAX_BUNDLE, Broadcast
@@ -55,6 +55,7 @@ def test_all_hold_what_all_stated(count: int, values: list[bytes]) -> None:
     assert not any(member.evidence() for member in members)
 
 
+@settings(max_examples=40)
 @given(count=st.sampled_from([3, 5, 7]), data=st.data())
 def test_honest_ones_agree_whatever_the_others_say_to_whom(count: int, data: st.DataObject) -> None:
     """The false authorities know each other's keys, and send every honest one whatever they like in every round."""

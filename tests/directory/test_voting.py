@@ -86,7 +86,7 @@ def test_in_any_order_all_sign_one_document(count: int, order: random.Random) ->
     assert {node.identity for node in document.nodes} == set(TOWNS[count].approved)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(count=st.sampled_from([3, 5]), data=st.data(), order=orders)
 def test_a_minority_may_crash_at_any_moment(count: int, data: st.DataObject, order: random.Random) -> None:
     """Also in the middle of a step: some have heard it, the others have not."""
@@ -103,7 +103,7 @@ def test_a_minority_may_crash_at_any_moment(count: int, data: st.DataObject, ord
     assert not any(ring.rounds[number].evidence() for number in ring.honest)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(count=st.sampled_from([3, 5]), data=st.data(), order=orders)
 def test_a_minority_may_say_garbage_at_any_moment(count: int, data: st.DataObject, order: random.Random) -> None:
     liars = data.draw(st.sets(st.sampled_from(range(count)), min_size=1, max_size=faults(count)))

@@ -1,0 +1,121 @@
+"""Authorities as actors on a simulated network, in virtual time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+import trio.testing
+
+from directory.authority import Authority
+from mixnet.clock import VirtualClock
+from mixnet.counters import Counters
+from mixnet.errors import Unavailable
+from mixnet.link import Role
+from mixnet.pki.document import Document
+from mixnet.pki.fetch import Caller, accept_untrusted, fetch_document, upload_descriptor
+from mixnet.pki.requests import NEWEST
+from mixnet.randomness import SeededSource
+from mixnet.simulated import SimulatedNetwork
+from tests.directory.builders import authority_config
+from tests.mixnet.pki.builders import START, Town, key
+
+
+class City:
+    """Starts, crashes and asks the authorities of a town; node `name` keeps uploading once it is started."""
+
+    def __init__(self, town: Town, nursery: trio.Nursery, *, seed: int = 1, **network: Any) -> None:
+        self.town = town
+        self.rng = SeededSource(seed)
+        self.clock = VirtualClock(START - trio.current_time())
+        self.network = SimulatedNetwork(self.rng.child("network"), **network)
+        self.counters = {number: Counters() for number in range(town.authority_count)}
+        self._nursery = nursery
+        self._running: dict[int, trio.CancelScope] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Virtual seconds since genesis."""
+        return self.clock.now() - START
+
+    async def start(self, *numbers: int, **changes: Any) -> None:
+        """Start these authorities, as `directory.authority.serve` does but for the status socket."""
+        for number in numbers:
+            authority = Authority(
+                authority_config(self.town, number, **changes),
+                network=self.network,
+                clock=self.clock,
+                rng=self.rng.child(f"authority {number} at {self.elapsed}"),
+                counters=self.counters[number],
+            )
+            self._running[number] = await self._nursery.start(self._run, authority)
+
+    async def _run(self, authority: Authority, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(authority.listen)
+                task_status.started(scope)
+                await authority.live()
+
+    async def crash(self, number: int) -> None:
+        """It is gone, with its streams; what it had not written to a folder is lost."""
+        self.network.crash(f"10.0.0.{number + 1}")
+        self._running.pop(number).cancel()
+        await trio.testing.wait_all_tasks_blocked()
+
+    def enter(self, *names: str) -> None:
+        """Let nodes upload a descriptor for every epoch from now on."""
+        for name in names:
+            self._nursery.start_soon(self._upload_each_epoch, name)
+
+    async def upload(self, name: str, epoch: int, *, patience: float = 20.0) -> None:
+        await upload_descriptor(
+            self.town.bootstrap,
+            self.town.descriptor(name, epoch),
+            network=self.network,
+            identity=self.town.nodes[name][0],
+            rng=self.rng.stream("upload", name, str(epoch)),
+            source=self.town.address(name).partition(":")[0],
+            patience=patience,
+        )
+
+    async def _upload_each_epoch(self, name: str) -> None:
+        epochs = self.town.bootstrap.epochs
+        while True:
+            epoch = epochs.at(self.clock.now())
+            try:
+                await self.upload(name, epoch, patience=epochs.length / 3)
+            except Unavailable:
+                continue
+            await trio.sleep(epochs.end(epoch) - self.clock.now())
+
+    async def fetch(
+        self, *, town: Town | None = None, epoch: int = NEWEST, newest_epoch: int = -1
+    ) -> tuple[Document, bytes]:
+        """What a client gets, from any authority of `town`."""
+        return await fetch_document(
+            (town or self.town).bootstrap,
+            network=self.network,
+            clock=self.clock,
+            identity=key("reader"),
+            role=Role.CLIENT,
+            rng=self.rng.stream("fetch"),
+            epoch=epoch,
+            newest_epoch=newest_epoch,
+        )
+
+    async def fetch_when_ready(self, epoch: int = NEWEST) -> tuple[Document, bytes]:
+        while True:
+            try:
+                return await self.fetch(epoch=epoch)
+            except Unavailable:
+                await trio.sleep(0.1)
+
+    async def fetch_from(self, number: int, epoch: int = NEWEST) -> tuple[Document, bytes]:
+        """What one authority gives out."""
+        trust = self.town.bootstrap
+        caller = Caller(trust, self.network, identity=key("reader"), role=Role.CLIENT)
+        raw = await caller.document(trust.authorities[number], epoch)
+        if raw is None:
+            raise Unavailable
+        return accept_untrusted(raw, trust, self.clock.now(), epoch=epoch), raw
