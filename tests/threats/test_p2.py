@@ -9,11 +9,18 @@ import os
 import random
 
 import pytest
+import trio
 
-from mixnet.crypto import SphinxSecret
+from benchmarks.cast import Kind as Actor
+from benchmarks.world import WorldConfig, run_world
+from mixnet.counters import Dropped, Event
+from mixnet.crypto import SigningKey, SphinxSecret
+from mixnet.link import Frame, FrameKind, Role
 from mixnet.pki.topology import sample_delays
 from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, SphinxEngine
+from mixnode.replay import TagFile
 from tests.threats.evidence import kolmogorov_smirnov, pieces
+from tests.threats.stage import document, packet_for, visit
 
 ENGINE = SphinxEngine()
 KS_LIMIT = 2.5  # by chance less than one run in a hundred thousand, and these runs have seeds
@@ -66,6 +73,45 @@ def test_replies_look_like_all_other_packets():
         seen.append(ENGINE.peel_untrusted(secret, seen[-1]).packet)
     assert {len(packet) for packet in seen} == {GEOMETRY.packet_size}
     assert not shared(seen)
+
+
+def replayed(*, kill, disks):
+    """(delivered before, refused and delivered after) a packet is sent to a provider three more times."""
+    results = []
+
+    async def program(world):
+        await trio.sleep(30)
+        mix, mailbox = world.cast.identity(world.cast.of(Actor.MIX)[0]), SigningKey(b"a" * 32)
+        await visit(world, "provider-1", mailbox, Role.CLIENT)
+        provider = next(one for one in (await document(world)).providers if one.address.startswith("provider-1"))
+        packet = Frame(FrameKind.PACKET, packet_for(provider, 0, Kind.DELIVER_MAILBOX, mailbox.public))
+        await visit(world, "provider-1", mix, Role.NODE, [packet])
+        results.append(world.nodes["provider-1"].counters[Event.PACKETS_STORED])
+        if kill:
+            world.crash("provider-1")
+            await world.restart("provider-1")
+            await trio.sleep(30)
+            await visit(world, "provider-1", mailbox, Role.CLIENT)
+        before = world.nodes["provider-1"].counters[Event.PACKETS_STORED]
+        for _ in range(3):
+            await visit(world, "provider-1", mix, Role.NODE, [packet])
+        counters = world.nodes["provider-1"].counters
+        results.append(counters[Dropped.REPLAYED] + counters[Dropped.MALFORMED_PACKET])
+        results.append(counters[Event.PACKETS_STORED] - before)
+
+    run_world(program, WorldConfig(seed=11, clients=0, disks=disks))
+    return tuple(results)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["at once", "after kill -9"])
+def test_a_replayed_packet_is_refused(kill):
+    assert replayed(kill=kill, disks=True) == (1, 3, 0)
+
+
+def test_without_the_memory_of_tags_it_would_be_accepted(monkeypatch):
+    """Control: a node that keeps its keys and forgets what it has seen."""
+    monkeypatch.setattr(TagFile, "load", lambda self: b"")
+    assert replayed(kill=True, disks=True) == (1, 2, 1)
 
 
 def exponential(mean):
