@@ -47,6 +47,7 @@ async def start(directory: Path, passphrase: bytes | None = None) -> None:
         while process.poll() is None:
             if await _answers(directory):
                 profile.file(folder.TROUBLE).unlink(missing_ok=True)
+                process.returncode = 0  # from here on it is on its own: nobody here waits for its end
                 return
             await trio.sleep(_LOOK)
         raise NotStarted(_trouble(profile))

@@ -24,14 +24,14 @@ class Requests:
     def __init__(self, ring: Callable[[], None]) -> None:
         """`ring` is called when there is a frame to send."""
         self._ring = ring
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[tuple[int, Frame]] = deque()
         self._answers: dict[int, trio.MemorySendChannel[bytes]] = {}
         self._assembler = Assembler()
         self._last = 0
 
     def next_frame(self) -> Frame | None:
         """What the next payload slot should carry."""
-        return self._frames.popleft() if self._frames else None
+        return self._frames.popleft()[1] if self._frames else None
 
     async def ask(self, request: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109  # how long to wait for the answer
         """The answer to `request`; Unavailable if none came within `timeout` seconds, or the link was lost."""
@@ -41,7 +41,7 @@ class Requests:
         number = self._last
         answered, answer = trio.open_memory_channel[bytes](1)
         self._answers[number] = answered
-        self._frames.extend(split(request, FrameKind.REQUEST, number))
+        self._frames.extend((number, frame) for frame in split(request, FrameKind.REQUEST, number))
         self._ring()
         try:
             with trio.fail_after(timeout):
@@ -50,6 +50,7 @@ class Requests:
             raise Unavailable("the provider has not answered: trying again later") from None
         finally:
             self._answers.pop(number, None)
+            self._frames = deque(waiting for waiting in self._frames if waiting[0] != number)
             answered.close()
 
     def take_untrusted(self, frame: Frame) -> None:

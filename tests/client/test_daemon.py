@@ -15,10 +15,10 @@ from benchmarks import virtual
 from client.connection import Connection
 from client.messenger import ContactState, MessageKind, MessageState
 from client.store import Store
-from mixnet.crypto import SymmetricKey
+from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE
-from tests.client.town import RULES, START, Town, rules
+from tests.client.town import RULES, START, Town, raw_key, rules
 
 Sight = tuple[float, str, str, int]
 LENGTH = 20.0  # virtual seconds that an observer watches
@@ -284,7 +284,12 @@ def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
         monkeypatch.setattr(store, "transaction", refuse)
         number = await alice.send("bob", "keep this")
         await trio.sleep(30.0)
-        assert (await bob.status())["problem"] == "no space left"
+        figures = await bob.status()
+        assert figures["problem"] == "no space left"
+        received = figures["received"]
+        done = sum(received.get(kind, 0) for kind in ("loop", "message", "acknowledgement", "refused", "stale"))
+        kept = town.boxes[SigningKey(raw_key("mailbox bob")).public].under_way
+        assert len(kept) >= received["mail"] - done > 0
         assert not [message async for message in bob.messages() if not message.outgoing]
         full = False
         await alice.wait_delivered(number)

@@ -1,0 +1,285 @@
+"""The commands, against a daemon in the same process and against a real one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from client import background, cli, daemon_cli, documents, folder, lock, options, passphrase, render
+from client.api import serve_api
+from client.cli import app
+from client.connection import Connection, DirectChannel, connect
+from client.errors import MalformedInvitation
+from client.folder import NoProfile
+from client.messenger import MessageInfo, MessageKind, MessageState
+from client.profile import PassphraseNeeded, ProfileExists, load, open_store
+from client.sockets import NotRunning
+from mixnet.errors import LocalError, MixnetError
+from tests.client.test_api import make_service
+from tests.client.town import Town, rules
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    for name in ("MIXNET_DIR", "MIXNET_PASSPHRASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def network(tmp_path):
+    Town().bootstrap.save(tmp_path / "bootstrap.json")
+    return tmp_path
+
+
+@asynccontextmanager
+async def daemon_of(network: Path, name: str):
+    """A daemon without a network, and a way to look at it that is not the command's."""
+    directory = network / "clients" / name
+    await daemon_cli.init(name, folder=network)
+    service = make_service(name=name)
+    with lock.hold(directory / folder.LOCK):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_api, directory / folder.API_SOCKET, service)
+            yield Connection(DirectChannel(service))
+            nursery.cancel_scope.cancel()
+
+
+async def test_init_makes_a_profile_once(network, capsys):
+    await daemon_cli.init("alice", folder=network, source="127.0.9.1", provider="ab" * 32)
+    assert f"mixnet client start alice --dir {network}" in capsys.readouterr().out
+    made = load(network / "clients" / "alice")
+    assert (made.name, made.source, made.provider) == ("alice", "127.0.9.1", bytes([0xAB]) * 32)
+    with pytest.raises(ProfileExists):
+        await daemon_cli.init("alice", folder=network)
+
+
+@pytest.mark.parametrize("provider", ["zz" * 32, "ab" * 31, ""])
+async def test_init_refuses_what_is_no_identity(network, provider):
+    with pytest.raises(LocalError, match="64 hexadecimal"):
+        await daemon_cli.init("alice", folder=network, provider=provider)
+    assert not (network / "clients").exists()
+
+
+@pytest.mark.parametrize("name", ["../alice", "a/b", ".hidden", ""])
+async def test_a_name_never_leaves_the_folder(network, name):
+    with pytest.raises(LocalError):
+        await daemon_cli.init(name, folder=network)
+    assert not (network / "clients").exists()
+
+
+async def test_where_the_network_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert options.network_folder(None) == tmp_path / "mixnet" / "local"
+    monkeypatch.setenv("MIXNET_DIR", "/somewhere")
+    assert options.network_folder(None) == Path("/somewhere")
+    assert options.network_folder(Path("here")) == Path("here").absolute()
+
+
+async def test_invite_accept_send_and_inbox(network, capsys):
+    async with daemon_of(network, "alice") as alice, daemon_of(network, "bob"):
+        await cli.invite("bob", out=network / "invitation", folder=network)
+        assert (network / "invitation").stat().st_mode & 0o777 == 0o600
+        capsys.readouterr()
+        await cli.accept("alice", str(network / "invitation"), contact="robert", wait=False, folder=network)
+        shown = capsys.readouterr()
+        assert shown.out.startswith("robert\tpending\t")
+        assert "mixnet contacts alice --verify robert" in shown.err
+        await cli.contacts("alice", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)[0]["name"] == "robert"
+        await cli.send("alice", "robert", "see you", folder=network)
+        assert "→ robert: see you  [queued]" in capsys.readouterr().out
+        (network / "photo.jpg").write_bytes(b"x" * 1234)
+        await cli.send("alice", "robert", file=network / "photo.jpg", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["size"] == 1234
+        await cli.inbox("alice", folder=network)
+        assert capsys.readouterr().out == ""
+        await cli.inbox("alice", sent=True, folder=network, as_json=True)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
+        assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]
+
+
+async def test_an_invitation_from_standard_input_and_as_json(network, capsys, monkeypatch):
+    async with daemon_of(network, "alice"), daemon_of(network, "bob"):
+        capsys.readouterr()
+        await cli.invite("bob", folder=network, as_json=True)
+        text = json.loads(capsys.readouterr().out)["invitation"]
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"  {text}\n"))
+        await cli.accept("alice", "-", wait=False, folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["name"] == "bob"
+
+
+async def test_a_qr_code_is_drawn(network, capsys):
+    async with daemon_of(network, "alice"):
+        capsys.readouterr()
+        await cli.invite("alice", qr=True, folder=network)
+    assert "█" in capsys.readouterr().out
+
+
+async def test_bad_input_is_one_named_error(network, tmp_path):
+    async with daemon_of(network, "alice"):
+        with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
+            await cli.accept("alice", "mixnet1:nonsense", folder=network)
+        with pytest.raises(FileNotFoundError):
+            await cli.accept("alice", str(tmp_path / "nothing"), folder=network)
+        with pytest.raises(LocalError, match="carol"):
+            await cli.send("alice", "carol", "hi", folder=network)
+        with pytest.raises(LocalError, match="either a text or --file"):
+            await cli.send("alice", "carol", folder=network)
+        with pytest.raises(LocalError, match="either a text or --file"):
+            await cli.send("alice", "carol", "hi", file=tmp_path, folder=network)
+        with pytest.raises(FileExistsError):
+            await cli.invite("alice", out=network / "bootstrap.json", folder=network)
+    with pytest.raises(NoProfile):
+        await cli.send("nobody", "alice", "hi", folder=network)
+
+
+async def test_sending_without_a_daemon_says_what_to_type(network):
+    await daemon_cli.init("alice", folder=network)
+    with pytest.raises(NotRunning, match=f"`mixnet client start alice --dir {network}`"):
+        await cli.send("alice", "bob", "hi", folder=network)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "started"), [("y\n", True), ("yes\n", True), ("n\n", False), ("", False)])
+async def test_at_a_terminal_a_daemon_is_offered(network, monkeypatch, answer, started):
+    await daemon_cli.init("alice", folder=network)
+    starts: list[Path] = []
+
+    async def start(directory: Path, _words: bytes | None) -> None:
+        await trio.lowlevel.checkpoint()
+        starts.append(directory)
+
+    monkeypatch.setattr(background, "start", start)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with pytest.raises(NotRunning):  # nothing really started
+        await cli.contacts("alice", folder=network)
+    assert starts == ([network / "clients" / "alice"] if started else [])
+
+
+async def test_passphrases_come_from_files_and_the_environment_only(network, monkeypatch, tmp_path):
+    (tmp_path / "words").write_bytes(b"secret\n")
+    assert passphrase.given(tmp_path / "words") == b"secret"
+    assert passphrase.given(None) is None
+    monkeypatch.setenv("MIXNET_PASSPHRASE", "other")
+    assert passphrase.given(None) == b"other"
+    monkeypatch.setenv("MIXNET_PASSPHRASE", "")
+    with pytest.raises(passphrase.EmptyPassphrase):
+        passphrase.given(None)
+    monkeypatch.delenv("MIXNET_PASSPHRASE")
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(PassphraseNeeded):
+        await daemon_cli.init("alice", folder=network, passphrase=True)
+    assert not (network / "clients").exists()
+
+
+def a_message(**changes: object) -> MessageInfo:
+    values: dict[str, object] = {
+        "id": 7,
+        "contact": "bob",
+        "outgoing": False,
+        "kind": MessageKind.TEXT,
+        "state": MessageState.RECEIVED,
+        "text": "hi",
+        "path": "",
+        "size": 0,
+        "done": 0,
+        "error": "",
+        "created_at": 0.0,
+        "sent_at": 0.0,
+        "drawn_delay": 0.0,
+        "received_at": 1e9,
+    }
+    return MessageInfo(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_what_a_contact_wrote_cannot_act_on_a_terminal(capsys):
+    hostile = "\x1b[2J\rfrom: boss\n8  ← alice: forged\u202e\x07"
+    render.message(a_message(text=hostile, contact=hostile))
+    render.message(a_message(kind=MessageKind.FILE, text=hostile, path=hostile))
+    render.table(("a", "b"), [(hostile, hostile)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(character.isprintable() or character == "\t" for line in lines for character in line)
+
+
+def test_every_command_has_an_example_and_help(capsys):
+    tried = [["client", name] for name in ("init", "start", "stop", "status")]
+    tried += [[name] for name in ("invite", "accept", "contacts", "send", "inbox")]
+    for command in tried:
+        app([*command, "--help"], result_action="return_value")
+        shown = capsys.readouterr().out
+        assert f"mixnet {' '.join(command)} " in shown
+        assert "Example" in shown
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, client.cli; print(*[m for m in ('nacl', 'apsw', 'rich', 'doubleratchet') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert "nacl" not in done.stdout
+    assert "apsw" not in done.stdout
+    assert "doubleratchet" not in done.stdout
+
+
+async def test_a_real_daemon_starts_answers_is_alone_and_stops(network, capsys):
+    """With a document from before, and no network: everything but connecting works."""
+    town = Town(start=time.time() - 10, parameters=rules(epoch_length=3600.0))
+    town.bootstrap.save(network / "bootstrap.json")
+    await daemon_cli.init("alice", folder=network)
+    directory = network / "clients" / "alice"
+    store = open_store(load(directory))
+    documents.keep(store, town.document())
+    store.close()
+    await daemon_cli.start("alice", folder=network)
+    try:
+        async with connect(directory) as me:
+            assert not (await me.status())["connected"]
+            assert (await me.invite()).startswith("mixnet1:")
+        with pytest.raises(lock.AlreadyRunning):
+            await daemon_cli.start("alice", folder=network)
+        capsys.readouterr()
+        await daemon_cli.status("alice", folder=network)
+        assert "not connected" in capsys.readouterr().out
+    finally:
+        await daemon_cli.stop("alice", folder=network)
+    assert lock.holder(directory / folder.LOCK) is None
+    assert not (directory / folder.API_SOCKET).exists()
+    with pytest.raises(NotRunning):
+        await daemon_cli.stop("alice", folder=network)
+    log = (directory / folder.LOG).read_text()
+    assert [json.loads(line)["event"] for line in log.splitlines()] == ["started", "ready", "stopped"]
+
+    process = subprocess.Popen([sys.executable, "-m", "client", str(directory)], stderr=subprocess.PIPE)
+    while not await background._answers(directory):
+        assert process.poll() is None
+        await trio.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert await trio.to_thread.run_sync(process.wait) == 0
+    assert process.stderr is not None
+    with process.stderr as said:
+        assert said.read() == b""
+
+
+async def test_a_daemon_that_cannot_start_says_why_in_one_line(network):
+    await daemon_cli.init("alice", folder=network)
+    (network / "clients" / "alice" / folder.KEY).write_bytes(b"short")
+    with pytest.raises(MixnetError, match="damaged: restore it from a backup") as caught:
+        await daemon_cli.start("alice", folder=network)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(NotRunning):
+        await daemon_cli.status("alice", folder=network)
