@@ -162,7 +162,8 @@ class Connection:
 
     async def stop(self) -> None:
         """End the daemon. Cover traffic ends with it."""
-        await self._ask(commands.Stop)
+        with suppress(DaemonEnded):  # it may end before its answer is out
+            await self._ask(commands.Stop)
 
     async def _ask(self, kind: type[commands.Command], **fields: Any) -> Any:
         return await self._channel.ask(kind(id=next(self._numbers), **fields))
