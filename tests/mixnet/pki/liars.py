@@ -1,0 +1,101 @@
+"""Authorities that give out whatever a test wants, on a simulated network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import trio
+
+from mixnet.clock import VirtualClock
+from mixnet.link import Link, Role, answer_requests, serve_links
+from mixnet.network import Address
+from mixnet.pki.document import Document
+from mixnet.pki.fetch import fetch_document, upload_descriptor
+from mixnet.pki.requests import (
+    NEWEST,
+    AskDocument,
+    DocumentAnswer,
+    Upload,
+    UploadAnswer,
+    encode,
+    parse_request_untrusted,
+)
+from mixnet.randomness import SeededSource
+from mixnet.simulated import SimulatedNetwork
+from tests.mixnet.pki.builders import START, Town, key
+
+Gives = Callable[[AskDocument | Upload], bytes]  # the answer to a question
+
+
+def gives(raw: bytes | None) -> Gives:
+    """Whatever one asks, this document, and a nod to every descriptor."""
+    return lambda asked: encode(DocumentAnswer(raw) if isinstance(asked, AskDocument) else UploadAnswer(True))
+
+
+def shrugs(asked: AskDocument | Upload) -> bytes:
+    """No document, and no to every descriptor."""
+    return encode(DocumentAnswer(None) if isinstance(asked, AskDocument) else UploadAnswer(False))
+
+
+class Liars:
+    """`asked` has the numbers of the authorities in the order in which they were asked."""
+
+    def __init__(self, town: Town, nursery: trio.Nursery, *, seed: int = 1) -> None:
+        self.town = town
+        self.rng = SeededSource(seed)
+        self.clock = VirtualClock(START - trio.current_time())
+        self.network = SimulatedNetwork(self.rng.child("network"))
+        self.asked: list[int] = []
+        self._nursery = nursery
+
+    async def start(self, **answers: Gives) -> None:
+        """`a0=…` lets authority 0 answer; those that are not named are gone."""
+        for name, answer in answers.items():
+            number = int(name[1:])
+            await self._nursery.start(
+                partial(
+                    serve_links,
+                    self.network,
+                    Address.parse(self.town.bootstrap.authorities[number].address),
+                    partial(self._serve, number, answer),
+                    identity=self.town.authorities[number],
+                    role=Role.AUTHORITY,
+                    network_id=self.town.bootstrap.network_id,
+                    admit=lambda identity, role: True,
+                )
+            )
+
+    async def _serve(self, number: int, answer: Gives, link: Link) -> None:
+        async def reply(raw: bytes) -> bytes:
+            self.asked.append(number)
+            request = parse_request_untrusted(raw)
+            assert isinstance(request, AskDocument | Upload)
+            return answer(request)
+
+        await answer_requests(link, reply)
+
+    async def fetch(self, *, epoch: int = NEWEST, newest_epoch: int = -1) -> tuple[Document, bytes]:
+        return await fetch_document(
+            self.town.bootstrap,
+            network=self.network,
+            clock=self.clock,
+            identity=key("reader"),
+            role=Role.CLIENT,
+            rng=self.rng.stream("fetch", str(len(self.asked))),
+            epoch=epoch,
+            newest_epoch=newest_epoch,
+        )
+
+    async def upload(
+        self, patience: float = 20.0, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        await upload_descriptor(
+            self.town.bootstrap,
+            self.town.descriptor("mix 0"),
+            network=self.network,
+            identity=self.town.nodes["mix 0"][0],
+            rng=self.rng.stream("upload"),
+            patience=patience,
+            task_status=task_status,
+        )
