@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -73,5 +74,5 @@ def world(
         render(figures)
 
 
-def _print_json(figures: dict[str, Any]) -> None:
+def _print_json(figures: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(figures) + "\n")

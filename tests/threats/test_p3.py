@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from functools import cache
 
+import msgspec
 import pytest
 import trio
 from hypothesis import Phase, example, given, settings
@@ -19,6 +20,7 @@ from client.emitters import Emitter, is_message
 from mixnet.link import FrameKind, Link
 from mixnet.pki.parameters import Parameters
 from mixnet.randomness import SeededSource
+from mixnode.members import Members
 
 LENGTH = 75.0  # virtual seconds
 CLIENTS = ["client-1", "client-2"]
@@ -137,6 +139,16 @@ def test_the_busy_client_is_busy_and_the_idle_one_has_traffic(tmp_path):
 def test_with_real_packets_too(tmp_path):
     config = WorldConfig(seed=1, clients=2, parameters=BRISK, codec="sphinx")
     assert links(1, lambda world: BUSY.live(world, tmp_path), config)[0] == idle(1)
+
+
+def test_a_provider_that_gives_no_documents_learns_nothing_more(monkeypatch, tmp_path):
+    """After a whole epoch without an answer clients ask the authorities: at a time that no message has moved."""
+    monkeypatch.setattr(Members, "raw", lambda self, epoch: None)
+    parameters = msgspec.structs.replace(BRISK, epoch_length=20.0)
+    config = WorldConfig(seed=3, clients=2, parameters=parameters, codec="plain")
+    quiet, _ = links(3, config=config)
+    assert any(row.dst.startswith("authority") and row.t_ns > 40e9 for row in quiet["client-1"])
+    assert links(3, lambda world: BUSY.live(world, tmp_path), config)[0] == quiet
 
 
 def late_message(monkeypatch):

@@ -3,6 +3,8 @@
 import pytest
 import trio
 
+from benchmarks.world import WorldConfig, run_world
+from client.messenger import ContactState
 from client.safety import safety_number
 from mixnet.errors import RemoteError
 from mixnet.link import Role, WrongPeer, connect, serve_links
@@ -115,3 +117,29 @@ def test_a_contact_in_the_middle_shows_in_the_safety_number():
     alice, bob, mallory = (signing_key(name).public for name in ("alice", "bob", "mallory"))
     assert safety_number(alice, bob) == safety_number(bob, alice)
     assert safety_number(alice, mallory) != safety_number(bob, mallory)
+
+
+def test_an_invitation_makes_one_contact_only():
+    """Mallory has got hold of a copy: who comes second is refused, and the numbers of the first two agree."""
+    outcome = {}
+
+    async def program(world):
+        alice, bob, mallory = world.clients
+        invitation = await alice.invite()
+        await bob.accept(invitation, "alice")
+        await bob.wait_established("alice")
+        await mallory.accept(invitation, "alice")
+        await trio.sleep(120)
+        outcome["alice"] = {contact.name: contact.safety_number for contact in await alice.contacts()}
+        outcome["bob"] = (await bob.contacts())[0].safety_number
+        (duped,) = await mallory.contacts()
+        outcome["mallory"] = duped.state
+        await mallory.send("alice", "it's me, bob")
+        await bob.send("alice", "it's really me")
+        await trio.sleep(120)
+        outcome["received"] = [(message.contact, message.text) for message in await world.inbox(0)]
+
+    run_world(program, WorldConfig(seed=12, clients=3, codec="plain"))
+    assert outcome["alice"] == {"client-2": outcome["bob"]}
+    assert outcome["mallory"] == ContactState.PENDING
+    assert outcome["received"] == [("client-2", "it's really me")]  # and this is the control: bob's did arrive
