@@ -12,7 +12,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -60,11 +60,11 @@ class Schedule:
 class Prepared:
     """A frame that waits for its slot; `made` is in Trio's time, `drawn_delay` in seconds."""
 
-    frame: Frame
+    frame: Frame = field(repr=False)
     made: float
-    outgoing: Outgoing | None = None
+    outgoing: Outgoing | None = field(default=None, repr=False)
     drawn_delay: float = 0.0
-    loop: bytes = b""  # what identifies a loop when it returns
+    loop: bytes = field(default=b"", repr=False)  # what identifies a loop when it returns
 
 
 @dataclass(frozen=True, slots=True)
