@@ -296,13 +296,11 @@ class SimulatedStream(trio.abc.Stream):
     def release(self) -> None:
         """Let what a partition held up on its way to this end travel now."""
         back = self.peer._out
-        latest = trio.current_time()
         for segment in self._inbox:
             if segment.arrival == math.inf:
-                segment.arrival = max(latest, back.arrival(len(segment.data)))
-            latest = max(latest, segment.arrival)
+                segment.arrival = back.arrival(len(segment.data))
         if self._end is not None and self._end.arrival == math.inf:
-            self._end.arrival = max(latest, back.arrival(1))
+            self._end.arrival = back.arrival(1)
         self._readable.notify()
         self._writable.notify()
 
@@ -332,22 +330,18 @@ class SimulatedStream(trio.abc.Stream):
         self._writable.notify()
 
     def _post(self, data: bytes) -> None:
-        """Take bytes that the other end wrote: they arrive in order, after the latency of their direction."""
+        """Take bytes that the other end wrote: they arrive after the latency of their direction."""
         self._unread += len(data)  # here too if nobody reads: a writer is bounded until it knows that
         if self._closed or self._killed:
             return
-        self._inbox.append(_Segment(self._next_arrival(len(data)), data))
+        self._inbox.append(_Segment(self.peer._out.arrival(len(data)), data))
         if len(self._inbox) == 1:
             self._readable.notify()
 
     def _post_end(self, *, crashed: bool) -> None:
-        self._end = _End(self._next_arrival(1), crashed)
+        self._end = _End(self.peer._out.arrival(1), crashed)
         self._readable.notify()
         self._writable.notify()
-
-    def _next_arrival(self, size: int) -> float:
-        arrival = self.peer._out.arrival(size)
-        return max(arrival, self._inbox[-1].arrival) if self._inbox else arrival
 
     def _take(self, now: float, most: int) -> bytes:
         """Up to `most` bytes of those that arrived."""

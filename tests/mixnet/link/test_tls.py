@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from mixnet.crypto import SigningKey, certificate, credentials, seal
 from mixnet.errors import RemoteError
 from mixnet.link.handshake import GROUP, TLS_VERSION, HandshakeRefused, Side, WeakEncryption, WrongPeer
-from mixnet.link.tls import CIPHER, TlsIdentity
+from mixnet.link.tls import CIPHER, TlsIdentity, _verify
 from tests.mixnet.link.ends import (
     CLIENT,
     CLIENT_TLS,
@@ -235,17 +235,29 @@ def test_other_certificates_are_refused(shows, server):
         against_raw(ours, raw_session(raw_context(shows=shows()), server=server))
 
 
-@pytest.mark.parametrize("server", [False, True])
-def test_a_certificate_in_a_chain_is_refused(server):
+def test_certificates_beside_the_peer_s_own_are_never_looked_at():
+    """Otherwise one could add somebody else's certificate to one's own and pass for them."""
     context = raw_context()
     context.add_extra_chain_cert(credentials(SERVER)[1])
-    ours = initiator(lambda identity: identity == SERVER.public) if server else responder()
-    if server:
-        with pytest.raises(WrongPeer):  # only the first certificate counts, and it is the stranger's
-            against_raw(ours, raw_session(context, server=True))
-    else:
-        against_raw(ours, raw_session(context))
-        assert ours.identity == STRANGER.public
+    asked = []
+    with pytest.raises(WrongPeer):
+        against_raw(
+            initiator(lambda identity: asked.append(identity) or identity == SERVER.public),
+            raw_session(context, server=True),
+        )
+    assert asked == [STRANGER.public]
+
+
+def test_a_certificate_above_the_peer_s_own_is_refused():
+    ours = responder()
+    raw = raw_session(raw_context())
+    connection = ours._connection
+    step(raw)
+    ours.put(taken(raw))
+    ours.handshake_untrusted()
+    above = crypto.X509.from_cryptography(credentials(SERVER)[1])
+    assert _verify(connection, above, 0, 0, 0)
+    assert not _verify(connection, above, 0, 1, 0)
 
 
 def test_a_client_without_a_certificate_is_refused():
@@ -254,25 +266,54 @@ def test_a_client_without_a_certificate_is_refused():
         against_raw(responder(), raw_session(context))
 
 
-def test_nothing_is_resumed():
-    identities = []
-    context = raw_context(verify=lambda _c, shown, *_: bool(identities.append(shown)) or True)
+class ResumingServer:
+    """A server such as OpenSSL makes by itself, with the calls of one of our sessions."""
 
-    def connect(session=None):
-        identities.clear()
-        raw, ours = raw_session(context), responder()
-        if session is not None:
-            raw.set_session(session)
-        against_raw(ours, raw)
+    def __init__(self, context):
+        self._raw = raw_session(context, server=True)
+
+    def handshake_untrusted(self):
+        return step(self._raw)
+
+    def take(self):
+        return taken(self._raw)
+
+    def put(self, data):
+        given_to(self._raw, data)
+
+
+def certificates_shown_when_resuming(make_server):
+    """How many a client sees that comes a second time, with the ticket of the first."""
+    shown, kept = [], []
+    context = raw_context(verify=lambda _c, certificate, *_: bool(shown.append(certificate)) or True)
+    for _ in range(2):
+        raw, server = raw_session(context), make_server()
+        if kept:
+            raw.set_session(kept[0][0].get_session())
+            shown.clear()
+        against_raw(server, raw)
         with pytest.raises(SSL.WantReadError):
             raw.recv(1)  # takes the tickets
-        return raw.get_session(), ours.identity, len(identities) > 0
+        kept.append((raw, server))  # OpenSSL forgets the session of a connection that is dropped
+    return len(shown)
 
-    first, _, _ = connect()
-    _, identity, shown_again = connect(first)
-    assert first is not None
-    assert identity == STRANGER.public
-    assert shown_again  # the server proved itself anew: a resumed session would show no certificate
+
+def test_nothing_is_resumed():
+    assert certificates_shown_when_resuming(responder) > 0
+
+
+def test_resuming_would_be_noticed():
+    context = raw_context(SERVER)
+    context.set_session_id(b"any")
+    assert certificates_shown_when_resuming(lambda: ResumingServer(context)) == 0
+
+
+def test_all_that_waits_is_taken():
+    left, right = initiator(), responder()
+    shake_hands(left, right)
+    left._connection.sendall(bytes(20_000))
+    assert len(left.take()) > 20_000
+    assert left.take() == b""
 
 
 # --- hostile bytes
