@@ -169,8 +169,7 @@ class Preparer:
         await quiet_passed(self.schedules)
         try:
             shelf.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
-        except Unavailable:  # no way to this contact now: treated as lost on its way, so that others get their turn
-            await self._desk.call(_report, self._messenger, [(outgoing, self._clock.now(), 0.0)])
+        except Unavailable:  # no way to this contact now: like a lost slot, it comes again, and others get their turn
             self._bell.ring()
 
     def _nap(self) -> float:
