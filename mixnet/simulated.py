@@ -130,10 +130,11 @@ class SimulatedNetwork:
     def crash(self, host: str) -> None:
         """End all listeners and streams of `host` at once; its peers learn it after a latency (or after a heal).
 
-        The host may listen and dial again right away, as a process that was killed and started anew would.
+        Whoever ran there must be cancelled too: nothing comes to its listeners any more. The host may listen and dial
+        again right away, as a process that was killed and started anew would.
         """
         for address in [address for address in self._listeners if address.host == host]:
-            self._listeners[address].close()
+            self._listeners[address].kill()
         for stream in [stream for stream in self._streams if stream.host == host]:
             stream.kill()
 
@@ -381,6 +382,7 @@ class _SimulatedListener(Listener):
         self._address = address
         self._registry = registry
         self._in, self._out = trio.open_memory_channel[SimulatedStream](BACKLOG)
+        self._killed = False
 
     @property
     def address(self) -> Address:
@@ -395,7 +397,12 @@ class _SimulatedListener(Listener):
         return True
 
     async def accept(self) -> SimulatedStream:
-        return await self._out.receive()
+        try:
+            return await self._out.receive()
+        except trio.ClosedResourceError:
+            if self._killed:
+                await trio.sleep_forever()
+            raise
 
     async def aclose(self) -> None:
         self.close()
@@ -408,3 +415,8 @@ class _SimulatedListener(Listener):
                 while True:
                     self._out.receive_nowait().kill()
             self._out.close()
+
+    def kill(self) -> None:
+        """Let the host crash: who accepts here waits for ever, since a process that was killed is told nothing."""
+        self._killed = True
+        self.close()

@@ -383,11 +383,35 @@ async def test_a_crash_ends_listeners_and_the_host_may_start_anew(autojump_clock
     network = SimulatedNetwork(SeededSource(1))
     listener = await network.listen(SERVER)
     network.crash(SERVER.host)
-    with pytest.raises(trio.ClosedResourceError):
+    with trio.move_on_after(100) as scope:
         await listener.accept()
+    assert scope.cancelled_caught
     with pytest.raises(Unavailable):
         await network.dial(SERVER)
     await pair(network)
+
+
+async def test_whoever_is_cancelled_with_its_host_ends_without_an_error(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    async with trio.open_nursery() as nursery, await network.listen(SERVER) as listener:
+        nursery.start_soon(listener.accept)
+        await wait_all_tasks_blocked()
+        network.crash(SERVER.host)
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_closes_a_listener_under_an_accept_is_told(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    listener = await network.listen(SERVER)
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def accept():
+            with pytest.raises(trio.ClosedResourceError):
+                await listener.accept()
+
+        await wait_all_tasks_blocked()
+        await listener.aclose()
 
 
 async def test_a_crash_behind_a_partition_is_learned_after_the_heal(autojump_clock):
