@@ -21,7 +21,7 @@ import trio
 from deploy.folders import SUPERVISOR_LOG
 from deploy.processes import PATIENCE, open_log
 from deploy.supervisor import Program, Report, last_words, open_crew
-from mixnet.errors import LocalError, Unavailable
+from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.explain import explain
 
 _FAREWELL = 3 * PATIENCE  # seconds for the supervisor to end its processes and itself
@@ -89,10 +89,11 @@ def main(folder: Path, channel: int) -> None:
         tie = Tie(tied)
         try:
             trio.run(_supervise, folder, programs(folder, load_plan(folder)), tie)
-        except BaseException as error:
-            tie.say(Said(error=explain(error) or f"the supervisor failed: see {folder / SUPERVISOR_LOG}"))
-            if explain(error) is None:
-                raise  # its traceback goes to the log
+        except (MixnetError, OSError, BaseExceptionGroup) as error:
+            problem = explain(error)
+            tie.say(Said(error=problem or f"the supervisor failed: see {folder / SUPERVISOR_LOG}"))
+            if problem is None:
+                raise  # a bug: its traceback goes to the log
 
 
 async def launch(folder: Path, report: Report) -> None:

@@ -149,11 +149,9 @@ class Child:
             self._process.send_signal(number)
 
     async def end(self, patience: float = PATIENCE) -> int:
-        """End it: ask, wait, kill; its exit status when it is reaped, even inside a cancelled scope."""
-        with trio.CancelScope(shield=True):
-            self.send(signal.SIGTERM)
-            with trio.move_on_after(patience):
-                await self.wait()
-            self.send(signal.SIGKILL)  # nothing happens to one that was reaped
-            await self.wait()
-        return self._process.returncode
+        """End it: ask, wait, kill; its exit status when it is reaped. Shield the call if it must not be cut short."""
+        self.send(signal.SIGTERM)
+        with trio.move_on_after(patience):
+            return await self.wait()
+        self.send(signal.SIGKILL)
+        return await self.wait()

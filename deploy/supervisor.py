@@ -22,7 +22,7 @@ import structlog
 import trio
 
 from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, Lock, Running, read_running, write_running
-from deploy.processes import Child, ProcessId, alive, end, identify, open_log
+from deploy.processes import PATIENCE, Child, ProcessId, alive, end, identify, open_log
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.status import read_status
 
@@ -30,6 +30,7 @@ START_LIMIT = 120.0  # seconds in which a process must be ready
 POLL = 0.1  # seconds between two questions whether it is
 FIRST_PAUSE = 0.5  # seconds before the second restart in a row
 LONGEST_PAUSE = 30.0
+FAREWELL = 3 * PATIENCE  # seconds after which even a process that can't be killed is left alone
 STEADY = 60.0  # a process that ran so long (seconds) is restarted without a pause again
 _TAIL = 65536  # bytes of a log that are read to find its last line
 
@@ -139,8 +140,9 @@ class _Keeper:
                 self._log.info("started again", node=self._program.name)
         finally:
             if self._child is not None:
-                if await self._child.end() == -signal.SIGKILL:
-                    self._log.warning("killed, since it did not end when asked to", node=self._program.name)
+                with trio.move_on_after(FAREWELL, shield=True):
+                    if await self._child.end() == -signal.SIGKILL:
+                        self._log.warning("killed, since it did not end when asked to", node=self._program.name)
                 (self._program.folder / SOCKET).unlink(missing_ok=True)
 
 
