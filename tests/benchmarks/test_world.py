@@ -146,7 +146,7 @@ def provider_killed(*, disks):
         await trio.sleep(5)
         await world.restart("provider-2")
         world.network.heal()
-        await trio.sleep(240)
+        await trio.sleep(120)
         received.extend(message.text for message in await world.inbox(1))
 
     world = run_world(program, WorldConfig(seed=9, parameters=QUICK, codec="plain", disks=disks))
