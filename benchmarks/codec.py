@@ -1,4 +1,4 @@
-"""A packet codec without public-key operations, for large studies of traffic: it protects nobody (SPEC.md section 10).
+"""A packet codec without public-key operations, for large studies of traffic: it protects nobody (SPEC.md section 12).
 
 Promises: the interface, the sizes and the outcomes of the real engine. All of its symmetric cryptography is the real
 one; only what scalar multiplications give (the secret shared with a hop, and the next alpha) is a hash of alpha and of
