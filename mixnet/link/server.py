@@ -1,8 +1,10 @@
 """Serving links to whoever comes: limits before trust, and no peer can harm another (SPEC.md section 3).
 
 Promises: handshakes under way, links in all and links of one peer are bounded, and idle peers are let go; a peer that
-sends anything wrong loses its connection, a counter rises, and the server goes on. A peer that comes again replaces its
-oldest link, since that one may have died unnoticed. Never: an answer to a refused peer, or its address in a counter.
+sends anything wrong loses its connection, a counter rises, and the server goes on. Where handshakes are too many, the
+oldest gives way: an honest one is over soon, so that who opens silent connections hinders only such. A peer that comes
+again replaces its oldest link, which may have died unnoticed. Never: an answer to a refused peer, or its address in a
+counter.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class LinkEvent(StrEnum):
 
     ACCEPTED = "link_accepted"
     FULL = "link_refused_full"  # too many links
-    BUSY = "link_refused_busy"  # too many handshakes
+    BUSY = "link_refused_busy"  # too many handshakes: the oldest is given up
     HANDSHAKE_TIMEOUT = "link_handshake_timeout"
     HANDSHAKE_FAILED = "link_handshake_failed"
     NOT_ADMITTED = "link_not_admitted"
@@ -84,10 +86,11 @@ async def serve_links(
         task_status.started(listener.address)
         while True:
             stream = await listener.accept()
-            if server.takes_another():
-                nursery.start_soon(server.serve_stream, stream)
-            else:
+            handshake = server.make_room()
+            if handshake is None:
                 await trio.aclose_forcefully(stream)
+            else:
+                nursery.start_soon(server.serve_stream, stream, handshake)
 
 
 class _Server:
@@ -98,29 +101,32 @@ class _Server:
         self._handler = handler
         self._limits = limits
         self._count = count
-        self._handshakes = 0
+        self._handshakes: dict[trio.CancelScope, None] = {}  # a set with an order: oldest first
         self._connections = 0
         self._links: dict[bytes, list[Link]] = {}  # by identity, oldest first
 
-    def takes_another(self) -> bool:
-        """Reserve room for one connection, or count why there is none."""
+    def make_room(self) -> trio.CancelScope | None:
+        """Reserve room for one connection, and a scope for its handshake; None, and count, if there is none."""
         if self._connections >= self._limits.connections:
             self._count(LinkEvent.FULL)
-            return False
-        if self._handshakes >= self._limits.handshakes:
+            return None
+        if len(self._handshakes) >= self._limits.handshakes:
             self._count(LinkEvent.BUSY)
-            return False
+            oldest = next(iter(self._handshakes))
+            del self._handshakes[oldest]
+            oldest.cancel()
         self._connections += 1
-        self._handshakes += 1
-        return True
+        handshake = trio.CancelScope()
+        self._handshakes[handshake] = None
+        return handshake
 
-    async def serve_stream(self, stream: trio.abc.Stream) -> None:
+    async def serve_stream(self, stream: trio.abc.Stream, handshake: trio.CancelScope) -> None:
         """The whole life of one connection."""
+        link = None
         try:
-            try:
+            with handshake:
                 link = await self._shake_hands(stream)
-            finally:
-                self._handshakes -= 1
+            self._handshakes.pop(handshake, None)
             if link is not None:
                 await self._serve_link(link)
         finally:
@@ -148,13 +154,18 @@ class _Server:
             async with link:
                 if len(links) > self._limits.per_peer:
                     self._count(LinkEvent.REPLACED)
-                    await links[0].aclose()
+                    await links.pop(0).aclose()
                 await self._handler(link)
         except* RemoteError:
             self._count(LinkEvent.HOSTILE)
         except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer is gone, which is its right
         finally:
+            self._forget(link, links)
+
+    def _forget(self, link: Link, links: list[Link]) -> None:
+        """Take a link off its peer's list; it may be off already, and the list no longer the peer's."""
+        if link in links:
             links.remove(link)
-            if not links:
-                self._links.pop(link.peer.identity, None)
+        if not links and self._links.get(link.peer.identity) is links:
+            del self._links[link.peer.identity]

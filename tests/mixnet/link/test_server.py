@@ -184,18 +184,51 @@ async def test_links_in_all_are_bounded(autojump_clock):
             assert await ask(link, b"still here") == b"still here"
 
 
-async def test_handshakes_under_way_are_bounded_and_time_out(autojump_clock):
+async def is_over(link):
+    """Whether a link ends within a moment."""
+    with trio.move_on_after(1), pytest.raises(trio.EndOfChannel):
+        await link.receive()
+        raise AssertionError("nothing was to come")
+    return not link._usable
+
+
+async def is_closed(stream):
+    """Whether the other end hangs up within a moment."""
+    with trio.move_on_after(1):
+        return await stream.receive_some() == b""
+    return False
+
+
+async def test_handshakes_under_way_are_bounded_and_the_oldest_gives_way(autojump_clock):
     network = simulated()
-    async with serving(network, limits=LinkLimits(handshakes=5, handshake_timeout=20)) as (address, counts):
-        silent = [await network.dial(address) for _ in range(5)]
-        await trio.sleep(1)
-        with pytest.raises(Unavailable):
-            await serves(network, address)
-        assert counts == {LinkEvent.BUSY: 1}
-        await trio.sleep(20)
-        assert counts == {LinkEvent.BUSY: 1, LinkEvent.HANDSHAKE_TIMEOUT: 5}
-        assert [await stream.receive_some() for stream in silent] == [b""] * 5
+    async with serving(network, limits=LinkLimits(handshakes=5)) as (address, counts):
+        silent = [await network.dial(address) for _ in range(7)]
+        assert [await is_closed(stream) for stream in silent] == [True] * 2 + [False] * 5
+        assert counts == {LinkEvent.BUSY: 2}
         await serves(network, address)
+        assert [await is_closed(stream) for stream in silent[2:]] == [True] + [False] * 4
+        assert counts == {LinkEvent.BUSY: 3, LinkEvent.ACCEPTED: 1}
+
+
+async def test_silent_connections_time_out(autojump_clock):
+    network = simulated()
+    async with serving(network, limits=LinkLimits(handshake_timeout=20)) as (address, counts):
+        silent = [await network.dial(address) for _ in range(5)]
+        await trio.sleep(19)
+        assert not counts
+        await trio.sleep(2)
+        assert counts == {LinkEvent.HANDSHAKE_TIMEOUT: 5}
+        assert [await is_closed(stream) for stream in silent] == [True] * 5
+
+
+async def test_a_link_that_is_open_never_gives_way_to_handshakes(autojump_clock):
+    network = simulated()
+    async with serving(network, limits=LinkLimits(handshakes=1)) as (address, counts):
+        async with await connecting(network, address) as link:
+            for _ in range(5):
+                await network.dial(address)
+            assert await ask(link, b"still here") == b"still here"
+        assert counts == {LinkEvent.ACCEPTED: 1, LinkEvent.BUSY: 4}
 
 
 async def test_links_of_one_peer_are_bounded_and_the_newest_win(autojump_clock):
@@ -213,6 +246,31 @@ async def test_links_of_one_peer_are_bounded_and_the_newest_win(autojump_clock):
         await trio.sleep(1)
         await connecting(network, address)
         assert await ask(links[3], b"still here") == b"still here"
+
+
+async def test_a_handler_that_lingers_keeps_no_newer_link_alive(autojump_clock):
+    network = simulated()
+
+    async def linger(link):
+        try:
+            await answer(link)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(30)
+
+    async with serving(network, linger, limits=LinkLimits(per_peer=1)) as (address, counts):
+        links = [await connecting(network, address) for _ in range(3)]
+        for link in links[:2]:
+            with pytest.raises(trio.EndOfChannel):
+                await link.receive()
+        assert await ask(links[2], b"still here") == b"still here"
+        await links[2].aclose()
+        await trio.sleep(15)
+        links = [await connecting(network, address) for _ in range(2)]
+        await trio.sleep(25)  # now the first three handlers end
+        links.append(await connecting(network, address))
+        assert [await is_over(link) for link in links] == [True, True, False]
+        assert counts == {LinkEvent.ACCEPTED: 6, LinkEvent.REPLACED: 5}
 
 
 async def test_idle_peers_are_let_go(autojump_clock):
