@@ -101,9 +101,9 @@ class _Server:
         self._handler = handler
         self._limits = limits
         self._count = count
-        self._handshakes: dict[trio.CancelScope, None] = {}  # a set with an order: oldest first
         self._connections = 0
-        self._links: dict[bytes, list[Link]] = {}  # by identity, oldest first
+        self._handshakes: dict[trio.CancelScope, None] = {}  # sets with an order: oldest first
+        self._links: dict[Link, None] = {}
 
     def make_room(self) -> trio.CancelScope | None:
         """Reserve room for one connection, and a scope for its handshake; None, and count, if there is none."""
@@ -147,25 +147,22 @@ class _Server:
         return None
 
     async def _serve_link(self, link: Link) -> None:
-        links = self._links.setdefault(link.peer.identity, [])
-        links.append(link)
+        self._links[link] = None
         link.expect_within(self._limits.idle_timeout)
         try:
             async with link:
-                if len(links) > self._limits.per_peer:
-                    self._count(LinkEvent.REPLACED)
-                    await links.pop(0).aclose()
+                await self._close_oldest_beyond_limit(link.peer.identity)
                 await self._handler(link)
         except* RemoteError:
             self._count(LinkEvent.HOSTILE)
         except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer is gone, which is its right
         finally:
-            self._forget(link, links)
+            self._links.pop(link, None)
 
-    def _forget(self, link: Link, links: list[Link]) -> None:
-        """Take a link off its peer's list; it may be off already, and the list no longer the peer's."""
-        if link in links:
-            links.remove(link)
-        if not links and self._links.get(link.peer.identity) is links:
-            del self._links[link.peer.identity]
+    async def _close_oldest_beyond_limit(self, identity: bytes) -> None:
+        links = [link for link in self._links if link.peer.identity == identity]
+        if len(links) > self._limits.per_peer:
+            self._count(LinkEvent.REPLACED)
+            del self._links[links[0]]
+            await links[0].aclose()
