@@ -117,7 +117,8 @@ class World:
             with trio.fail_after(STARTUP):
                 await self._start_all()
         except BaseException as error:
-            await self.__aexit__(type(error), error, error.__traceback__)
+            with trio.CancelScope(shield=True):  # short: all that is left to do is to be cancelled
+                await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
 

@@ -58,17 +58,17 @@ async def connect(profile: Path | str) -> AsyncIterator[Connection]:
     """A connection to the daemon of the profile in this folder; NoProfile or NotRunning if there is none."""
     directory = Path(profile)
     folder.check_profile(directory)
-    try:
-        async with await sockets.dial(directory / folder.API_SOCKET) as stream, trio.open_nursery() as nursery:
-            channel = SocketChannel(stream)
-            nursery.start_soon(channel.receive)
+    failure: Exception | None = None
+    async with await sockets.dial(directory / folder.API_SOCKET) as stream, trio.open_nursery() as nursery:
+        channel = SocketChannel(stream)
+        nursery.start_soon(channel.receive)
+        try:
             yield Connection(channel)
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        # What the block raised, as it raised it: the group says only that there is a nursery here.
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        except Exception as error:  # kept out of the nursery, which would wrap it in a group
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 class Connection:
@@ -252,7 +252,7 @@ class SocketChannel:
             while data := await self._stream.receive_some(READ_SIZE):
                 for message in decoder.feed_untrusted(bytes(data)):
                     self._sort(message)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError, RemoteError):
             pass
         finally:
             self._ended = True

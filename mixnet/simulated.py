@@ -397,12 +397,11 @@ class _SimulatedListener(Listener):
         return True
 
     async def accept(self) -> SimulatedStream:
-        try:
+        with contextlib.suppress(trio.ClosedResourceError):
             return await self._out.receive()
-        except trio.ClosedResourceError:
-            if self._killed:
-                await trio.sleep_forever()
-            raise
+        if self._killed:
+            await trio.sleep_forever()
+        raise trio.ClosedResourceError
 
     async def aclose(self) -> None:
         self.close()

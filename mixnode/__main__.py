@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import trio
 
 from mixnet.clock import WallClock
 from mixnet.counters import Published
-from mixnet.errors import LocalError, MixnetError
+from mixnet.errors import LocalError
+from mixnet.explain import exit_status, explain
 from mixnet.log import Entry, Log
 from mixnet.network import TCP, Address
 from mixnet.randomness import SystemSource
@@ -64,46 +66,22 @@ async def _stop_at(signals: Any, scope: trio.CancelScope) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the node that the configuration file describes; the process' exit status."""
+    return exit_status(partial(_run_logged, arguments))
+
+
+def _run_logged(arguments: list[str]) -> None:
+    """Run the node, and leave a line in its log should it fail."""
     if len(arguments) != 1:
-        return _fail(USAGE)
-    try:
-        config = load_config(Path(arguments[0]))
-        engine = engine_by_name(config.engine)
-        make_folder(config.data_dir)
-        log = Log(config.log_file)
-    except LocalError as error:
-        return _fail(str(error))
-    try:
-        trio.run(run, config, engine, log)
-    except BaseException as error:
-        return _judge(error, log)
-    finally:
-        log.close()
-    return 0
-
-
-def _judge(error: BaseException, log: Log) -> int:
-    """Exit status 2 and one line if all that happened are errors of this project; else our bug, with its traceback."""
-    leaves = list(_leaves(error))
-    if not all(isinstance(leaf, MixnetError) for leaf in leaves):
-        log.write(Entry.FAILED, problem=type(leaves[0]).__name__)
-        raise error
-    problem = str(leaves[0])
-    log.write(Entry.FAILED, problem=problem)
-    return _fail(problem)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _fail(problem: str) -> int:
-    sys.stderr.write(f"{problem}\n")
-    return 2
+        raise LocalError(USAGE)
+    config = load_config(Path(arguments[0]))
+    engine = engine_by_name(config.engine)
+    make_folder(config.data_dir)
+    with closing(Log(config.log_file)) as log:
+        try:
+            trio.run(run, config, engine, log)
+        except BaseException as error:
+            log.write(Entry.FAILED, problem=explain(error) or type(error).__name__)
+            raise
 
 
 if __name__ == "__main__":
