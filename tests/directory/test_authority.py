@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.authority import Authority
+from directory.schedule import late
 from mixnet.clock import VirtualClock
 from mixnet.counters import Counters, Dropped
 from mixnet.errors import LocalError, RemoteError, Unavailable
@@ -236,6 +237,23 @@ async def test_a_partition_of_one_heals(autojump_clock: MockClock, nursery: trio
     city.network.heal()
     await trio.sleep(60)
     assert (await city.fetch_from(2))[0] == document
+
+
+async def test_a_round_whose_first_step_is_over_is_left_to_the_others(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """As after a machine slept: to vote now would be to hold other votes than the others."""
+    city = City(TOWN, nursery)
+    rng = SeededSource(1)
+    config = authority_config(TOWN, 0)
+    authority = Authority(config, network=city.network, clock=city.clock, rng=rng, counters=Counters())
+    missed = late(TOWN.bootstrap.epochs, city.clock.now(), 5)
+    await trio.sleep(missed.step_ends[0] - city.clock.now())
+    await authority._rounds.hold(missed)
+    assert authority._rounds.held == {}
+    joined = late(TOWN.bootstrap.epochs, city.clock.now(), 5, missed)
+    await authority._rounds.hold(joined)
+    assert list(authority._rounds.held) == [(0, joined.attempt)]
 
 
 @pytest.mark.parametrize("count", [1, 5])
