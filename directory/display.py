@@ -31,7 +31,6 @@ def as_table(document: Document, raw: bytes) -> dict[str, Any]:
     signatures = parse_untrusted(raw)[1]
     return {
         **plain(document),
-        "parameters": plain(document.parameters),
         "digest": document.digest.hex(),
         "signed_by": [authority.hex() for authority in signatures],
         "nodes": len(list(document.nodes)),

@@ -10,16 +10,15 @@ from trio.testing import MockClock
 
 from directory.authority import Authority
 from directory.schedule import late
-from mixnet.clock import VirtualClock
+from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link import Role, ask, connect
-from mixnet.network import Address
+from mixnet.network import TCP, Address
 from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.requests import AskStep, encode
 from mixnet.randomness import SeededSource
-from mixnet.simulated import SimulatedNetwork
 from tests.directory.builders import authority_config
 from tests.directory.city import City
 from tests.mixnet.pki.builders import Town, key
@@ -319,8 +318,8 @@ async def test_nobody_but_an_authority_is_one(autojump_clock: MockClock, nursery
     assert city.counters[0][Dropped.HANDSHAKE] == 1
 
 
-async def test_a_key_that_is_not_in_the_bootstrap_file_is_refused() -> None:
+def test_a_key_that_is_not_in_the_bootstrap_file_is_refused() -> None:
     rng = SeededSource(1)
     config = authority_config(TOWN, 0, identity=key("stranger"))
     with pytest.raises(LocalError, match="key file"):
-        Authority(config, network=SimulatedNetwork(rng), clock=VirtualClock(), rng=rng, counters=Counters())
+        Authority(config, network=TCP(), clock=WallClock(), rng=rng, counters=Counters())

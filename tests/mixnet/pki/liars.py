@@ -68,6 +68,7 @@ class Liars:
 
     async def _serve(self, number: int, answer: Gives, link: Link) -> None:
         async def reply(raw: bytes) -> bytes:
+            await trio.lowlevel.checkpoint()
             self.asked.append(number)
             request = parse_request_untrusted(raw)
             assert isinstance(request, AskDocument | Upload)

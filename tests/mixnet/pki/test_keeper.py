@@ -47,6 +47,7 @@ class Source:
 
 
 async def test_there_is_none_before_the_first(autojump_clock: MockClock) -> None:
+    await trio.lowlevel.checkpoint()
     keeper = Source().keeper
     assert keeper.raw() is None
     with pytest.raises(NoDocument):
