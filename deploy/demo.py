@@ -26,7 +26,7 @@ from deploy.census import count_signatures, idle_load
 from deploy.display import progress, say, say_json
 from deploy.figures import Outcome, cover_share, dropped_in_all, quantiles_ms, tally
 from deploy.folders import CLIENTS, SOCKET
-from deploy.local import load_plan, prepare, programs, status
+from deploy.local import NodeStatus, load_plan, prepare, programs, status
 from deploy.material import digest_of, make_file
 from deploy.people import NAMES, Person, enroll, meet, open_people, records, settle, talk
 from deploy.plan import Kind
@@ -41,6 +41,7 @@ COVER = frozenset({"drop", "loop"})
 PAUSE = 0.3  # seconds between two texts of one person
 TEXT_LIMIT = 120.0  # seconds in which texts must arrive
 SLOWEST = 10_000  # bytes of a file that must arrive in a second, beyond that limit
+RECOVERY = 15.0  # seconds that a killed node may take until it is ready again
 _MEGABYTE = 1_000_000
 
 
@@ -212,7 +213,7 @@ class _Play:
         files = records(hers, his, MessageKind.FILE)
         counted = tally([*texts, *files])
         arrived = [record for record in texts if record.received_at]
-        nodes = await status(self._folder)
+        nodes = await self._nodes_at_the_end()
         clients = [await read_status(self._folder / CLIENTS / name / SOCKET) for name in NAMES]
         return Outcome(
             delivered=counted.delivered,
@@ -220,7 +221,7 @@ class _Play:
             lost=counted.lost,
             duplicated=counted.duplicated,
             file_ok=await trio.to_thread.run_sync(self._came_whole, his),
-            nodes=sum(bool(node.figures and node.figures.get("ready")) for node in nodes),
+            nodes=sum(_ready(node) for node in nodes),
             signatures=await count_signatures(self._folder),
             latency_ms=quantiles_ms([record.latency for record in arrived]),
             overhead_ms=quantiles_ms([record.overhead for record in arrived]),
@@ -237,10 +238,21 @@ class _Play:
             dropped=dropped_in_all([node.figures or {} for node in nodes]),
         )
 
+    async def _nodes_at_the_end(self) -> list[NodeStatus]:
+        """How all nodes are: one that was killed gets some time to be ready again."""
+        with trio.move_on_after(RECOVERY):
+            while not all(map(_ready, await status(self._folder))):  # noqa: ASYNC110  other processes set no event of ours
+                await trio.sleep(RECOVERY / 50)
+        return await status(self._folder)
+
     def _came_whole(self, archive: list[MessageInfo]) -> bool:
         """Whether the recipient's copy is the file that was sent, byte for byte."""
         copies = [message.path for message in archive if message.kind is MessageKind.FILE and not message.outgoing]
         return len(copies) == 1 and bool(copies[0]) and digest_of(Path(copies[0])) == digest_of(self._file)
+
+
+def _ready(node: NodeStatus) -> bool:
+    return bool(node.figures and node.figures.get("ready"))
 
 
 def _most_memory(figures: list[dict[str, Any]]) -> float:
