@@ -6,6 +6,7 @@ now is `Unavailable`, with a message that says what to do. Never: an address in 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from abc import abstractmethod
@@ -81,7 +82,7 @@ class TCP:
             )
             family, kind, protocol, _, where = found[0]
             sock = trio.socket.socket(family, kind, protocol)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise _unavailable(f"can't listen at {address}", error) from error
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +103,7 @@ class TCP:
                 stream = await trio.open_tcp_stream(address.host, address.port, local_address=source)
         except trio.TooSlowError:
             raise Unavailable(f"{address} does not answer: is it running, and is the address right?") from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise _unavailable(f"can't reach {address}", error) from error
         _give_up_on_silence(stream)
         return stream
@@ -138,13 +139,19 @@ class _SocketListener(Listener):
 
 def _give_up_on_silence(stream: trio.SocketStream) -> None:
     """Let the kernel notice a peer that vanished without a word: a help, since links have time-outs of their own."""
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
+    with contextlib.suppress(OSError):  # some systems refuse it on a connection that its peer has ended already
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
 
 
-def _unavailable(what: str, error: OSError) -> Unavailable:
-    """The one line that a user reads: what failed, why, and what to do."""
+def _unavailable(what: str, error: OSError | UnicodeError) -> Unavailable:
+    """The one line that a user reads: what failed, why, and what to do.
+
+    A name that no resolver takes (an empty or overlong label) is a UnicodeError; it may come from a node's descriptor.
+    """
+    if isinstance(error, UnicodeError):
+        return Unavailable(f"{what}: that is no host name: correct it")
     advice = {
         errno.EADDRINUSE: "another program listens there: stop it or choose another port",
         errno.EADDRNOTAVAIL: "this machine has no such address: correct it",

@@ -301,7 +301,7 @@ class SimulatedStream(trio.abc.Stream):
             if segment.arrival == math.inf:
                 segment.arrival = back.arrival(len(segment.data))
         if self._end is not None and self._end.arrival == math.inf:
-            self._end.arrival = back.arrival(1)
+            self._end.arrival = self._after_all_bytes(back.arrival(1))
         self._readable.notify()
         self._writable.notify()
 
@@ -340,9 +340,13 @@ class SimulatedStream(trio.abc.Stream):
             self._readable.notify()
 
     def _post_end(self, *, crashed: bool) -> None:
-        self._end = _End(self.peer._out.arrival(1), crashed)
+        self._end = _End(self._after_all_bytes(self.peer._out.arrival(1)), crashed)
         self._readable.notify()
         self._writable.notify()
+
+    def _after_all_bytes(self, arrival: float) -> float:
+        """When an end that would arrive at `arrival` is known here: its stream has an order, so after its bytes."""
+        return max((arrival, *(segment.arrival for segment in self._inbox)))
 
     def _take(self, now: float, most: int) -> bytes:
         """Up to `most` bytes of those that arrived."""

@@ -128,6 +128,15 @@ async def test_a_refused_connection_is_unavailable():
         await TCP().dial(address)
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "a" * 64, "a.-.b..c"])
+async def test_a_name_that_no_resolver_takes_is_unavailable(host):
+    """A corrupt node may publish such a name in its descriptor: it must not end those who dial it."""
+    with pytest.raises(Unavailable, match="host name"):
+        await TCP().dial(Address(host, 4000))
+    with pytest.raises(Unavailable, match="host name"):
+        await TCP().listen(Address(host, 4000))
+
+
 async def test_a_dial_that_nobody_answers_ends(monkeypatch, autojump_clock):
     async def silence(*_args, **_more):
         await trio.sleep_forever()

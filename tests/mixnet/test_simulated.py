@@ -124,6 +124,31 @@ async def test_what_a_closed_end_sent_still_arrives(autojump_clock):
 # --- dialling and listening
 
 
+@pytest.mark.parametrize("crashed", [False, True])
+@pytest.mark.parametrize("parted", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+async def test_an_end_never_overtakes_the_bytes_before_it(autojump_clock, seed, crashed, parted):
+    """A writer that learned of the end too early would close its own end, and with it lose what is still to be read."""
+    network = SimulatedNetwork(SeededSource(seed), latency=uniform)
+    ours, theirs = await pair(network)
+    if parted:
+        network.partition([SERVER.host], [CLIENT])
+    await theirs.send_all(b"last words")
+    if crashed:
+        network.crash(SERVER.host)
+    else:
+        await theirs.aclose()
+    if parted:
+        network.heal()
+    with pytest.raises(trio.BrokenResourceError):
+        while True:
+            await ours.send_all(b"?")
+            await trio.sleep(0.001)
+    known = trio.current_time()
+    assert await ours.receive_some() == b"last words"
+    assert trio.current_time() == known
+
+
 async def test_a_dial_takes_a_round_trip(autojump_clock):
     network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.25)
     async with await network.listen(SERVER):
