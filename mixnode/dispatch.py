@@ -2,8 +2,9 @@
 
 Promises: `send` never waits; each neighbour has a bounded room, and one that is full or unreachable loses its own
 packets and nobody else's. A link is dialled when there is something to send, carries up to 32 frames a write, and is
-dialled again with growing, capped pauses; a batch that a broken link may have swallowed is sent again, which the
-receiver's replay check makes harmless. Only nodes of the document are dialled, and only with their pinned identity.
+dialled again with growing, capped pauses, also where each is accepted and ended at once; a batch that a broken link may
+have swallowed is sent again, which the receiver's replay check makes harmless. Only nodes of the document are dialled,
+and only with their pinned identity.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mixnode.rooms import Room
 
 QUEUE = 1024  # packets that may wait for one neighbour
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to dial
+STEADY = 10.0  # seconds that a link lasts if its neighbour means it: after a shorter one comes a pause
 PATIENCE = 10.0  # seconds without a link after which what waits for it is dropped
 _HEADER = Frame(FrameKind.PACKET, bytes(GEOMETRY.packet_size)).encode()[:FRAME_HEADER_SIZE]
 
@@ -86,14 +88,19 @@ class Dispatch:
         """Keep the neighbour's room empty, until it is let go of."""
         with neighbour.scope:
             unsent: list[bytes] = []
+            pause = 0.0
             while True:
                 unsent = unsent or await neighbour.room.take()
                 link = await self._reach(identity, neighbour.room, unsent)
                 if link is None:
                     unsent = []
                     continue
+                begun = trio.current_time()
                 async with link:
                     unsent = await self._write(link, neighbour.room, unsent)
+                steady = trio.current_time() - begun >= STEADY
+                pause = 0.0 if steady else min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
+                await trio.sleep(pause)
 
     async def _reach(self, identity: bytes, room: Room[bytes], unsent: list[bytes]) -> Link | None:
         """A link to the neighbour; None when patience ran out and what waited was dropped."""
@@ -119,7 +126,7 @@ class Dispatch:
             while True:
                 try:
                     await link.send_bytes(batch)
-                except Unavailable:
+                except (Unavailable, RemoteError):
                     nursery.cancel_scope.cancel()
                     break
                 self._counters.add(Event.PACKETS_OUT, len(batch))

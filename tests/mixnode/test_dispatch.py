@@ -86,6 +86,20 @@ async def test_what_a_broken_link_swallowed_is_sent_again(autojump_clock: trio.t
     assert (around.dialled, around.counters[Event.LINKS_DIALLED]) == (4, 2)
 
 
+async def test_a_neighbour_that_ends_every_link_is_dialled_ever_more_rarely(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Each dial costs a handshake: a corrupt neighbour must not choose how many of them we make."""
+    around = FakeNeighbourhood(*[FakeLink(number % 2) for number in range(1000)])
+    async with trio.open_nursery() as nursery:
+        dispatch = around.dispatch(nursery)
+        for _ in range(6000):
+            dispatch.send(packets(1))
+            await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert 10 < around.dialled < 20  # 0.1 + 0.2 + … + 5 + 5 …, in a minute
+
+
 async def test_packets_of_one_moment_share_writes(autojump_clock: trio.testing.MockClock) -> None:
     link = FakeLink(100)
     around = FakeNeighbourhood(link)
