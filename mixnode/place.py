@@ -29,6 +29,7 @@ from mixnode.mailboxes import Limits, Mailboxes
 from mixnode.members import Members
 from mixnode.storage import Storage as StorageTask
 
+RESERVED = 4  # one place of so many is kept for links of nodes
 GRACE_SHARE, LONGEST_GRACE = 0.5, 600.0  # of an epoch, and seconds, for which a key outlives its epoch
 _REFUSED = {
     LinkEvent.FULL: Dropped.CONNECTION_LIMIT,
@@ -117,7 +118,9 @@ class Place:
             role=Role.NODE,
             network_id=self.trust.network_id,
             admit=admit,
-            limits=LinkLimits(connections=self.config.connection_limit),
+            limits=LinkLimits(
+                connections=self.config.connection_limit, reserved=self.config.connection_limit // RESERVED
+            ),
             count=count,
             task_status=task_status,
         )

@@ -1,15 +1,16 @@
 """Serving links to whoever comes: limits before trust, and no peer can harm another (SPEC.md section 3).
 
-Promises: handshakes under way, links in all and links of one peer are bounded, and idle peers are let go; a peer that
-sends anything wrong loses its connection, a counter rises, and the server goes on. Where handshakes are too many, the
-oldest gives way: an honest one is over soon, so that who opens silent connections hinders only such. A peer that comes
-again replaces its oldest link, which may have died unnoticed. Never: an answer to a refused peer, or its address in a
-counter.
+Promises: handshakes under way, links in all, links of clients and links of one peer are bounded, and idle peers are let
+go; a peer that sends anything wrong loses its connection, a counter rises, and the server goes on. Where handshakes are
+too many, the oldest gives way: an honest one is over soon, so that who opens silent connections hinders only such.
+However many clients come, the places that are reserved stay free of them, so that clients never crowd out nodes. A peer
+that comes again replaces its oldest link, which may have died unnoticed. Never: an answer to a refused peer, or its
+address in a counter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -32,7 +33,7 @@ class LinkEvent(StrEnum):
     """The labels that a server of links counts."""
 
     ACCEPTED = "link_accepted"
-    FULL = "link_refused_full"  # too many links
+    FULL = "link_refused_full"  # too many links, or too many of clients
     BUSY = "link_refused_busy"  # too many handshakes: the oldest is given up
     HANDSHAKE_TIMEOUT = "link_handshake_timeout"
     HANDSHAKE_FAILED = "link_handshake_failed"
@@ -46,6 +47,7 @@ class LinkLimits:
     """What a server grants: numbers of connections, and seconds."""
 
     connections: int = 1024
+    reserved: int = 0  # of them, for peers that are no clients
     handshakes: int = 64
     per_peer: int = 2
     handshake_timeout: float = HANDSHAKE_TIMEOUT
@@ -101,13 +103,12 @@ class _Server:
         self._handler = handler
         self._limits = limits
         self._count = count
-        self._connections = 0
         self._handshakes: dict[trio.CancelScope, None] = {}  # sets with an order: oldest first
         self._links: dict[Link, None] = {}
 
     def make_room(self) -> trio.CancelScope | None:
-        """Reserve room for one connection, and a scope for its handshake; None, and count, if there is none."""
-        if self._connections >= self._limits.connections:
+        """A scope for one connection's handshake; None, and count, if there is no room for another link."""
+        if len(self._links) >= self._limits.connections:
             self._count(LinkEvent.FULL)
             return None
         if len(self._handshakes) >= self._limits.handshakes:
@@ -115,7 +116,6 @@ class _Server:
             oldest = next(iter(self._handshakes))
             del self._handshakes[oldest]
             oldest.cancel()
-        self._connections += 1
         handshake = trio.CancelScope()
         self._handshakes[handshake] = None
         return handshake
@@ -123,36 +123,37 @@ class _Server:
     async def serve_stream(self, stream: trio.abc.Stream, handshake: trio.CancelScope) -> None:
         """The whole life of one connection."""
         link = None
-        try:
-            with handshake:
-                link = await self._shake_hands(stream)
-            self._handshakes.pop(handshake, None)
-            if link is not None:
+        with handshake:
+            link = await self._shake_hands(stream)
+        self._handshakes.pop(handshake, None)
+        if link is not None:
+            async with link:
                 await self._serve_link(link)
-        finally:
-            self._connections -= 1
 
     async def _shake_hands(self, stream: trio.abc.Stream) -> Link | None:
         try:
-            link = await self._accept(stream)
+            return await self._accept(stream)
         except HandshakeTimeout:
             self._count(LinkEvent.HANDSHAKE_TIMEOUT)
         except WrongPeer:
             self._count(LinkEvent.NOT_ADMITTED)
         except RemoteError:
             self._count(LinkEvent.HANDSHAKE_FAILED)
-        else:
-            self._count(LinkEvent.ACCEPTED)
-            return link
         return None
 
     async def _serve_link(self, link: Link) -> None:
+        older = [one for one in self._links if one.peer.identity == link.peer.identity]
+        full = not self._has_room(link.peer.role)
+        if full and not older:
+            self._count(LinkEvent.FULL)
+            return
+        self._count(LinkEvent.ACCEPTED)
         self._links[link] = None
         link.expect_within(self._limits.idle_timeout)
         try:
-            async with link:
-                await self._close_oldest_beyond_limit(link.peer.identity)
-                await self._handler(link)
+            surplus = len(older) + 1 - self._limits.per_peer
+            await self._replace(older if full else older[: max(0, surplus)])
+            await self._handler(link)
         except* RemoteError:
             self._count(LinkEvent.HOSTILE)
         except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -160,9 +161,17 @@ class _Server:
         finally:
             self._links.pop(link, None)
 
-    async def _close_oldest_beyond_limit(self, identity: bytes) -> None:
-        links = [link for link in self._links if link.peer.identity == identity]
-        if len(links) > self._limits.per_peer:
+    def _has_room(self, role: Role) -> bool:
+        """Whether one more link of this role fits."""
+        limits = self._limits
+        if role is not Role.CLIENT:
+            return len(self._links) < limits.connections
+        clients = sum(link.peer.role is Role.CLIENT for link in self._links)
+        return clients < limits.connections - limits.reserved
+
+    async def _replace(self, surplus: Sequence[Link]) -> None:
+        """Close a peer's links for which there is no room beside its newest one."""
+        for link in surplus:
             self._count(LinkEvent.REPLACED)
-            del self._links[links[0]]
-            await links[0].aclose()
+            self._links.pop(link, None)
+            await link.aclose()

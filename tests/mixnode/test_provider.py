@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -229,6 +230,30 @@ async def test_there_are_never_more_mailboxes_than_allowed(autojump_clock: MockC
             async with await town.client(SigningKey.generate(), f"10.0.3.{number + 1}"):
                 await trio.sleep(1)
         assert town.providers[0].count(Dropped.MAILBOX_LIMIT) == 1
+
+
+async def test_clients_leave_room_for_the_links_of_mixes(autojump_clock: MockClock) -> None:
+    town = Town()
+    town.connection_limit = 8
+    provider = town.providers[0]
+    async with town.running(), trio.open_nursery() as nursery:
+        before = provider.count(Dropped.CONNECTION_LIMIT)
+        for number in range(12):
+            link = await town.client(SigningKey.generate(), f"10.0.3.{number + 1}")
+            nursery.start_soon(_swallow, link)
+        await trio.sleep(1)
+        assert provider.count(Dropped.CONNECTION_LIMIT) - before == 6
+        async with await town.as_node(town.mixes[-1], provider) as link:
+            await link.send([packet_frame(town.packet([provider], Command(Kind.DROP, bytes(32), 0)))])
+            await trio.sleep(1)
+        assert provider.count(Event.COVER_ENDED) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def _swallow(link: Link) -> None:
+    with suppress(trio.EndOfChannel):
+        while True:
+            await link.receive()
 
 
 async def test_a_client_that_comes_again_replaces_its_old_link(autojump_clock: MockClock) -> None:

@@ -89,6 +89,7 @@ class Town:
         self.descriptors: dict[bytes, Descriptor] = {}
         self.documents: dict[int, bytes] = {}
         self.mailbox_limit = 100
+        self.connection_limit = 1024
         self.logs: dict[str, Log] = {}
 
     # The authority.
@@ -177,6 +178,7 @@ class Town:
             storage=Storage.MEMORY if self.folder is None else Storage.FILE,
             source=member.host,
             mailbox_limit=self.mailbox_limit,
+            connection_limit=self.connection_limit,
         )
 
     @asynccontextmanager

@@ -198,6 +198,33 @@ async def test_links_in_all_are_bounded(autojump_clock):
             assert await ask(link, b"still here") == b"still here"
 
 
+async def test_clients_never_crowd_out_others(autojump_clock):
+    """Somebody with many identities takes all places of clients, and none of those that are reserved."""
+    network = simulated()
+    identities = [SigningKey(bytes([number]) * 32) for number in range(6)]
+    async with serving(network, limits=LinkLimits(connections=5, reserved=2)) as (address, counts):
+        clients = [await connecting(network, address, identity=one) for one in identities[:3]]
+        refused = await connecting(network, address, identity=identities[3])
+        assert await is_over(refused)
+        assert counts == {LinkEvent.ACCEPTED: 3, LinkEvent.FULL: 1}
+        again = await connecting(network, address, identity=identities[0])  # who has a place keeps one
+        assert await is_over(clients.pop(0))
+        nodes = [await connecting(network, address, identity=one, role=Role.NODE) for one in identities[4:]]
+        for link in [again, *clients, *nodes]:
+            assert await ask(link, b"still here") == b"still here"
+        assert counts == {LinkEvent.ACCEPTED: 6, LinkEvent.FULL: 1, LinkEvent.REPLACED: 1}
+
+
+@pytest.mark.parametrize("held", [1, 3, 5])
+async def test_a_peer_keeps_as_many_links_as_it_may(autojump_clock, held):
+    network = simulated()
+    async with serving(network, limits=LinkLimits(per_peer=6)) as (address, counts):
+        links = [await connecting(network, address) for _ in range(held + 1)]
+        for link in links:
+            assert await ask(link, b"still here") == b"still here"
+        assert counts == {LinkEvent.ACCEPTED: held + 1}
+
+
 async def is_over(link):
     """Whether a link ends within a moment."""
     with trio.move_on_after(1), pytest.raises(trio.EndOfChannel):
