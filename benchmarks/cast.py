@@ -20,6 +20,7 @@ from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.parameters import Parameters
 from mixnet.randomness import Source
+from mixnode import seal
 from mixnode.config import NodeConfig, Storage
 
 PORT = 4000
@@ -142,6 +143,9 @@ class Cast:
         """Make its disk what it was when it was photographed, whatever was written since."""
         shutil.rmtree(self.folder(member))
         self._copy(member).rename(self.folder(member))
+        for tags in self.folder(member).glob("keys/*.tags"):
+            if tags.with_suffix(seal.SEAL).exists():
+                seal.reseal(tags)  # a node would take the copy for an old backup, and rightly so
 
     def _copy(self, member: Member) -> Path:
         return self._folder / f"{member.name}.crashed"

@@ -37,6 +37,7 @@ class Event(StrEnum):
     LINKS_DIALLED = "links_dialled"
     REQUESTS = "requests"
     DOCUMENTS = "documents"
+    KEYS_RETIRED = "keys_retired"
 
 
 class Dropped(StrEnum):

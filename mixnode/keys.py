@@ -1,28 +1,25 @@
-"""A node's Sphinx keys: one for each epoch, each with the replay tags that live and die with it (SPEC.md section 4).
+"""A node's Sphinx keys: one for each epoch, each with the replay tags that live and die with it (SPEC.md section 4.2).
 
 Promises: keys exist for this epoch and the next two; a key is accepted from one epoch before its own until `grace`
-seconds after it, then it and its tags are deleted; on disk it is readable by its owner only and never without its
-tags: a key whose tags are missing is thrown away, because with it old packets would be accepted again.
+seconds after it, then it and its tags are deleted. A key of which it isn't certain that all its tags are known, or for
+whose tags there is no more room, is retired: deleted, never used again, and replaced by a new one.
 Never: a key that outlives its grace, on disk or in memory (Python can't promise to wipe what it forgets).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
 from typing import Protocol
 
 from mixnet.clock import Epochs
-from mixnet.crypto import KEY_SIZE, SphinxSecret
-from mixnet.errors import LocalError, RemoteError
+from mixnet.crypto import SphinxSecret
+from mixnet.errors import RemoteError
 from mixnet.sphinx import Engine, Peeled
-from mixnode.config import make_folder
-from mixnode.replay import Journal, NoJournal, Replay, TagFile
+from mixnode.replay import TAGS_LIMIT, NoJournal, Replay
 
 AHEAD = 2  # epochs after the current one for which keys are published
-_KEY, _TAGS, _NEW = ".key", ".tags", ".new"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,11 +31,26 @@ class EpochKey:
     replay: Replay
 
 
+class Retired(StrEnum):
+    """Why a key was given up before its time; the operator reads it among the node's warnings."""
+
+    UNPROVEN = "key_retired_unclean_end"
+    FULL = "key_retired_memory_full"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store had: usable keys, and the epochs of those that it gave up."""
+
+    keys: Sequence[EpochKey]
+    retired: Sequence[int] = ()
+
+
 class KeyStore(Protocol):
     """Where the keys of a node live between restarts."""
 
-    def load(self) -> list[EpochKey]:
-        """Every usable key."""
+    def load(self) -> Stored:
+        """Every usable key; the others are deleted."""
 
     def create(self, epoch: int) -> EpochKey:
         """A new key, stored before it is returned."""
@@ -50,71 +62,20 @@ class KeyStore(Protocol):
 class MemoryKeys:
     """For the simulated world: a node that stops forgets its keys."""
 
-    def load(self) -> list[EpochKey]:
+    def __init__(self, limit: int = TAGS_LIMIT) -> None:
+        """`limit`: tags for each key."""
+        self._limit = limit
+
+    def load(self) -> Stored:
         """Nothing is remembered."""
-        return []
+        return Stored(())
 
     def create(self, epoch: int) -> EpochKey:
         """A new key."""
-        return EpochKey(epoch, SphinxSecret.generate(), Replay(NoJournal()))
+        return EpochKey(epoch, SphinxSecret.generate(), Replay(NoJournal(), self._limit))
 
     def delete(self, epoch: int) -> None:
         """Nothing was stored."""
-
-
-class FileKeys:
-    """Keys in a folder: `EPOCH.key` with 32 bytes and `EPOCH.tags` with 16 bytes for each packet accepted."""
-
-    def __init__(self, folder: Path) -> None:
-        """Make `folder` if need be, for its owner only; ConfigError if that is not possible."""
-        self._folder = folder
-        make_folder(folder)
-
-    def load(self) -> list[EpochKey]:
-        """Every key with its tags; leftovers of an interrupted `create` or `delete` are removed."""
-        epochs = {int(path.stem) for path in self._folder.iterdir() if path.stem.isdecimal()}
-        loaded = []
-        for epoch in sorted(epochs):
-            if self._path(epoch, _KEY).exists() and self._path(epoch, _TAGS).exists():
-                loaded.append(EpochKey(epoch, self._read(epoch), Replay(self._journal(epoch))))
-            else:
-                self.delete(epoch)
-        return loaded
-
-    def create(self, epoch: int) -> EpochKey:
-        """A new key. Its tags come first, so that no kill leaves a key without them."""
-        secret = SphinxSecret.generate()
-        journal = self._journal(epoch)
-        new = self._path(epoch, _NEW)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, secret.expose())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        new.rename(self._path(epoch, _KEY))
-        return EpochKey(epoch, secret, Replay(journal))
-
-    def delete(self, epoch: int) -> None:
-        """Remove the key, and only then its tags."""
-        for suffix in (_KEY, _NEW, _TAGS):
-            self._path(epoch, suffix).unlink(missing_ok=True)
-
-    def _path(self, epoch: int, suffix: str) -> Path:
-        return self._folder / f"{epoch}{suffix}"
-
-    def _journal(self, epoch: int) -> Journal:
-        return TagFile(self._path(epoch, _TAGS))
-
-    def _read(self, epoch: int) -> SphinxSecret:
-        path = self._path(epoch, _KEY)
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise LocalError(f"can't read the key {path}: {error.strerror}") from None
-        if len(raw) != KEY_SIZE:
-            raise LocalError(f"the key {path} is damaged: delete it and start again")
-        return SphinxSecret(raw)
 
 
 class KeyRing:
@@ -125,17 +86,41 @@ class KeyRing:
         self._store = store
         self._epochs = epochs
         self._grace = grace
-        self._keys = {key.epoch: key for key in store.load()}
+        stored = store.load()
+        self._keys = {key.epoch: key for key in stored.keys}
+        self._retired = dict.fromkeys(stored.retired, Retired.UNPROVEN)
+        self._wake: Callable[[], None] = _nobody
 
     def turn(self, now: float) -> None:
-        """Make the keys of this epoch and the next ones, and delete those that are out of their grace."""
+        """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace."""
         current = self._epochs.at(now)
-        for epoch in [epoch for epoch in self._keys if self._epochs.end(epoch) + self._grace <= now]:
-            self._store.delete(epoch)
-            self._keys.pop(epoch).replay.close()
+        for epoch in [epoch for epoch, key in self._keys.items() if key.replay.full]:
+            self._delete(epoch)
+            self._retired[epoch] = Retired.FULL
+        for epoch in [epoch for epoch in self._keys if self._over(epoch, now)]:
+            self._delete(epoch)
+        for epoch in [epoch for epoch in self._retired if self._over(epoch, now)]:
+            del self._retired[epoch]
         for epoch in range(current, current + AHEAD + 1):
             if epoch not in self._keys:
                 self._keys[epoch] = self._store.create(epoch)
+
+    def _over(self, epoch: int, now: float) -> bool:
+        return self._epochs.end(epoch) + self._grace <= now
+
+    def _delete(self, epoch: int) -> None:
+        """First from the disk, so that no kill leaves more of it than there was."""
+        self._store.delete(epoch)
+        self._keys.pop(epoch).replay.discard()
+
+    @property
+    def retired(self) -> dict[int, Retired]:
+        """The epochs whose keys were given up, as long as packets for them may still come, and why."""
+        return dict(self._retired)
+
+    def wake_when_full(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when `turn` is due before its time, because a key is full."""
+        self._wake = wake
 
     def next_turn(self, now: float) -> float:
         """When `turn` is due again: at the end of an epoch or of a grace."""
@@ -154,13 +139,21 @@ class KeyRing:
         wanted = [current, current + 1]
         if now < self._epochs.end(current - 1) + self._grace:
             wanted.insert(1, current - 1)
-        return [self._keys[epoch] for epoch in wanted if epoch in self._keys]
+        held = [self._keys[epoch] for epoch in wanted if epoch in self._keys]
+        usable = [key for key in held if not key.replay.full]
+        if len(usable) < len(held):
+            self._wake()
+        return usable
 
     def close(self) -> None:
         """Close the tag files; the keys stay where they are."""
         for key in self._keys.values():
             key.replay.close()
         self._keys.clear()
+
+
+def _nobody() -> None:
+    """Nobody waits for a full key."""
 
 
 def peel_untrusted(engine: Engine, keys: Sequence[EpochKey], packet: bytes) -> tuple[EpochKey, Peeled]:

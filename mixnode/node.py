@@ -239,7 +239,7 @@ class _House:
     def start_upkeep(self, address: Address) -> None:
         """Start what a node does beside passing packets on; `address` is where it listens."""
         place, members, start = self._place, self._members, self._nursery.start_soon
-        start(upkeep.turn_keys, place, self._keys)
+        start(upkeep.turn_keys, place, self._keys, place.advertised(address), self.counters)
         start(upkeep.publish, place, self._keys, place.advertised(address))
         start(upkeep.follow, place, self._keeper, members, self._dispatch)
         loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
@@ -248,7 +248,9 @@ class _House:
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
         held, connections = len(self._delays), len(self._links)
-        return describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
+        warnings = sorted({str(why) for why in self._keys.retired.values()})
+        figures = describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
+        return {**figures, "warnings": figures["warnings"] + warnings}
 
 
 async def serve(

@@ -24,7 +24,8 @@ from mixnet.pki.document import Node
 from mixnet.pki.keeper import DocumentKeeper, keeper_of_authorities
 from mixnet.randomness import Source
 from mixnode.config import NodeConfig, Storage
-from mixnode.keys import FileKeys, KeyRing, MemoryKeys
+from mixnode.keyfiles import FileKeys
+from mixnode.keys import KeyRing, KeyStore, MemoryKeys
 from mixnode.mailboxes import Limits, Mailboxes
 from mixnode.members import Members
 from mixnode.storage import Storage as StorageTask
@@ -129,8 +130,10 @@ class Place:
 @contextmanager
 def open_keys(place: Place) -> Iterator[KeyRing]:
     """The node's Sphinx keys, made if need be, and closed at the end."""
-    on_disk = place.config.storage is Storage.FILE
-    store = FileKeys(place.config.data_dir / "keys") if on_disk else MemoryKeys()
+    config = place.config
+    on_disk = config.storage is Storage.FILE
+    limit = config.replay_limit
+    store: KeyStore = FileKeys(config.data_dir / "keys", limit=limit) if on_disk else MemoryKeys(limit)
     keys = KeyRing(store, place.epochs, min(GRACE_SHARE * place.epochs.length, LONGEST_GRACE))
     try:
         keys.turn(place.clock.now())

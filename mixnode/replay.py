@@ -1,22 +1,27 @@
-"""The memory of packets already accepted, one for each Sphinx key (SPEC.md section 4).
+"""The memory of packets already accepted, one for each Sphinx key (SPEC.md section 4.2).
 
 Promises: of all packets with one tag, at most one is ever admitted in the life of the key, also when the process is
 killed at any instant: a tag is with the operating system before its packet is held or delivered, and a tag whose
-writing failed stays refused. A file has whole 16-byte tags; what a kill left of a half-written one is overwritten.
-Never: a tag on its own in a log, or tags that outlive their key. (A power cut can lose the last seconds of tags: the
-file is not synchronised at every batch.)
+writing failed stays refused. A file has whole 16-byte tags; what a kill left of a half-written one is overwritten. The
+memory has a limit; when it is full, nothing more is admitted under this key.
+Never: a tag on its own in a log, or tags that outlive their key. (The disk is not synchronised at every batch: what a
+power cut may have cost is known from the seal, and costs the key.)
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from mixnet.errors import LocalError, Unavailable
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import Unavailable
+from mixnode import seal
+from mixnode.tags import TAG_SIZE, TagSet
 
-TAG_SIZE = 16
+TAGS_LIMIT = 10_000_000  # for one key: 160 MB of disk and at most 150 MB of memory
 
 
 class Journal(Protocol):
@@ -29,25 +34,36 @@ class Journal(Protocol):
         """Write whole tags at the end; Unavailable if they could not be written."""
 
     def close(self) -> None:
-        """Write no more."""
+        """Write no more; all is kept for the next start."""
+
+    def discard(self) -> None:
+        """Write no more; nothing will be needed again."""
 
 
 class TagFile:
     """A journal in a file. The position is our own, so that a write that failed half-way is simply overwritten."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make `path`, readable by its owner only."""
+    def __init__(self, path: Path, boot: str) -> None:
+        """Open or make `path`, readable by its owner only; `boot` is what the seal names while tags are added."""
+        self._path, self._boot = path, boot
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = os.fstat(self._descriptor).st_size
         self._end = size - size % TAG_SIZE
+        self._opened = False
 
     def load(self) -> bytes:
         """All whole tags in the file."""
         return _read_all(self._descriptor, self._end)
 
     def append(self, tags: bytes) -> None:
-        """Write `tags` after the last whole tag, in one system call; Unavailable if the disk did not take them all."""
+        """Write `tags` after the last whole tag, in one system call; Unavailable if the disk did not take them all.
+
+        Before the first of them the seal is opened: then, and only then, the disk is waited for.
+        """
         try:
+            if not self._opened:
+                seal.write_open(self._path, self._boot)
+                self._opened = True
             written = os.pwrite(self._descriptor, tags, self._end)
         except OSError as error:
             raise Unavailable(f"can't write replay tags: {error.strerror}") from None
@@ -56,6 +72,18 @@ class TagFile:
         self._end += written
 
     def close(self) -> None:
+        """Have all on the disk and seal it. If the disk refuses, what it holds is unknown: then no seal proves it."""
+        try:
+            os.ftruncate(self._descriptor, self._end)
+            os.fsync(self._descriptor)
+            seal.write_closed(self._path)
+        except OSError:
+            with suppress(OSError):
+                seal.remove(self._path)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
         self._descriptor = -1  # the number may soon be another file's
@@ -74,44 +102,67 @@ class NoJournal:
     def close(self) -> None:
         """Nothing to close."""
 
+    def discard(self) -> None:
+        """Nothing to close."""
+
 
 class Replay:
     """The tags seen under one key."""
 
-    def __init__(self, journal: Journal) -> None:
-        """Remember what `journal` has."""
+    def __init__(self, journal: Journal, limit: int = TAGS_LIMIT) -> None:
+        """Remember what `journal` has, and at most `limit` tags in all."""
         self._journal = journal
+        self._limit = limit
         self._closed = False
+        self._seen = TagSet(SymmetricKey.generate())
         stored = journal.load()
-        self._seen = {stored[start : start + TAG_SIZE] for start in range(0, len(stored), TAG_SIZE)}
+        for start in range(0, len(stored), TAG_SIZE):
+            self._seen.add(stored[start : start + TAG_SIZE])
+        self.full = len(self._seen) >= limit
 
     def __len__(self) -> int:
         return len(self._seen)
 
+    @property
+    def memory(self) -> int:
+        """The bytes that the tags take in memory."""
+        return self._seen.memory
+
     def admit(self, tags: Sequence[bytes]) -> list[bool]:
         """For each 16-byte tag in turn whether it is new, after writing the new ones down.
 
-        Raises Unavailable if they could not be written: then none is admitted, now or later.
+        Raises Unavailable if they could not be written: then none is admitted, now or later; also if they might not
+        fit into the limit: then `full` is true from now on.
         """
         if self._closed:
             raise Unavailable("the key of these tags is gone")
+        if self.full or len(self._seen) + len(tags) > self._limit:
+            self.full = True
+            raise Unavailable("the memory for replay tags is full")
         verdicts, fresh = [], bytearray()
         for tag in tags:
-            if len(tag) != TAG_SIZE:
-                raise LocalError("a replay tag has 16 bytes")
-            verdicts.append(tag not in self._seen)
+            verdicts.append(self._seen.add(tag))
             if verdicts[-1]:
-                self._seen.add(tag)
                 fresh += tag
         if fresh:
             self._journal.append(bytes(fresh))
         return verdicts
 
     def close(self) -> None:
+        """Forget the tags here, and keep them for the next start."""
+        if not self._closed:
+            self._forget()
+            self._journal.close()
+
+    def discard(self) -> None:
         """Forget the tags: their key is gone."""
+        if not self._closed:
+            self._forget()
+            self._journal.discard()
+
+    def _forget(self) -> None:
         self._closed = True
         self._seen.clear()
-        self._journal.close()
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

@@ -29,12 +29,29 @@ from mixnode.place import Place
 from mixnode.schedule import Schedule
 
 
-async def turn_keys(place: Place, keys: KeyRing) -> None:
-    """Make the keys of coming epochs, and delete each key at the end of its grace."""
+async def turn_keys(place: Place, keys: KeyRing, address: Address, counters: Counters) -> None:
+    """Make the keys of coming epochs, and delete each key at the end of its grace, or when its memory is full.
+
+    Keys that were retired are counted and told of; what replaces them while the node runs is published at once.
+    """
+    rng = place.rng.stream("retired keys")
+    told: set[int] = set()
+    started = False
     while True:
         now = place.clock.now()
         keys.turn(now)
-        await sleep_until(place.clock, keys.next_turn(now))
+        retired = keys.retired
+        fresh = retired.keys() - told
+        told = set(retired)
+        if fresh:
+            counters.add(Event.KEYS_RETIRED, len(fresh))
+            place.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
+            if started:  # at the start `publish` does it
+                await _upload(place, keys, address, rng)
+        started = True
+        with trio.CancelScope() as nap:
+            keys.wake_when_full(nap.cancel)
+            await sleep_until(place.clock, keys.next_turn(now))
 
 
 async def publish(place: Place, keys: KeyRing, address: Address) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mixnet.clock import Epochs
 from mixnet.crypto import SphinxSecret
-from mixnet.errors import LocalError, RemoteError
+from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.sphinx import Command, Deliver, Hop, Kind, SphinxEngine
-from mixnode.keys import FileKeys, KeyRing, MemoryKeys, peel_untrusted
+from mixnode.keyfiles import FileKeys
+from mixnode.keys import KeyRing, MemoryKeys, Retired, Stored, peel_untrusted
 
 EPOCHS = Epochs(1000.0, 100.0)
 GRACE = 50.0
@@ -72,25 +73,11 @@ def test_keys_and_tags_survive_and_expire_on_disk(tmp_path: Path) -> None:
     assert {path.stem for path in (tmp_path / "keys").iterdir()} == {"1", "2", "3"}
 
 
-def test_a_key_without_its_tags_is_thrown_away(tmp_path: Path) -> None:
-    ring = KeyRing(FileKeys(tmp_path), EPOCHS, GRACE)
-    ring.turn(1000.0)
-    before = ring.publics(1000.0)
-    ring.close()
-    (tmp_path / "0.tags").unlink()
-    again = KeyRing(FileKeys(tmp_path), EPOCHS, GRACE)
-    again.turn(1000.0)
-    after = again.publics(1000.0)
-    again.close()
-    assert after[0] != before[0]
-    assert after[1] == before[1]
-
-
 def test_killed_at_any_point_of_making_a_key_there_is_none_or_a_whole_one(tmp_path: Path) -> None:
     (tmp_path / "5.tags").touch()  # before the key was written
     (tmp_path / "6.tags").touch()
     (tmp_path / "6.new").write_bytes(b"half")  # before it was named
-    assert FileKeys(tmp_path).load() == []
+    assert FileKeys(tmp_path).load() == Stored([], [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,6 +90,41 @@ def test_a_damaged_or_unreadable_key_is_refused_with_what_to_do(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="can't make the folder"):
         FileKeys(tmp_path / "file" / "keys")
+
+
+def test_a_full_key_is_retired_and_replaced(tmp_path: Path) -> None:
+    ring, woken = KeyRing(FileKeys(tmp_path, limit=2), EPOCHS, GRACE), []
+    ring.wake_when_full(lambda: woken.append(True))
+    ring.turn(1000.0)
+    before = ring.publics(1000.0)
+    current, following = ring.live(1000.0)
+    assert current.replay.admit([bytes([number]) * 16 for number in range(2)]) == [True, True]
+    assert not woken
+    with pytest.raises(Unavailable, match="full"):
+        current.replay.admit([bytes([3]) * 16])
+    assert [key.epoch for key in ring.live(1000.0)] == [1]  # at once, before anybody has turned
+    assert woken
+    ring.turn(1000.0)
+    after = ring.publics(1000.0)
+    assert (after[0] == before[0], after[1] == before[1]) == (False, True)
+    assert ring.retired == {0: Retired.FULL}
+    assert [key.epoch for key in ring.live(1000.0)] == [0, 1]
+    assert following.replay.admit([bytes(16)]) == [True]
+    ring.turn(1150.0)
+    assert ring.retired == {}
+    ring.close()
+
+
+def test_a_full_key_stays_full_after_a_restart(tmp_path: Path) -> None:
+    store = FileKeys(tmp_path, limit=2)
+    key = store.create(0)
+    key.replay.admit([bytes([number]) * 16 for number in range(2)])
+    key.replay.close()
+    ring = KeyRing(FileKeys(tmp_path, limit=2), EPOCHS, GRACE)
+    assert ring.live(1000.0) == []
+    ring.turn(1000.0)
+    assert ring.retired == {0: Retired.FULL}
+    ring.close()
 
 
 def test_no_key_is_printed() -> None:

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixnet.errors import LocalError, Unavailable
-from mixnode.replay import TAG_SIZE, NoJournal, Replay, TagFile
+from mixnode.replay import NoJournal, Replay, TagFile
+from mixnode.tags import TAG_SIZE
 
 TAGS = st.integers(0, 30).map(lambda number: number.to_bytes(TAG_SIZE, "big"))
+BOOT = "this boot"
 BATCHES = st.lists(st.lists(TAGS, max_size=6), max_size=8)
 
 
@@ -37,7 +39,7 @@ def test_killed_at_any_byte_of_a_write_nothing_is_accepted_twice(
         path = Path(folder) / "0.tags"
         accepted: set[bytes] = set()
         for batch in batches:
-            replay = Replay(TagFile(path))
+            replay = Replay(TagFile(path, BOOT))
             whole = path.stat().st_size - path.stat().st_size % TAG_SIZE
             killed = data.draw(st.booleans())
             verdicts = replay.admit(batch)
@@ -48,13 +50,13 @@ def test_killed_at_any_byte_of_a_write_nothing_is_accepted_twice(
                 os.truncate(path, data.draw(st.integers(whole, max(whole, path.stat().st_size))))
             else:
                 accepted |= fresh
-        final = Replay(TagFile(path))
+        final = Replay(TagFile(path, BOOT))
         assert final.admit(sorted(accepted)) == [False] * len(accepted)
         final.close()
 
 
 def test_a_failed_write_admits_nothing_now_or_later_and_harms_no_tag(tmp_path: Path) -> None:
-    class Full(TagFile):
+    class Broken(TagFile):
         broken = False
 
         def append(self, tags: bytes) -> None:
@@ -63,7 +65,7 @@ def test_a_failed_write_admits_nothing_now_or_later_and_harms_no_tag(tmp_path: P
                 raise Unavailable("the disk is full")
             super().append(tags)
 
-    journal = Full(tmp_path / "0.tags")
+    journal = Broken(tmp_path / "0.tags", BOOT)
     replay = Replay(journal)
     first, second, third = (bytes([number]) * TAG_SIZE for number in range(3))
     assert replay.admit([first]) == [True]
@@ -73,13 +75,13 @@ def test_a_failed_write_admits_nothing_now_or_later_and_harms_no_tag(tmp_path: P
     journal.broken = False
     assert replay.admit([second, third]) == [False, True]
     replay.close()
-    again = Replay(TagFile(tmp_path / "0.tags"))
+    again = Replay(TagFile(tmp_path / "0.tags", BOOT))
     assert again.admit([first, third]) == [False, False]
     again.close()
 
 
 def test_a_disk_that_takes_less_than_all_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = Replay(TagFile(tmp_path / "0.tags"))
+    replay = Replay(TagFile(tmp_path / "0.tags", BOOT))
     monkeypatch.setattr(os, "pwrite", lambda _descriptor, data, _position: len(data) - 1)
     with pytest.raises(Unavailable, match="full"):
         replay.admit([bytes(TAG_SIZE)])
@@ -87,7 +89,7 @@ def test_a_disk_that_takes_less_than_all_is_noticed(tmp_path: Path, monkeypatch:
 
 
 def test_a_closed_store_admits_nothing_and_writes_nowhere(tmp_path: Path) -> None:
-    replay = Replay(TagFile(tmp_path / "0.tags"))
+    replay = Replay(TagFile(tmp_path / "0.tags", BOOT))
     replay.close()
     other = tmp_path / "other"
     with other.open("wb"), pytest.raises(Unavailable):  # the file takes the descriptor's number
@@ -96,7 +98,7 @@ def test_a_closed_store_admits_nothing_and_writes_nowhere(tmp_path: Path) -> Non
 
 
 def test_one_write_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replay = Replay(TagFile(tmp_path / "0.tags"))
+    replay = Replay(TagFile(tmp_path / "0.tags", BOOT))
     writes: list[int] = []
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: writes.append(len(data)) or real(fd, data, at))
@@ -109,3 +111,16 @@ def test_one_write_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_tag_of_another_size_is_a_bug() -> None:
     with pytest.raises(LocalError):
         Replay(NoJournal()).admit([b"short"])
+
+
+def test_beyond_its_limit_it_admits_nothing(tmp_path: Path) -> None:
+    replay = Replay(TagFile(tmp_path / "0.tags", BOOT), limit=3)
+    first, second, third, fourth = (bytes([number]) * TAG_SIZE for number in range(4))
+    assert replay.admit([first, second]) == [True, True]
+    with pytest.raises(Unavailable, match="full"):
+        replay.admit([third, fourth])
+    assert replay.full
+    with pytest.raises(Unavailable, match="full"):
+        replay.admit([third])  # it would fit: but a key that is to be retired is not used for a while longer
+    replay.close()
+    assert (tmp_path / "0.tags").stat().st_size == 2 * TAG_SIZE

@@ -1,0 +1,97 @@
+"""Sphinx keys and their tags in files (SPEC.md section 4.2).
+
+Promises: three files for each epoch: `EPOCH.key` with 32 bytes, `EPOCH.tags` with 16 bytes for each packet accepted,
+and `EPOCH.seal`, all for their owner only. A key is on the disk after its tag file and its seal, and removed before
+them. A key without a seal that proves its tags is removed at the next start, because with it old packets might be
+accepted again; nothing else about a key is ever repaired.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mixnet.crypto import KEY_SIZE, SphinxSecret
+from mixnet.errors import LocalError
+from mixnode import seal
+from mixnode.config import make_folder
+from mixnode.keys import EpochKey, Stored
+from mixnode.replay import TAGS_LIMIT, Replay, TagFile
+
+_KEY, _TAGS, _NEW = ".key", ".tags", ".new"
+
+
+class FileKeys:
+    """Keys in a folder."""
+
+    def __init__(self, folder: Path, *, limit: int = TAGS_LIMIT, boot: str | None = None) -> None:
+        """Make `folder` if need be, for its owner only; ConfigError if that is not possible.
+
+        `limit`: tags for each key. `boot`: what names the kernel's present run, if not the kernel's own word.
+        """
+        self._folder = folder
+        self._limit = limit
+        self._boot = seal.this_boot() if boot is None else boot
+        make_folder(folder)
+
+    def load(self) -> Stored:
+        """Every key whose tags are proven; leftovers of an interrupted `create` or `delete` are removed."""
+        epochs = {int(path.stem) for path in self._folder.iterdir() if path.stem.isdecimal()}
+        loaded, retired = [], []
+        for epoch in sorted(epochs):
+            whole = self._path(epoch, _KEY).exists()
+            if whole and seal.proves(self._path(epoch, _TAGS), self._boot):
+                loaded.append(EpochKey(epoch, self._read(epoch), self._replay(epoch)))
+                continue
+            self.delete(epoch)
+            if whole:
+                retired.append(epoch)
+        return Stored(loaded, retired)
+
+    def create(self, epoch: int) -> EpochKey:
+        """A new key. Its tags and their seal come first, so that no kill leaves a key without them."""
+        self.delete(epoch)
+        secret = SphinxSecret.generate()
+        replay = self._replay(epoch)
+        try:
+            seal.write_closed(self._path(epoch, _TAGS))
+            self._write(epoch, secret)
+        except OSError as error:
+            replay.discard()
+            raise LocalError(f"can't write a key in {self._folder}: {error.strerror}") from None
+        return EpochKey(epoch, secret, replay)
+
+    def delete(self, epoch: int) -> None:
+        """Remove the key, and only then its tags and their seal; the key is gone from the disk too."""
+        self._path(epoch, _KEY).unlink(missing_ok=True)
+        seal.synchronise(self._folder)
+        for suffix in (_NEW, _TAGS):
+            self._path(epoch, suffix).unlink(missing_ok=True)
+        seal.remove(self._path(epoch, _TAGS))
+
+    def _path(self, epoch: int, suffix: str) -> Path:
+        return self._folder / f"{epoch}{suffix}"
+
+    def _replay(self, epoch: int) -> Replay:
+        return Replay(TagFile(self._path(epoch, _TAGS), self._boot), self._limit)
+
+    def _write(self, epoch: int, secret: SphinxSecret) -> None:
+        new = self._path(epoch, _NEW)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, secret.expose())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        new.rename(self._path(epoch, _KEY))
+        seal.synchronise(self._folder)
+
+    def _read(self, epoch: int) -> SphinxSecret:
+        path = self._path(epoch, _KEY)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise LocalError(f"can't read the key {path}: {error.strerror}") from None
+        if len(raw) != KEY_SIZE:
+            raise LocalError(f"the key {path} is damaged: delete it and start again")
+        return SphinxSecret(raw)

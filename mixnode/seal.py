@@ -1,0 +1,108 @@
+"""What shows, after an end of any kind, that a file of tags is all that was ever written to it (SPEC.md section 4.2).
+
+A seal is a small file beside the tags. It is *open* while tags are added, and names the kernel's boot: whatever kills a
+process, the kernel keeps what was written as long as it runs itself. It is *closed* once all is on the disk and no
+more will come. A closed seal is opened, on the disk, before the first tag is added.
+
+Promises: `proves` says yes only if the tag file is the very file that the seal was made for, and either closed and
+untouched since, or left open under the boot that still runs. So a power cut, a torn, shortened or missing file, and a
+folder that was copied back from a backup all give a no. Never: a tag, or a time other than the file system's own.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+SEAL = ".seal"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NEW = ".seal-new"
+_TOLERANCE = 10 * 10**9  # nanoseconds that a disk may take to write a seal down
+
+
+class Seal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The tag file's inode and size when the seal was made; times in nanoseconds, as the file system has them."""
+
+    boot: str  # of the kernel under which tags are being added; empty in a closed seal
+    inode: int
+    size: int
+    changed: (
+        int  # when the tag file last changed, which a copy can't have; 0 in an open seal, where it goes on changing
+    )
+    written: int  # when this seal was made: a copy of it was made later
+
+
+def this_boot() -> str:
+    """What the kernel calls its present run; empty if it doesn't say, and then no open seal proves anything."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def write_open(tags: Path, boot: str) -> None:
+    """Say, on the disk, that tags will be added to `tags` from now on. Raises OSError."""
+    state = tags.stat()
+    _write(tags, boot=boot, inode=state.st_ino, size=state.st_size, changed=0)
+
+
+def write_closed(tags: Path) -> None:
+    """Say, on the disk, that `tags`, which is all on the disk, will not change. Raises OSError."""
+    state = tags.stat()
+    _write(tags, boot="", inode=state.st_ino, size=state.st_size, changed=state.st_ctime_ns)
+
+
+def proves(tags: Path, boot: str) -> bool:
+    """Whether the file `tags` has everything that was written to it, as far as its seal can show under `boot`."""
+    try:
+        seal = msgspec.msgpack.decode(tags.with_suffix(SEAL).read_bytes(), type=Seal)
+        state, own = tags.stat(), tags.with_suffix(SEAL).stat()
+    except (OSError, msgspec.MsgspecError):
+        return False
+    if state.st_ino != seal.inode:
+        return False
+    if not seal.boot:
+        return (state.st_size, state.st_ctime_ns) == (seal.size, seal.changed)
+    fresh = abs(own.st_ctime_ns - seal.written) < _TOLERANCE
+    return seal.boot == boot and state.st_size >= seal.size and fresh
+
+
+def remove(tags: Path) -> None:
+    """Leave `tags` without a seal."""
+    for suffix in (SEAL, _NEW):
+        tags.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def reseal(tags: Path) -> None:
+    """Make the seal of a copy of `tags` fit the copy. For simulations, where a copy stands for what a kill left."""
+    seal = msgspec.msgpack.decode(tags.with_suffix(SEAL).read_bytes(), type=Seal)
+    if seal.boot:
+        write_open(tags, seal.boot)
+    else:
+        write_closed(tags)
+
+
+def synchronise(folder: Path) -> None:
+    """Have the names in `folder` on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(tags: Path, *, boot: str, inode: int, size: int, changed: int) -> None:
+    """Replace the seal of `tags` as a whole: there is the old one or the new one, never half of one."""
+    new = tags.with_suffix(_NEW)
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        seal = Seal(boot, inode, size, changed, os.fstat(descriptor).st_ctime_ns)
+        os.write(descriptor, msgspec.msgpack.encode(seal))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    new.rename(tags.with_suffix(SEAL))
+    synchronise(tags.parent)

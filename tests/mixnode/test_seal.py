@@ -1,0 +1,167 @@
+"""After which ends a key is used again, and after which it is retired because nothing proves its tags."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mixnet.crypto import SphinxSecret
+from mixnode import seal
+from mixnode.keyfiles import FileKeys
+from mixnode.keys import EpochKey, KeyRing, Retired, Stored
+from tests.mixnode.test_keys import EPOCHS, GRACE
+
+TAGS = [bytes([number]) * 16 for number in range(8)]
+Harm = Callable[[Path], None]
+
+
+def used(folder: Path, boot: str = "one") -> EpochKey:
+    key = FileKeys(folder, boot=boot).create(0)
+    assert key.replay.admit(TAGS) == [True] * 8
+    return key
+
+
+def reload(folder: Path, boot: str = "one") -> Stored:
+    stored = FileKeys(folder, boot=boot).load()
+    for key in stored.keys:
+        assert key.replay.admit(TAGS[:4]) == [False] * 4
+        key.replay.discard()
+    assert len(stored.keys) + len(stored.retired) == 1
+    assert bool(stored.retired) == (not list(folder.glob("*.key")))  # what is retired is gone from the disk
+    return stored
+
+
+def copied_back(folder: Path) -> None:
+    """A backup, restored with everything that an ordinary tool can restore."""
+    old = folder.rename(folder.with_suffix(".old"))  # kept, so that no inode's number is given out again
+    shutil.copytree(old, folder)
+
+
+def written_over(folder: Path) -> None:
+    """A backup, restored into the files that are there, which keep their inodes."""
+    for path in folder.iterdir():
+        before = path.read_bytes()
+        path.write_bytes(before)
+        os.utime(path, ns=(0, 0))
+
+
+HARMS: dict[str, Harm] = {
+    "tags missing": lambda folder: (folder / "0.tags").unlink(),
+    "tags emptied": lambda folder: os.truncate(folder / "0.tags", 0),
+    "seal missing": lambda folder: (folder / "0.seal").unlink(),
+    "seal emptied": lambda folder: os.truncate(folder / "0.seal", 0),
+    "seal garbled": lambda folder: (folder / "0.seal").write_bytes(b"\x95\xff"),
+    "copied back": copied_back,
+}
+
+
+@pytest.mark.parametrize("boot", ["one", "two"])
+def test_after_a_clean_end_a_key_is_used_again_even_if_the_machine_was_started_anew(tmp_path: Path, boot: str) -> None:
+    used(tmp_path).replay.close()
+    assert reload(tmp_path, boot).retired == []
+
+
+def test_after_a_kill_a_key_is_used_again_as_long_as_the_kernel_runs(tmp_path: Path) -> None:
+    used(tmp_path).replay.discard()  # closes the file, as the kernel does, and says nothing
+    for _ in range(3):
+        assert reload(tmp_path).retired == []
+
+
+def test_after_a_power_cut_a_key_that_was_in_use_is_retired(tmp_path: Path) -> None:
+    used(tmp_path).replay.discard()
+    assert reload(tmp_path, "two").retired == [0]
+
+
+def test_after_a_power_cut_a_key_that_no_packet_had_come_for_is_used(tmp_path: Path) -> None:
+    key = FileKeys(tmp_path, boot="one").create(0)
+    key.replay.discard()
+    (again,) = FileKeys(tmp_path, boot="two").load().keys
+    assert again.secret == key.secret
+    again.replay.discard()
+
+
+def test_a_kill_and_then_a_power_cut_retire_a_key_however_often_it_was_loaded_between(tmp_path: Path) -> None:
+    used(tmp_path).replay.discard()
+    reload(tmp_path)
+    assert reload(tmp_path, "two").retired == [0]
+
+
+def test_a_kernel_that_does_not_name_its_boot_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "_BOOT_ID", tmp_path / "nothing")
+    assert seal.this_boot() == ""
+    used(tmp_path, boot="").replay.discard()
+    assert reload(tmp_path, "").retired == [0]
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("clean", [True, False], ids=["closed", "killed"])
+def test_a_key_is_retired_after(tmp_path: Path, harm: Harm, clean: bool) -> None:
+    folder = tmp_path / "keys"
+    key = used(folder)
+    key.replay.close()
+    if not clean:  # in use for the second time, so that the seal knows a size
+        (again,) = FileKeys(folder, boot="one").load().keys
+        again.replay.admit([bytes([99]) * 16])
+        again.replay.discard()
+    harm(folder)
+    assert reload(folder).retired == [0]
+
+
+def test_a_clean_end_is_void_once_the_files_were_written_over(tmp_path: Path) -> None:
+    used(tmp_path).replay.close()
+    written_over(tmp_path)
+    assert reload(tmp_path).retired == [0]
+
+
+def test_an_open_seal_that_is_younger_than_it_says_is_a_copy(tmp_path: Path) -> None:
+    used(tmp_path).replay.discard()
+    path = tmp_path / "0.seal"
+    genuine = msgspec.msgpack.decode(path.read_bytes(), type=seal.Seal)
+    path.write_bytes(msgspec.msgpack.encode(genuine))
+    assert reload(tmp_path).retired == []
+    earlier = msgspec.structs.replace(genuine, written=genuine.written - 20 * 10**9)  # a backup of 20 seconds ago
+    path.write_bytes(msgspec.msgpack.encode(earlier))
+    assert reload(tmp_path).retired == [0]
+
+
+def test_tags_whose_synchronising_failed_are_not_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = used(tmp_path)
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        key.replay.close()
+    assert reload(tmp_path).retired == [0]
+
+
+def test_the_seal_is_open_on_the_disk_before_the_first_tag_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = FileKeys(tmp_path, boot="one").create(0)
+    events: list[str] = []
+    write, synchronise = os.pwrite, seal.synchronise
+    monkeypatch.setattr(os, "pwrite", lambda *given: (events.append("tag"), write(*given))[1])
+    monkeypatch.setattr(seal, "synchronise", lambda folder: (events.append("seal"), synchronise(folder))[1])
+    key.replay.admit(TAGS[:4])
+    key.replay.admit(TAGS[4:])
+    assert events == ["seal", "tag", "tag"]
+    key.replay.discard()
+
+
+def test_a_retired_key_is_replaced_by_another_and_its_neighbours_stay(tmp_path: Path) -> None:
+    ring = KeyRing(FileKeys(tmp_path, boot="one"), EPOCHS, GRACE)
+    ring.turn(1000.0)
+    before = ring.publics(1000.0)
+    ring.live(1000.0)[0].replay.admit(TAGS)
+    again = KeyRing(FileKeys(tmp_path, boot="two"), EPOCHS, GRACE)  # the power went before `ring` was closed
+    again.turn(1000.0)
+    after = again.publics(1000.0)
+    assert [after[epoch] == before[epoch] for epoch in range(3)] == [False, True, True]
+    assert again.retired == {0: Retired.UNPROVEN}
+    assert isinstance(again.live(1000.0)[0].secret, SphinxSecret)
+    again.close()
