@@ -44,8 +44,16 @@ class RolledBack(Refused):
     """The directory document is older than one seen before: do not trust the server that gave it."""
 
 
+class SplitView(Refused):
+    """The authorities signed two directory documents that contradict each other: tell the network's operators."""
+
+
 class NoDocument(Unavailable):
     """There is no valid directory document at the moment: wait for the authorities to agree on one."""
+
+
+class ClockWrong(NoDocument):
+    """This machine's clock differs from the network's: set it."""
 
 
 class NoKey(Unavailable):

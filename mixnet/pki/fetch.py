@@ -1,7 +1,8 @@
 """Getting documents from the authorities and descriptors to them (SPEC.md section 5.9).
 
 Promises: a document is verified before anybody sees it; an authority that lies, is silent or is gone costs one attempt,
-never trust. Authorities are asked in random order, one at a time, so no one of them learns of every reader.
+never trust. Authorities are asked in random order, one at a time, so no one of them learns of every reader. If what
+they signed shows that this machine's clock is wrong, that is what the caller is told.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Link, Role, TlsIdentity, ask, connect
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
-from mixnet.pki.document import Document, verify_untrusted
-from mixnet.pki.errors import NoDocument
+from mixnet.pki.document import Document, parse_untrusted, verify_untrusted
+from mixnet.pki.errors import ClockWrong, Expired, NoDocument, NotYetValid, SplitView
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
@@ -28,10 +29,15 @@ from mixnet.pki.requests import (
     encode,
     parse_answer_untrusted,
 )
+from mixnet.pki.views import Views
 from mixnet.pki.waiting import Backoff
 
 TIMEOUT = 10.0  # seconds for one authority's answer
 PATIENCE = 20.0  # seconds for which a descriptor is offered to an authority that doesn't answer
+
+
+class Stranger(RemoteError):
+    """Somebody else listens where the bootstrap file says that an authority is: get a fresh bootstrap file."""
 
 
 async def fetch_document(
@@ -45,36 +51,99 @@ async def fetch_document(
     source: str | None = None,
     newest_epoch: int = -1,
     epoch: int = NEWEST,
+    views: Views | None = None,
 ) -> tuple[Document, bytes]:
     """(document, its signed bytes): the one for `epoch`, which may be the coming one, or else the newest valid now.
 
-    `newest_epoch` is that of the newest document accepted before; `source` the local IP to dial from. Raises
-    NoDocument, which says why, if no authority gives one that can be relied on.
+    `newest_epoch` is that of the newest document accepted before; `source` the local IP to dial from; `views` compares
+    with what this reader was shown before. Raises ClockWrong, or NoDocument, which says why, if no authority gives one
+    that can be relied on.
     """
     caller = Caller(bootstrap, network, identity=identity, role=role, source=source)
     problems: list[RemoteError | Unavailable] = []
+    errors: list[float] = []
     for authority in rng.sample(bootstrap.authorities, len(bootstrap.authorities)):
+        raw = None
         try:
             raw = await caller.document(authority, epoch)
             if raw is not None:
-                return accept_untrusted(raw, bootstrap, clock.now(), newest_epoch=newest_epoch, epoch=epoch), raw
+                now = clock.now()
+                return accept_untrusted(raw, bootstrap, now, newest_epoch=newest_epoch, epoch=epoch, views=views), raw
         except (RemoteError, Unavailable) as problem:
             problems.append(problem)
-    if not problems:
-        raise NoDocument
-    # A refused document tells the user more than an authority that was not there.
-    telling = next((problem for problem in problems if isinstance(problem, RemoteError)), problems[-1])
-    raise NoDocument(f"no authority gave a valid directory document: {telling}")
+            if raw is not None and epoch == NEWEST and isinstance(problem, NotYetValid | Expired):
+                errors.append(clock_error(parse_untrusted(raw)[0], clock.now()))
+    raise clock_wrong(errors, bootstrap.majority) or _nothing(problems, len(bootstrap.authorities))
+
+
+def _nothing(problems: list[RemoteError | Unavailable], asked: int) -> NoDocument:
+    """Why nobody had a document."""
+    refusals = [one for one in problems if isinstance(one, RemoteError) and not isinstance(one, Stranger)]
+    if refusals:  # they tell the user more than an authority that was not there
+        return NoDocument(f"no authority gave a valid directory document: {refusals[0]}")
+    if len(problems) == asked:
+        return NoDocument(
+            "no authority can be reached where the bootstrap file says that they are: check this machine's network "
+            "connection; if it works, get a fresh bootstrap file from the network's operators"
+        )
+    return NoDocument()
+
+
+def clock_error(document: Document, now: float) -> float:
+    """Seconds by which this machine's clock is behind (-) or ahead (+), at least, if `document` is the network's."""
+    return min(0.0, now - document.valid_from) or max(0.0, now - document.valid_until)
+
+
+def clock_wrong(errors: list[float], needed: int) -> ClockWrong | None:
+    """What the user reads, if as many signed documents as are `needed` say that the clock is behind, or ahead.
+
+    It takes a majority of the authorities: a single one might give the coming document early, or hold new ones back.
+    """
+    behind = [-error for error in errors if error < 0]
+    ahead = [error for error in errors if error > 0]
+    if len(behind) >= needed:
+        return ClockWrong(f"this machine's clock is at least {_span(min(behind))} behind the network's: set it")
+    if len(ahead) >= needed:
+        return ClockWrong(
+            f"this machine's clock is at least {_span(min(ahead))} ahead of the network's: set it; if it is right, the "
+            "network has agreed on no directory document for that long: tell its operators"
+        )
+    return None
+
+
+def _span(seconds: float) -> str:
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{int(seconds // unit)} {name}"
+    return f"{int(seconds)} seconds"
 
 
 def accept_untrusted(
-    raw: bytes, bootstrap: Bootstrap, now: float, *, newest_epoch: int = -1, epoch: int = NEWEST
+    raw: bytes,
+    bootstrap: Bootstrap,
+    now: float,
+    *,
+    newest_epoch: int = -1,
+    epoch: int = NEWEST,
+    views: Views | None = None,
 ) -> Document:
     """The verified document in `raw`, which must be the one for `epoch` if that is given.
 
-    The coming epoch's document is judged as of its start; raises what `document.verify_untrusted` does, and RemoteError
-    for another epoch's document.
+    The coming epoch's document is judged as of its start; raises what `document.verify_untrusted` does, RemoteError
+    for another epoch's document, and SplitView if `views` knows another one for its epoch.
     """
+    try:
+        document = _verified_untrusted(raw, bootstrap, now, newest_epoch, epoch)
+    except RemoteError:
+        if views is not None and views.contradicted_untrusted(raw):
+            raise SplitView from None
+        raise
+    if views is not None and not views.fits(document, raw):
+        raise SplitView
+    return document
+
+
+def _verified_untrusted(raw: bytes, bootstrap: Bootstrap, now: float, newest_epoch: int, epoch: int) -> Document:
     if epoch == NEWEST:
         return verify_untrusted(raw, bootstrap, now, newest_epoch)
     coming = epoch == bootstrap.epochs.at(now) + 1
@@ -153,14 +222,17 @@ class Caller:
             return await ask(link, encode(request), timeout=TIMEOUT)
 
     async def link(self, authority: AuthorityInfo) -> Link:
-        """A link to one authority; raises Unavailable, or RemoteError if somebody else is there."""
-        return await connect(
-            self._network,
-            Address.parse(authority.address),
-            identity=self._identity,
-            role=self._role,
-            network_id=self._bootstrap.network_id,
-            expect=authority.identity,
-            source=self._source,
-            timeout=TIMEOUT,
-        )
+        """A link to one authority; raises Unavailable, or Stranger if somebody else is there."""
+        try:
+            return await connect(
+                self._network,
+                Address.parse(authority.address),
+                identity=self._identity,
+                role=self._role,
+                network_id=self._bootstrap.network_id,
+                expect=authority.identity,
+                source=self._source,
+                timeout=TIMEOUT,
+            )
+        except RemoteError:
+            raise Stranger from None

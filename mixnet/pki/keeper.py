@@ -2,14 +2,17 @@
 
 Promises: `current` is the newest verified document whose epoch has begun, and never an expired one; the next epoch's is
 fetched ahead, at a time drawn anew for each process and epoch, so that readers don't come in a crowd; all switch when
-the epoch begins. A round that failed costs nothing as long as the last document is valid.
+the epoch begins. A round that failed costs nothing as long as the last document is valid. Never a document older than
+the newest one that was ever in use, also before a restart; never a second one for an epoch. What is wrong is said.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 import trio
 
@@ -19,10 +22,11 @@ from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
 from mixnet.network import Network
 from mixnet.pki.bootstrap import Bootstrap
-from mixnet.pki.document import Document, verify_untrusted
-from mixnet.pki.errors import NoDocument
-from mixnet.pki.fetch import accept_untrusted, fetch_document
+from mixnet.pki.document import SKEW_SHARE, Document, validity, verify_untrusted
+from mixnet.pki.errors import ClockWrong, NoDocument, SplitView
+from mixnet.pki.fetch import accept_untrusted, clock_error, clock_wrong, fetch_document
 from mixnet.pki.requests import NEWEST
+from mixnet.pki.views import Contradiction, Views, timeless_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 
 EARLIEST, LATEST = 0.1, 0.02  # the shares of an epoch before its end between which the next document is fetched
@@ -31,18 +35,62 @@ _PATIENT_SHARE = 0.02  # of an epoch: the longest pause between two attempts
 Fetch = Callable[[int, int], Awaitable[bytes]]  # (epoch or NEWEST, newest epoch seen) to signed bytes; Unavailable
 
 
+CLOCK_WRONG, SPLIT_VIEW = "clock_wrong", "split_view"  # what an operator is warned of
+
+
+class Memory(Protocol):
+    """What outlasts the process; raises Unavailable if the disk refuses."""
+
+    async def keep(self, raw: bytes) -> None:
+        """Remember the signed document that came into use, in place of the one before."""
+
+    async def accuse(self, contradiction: Contradiction) -> None:
+        """Keep the proof that the authorities contradicted themselves."""
+
+
+class Forgetful:
+    """For readers that are gone when they end."""
+
+    async def keep(self, raw: bytes) -> None:
+        """Nothing is kept."""
+        await trio.lowlevel.checkpoint()
+
+    async def accuse(self, contradiction: Contradiction) -> None:
+        """Nothing is kept."""
+        await trio.lowlevel.checkpoint()
+
+
 class DocumentKeeper:
     """The documents of one process. `fetch` says where they come from: the authorities, or a client's provider."""
 
     def __init__(
-        self, bootstrap: Bootstrap, fetch: Fetch, *, clock: Clock, rng: random.Random, initial: bytes | None = None
+        self,
+        bootstrap: Bootstrap,
+        fetch: Fetch,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        initial: bytes | None = None,
+        memory: Memory | None = None,
+        views: Views | None = None,
+        warn: Callable[[str, str], None] = lambda _warning, _problem: None,
     ) -> None:
-        """`initial`: a document kept from an earlier run, used at once if it is still valid."""
+        """`initial`: a document kept from an earlier run: used at once if it is valid, and nothing older after it.
+
+        `views` is shared with `fetch`, if that verifies too; `warn` hears of each new warning: its name, what to say.
+        """
         self._bootstrap = bootstrap
         self._fetch = fetch
         self._clock = clock
         self._rng = rng
         self._initial = initial
+        self._memory = memory or Forgetful()
+        self._views = views or Views(bootstrap)
+        self._warn = warn
+        self._warned: list[str] = []
+        self._accused = 0
+        self._newest: Document | None = None  # of all that were ever in use
+        self._failure: NoDocument | None = None
         self._held: dict[int, tuple[Document, bytes]] = {}
         self._current: Document | None = None
         self._bell = Bell()
@@ -68,22 +116,57 @@ class DocumentKeeper:
             await self._bell.wait()
         return self.current
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the operator of this machine should look after: CLOCK_WRONG, SPLIT_VIEW."""
+        wrong = [CLOCK_WRONG] if self._clock_wrong() is not None else []
+        return wrong + ([SPLIT_VIEW] if self._views.evidence else [])
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the directory as this process sees it, and what to do; empty if nothing is."""
+        wrong = self._clock_wrong()
+        if wrong is not None:
+            return str(wrong)
+        if self._views.evidence:
+            return str(SplitView())
+        if self._current is None or self._bootstrap.epochs.at(self._clock.now()) > self._current.epoch:
+            return "" if self._failure is None else str(self._failure)
+        return ""
+
+    def _clock_wrong(self) -> ClockWrong | None:
+        """What shows that the clock is wrong: what the authorities said last, or a document that was in use already."""
+        if isinstance(self._failure, ClockWrong):
+            return self._failure
+        now = self._clock.now()
+        if self._newest is None or now >= self._newest.valid_from - SKEW_SHARE * self._bootstrap.epoch_length:
+            return None
+        return clock_wrong([clock_error(self._newest, now)], 1)
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fetch until cancelled; started when there is a current document."""
         self._recall()
         if self._current is None:
             await self._obtain(NEWEST)
+        await self._remember()
         task_status.started()
         while True:
             await self._obtain(await self._due())
             await sleep_until(self._clock, self._bootstrap.epochs.start(max(self._held)))
             self._switch()
+            await self._remember()
 
     def _recall(self) -> None:
-        """Take over the document of an earlier run."""
+        """Take over the document of an earlier run: as one to use, or as one that the next may not be older than."""
         if self._initial is not None:
             try:
-                document = verify_untrusted(self._initial, self._bootstrap, self._clock.now())
+                document = timeless_untrusted(self._initial, self._bootstrap)
+            except RemoteError:
+                return
+            self._newest = document
+            self._views.fits(document, self._initial)
+            try:
+                verify_untrusted(self._initial, self._bootstrap, self._clock.now())
             except RemoteError:
                 return
             self._hold(document, self._initial)
@@ -91,7 +174,7 @@ class DocumentKeeper:
     async def _due(self) -> int:
         """The epoch whose document is needed next, once it is time to ask for it."""
         epochs = self._bootstrap.epochs
-        present = epochs.at(self._clock.now())
+        present = max(epochs.at(self._clock.now()), min(self._held))
         if max(self._held) < present:
             return present
         ahead = self._rng.uniform(LATEST, EARLIEST) * epochs.length
@@ -99,21 +182,52 @@ class DocumentKeeper:
         return present + 1
 
     async def _obtain(self, epoch: int) -> None:
-        """Fetch until there is a document for `epoch`, or a newer one is due; NEWEST: until there is any."""
+        """Fetch until there is a document for `epoch`, or a newer one is due; NEWEST: until there is any.
+
+        When all that were held have expired, any newer one that is valid will do.
+        """
         epochs = self._bootstrap.epochs
         backoff = Backoff(self._rng, most=max(2.0, _PATIENT_SHARE * epochs.length) if self._held else 2.0)
         while True:
-            newest = max(self._held, default=-1)
+            newest = max(self._held, default=-1 if self._newest is None else self._newest.epoch)
             try:
                 raw = await self._fetch(epoch, newest)
-                document = accept_untrusted(raw, self._bootstrap, self._clock.now(), newest_epoch=newest, epoch=epoch)
-            except (Unavailable, RemoteError):
+                now = self._clock.now()
+                wanted = NEWEST if expired(self._bootstrap, newest, now) else epoch
+                document = accept_untrusted(
+                    raw, self._bootstrap, now, newest_epoch=newest, epoch=wanted, views=self._views
+                )
+            except (Unavailable, RemoteError) as problem:
+                self._failure = problem if isinstance(problem, NoDocument) else NoDocument(str(problem))
+                await self._tell()
                 await backoff.pause()
             else:
+                self._failure = None
                 self._hold(document, raw)
+                await self._tell()
                 return
-            if epoch != NEWEST and epochs.at(self._clock.now()) > epoch:
-                epoch = epochs.at(self._clock.now())
+            present = max(epochs.at(self._clock.now()), min(self._held, default=0))
+            if epoch != NEWEST and not present <= epoch <= present + 1:  # time has passed, or the clock was set
+                epoch = present
+
+    async def _tell(self) -> None:
+        """Keep what proves something, and warn once of whatever begins to be wrong."""
+        warnings = self.warnings
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warn(warning, self.problem)
+        self._warned = warnings
+        for contradiction in self._views.evidence[self._accused :]:
+            self._accused += 1
+            with suppress(Unavailable):
+                await self._memory.accuse(contradiction)
+
+    async def _remember(self) -> None:
+        """Have the current document outlast this process; a full disk doesn't stop it."""
+        raw = self.raw()
+        if raw is not None:
+            with suppress(Unavailable):
+                await self._memory.keep(raw)
 
     def _hold(self, document: Document, raw: bytes) -> None:
         self._held[document.epoch] = (document, raw)
@@ -131,8 +245,13 @@ class DocumentKeeper:
             if epoch < newest.epoch:
                 del self._held[epoch]
         if newest is not self._current:
-            self._current = newest
+            self._current = self._newest = newest
             self._bell.ring()
+
+
+def expired(bootstrap: Bootstrap, epoch: int, now: float) -> bool:
+    """Whether the document for `epoch` can't be used any more."""
+    return now > validity(bootstrap.epochs, epoch)[1]
 
 
 def keeper_of_authorities(
@@ -145,13 +264,20 @@ def keeper_of_authorities(
     rng: random.Random,
     source: str | None = None,
     initial: bytes | None = None,
+    memory: Memory | None = None,
+    warn: Callable[[str, str], None] = lambda _warning, _problem: None,
 ) -> DocumentKeeper:
     """A keeper that asks the authorities themselves, as nodes do."""
+    views = Views(bootstrap)
     ask = partial(
         fetch_document, bootstrap, network=network, clock=clock, identity=identity, role=role, rng=rng, source=source
     )
 
     async def fetch(epoch: int, newest_epoch: int) -> bytes:
-        return (await ask(epoch=epoch, newest_epoch=newest_epoch))[1]
+        if expired(bootstrap, newest_epoch, clock.now()):
+            epoch = NEWEST  # whatever our clock says: if it is wrong, what they hold shows it
+        return (await ask(epoch=epoch, newest_epoch=newest_epoch, views=views))[1]
 
-    return DocumentKeeper(bootstrap, fetch, clock=clock, rng=rng, initial=initial)
+    return DocumentKeeper(
+        bootstrap, fetch, clock=clock, rng=rng, initial=initial, memory=memory, views=views, warn=warn
+    )

@@ -8,9 +8,9 @@ from functools import partial
 import trio
 
 from mixnet.clock import VirtualClock
-from mixnet.link import Link, Role, answer_requests, serve_links
+from mixnet.link import Assembler, FrameKind, Link, Role, answer_requests, serve_links, split
 from mixnet.network import Address
-from mixnet.pki.document import Document
+from mixnet.pki.document import MAX_DOCUMENT, Document
 from mixnet.pki.fetch import fetch_document, upload_descriptor
 from mixnet.pki.requests import (
     NEWEST,
@@ -21,6 +21,7 @@ from mixnet.pki.requests import (
     encode,
     parse_request_untrusted,
 )
+from mixnet.pki.views import Views
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from tests.mixnet.pki.builders import START, Town, key
@@ -36,6 +37,11 @@ def gives(raw: bytes | None) -> Gives:
 def shrugs(asked: AskDocument | Upload) -> bytes:
     """No document, and no to every descriptor."""
     return encode(DocumentAnswer(None) if isinstance(asked, AskDocument) else UploadAnswer(False))
+
+
+def never_ends(asked: AskDocument | Upload) -> bytes:
+    """`Liars` announces the longest answer there is, and gives a part of it a second."""
+    raise NotImplementedError
 
 
 class Liars:
@@ -74,9 +80,11 @@ class Liars:
             assert isinstance(request, AskDocument | Upload)
             return answer(request)
 
-        await answer_requests(link, reply)
+        await (_trickle(link) if answer is never_ends else answer_requests(link, reply))
 
-    async def fetch(self, *, epoch: int = NEWEST, newest_epoch: int = -1) -> tuple[Document, bytes]:
+    async def fetch(
+        self, *, epoch: int = NEWEST, newest_epoch: int = -1, views: Views | None = None
+    ) -> tuple[Document, bytes]:
         return await fetch_document(
             self.town.bootstrap,
             network=self.network,
@@ -86,6 +94,7 @@ class Liars:
             rng=self.rng.stream("fetch", str(len(self.asked))),
             epoch=epoch,
             newest_epoch=newest_epoch,
+            views=views,
         )
 
     async def upload(
@@ -100,3 +109,12 @@ class Liars:
             patience=patience,
             task_status=task_status,
         )
+
+
+async def _trickle(link: Link) -> None:
+    assembler = Assembler()
+    for frame in await link.receive():
+        if (asked := assembler.feed_untrusted(frame)) is not None:
+            for part in split(bytes(MAX_DOCUMENT), FrameKind.RESPONSE, asked[0]):
+                await link.send([part])
+                await trio.sleep(1.0)

@@ -8,13 +8,18 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from mixnet.clock import VirtualClock
 from mixnet.errors import Unavailable
-from mixnet.pki.errors import NoDocument
-from tests.mixnet.pki.builders import Town
-from tests.mixnet.pki.liars import Gives, Liars, gives, shrugs
+from mixnet.pki.document import MAX_DOCUMENT
+from mixnet.pki.errors import ClockWrong, NoDocument
+from mixnet.pki.fetch import TIMEOUT
+from mixnet.pki.views import Views
+from tests.mixnet.pki.builders import START, Town
+from tests.mixnet.pki.liars import Gives, Liars, gives, never_ends, shrugs
 
 TOWN = Town()
 GOOD = TOWN.signed(5)
+LENGTH = TOWN.epoch_length
 AT = TOWN.bootstrap.epochs.start(5) - TOWN.bootstrap.genesis  # seconds until epoch 5
 
 
@@ -36,11 +41,12 @@ async def test_an_honest_document_is_fetched(autojump_clock: MockClock, nursery:
     [
         pytest.param(TOWN.signed(4), "older than one seen", id="rolled back"),
         pytest.param(TOWN.signed(3), "older than one seen", id="expired and rolled back"),
-        pytest.param(TOWN.signed(7), "later time", id="not yet valid"),
+        pytest.param(TOWN.signed(7), "at least 39 minutes behind", id="not yet valid"),
         pytest.param(TOWN.signed(5, count=1), "Too few", id="minority-signed"),
         pytest.param(GOOD[:-1] + b"\0", "does not verify", id="forged"),
         pytest.param(Town(name="other ").signed(5), "another network", id="another network's"),
         pytest.param(GOOD[:-1], "not encoded", id="malformed"),
+        pytest.param(GOOD.ljust(MAX_DOCUMENT + 1, b"\0"), "larger than any honest one", id="oversized"),
     ],
 )
 async def test_no_lie_is_believed(autojump_clock: MockClock, nursery: trio.Nursery, raw: bytes, said: str) -> None:
@@ -55,8 +61,63 @@ async def test_an_expired_document_is_refused(autojump_clock: MockClock, nursery
     liars = await at_epoch_five(nursery)
     old = gives(TOWN.signed(2))
     await liars.start(a0=old, a1=old, a2=old)
-    with pytest.raises(NoDocument, match="out of date"):
+    with pytest.raises(ClockWrong, match="at least 20 minutes ahead"):
         await liars.fetch()
+
+
+# A clock that is wrong.
+
+
+async def test_one_authority_alone_says_nothing_about_the_clock(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """It may hold new documents back, or give the coming one early."""
+    liars = await at_epoch_five(nursery)
+    await liars.start(a0=gives(TOWN.signed(2)), a1=gives(TOWN.signed(6)), a2=shrugs)
+    with pytest.raises(NoDocument, match="check this machine's clock") as caught:
+        await liars.fetch()
+    assert not isinstance(caught.value, ClockWrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(-3600.0, "at least 59 minutes behind"), (3600.0, "at least 20 minutes ahead"), (-86400.0 * 40, "39 days behind")],
+)
+async def test_a_wrong_clock_is_named(
+    autojump_clock: MockClock, nursery: trio.Nursery, wrong: float, said: str
+) -> None:
+    liars = Liars(TOWN, nursery)
+    await trio.sleep(5000 * LENGTH + 5.0)
+    honest = gives(TOWN.signed(5000))
+    await liars.start(a0=honest, a1=honest, a2=honest)
+    assert (await liars.fetch())[0].epoch == 5000
+    liars.clock = VirtualClock(START + wrong)
+    with pytest.raises(ClockWrong, match=said):
+        await liars.fetch()
+
+
+@pytest.mark.parametrize("wrong", [-50.0, 50.0])
+async def test_a_clock_within_the_tolerance_is_no_problem(
+    autojump_clock: MockClock, nursery: trio.Nursery, wrong: float
+) -> None:
+    liars = await at_epoch_five(nursery)
+    await liars.start(a0=gives(GOOD))
+    liars.clock = VirtualClock(START + wrong)
+    assert (await liars.fetch())[0].epoch == 5
+
+
+async def test_a_second_document_for_an_epoch_is_refused_and_proves_a_split(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    liars = await at_epoch_five(nursery)
+    views = Views(TOWN.bootstrap)
+    other = TOWN.signed(5, randomness=bytes(range(32)))
+    await liars.start(a0=gives(GOOD))
+    await liars.fetch(views=views)
+    await liars.start(a1=gives(other), a2=gives(other))
+    for _ in range(20):
+        assert (await liars.fetch(views=views))[1] == GOOD
+    assert views.evidence == [(5, GOOD, other)]
 
 
 @pytest.mark.parametrize("other", [gives(TOWN.signed(4)), gives(b"garbage"), shrugs, lambda asked: b"garbage"])
@@ -83,7 +144,7 @@ async def test_the_coming_document_may_be_asked_for_by_its_epoch(
     coming = gives(TOWN.signed(6))
     await liars.start(a0=coming, a1=coming, a2=coming)
     assert (await liars.fetch(epoch=6))[0].epoch == 6
-    with pytest.raises(NoDocument, match="later time"):
+    with pytest.raises(NoDocument, match="behind"):
         await liars.fetch()
 
 
@@ -103,8 +164,31 @@ async def test_a_document_of_a_far_epoch_is_not_yet_valid(autojump_clock: MockCl
 
 
 async def test_nobody_there(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    with pytest.raises(NoDocument, match="no authority"):
+    """A bootstrap file may be older than the authorities' addresses: that is what its user has to know."""
+    with pytest.raises(NoDocument, match="fresh bootstrap file"):
         await (await at_epoch_five(nursery)).fetch()
+
+
+async def test_somebody_else_is_there(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    """At an address that an authority left, a server of another network may listen one day."""
+    liars = await at_epoch_five(nursery)
+    stranger = Liars(Town(name="other "), nursery)
+    stranger.network = liars.network
+    await stranger.start(a0=gives(GOOD), a1=gives(GOOD), a2=gives(GOOD))
+    with pytest.raises(NoDocument, match="fresh bootstrap file"):
+        await liars.fetch()
+    assert stranger.asked == []
+
+
+async def test_an_authority_that_never_ends_its_answer_costs_one_attempt(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    liars = await at_epoch_five(nursery)
+    await liars.start(a0=gives(GOOD), a1=never_ends, a2=never_ends)
+    began = trio.current_time()
+    for _ in range(5):
+        assert (await liars.fetch())[1] == GOOD
+    assert trio.current_time() - began < 5 * 2 * (TIMEOUT + 1)
 
 
 async def test_nobody_has_one_yet(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

@@ -13,8 +13,17 @@ from mixnet.clock import VirtualClock
 from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.pki.errors import NoDocument
-from mixnet.pki.keeper import EARLIEST, LATEST, DocumentKeeper, keeper_of_authorities
-from mixnet.pki.requests import NEWEST
+from mixnet.pki.keeper import (
+    CLOCK_WRONG,
+    EARLIEST,
+    LATEST,
+    SPLIT_VIEW,
+    DocumentKeeper,
+    Fetch,
+    keeper_of_authorities,
+)
+from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode
+from mixnet.pki.views import Contradiction
 from tests.mixnet.pki.builders import START, Town, key
 from tests.mixnet.pki.liars import Liars, gives
 
@@ -130,7 +139,7 @@ async def test_a_document_of_an_earlier_run_is_used_at_once(autojump_clock: Mock
     assert source.asked == []
 
 
-@pytest.mark.parametrize("initial", [b"garbage", TOWN.signed(9), TOWN.signed(0, count=1)])
+@pytest.mark.parametrize("initial", [b"garbage", Town(name="other ").signed(9), TOWN.signed(9, count=1)])
 async def test_one_that_cannot_be_relied_on_is_not(
     autojump_clock: MockClock, nursery: trio.Nursery, initial: bytes
 ) -> None:
@@ -167,6 +176,232 @@ async def test_a_slow_clock_within_the_tolerance_gets_a_document(
     keeper = DocumentKeeper(TOWN.bootstrap, fetch, clock=source.clock, rng=random.Random(1))
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(3)
+
+
+class Notes:
+    """What a keeper has had remembered, and how often it warned."""
+
+    def __init__(self, full: bool = False) -> None:
+        self.kept: list[bytes] = []
+        self.accused: list[Contradiction] = []
+        self.warned: list[str] = []
+        self._full = full
+
+    async def keep(self, raw: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._full:
+            raise Unavailable
+        self.kept.append(raw)
+
+    async def accuse(self, contradiction: Contradiction) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._full:
+            raise Unavailable
+        self.accused.append(contradiction)
+
+    def warn(self, warning: str, problem: str) -> None:
+        assert problem
+        self.warned.append(warning)
+
+    def keeper(self, source: Source, fetch: Fetch | None = None, initial: bytes | None = None) -> DocumentKeeper:
+        return DocumentKeeper(
+            TOWN.bootstrap,
+            fetch or source.fetch,
+            clock=source.clock,
+            rng=random.Random(1),
+            initial=initial,
+            memory=self,
+            warn=self.warn,
+        )
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_what_came_into_use_outlasts_the_process(
+    autojump_clock: MockClock, nursery: trio.Nursery, full: bool
+) -> None:
+    """And a full disk stops nothing."""
+    notes, source = Notes(full), Source()
+    keeper = notes.keeper(source)
+    await nursery.start(keeper.run)
+    await trio.sleep(1.99 * LENGTH)
+    assert keeper.raw(2) is not None  # the coming one: not yet in use, so not remembered
+    assert notes.kept == ([] if full else [TOWN.signed(0), TOWN.signed(1)])
+    assert keeper.current.epoch == 1
+
+
+@pytest.mark.parametrize("used", [None, 4, 5, 6, 40])
+async def test_after_a_restart_nothing_older_is_accepted(
+    autojump_clock: MockClock, nursery: trio.Nursery, used: int | None
+) -> None:
+    """Whoever sets our clock back and gives us the documents of then, nodes and keys included, gets nowhere."""
+    source, notes = Source(lambda epoch, now: epoch == 5), Notes()
+    await trio.sleep(5.1 * LENGTH)
+    keeper = notes.keeper(source, initial=None if used is None else TOWN.signed(used))
+    with trio.move_on_after(20.0) as waiting:
+        await nursery.start(keeper.run)
+    if used is None or used <= 5:
+        assert not waiting.cancelled_caught
+        return
+    assert waiting.cancelled_caught
+    with pytest.raises(NoDocument):
+        assert keeper.current
+    assert "behind the network's" in keeper.problem
+    assert notes.warned == [CLOCK_WRONG]
+
+
+async def test_whoever_was_away_comes_back_alone(autojump_clock: MockClock) -> None:
+    for away in (72, 72 * 30):
+        source, notes = Source(), Notes()
+        await trio.sleep(away * LENGTH)
+        keeper = notes.keeper(source, initial=TOWN.signed(0))
+        before = source.elapsed
+        async with trio.open_nursery() as back:
+            await back.start(keeper.run)
+            assert source.elapsed - before < 1.0
+            assert keeper.current.epoch == TOWN.bootstrap.epochs.at(source.clock.now())
+            assert notes.kept == [TOWN.sign(keeper.current)]
+            back.cancel_scope.cancel()
+
+
+async def test_whoever_was_cut_off_says_so_and_comes_back_alone(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    source = Source(lambda epoch, now: not 0.5 * LENGTH < now < 72 * LENGTH)
+    await nursery.start(source.keeper.run)
+    assert source.keeper.problem == ""
+    await trio.sleep(71 * LENGTH)
+    assert source.keeper.problem
+    with pytest.raises(NoDocument):
+        assert source.keeper.current
+    assert len(source.asked) < 72 * 80
+    await trio.sleep(1.5 * LENGTH)
+    assert source.keeper.current.epoch == 72
+    assert source.keeper.problem == ""
+
+
+# Clocks.
+
+
+class Wrong:
+    """A clock that someone sets; its town goes by the right one."""
+
+    def __init__(self, right: VirtualClock, by: float = 0.0) -> None:
+        self.by = by
+        self._right = right
+
+    def now(self) -> float:
+        return self._right.now() + self.by
+
+
+async def authorities_at(epoch: int, nursery: trio.Nursery) -> Liars:
+    """All of them give what has begun, as honest ones do."""
+    liars = Liars(TOWN, nursery)
+    clock = liars.clock
+
+    def answer(asked: object) -> bytes:
+        assert isinstance(asked, AskDocument)
+        present = TOWN.bootstrap.epochs.at(clock.now())
+        there = asked.epoch <= present
+        return encode(DocumentAnswer(TOWN.signed(present if asked.epoch == NEWEST else asked.epoch) if there else None))
+
+    await trio.sleep((epoch + 0.5) * LENGTH)
+    await liars.start(a0=answer, a1=answer, a2=answer)
+    return liars
+
+
+def node_of(liars: Liars, clock: Wrong, notes: Notes, initial: bytes | None = None) -> DocumentKeeper:
+    return keeper_of_authorities(
+        TOWN.bootstrap,
+        network=liars.network,
+        clock=clock,
+        identity=key("node"),
+        role=Role.NODE,
+        rng=random.Random(1),
+        initial=initial,
+        memory=notes,
+        warn=notes.warn,
+    )
+
+
+@pytest.mark.parametrize(("by", "said"), [(-3600.0, "49 minutes behind"), (3600.0, "30 minutes ahead")])
+@pytest.mark.parametrize("known", [None, 11])
+async def test_a_start_with_a_wrong_clock_waits_until_it_is_set(
+    autojump_clock: MockClock, nursery: trio.Nursery, by: float, said: str, known: int | None
+) -> None:
+    liars, notes = await authorities_at(12, nursery), Notes()
+    clock = Wrong(liars.clock, by)
+    keeper = node_of(liars, clock, notes, None if known is None else TOWN.signed(known))
+    nursery.start_soon(keeper.run)
+    await trio.sleep(10.0)
+    with pytest.raises(NoDocument):
+        assert keeper.current
+    assert said in keeper.problem
+    assert keeper.warnings == notes.warned == [CLOCK_WRONG]
+    clock.by = 0.0
+    await trio.sleep(30.0)
+    assert keeper.current.epoch == 12
+    assert (keeper.problem, keeper.warnings) == ("", [])
+
+
+@pytest.mark.parametrize(("by", "said"), [(-3600.0, "behind"), (3600.0, "ahead")])
+async def test_a_clock_that_is_set_wrong_while_we_run_is_noticed(
+    autojump_clock: MockClock, nursery: trio.Nursery, by: float, said: str
+) -> None:
+    liars, notes = await authorities_at(12, nursery), Notes()
+    clock = Wrong(liars.clock)
+    keeper = node_of(liars, clock, notes)
+    await nursery.start(keeper.run)
+    clock.by = by
+    await trio.sleep(0.2 * LENGTH)
+    assert said in keeper.problem
+    assert keeper.warnings == [CLOCK_WRONG]
+    clock.by = 0.0
+    await trio.sleep(LENGTH)
+    assert keeper.current.epoch == 13
+    assert keeper.warnings == []
+
+
+# Contradictions.
+
+
+async def test_the_first_document_of_an_epoch_is_kept_and_the_second_is_evidence(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """A provider that has no document for the coming epoch gives the present one: here, another than before."""
+    source, notes = Source(), Notes()
+    other = TOWN.signed(0, randomness=bytes(range(32)))
+
+    async def fetch(epoch: int, newest_epoch: int) -> bytes:
+        raw = await source.fetch(epoch, newest_epoch)
+        return other if len(source.asked) in (2, 3) else raw
+
+    keeper = notes.keeper(source, fetch)
+    await nursery.start(keeper.run)
+    await trio.sleep(0.99 * LENGTH)
+    assert keeper.raw() == TOWN.signed(0)
+    assert notes.accused == [(0, TOWN.signed(0), other)]
+    assert keeper.warnings == notes.warned == [SPLIT_VIEW]
+    assert "contradict" in keeper.problem
+    await trio.sleep(LENGTH)
+    assert keeper.current == TOWN.document(1)
+    assert keeper.warnings == [SPLIT_VIEW]
+
+
+async def test_it_is_noticed_after_a_restart_too(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    other = TOWN.signed(0, randomness=bytes(range(32)))
+    source, notes = Source(), Notes()
+    await trio.sleep(0.5 * LENGTH)
+
+    async def fetch(epoch: int, newest_epoch: int) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return TOWN.signed(1, previous=TOWN.document(0).digest)
+
+    keeper = notes.keeper(source, fetch, initial=other)
+    await nursery.start(keeper.run)
+    await trio.sleep(LENGTH)
+    assert keeper.current.epoch == 1
+    assert notes.accused == [(1, other, TOWN.signed(1, previous=TOWN.document(0).digest))]
+    assert keeper.warnings == [SPLIT_VIEW]
 
 
 async def test_a_node_asks_the_authorities(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
