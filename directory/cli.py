@@ -1,4 +1,4 @@
-"""The sub-commands that look at the directory: `mixnet directory show` and `verify` (SPEC.md section 5.11).
+"""The sub-commands that look at the directory: `mixnet directory …` (SPEC.md section 5.11).
 
 Promises: what is shown was verified against a bootstrap file first; what is refused is said in one line, with exit
 status 2. Never: an import of anything heavy before a command runs.
@@ -20,6 +20,11 @@ directory = App(
 )
 app.command(directory)
 
+Folder = Annotated[
+    Path | None,
+    Parameter(name="--dir", help="Folder of a local network; $MIXNET_DIR or your data folder if not given."),
+]
+BootstrapFile = Annotated[Path | None, Parameter(name="--bootstrap", help="Bootstrap file of any other network.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 
 
@@ -109,3 +114,21 @@ def verify(file: Path, *, bootstrap: Path, at: float | None = None, json: Json =
         show_json(document, raw)
     else:
         display(document, raw, trust)
+
+
+@directory.command
+async def evidence(*, folder: Folder = None, bootstrap: BootstrapFile = None, json: Json = False) -> None:
+    """Ask the authorities for proofs that one of them contradicted itself, verify and show them.
+
+    Example: `mixnet directory evidence --json`
+    """
+    from directory.display import show_evidence  # noqa: PLC0415
+    from directory.inquiry import Inquiry  # noqa: PLC0415
+    from directory.reports import verified_evidence  # noqa: PLC0415
+    from mixnet.network import TCP  # noqa: PLC0415
+    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
+    from mixnet.pki.requests import AskEvidence, EvidenceAnswer  # noqa: PLC0415
+
+    trust = Bootstrap.load(bootstrap or (folder or _default_folder()) / BOOTSTRAP)
+    answers = await Inquiry(trust, TCP()).everybody(AskEvidence(), EvidenceAnswer)
+    show_evidence(verified_evidence(answers, trust), len(answers), trust, json=json)

@@ -22,11 +22,15 @@ from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
+    AskEvidence,
     AskStep,
+    AskValue,
     DocumentAnswer,
+    EvidenceAnswer,
     StepAnswer,
     Upload,
     UploadAnswer,
+    ValueAnswer,
     encode,
     parse_request_untrusted,
 )
@@ -81,10 +85,15 @@ class Desk:
                 return encode(DocumentAnswer(await self._document(request.epoch, peer)))
             case Upload():
                 return encode(UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer)))
+            case AskEvidence():
+                return encode(EvidenceAnswer(tuple(self._ledger.evidence())))
             case AskStep():
-                if peer.role != Role.AUTHORITY:
-                    raise RemoteError("a question that only an authority may ask")
+                _authorities_only(peer)
                 return encode(StepAnswer(await self._bundle(request)))
+            case AskValue():
+                _authorities_only(peer)
+                round_ = self._rounds.get((request.epoch, request.attempt))
+                return encode(ValueAnswer(None if round_ is None else round_.value(request.fingerprint)))
 
     async def _document(self, epoch: int, peer: Peer) -> bytes | None:
         present = self._bootstrap.epochs.at(self._clock.now())
@@ -127,3 +136,8 @@ class Desk:
     def _step(self, request: AskStep) -> bytes | None:
         round_ = self._rounds.get((request.epoch, request.attempt))
         return None if round_ is None else round_.bundle(request.step)
+
+
+def _authorities_only(peer: Peer) -> None:
+    if peer.role != Role.AUTHORITY:
+        raise RemoteError("a question that only an authority may ask")

@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from directory.evidence import Contradiction
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
@@ -59,6 +60,22 @@ def show(document: Document, raw: bytes, trust: Bootstrap) -> None:
         for one in trust.authorities
     ]
     _tabulate("authorities", ("identity", "address", "signed"), known)
+
+
+def show_evidence(
+    proofs: Sequence[tuple[Contradiction, bytes]], answered: int, trust: Bootstrap, *, json: bool
+) -> None:
+    """Who contradicted itself, when, about what; as JSON with the proof for others to verify."""
+    if json:
+        found = [{**plain(proof), "proof": raw.hex()} for proof, raw in proofs]
+        say(msgspec.json.encode({"answered": answered, "evidence": found}).decode())
+        return
+    say(f"{answered} of {len(trust.authorities)} authorities answered, {len(proofs)} contradictions are proven")
+    if proofs:
+        rows = [
+            (str(proof.epoch), str(proof.attempt), str(proof.kind), proof.author.hex()[:_SHORT]) for proof, _ in proofs
+        ]
+        _tabulate("contradictions", ("epoch", "attempt", "statement", "authority"), rows)
 
 
 def _row(place: str, node: Node) -> tuple[str, ...]:

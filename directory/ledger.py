@@ -2,7 +2,7 @@
 
 Promises: an entry is whole or absent, whatever is killed when; what the authority states (its vote, the digest that it
 signs) is on the disk before the call returns, so it never states two different things for one round or epoch, restarts
-included. Old entries are removed. Never: a thread; entries are small, and written a few times an epoch.
+included. Old entries are removed, evidence never. Never: a thread; entries are small, and written a few times an epoch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from mixnet.errors import LocalError
 
 HISTORY = 128  # epochs for which documents are kept
 _BRIEF = 4  # epochs for which everything else is kept
+MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
+_EVIDENCE = "evidence"
+_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE)
 
 
 class Store(Protocol):
@@ -67,7 +70,7 @@ class FileStore:
         """Make `folder` if need be; LocalError if that is not possible."""
         self._folder = folder
         try:
-            for group in (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED):
+            for group in _GROUPS:
                 (folder / group).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LocalError(f"can't make the folder {folder}: {error.strerror}") from None
@@ -142,6 +145,18 @@ class Ledger:
             self._store.put(_SIGNED, _name(epoch), digest)
             self._prune(_SIGNED, epoch - HISTORY)
         return signed is None or signed == digest
+
+    def evidence(self) -> list[bytes]:
+        """The proofs that an authority contradicted itself, oldest epoch first."""
+        return [entry for _, entry in self._all(_EVIDENCE)]
+
+    def keep_evidence(self, epoch: int, subject: str, raw: bytes) -> bool:
+        """Remember a proof for good; False if there is one of that subject already, or too many."""
+        name, known = _name(epoch, subject), self._store.names(_EVIDENCE)
+        if name in known or len(known) >= MOST_EVIDENCE:
+            return False
+        self._store.put(_EVIDENCE, name, raw)
+        return True
 
     def _all(self, group: str) -> list[tuple[str, bytes]]:
         entries = ((name, self._store.get(group, name)) for name in self._store.names(group))

@@ -13,6 +13,7 @@ import trio
 
 from directory.archive import Archive
 from directory.consensus import commit, encode_vote
+from directory.evidence import check_evidence_untrusted
 from directory.ledger import Ledger
 from directory.registry import Registry
 from directory.schedule import Plan
@@ -25,7 +26,7 @@ from mixnet.link import Link, ask
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.fetch import Caller
 from mixnet.pki.parameters import Parameters
-from mixnet.pki.requests import AskStep, StepAnswer, encode, parse_answer_untrusted
+from mixnet.pki.requests import AskStep, AskValue, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 from mixnet.randomness import Source
 
@@ -52,7 +53,9 @@ class Rounds:
         """Until `complete_until` (seconds since the Unix epoch) this authority votes for complete networks only."""
         self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
         self.problem = ""  # why the last round failed, for the operator
-        self.suspects: set[bytes] = set()  # authorities that contradicted themselves
+        self.suspects = {  # authorities that contradicted themselves, also before a restart
+            check_evidence_untrusted(raw, bootstrap).author for raw in ledger.evidence()
+        }
         self._bootstrap = bootstrap
         self._identity = identity
         self._parameters = parameters
@@ -145,13 +148,25 @@ class Rounds:
         if bundle is None:
             return
         try:
-            round_.take_untrusted(author, step, bundle)
+            wanted = round_.wanted_untrusted(step, bundle)
+        except RemoteError:
+            wanted = []  # it is refused below, where its author counts as heard
+        values = [await self._value(round_, print_, link) for print_ in wanted]
+        try:
+            round_.take_untrusted(author, step, bundle, [value for value in values if value is not None])
         except RemoteError:
             self._counters.drop(Dropped.REQUEST)
         self._bell.ring()
 
+    async def _value(self, round_: Round, fingerprint: bytes, link: Link) -> bytes | None:
+        """A vote or secret of which a relay told the fingerprint."""
+        request = encode(AskValue(round_.epoch, round_.attempt, fingerprint))
+        return parse_answer_untrusted(await ask(link, request), ValueAnswer).value
+
     def _conclude(self, round_: Round) -> None:
-        self.suspects.update(evidence.author for evidence in round_.evidence())
+        for proof in round_.evidence():
+            self.suspects.add(proof.author)
+            self._ledger.keep_evidence(proof.epoch, proof.subject, proof.encode())
         raw = round_.signed()
         if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
             self._archive.adopt(round_.document, raw)

@@ -14,13 +14,13 @@ Never: waits, sends, stores or reads a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
 import msgspec
 
-from directory.broadcast import Broadcast, Evidence
+from directory.broadcast import Broadcast
 from directory.consensus import (
     NO_DOCUMENT,
     NoConsensus,
@@ -30,7 +30,8 @@ from directory.consensus import (
     opened,
     parse_vote_untrusted,
 )
-from mixnet.crypto import KEY_SIZE, Label, SigningKey, digest, verify_untrusted
+from directory.evidence import Contradiction, Kind, round_context
+from mixnet.crypto import KEY_SIZE, Label, SigningKey, verify_untrusted
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.canonical import Key, Signature, decode_untrusted, encode
@@ -113,10 +114,11 @@ class Round:
         self._known = known
         self._secret: bytes | None = None
         self._votes: dict[bytes, Vote] = {}
+        self._revealed: tuple[bytes, ...] = ()
         self._bundles: list[bytes | None] = []  # one for each step that is or was open; None: not decided yet
         self._heard: set[bytes] = set()  # in the step that is open
         authorities = bootstrap.identities
-        context = digest(Label.ROUND, bootstrap.network_id, epoch.to_bytes(8, "big"), attempt.to_bytes(8, "big"))
+        context = round_context(bootstrap.network_id, epoch, attempt)
         tolerated = faults(len(authorities))
         self._vote_cast = Broadcast(Label.VOTE, context, authorities, me, faults=tolerated)
         self._reveal_cast = Broadcast(Label.REVEAL, context, authorities, me, faults=tolerated)
@@ -147,9 +149,30 @@ class Round:
         """What this authority says in `step`; None if that step has not been reached."""
         return self._bundles[step] if 0 <= step <= self.step else None
 
-    def evidence(self) -> list[Evidence]:
-        """Who made two statements, with proof."""
-        return self._vote_cast.evidence() + self._reveal_cast.evidence()
+    def value(self, fingerprint: bytes) -> bytes | None:
+        """The vote or secret with this fingerprint, for an authority that was told the fingerprint alone."""
+        vote = self._vote_cast.value(fingerprint)
+        return self._reveal_cast.value(fingerprint) if vote is None else vote
+
+    def evidence(self) -> list[Contradiction]:
+        """Who made two statements, with proof that anybody can verify."""
+        proofs = [(Kind.VOTE, proof) for proof in self._vote_cast.evidence()]
+        proofs += [(Kind.REVEAL, proof) for proof in self._reveal_cast.evidence()]
+        network_id = self._bootstrap.network_id
+        return [
+            Contradiction(network_id, self.epoch, self.attempt, kind, proof.author, proof.first, proof.second)
+            for kind, proof in proofs
+        ]
+
+    @property
+    def voted(self) -> tuple[bytes, ...]:
+        """The authorities whose votes count, once that is known."""
+        return tuple(sorted(self._votes))
+
+    @property
+    def revealed(self) -> tuple[bytes, ...]:
+        """The authorities whose randomness went into the document."""
+        return self._revealed
 
     def signed(self) -> bytes | None:
         """The document with the signatures so far, if they suffice."""
@@ -167,10 +190,20 @@ class Round:
             self._vote_cast.propose(statement.vote)
         self._open(self._vote_cast.next_bundle())
 
-    def take_untrusted(self, author: bytes, step: int, raw: bytes) -> None:
-        """Take what `author` (proven by its link) says in `step`; ignored unless that step is open.
+    def wanted_untrusted(self, step: int, raw: bytes) -> list[bytes]:
+        """The fingerprints of values that one has to get from who says `raw` in `step`, before `take_untrusted`.
 
-        Raises RemoteError for bytes that no honest authority sends; its author then counts as heard, and silent.
+        Raises RemoteError for bytes that no honest authority sends.
+        """
+        if step != self.step or self.phase not in (Phase.VOTING, Phase.REVEALING):
+            return []
+        return self._cast_now.wanted_untrusted(self._round_number, raw)
+
+    def take_untrusted(self, author: bytes, step: int, raw: bytes, values: Iterable[bytes] = ()) -> None:
+        """Take what `author` (proven by its link) says in `step`, with the `values` that were wanted.
+
+        Ignored unless that step is open. Raises RemoteError for bytes that no honest authority sends; its author then
+        counts as heard, and silent.
         """
         if step != self.step or author not in self.missing:
             return
@@ -178,7 +211,7 @@ class Round:
         if self.phase == Phase.SIGNING:
             self._take_signature_untrusted(author, raw)
         else:
-            self._cast_now.take_untrusted(self._round_number, raw)
+            self._cast_now.take_untrusted(self._round_number, raw, values)
 
     def close(self) -> None:
         """The open step is over: all were heard, or its time is up."""
@@ -258,6 +291,7 @@ class Round:
         self._open(None)
 
     def _make(self, secrets: Mapping[bytes, bytes]) -> Document:
+        self._revealed = tuple(sorted(secrets))
         if len(secrets) < self._bootstrap.majority:
             raise NoConsensus("fewer than a majority of the authorities revealed their randomness: start the others")
         continued = agreed_previous(self._votes, self._bootstrap)

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from mixnet.errors import RemoteError
+from mixnet.pki.canonical import Key
 
 NEWEST = -1  # as an epoch: the newest document that is valid now
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=2**48)]
@@ -37,7 +38,19 @@ class AskStep(msgspec.Struct, frozen=True, tag_field="op", tag="step", forbid_un
     step: _Number
 
 
-Request = AskDocument | Upload | AskStep
+class AskValue(msgspec.Struct, frozen=True, tag_field="op", tag="value", forbid_unknown_fields=True):
+    """The vote or secret with this fingerprint, of which your bundle in a round tells; for authorities."""
+
+    epoch: _Number
+    attempt: _Number
+    fingerprint: Key
+
+
+class AskEvidence(msgspec.Struct, frozen=True, tag_field="op", tag="evidence", forbid_unknown_fields=True):
+    """Your proofs that an authority contradicted itself, all of them; anybody may ask."""
+
+
+Request = AskDocument | Upload | AskStep | AskValue | AskEvidence
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
@@ -59,10 +72,23 @@ class StepAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="step", forbid
     bundle: bytes | None
 
 
-Answer = TypeVar("Answer", DocumentAnswer, UploadAnswer, StepAnswer)
+class ValueAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="value", forbid_unknown_fields=True):
+    """The value, or None if the authority doesn't hold it."""
+
+    value: bytes | None
 
 
-def encode(message: Request | DocumentAnswer | UploadAnswer | StepAnswer) -> bytes:
+class EvidenceAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="evidence", forbid_unknown_fields=True):
+    """Encoded contradictions (directory/evidence.py), for the one who asks to verify."""
+
+    evidence: tuple[bytes, ...]
+
+
+Answer = TypeVar("Answer", DocumentAnswer, UploadAnswer, StepAnswer, ValueAnswer, EvidenceAnswer)
+Answers = DocumentAnswer | UploadAnswer | StepAnswer | ValueAnswer | EvidenceAnswer
+
+
+def encode(message: Request | Answers) -> bytes:
     """A question or an answer as it travels."""
     return _ENCODER.encode(message)
 

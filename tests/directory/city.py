@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import trio
 import trio.testing
 
 from directory.authority import Authority
+from directory.consensus import NO_DOCUMENT, commit, encode_vote
+from directory.voting import Round, Statement
 from mixnet.clock import VirtualClock
 from mixnet.counters import Counters
 from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import Caller, accept_untrusted, fetch_document, upload_descriptor
-from mixnet.pki.requests import NEWEST
+from mixnet.pki.requests import NEWEST, AskStep
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from tests.directory.builders import authority_config
 from tests.mixnet.pki.builders import START, Town, key
+
+Alter = Callable[[Authority], None]
+
+
+def two_faced(town: Town, number: int) -> Alter:
+    """Makes an authority tell every second one that asks for its vote another vote."""
+
+    def alter(authority: Authority) -> None:
+        honest, asked = authority._desk._step, itertools.count()
+
+        def step(request: AskStep) -> bytes | None:
+            said = honest(request)
+            if request.step > 0 or said is None or next(asked) % 2:
+                return said
+            me = town.authorities[number]
+            secret = key(f"the other secret of {number}").expose()
+            double = Round(town.bootstrap, request.epoch, request.attempt, me, {})
+            commitment = commit(town.bootstrap, request.epoch, me.public, secret)
+            double.cast(Statement(encode_vote(NO_DOCUMENT, town.parameters, commitment, []), secret))
+            return double.bundle(0)
+
+        authority._desk._step = step  # type: ignore[method-assign]
+
+    return alter
 
 
 class City:
@@ -31,6 +59,7 @@ class City:
         self.network = SimulatedNetwork(self.rng.child("network"), **network)
         self.counters = {number: Counters() for number in range(town.authority_count)}
         self._nursery = nursery
+        self.authorities: dict[int, Authority] = {}
         self._running: dict[int, trio.CancelScope] = {}
 
     @property
@@ -38,8 +67,11 @@ class City:
         """Virtual seconds since genesis."""
         return self.clock.now() - START
 
-    async def start(self, *numbers: int, **changes: Any) -> None:
-        """Start these authorities, as `directory.authority.serve` does but for the status socket."""
+    async def start(self, *numbers: int, alter: Alter | None = None, **changes: Any) -> None:
+        """Start these authorities, as `directory.authority.serve` does but for the status socket.
+
+        `alter` makes them false before they begin.
+        """
         for number in numbers:
             authority = Authority(
                 authority_config(self.town, number, **changes),
@@ -48,6 +80,9 @@ class City:
                 rng=self.rng.child(f"authority {number} at {self.elapsed}"),
                 counters=self.counters[number],
             )
+            if alter is not None:
+                alter(authority)
+            self.authorities[number] = authority
             self._running[number] = await self._nursery.start(self._run, authority)
 
     async def _run(self, authority: Authority, task_status: trio.TaskStatus[trio.CancelScope]) -> None:

@@ -107,7 +107,13 @@ class Ring:
         said = self._says(sender, round_.step, receiver)
         assert said is not None
         try:
-            round_.take_untrusted(self._identity(sender), round_.step, said)
+            wanted = round_.wanted_untrusted(round_.step, said)
+            values = [value for print_ in wanted if (value := self.rounds[sender].value(print_)) is not None]
+        except RemoteError:
+            assert sender in self.false
+            values = []
+        try:
+            round_.take_untrusted(self._identity(sender), round_.step, said, values)
         except RemoteError:
             assert sender in self.false
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.broadcast import MAX_BUNDLE, Broadcast
-from mixnet.crypto import Label, SigningKey, digest, verify_untrusted
+from directory.broadcast import MAX_BUNDLE, Broadcast, fingerprint, statement
+from mixnet.crypto import Label, SigningKey, verify_untrusted
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.errors import Malformed, Oversized
 from tests.mixnet.pki.builders import key
@@ -25,15 +25,19 @@ def group(count: int, label: Label = Label.VOTE, context: bytes = CONTEXT) -> li
     return [Broadcast(label, context, identities, one, faults=(count - 1) // 2) for one in KEYS[:count]]
 
 
+VALUES = [b"value", b"late", b"left", b"right", b"other", b"changed"]
+
+
 def signed(author: SigningKey, value: bytes, *signers: SigningKey, label: Label = Label.VOTE) -> list[object]:
     """An item of a bundle, as whoever holds these keys can make it."""
-    statement = digest(label, CONTEXT, author.public, value)
-    signatures = sorted([one.public, one.sign(label, statement)] for one in signers)
-    return [author.public, value, signatures]
+    print_ = fingerprint(label, value)
+    stated = statement(label, CONTEXT, author.public, print_)
+    signatures = sorted([one.public, one.sign(label, stated)] for one in signers)
+    return [author.public, print_, signatures]
 
 
-def bundle(*items: list[object]) -> bytes:
-    return msgpack.packb([items])
+def bundle(*items: list[object], values: tuple[bytes, ...] = ()) -> bytes:
+    return msgpack.packb([items, values])
 
 
 def run(members: list[Broadcast], rounds: int | None = None) -> None:
@@ -41,7 +45,14 @@ def run(members: list[Broadcast], rounds: int | None = None) -> None:
     for number in range(1, (rounds or members[0].rounds) + 1):
         said = [member.next_bundle() for member in members]
         for one, other in itertools.permutations(range(len(members)), 2):
-            members[one].take_untrusted(number, said[other])
+            hear(members[one], number, said[other], members[other])
+
+
+def hear(member: Broadcast, number: int, said: bytes, relay: Broadcast) -> None:
+    """Take a bundle, with the values that an honest relay gives."""
+    values = [relay.value(print_) for print_ in member.wanted_untrusted(number, said)]
+    assert None not in values
+    member.take_untrusted(number, said, [value for value in values if value is not None])
 
 
 @given(count=st.integers(1, 5), values=st.lists(st.binary(max_size=20), min_size=5, max_size=5))
@@ -67,7 +78,7 @@ def test_honest_ones_agree_whatever_the_others_say_to_whom(count: int, data: st.
     for number in range(1, faults + 2):
         said = [member.next_bundle() for member in honest]
         for one, other in itertools.permutations(range(len(honest)), 2):
-            honest[one].take_untrusted(number, said[other])
+            hear(honest[one], number, said[other], honest[other])
         for member, liar in itertools.product(honest, false):
             items = []
             for _ in range(data.draw(st.integers(0, 2))):
@@ -75,7 +86,8 @@ def test_honest_ones_agree_whatever_the_others_say_to_whom(count: int, data: st.
                 helpers = data.draw(st.lists(st.sampled_from(false)))
                 signers = {one.public: one for one in (author, liar, *helpers)}.values()
                 items.append(signed(author, data.draw(st.sampled_from([b"left", b"right", b"other"])), *signers))
-            member.take_untrusted(number, bundle(*items))
+            told = data.draw(st.sets(st.sampled_from([b"left", b"right", b"other"])))
+            member.take_untrusted(number, bundle(*items), told)
     agreed = [member.agreed() for member in honest]
     assert all(one == agreed[0] for one in agreed)
     for number in range(len(honest)):
@@ -86,29 +98,30 @@ def test_a_contradiction_is_proven_to_all() -> None:
     members, liar = group(3)[:2], KEYS[2]
     said = [member.next_bundle() for member in members]
     for one, (member, value) in enumerate(zip(members, (b"left", b"right"), strict=True)):
-        member.take_untrusted(1, bundle(signed(liar, value, liar)))
+        member.take_untrusted(1, bundle(signed(liar, value, liar), values=(value,)))
         member.take_untrusted(1, said[1 - one])
     run(members, 1)
     for member in members:
         run_two = member.next_bundle()
         assert run_two
     said = [bundle(signed(liar, value, liar, one)) for value, one in ((b"left", KEYS[0]), (b"right", KEYS[1]))]
-    members[0].take_untrusted(2, said[1])
-    members[1].take_untrusted(2, said[0])
+    members[0].take_untrusted(2, said[1], [b"right"])
+    members[1].take_untrusted(2, said[0], [b"left"])
     for member in members:
         assert liar.public not in member.agreed()
         (evidence,) = member.evidence()
         assert evidence.author == liar.public
-        assert {evidence.first[0], evidence.second[0]} == {b"left", b"right"}
-        for value, signature in (evidence.first, evidence.second):
-            verify_untrusted(liar.public, Label.VOTE, digest(Label.VOTE, CONTEXT, liar.public, value), signature)
+        prints = {fingerprint(Label.VOTE, value) for value in (b"left", b"right")}
+        assert {evidence.first[0], evidence.second[0]} == prints
+        for print_, signature in (evidence.first, evidence.second):
+            verify_untrusted(liar.public, Label.VOTE, statement(Label.VOTE, CONTEXT, liar.public, print_), signature)
 
 
 def test_a_statement_that_comes_late_without_a_relay_is_ignored() -> None:
     member = group(3)[0]
-    member.take_untrusted(2, bundle(signed(KEYS[2], b"late", KEYS[2])))
+    member.take_untrusted(2, bundle(signed(KEYS[2], b"late", KEYS[2])), VALUES)
     assert member.agreed() == {}
-    member.take_untrusted(2, bundle(signed(KEYS[2], b"late", KEYS[2], KEYS[1])))
+    member.take_untrusted(2, bundle(signed(KEYS[2], b"late", KEYS[2], KEYS[1])), VALUES)
     assert member.agreed() == {KEYS[2].public: b"late"}
 
 
@@ -118,15 +131,22 @@ def test_a_statement_that_comes_late_without_a_relay_is_ignored() -> None:
         pytest.param(signed(KEYS[2], b"value", KEYS[1]), id="without its author"),
         pytest.param(signed(KEYS[2], b"value", KEYS[2], key("stranger")), id="with a stranger"),
         pytest.param(signed(KEYS[2], b"value", KEYS[2], label=Label.REVEAL), id="for another purpose"),
-        pytest.param([KEYS[2].public, b"changed", signed(KEYS[2], b"value", KEYS[2])[2]], id="of another value"),
-        pytest.param([KEYS[1].public, b"value", signed(KEYS[2], b"value", KEYS[2])[2]], id="of another author"),
+        pytest.param(
+            [KEYS[2].public, fingerprint(Label.VOTE, b"changed"), signed(KEYS[2], b"value", KEYS[2])[2]],
+            id="of another value",
+        ),
+        pytest.param(
+            [KEYS[1].public, fingerprint(Label.VOTE, b"value"), signed(KEYS[2], b"value", KEYS[2])[2]],
+            id="of another author",
+        ),
     ],
 )
 def test_false_signatures_count_for_nothing(item: list[object]) -> None:
     member = group(3)[0]
-    member.take_untrusted(1, bundle(item))
+    assert member.wanted_untrusted(1, bundle(item)) == []
+    member.take_untrusted(1, bundle(item), VALUES)
     assert member.agreed() == {}
-    member.take_untrusted(1, bundle(signed(KEYS[2], b"value", KEYS[2])))
+    member.take_untrusted(1, bundle(signed(KEYS[2], b"value", KEYS[2])), VALUES)
     assert member.agreed() == {KEYS[2].public: b"value"}
 
 
@@ -138,7 +158,7 @@ def test_a_statement_does_not_count_in_another_round_of_voting() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\x91", bundle(signed(key("stranger"), b"value", key("stranger"))), b"\x91\x90x"]
+    "raw", [b"", b"\x91", bundle(signed(key("stranger"), b"value", key("stranger"))), b"\x92\x90\x90x"]
 )
 def test_malformed_bundles_are_refused(raw: bytes) -> None:
     with pytest.raises(Malformed):
@@ -163,8 +183,32 @@ def test_what_a_flood_of_statements_costs_is_bounded() -> None:
     member = group(3)[0]
     rng = random.Random(1)
     for _ in range(20):
-        member.take_untrusted(1, bundle(signed(KEYS[2], rng.randbytes(1000), KEYS[2])))
-    assert len(member.next_bundle()) < 3000
+        value = rng.randbytes(1000)
+        member.take_untrusted(1, bundle(signed(KEYS[2], value, KEYS[2]), values=(value,)))
+    assert len(member.next_bundle()) < 1000
+    assert len(member.evidence()) == 1
+
+
+def test_a_relay_that_keeps_the_value_to_itself_has_said_nothing() -> None:
+    member = group(3)[0]
+    said = bundle(signed(KEYS[2], b"value", KEYS[2], KEYS[1]))
+    assert member.wanted_untrusted(2, said) == [fingerprint(Label.VOTE, b"value")]
+    member.take_untrusted(2, said)
+    member.take_untrusted(2, said, [b"another value"])
+    assert member.agreed() == {}
+    assert member.value(fingerprint(Label.VOTE, b"value")) is None
+    member.take_untrusted(2, said, [b"value"])
+    assert member.agreed() == {KEYS[2].public: b"value"}
+    assert member.wanted_untrusted(2, said) == []
+
+
+def test_relays_carry_no_values() -> None:
+    members = group(3)
+    for number, member in enumerate(members):
+        member.propose(bytes([number]) * 10_000)
+    assert all(len(member.next_bundle()) > 10_000 for member in members)
+    members[0].take_untrusted(1, bundle(signed(KEYS[2], b"value", KEYS[2]), values=(b"value",)))
+    assert len(members[0].next_bundle()) < 1000
 
 
 def test_an_authority_makes_one_statement() -> None:

@@ -89,3 +89,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(LocalError, match="data"):
         FileStore(tmp_path / "data")
+
+
+def test_evidence_is_kept_for_good_once_for_each_subject(reopen: Callable[[], Ledger]) -> None:
+    assert reopen().keep_evidence(1, "1-vote-ab", b"proof")
+    assert not reopen().keep_evidence(1, "1-vote-ab", b"again")
+    assert reopen().keep_evidence(10 * HISTORY, "1-vote-ab", b"later")
+    assert reopen().evidence() == [b"proof", b"later"]
+
+
+def test_evidence_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("directory.ledger.MOST_EVIDENCE", 2)
+    ledger = Ledger(MemoryStore())
+    assert [ledger.keep_evidence(epoch, "", b"") for epoch in range(3)] == [True, True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from mixnet.status import read_status
 from tests.mixnet.pki.builders import Town, key, sphinx_key
 
 TOWN = Town(mixes=3, providers=1)
-HOSTS = ("127.0.77.1", "127.0.77.2", "127.0.77.3")
+SUBNET = f"127.77.{os.getpid() % 254 + 1}"  # of this process alone: tests run side by side
+HOSTS = tuple(f"{SUBNET}.{number}" for number in (1, 2, 3))
 PORT = 7471
 PATIENCE = 60.0
 
@@ -57,7 +59,7 @@ async def upload_all(bootstrap: Bootstrap) -> None:
     async def upload(name: str) -> None:
         identity, role = TOWN.nodes[name]
         keys = tuple(sphinx_key(name, epoch) for epoch in range(3))
-        raw = Descriptor(bootstrap.network_id, identity.public, role, "127.0.77.9:1", 0, keys).sign(identity)
+        raw = Descriptor(bootstrap.network_id, identity.public, role, f"{SUBNET}.9:1", 0, keys).sign(identity)
         rng = SystemSource().stream("upload")
         await upload_descriptor(bootstrap, raw, network=TCP(), identity=identity, rng=rng, patience=PATIENCE)
 
@@ -132,6 +134,12 @@ def test_show_without_a_network_is_one_line(tmp_path: Path) -> None:
     assert "bootstrap.json" in shown.stderr
 
 
+def test_evidence_says_that_there_is_none(running: Path) -> None:
+    assert json.loads(directory("evidence", "--dir", running, "--json").stdout) == {"answered": 3, "evidence": []}
+    shown = directory("evidence", "--bootstrap", running / "bootstrap.json").stdout
+    assert shown == "3 of 3 authorities answered, 0 contradictions are proven\n"
+
+
 def test_the_operator_is_told(running: Path) -> None:
     status = trio.run(read_status, running / "0" / "status.sock")
     directory("show", "--dir", running)
@@ -144,7 +152,7 @@ def test_the_log_tells_nothing_about_anybody(running: Path) -> None:
     directory("show", "--dir", running)
     text = (running / "0" / "node.log").read_text()
     assert "new_epoch" in text
-    secrets = [identity.hex()[:8] for identity in TOWN.approved] + ["127.0.77", str(PORT)]
+    secrets = [identity.hex()[:8] for identity in TOWN.approved] + [SUBNET, str(PORT)]
     assert not any(secret in text for secret in secrets)
 
 
