@@ -11,6 +11,7 @@ from typing import Any
 
 import trio
 
+from directory.allowlist import AllowList
 from directory.archive import Archive
 from directory.config import AuthorityConfig
 from directory.desk import Desk
@@ -81,7 +82,8 @@ class Authority:
         self._bell = Bell()
         self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
         self._archive = Archive(trust, self._ledger)
-        self._registry = Registry(trust.network_id, config.approved)
+        self._allowed = AllowList(config.approved, config.data_dir)
+        self._registry = Registry(trust.network_id, self._allowed.current())
         self._caller = Caller(trust, network, identity=config.identity, role=Role.AUTHORITY, source=config.source)
         self._steps = step_count(len(trust.authorities))
         self._rounds = Rounds(
@@ -97,6 +99,7 @@ class Authority:
             bell=self._bell,
             counters=counters,
             complete_until=clock.now() + config.startup_wait,
+            refresh=self._refresh,
         )
         self._desk = Desk(
             trust,
@@ -107,7 +110,15 @@ class Authority:
             rounds=self._rounds.held,
             bell=self._bell,
             counters=counters,
+            refresh=self._refresh,
         )
+
+    def _refresh(self) -> None:
+        """Go by the operator's latest decisions about nodes."""
+        allowed = self._allowed.current()
+        if allowed != self._registry.approved:
+            self._registry.approve(allowed)
+            self._bell.ring()
 
     # What others see.
 
@@ -153,7 +164,8 @@ class Authority:
             "document_epoch": self._archive.newest(present + 1),
             "approved": len(self._registry.approved),
             "descriptors": len(self._registry.ballot(present)),
-            "problem": "" if present in self._archive else self._rounds.problem,
+            "problem": self._allowed.problem or ("" if present in self._archive else self._rounds.problem),
+            "absent": [identity.hex()[:16] for identity in sorted(self._rounds.absent)],
             "suspects": [identity.hex()[:16] for identity in sorted(self._rounds.suspects)],
         }
 

@@ -77,7 +77,7 @@ def load_config(path: Path) -> AuthorityConfig:
         raise ConfigError(f"`epoch_length` in {path} differs from the bootstrap file's: make them equal")
     Address.parse(file.address)
     return AuthorityConfig(
-        identity=_load_identity(folder / file.key_file),
+        identity=load_identity(folder / file.key_file),
         address=file.address,
         bootstrap=bootstrap,
         approved=_approved(path, file),
@@ -110,7 +110,8 @@ def _identity(path: Path, text: str) -> bytes:
     return identity
 
 
-def _load_identity(path: Path) -> SigningKey:
+def load_identity(path: Path) -> SigningKey:
+    """The key in a file that only its owner may read; raises ConfigError."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigError(f"the key file {path} can be read by others: run chmod 600 on it")

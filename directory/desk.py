@@ -7,6 +7,8 @@ refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from directory.archive import Archive
@@ -21,12 +23,17 @@ from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.requests import (
     NEWEST,
+    Answers,
     AskDocument,
     AskEvidence,
+    AskHistory,
+    AskNode,
     AskStep,
     AskValue,
     DocumentAnswer,
     EvidenceAnswer,
+    HistoryAnswer,
+    NodeAnswer,
     StepAnswer,
     Upload,
     UploadAnswer,
@@ -54,8 +61,10 @@ class Desk:
         rounds: dict[tuple[int, int], Round],
         bell: Bell,
         counters: Counters,
+        refresh: Callable[[], None],
     ) -> None:
-        """`rounds` are those under way or just over, by epoch and attempt."""
+        """`rounds` are those under way or just over, by epoch and attempt; `refresh` reads the allow-list again."""
+        self._refresh = refresh
         self._bootstrap = bootstrap
         self._clock = clock
         self._archive = archive
@@ -82,18 +91,23 @@ class Desk:
         self._counters.add(Event.REQUESTS)
         match request:
             case AskDocument():
-                return encode(DocumentAnswer(await self._document(request.epoch, peer)))
+                answer: Answers = DocumentAnswer(await self._document(request.epoch, peer))
             case Upload():
-                return encode(UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer)))
+                answer = UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer))
+            case AskNode():
+                answer = self._about(request.identity)
+            case AskHistory():
+                answer = HistoryAnswer(self._ledger.reports(request.epoch))
             case AskEvidence():
-                return encode(EvidenceAnswer(tuple(self._ledger.evidence())))
+                answer = EvidenceAnswer(tuple(self._ledger.evidence()))
             case AskStep():
                 _authorities_only(peer)
-                return encode(StepAnswer(await self._bundle(request)))
+                answer = StepAnswer(await self._bundle(request))
             case AskValue():
                 _authorities_only(peer)
                 round_ = self._rounds.get((request.epoch, request.attempt))
-                return encode(ValueAnswer(None if round_ is None else round_.value(request.fingerprint)))
+                answer = ValueAnswer(None if round_ is None else round_.value(request.fingerprint))
+        return encode(answer)
 
     async def _document(self, epoch: int, peer: Peer) -> bytes | None:
         present = self._bootstrap.epochs.at(self._clock.now())
@@ -114,17 +128,27 @@ class Desk:
         return self._archive.raw(epoch)
 
     def _take_descriptor_untrusted(self, raw: bytes, peer: Peer) -> bool:
+        self._refresh()
         try:
             # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
             if peer.role != Role.NODE or Descriptor.parse_untrusted(raw).identity != peer.identity:
                 raise RemoteError("a descriptor that another than its node brings")
             descriptor = self._registry.take_untrusted(raw, self._bootstrap.epochs.at(self._clock.now()))
-        except RemoteError:
+        except RemoteError as refusal:
             self._counters.drop(Dropped.REQUEST)
+            if peer.role == Role.NODE:
+                self._registry.note_refusal(peer.identity, type(refusal).__name__)
             return False
         self._ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
         self._bell.ring()
         return True
+
+    def _about(self, identity: bytes) -> NodeAnswer:
+        """What this authority knows about a node, which is nothing that the document would not tell if it were in."""
+        self._refresh()
+        role = self._registry.approved.get(identity)
+        registry = self._registry
+        return NodeAnswer(None if role is None else str(role), registry.epochs(identity), registry.refusal(identity))
 
     async def _bundle(self, request: AskStep) -> bytes | None:
         with trio.move_on_after(WAIT):

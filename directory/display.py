@@ -6,7 +6,7 @@ Promises: everything shown is public and was verified; output that isn't a termi
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from directory.evidence import Contradiction
+from directory.reports import EpochReport
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
@@ -76,6 +77,68 @@ def show_evidence(
             (str(proof.epoch), str(proof.attempt), str(proof.kind), proof.author.hex()[:_SHORT]) for proof, _ in proofs
         ]
         _tabulate("contradictions", ("epoch", "attempt", "statement", "authority"), rows)
+
+
+def show_why(identity: bytes, sentence: str, words: Mapping[bytes, str], *, json: bool) -> None:
+    """Where a node stands, or why it is absent, and what each authority says about it."""
+    if json:
+        said = {one.hex(): word for one, word in words.items()}
+        say(msgspec.json.encode({"node": identity.hex(), "state": sentence, "authorities": said}).decode())
+        return
+    say(f"{identity.hex()[:_SHORT]}: {sentence}")
+    for one, word in words.items():
+        say(f"authority {one.hex()[:_SHORT]} {word}")
+
+
+def show_history(reports: Sequence[EpochReport], trust: Bootstrap, *, json: bool) -> None:
+    """One line an epoch: the document's round, who signed it, what changed, what failed."""
+    if json:
+        say(msgspec.json.encode([_history_table(report) for report in reports]).decode())
+        return
+    rows = [
+        (
+            str(report.epoch),
+            _round_name(report),
+            f"{len(report.signed)} of {len(trust.authorities)}",
+            " ".join(one.hex()[:8] for one in report.missing) or "-",
+            _changes(report),
+            "; ".join(report.failures) or "-",
+        )
+        for report in reports
+    ]
+    _tabulate("history", ("epoch", "round", "signed", "missing", "changes", "failed rounds"), rows)
+
+
+def _history_table(report: EpochReport) -> dict[str, Any]:
+    def texts(identities: Sequence[bytes]) -> list[str]:
+        return [identity.hex() for identity in identities]
+
+    return {
+        "epoch": report.epoch,
+        "digest": None if report.document is None else report.document.digest.hex(),
+        "attempt": report.attempt,
+        "signed_by": texts(report.signed),
+        "missing": texts(report.missing),
+        "joined": texts(report.joined),
+        "left": texts(report.left),
+        "moved": texts(report.moved),
+        "parameters_changed": report.parameters_changed,
+        "failures": list(report.failures),
+    }
+
+
+def _round_name(report: EpochReport) -> str:
+    if report.document is None:
+        return "no document"
+    if report.attempt is None:
+        return "unknown"
+    return "regular" if report.attempt == 0 else f"late {report.attempt}"
+
+
+def _changes(report: EpochReport) -> str:
+    counted = (("joined", report.joined), ("left", report.left), ("moved", report.moved))
+    said = [f"{len(nodes)} {verb}" for verb, nodes in counted if nodes]
+    return ", ".join(said + ["parameters"] * report.parameters_changed) or "-"
 
 
 def _row(place: str, node: Node) -> tuple[str, ...]:

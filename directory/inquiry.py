@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import trio
 
+from directory.reports import EpochReport, epoch_report, merged_untrusted, why
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role, ask
 from mixnet.network import Network
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.document import Document
 from mixnet.pki.fetch import TIMEOUT, Caller
-from mixnet.pki.requests import Answer, Request, encode, parse_answer_untrusted
+from mixnet.pki.requests import (
+    Answer,
+    AskDocument,
+    AskHistory,
+    AskNode,
+    DocumentAnswer,
+    HistoryAnswer,
+    NodeAnswer,
+    Request,
+    encode,
+    parse_answer_untrusted,
+)
 
 
 class Inquiry:
@@ -47,3 +60,27 @@ class Inquiry:
                 return parse_answer_untrusted(await ask(link, encode(request), timeout=TIMEOUT), kind)
         except (RemoteError, Unavailable):
             return None
+
+    async def why(self, identity: bytes, present: int) -> tuple[str, dict[bytes, str]]:
+        """Where a node stands in epoch `present`, or why it is absent: a sentence, and each authority's word."""
+        answers = await self.everybody(AskNode(identity), NodeAnswer)
+        found = await self._document(present)
+        listed = found[0] or (await self._document(present - 1))[0] if present > 0 else found[0]
+        return why(identity, listed, answers, self._bootstrap, present + 1)
+
+    async def history(self, first: int, last: int) -> list[EpochReport]:
+        """The epochs from `first` to `last`, as all authorities together tell and their signatures prove."""
+        reports, before = [], (await self._document(first - 1))[0] if first > 0 else None
+        for epoch in range(first, last + 1):
+            found = await self._document(epoch)
+            told = await self.everybody(AskHistory(epoch), HistoryAnswer)
+            rounds = {identity: answer.rounds for identity, answer in told.items()}
+            reports.append(epoch_report(epoch, found, rounds, before, self._bootstrap))
+            before = found[0] or before
+        return reports
+
+    async def _document(self, epoch: int) -> tuple[Document | None, set[bytes]]:
+        """The document for a past or present epoch, and all who signed any copy of it."""
+        answers = await self.everybody(AskDocument(epoch), DocumentAnswer)
+        copies = [answer.document for answer in answers.values() if answer.document is not None]
+        return merged_untrusted(copies, self._bootstrap, epoch)

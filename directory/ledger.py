@@ -12,16 +12,20 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from directory.voting import Statement
 from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError
+from mixnet.pki.requests import RoundReport
 
 HISTORY = 128  # epochs for which documents are kept
 _BRIEF = 4  # epochs for which everything else is kept
 MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
-_EVIDENCE = "evidence"
-_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE)
+_EVIDENCE, _ROUNDS = "evidence", "rounds"
+_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS)
+_MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
 
 class Store(Protocol):
@@ -157,6 +161,17 @@ class Ledger:
             return False
         self._store.put(_EVIDENCE, name, raw)
         return True
+
+    def reports(self, epoch: int) -> tuple[RoundReport, ...]:
+        """How the last rounds for an epoch ended."""
+        entry = self._store.get(_ROUNDS, _name(epoch))
+        return () if entry is None else msgspec.msgpack.decode(entry, type=tuple[RoundReport, ...])
+
+    def keep_report(self, epoch: int, report: RoundReport) -> None:
+        """Remember how a round ended."""
+        reports = (*self.reports(epoch), report)[-_MOST_REPORTS:]
+        self._store.put(_ROUNDS, _name(epoch), msgspec.msgpack.encode(reports))
+        self._prune(_ROUNDS, epoch - HISTORY)
 
     def _all(self, group: str) -> list[tuple[str, bytes]]:
         entries = ((name, self._store.get(group, name)) for name in self._store.names(group))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from mixnet.pki.descriptor import Descriptor, NodeRole
 from mixnet.pki.errors import Refused
 
+_MOST_REFUSALS = 256  # nodes whose last refusal is remembered
 _HELD = 3  # descriptors of one node: for the last, the present and the coming epoch
 
 
@@ -28,8 +29,33 @@ class Registry:
     def __init__(self, network_id: bytes, approved: Mapping[bytes, NodeRole]) -> None:
         """`approved` is the allow-list: identity (32 bytes) to role."""
         self._network_id = network_id
+        self.approved: dict[bytes, NodeRole] = {}
+        self._held: dict[bytes, dict[int, bytes]] = {}
+        self._refusals: dict[bytes, str] = {}
+        self.approve(approved)
+
+    def approve(self, approved: Mapping[bytes, NodeRole]) -> None:
+        """Take another allow-list; what nodes said that are not on it, or in another role, is forgotten."""
+        kept = {identity for identity, role in approved.items() if self.approved.get(identity) == role}
         self.approved = dict(approved)
-        self._held: dict[bytes, dict[int, bytes]] = {identity: {} for identity in self.approved}
+        for identity in approved.keys() - kept:
+            self._refusals.pop(identity, None)  # it was refused under the list of before
+        self._held = {identity: self._held[identity] if identity in kept else {} for identity in self.approved}
+
+    def note_refusal(self, identity: bytes, reason: str) -> None:
+        """Remember why a node's last descriptor was refused, for those who ask why it is absent."""
+        self._refusals.pop(identity, None)
+        self._refusals[identity] = reason
+        while len(self._refusals) > _MOST_REFUSALS:
+            del self._refusals[next(iter(self._refusals))]
+
+    def refusal(self, identity: bytes) -> str:
+        """Why the node's last descriptor was refused; empty if it was not, or that is long ago."""
+        return self._refusals.get(identity, "")
+
+    def epochs(self, identity: bytes) -> tuple[int, ...]:
+        """The epochs for which a descriptor of the node is held, ascending."""
+        return tuple(sorted(self._held.get(identity, ())))
 
     def take_untrusted(self, raw: bytes, present: int) -> Descriptor:
         """The descriptor in `raw`, now held, in epoch `present`.
@@ -45,6 +71,7 @@ class Registry:
         held[descriptor.epoch] = raw
         for epoch in sorted(held)[:-_HELD]:
             del held[epoch]
+        self._refusals.pop(descriptor.identity, None)
         return descriptor
 
     def complete(self, epoch: int) -> bool:

@@ -5,12 +5,15 @@ Pure. Promises: what can be verified is verified here; what can't is told as the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from directory.evidence import Contradiction, check_evidence_untrusted
 from mixnet.errors import RemoteError
 from mixnet.pki.bootstrap import Bootstrap
-from mixnet.pki.requests import EvidenceAnswer
+from mixnet.pki.document import Document, parse_untrusted
+from mixnet.pki.requests import EvidenceAnswer, NodeAnswer, RoundReport
+from mixnet.pki.views import timeless_untrusted
 
 
 def verified_evidence(answers: Mapping[bytes, EvidenceAnswer], trust: Bootstrap) -> list[tuple[Contradiction, bytes]]:
@@ -24,3 +27,109 @@ def verified_evidence(answers: Mapping[bytes, EvidenceAnswer], trust: Bootstrap)
                 continue  # a proof that proves nothing
             found.setdefault((proof.epoch, proof.subject), (proof, raw))
     return [found[subject] for subject in sorted(found)]
+
+
+_REASONS = {
+    "Unapproved": "it came in another role or from another network than it is approved for",
+    "Untimely": "it was made for another time: check the node's clock",
+    "Forged": "its signature does not verify",
+}
+
+
+def place_of(identity: bytes, document: Document) -> str | None:
+    """Where a node stands in the document; None if it is absent."""
+    node = document.node(identity)
+    if node is None:
+        return None
+    layer = document.layer_of(identity)
+    return "provider" if layer is None else f"layer {layer + 1}"
+
+
+def word_about(answer: NodeAnswer | None, coming: int) -> str:
+    """What one authority says about a node that should stand in the document for the epoch `coming`."""
+    if answer is None:
+        return "gives no answer"
+    if answer.role is None:
+        tried = ", though it asked to be listed" if answer.refused else ""
+        return f"has not approved it{tried}: `mixnet authority approve`"
+    if any(epoch in answer.epochs for epoch in (coming, coming - 1)):
+        return f"votes for it as a {answer.role}"
+    if answer.refused:
+        why = _REASONS.get(answer.refused, "it is malformed")
+        return f"has approved it as a {answer.role} and refused its descriptor: {why}"
+    return f"has approved it as a {answer.role} and has no descriptor of it: start the node, and see that it gets here"
+
+
+def why(
+    identity: bytes, document: Document | None, answers: Mapping[bytes, NodeAnswer], trust: Bootstrap, coming: int
+) -> tuple[str, dict[bytes, str]]:
+    """One sentence about a node's place, and what each authority says."""
+    words = {one: word_about(answers.get(one), coming) for one in trust.identities}
+    voting = sum(word.startswith("votes") for word in words.values())
+    place = None if document is None else place_of(identity, document)
+    if place is not None:
+        sentence = f"it is listed: {place}"
+    elif voting >= trust.majority:
+        sentence = f"it is absent, and {voting} authorities vote for it: it comes with the document for epoch {coming}"
+    else:
+        sentence = f"it is absent: {voting} of {len(words)} authorities vote for it, {trust.majority} are needed"
+    return sentence, words
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch: its document, if there is one, with the signatures that all authorities hold together."""
+
+    epoch: int
+    document: Document | None
+    signed: tuple[bytes, ...]
+    missing: tuple[bytes, ...]
+    attempt: int | None  # of the round that made it: 0 the regular one, else a late one; None if nobody told
+    failures: tuple[str, ...]  # why rounds for it failed, as authorities told
+    joined: tuple[bytes, ...]
+    left: tuple[bytes, ...]
+    moved: tuple[bytes, ...]
+    parameters_changed: bool
+
+
+def merged_untrusted(copies: Sequence[bytes], trust: Bootstrap, epoch: int) -> tuple[Document | None, set[bytes]]:
+    """The document for `epoch` among what authorities gave, verified, and all who signed it."""
+    found: Document | None = None
+    signers: set[bytes] = set()
+    for raw in copies:
+        try:
+            document = timeless_untrusted(raw, trust)
+            signed = set(parse_untrusted(raw)[1])
+        except RemoteError:
+            continue
+        if document.epoch == epoch and (found is None or document == found):
+            found = document
+            signers |= signed
+    return found, signers
+
+
+def epoch_report(
+    epoch: int,
+    found: tuple[Document | None, set[bytes]],
+    told: Mapping[bytes, Sequence[RoundReport]],
+    before: Document | None,
+    trust: Bootstrap,
+) -> EpochReport:
+    """What happened in one epoch; `before` is the newest document of an earlier one."""
+    document, signers = found
+    rounds = [report for reports in told.values() for report in reports]
+    places = {} if document is None else {node.identity: place_of(node.identity, document) for node in document.nodes}
+    earlier = {} if before is None else {node.identity: place_of(node.identity, before) for node in before.nodes}
+    compared = document is not None and before is not None
+    return EpochReport(
+        epoch,
+        document,
+        tuple(sorted(signers)),
+        () if document is None else tuple(sorted(set(trust.identities) - signers)),
+        min((report.attempt for report in rounds if not report.problem), default=None) if document else None,
+        tuple(dict.fromkeys(report.problem for report in rounds if report.problem)),
+        tuple(sorted(places.keys() - earlier.keys())) if compared else (),
+        tuple(sorted(earlier.keys() - places.keys())) if compared else (),
+        tuple(sorted(one for one in places.keys() & earlier.keys() if places[one] != earlier[one])) if compared else (),
+        document is not None and before is not None and document.parameters != before.parameters,
+    )

@@ -9,6 +9,8 @@ started votes only if it knows every approved node, so that a network that start
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from directory.archive import Archive
@@ -26,7 +28,7 @@ from mixnet.link import Link, ask
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.fetch import Caller
 from mixnet.pki.parameters import Parameters
-from mixnet.pki.requests import AskStep, AskValue, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
+from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 from mixnet.randomness import Source
 
@@ -49,8 +51,14 @@ class Rounds:
         bell: Bell,
         counters: Counters,
         complete_until: float,
+        refresh: Callable[[], None],
     ) -> None:
-        """Until `complete_until` (seconds since the Unix epoch) this authority votes for complete networks only."""
+        """Until `complete_until` (seconds since the Unix epoch) this authority votes for complete networks only.
+
+        `refresh` reads the allow-list again.
+        """
+        self._refresh = refresh
+        self.absent: frozenset[bytes] = frozenset()  # authorities that were silent in the last round
         self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
         self.problem = ""  # why the last round failed, for the operator
         self.suspects = {  # authorities that contradicted themselves, also before a restart
@@ -73,7 +81,9 @@ class Rounds:
     async def hold(self, plan: Plan) -> None:
         """One round, from its opening to its end; its document, if there is one, is in the archive then."""
         await sleep_until(self._clock, plan.opens)
+        self._refresh()
         await self._collect(plan)
+        self._refresh()
         if self._clock.now() >= plan.step_ends[0]:
             return  # the others' first step is over: one that missed it would hold other votes than they do
         known = self._archive.before(plan.epoch)
@@ -167,6 +177,7 @@ class Rounds:
         for proof in round_.evidence():
             self.suspects.add(proof.author)
             self._ledger.keep_evidence(proof.epoch, proof.subject, proof.encode())
+        self.absent = frozenset(self._bootstrap.identities).difference(round_.heard, {self._identity.public})
         raw = round_.signed()
         if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
             self._archive.adopt(round_.document, raw)
@@ -174,6 +185,10 @@ class Rounds:
             self._bell.ring()
         else:
             self.problem = str(round_.problem or "too few authorities signed the same document: start the others")
+        failed = "" if round_.phase is Phase.PUBLISHED else self.problem
+        signed = tuple(sorted(round_.signatures))
+        report = RoundReport(round_.attempt, failed, tuple(sorted(round_.heard)), round_.voted, round_.revealed, signed)
+        self._ledger.keep_report(round_.epoch, report)
 
     def _forget_before(self, epoch: int) -> None:
         for key in [key for key in self.held if key[0] < epoch]:

@@ -117,6 +117,7 @@ class Round:
         self._revealed: tuple[bytes, ...] = ()
         self._bundles: list[bytes | None] = []  # one for each step that is or was open; None: not decided yet
         self._heard: set[bytes] = set()  # in the step that is open
+        self.heard: set[bytes] = {me.public}  # in any step
         authorities = bootstrap.identities
         context = round_context(bootstrap.network_id, epoch, attempt)
         tolerated = faults(len(authorities))
@@ -208,6 +209,7 @@ class Round:
         if step != self.step or author not in self.missing:
             return
         self._heard.add(author)
+        self.heard.add(author)
         if self.phase == Phase.SIGNING:
             self._take_signature_untrusted(author, raw)
         else:

@@ -50,7 +50,19 @@ class AskEvidence(msgspec.Struct, frozen=True, tag_field="op", tag="evidence", f
     """Your proofs that an authority contradicted itself, all of them; anybody may ask."""
 
 
-Request = AskDocument | Upload | AskStep | AskValue | AskEvidence
+class AskNode(msgspec.Struct, frozen=True, tag_field="op", tag="node", forbid_unknown_fields=True):
+    """What do you know about this node? Anybody may ask why one is absent."""
+
+    identity: Key
+
+
+class AskHistory(msgspec.Struct, frozen=True, tag_field="op", tag="history", forbid_unknown_fields=True):
+    """How did the rounds for `epoch` end, as you saw them? Anybody may ask."""
+
+    epoch: _Number
+
+
+Request = AskDocument | Upload | AskStep | AskValue | AskEvidence | AskNode | AskHistory
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
@@ -84,8 +96,38 @@ class EvidenceAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="evidence"
     evidence: tuple[bytes, ...]
 
 
-Answer = TypeVar("Answer", DocumentAnswer, UploadAnswer, StepAnswer, ValueAnswer, EvidenceAnswer)
-Answers = DocumentAnswer | UploadAnswer | StepAnswer | ValueAnswer | EvidenceAnswer
+class NodeAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="node", forbid_unknown_fields=True):
+    """The role in which the authority approved the node, if it did, and the epochs for which it holds a descriptor.
+
+    `refused` is the name of the error with which it refused the last one; empty if it took it.
+    """
+
+    role: str | None
+    epochs: tuple[int, ...]
+    refused: str
+
+
+class RoundReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One round as one authority saw it: `problem` is empty if it ended with a document."""
+
+    attempt: _Number
+    problem: str
+    heard: tuple[Key, ...]
+    voted: tuple[Key, ...]
+    revealed: tuple[Key, ...]
+    signed: tuple[Key, ...]
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="history", forbid_unknown_fields=True):
+    """The authority's last rounds for the epoch."""
+
+    rounds: tuple[RoundReport, ...]
+
+
+Answer = TypeVar(
+    "Answer", DocumentAnswer, UploadAnswer, StepAnswer, ValueAnswer, EvidenceAnswer, NodeAnswer, HistoryAnswer
+)
+Answers = DocumentAnswer | UploadAnswer | StepAnswer | ValueAnswer | EvidenceAnswer | NodeAnswer | HistoryAnswer
 
 
 def encode(message: Request | Answers) -> bytes:

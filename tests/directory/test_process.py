@@ -91,14 +91,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def directory(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """`mixnet directory …` as the console script runs it, without the other rooms."""
+    return command("directory", *arguments)
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """`mixnet …` as the console script runs it, without the other rooms."""
     code = (
         "import sys; from cyclopts import App; from directory.cli import app; from mixnet.explain import exit_status;"
         "root = App(backend='trio', result_action='return_int_as_exit_code_else_zero'); root.command(app, name='*');"
         "sys.exit(exit_status(lambda: root(sys.argv[1:])))"
     )
-    command = [sys.executable, "-c", code, "directory", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    line = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def test_show_asks_verifies_and_saves(running: Path, tmp_path: Path) -> None:
@@ -138,6 +142,43 @@ def test_evidence_says_that_there_is_none(running: Path) -> None:
     assert json.loads(directory("evidence", "--dir", running, "--json").stdout) == {"answered": 3, "evidence": []}
     shown = directory("evidence", "--bootstrap", running / "bootstrap.json").stdout
     assert shown == "3 of 3 authorities answered, 0 contradictions are proven\n"
+
+
+def test_history_tells_of_the_first_epoch(running: Path) -> None:
+    directory("show", "--dir", running)
+    (epoch,) = json.loads(directory("history", "--dir", running, "--json").stdout)
+    assert (epoch["epoch"], len(epoch["signed_by"]), epoch["missing"]) == (0, 3, [])
+    assert epoch["attempt"] >= 1
+    assert "3 of 3" in directory("history", "--bootstrap", running / "bootstrap.json").stdout
+
+
+def test_why_tells_where_a_node_stands_or_why_not(running: Path) -> None:
+    directory("show", "--dir", running)
+    listed, stranger = next(iter(TOWN.approved)).hex(), key("stranger").public.hex()
+    told = json.loads(directory("show", "--dir", running, "--why", listed, "--json").stdout)
+    assert told["state"].startswith("it is listed")
+    assert len(told["authorities"]) == 3
+    said = directory("show", "--dir", running, "--why", stranger).stdout
+    assert said.count("has not approved it") == 3
+    wrong = directory("show", "--dir", running, "--why", "nobody")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_an_operator_approves_and_revokes_while_it_runs(running: Path) -> None:
+    stranger = key("another stranger").public.hex()
+    for number in range(2):
+        said = command("authority", "approve", stranger, "--role", "provider", "--dir", running / str(number))
+        assert (said.returncode, said.stderr) == (0, "")
+    told = directory("show", "--dir", running, "--why", stranger).stdout
+    assert told.count("has approved it as a provider") == 2
+    command("authority", "revoke", stranger, "--dir", running / "0")
+    told = directory("show", "--dir", running, "--why", stranger).stdout
+    assert told.count("has approved it as a provider") == 1
+
+
+def test_there_is_nobody_to_approve_a_node_in_an_empty_folder(tmp_path: Path) -> None:
+    said = command("authority", "approve", "00" * 32, "--dir", tmp_path)
+    assert (said.returncode, said.stderr.count("\n")) == (2, 1)
 
 
 def test_the_operator_is_told(running: Path) -> None:

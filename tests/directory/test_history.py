@@ -1,0 +1,71 @@
+"""What happened in each epoch, as signatures prove it and authorities tell it."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from directory.inquiry import Inquiry
+from tests.directory.city import City
+from tests.mixnet.pki.builders import Town, key
+
+TOWN = Town(5, mixes=6, providers=2, epoch_length=300.0)
+
+
+async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    city, epochs = City(TOWN, nursery), TOWN.bootstrap.epochs
+    names = list(TOWN.nodes)
+    await city.start(*range(5))
+    city.enter(*names[1:])
+    await city.upload(names[0], 0)
+    reader = Inquiry(TOWN.bootstrap, city.network, identity=key("reader"))
+
+    async def until(epoch: int) -> None:
+        await trio.sleep(epochs.start(epoch) + 5 - city.clock.now())
+
+    await until(1)
+    await city.crash(3)
+    await city.crash(4)
+    await until(3)
+    await city.crash(2)
+    state = city.authorities[0].snapshot
+    await until(5)
+    assert not state()["ready"]
+    assert "start the others" in state()["problem"]
+    gone = [TOWN.authorities[number].public for number in (2, 3, 4)]
+    assert state()["absent"] == sorted(one.hex()[:16] for one in gone)
+    await city.start(2)
+    await trio.sleep(60)
+    assert state()["ready"]
+    assert state()["problem"] == ""
+
+    reports = await reader.history(0, 5)
+    assert [report.epoch for report in reports] == list(range(6))
+    assert [len(report.signed) for report in reports] == [5, 5, 3, 3, 0, 3]
+    assert set(reports[2].missing) == {TOWN.authorities[3].public, TOWN.authorities[4].public}
+    assert reports[0].attempt is not None
+    assert reports[0].attempt > 0
+    assert [report.attempt for report in reports[1:4]] == [0, 0, 0]
+    assert reports[4].document is None
+    assert any("start the others" in failure for failure in reports[4].failures)
+    assert reports[5].attempt is not None
+    assert reports[5].attempt > 0
+    left = [name for report in reports for name in report.left]
+    assert left == [TOWN.nodes[names[0]][0].public]
+    assert not any(report.joined or report.parameters_changed for report in reports)
+
+
+async def test_the_majority_comes_back_and_late_ones_catch_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    city = City(TOWN, nursery)
+    await city.start(0, 1)
+    city.enter(*TOWN.nodes)
+    await trio.sleep(2 * TOWN.epoch_length)
+    assert city.authorities[0].snapshot()["document_epoch"] is None
+    await city.start(2)
+    await city.fetch_when_ready()
+    await city.start(3, 4)
+    await trio.sleep(30)
+    given = [(await city.fetch_from(number))[0] for number in range(5)]
+    assert {document.digest for document in given} == {given[0].digest}
