@@ -1,15 +1,28 @@
-"""What a node knows of a packet when it comes in (SPEC.md section 4). It never leaves memory."""
+"""What a node knows of a packet when it comes in, and how much of one link may wait (SPEC.md section 4).
+
+Promises: it never leaves memory; of one link no more than its share waits at the first door, however fast it sends, so
+that the others' packets find room there. Pure.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mixnet.link import Role
 
 
+@dataclass(slots=True, eq=False)
+class Share:
+    """How many packets of one link may still come to the first door."""
+
+    left: int
+
+
 class Arrived(NamedTuple):
-    """A packet (3,072 bytes), when it came (seconds of Trio's clock), and from what kind of peer."""
+    """A packet (3,072 bytes), when it came (seconds of Trio's clock), from what kind of peer, and from whose share."""
 
     packet: bytes
     when: float
     origin: Role
+    share: Share | None = None

@@ -17,6 +17,10 @@ class TokenBucket:
         self._tokens = burst
         self._when = now
 
+    def adapt(self, rate: float, burst: float) -> None:
+        """Go by another rate and burst from now on."""
+        self._rate, self._burst = rate, burst
+
     def take(self, wanted: int, now: float) -> int:
         """How many of `wanted` frames may pass at `now` (seconds); those tokens are gone."""
         self._tokens = min(self._burst, self._tokens + self._rate * max(0.0, now - self._when))

@@ -16,6 +16,7 @@ import trio
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, Role, split
+from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
@@ -28,6 +29,7 @@ from mixnode.storage import Storage
 
 REQUEST_LIMIT = 1024  # bytes
 HEADROOM = 1.5  # how much above the network's rates a client may send
+FLOOD_PAUSE = 0.1  # seconds for which a client far above its rates is not read: TCP then slows it down, not us
 ERASED = b"erased"
 
 
@@ -90,12 +92,13 @@ class Session:
 
     async def _receive(self, link: Link) -> None:
         """Take the client's frames as far as it may send them; RemoteError for what a client may not send."""
-        parameters, counters = self._around.members.parameters, self._around.counters
-        bucket = TokenBucket(parameters.send_rate * HEADROOM, parameters.client_burst, trio.current_time())
+        members, counters = self._around.members, self._around.counters
+        bucket = TokenBucket(*_allowance(members.parameters), trio.current_time())
         assembler = Assembler(limit=REQUEST_LIMIT, streams=1)
         while True:
             frames = await link.receive()
             now = trio.current_time()
+            bucket.adapt(*_allowance(members.parameters))
             passing = frames[: bucket.take(len(frames), now)]
             counters.drop(Dropped.RATE_LIMIT, len(frames) - len(passing))
             packets = [Arrived(frame.body, now, Role.CLIENT) for frame in passing if frame.kind is FrameKind.PACKET]
@@ -109,6 +112,8 @@ class Session:
                     counters.add(Event.DUMMIES_IN)
                 elif frame.kind is not FrameKind.PACKET:
                     raise RemoteError("a frame that no client may send")
+            if not passing:
+                await trio.sleep(FLOOD_PAUSE)
 
     def _acknowledge_untrusted(self, sequence: int) -> None:
         through = self._downlink.acknowledged_untrusted(sequence)
@@ -165,6 +170,11 @@ class Session:
     def _nudge(self) -> None:
         if self._downlink.hungry:
             self._work.set()
+
+
+def _allowance(parameters: Parameters) -> tuple[float, float]:
+    """(frames a second, frames at once) that a client may send."""
+    return parameters.send_rate * HEADROOM, parameters.client_burst
 
 
 _SENT = {FrameKind.MAIL: Event.PACKETS_FETCHED, FrameKind.RESPONSE: Event.PACKETS_OUT}

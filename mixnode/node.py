@@ -31,7 +31,7 @@ from mixnet.pki.descriptor import NodeRole
 from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
 from mixnode import upkeep
-from mixnode.arrival import Arrived
+from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig
 from mixnode.delays import Delays
 from mixnode.detector import Detector
@@ -46,8 +46,10 @@ from mixnode.report import describe
 from mixnode.rooms import Room
 
 ROOM = 1024  # packets that may wait at a door
+SHARE = ROOM // 4  # of those at the first door, from one link
 HELD = 8192  # packets that may be held: 25 MB
 LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack
+ORDINARY_DELAYS = 8  # in means: longer ones (3 in 10,000) may take half of the room only, since they keep it for long
 SHORTEST_LIMIT = 10.0  # seconds that are always allowed, since the mean changes between documents
 
 
@@ -78,17 +80,25 @@ class Rooms:
         self.ended: Room[Peeled] = Room(ROOM, counters, Dropped.DELIVER_FULL)
 
 
-async def receive(rooms: Rooms, link: Link, counters: Counters) -> None:
-    """From another node come packets and cover, nothing else; from clients: the same, with limits, in `clients.py`."""
+async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters) -> None:
+    """From another node come packets and cover, nothing else; from clients: the same, with limits, in `clients.py`.
+
+    A node that the documents don't list any more loses its link with the next thing that it sends.
+    """
+    share = Share(SHARE)
     while True:
         frames = await link.receive()
+        if members.other(link.peer.identity) is None:
+            return
         now = trio.current_time()
-        packets = [Arrived(frame.body, now, Role.NODE) for frame in frames if frame.kind is FrameKind.PACKET]
+        bodies = [frame.body for frame in frames if frame.kind is FrameKind.PACKET]
         dummies = sum(frame.kind is FrameKind.PAD for frame in frames)
-        counters.add(Event.PACKETS_IN, len(packets))
+        counters.add(Event.PACKETS_IN, len(bodies))
         counters.add(Event.DUMMIES_IN, dummies)
-        rooms.arrived.put(packets)
-        if len(packets) + dummies < len(frames):
+        admitted = bodies[: share.left]
+        counters.drop(Dropped.PEEL_FULL, len(bodies) - len(admitted))
+        share.left -= rooms.arrived.put([Arrived(body, now, Role.NODE, share) for body in admitted])
+        if len(bodies) + dummies < len(frames):
             raise RemoteError("a frame that no node may send")
 
 
@@ -98,7 +108,9 @@ async def peel(rooms: Rooms, keys: KeyRing, engine: Engine, clock: Clock, counte
         batch = await rooms.arrived.take()
         live = keys.live(clock.now())
         layers = []
-        for packet, when, origin in batch:
+        for packet, when, origin, share in batch:
+            if share is not None:
+                share.left += 1
             try:
                 key, peeled = peel_untrusted(engine, live, packet)
             except RemoteError:
@@ -144,11 +156,11 @@ async def hold(
     while True:
         with trio.move_on_at(delays.next_due):
             batch = await rooms.admitted.take()
-            longest = max(SHORTEST_LIMIT, LONGEST_DELAYS * mean_delay())
+            longest, ordinary = max(SHORTEST_LIMIT, LONGEST_DELAYS * mean_delay()), ORDINARY_DELAYS * mean_delay()
             for when, delay, outgoing in batch:
                 if delay > longest:
                     counters.drop(Dropped.LONG_DELAY)
-                elif len(delays) >= HELD:
+                elif len(delays) >= (HELD if delay <= ordinary else HELD // 2):
                     counters.drop(Dropped.HOLD_FULL)
                 else:
                     delays.add(when, outgoing)
@@ -232,7 +244,7 @@ class _House:
             if link.peer.role is Role.CLIENT and self._provider is not None:
                 await self._provider.serve_client(link)
             else:
-                await receive(self._rooms, link, self.counters)
+                await receive(self._rooms, link, self._members, self.counters)
         finally:
             self._links.discard(link)
 

@@ -27,14 +27,15 @@ class Room(Generic[T]):
         self._counters = counters
         self._full = full
 
-    def put(self, items: Sequence[T]) -> None:
-        """Let `items` in, in order, as far as there is room."""
+    def put(self, items: Sequence[T]) -> int:
+        """Let `items` in, in order, as far as there is room; how many came in."""
         for position, item in enumerate(items):
             try:
                 self._in.send_nowait(item)
             except trio.WouldBlock:
                 self._counters.drop(self._full, len(items) - position)
-                return
+                return position
+        return len(items)
 
     async def take(self) -> list[T]:
         """Wait for an item; it and what else waits, `BATCH` items at most."""

@@ -37,3 +37,11 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     assert bucket.take(10, 100.0) == 10
     assert bucket.take(10, 50.0) == 0
     assert bucket.take(10, 100.0) == 0
+
+
+def test_another_rate_counts_from_now_on() -> None:
+    bucket = TokenBucket(10.0, 10, 0.0)
+    assert bucket.take(10, 0.0) == 10
+    bucket.adapt(100.0, 50)
+    assert bucket.take(100, 0.1) == 10
+    assert bucket.take(100, 100.0) == 50

@@ -1,0 +1,84 @@
+"""What one peer does leaves room for the others: at the first door, among what is held, and once it is expelled."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from mixnet.counters import Counters, Dropped, Event
+from mixnet.link import Frame, FrameKind, Link
+from mixnode.delays import Delays
+from mixnode.dispatch import Outgoing
+from mixnode.members import Members
+from mixnode.node import HELD, ORDINARY_DELAYS, ROOM, SHARE, Due, Rooms, hold, receive
+
+PACKET = Frame(FrameKind.PACKET, bytes(3072))
+MEAN = 0.05
+
+
+class FakeLink:
+    """Gives batches of frames, then nothing any more."""
+
+    def __init__(self, batches: int, size: int) -> None:
+        self.peer = SimpleNamespace(identity=bytes(32))
+        self._batches = [[PACKET] * size] * batches
+
+    async def receive(self) -> list[Frame]:
+        await trio.lowlevel.checkpoint()
+        if not self._batches:
+            await trio.sleep_forever()
+        return self._batches.pop()
+
+
+def those(*listed: bytes) -> Members:
+    return cast("Members", SimpleNamespace(other=lambda identity: identity if identity in listed else None))
+
+
+async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojump_clock: MockClock) -> None:
+    counters = Counters()
+    rooms = Rooms(counters)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive, rooms, cast("Link", FakeLink(500, 20)), those(bytes(32)), counters)
+        await wait_all_tasks_blocked()
+        assert len(rooms.arrived) == SHARE < ROOM
+        nursery.start_soon(receive, rooms, cast("Link", FakeLink(5, 20)), those(bytes(32)), counters)
+        await wait_all_tasks_blocked()
+        assert len(rooms.arrived) == SHARE + 100
+        assert counters[Dropped.PEEL_FULL] == 10_000 - SHARE
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_is_no_longer_listed_loses_its_link(autojump_clock: MockClock) -> None:
+    counters = Counters()
+    rooms = Rooms(counters)
+    with trio.fail_after(1):
+        await receive(rooms, cast("Link", FakeLink(1, 20)), those(), counters)
+    assert (len(rooms.arrived), counters[Event.PACKETS_IN]) == (0, 0)
+
+
+async def test_packets_that_ask_for_long_delays_leave_room_for_ordinary_ones(autojump_clock: MockClock) -> None:
+    counters = Counters()
+    rooms, delays = Rooms(counters), Delays[Outgoing]()
+    sent: list[Outgoing] = []
+    dispatch = cast("Any", SimpleNamespace(send=sent.extend))
+
+    async def wish(delay: float, number: int) -> None:
+        for _ in range(number):
+            rooms.admitted.put([Due(trio.current_time() + delay, delay, Outgoing(bytes(32), b""))])
+            if len(rooms.admitted) >= 32:
+                await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hold, rooms, delays, dispatch, lambda: MEAN, counters)
+        await wish(9.0, HELD)
+        assert len(delays) == HELD // 2
+        await wish(ORDINARY_DELAYS * MEAN, HELD)
+        assert len(delays) == HELD
+        assert counters[Dropped.HOLD_FULL] == HELD
+        await trio.sleep(1)
+        assert len(sent) == len(delays) == HELD // 2
+        nursery.cancel_scope.cancel()
