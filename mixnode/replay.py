@@ -74,7 +74,8 @@ class TagFile:
     def close(self) -> None:
         """Have all on the disk and seal it. If the disk refuses, what it holds is unknown: then no seal proves it."""
         try:
-            os.ftruncate(self._descriptor, self._end)
+            if os.fstat(self._descriptor).st_size > self._end:  # else its time of change must stay what a seal says
+                os.ftruncate(self._descriptor, self._end)
             os.fsync(self._descriptor)
             seal.write_closed(self._path)
         except OSError:
