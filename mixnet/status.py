@@ -2,29 +2,30 @@
 
 Promises: the socket has permissions 0600 before the first connection can succeed; one short question, one msgpack map
 (or one text), and the connection is closed; a socket left behind by a process that died is taken over, that of a
-living one never. Never: anything about a packet, a user or a client's address; the answer is what `snapshot` gives.
+living one never, even if both start at one time: who serves in a folder holds the kernel's lock on it. Never: anything
+about a packet, a user or a client's address; the answer is what `snapshot` gives.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
-import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import trio
 
+from mixnet import sockets
 from mixnet.errors import LocalError, Unavailable
 
 SOCKET_NAME = "status.sock"
 ANSWER_LIMIT = 1 << 20  # bytes
 _TIMEOUT = 2.0  # seconds for the whole exchange
 _STATUS, _METRICS = b"status\n", b"metrics\n"
-_PATH_LIMIT = 100  # bytes that fit into the kernel's socket address on every system we know
 
 
 async def serve_status(
@@ -53,10 +54,13 @@ async def serve_status(
 
 async def read_status(path: Path) -> dict[str, Any]:
     """What the process that serves `path` says about itself; Unavailable if none does."""
-    answer = msgspec.msgpack.decode(await _ask(path, _STATUS))
-    if not isinstance(answer, dict):
-        raise LocalError(f"{path} does not belong to a process of this mixnet")
-    return answer
+    raw = await _ask(path, _STATUS)
+    if not raw:
+        raise _silent(path)
+    try:
+        return msgspec.msgpack.decode(raw, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise LocalError(f"{path} does not belong to a process of this mixnet") from None
 
 
 async def read_metrics(path: Path) -> str:
@@ -74,7 +78,7 @@ def process_figures() -> dict[str, Any]:
 async def _ask(path: Path, question: bytes) -> bytes:
     answer = bytearray()
     try:
-        with trio.fail_after(_TIMEOUT), _reachable(path) as short:
+        with trio.fail_after(_TIMEOUT), sockets.short_name(path) as short:
             async with await trio.open_unix_socket(short) as stream:
                 await stream.send_all(question)
                 while part := await stream.receive_some(65536):
@@ -82,8 +86,12 @@ async def _ask(path: Path, question: bytes) -> bytes:
                     if len(answer) > ANSWER_LIMIT:
                         raise LocalError(f"{path} does not belong to a process of this mixnet")
     except (OSError, trio.BrokenResourceError, trio.TooSlowError):
-        raise Unavailable(f"nothing answers on {path}: the process is not running (or still starting)") from None
+        raise _silent(path) from None
     return bytes(answer)
+
+
+def _silent(path: Path) -> Unavailable:
+    return Unavailable(f"nothing answers on {path}: the process is not running (or still starting, or about to end)")
 
 
 async def _line(stream: trio.SocketStream) -> bytes:
@@ -96,43 +104,27 @@ async def _line(stream: trio.SocketStream) -> bytes:
 
 @contextmanager
 def _bound(path: Path) -> Iterator[socket.socket]:
-    """A listening Unix socket at `path`, removed at the end."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening, _reachable(path) as short:
-        _refuse_living(path, short)
+    """A listening Unix socket at `path`, removed at the end; Unavailable if the folder is another living process'."""
+    with _owned(path.parent), ExitStack() as opened:
         try:
-            listening.bind(short)
+            listening = opened.enter_context(sockets.listening(path))
         except OSError as error:
             raise Unavailable(f"can't make the socket {path}: {error.strerror}") from None
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)  # nobody can connect before `listen`, so nobody ever saw it more open
-        listening.listen(16)
-        try:
-            yield listening
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _refuse_living(path: Path, short: str) -> None:
-    """Unavailable if a process answers on the socket; else remove what a dead one left."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(short)
-        except OSError:
-            path.unlink(missing_ok=True)
-            return
-    raise Unavailable(f"another process already runs in {path.parent}: stop it first")
+        yield listening
 
 
 @contextmanager
-def _reachable(path: Path) -> Iterator[str]:
-    """A name of `path` short enough for a socket address (about 100 bytes): by its folder's descriptor if need be."""
-    if len(os.fsencode(path)) <= _PATH_LIMIT:
-        yield str(path)
-        return
+def _owned(folder: Path) -> Iterator[None]:
+    """Hold the kernel's lock on `folder`: it ends with the process, however that ends."""
     try:
-        folder = os.open(path.parent, os.O_PATH)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        raise Unavailable(f"there is no folder {path.parent}") from None
+        raise Unavailable(f"there is no folder {folder}") from None
     try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable(f"another process already runs in {folder}: stop it first") from None
+        yield
     finally:
-        os.close(folder)
+        os.close(descriptor)

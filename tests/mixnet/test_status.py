@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from mixnet import sockets
 from mixnet.errors import LocalError, Unavailable
-from mixnet.status import ANSWER_LIMIT, process_figures, read_metrics, read_status, serve_status
+from mixnet.status import ANSWER_LIMIT, _bound, process_figures, read_metrics, read_status, serve_status
 
 SNAPSHOT = {"role": "mix", "layer": 1, "ready": True, "dropped": {"replayed": 3}}
 
@@ -42,6 +43,41 @@ async def test_a_second_process_in_the_folder_is_refused_and_harms_nothing(tmp_p
             await serve_status(path, lambda: {})
         assert await read_status(path) == SNAPSHOT
         nursery.cancel_scope.cancel()
+
+
+async def test_a_second_process_is_refused_before_the_first_one_listens(tmp_path: Path) -> None:
+    """Between the moments at which a process binds and listens, a connection to its socket is refused."""
+    path = tmp_path / "status.sock"
+    with _bound(path):
+        path.unlink()
+        with pytest.raises(Unavailable, match="already runs"):
+            await serve_status(path, lambda: {})
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, path, lambda: SNAPSHOT)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [(b"", Unavailable, "about to end"), (b"\x81", LocalError, "belong"), (b"\xc1", LocalError, "belong")],
+)
+async def test_a_process_that_ends_within_its_answer_is_no_traceback(
+    tmp_path: Path, answer: bytes, error: type[Exception], words: str
+) -> None:
+    path = tmp_path / "status.sock"
+
+    async def cut_short(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some(16)
+            await stream.send_all(answer)
+
+    with sockets.listening(path) as made:
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(made))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(trio.serve_listeners, cut_short, [listener])
+            with pytest.raises(error, match=words):
+                await read_status(path)
+            nursery.cancel_scope.cancel()
 
 
 async def test_what_a_dead_process_left_is_taken_over(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ async def test_a_client_that_floods_is_read_slowly(autojump_clock: MockClock) ->
         provider = town.providers[0]
         read = provider.count(Event.DUMMIES_IN) + provider.count(Dropped.RATE_LIMIT)
         earned = town.parameters.client_burst + 10 * 1.5 * town.parameters.send_rate
-        assert town.parameters.client_burst < read < earned + 10 * 10 * 2 * 22  # two reads a pause, of 22 frames at most
+        assert town.parameters.client_burst < read < earned + 10 * 10 * 2 * 22  # two reads a pause
         nursery.cancel_scope.cancel()
 
 
