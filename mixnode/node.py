@@ -260,9 +260,9 @@ class _House:
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
         held, connections = len(self._delays), len(self._links)
-        warnings = sorted({str(why) for why in self._keys.retired.values()})
+        warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
         figures = describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
-        return {**figures, "warnings": figures["warnings"] + warnings}
+        return {**figures, "warnings": figures["warnings"] + warnings, "problem": self._keeper.problem}
 
 
 async def serve(

@@ -16,7 +16,7 @@ from mixnet.clock import Clock, Epochs
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
 from mixnet.link import Link, LinkEvent, LinkLimits, Role, connect, serve_links
-from mixnet.log import Log
+from mixnet.log import Entry, Log
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
@@ -24,6 +24,7 @@ from mixnet.pki.document import Node
 from mixnet.pki.keeper import DocumentKeeper, keeper_of_authorities
 from mixnet.randomness import Source
 from mixnode.config import NodeConfig, Storage
+from mixnode.documents import DocumentFiles
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import KeyRing, KeyStore, MemoryKeys
 from mixnode.mailboxes import Limits, Mailboxes
@@ -61,7 +62,8 @@ class Place:
         return self.trust.epochs
 
     def keeper(self) -> DocumentKeeper:
-        """What fetches the directory's documents from the authorities."""
+        """What fetches the directory's documents from the authorities, and remembers the one in use."""
+        files = DocumentFiles(self.config.data_dir / "directory") if self.config.storage is Storage.FILE else None
         return keeper_of_authorities(
             self.trust,
             network=self.network,
@@ -70,6 +72,9 @@ class Place:
             role=Role.NODE,
             rng=self.rng.stream("documents"),
             source=self.config.source,
+            initial=None if files is None else files.newest(),
+            memory=files,
+            warn=lambda warning, _problem: self.log.write(Entry.WARNING, warnings=[warning]),
         )
 
     def advertised(self, listening: Address) -> Address:

@@ -51,6 +51,7 @@ class Member:
     serving: Serving | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     engine: Engine = field(default_factory=SphinxEngine)
+    skew: float = 0.0  # seconds by which its clock is ahead
 
     def count(self, which: object) -> int:
         assert self.serving is not None
@@ -73,6 +74,7 @@ class Town:
         self.folder = folder
         self.rng = SeededSource(seed)
         self.network = SimulatedNetwork(self.rng.child("network"))
+        self.genesis = genesis
         self.clock = VirtualClock(genesis)
         self.engine = SphinxEngine()
         self.parameters = Parameters(**{**_fields(parameters), "layers": layers})
@@ -91,6 +93,7 @@ class Town:
         self.mailbox_limit = 100
         self.connection_limit = 1024
         self.logs: dict[str, Log] = {}
+        self.previous = bytes(32)  # what new documents say that they continue
 
     # The authority.
 
@@ -149,7 +152,7 @@ class Town:
             ),
             providers=listed(self.providers),
             authorities=self.trust.identities,
-            previous=bytes(32),
+            previous=self.previous,
             randomness=bytes(32),
         )
 
@@ -200,7 +203,7 @@ class Town:
             await serve(
                 self.config(member),
                 network=self.network,
-                clock=self.clock,
+                clock=VirtualClock(self.genesis + member.skew),
                 rng=self.rng.child(member.name),
                 engine=member.engine,
                 identity=member.identity,

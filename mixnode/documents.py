@@ -1,0 +1,56 @@
+"""What a node remembers of the directory: the document in use, and proofs of contradictions (SPEC.md section 5.10).
+
+Promises: a file is whole or absent, whatever is killed when, and for its owner only. Never: a thread; it is one file an
+epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import trio
+
+from mixnet.errors import Unavailable
+from mixnet.pki.views import Contradiction
+from mixnode.config import make_folder
+
+_DOCUMENT, _NEW = "document", ".new"
+
+
+class DocumentFiles:
+    """The memory of a DocumentKeeper in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make `folder` if need be, for its owner only; ConfigError if that is not possible."""
+        self._folder = folder
+        make_folder(folder)
+
+    def newest(self) -> bytes | None:
+        """The signed document that was in use last, if there was one."""
+        try:
+            return (self._folder / _DOCUMENT).read_bytes()
+        except OSError:
+            return None
+
+    async def keep(self, raw: bytes) -> None:
+        """Replace the document that was in use; Unavailable if the disk refuses."""
+        await trio.lowlevel.checkpoint()
+        self._write(_DOCUMENT, raw)
+
+    async def accuse(self, contradiction: Contradiction) -> None:
+        """Keep both documents of a contradiction, never to be removed; Unavailable if the disk refuses."""
+        await trio.lowlevel.checkpoint()
+        for number, raw in enumerate((contradiction.first, contradiction.second), 1):
+            self._write(f"evidence-{contradiction.epoch}-{number}", raw)
+
+    def _write(self, name: str, raw: bytes) -> None:
+        new = self._folder / (name + _NEW)
+        try:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._folder / name)
+        except OSError as error:
+            raise Unavailable(f"can't write to {self._folder}: {error.strerror}") from None
