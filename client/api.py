@@ -86,20 +86,21 @@ class _Connection:
     async def _answer(self, command: AnyCommand) -> None:
         try:
             answer: dict[str, Any] = {"id": command.id, "ok": await command.run(self._service)}
+            encoded = protocol.encode(answer)
         except (MixnetError, OSError) as error:
-            answer = protocol.error_reply(command.id, error)
-        await self._send(answer)
+            encoded = protocol.encode(protocol.error_reply(command.id, error))
+        await self._send(encoded)
 
     async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with self._service.follow() as events:
             task_status.started()
             async for event in events:
-                await self._send(event_map(event))
+                await self._send(protocol.encode(event_map(event)))
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: bytes) -> None:
         with trio.fail_after(SEND_TIMEOUT):
             async with self._sending:
-                await self._stream.send_all(protocol.encode(message))
+                await self._stream.send_all(message)
 
 
 def _same_user(stream: trio.SocketStream) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.errors import UnknownMessage
+from client.errors import SearchTooLong, UnknownMessage
 from client.messages import MessageEvent
 from client.messages import after as state_after
 from client.store import Row, Store
 from client.views import MessageInfo, MessageKind, MessageState
 
+WORDS_LIMIT = 32  # of a search
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
        m.drawn_delay, m.received_at
@@ -65,21 +66,25 @@ class Archive:
             raise UnknownMessage
         return _info(row)
 
-    def after(self, contact: int | None, after_number: int) -> list[MessageInfo]:
-        """Messages above `after_number`, of one contact or of all, oldest first."""
-        if contact is None:
-            rows = self._store.all(_SELECT + "WHERE m.id > ? ORDER BY m.id", after_number)
-        else:
-            rows = self._store.all(_SELECT + "WHERE m.contact = ? AND m.id > ? ORDER BY m.id", contact, after_number)
-        return [_info(row) for row in rows]
+    def after(self, contact: int | None, after_number: int, limit: int) -> list[MessageInfo]:
+        """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first."""
+        whose, values = ("", ()) if contact is None else ("m.contact = ? AND ", (contact,))
+        where = f"WHERE {whose}m.id > ? ORDER BY m.id LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + where, *values, after_number, limit)]
 
-    def search(self, words: str) -> list[MessageInfo]:
-        """Messages with all the words, newest first; each word is quoted, so nothing in it is an operator."""
-        query = " ".join('"' + word.replace('"', '""') + '"' for word in words.replace("\0", " ").split())
-        if not query:
+    def search(self, words: str, limit: int) -> list[MessageInfo]:
+        """The newest `limit` messages (-1: all) with all the words, newest first; SearchTooLong.
+
+        Each word is quoted, so nothing in it is an operator.
+        """
+        wanted = words.replace("\0", " ").split(maxsplit=WORDS_LIMIT)
+        if len(wanted) > WORDS_LIMIT:
+            raise SearchTooLong
+        if not wanted:
             return []
-        found = "WHERE m.id IN (SELECT rowid FROM found WHERE found MATCH ?) ORDER BY m.id DESC"
-        return [_info(row) for row in self._store.all(_SELECT + found, query)]
+        query = " ".join('"' + word.replace('"', '""') + '"' for word in wanted)
+        found = "WHERE m.id IN (SELECT rowid FROM found WHERE found MATCH ?) ORDER BY m.id DESC LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + found, query, limit)]
 
     def step(self, number: int, event: MessageEvent) -> MessageInfo | None:
         """Let `event` happen to a message: what it is now, or None if that changes nothing."""
@@ -100,6 +105,12 @@ class Archive:
     def explain(self, number: int, error: str) -> None:
         """Record why a message failed."""
         self._store.run("UPDATE messages SET error = ? WHERE id = ?", error, number)
+
+    def last_error(self, contact: int) -> str:
+        """Why the newest incoming message of a contact has failed; empty if it has not, or there is none."""
+        newest = "SELECT error FROM messages WHERE contact = ? AND NOT outgoing ORDER BY id DESC LIMIT 1"
+        row = self._store.one(newest, contact)
+        return "" if row is None else str(row[0])
 
     def progress(self, number: int, done: int) -> MessageInfo:
         """Record how many bytes of a file are across."""

@@ -11,6 +11,7 @@ knows the link but the session.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ from client.service import Service
 from client.session import Session
 from client.store import Store
 from mixnet.clock import Clock
-from mixnet.errors import RemoteError
+from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind, Link, Role, TlsIdentity, connect
 from mixnet.network import Address, Network
 from mixnet.pki.keeper import DocumentKeeper
@@ -86,7 +87,8 @@ class Assembly:
         here = Destination(provider, keys.mailbox.public, keys.sphinx.public)
         replies = ReplyTable(max(REPLY_LIFETIME, 100 * parameters.path_delay))
         self._loops = LoopMonitor(allowed=loop_allowance(parameters))
-        self._packer = Packer(around.engine, here, replies, self._map(), around.rng)
+        network = Map(keeper.current, around.profile.bootstrap.epochs)
+        self._packer = Packer(around.engine, here, replies, network, around.rng)
         self._messenger = messenger_for(around, here, parameters)
         self._session = self._make_session()
         self._preparer = self._make_preparer(parameters, bell)
@@ -113,7 +115,7 @@ class Assembly:
             "ready": self._session.connected,
             "connected": self._session.connected,
             "connections": self._session.connections,
-            "problem": self._mail.problem or self._session.problem,
+            "problem": self._mail.problem or self._preparer.problem or self._session.problem,
             "alarm": str(self._loops.alarm),
             "packets_in": self._down[FrameKind.MAIL],
             "packets_out": sum(up.values()),
@@ -125,9 +127,6 @@ class Assembly:
             "loops_lost": self._loops.lost,
             **process_figures(),
         }
-
-    def _map(self) -> Map:
-        return Map(self._keeper.current, self._around.profile.bootstrap.epochs)
 
     def _make_session(self) -> Session:
         return Session(
@@ -223,13 +222,17 @@ class Assembly:
     async def _follow_documents(self) -> None:
         """Go by each new document from its epoch on."""
         while True:
-            document = await self._keeper.wait_for_next()
-            self._packer.network = self._map()
+            try:
+                document = await self._keeper.wait_for_next()
+            except Unavailable:  # the machine slept through its whole time
+                continue
+            self._packer.network = Map(document, self._around.profile.bootstrap.epochs)
             self._preparer.adopt(document.parameters)
             self._loops.allowed = loop_allowance(document.parameters)
             raw = self._keeper.raw()
             if raw is not None:
-                await self._around.desk.call(documents.keep, self._around.store, raw)
+                with suppress(Unavailable):  # a full disk costs the copy for the next start
+                    await self._around.desk.call(documents.keep, self._around.store, raw)
 
 
 def messenger_for(around: Surroundings, here: Destination, parameters: Parameters) -> Messenger:

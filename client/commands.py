@@ -6,9 +6,8 @@ lists, texts, numbers and truth values only.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -17,6 +16,8 @@ from mixnet.errors import RemoteError
 if TYPE_CHECKING:
     from client.service import Service
     from client.views import Event
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
 
 _EVENTS = {
     "MessageReceived": "message",
@@ -29,7 +30,7 @@ _EVENTS = {
 class Command(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):
     """What every request has: a number that its answer repeats."""
 
-    id: int
+    id: Number
 
     async def run(self, service: Service) -> Any:
         """Do it; what it raises is answered as an error."""
@@ -57,14 +58,14 @@ class Accept(Command, frozen=True, tag="accept"):
     name: str | None = None
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return asdict(await service.accept(self.invitation, self.name))
+        return msgspec.to_builtins(await service.accept(self.invitation, self.name))
 
 
 class Contacts(Command, frozen=True, tag="contacts"):
     """-> all contacts."""
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return [asdict(contact) for contact in await service.contacts()]
+        return [msgspec.to_builtins(contact) for contact in await service.contacts()]
 
 
 class Verify(Command, frozen=True, tag="verify"):
@@ -73,7 +74,7 @@ class Verify(Command, frozen=True, tag="verify"):
     contact: str
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return asdict(await service.verify(self.contact))
+        return msgspec.to_builtins(await service.verify(self.contact))
 
 
 class Send(Command, frozen=True, tag="send"):
@@ -99,20 +100,20 @@ class SendFile(Command, frozen=True, tag="send_file"):
 class Message(Command, frozen=True, tag="message"):
     """-> one message."""
 
-    number: int
+    number: Number
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return asdict(await service.message(self.number))
+        return msgspec.to_builtins(await service.message(self.number))
 
 
 class Messages(Command, frozen=True, tag="messages"):
     """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty."""
 
     contact: str | None = None
-    after: int = 0
+    after: Number = 0
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return [asdict(message) for message in await service.messages(self.contact, self.after)]
+        return [msgspec.to_builtins(message) for message in await service.messages(self.contact, self.after)]
 
 
 class Search(Command, frozen=True, tag="search"):
@@ -121,13 +122,13 @@ class Search(Command, frozen=True, tag="search"):
     words: str
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return [asdict(message) for message in await service.search(self.words)]
+        return [msgspec.to_builtins(message) for message in await service.search(self.words)]
 
 
 class MarkRead(Command, frozen=True, tag="mark_read"):
     """-> nothing; the sender will learn it."""
 
-    number: int
+    number: Number
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
         await service.mark_read(self.number)
@@ -174,4 +175,4 @@ def command_untrusted(message: dict[str, Any]) -> AnyCommand:
 
 def event_map(event: Event) -> dict[str, Any]:
     """An event as the protocol has it: {"event": name, "message" or "contact": ...}."""
-    return {"event": _EVENTS[type(event).__name__], **asdict(event)}
+    return {"event": _EVENTS[type(event).__name__], **msgspec.to_builtins(event)}

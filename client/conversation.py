@@ -177,6 +177,10 @@ class Conversation:
         self._unsent = {place: other for place, other in self._unsent.items() if other != message}
         return message
 
+    def outdated(self, ack: Ack) -> bool:
+        """Whether the other side has messages of ours that we never sent: then our store is an old copy."""
+        return any(report.next_number > self.sender.next_number(lane) for lane, report in enumerate(ack.lanes))
+
     def acknowledged(self, ack: Ack, now: float) -> list[Delivered]:
         """Take an acknowledgement in and forget what was delivered by it."""
         places = self.sender.acknowledged(ack, now)

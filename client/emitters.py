@@ -8,6 +8,7 @@ Never: cryptography, storage or a decision at a slot. What fills the slots is pr
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections import deque
@@ -76,11 +77,12 @@ class Sent:
 
 
 class Shelf:
-    """What waits for the slots of one schedule: first come, first served, but a message goes in front of the cover."""
+    """What waits for the slots of one schedule: first come, first served, but messages go in front of the cover."""
 
     def __init__(self) -> None:
         """Empty."""
         self._waiting: deque[Prepared] = deque()
+        self.messages = 0  # so many at the front are more than cover
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -90,11 +92,13 @@ class Shelf:
         self._waiting.append(prepared)
 
     def put_front(self, prepared: Prepared) -> None:
-        """Let this leave in the very next slot."""
-        self._waiting.appendleft(prepared)
+        """Let this leave before all cover, and after what was put in front before it."""
+        self._waiting.insert(self.messages, prepared)
+        self.messages += 1
 
     def take(self) -> Prepared | None:
         """What the slot sends."""
+        self.messages -= self.messages > 0
         return self._waiting.popleft() if self._waiting else None
 
     def newer(self, made: float) -> int:
@@ -103,11 +107,9 @@ class Shelf:
 
     def drop_older(self, made: float) -> None:
         """Forget what was made before `made`: its keys and routes may be those of an epoch that is over."""
+        in_front = itertools.islice(self._waiting, self.messages)
+        self.messages = sum(one.made >= made for one in in_front)
         self._waiting = deque(one for one in self._waiting if one.made >= made)
-
-    def has_message(self) -> bool:
-        """Whether what leaves next is more than cover."""
-        return bool(self._waiting) and is_message(self._waiting[0])
 
 
 def is_message(prepared: Prepared) -> bool:

@@ -71,3 +71,7 @@ class FileTooLarge(LocalError):
 
 class UnknownMessage(LocalError):
     """There is no message of this number: `mixnet inbox` shows those there are."""
+
+
+class SearchTooLong(LocalError):
+    """A search has at most 32 words: leave some out."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from client.errors import FileMissing
 from client.messages import CHUNK_SIZE, Reason
@@ -40,11 +42,14 @@ def chain(digest: bytes, chunk: bytes) -> bytes:
 def examine(path: Path) -> tuple[int, str]:
     """(size in bytes, stamp) of a readable file; FileMissing. Two looks give one stamp if nothing changed between."""
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             found = os.fstat(file.fileno())
+        str(path).encode()
     except OSError as error:
         raise FileMissing(f"{path} can't be read ({error.strerror}): check its path and permissions") from None
-    if not path.is_file():
+    except ValueError:  # a zero byte, or letters that no encoding knows
+        raise FileMissing(f"{str(path)!r} is an unusable name: rename the file") from None
+    if not stat.S_ISREG(found.st_mode):
         raise FileMissing(f"{path} is not a file: give the path of one")
     return found.st_size, _stamp(found)
 
@@ -52,7 +57,7 @@ def examine(path: Path) -> tuple[int, str]:
 def read_chunk(path: Path, position: int, stamp: str) -> bytes:
     """The next chunk of a file that is still what it was when it was offered; FileTrouble if not."""
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             if _stamp(os.fstat(file.fileno())) != stamp:
                 raise FileTrouble(Reason.CHANGED)
             file.seek(position)
@@ -64,6 +69,11 @@ def read_chunk(path: Path, position: int, stamp: str) -> bytes:
     if not chunk:
         raise FileTrouble(Reason.CHANGED)
     return chunk
+
+
+def _open(path: Path) -> BinaryIO:
+    """For reading, and at once: a named pipe would wait for its writer, and all else with it."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
 
 
 def write_chunk(partial: Path, position: int, chunk: bytes) -> None:

@@ -27,8 +27,11 @@ from client.messages import (
 )
 from client.receiving import Receiving
 from client.sending import Sending
-from client.views import MessageKind, MessageReceived, MessageState
+from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
 from mixnet.errors import RemoteError
+
+UNOPENED = "a message of this contact does not open: one of you uses an old copy of a profile; ask in another way"
+OUTDATED = "this profile is older than what the contact knows of it: nothing sent from here arrives; ask in another way"
 
 
 class Inbox:
@@ -60,6 +63,9 @@ class Inbox:
         if conversation is None:
             raise RemoteError("an acknowledgement for an unknown channel")
         ack = acks.parse_untrusted(raw, conversation.outgoing)
+        if conversation.outdated(ack):
+            self._warn(conversation.contact, OUTDATED, now)
+            raise RemoteError("an acknowledgement of what was never sent")
         with self._core.change():
             for delivered in conversation.acknowledged(ack, now):
                 self._note_delivery(delivered)
@@ -107,6 +113,7 @@ class Inbox:
                 plaintext = conversation.open_untrusted(conversation.assemble(lane, number))
             except RemoteError as error:
                 conversation.spoil(lane, number)
+                self._warn(conversation.contact, UNOPENED, now)
                 return error
             conversation.delivered(lane)
             if conversation.contact not in self._core.routes:
@@ -118,6 +125,16 @@ class Inbox:
             else:
                 self._handle(conversation.contact, body, now)
         return refused
+
+    def _warn(self, contact: int, error: str, now: float) -> None:
+        """Show the user that a conversation is broken, once until something arrives in it again."""
+        core = self._core
+        if core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
+            with core.change():
+                entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
+                number = core.archive.add(entry, now)
+                core.archive.explain(number, error)
+                core.emit(MessageStateChanged(core.archive.get(number)))
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says; what it names and we don't know is ignored."""

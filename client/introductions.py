@@ -91,8 +91,9 @@ class Introductions:
                     expected=0,
                 )
             )
-            conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, invitation.expires))
-            core.expires(invitation.expires)
+            expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
+            conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
+            core.expires(expires)
             core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
@@ -137,6 +138,7 @@ class Introductions:
         core = self._core
         answered = Prekeys.restore(bytes(row[3])).answer_untrusted(hello, bytes(row[2]))
         greeting = _read_greeting_untrusted(answered)
+        where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
         with core.change():
@@ -145,7 +147,6 @@ class Introductions:
                 name = free_name(greeting.name, core.book.names())
                 contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 core.contact_changed(contact.id)
-            where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public)
             conversation = core.open_conversation(
                 NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
             )

@@ -23,6 +23,7 @@ from client.errors import BadName, MalformedInvitation
 from client.outgoing import Destination
 from mixnet import crypto
 from mixnet.crypto import Label, SymmetricKey
+from mixnet.errors import RemoteError
 
 PREFIX = "mixnet1:"
 _CHECKSUM_SIZE = 8
@@ -45,8 +46,7 @@ class Invitation:
     def encode(self) -> str:
         """One line of text, about 2,000 characters."""
         body = self._body()
-        raw = base64.urlsafe_b64encode(body + _checksum(body)).decode().rstrip("=")
-        return PREFIX + raw
+        return PREFIX + _armour(body + _checksum(body))
 
     @property
     def transcript(self) -> bytes:
@@ -77,7 +77,7 @@ class Invitation:
         try:
             raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
             body, checksum = raw[:-_CHECKSUM_SIZE], raw[-_CHECKSUM_SIZE:]
-            if not crypto.equal(checksum, _checksum(body)):
+            if not crypto.equal(checksum, _checksum(body)) or _armour(raw) != encoded:
                 raise MalformedInvitation
             fields = msgspec.msgpack.decode(body, type=_Fields)
             check_name(fields[0])
@@ -100,7 +100,15 @@ class Invitation:
         )
         if made._body() != body or not 0 <= expires < float("inf"):
             raise MalformedInvitation
+        try:
+            made.destination.check_untrusted()
+        except RemoteError:
+            raise MalformedInvitation from None
         return made
+
+
+def _armour(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _checksum(body: bytes) -> bytes:

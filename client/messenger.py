@@ -59,6 +59,7 @@ __all__ = [
 
 
 _TEXT_LANE = 0
+_ALL = -1
 
 
 class Messenger:
@@ -119,14 +120,14 @@ class Messenger:
         """One message; UnknownMessage."""
         return self._core.archive.get(number)
 
-    def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
-        """Messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
+    def messages(self, contact: str | None = None, after: int = 0, limit: int = _ALL) -> list[MessageInfo]:
+        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
         whom = None if contact is None else self._core.book.named(contact).id
-        return self._core.archive.after(whom, after)
+        return self._core.archive.after(whom, after, limit)
 
-    def search(self, words: str) -> list[MessageInfo]:
-        """Messages whose text (or file name) has all the words, newest first."""
-        return self._core.archive.search(words)
+    def search(self, words: str, limit: int = _ALL) -> list[MessageInfo]:
+        """The newest `limit` messages whose text (or file name) has all the words, newest first; SearchTooLong."""
+        return self._core.archive.search(words, limit)
 
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
+from mixnet import crypto
 from mixnet.sphinx import Surb
 
 DAY = 86_400.0
+_ANY_SCALAR = bytes(crypto.KEY_SIZE)  # X25519 makes a scalar of it that only points of low order turn into nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Destination:
     provider: bytes
     mailbox: bytes
     sphinx_public: bytes
+
+    def check_untrusted(self) -> Self:
+        """Itself; RemoteError if no packet can be made for its key."""
+        crypto.x25519(_ANY_SCALAR, self.sphinx_public)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

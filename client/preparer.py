@@ -1,9 +1,10 @@
 """What fills a client's slots: packets are made here, before they are needed (SPEC.md section 4).
 
-Promises: every schedule has cover ready at all times, and the next payload slot has the most urgent thing that waits: a
-question to the directory, then what the messenger wants sent (acknowledgements before fragments), then cover. No packet
-is made while a slot is about to come. A message counts as sent only once its slot took it.
-While the loops say that the network is under attack, messages wait and the cover goes on.
+Promises: every schedule has cover ready at all times, and a few payload slots ahead what is most urgent of all that
+waits: a question to the directory, then what the messenger wants sent (acknowledgements before fragments), then cover.
+No packet is made while a slot is about to come. A message counts as sent only once its slot took it.
+While the loops say that the network is under attack, or the store can't be written, messages wait; the cover goes on,
+and never waits for the messenger.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import trio
 
 from client.bell import Bell
 from client.desk import Desk
-from client.emitters import Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
+from client.emitters import MOST_RESERVE, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
 from client.loops import Alarm, LoopMonitor
 from client.messenger import Event, Messenger
 from client.outgoing import Outgoing, OutgoingReply
@@ -26,7 +27,7 @@ from client.packer import Packer
 from client.requests import Requests
 from client.session import Session
 from mixnet.clock import Clock
-from mixnet.errors import Unavailable
+from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.frames import FrameKind
 from mixnet.pki.parameters import Parameters
 from mixnet.randomness import Source
@@ -34,6 +35,8 @@ from mixnet.randomness import Source
 RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
 OLDEST = 30.0  # seconds after which a prepared packet is made anew
 TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings
+AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
+RETRY = 2.0  # seconds after the store could not be written
 SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothing to send
 
 
@@ -81,11 +84,14 @@ class Preparer:
         self._requests = requests
         self._session = session
         self._bell = bell
+        self._slot = Bell()
         self._publish = publish
         self._left: deque[Sent] = deque(maxlen=4096)
         self._oldest = OLDEST
         self._stirred = True
         self._wake_at = math.inf
+        self._ahead = 1
+        self.problem = ""
         self.counts: Counter[str] = Counter()
         self.adopt(parameters)
 
@@ -100,6 +106,7 @@ class Preparer:
         for line, rate in zip(self._lines, rates, strict=True):
             line.schedule.change_rate(rate)
         self._oldest = min(OLDEST, parameters.epoch_length / 10)
+        self._ahead = min(max(1, math.ceil(parameters.payload_rate * AHEAD_TIME)), MOST_RESERVE)
 
     def stir(self) -> None:
         """The messenger may have something new to send."""
@@ -112,11 +119,12 @@ class Preparer:
         async with trio.open_nursery() as nursery:
             for line in self._lines:
                 nursery.start_soon(Emitter(line.schedule, line.shelf, self._emit).run)
+            nursery.start_soon(self._keep_cover)
             while True:
                 rung = self._bell.listen()
-                await self._refill()
                 await self._account()
-                await self._prepare_message()
+                while self._has_place() and await self._prepare_message():
+                    pass
                 self._loops.on_tick(trio.current_time())
                 with trio.move_on_after(self._nap()):
                     await rung.wait()
@@ -125,7 +133,16 @@ class Preparer:
         """A slot came. The same for every kind of frame."""
         if self._session.offer(sent.prepared.frame):
             self._left.append(sent)
+        self._slot.ring()
         self._bell.ring()
+
+    async def _keep_cover(self) -> None:
+        """A task of its own: when cover is made must not depend on how long the messenger works."""
+        while True:
+            passed = self._slot.listen()
+            await self._refill()
+            with trio.move_on_after(TICK):
+                await passed.wait()
 
     async def _refill(self) -> None:
         """Make cover until every shelf has enough, none of it old."""
@@ -136,7 +153,10 @@ class Preparer:
                 await quiet_passed(self.schedules)
                 try:
                     line.shelf.add_cover(line.make(self._clock.now(), trio.current_time()))
-                except Unavailable:  # no document of this time: its slots carry padding until there is one
+                except (
+                    Unavailable,
+                    RemoteError,
+                ):  # no document of this time, or a node's key is none: padding, for now
                     break
             line.shelf.drop_older(oldest)
 
@@ -152,29 +172,36 @@ class Preparer:
             if sent.prepared.outgoing is not None:
                 messages.append((sent.prepared.outgoing, sent.slot + ahead, sent.prepared.drawn_delay))
         if messages:
-            self._publish(await self._desk.call(_report, self._messenger, messages))
+            try:
+                self._publish(await self._desk.call(_report, self._messenger, messages))
+            except Unavailable as error:  # it did leave, and its acknowledgement will say so
+                self._wait_for_store(error)
 
-    async def _prepare_message(self) -> None:
-        """Put what is most urgent in front of the cover."""
+    def _has_place(self) -> bool:
+        """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
+        return self._session.connected and self._payload.shelf.messages < self._ahead
+
+    async def _prepare_message(self) -> bool:
+        """Put what is most urgent in front of the cover; False if nothing waits."""
         shelf = self._payload.shelf
-        if shelf.has_message() or not self._session.connected:
-            return
         question = self._requests.next_frame()
         if question is not None:
             shelf.put_front(Prepared(question, trio.current_time()))
-            return
+            return True
         outgoing = await self._ask_messenger()
         if outgoing is None:
-            return
+            return False
         await quiet_passed(self.schedules)
         try:
             shelf.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
-        except Unavailable:  # no way to this contact now: like a lost slot, it comes again, and others get their turn
+        except (Unavailable, RemoteError):  # no way to this contact now: like a lost slot, others get their turn
             self._bell.ring()
+            return False
+        return True
 
     def _nap(self) -> float:
         """How long nothing is to be done unless the bell rings, in seconds."""
-        if self._payload.shelf.has_message() or not self._may_send():
+        if not self._has_place() or not self._may_send():
             return TICK
         return min(TICK, max(0.0, self._wake_at - self._clock.now()))
 
@@ -187,12 +214,22 @@ class Preparer:
         if not self._may_send() or not (self._stirred or now >= self._wake_at):
             return None
         self._stirred = False
-        asked = await self._desk.call(_next, self._messenger, now)
+        try:
+            asked = await self._desk.call(_next, self._messenger, now)
+        except Unavailable as error:
+            self._wait_for_store(error)
+            return None
+        self.problem = ""
         self._publish(asked.events)
         self._wake_at = math.inf if asked.wake_at is None else max(asked.wake_at, now + SHORTEST_NAP)
         if asked.outgoing is not None:
             self._stirred = True  # there may be more behind it
         return asked.outgoing
+
+    def _wait_for_store(self, error: Unavailable) -> None:
+        """Nothing can be written now: messages wait, the slots go on."""
+        self.problem = str(error)
+        self._wake_at = self._clock.now() + RETRY
 
 
 class _Asked(NamedTuple):

@@ -22,8 +22,11 @@ Map = dict[str, Any]
 
 
 def encode(message: Map) -> bytes:
-    """Length and msgpack; LocalError if it is too long to be taken."""
-    body: bytes = msgpack.packb(message, use_bin_type=True)
+    """Length and msgpack; LocalError if it is too long to be taken, or has letters that no encoding knows."""
+    try:
+        body: bytes = msgpack.packb(message, use_bin_type=True)
+    except UnicodeEncodeError:
+        raise LocalError("a name or text with broken letters: write it again, or rename the file") from None
     if len(body) > MESSAGE_LIMIT:
         raise LocalError("a message of the local protocol is longer than 1 MiB: ask for less at a time")
     return len(body).to_bytes(_HEADER, "big") + body

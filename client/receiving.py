@@ -19,7 +19,11 @@ from mixnet import crypto
 
 CONTROL_LANE = 0
 _FILES_AT_ONCE = 32  # of one contact
-_SELECT = "SELECT message, partial, size, position, digest FROM receiving WHERE contact = ? AND remote = ?"
+_KNOWN = "SELECT 1 FROM receiving WHERE contact = ? AND remote = ?"
+_SELECT = (
+    "SELECT r.message, r.partial, r.size, r.position, r.digest FROM receiving r JOIN messages m ON m.id = r.message"
+    " WHERE r.contact = ? AND r.remote = ? AND m.state = 'receiving'"
+)
 
 
 class Receiving:
@@ -37,7 +41,7 @@ class Receiving:
         reason = self._objection(contact, offer)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
         entry = Entry(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
-        if core.store.one(_SELECT, contact, offer.id) is not None:
+        if core.store.one(_KNOWN, contact, offer.id) is not None:
             return
         number = core.archive.add(entry, now)
         if reason is not None or core.settings.downloads is None:

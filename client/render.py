@@ -30,7 +30,13 @@ def line(text: str) -> None:
 def json(value: Any) -> None:
     """One JSON value on one line, for a program."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    line(msgspec.json.encode(plain).decode())
+    line("".join(one if one.isprintable() else _escaped(one) for one in msgspec.json.encode(plain).decode()))
+
+
+def _escaped(letter: str) -> str:
+    """As JSON writes it in ASCII; nothing but the texts in a JSON value has letters that don't print."""
+    raw = letter.encode("utf-16-be")
+    return "".join(f"\\u{raw[at : at + 2].hex()}" for at in range(0, len(raw), 2))
 
 
 def jsons(values: Sequence[Any]) -> None:
@@ -54,7 +60,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Table(*columns, header_style="bold")
+    drawn = Table(header_style="bold")
+    for column in columns:
+        drawn.add_column(Text(harmless(column)))
     for row in clean:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)
@@ -72,6 +80,8 @@ def message(one: MessageInfo) -> None:
     """One message on one line: number, time, who, what, and for our own what became of it."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.received_at or one.created_at))
     state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
+    if one.error:
+        state = f"  [{one.state}: {harmless(one.error)}]"
     line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}")
 
 
@@ -129,7 +139,7 @@ def waiting(what: str) -> Iterator[Callable[[MessageInfo], None]]:
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda one: bar.update(task, completed=one.done, total=max(one.size, 1))

@@ -20,7 +20,7 @@ from mixnet.clock import Clock
 from mixnet.errors import LocalError
 
 PAGE = 200  # messages in one answer
-PAGE_BYTES = 1 << 19  # of text in one answer
+PAGE_BYTES = 1 << 19  # of texts and paths in one answer
 
 
 class Service:
@@ -88,11 +88,11 @@ class Service:
 
     async def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
         """The first page of messages with numbers above `after`; empty if there are none."""
-        return _page(await self._desk.call(self._messenger.messages, contact, after))
+        return _page(await self._desk.call(self._messenger.messages, contact, after, PAGE))
 
     async def search(self, words: str) -> list[MessageInfo]:
         """Messages with all the words, newest first."""
-        return _page(await self._desk.call(self._messenger.search, words))
+        return _page(await self._desk.call(self._messenger.search, words, PAGE))
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""
@@ -120,8 +120,8 @@ def _page(messages: list[MessageInfo]) -> list[MessageInfo]:
     """As many as one answer may carry, one at least."""
     page: list[MessageInfo] = []
     size = 0
-    for message in messages[:PAGE]:
-        size += len(message.text.encode())
+    for message in messages:
+        size += len(message.text.encode()) + len(message.path.encode())
         if page and size > PAGE_BYTES:
             break
         page.append(message)

@@ -81,7 +81,7 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessageStateChanged:
-    """A message of ours was sent, delivered, read or has failed; or an incoming file has failed."""
+    """A message of ours was sent, delivered, read or has failed; or an incoming file or message has failed."""
 
     message: MessageInfo
 

@@ -1,5 +1,6 @@
 """The local socket: its bytes, its bounds, and the Python API over it."""
 
+import os
 import random
 import stat
 from contextlib import asynccontextmanager
@@ -198,6 +199,56 @@ async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail)
                         pass
                 except trio.BrokenResourceError:
                     pass
+        assert await me.contacts() == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"op": "message", "number": 2**64 - 1},
+        {"op": "messages", "after": 2**63},
+        {"op": "mark_read", "number": -1},
+        {"op": "send_file", "contact": "bob", "path": "/tmp/\0"},
+        {"op": "send_file", "contact": "bob", "path": "relative"},
+        {"op": "search", "words": "a " * 200_000},
+        {"op": "search", "words": '" * NEAR( ^ : \0 ' * 4},
+        {"op": "send", "contact": "b\0b", "text": "\0"},
+        {"op": "accept", "invitation": "x" * 500_000, "name": "y" * 100_000},
+    ],
+    ids=lambda request: request["op"],
+)
+async def test_a_request_that_makes_no_sense_harms_nobody_else(tmp_path, request_):
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        await me.accept(await make_service(name="bob").invite(), "bob")
+        async with await sockets.dial(tmp_path / folder.API_SOCKET) as stream:
+            await stream.send_all(protocol.encode({"id": 1, **request_}))
+            await stream.send_eof()
+            with trio.fail_after(30):
+                while await stream.receive_some():
+                    pass
+        assert len(await me.contacts()) == 1
+
+
+async def test_a_named_pipe_is_no_file_and_nobody_waits_for_its_writer(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        await me.accept(await make_service(name="bob").invite(), "bob")
+        with pytest.raises(LocalError, match="not a file"):
+            await me.send_file("bob", tmp_path / "pipe")
+        with pytest.raises(LocalError, match="broken letters"):
+            await me.send_file("bob", tmp_path / os.fsdecode(b"\xff"))
+
+
+async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_path, monkeypatch):
+    async with served(tmp_path) as at, client.connect(tmp_path) as me:
+
+        async def too_long(contact, after):
+            await trio.lowlevel.checkpoint()
+            return ["x" * protocol.MESSAGE_LIMIT]
+
+        monkeypatch.setattr(at.service, "messages", too_long)
+        with pytest.raises(LocalError, match="1 MiB"):
+            await me.page(None, 0)
         assert await me.contacts() == []
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks import virtual
 from client.connection import Connection
+from client.desk import InPlace
+from client.errors import StoreUnavailable
 from client.messenger import ContactState, MessageKind, MessageState
 from client.store import Store
 from mixnet.crypto import SigningKey, SymmetricKey
@@ -296,6 +298,68 @@ def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
         assert [message.text async for message in bob.messages() if not message.outgoing] == ["keep this"]
 
     play(program)
+
+
+def test_a_full_disk_stops_neither_cover_nor_daemon_and_messages_leave_when_there_is_room(monkeypatch):
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        store = town.store("alice")
+        alice = await town.start(nursery, "alice", 1, store)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        number = await alice.send("bob", "first")
+        full, transaction, run = True, store.transaction, store.run
+
+        def refuse(*_values: object) -> None:
+            raise StoreUnavailable
+
+        monkeypatch.setattr(store, "transaction", lambda: refuse() if full else transaction())
+        monkeypatch.setattr(store, "run", lambda *values: refuse() if full else run(*values))
+        await trio.sleep_until(RULES.epoch_length + 30)  # so long that there is a new document, too
+        figures = await alice.status()
+        assert "free some space" in figures["problem"]
+        assert figures["epoch"] == 1
+        assert figures["connections"] == 1
+        with pytest.raises(Unavailable):
+            await alice.send("bob", "no room for this")
+        full = False
+        await alice.wait_delivered(number)
+        assert (await alice.status())["problem"] == ""
+        assert [message.text async for message in bob.messages() if not message.outgoing] == ["first"]
+
+    play(program)
+
+
+def test_a_machine_that_slept_through_a_whole_document_goes_on(monkeypatch):
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        alice = await town.start(nursery, "alice", 1)
+        now, slept = town.clock.now, 0.0
+        await trio.sleep_until(RULES.epoch_length - 1)  # the next document is here already
+        monkeypatch.setattr(type(town.clock), "now", lambda _self: now() + slept)
+        slept, town.swallow = 20 * RULES.epoch_length, True  # what was ready before no node takes any more
+        await trio.sleep(60.0)
+        before = (await alice.status())["frames"]["padding"]
+        await trio.sleep(60.0)
+        assert (await alice.status())["frames"]["padding"] > before + 100
+
+    play(program)
+
+
+def test_cover_is_made_however_long_the_messenger_works(monkeypatch):
+    class Slow(InPlace):
+        async def call(self, function, *args, **kwargs):  # type: ignore[no-untyped-def]
+            await trio.sleep(3.0)
+            return await super().call(function, *args, **kwargs)
+
+    monkeypatch.setattr("client.daemon.InPlace", Slow)
+
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "hello", wait=True)
+        assert (await alice.status())["frames"].get("padding", 0) == 0
+
+    play(program, Town(3, rules(payload_rate=20.0)))
 
 
 def test_a_stopped_daemon_ends():

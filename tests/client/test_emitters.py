@@ -65,12 +65,19 @@ def test_a_message_goes_before_cover_and_old_packets_go_nowhere():
     shelf.add_cover(packet(9.0, 2))
     question = Prepared(Frame(FrameKind.REQUEST, b"question"), 9.0)
     shelf.put_front(question)
-    assert shelf.has_message()
+    later = Prepared(Frame(FrameKind.REQUEST, b"later"), 9.0)
+    shelf.put_front(Prepared(Frame(FrameKind.REQUEST, b"old"), 2.0))
+    shelf.put_front(later)
+    assert shelf.messages == 3
     shelf.drop_older(5.0)
-    assert len(shelf) == 2
+    assert (len(shelf), shelf.messages) == (3, 2)
     assert shelf.take() is question
-    assert not shelf.has_message()
+    assert shelf.take() is later
+    assert shelf.messages == 0
     assert shelf.take() == packet(9.0, 2)
+    assert shelf.take() is None
+    shelf.put_front(question)
+    assert shelf.messages == 1
 
 
 async def times_of(rate: float, seconds: float, workload: list[float]) -> list[float]:

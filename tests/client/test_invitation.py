@@ -12,10 +12,12 @@ from mixnet.crypto import SymmetricKey
 
 PREKEYS = Prekeys.generate(SymmetricKey(b"i" * 32)).public
 
+KEY = SymmetricKey(b"x" * 32)
+
 
 def made(name="Alice", expires=2_000_000_000.0) -> Invitation:
     where = Destination(b"p" * 32, b"m" * 32, b"s" * 32)
-    return Invitation(name, b"n" * 32, where, PREKEYS, SymmetricKey(b"x" * 32), expires)
+    return Invitation(name, b"n" * 32, where, PREKEYS, KEY, expires)
 
 
 @given(st.sampled_from(["Alice", "Zoë 2", "名前"]), st.floats(0, 1e12))
@@ -39,6 +41,24 @@ def test_any_change_is_refused(data):
         return
     with pytest.raises(MalformedInvitation):
         Invitation.parse_untrusted(changed)
+
+
+def test_the_letters_are_those_that_encoding_gives():
+    """The last letter has bits that mean nothing: only zeros are taken there."""
+    text = made().encode()
+    for last in set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") - {text[-1]}:
+        with pytest.raises(MalformedInvitation):
+            Invitation.parse_untrusted(text[:-1] + last)
+    with pytest.raises(MalformedInvitation):
+        Invitation.parse_untrusted(text + "=")
+
+
+def test_a_key_for_which_no_packet_can_be_made_is_refused():
+    for point in (bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"):
+        with pytest.raises(MalformedInvitation):
+            Invitation.parse_untrusted(
+                Invitation("Alice", b"n" * 32, Destination(b"p" * 32, b"m" * 32, point), PREKEYS, KEY, 2e9).encode()
+            )
 
 
 def test_any_cut_is_refused():

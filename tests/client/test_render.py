@@ -1,0 +1,52 @@
+"""What commands print: whatever a contact wrote, a terminal gets text."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import render
+from client.views import MessageInfo, MessageKind, MessageState
+
+HOSTILE = "\x1b[2J\x07\x7f\x9b31m\u202e\u2028\U000e0041\r\n\ud800"
+
+
+def received(text: str, *, contact: str = "bob", kind: MessageKind = MessageKind.TEXT) -> MessageInfo:
+    return MessageInfo(1, contact, False, kind, MessageState.RECEIVED, text, text, 1, 1, "", 1.0, 0.0, 0.0, 2.0)
+
+
+@given(st.text(max_size=50))
+def test_json_prints_nothing_that_a_terminal_acts_upon_and_reads_back(text):
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "line", printed.append)
+        render.json(received(text))
+    assert printed[0].isprintable()
+    assert json.loads(printed[0])["text"] == text
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_a_line_of_the_inbox_is_one_line_of_text(capsys, kind):
+    render.message(received(HOSTILE, contact=HOSTILE, kind=kind))
+    printed = capsys.readouterr().out
+    assert printed.endswith("\n")
+    assert printed[:-1].isprintable()
+
+
+def test_why_a_message_failed_is_said(capsys):
+    failed = MessageInfo(
+        1, "bob", True, MessageKind.TEXT, MessageState.FAILED, "hi", "", 0, 0, "too\x1b late", 1.0, 0, 0, 0
+    )
+    render.message(failed)
+    assert "[failed: too\\x1b late]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["[bold]bob", "[/]", "[link=x]"])
+def test_a_name_is_no_markup_of_tables_and_bars(capsys, monkeypatch, name):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    render.table((name, ""), [(name, "x")])
+    with render.waiting(f"waiting for {name}") as show:
+        show(received("x"))
+    assert capsys.readouterr().out.count(name) == 2
