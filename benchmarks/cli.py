@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-bench = App(name="bench", help="Measure speed and privacy on the running code.")
+bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
 app.command(bench)
 
@@ -33,8 +33,10 @@ def sphinx(*, as_json: Json = False) -> None:
         as_json: Print one JSON object instead of a table.
     """
     from benchmarks.sphinx import measure, render  # noqa: PLC0415
+    from deploy.display import progress  # noqa: PLC0415
 
-    figures = measure()
+    with progress("measuring", 1.0, quiet=as_json) as advance:
+        figures = measure(progress=advance)
     if as_json:
         _print_json(figures)
     else:
@@ -68,6 +70,27 @@ def world(
     from benchmarks.conversations import measure, render  # noqa: PLC0415
 
     figures = measure(clients=clients, minutes=minutes, seed=seed, codec=codec, trace=trace, truth=truth)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
+@bench.command
+def directory(*, authorities: Positive = 7, nodes: Positive = 1000, seed: int = 1, as_json: Json = False) -> None:
+    """Count the bytes and the CPU that a round of the directory authorities costs.
+
+    Example: mixnet bench directory --authorities 7 --nodes 1000
+
+    Args:
+        authorities: How many authorities vote, 1 to 31.
+        nodes: How many nodes they vote about, 10,000 at most.
+        seed: What all keys follow from.
+        as_json: Print one JSON object instead of a table.
+    """
+    from benchmarks.directory import measure, render  # noqa: PLC0415
+
+    figures = measure(authorities=authorities, nodes=nodes, seed=seed)
     if as_json:
         _print_json(figures)
     else:

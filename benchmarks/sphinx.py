@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import TypedDict
 
-from rich.table import Table
-
+from deploy.display import tabulate
 from mixnet.crypto import SphinxSecret, x25519
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Command, Engine, Hop, Kind, engine_by_name
@@ -77,13 +76,8 @@ def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = 
     return figures
 
 
-def render(figures: Figures) -> Table:
-    """The figures as a table for people, beside what they must and should be."""
-    table = Table(title=f"Sphinx, {GEOMETRY.packet_size}-byte packets, {GEOMETRY.max_hops} hops", title_justify="left")
-    table.add_column("what")
-    for heading in ("figure", "95 % interval", "must", "aim"):
-        table.add_column(heading, justify="right")
-    table.add_row("floor: two X25519, in µs", f"{figures['floor_us']:.1f}")
+def render(figures: Figures) -> None:
+    """Print the figures for a person, beside what they must and should be."""
     rows: list[tuple[str, float | None, Interval | None, str, str]] = [
         ("peel / floor", figures["peel_ratio"], figures["peel_ratio_ci"], "≤ 1.80", "≤ 1.50"),
         ("create / one X25519", figures["create_mults"], figures["create_mults_ci"], "≤ 16", "≤ 12"),
@@ -91,12 +85,14 @@ def render(figures: Figures) -> Table:
         ("sphinxmix create / floor", figures["sphinxmix_create_ratio"], figures["sphinxmix_create_ratio_ci"], "", ""),
         ("create / sphinxmix create", figures["create_to_sphinxmix"], figures["create_to_sphinxmix_ci"], "", "≤ 0.25"),
     ]
+    shown = [("floor: two X25519, in µs", f"{figures['floor_us']:.1f}", "", "", "")]
     for what, value, interval, must, aim in rows:
         if value is None or interval is None:
-            table.add_row(what, "not installed", "", must, aim)
+            shown.append((what, "not installed", "", must, aim))
         else:
-            table.add_row(what, f"{value:.2f}", f"{interval[0]:.2f} - {interval[1]:.2f}", must, aim)
-    return table
+            shown.append((what, f"{value:.2f}", f"{interval[0]:.2f} - {interval[1]:.2f}", must, aim))
+    title = f"Sphinx, {GEOMETRY.packet_size}-byte packets, {GEOMETRY.max_hops} hops"
+    tabulate(title, ("what", "figure", "95 % interval", "must", "aim"), shown)
 
 
 def _tasks() -> dict[str, Callable[[], object]]:

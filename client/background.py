@@ -61,9 +61,9 @@ async def stop(directory: Path) -> None:
     holder = lock.holder(profile.file(folder.LOCK))
     if holder is None:
         raise sockets.NotRunning(f"no daemon runs for {profile.name}: there is nothing to stop")
-    async with connect(directory) as me:
-        await me.stop()
     with trio.move_on_after(_STOP_LIMIT):
+        async with connect(directory) as me:
+            await me.stop()
         while lock.holder(profile.file(folder.LOCK)) is not None:  # noqa: ASYNC110  # another process rings no bell here
             await trio.sleep(_LOOK)
         return

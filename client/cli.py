@@ -8,6 +8,7 @@ command makes one line. Never: an import of anything heavy before a command runs
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +16,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from client.daemon_cli import daemon
-from client.options import Folder, Json, talk
+from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
+
+_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
@@ -67,7 +70,7 @@ def _write_private(path: Path, text: str) -> None:
 @app.command
 async def accept(
     name: str,
-    invitation: str,
+    invitation: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     contact: Annotated[str | None, Parameter(name="--as")] = None,
@@ -102,15 +105,23 @@ async def accept(
         render.json(known)
         return
     render.contacts([known])
-    command = f"mixnet contacts {name} --verify {render.harmless(known.name)}"
+    mine, theirs = shlex.quote(name), shlex.quote(render.harmless(known.name))
+    command = f"mixnet contacts {mine} --verify {theirs}{dir_option(folder)}"
     sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
 
 
 def _invitation(given: str) -> str:
     if given.startswith("mixnet1:"):
         return given
-    with sys.stdin if given == "-" else Path(given).open() as file:
-        return file.read(1 << 16).strip()
+    if not given:
+        raise LocalError("the invitation is empty: give its text, a file that holds it, or - for standard input")
+    raw = sys.stdin.buffer.read(_LIMIT) if given == "-" else _start_of(Path(given))
+    return raw.decode(errors="replace").strip()  # what isn't text is no invitation either
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LIMIT)
 
 
 @app.command
@@ -147,7 +158,7 @@ async def send(
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Send a text, or a file of any kind, to a contact.
+    """Send a text, or a file of any kind, to a contact; without --wait the daemon goes on by itself.
 
     Example: `mixnet send alice bob "see you at eight" --wait`
 
@@ -158,7 +169,7 @@ async def send(
     to
         The contact.
     text
-        What to say.
+        What to say; put -- before one that begins with a hyphen.
     file
         The file to send instead.
     wait

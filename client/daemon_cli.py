@@ -5,6 +5,7 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,9 @@ from cyclopts import App, Parameter
 from client.options import Folder, Json, PassphraseFile, dir_option, network_folder, profile_folder, talk, unlock
 from mixnet.errors import LocalError
 
-daemon = App(name="client", help="Make a profile; start, stop and look at its daemon.")
+daemon = App(
+    name="client", help="Make a profile; start, stop and look at its daemon.\n\nExample: `mixnet client init alice`"
+)
 
 
 @daemon.command
@@ -67,7 +70,8 @@ async def init(
             provider=_identity(provider),
         )
     )
-    sys.stdout.write(f"made {directory}: start its daemon with `mixnet client start {name}{dir_option(folder)}`\n")
+    start_it = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
+    sys.stdout.write(f"made {directory}: start its daemon with `{start_it}`\n")
 
 
 def _identity(text: str | None) -> bytes | None:
@@ -95,6 +99,8 @@ async def start(
 
     Parameters
     ----------
+    name
+        Your profile.
     foreground
         Become the daemon instead of starting one in the background.
     """
@@ -110,7 +116,8 @@ async def start(
 
     with waiting("waiting for the network's directory"):
         await background.start(directory, words)
-    sys.stdout.write(f"the daemon of {name} runs: stop it with `mixnet client stop {name}{dir_option(folder)}`\n")
+    stop_it = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
+    sys.stdout.write(f"the daemon of {name} runs: stop it with `{stop_it}`\n")
 
 
 @daemon.command
@@ -118,10 +125,16 @@ async def stop(name: str, /, *, folder: Folder = None) -> None:
     """Stop the daemon of a profile, and its cover traffic with it.
 
     Example: `mixnet client stop alice`
+
+    Parameters
+    ----------
+    name
+        Your profile.
     """
     from client import background  # noqa: PLC0415
 
     await background.stop(profile_folder(folder, name))
+    sys.stdout.write(f"the daemon of {name} has stopped\n")
 
 
 @daemon.command
@@ -129,6 +142,11 @@ async def status(name: str, /, *, folder: Folder = None, as_json: Json = False) 
     """Show whether a daemon is connected, what it has sent, and whether its loops return.
 
     Example: `mixnet client status alice --json`
+
+    Parameters
+    ----------
+    name
+        Your profile.
     """
     from client import render  # noqa: PLC0415
 

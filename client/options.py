@@ -6,6 +6,7 @@ Never: an import of anything heavy before a command runs.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,14 +44,14 @@ def network_folder(folder: Path | None) -> Path:
 
 def profile_folder(folder: Path | None, name: str) -> Path:
     """The folder of the profile `name`."""
-    if "/" in name or name.startswith("."):
-        raise LocalError("a profile is named without slashes and leading dots: `mixnet client init NAME` makes one")
+    if "/" in name or name.startswith((".", "-")):
+        raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
     return network_folder(folder) / "clients" / name
 
 
 def dir_option(folder: Path | None) -> str:
     """What a suggested command needs so that it finds the same network."""
-    return f" --dir {folder}" if folder else ""
+    return f" --dir {shlex.quote(str(folder))}" if folder else ""
 
 
 def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
@@ -78,9 +79,8 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
     check_profile(directory)
     if lock.holder(directory / LOCK) is None:
         if not _agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
-            raise NotRunning(
-                f"no daemon runs for {name}: start it with `mixnet client start {name}{dir_option(folder)}`"
-            )
+            start_it = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
+            raise NotRunning(f"no daemon runs for {name}: start it with `{start_it}`")
         from client import background  # noqa: PLC0415
 
         await background.start(directory, unlock(directory, None))

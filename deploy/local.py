@@ -20,10 +20,11 @@ import trio
 
 from deploy.folders import CLIENTS, CONFIG, PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, read_running, running
 from deploy.plan import Kind, Member, Plan, subnets
-from deploy.processes import PATIENCE, ProcessId, age, alive, end
+from deploy.processes import PATIENCE, ProcessId, age, alive, end, identify
 from deploy.provision import provision
 from deploy.supervisor import Program
 from mixnet.errors import LocalError, MixnetError, Unavailable
+from mixnet.sphinx import engine_by_name
 from mixnet.status import read_status
 
 _MODULES: Final = {Kind.AUTHORITY: "directory", Kind.MIX: "mixnode", Kind.PROVIDER: "mixnode"}
@@ -75,6 +76,7 @@ def prepare(folder: Path, options: dict[str, Any], *, parameters: dict[str, Any]
         plan = _kept(folder, options)
     else:
         plan = _new(folder, Plan(**options).check())
+        engine_by_name(plan.engine)  # LocalError if it isn't installed
         provision(folder, plan, parameters=parameters)
     check_addresses(plan.members())
     return plan
@@ -168,15 +170,25 @@ async def down(folder: Path) -> int:
 
 
 async def stop_clients(folder: Path) -> int:
-    """Stop every client daemon with a profile in the network's folder, and return how many there were."""
-    from client import background  # noqa: PLC0415 -- no other command of the network needs a client
+    """Stop every client daemon with a profile in the network's folder, and return how many there were.
+
+    One that doesn't stop when it is asked to is ended as a process.
+    """
+    from client import background, lock  # noqa: PLC0415 -- no other command of the network needs a client
+    from client.folder import LOCK as HELD  # noqa: PLC0415
 
     stopped: list[Path] = []
 
     async def stop(profile: Path) -> None:
-        with contextlib.suppress(MixnetError):  # most often it doesn't run
+        number = lock.holder(profile / HELD)
+        if number is None:
+            return
+        process = identify(number)
+        with contextlib.suppress(MixnetError):
             await background.stop(profile)
-            stopped.append(profile)
+        if process is not None:
+            await end([process])
+        stopped.append(profile)
 
     async with trio.open_nursery() as nursery:
         for settings in (folder / CLIENTS).glob("*/profile.toml"):

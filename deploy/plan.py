@@ -18,8 +18,10 @@ import msgspec
 from mixnet.errors import LocalError
 
 PORT = 7400  # below the range from which systems take the ports of outgoing connections
+PRIVILEGED = 1024  # ports below it are the system administrator's
 SUBNETS = 254
 MEMBERS_LIMIT = 120  # the addresses above it are for clients
+LONGEST_EPOCH = 7 * 86_400  # seconds
 LAYERS_LIMIT = 3  # a packet has six hops: two providers, the recipient, and these
 
 
@@ -53,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     width: int = 2
     providers: int = 2
     authorities: int = 3
+    threshold: int | None = None  # signatures that make a document valid; None: a bare majority
     epoch: float = 1200.0
     engine: str = "mixnet"
     subnet: int = 1
@@ -65,12 +68,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for option, count in (("width", self.width), ("providers", self.providers), ("authorities", self.authorities)):
             if count < 1:
                 raise LocalError(f"--{option} {count} is impossible: choose at least 1")
+        majority = self.authorities // 2 + 1
+        if self.threshold is not None and not majority <= self.threshold <= self.authorities:
+            raise LocalError(f"--threshold {self.threshold} is impossible: choose {majority} to {self.authorities}")
         if len(self.members()) > MEMBERS_LIMIT:
             raise LocalError(f"{len(self.members())} nodes are too many for one machine: {MEMBERS_LIMIT} at most")
-        if not self.epoch >= 1:
-            raise LocalError(f"--epoch {self.epoch:g} is impossible: an epoch lasts at least 1 second")
-        if not 1 <= self.port <= 65535:
-            raise LocalError(f"--port {self.port} is impossible: choose 1024 to 65535")
+        if not 1 <= self.epoch <= LONGEST_EPOCH:
+            raise LocalError(f"--epoch {self.epoch:g} is impossible: choose 1 to {LONGEST_EPOCH:,} seconds")
+        if not PRIVILEGED <= self.port <= 65535:
+            raise LocalError(f"--port {self.port} is impossible: choose {PRIVILEGED} to 65535")
         return self
 
     def _names(self) -> Iterator[tuple[str, Kind]]:
@@ -92,9 +98,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def describe(self) -> str:
         """The plan in the words of the command line."""
+        threshold = "" if self.threshold is None else f"--threshold {self.threshold} "
         return (
             f"--layers {self.layers} --width {self.width} --providers {self.providers} "
-            f"--authorities {self.authorities} --epoch {self.epoch:g} --engine {self.engine}"
+            f"--authorities {self.authorities} {threshold}--epoch {self.epoch:g} --engine {self.engine}"
         )
 
 

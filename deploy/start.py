@@ -20,7 +20,7 @@ from deploy.local import prepare, programs, status, stop_clients
 from deploy.supervisor import Report, open_crew
 
 REFRESH = 2.0  # seconds between two tables of --watch
-FAREWELL = 10.0  # seconds that clients get to end when their network does
+FAREWELL = 25.0  # seconds that clients get to end when their network does
 
 
 async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> None:

@@ -64,7 +64,7 @@ def last_words(log: Path) -> str:
     try:
         entry = json.loads(line)
     except ValueError:
-        return line
+        return line.removeprefix("mixnet: ")
     return ", ".join(str(value) for value in entry.values()) if isinstance(entry, dict) else line
 
 

@@ -1,13 +1,13 @@
 """The Sphinx benchmark: its shape and its arithmetic, never its times."""
 
+import contextlib
 import io
 import json
 import random
 
 import pytest
-from rich.console import Console
 
-from benchmarks import sphinx
+from benchmarks import cli, sphinx
 from mixnet.errors import LocalError
 from mixnet.sphinx import engine_by_name
 from tests.mixnet.sphinx import oracle
@@ -16,9 +16,9 @@ RATIOS = ["peel_ratio", "create_mults", "sphinxmix_peel_ratio", "sphinxmix_creat
 
 
 def shown(figures):
-    console = Console(file=io.StringIO(), width=120)
-    console.print(sphinx.render(figures))
-    return console.file.getvalue()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        sphinx.render(figures)
+    return printed.getvalue()
 
 
 def without_sphinxmix(monkeypatch):
@@ -44,6 +44,15 @@ def test_every_figure_has_its_interval():
     assert shares[-1] == 1.0
     assert json.loads(json.dumps(figures))["floor_us"] == figures["floor_us"]
     assert "µs" in shown(figures)
+
+
+def test_without_json_the_command_prints_the_table(monkeypatch, capsys):
+    measured = sphinx.measure(seconds=0.05)
+    monkeypatch.setattr(sphinx, "measure", lambda *, progress: measured)
+    cli.sphinx()
+    printed = capsys.readouterr().out
+    assert f"peel / floor{measured['peel_ratio']:>21.2f}" in printed
+    assert "│" not in printed
 
 
 def test_sphinxmix_figures_are_none_where_it_is_missing(monkeypatch):

@@ -70,7 +70,7 @@ async def test_init_refuses_what_is_no_identity(network, provider):
     assert not (network / "clients").exists()
 
 
-@pytest.mark.parametrize("name", ["../alice", "a/b", ".hidden", ""])
+@pytest.mark.parametrize("name", ["../alice", "a/b", ".hidden", "-alice", ""])
 async def test_a_name_never_leaves_the_folder(network, name):
     with pytest.raises(LocalError):
         await daemon_cli.init(name, folder=network)
@@ -114,9 +114,15 @@ async def test_an_invitation_from_standard_input_and_as_json(network, capsys, mo
         capsys.readouterr()
         await cli.invite("bob", folder=network, as_json=True)
         text = json.loads(capsys.readouterr().out)["invitation"]
-        monkeypatch.setattr(sys, "stdin", io.StringIO(f"  {text}\n"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"  {text}\n".encode())))
         await cli.accept("alice", "-", wait=False, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["name"] == "bob"
+
+
+def test_a_hyphen_for_standard_input_and_folders_with_spaces():
+    _, bound, _ = app["accept"].parse_args(["bob", "-", "--no-wait"])
+    assert bound.arguments["invitation"] == "-"
+    assert options.dir_option(Path("/tmp/two words")) == " --dir '/tmp/two words'"
 
 
 async def test_a_qr_code_is_drawn(network, capsys):
@@ -132,6 +138,11 @@ async def test_bad_input_is_one_named_error(network, tmp_path):
             await cli.accept("alice", "mixnet1:nonsense", folder=network)
         with pytest.raises(FileNotFoundError):
             await cli.accept("alice", str(tmp_path / "nothing"), folder=network)
+        (tmp_path / "picture").write_bytes(b"\x89PNG\xff\x00")
+        with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
+            await cli.accept("alice", str(tmp_path / "picture"), folder=network)
+        with pytest.raises(LocalError, match="empty"):
+            await cli.accept("alice", "", folder=network)
         with pytest.raises(LocalError, match="carol"):
             await cli.send("alice", "carol", "hi", folder=network)
         with pytest.raises(LocalError, match="either a text or --file"):

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -99,3 +100,14 @@ def test_the_summary_says_whether_all_went_well(changed, success, capsys) -> Non
     assert result.success is success
     show_outcome(result)
     assert ("NOT everything was delivered" not in capsys.readouterr().out) is success
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_at_a_terminal_no_name_is_broken_and_no_line_is_too_long(columns, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    figures = {**FIGURES, "packets_in": 99_999, "packets_out": 99_999, "loops_sent": 999, "loops_returned": 999}
+    show_nodes([NodeStatus(Plan().members()[0], None, 0, {**figures, "dropped": {"malformed_packet": 12}})])
+    printed = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, printed.splitlines())) <= columns
+    assert all(text in printed for text in ("authority-1", "99999", "100% of 999", "54 MB", "restarts"))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trio
 
 from deploy.folders import PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, Running, write_running
 from deploy.local import NoNetwork, PortInUse, check_addresses, down, load_plan, prepare, programs, status
@@ -123,6 +124,33 @@ async def test_down_ends_what_a_killed_supervisor_left_and_nobody_else(folder: P
     finally:
         await child.end()
         await stranger.end()
+
+
+async def test_down_ends_a_client_that_does_not_listen_to_its_command(folder: Path) -> None:
+    profile = folder / "clients" / "alice"
+    profile.mkdir()
+    (profile / "profile.toml").touch()
+    deaf = (
+        "import signal, sys, time; from pathlib import Path; from client.lock import hold; "
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "with hold(Path('daemon.lock')): Path('held').touch(); time.sleep(600)"
+    )
+    child = Child(("-c", deaf), profile / "log", profile)
+    try:
+        while not (profile / "held").exists():
+            await trio.sleep(0.01)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child.wait)
+            assert await down(folder) == 1
+        assert not alive(child.id)
+    finally:
+        await child.end()
+
+
+def test_an_unknown_engine_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="no engine `steam`"):
+        prepare(tmp_path / "network", {**SMALL, "engine": "steam"})
+    assert not (tmp_path / "network").exists()
 
 
 def test_a_folder_without_a_plan_is_no_network(tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ def test_every_sub_command_shows_an_example() -> None:
     assert without == []
 
 
+def test_help_elsewhere_than_at_a_terminal_is_plain_and_never_broken() -> None:
+    every = [("--help",), *((*path, "--help") for path in (("send",), ("accept",), ("up",)))]
+    for helped in (run(*arguments).stdout for arguments in every):
+        assert not set("│─╭╰") & set(helped)
+        assert "[default: False]" not in helped
+        assert "[default: None]" not in helped
+    assert max(map(len, run("--help").stdout.splitlines())) > 80
+
+
 def test_help_and_version() -> None:
     helped = run("--help")
     assert helped.returncode == 0
