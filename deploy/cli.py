@@ -33,6 +33,7 @@ async def up(
     width: int | None = None,
     providers: int | None = None,
     authorities: int | None = None,
+    threshold: int | None = None,
     epoch: float | None = None,
     engine: str | None = None,
     port: int | None = None,
@@ -52,6 +53,9 @@ async def up(
         Providers, which keep their clients' mailboxes; 2 if not given.
     authorities
         Directory authorities; 3 if not given.
+    threshold
+        Authorities that must sign a document; more than half if not given. With two thirds of them and one, no
+        network split can make two documents of one, but fewer may be missing.
     epoch
         Length of an epoch in seconds; 1200 if not given.
     engine
@@ -68,6 +72,7 @@ async def up(
         "width": width,
         "providers": providers,
         "authorities": authorities,
+        "threshold": threshold,
         "epoch": epoch,
         "engine": engine,
         "port": port,

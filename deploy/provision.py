@@ -45,6 +45,7 @@ def _fill(folder: Path, plan: Plan, parameters: dict[str, Any]) -> None:
         genesis=float(int(time.time())),
         epoch_length=plan.epoch,
         authorities=tuple(AuthorityInfo(keys[member.name].public, member.address) for member in authorities),
+        threshold=plan.threshold,
     )
     trust.save(folder / BOOTSTRAP)
     for member in members:
@@ -53,7 +54,8 @@ def _fill(folder: Path, plan: Plan, parameters: dict[str, Any]) -> None:
         write_private(own / KEY, keys[member.name].expose().hex().encode() + b"\n")
         write_private(own / CONFIG, toml(_settings(member, plan, keys, parameters)))
     make_private(folder / CLIENTS)
-    write_private(folder / PLAN, toml(msgspec.to_builtins(plan)))
+    numbers = {name: value for name, value in msgspec.to_builtins(plan).items() if value is not None}
+    write_private(folder / PLAN, toml(numbers))
 
 
 def _settings(member: Member, plan: Plan, keys: Keys, parameters: dict[str, Any]) -> dict[str, Any]:

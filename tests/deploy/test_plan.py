@@ -37,6 +37,8 @@ def test_the_default_network_has_eleven_nodes() -> None:
         {"width": 0},
         {"providers": 0},
         {"authorities": -1},
+        {"threshold": 1},
+        {"threshold": 4},
         {"width": 60},
         {"epoch": 0.5},
         {"epoch": float("nan")},

@@ -96,3 +96,13 @@ def test_an_impossible_parameter_is_refused_by_the_authority_that_reads_it(tmp_p
 
 def test_the_plan_survives_msgspec() -> None:
     assert msgspec.convert(msgspec.to_builtins(PLAN_2), Plan) == PLAN_2
+
+
+def test_a_larger_threshold_is_in_the_plan_and_the_bootstrap_file(tmp_path: Path) -> None:
+    plan = Plan(authorities=5, threshold=4, width=1, subnet=7).check()
+    provision(tmp_path / "network", plan)
+    assert load_plan(tmp_path / "network") == plan
+    assert "--threshold 4" in plan.describe()
+    trust = Bootstrap.load(tmp_path / "network" / BOOTSTRAP)
+    assert (trust.threshold, trust.required, trust.majority) == (4, 4, 3)
+    assert load_authority(tmp_path / "network" / "authority-5" / CONFIG).bootstrap == trust
