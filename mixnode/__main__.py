@@ -7,6 +7,8 @@ touches a file.
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -30,6 +32,7 @@ from mixnode.config import NodeConfig, load_config, make_folder
 from mixnode.metrics import serve_metrics
 from mixnode.node import Serving, serve
 
+SPARE_FILES = 320  # handshakes under way, links that we dial, and files
 USAGE = "usage: python -m mixnode CONFIG.toml"
 
 
@@ -75,6 +78,8 @@ def _run_logged(arguments: list[str]) -> None:
         raise LocalError(USAGE)
     config = load_config(Path(arguments[0]))
     engine = engine_by_name(config.engine)
+    os.umask(0o077)  # SQLite's files too are their owner's only, whoever made the folder
+    _allow_files(config.connection_limit + SPARE_FILES)
     make_folder(config.data_dir)
     with closing(Log(config.log_file)) as log:
         try:
@@ -82,6 +87,20 @@ def _run_logged(arguments: list[str]) -> None:
         except BaseException as error:
             log.write(Entry.FAILED, problem=explain(error) or type(error).__name__)
             raise
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open `wanted` files; LocalError if the system forbids that.
+
+    Peers choose how many connections there are: without this, they could leave no descriptor for keys and mailboxes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise LocalError(
+            f"only {hard} open files are allowed, not {wanted}: raise `ulimit -n` or lower connection_limit"
+        )
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

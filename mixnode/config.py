@@ -42,6 +42,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     metrics_address: str | None = None  # "host:port" of a Prometheus end point
     connection_limit: int = 1024
     mailbox_limit: int = 10_000  # on a provider
+    storage_limit: int = 16 * 2**30  # bytes of packets in all mailboxes of a provider
     replay_limit: int = 10_000_000  # packets under one key: 160 MB of disk, and at most 150 MB of memory
 
 
@@ -53,7 +54,7 @@ def load_config(path: Path) -> NodeConfig:
         raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"the configuration {path} is wrong: {error}") from None
-    if min(config.connection_limit, config.mailbox_limit, config.replay_limit) < 1:
+    if min(config.connection_limit, config.mailbox_limit, config.storage_limit, config.replay_limit) < 1:
         raise ConfigError(f"the configuration {path} is wrong: a limit is at least 1")
     return _anchored(config, path.resolve().parent)
 

@@ -1,9 +1,9 @@
 """What a provider keeps for its clients: packets in SQLite, until they are acknowledged or too old (SPEC.md section 6).
 
 Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
-it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, and there are never more
-mailboxes than theirs; packets leave on acknowledgement, expiry or erasure; their bytes are off the disk after `Erase`
-or `Sweep` at the latest.
+it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, all of them together never
+more than theirs, and there are never too many; packets leave on acknowledgement, expiry or erasure; their bytes are off
+the disk after `Erase` or `Sweep` at the latest.
 Never: an address, a name, a time of arrival. The only times are those after which something is deleted, rounded up to
 a 168th of the age allowed (an hour of a week). Synchronous, and without a clock: the caller picks the thread and says
 what time it is.
@@ -39,6 +39,7 @@ class Limits:
     messages: int  # in each mailbox
     size: int  # bytes in each mailbox
     age: float  # seconds, of a packet, and of a mailbox that nobody opens
+    total: int = 2**63  # bytes in all mailboxes; above half of it each gets its equal share of the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,10 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It happened; `packets` were deleted."""
+    """It happened; `packets` were deleted, and `mailboxes` expired."""
 
     packets: int = 0
+    mailboxes: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ class Mailboxes:
         query = "SELECT mailbox, count(*), sum(length(packet)) FROM packets GROUP BY mailbox"
         for mailbox, messages, size in self._database.execute(query):
             self._usage[mailbox] = (messages, size)
+        self._kept = sum(size for _, size in self._usage.values())
 
     def _do(self, operation: Operation, limits: Limits, now: float) -> Result:
         match operation:
@@ -208,10 +211,19 @@ class Mailboxes:
         messages, size = self._usage[mailbox]
         if messages >= limits.messages or size + len(packet) > limits.size:
             return Full()
+        if not self._has_space(size, len(packet), limits.total):
+            return Full()
         statement = "INSERT INTO packets (mailbox, expires, packet) VALUES (?, ?, ?) RETURNING number"
         row = self._database.execute(statement, (mailbox, _expiry(limits.age, now), packet)).fetchone()
         self._usage[mailbox] = (messages + 1, size + len(packet))
+        self._kept += len(packet)
         return Stored(row[0])
+
+    def _has_space(self, size: int, more: int, total: int) -> bool:
+        """Whether a mailbox of `size` bytes may grow by `more`: nobody takes the share of the others."""
+        if self._kept + more <= total // 2:
+            return True
+        return self._kept + more <= total and size + more <= total // 2 // len(self._usage)
 
     def _forget(self, mailbox: bytes) -> int:
         deleted = self._delete("mailbox = ?", mailbox)
@@ -222,7 +234,8 @@ class Mailboxes:
     def _sweep(self, now: float) -> Result:
         expired = self._database.execute("SELECT mailbox FROM mailboxes WHERE expires <= ?", (now,)).fetchall()
         deleted = sum(self._forget(mailbox) for (mailbox,) in expired)
-        return Done(deleted + self._delete("expires <= ?", now))
+        deleted += self._delete("expires <= ?", now)
+        return Done(deleted, tuple(mailbox for (mailbox,) in expired))
 
     def _delete(self, condition: str, *values: object) -> int:
         """Delete packets by one of the conditions above; how many."""
@@ -231,6 +244,7 @@ class Mailboxes:
         for mailbox, size in deleted:
             messages, total = self._usage[mailbox]
             self._usage[mailbox] = (messages - 1, total - size)
+            self._kept -= size
         return len(deleted)
 
 

@@ -153,7 +153,13 @@ def open_storage(place: Place, members: Members) -> StorageTask:
 
     def limits() -> Limits:
         shared = members.parameters
-        return Limits(place.config.mailbox_limit, shared.mailbox_messages, shared.mailbox_bytes, age=shared.mailbox_age)
+        return Limits(
+            place.config.mailbox_limit,
+            shared.mailbox_messages,
+            shared.mailbox_bytes,
+            age=shared.mailbox_age,
+            total=place.config.storage_limit,
+        )
 
     mailboxes = Mailboxes(place.config.data_dir / "mailboxes.sqlite" if on_disk else None)
     return StorageTask(mailboxes, limits, place.clock, on_thread=on_disk)

@@ -37,7 +37,7 @@ class Provider:
         self._around = Surroundings(storage, arrived, members, counters)
         self._rng = rng
         self._sessions: dict[bytes, Session] = {}
-        # A stream lives as long as the process: a client that comes again must not see the same times again.
+        # A stream lives as long as its mailbox: a client that comes again must not see the same times again.
         self._streams: dict[bytes, random.Random] = {}
 
     async def deposit(self, packets: Sequence[Mailbox]) -> None:
@@ -90,3 +90,5 @@ class Provider:
                 continue
             if isinstance(swept, Done):
                 self._around.counters.add(Event.PACKETS_EXPIRED, swept.packets)
+                for mailbox in swept.mailboxes:
+                    self._streams.pop(mailbox, None)

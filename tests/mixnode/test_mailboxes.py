@@ -171,3 +171,29 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="can't use the mailboxes"):
         Mailboxes(tmp_path / "m.sqlite")
     assert sqlite3.sqlite_version_info >= (3, 35)  # RETURNING
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 60)), max_size=60), st.integers(60, 3000))
+def test_who_fills_large_mailboxes_leaves_the_others_their_share(stores: list[tuple[int, int]], total: int) -> None:
+    limits = Limits(mailboxes=3, messages=1000, size=10**6, age=168.0, total=total)
+    mailboxes, held = Mailboxes(None), [0, 0, 0]
+    boxes = [bytes([number]) * 32 for number in range(3)]
+    mailboxes.perform([Open(box) for box in boxes], limits, 0.0)
+    for number, size in stores:
+        (result,) = mailboxes.perform([Store(boxes[number], bytes(size))], limits, 0.0)
+        if held[number] + size <= total // 2 // 3 or sum(held) + size <= total // 2:
+            assert isinstance(result, Stored)
+        held[number] += size if isinstance(result, Stored) else 0
+        assert sum(held) <= total
+    mailboxes.perform([Erase(boxes[0]), Sweep()], limits, 200.0)
+    mailboxes.perform([Open(boxes[0])], limits, 200.0)
+    (result,) = mailboxes.perform([Store(boxes[0], bytes(total // 2))], limits, 200.0)
+    assert isinstance(result, Stored)  # what was erased and swept takes no space
+
+
+def test_a_sweep_names_the_mailboxes_that_it_deleted() -> None:
+    mailboxes = Mailboxes(None)
+    mailboxes.perform([Open(b"a" * 32)], LIMITS, 0.0)
+    mailboxes.perform([Open(b"b" * 32)], LIMITS, 100.0)
+    (swept,) = mailboxes.perform([Sweep()], LIMITS, 200.0)
+    assert swept == Done(0, (b"a" * 32,))

@@ -141,6 +141,22 @@ def test_what_the_operator_can_put_right_is_one_line(tmp_path: Path) -> None:
     assert "can't read the configuration" in refused(tmp_path / "nothing.toml")
 
 
+def test_peers_can_never_take_its_last_descriptor(tmp_path: Path) -> None:
+    config = write(tmp_path / "node")
+    few = f"ulimit -n 1000; exec {sys.executable} -m mixnode {config}"
+    process = subprocess.run(["sh", "-c", few], capture_output=True, timeout=60, check=False)
+    assert (process.returncode, b"ulimit -n" in process.stderr) == (2, True)
+
+
+def test_a_providers_files_are_its_owners_only(tmp_path: Path) -> None:
+    config = write(tmp_path / "node", role="provider")
+    (tmp_path / "node" / "data").mkdir(mode=0o755)
+    with running(config):
+        files = list((tmp_path / "node" / "data").glob("mailboxes.sqlite*"))
+        assert len(files) == 3
+        assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
 def test_the_metrics_end_point_speaks_http(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
