@@ -10,13 +10,14 @@ CODE := mixnet mixnode directory client benchmarks deploy
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test lint bench oracle clean
+.PHONY: help demo test lint bench soak oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   the cost of the cryptography, against its floor"
+	@echo "make soak    ten minutes of short epochs, with two authorities killed half-way"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -34,6 +35,9 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed
 	@$(BIN)/mixnet bench sphinx
+
+soak: $(VENV)/.installed
+	@$(BIN)/python -m deploy.soak
 
 # The reference implementation of Sphinx, that the tests compare with. It has no wheels, and its own metadata would
 # replace msgpack by an old fork that shares its files: what it needs comes with the extra, then these two come alone.

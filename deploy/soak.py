@@ -1,0 +1,181 @@
+"""`make soak`: a local network through many short epochs, with people who write all the time (SPEC.md section 11).
+
+    python -m deploy.soak [--minutes 10] [--epoch 30] [--authorities 5] [--json]
+
+Promises: everything runs as `mixnet up` runs it; at half-time a minority of the authorities is killed (SIGKILL) and
+kept down; exit status 0 only if every text was delivered once, no node dropped a packet as malformed or replayed or
+gave up a key, and no key is left on a disk whose time is over. However it ends nothing keeps running.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import trio
+from cyclopts import App, Parameter
+
+from client.messenger import MessageKind
+from deploy.background import end_on_signal
+from deploy.census import count_signatures
+from deploy.display import say, say_json
+from deploy.figures import dropped_in_all, quantiles_ms, tally
+from deploy.folders import BOOTSTRAP, CONFIG
+from deploy.local import load_plan, prepare, programs, status
+from deploy.people import Person, enroll, meet, open_people, records, settle, talk
+from deploy.plan import Kind
+from deploy.processes import send
+from deploy.supervisor import Crew, open_crew
+from mixnet.explain import INTERRUPTED, exit_status
+from mixnet.pki.bootstrap import Bootstrap
+from mixnode.keys import AHEAD
+
+PAUSE = 1.0  # seconds between two texts of one person
+PATIENCE = 120.0  # seconds in which the last texts must arrive
+AT_THE_EDGES = ("malformed_packet", "replayed", "replay_store")  # what a key chosen or kept wrongly would cause
+
+app = App(name="soak", backend="trio", result_action="return_int_as_exit_code_else_zero")
+
+
+class Endurance(msgspec.Struct, kw_only=True):
+    """The one object of `--json`; times in the unit that a name ends with."""
+
+    minutes: float
+    epochs: int
+    sent: int
+    delivered: int
+    lost: int
+    duplicated: int
+    latency_ms: dict[str, float | None]
+    dropped: dict[str, int]
+    keys_retired: int
+    overdue_keys: int
+    authorities_killed: list[str]
+    signatures: int
+    nodes_ready: int
+    node_memory_mb: float
+
+    @property
+    def success(self) -> bool:
+        """Whether nothing was lost, doubled, refused at an epoch's edge, or kept too long."""
+        whole = self.sent == self.delivered and not self.duplicated
+        return whole and not self.keys_retired and not self.overdue_keys and not set(AT_THE_EDGES) & set(self.dropped)
+
+
+@app.default
+async def run(
+    *,
+    minutes: float = 10.0,
+    epoch: float = 30.0,
+    authorities: int = 5,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Run a network of real processes through many epochs; exit status 0 only if nothing went wrong.
+
+    Parameters
+    ----------
+    minutes
+        How long people write.
+    epoch
+        Length of an epoch in seconds.
+    authorities
+        Directory authorities, of which as many are killed as the network must survive.
+    """
+    outcome: Endurance | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_on_signal, nursery.cancel_scope)
+        with tempfile.TemporaryDirectory(prefix="mixnet-soak-") as folder:
+            outcome = await play(Path(folder) / "network", 60 * minutes, epoch=epoch, authorities=authorities)
+        nursery.cancel_scope.cancel()
+    if outcome is None:
+        return INTERRUPTED
+    if json:
+        say_json(outcome)
+    else:
+        for name, value in msgspec.structs.asdict(outcome).items():
+            say(f"{name.replace('_', ' '):20}{value}")
+        say("nothing was lost at any edge" if outcome.success else "NOT everything went as it must")
+    return 0 if outcome.success else 1
+
+
+async def play(folder: Path, seconds: float, *, epoch: float, authorities: int) -> Endurance:
+    """A network in `folder`, two people who write for so many seconds, and what was seen."""
+    plan = prepare(folder, {"epoch": epoch, "authorities": authorities})
+    async with open_crew(folder) as crew:
+        await crew.start(programs(folder, load_plan(folder)), lambda _name: None)
+        daemons = await trio.to_thread.run_sync(enroll, folder, plan)
+        async with open_people(folder, daemons, crew) as (alice, bob):
+            await meet(alice, bob)
+            begun = time.monotonic()
+            victims = [one.name for one in plan.members() if one.kind is Kind.AUTHORITY][: (authorities - 1) // 2]
+            count = max(1, int(seconds / PAUSE))
+            with trio.move_on_after(seconds + PATIENCE):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(partial(_write, alice, bob, count))
+                    nursery.start_soon(partial(_write, bob, alice, count))
+                    await trio.sleep(seconds / 2)
+                    for name in victims:
+                        keep_down(folder, crew, name)
+            return await _sum_up(folder, (alice, bob), time.monotonic() - begun, epoch, victims)
+
+
+def keep_down(folder: Path, crew: Crew, name: str) -> None:
+    """Kill a process (SIGKILL), and let every attempt to start it again fail."""
+    config = folder / name / CONFIG
+    config.rename(config.with_suffix(".gone"))
+    send(crew.process(name), signal.SIGKILL)
+
+
+async def _write(person: Person, to: Person, count: int) -> None:
+    """Send texts that all differ, and return when their sender knows that they arrived."""
+    await settle(person, await talk(person, to, [f"{person.name} {number}" for number in range(count)], PAUSE))
+
+
+async def _sum_up(
+    folder: Path, people: tuple[Person, Person], seconds: float, epoch: float, victims: list[str]
+) -> Endurance:
+    alice, bob = people
+    hers, his = await alice.archive(), await bob.archive()
+    texts = records(hers, his, MessageKind.TEXT) + records(his, hers, MessageKind.TEXT)
+    counted = tally(texts)
+    figures = [node.figures for node in await status(folder) if node.figures]
+    return Endurance(
+        minutes=round(seconds / 60, 2),
+        epochs=int(seconds / epoch),
+        sent=counted.sent,
+        delivered=counted.delivered,
+        lost=counted.lost,
+        duplicated=counted.duplicated,
+        latency_ms=quantiles_ms([record.latency for record in texts if record.received_at]),
+        dropped=dropped_in_all(figures),
+        keys_retired=sum(_number(one, "keys_retired") for one in figures),
+        overdue_keys=sum(1 for _ in overdue(folder, time.time())),
+        authorities_killed=victims,
+        signatures=await count_signatures(folder),
+        nodes_ready=sum(bool(one.get("ready")) for one in figures),
+        node_memory_mb=round(max(_number(one, "memory_bytes") for one in figures) / 1e6, 1),
+    )
+
+
+def overdue(folder: Path, now: float) -> Iterator[Path]:
+    """Files of keys that no node may have any more, or not yet, at `now` (seconds since the Unix epoch)."""
+    epochs = Bootstrap.load(folder / BOOTSTRAP).epochs
+    present = epochs.at(now)
+    for path in folder.glob("*/keys/*"):
+        if not present - 1 <= int(path.stem) <= present + AHEAD:
+            yield path
+
+
+def _number(figures: dict[str, Any], name: str) -> int:
+    return int(figures.get(name) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(app))
