@@ -115,7 +115,7 @@ class Assembly:
             "ready": self._session.connected,
             "connected": self._session.connected,
             "connections": self._session.connections,
-            "problem": self._mail.problem or self._preparer.problem or self._session.problem,
+            "problem": self._mail.problem or self._keeper.problem or self._preparer.problem or self._session.problem,
             "alarm": str(self._loops.alarm),
             "packets_in": self._down[FrameKind.MAIL],
             "packets_out": sum(up.values()),

@@ -23,8 +23,10 @@ from mixnet.clock import Clock
 from mixnet.errors import Unavailable
 from mixnet.network import Network
 from mixnet.pki.document import Document
-from mixnet.pki.keeper import DocumentKeeper
+from mixnet.pki.errors import ClockWrong
+from mixnet.pki.keeper import CLOCK_WRONG, DocumentKeeper
 from mixnet.pki.topology import sample_provider
+from mixnet.pki.views import Views
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
 from mixnet.status import SOCKET_NAME as STATUS_SOCKET
@@ -70,33 +72,38 @@ async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
     bell = Bell()
     requests = Requests(bell.ring)
     keys = await around.desk.call(load_keys, around.store)
-    seen = await around.desk.call(documents.kept, around.store)
+    views = Views(around.profile.bootstrap)
     source = documents.Source(
         bootstrap=around.profile.bootstrap,
         network=around.network,
         clock=around.clock,
         rng=around.rng.stream("authorities"),
         requests=requests,
+        views=views,
         dial_from=around.profile.source,
-        seen=seen,
     )
     keeper = DocumentKeeper(
-        around.profile.bootstrap, source.fetch, clock=around.clock, rng=around.rng.stream("documents"), initial=seen
+        around.profile.bootstrap,
+        source.fetch,
+        clock=around.clock,
+        rng=around.rng.stream("documents"),
+        initial=await around.desk.call(documents.kept, around.store),
+        memory=documents.StoreMemory(around.store, around.desk),
+        views=views,
     )
-    await _first_document(nursery, keeper, source)
+    await _first_document(nursery, keeper)
     provider = await around.desk.call(_registered, around, keeper.current)
-    raw = keeper.raw()
-    if raw is not None:
-        await around.desk.call(documents.keep, around.store, raw)
     return Assembly(around, keys=keys, provider=provider, keeper=keeper, requests=requests, bell=bell)
 
 
-async def _first_document(nursery: trio.Nursery, keeper: DocumentKeeper, source: documents.Source) -> None:
-    """Start the keeper; NoDirectory, with the reason, if it finds nothing for too long."""
+async def _first_document(nursery: trio.Nursery, keeper: DocumentKeeper) -> None:
+    """Start the keeper; ClockWrong, or NoDirectory with the reason, if it finds nothing for too long."""
     with trio.move_on_after(FIRST_DOCUMENT):
         await nursery.start(keeper.run)
         return
-    raise NoDirectory(f"{source.problem or 'no authority answers'}: check that the network runs, then start again")
+    if CLOCK_WRONG in keeper.warnings:
+        raise ClockWrong(keeper.problem)
+    raise NoDirectory(f"{keeper.problem or 'no authority answers'}: check that the network runs, then start again")
 
 
 def _registered(around: Surroundings, document: Document) -> bytes:

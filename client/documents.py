@@ -3,7 +3,8 @@
 Promises: the authorities are asked directly only while the client has no valid document; from then on its provider is,
 in payload slots. If it failed for a whole epoch, the time at which the authorities are asked is drawn in advance: it
 doesn't tell when, among the user's messages, the provider was last asked. Whoever gives a document, it is verified, and
-never older than one that this profile has seen, also before a restart.
+never older than one that this profile has used, also before a restart; proofs that the authorities contradicted
+themselves stay in the store.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from client.desk import Desk
 from client.requests import Requests
 from client.store import Store
 from mixnet.clock import Clock
@@ -19,16 +21,18 @@ from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
 from mixnet.network import Network
 from mixnet.pki.bootstrap import Bootstrap
-from mixnet.pki.document import parse_untrusted, validity
+from mixnet.pki.document import validity
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.fetch import fetch_document
+from mixnet.pki.keeper import expired
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode, parse_answer_untrusted
+from mixnet.pki.views import Contradiction, Views
 from mixnet.pki.waiting import sleep_until
 
 PATIENCE = 0.1  # the share of an epoch that a provider has for its answer
 SHORTEST_PATIENCE = 5.0  # seconds
 PAUSE, SHORTEST_PAUSE = 0.05, 5.0  # the share of an epoch, and seconds: longer than a DocumentKeeper's pauses
-_KEPT = "directory document"
+_KEPT, _EVIDENCE = "directory document", "directory evidence"
 
 
 def keep(store: Store, raw: bytes) -> None:
@@ -41,6 +45,33 @@ def kept(store: Store) -> bytes | None:
     return store.setting(_KEPT)
 
 
+def evidence(store: Store, epoch: int) -> Contradiction | None:
+    """The two documents that contradict each other, if the one for `epoch` was found to contradict another."""
+    first, second = (store.setting(f"{_EVIDENCE} {epoch} {number}") for number in (1, 2))
+    return None if first is None or second is None else Contradiction(epoch, first, second)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMemory:
+    """The memory of a DocumentKeeper in the profile's store."""
+
+    store: Store
+    desk: Desk
+
+    async def keep(self, raw: bytes) -> None:
+        """Remember the document in use; Unavailable if the disk refuses."""
+        await self.desk.call(keep, self.store, raw)
+
+    async def accuse(self, contradiction: Contradiction) -> None:
+        """Keep both documents of a contradiction; Unavailable if the disk refuses."""
+        await self.desk.call(self._accuse, contradiction)
+
+    def _accuse(self, contradiction: Contradiction) -> None:
+        with self.store.transaction():
+            for number, raw in enumerate((contradiction.first, contradiction.second), 1):
+                self.store.set_setting(f"{_EVIDENCE} {contradiction.epoch} {number}", raw)
+
+
 @dataclass(slots=True)
 class Source:
     """Fetches for a DocumentKeeper."""
@@ -50,38 +81,26 @@ class Source:
     clock: Clock
     rng: random.Random
     requests: Requests
+    views: Views
     dial_from: str | None = None
-    seen: bytes | None = None  # the signed bytes of a document that was verified before
-    problem: str = ""
     _turn: float = 0.0  # when the authorities may be asked again, in seconds since the Unix epoch
 
     async def fetch(self, epoch: int, newest_epoch: int) -> bytes:
         """The signed bytes of the document for `epoch`; NoDocument if there is none to be had now."""
-        try:
-            if epoch == NEWEST:
-                raw = await self._from_authorities(epoch, newest_epoch)
-            elif self._expired(newest_epoch):
-                raw = await self._in_turn(epoch, newest_epoch)
-            else:
-                raw = await self._from_provider(epoch)
-        except (Unavailable, RemoteError) as error:
-            self.problem = str(error)
-            raise
-        self.seen, self.problem = raw, ""
-        return raw
+        if epoch == NEWEST:
+            return await self._from_authorities(newest_epoch)
+        if expired(self.bootstrap, newest_epoch, self.clock.now()):  # the provider had all the time there was
+            return await self._in_turn(newest_epoch)
+        return await self._from_provider(epoch)
 
-    def _expired(self, newest_epoch: int) -> bool:
-        """Whether the provider had all the time there was, and failed."""
-        return self.clock.now() > validity(self.bootstrap.epochs, newest_epoch)[1]
-
-    async def _in_turn(self, epoch: int, newest_epoch: int) -> bytes:
+    async def _in_turn(self, newest_epoch: int) -> bytes:
         """Ask the authorities at a time that no question in a slot and no pause after it has moved."""
         expiry = validity(self.bootstrap.epochs, newest_epoch)[1]
         if self._turn < expiry:
             self._turn = expiry + self._patience + self._drawn_pause()
         await sleep_until(self.clock, self._turn)
         try:
-            return await self._from_authorities(epoch, newest_epoch)
+            return await self._from_authorities(newest_epoch)
         except (Unavailable, RemoteError):
             self._turn = self.clock.now() + self._drawn_pause()
             raise
@@ -94,10 +113,8 @@ class Source:
     def _patience(self) -> float:
         return max(SHORTEST_PATIENCE, PATIENCE * self.bootstrap.epoch_length)
 
-    async def _from_authorities(self, epoch: int, newest_epoch: int) -> bytes:
+    async def _from_authorities(self, newest_epoch: int) -> bytes:
         """Ask under a key that is used this once: the authorities shall not know who their readers are."""
-        if self.seen is not None:
-            newest_epoch = max(newest_epoch, parse_untrusted(self.seen)[0].epoch)
         _, raw = await fetch_document(
             self.bootstrap,
             network=self.network,
@@ -107,7 +124,7 @@ class Source:
             rng=self.rng,
             source=self.dial_from,
             newest_epoch=newest_epoch,
-            epoch=epoch,
+            views=self.views,
         )
         return raw
 

@@ -24,13 +24,13 @@ from client.store import Store
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Assembler, Frame, FrameKind, Link, Role, serve_links, split
+from mixnet.link import Assembler, Frame, FrameKind, Link, Role, answer_requests, serve_links, split
 from mixnet.network import Address
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.descriptor import KEY_EPOCHS, NodeRole
 from mixnet.pki.document import VERSION, Document, Node, validity
 from mixnet.pki.parameters import Parameters, parameters_from
-from mixnet.pki.requests import AskDocument, DocumentAnswer, encode, parse_request_untrusted
+from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode, parse_request_untrusted
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from mixnet.sphinx import Drop, Engine, Forward, Mailbox
@@ -143,6 +143,28 @@ class Town:
 
                 await self._nursery.start(self._listen, Address(f"10.0.1.{number}", 7000), handle, key)
             task_status.started()
+
+    async def run_authority(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let the authority answer, by a clock that is right."""
+        right = self.clock
+
+        async def answer(raw: bytes) -> bytes:
+            await trio.lowlevel.checkpoint()
+            question = parse_request_untrusted(raw)
+            assert isinstance(question, AskDocument)
+            epoch = self.bootstrap.epochs.at(right.now()) if question.epoch == NEWEST else question.epoch
+            return encode(DocumentAnswer(self.document(epoch)))
+
+        await serve_links(
+            self.network,
+            Address("10.0.0.1", 7000),
+            lambda link: answer_requests(link, answer),
+            identity=self.authority,
+            role=Role.AUTHORITY,
+            network_id=self.bootstrap.network_id,
+            admit=lambda _identity, _role: True,
+            task_status=task_status,  # type: ignore[arg-type]
+        )
 
     async def _listen(self, address: Address, handle: object, key: SigningKey, task_status: object) -> None:
         await serve_links(
