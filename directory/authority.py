@@ -15,6 +15,7 @@ from directory.allowlist import AllowList
 from directory.archive import Archive
 from directory.config import AuthorityConfig
 from directory.desk import Desk
+from directory.gossip import Gossip
 from directory.ledger import FileStore, Ledger, MemoryStore
 from directory.registry import Registry
 from directory.rounds import Rounds
@@ -113,6 +114,15 @@ class Authority:
             refresh=self._refresh,
         )
 
+        self._gossip = Gossip(
+            trust,
+            me=config.identity.public,
+            clock=clock,
+            archive=self._archive,
+            ledger=self._ledger,
+            caller=self._caller,
+        )
+
     def _refresh(self) -> None:
         """Go by the operator's latest decisions about nodes."""
         allowed = self._allowed.current()
@@ -166,7 +176,8 @@ class Authority:
             "descriptors": len(self._registry.ballot(present)),
             "problem": self._allowed.problem or ("" if present in self._archive else self._rounds.problem),
             "absent": [identity.hex()[:16] for identity in sorted(self._rounds.absent)],
-            "suspects": [identity.hex()[:16] for identity in sorted(self._rounds.suspects)],
+            "suspects": [identity.hex()[:16] for identity in sorted(self._rounds.suspects | self._gossip.suspects)],
+            "two_documents": self._gossip.splits,
         }
 
     def _count(self, label: str) -> None:
@@ -185,6 +196,7 @@ class Authority:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._make_coming_documents)
             nursery.start_soon(self._make_present_documents)
+            nursery.start_soon(self._gossip.run)
 
     def _recall_descriptors(self) -> None:
         for raw in self._ledger.descriptors():

@@ -24,12 +24,14 @@ from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.requests import (
     NEWEST,
     Answers,
+    AskDigest,
     AskDocument,
     AskEvidence,
     AskHistory,
     AskNode,
     AskStep,
     AskValue,
+    DigestAnswer,
     DocumentAnswer,
     EvidenceAnswer,
     HistoryAnswer,
@@ -94,6 +96,9 @@ class Desk:
                 answer: Answers = DocumentAnswer(await self._document(request.epoch, peer))
             case Upload():
                 answer = UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer))
+            case AskDigest():
+                document = self._archive.document(request.epoch)
+                answer = DigestAnswer(None if document is None else document.digest)
             case AskNode():
                 answer = self._about(request.identity)
             case AskHistory():

@@ -23,8 +23,9 @@ HISTORY = 128  # epochs for which documents are kept
 _BRIEF = 4  # epochs for which everything else is kept
 MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
-_EVIDENCE, _ROUNDS = "evidence", "rounds"
-_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS)
+_EVIDENCE, _ROUNDS, _SPLITS = "evidence", "rounds", "splits"
+_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS)
+MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
 
@@ -161,6 +162,17 @@ class Ledger:
             return False
         self._store.put(_EVIDENCE, name, raw)
         return True
+
+    def splits(self) -> list[int]:
+        """The epochs for which two different documents are kept."""
+        return sorted({_epoch(name) for name in self._store.names(_SPLITS)})
+
+    def keep_split(self, epoch: int, first: bytes, second: bytes) -> None:
+        """Keep two signed documents for one epoch, for good."""
+        known = self.splits()
+        if epoch not in known and len(known) < MOST_SPLITS:
+            self._store.put(_SPLITS, _name(epoch, "first"), first)
+            self._store.put(_SPLITS, _name(epoch, "second"), second)
 
     def reports(self, epoch: int) -> tuple[RoundReport, ...]:
         """How the last rounds for an epoch ended."""

@@ -50,6 +50,12 @@ class AskEvidence(msgspec.Struct, frozen=True, tag_field="op", tag="evidence", f
     """Your proofs that an authority contradicted itself, all of them; anybody may ask."""
 
 
+class AskDigest(msgspec.Struct, frozen=True, tag_field="op", tag="digest", forbid_unknown_fields=True):
+    """The digest of the document that you give out for `epoch`; anybody may compare."""
+
+    epoch: _Number
+
+
 class AskNode(msgspec.Struct, frozen=True, tag_field="op", tag="node", forbid_unknown_fields=True):
     """What do you know about this node? Anybody may ask why one is absent."""
 
@@ -62,7 +68,7 @@ class AskHistory(msgspec.Struct, frozen=True, tag_field="op", tag="history", for
     epoch: _Number
 
 
-Request = AskDocument | Upload | AskStep | AskValue | AskEvidence | AskNode | AskHistory
+Request = AskDocument | Upload | AskStep | AskValue | AskEvidence | AskNode | AskHistory | AskDigest
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
@@ -96,6 +102,12 @@ class EvidenceAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="evidence"
     evidence: tuple[bytes, ...]
 
 
+class DigestAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="digest", forbid_unknown_fields=True):
+    """The digest, or None if there is no document for that epoch."""
+
+    digest: Key | None
+
+
 class NodeAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="node", forbid_unknown_fields=True):
     """The role in which the authority approved the node, if it did, and the epochs for which it holds a descriptor.
 
@@ -125,9 +137,26 @@ class HistoryAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="history", 
 
 
 Answer = TypeVar(
-    "Answer", DocumentAnswer, UploadAnswer, StepAnswer, ValueAnswer, EvidenceAnswer, NodeAnswer, HistoryAnswer
+    "Answer",
+    DocumentAnswer,
+    UploadAnswer,
+    StepAnswer,
+    ValueAnswer,
+    EvidenceAnswer,
+    NodeAnswer,
+    HistoryAnswer,
+    DigestAnswer,
 )
-Answers = DocumentAnswer | UploadAnswer | StepAnswer | ValueAnswer | EvidenceAnswer | NodeAnswer | HistoryAnswer
+Answers = (
+    DocumentAnswer
+    | UploadAnswer
+    | StepAnswer
+    | ValueAnswer
+    | EvidenceAnswer
+    | NodeAnswer
+    | HistoryAnswer
+    | DigestAnswer
+)
 
 
 def encode(message: Request | Answers) -> bytes:

@@ -68,6 +68,22 @@ def test_only_what_must_move_moves(
     assert moved == fewest
 
 
+@given(
+    before=subsets, changes=st.lists(st.sampled_from(IDENTITIES), max_size=20), shared=randomness, count=layer_counts
+)
+def test_each_node_that_comes_or_goes_moves_one_other_at_most(
+    before: set[bytes], changes: list[bytes], shared: bytes, count: int
+) -> None:
+    """Over many epochs, each with randomness of its own."""
+    present, layers = set(before), assign_layers(before, shared, count)
+    for number, node in enumerate(changes):
+        present ^= {node}
+        old = places(layers)
+        layers = assign_layers(present, bytes([number]) * 32, count, old)
+        moved = [one for one, place in places(layers).items() if one in old and old[one] != place]
+        assert len(moved) <= 1
+
+
 def test_nothing_moves_when_nothing_changes() -> None:
     layers = assign_layers(IDENTITIES, bytes(32), 3)
     assert assign_layers(IDENTITIES, b"\1" * 32, 3, places(layers)) == layers

@@ -1,0 +1,73 @@
+"""Authorities compare what they give out: two documents for one epoch don't stay unnoticed (SPEC.md section 5.7).
+
+Promises: once an epoch each authority asks every other one for the digest of its document, and keeps both documents, as
+proof, if the other one is validly signed too. Whoever signed both is named. Never: a choice between the two; readers
+keep to the first that they were shown.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from directory.archive import Archive
+from directory.ledger import Ledger
+from mixnet.clock import Clock
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link import ask
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.document import parse_untrusted
+from mixnet.pki.fetch import Caller
+from mixnet.pki.requests import AskDigest, DigestAnswer, encode, parse_answer_untrusted
+from mixnet.pki.views import timeless_untrusted
+from mixnet.pki.waiting import sleep_until
+
+_WHEN = 0.25  # the share of an epoch after which all that made or fetched its document can be asked
+
+
+class Gossip:
+    """One authority's comparisons with the others."""
+
+    def __init__(
+        self, bootstrap: Bootstrap, *, me: bytes, clock: Clock, archive: Archive, ledger: Ledger, caller: Caller
+    ) -> None:
+        """Begin with the proofs that the ledger remembers; `me` is the authority's own identity."""
+        self._bootstrap = bootstrap
+        self._others = [authority for authority in bootstrap.authorities if authority.identity != me]
+        self._clock = clock
+        self._archive = archive
+        self._ledger = ledger
+        self._caller = caller
+        self.suspects: set[bytes] = set()  # authorities that signed two documents for one epoch
+
+    @property
+    def splits(self) -> list[int]:
+        """The epochs for which there are two validly signed documents."""
+        return self._ledger.splits()
+
+    async def run(self) -> None:
+        """Compare in every epoch, until cancelled."""
+        epochs = self._bootstrap.epochs
+        while True:
+            present = max(epochs.at(self._clock.now()), 0)
+            await sleep_until(self._clock, epochs.start(present) + _WHEN * epochs.length)
+            async with trio.open_nursery() as nursery:
+                for authority in self._others:
+                    nursery.start_soon(self._compare, present, authority)
+            await sleep_until(self._clock, epochs.end(present))
+
+    async def _compare(self, epoch: int, authority: AuthorityInfo) -> None:
+        own, own_raw = self._archive.document(epoch), self._archive.raw(epoch)
+        if own is None or own_raw is None:
+            return  # it is being made or asked for
+        try:
+            async with await self._caller.link(authority) as link:
+                answer = parse_answer_untrusted(await ask(link, encode(AskDigest(epoch))), DigestAnswer)
+            if answer.digest in (None, own.digest):
+                return
+            raw = await self._caller.document(authority, epoch)
+            other = None if raw is None else timeless_untrusted(raw, self._bootstrap)
+        except (RemoteError, Unavailable):
+            return  # gone, or without a document that anybody would believe
+        if raw is not None and other is not None and other.epoch == epoch and other.digest != own.digest:
+            self._ledger.keep_split(epoch, own_raw, raw)
+            self.suspects |= parse_untrusted(own_raw)[1].keys() & parse_untrusted(raw)[1].keys()
