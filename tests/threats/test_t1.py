@@ -14,6 +14,8 @@ from mixnet.pki.document import verify_untrusted
 from mixnet.pki.errors import Expired, Forged, MinoritySigned, NotYetValid, RolledBack, WrongNetwork
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
+from tests.directory.city import City, two_faced
+from tests.mixnet.pki.builders import Town
 from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, document, signed, signing_key
 
 NODE, STRANGER = signing_key("node"), signing_key("stranger")
@@ -143,3 +145,23 @@ def test_an_invitation_makes_one_contact_only():
     assert outcome["alice"] == {"client-2": outcome["bob"]}
     assert outcome["mallory"] == ContactState.PENDING
     assert outcome["received"] == [("client-2", "it's really me")]  # and this is the control: bob's did arrive
+
+
+# A false authority: it tells each of the others another vote.
+
+
+@pytest.mark.parametrize("false", [False, True], ids=["control", "equivocator"])
+async def test_an_authority_that_splits_the_view_is_named_and_splits_nobody(autojump_clock, nursery, false):
+    """Distinct views that readers accept for one epoch: one. The control names nobody."""
+    town = Town(5, mixes=3, providers=1)
+    city = City(town, nursery)
+    for number in range(2):
+        await city.start(number, alter=two_faced(town, number) if false else None)
+    await city.start(2, 3, 4)
+    city.enter(*town.nodes)
+    await city.fetch_when_ready()
+    await trio.sleep(60)
+    shown = {(await city.fetch_from(number))[0].digest for number in range(2, 5)}
+    assert len(shown) == 1
+    named = {key.public.hex()[:16] for key in town.authorities[:2]} if false else set()
+    assert all(set(city.authorities[number].snapshot()["suspects"]) == named for number in range(2, 5))
