@@ -28,6 +28,8 @@ from mixnode.members import Members
 from mixnode.place import Place
 from mixnode.schedule import Schedule
 
+LEAD = 0.1  # seconds before its slot in which a loop is made
+
 
 async def turn_keys(place: Place, keys: KeyRing, address: Address, counters: Counters) -> None:
     """Make the keys of coming epochs, and delete each key at the end of its grace, or when its memory is full.
@@ -115,12 +117,17 @@ async def send_loops(
     routes = place.rng.stream("loop routes")
     warned = False
     while True:
-        loop = _make(place, members, loops, engine, routes)
         rate = members.parameters.node_loop_rate
-        if loop is None or rate <= 0:
+        if not members.ready or rate <= 0:
             await members.wait_for_next()
             continue
         slot, _ = schedule.next(rate, trio.current_time())
+        # Not long before: what is made for the present and sent after an epoch's grace is for keys that are gone.
+        await trio.sleep_until(slot - LEAD)
+        loop = _make(place, members, loops, engine, routes)
+        if loop is None:
+            await members.wait_for_next()
+            continue
         await trio.sleep_until(slot)
         dispatch.send([loop.outgoing])
         loops.sent(loop.message, slot + loop.delays + PATIENCE)
