@@ -11,13 +11,11 @@ knows the link but the session.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import trio
 
-from client import documents
 from client.bell import Bell
 from client.desk import Desk
 from client.hub import Hub
@@ -229,10 +227,6 @@ class Assembly:
             self._packer.network = Map(document, self._around.profile.bootstrap.epochs)
             self._preparer.adopt(document.parameters)
             self._loops.allowed = loop_allowance(document.parameters)
-            raw = self._keeper.raw()
-            if raw is not None:
-                with suppress(Unavailable):  # a full disk costs the copy for the next start
-                    await self._around.desk.call(documents.keep, self._around.store, raw)
 
 
 def messenger_for(around: Surroundings, here: Destination, parameters: Parameters) -> Messenger:

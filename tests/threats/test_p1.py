@@ -1,15 +1,21 @@
 """P1, identifiability: who sent a packet hides in a set, so routes and cover must favour nobody.
 
-Here: routes are uniform in every layer and independent between layers, and drops go to every provider alike.
+Here: routes are uniform in every layer and independent between layers, drops go to every provider alike, and no
+minority of the authorities can show anybody a network of his own.
 """
 
 import itertools
 import random
 
+import msgspec
+
 from client.outgoing import Destination
 from client.routes import Map
+from mixnet.errors import RemoteError
+from mixnet.pki.fetch import accept_untrusted
 from mixnet.pki.topology import assign_layers, sample_route
-from tests.threats.evidence import EPOCHS, GENESIS, chi_square, document, signing_key
+from mixnet.pki.views import Views
+from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, chi_square, document, signed, signing_key
 
 LIMIT = 5  # standard deviations: by chance about one run in a million, and these runs have seeds
 SAMPLES = 20_000
@@ -76,3 +82,31 @@ def test_nobody_can_choose_a_node_its_layer():
         assigned = assign_layers(identities, rng.randbytes(32), 3)
         layers.append(next(index for index, layer in enumerate(assigned) if identities[0] in layer))
     assert chi_square(layers, range(3)) < LIMIT
+
+
+READERS = 20
+
+
+def readers_views(liars):
+    """(views accepted beside the honest one, proofs) of readers to each of whom `liars` show a document of his own."""
+    honest = document()
+    seen, proofs = set(), 0
+    for number in range(READERS):
+        own = msgspec.structs.replace(honest, randomness=bytes([number + 1]) * 32)
+        views = Views(BOOTSTRAP)
+        for raw in (signed(own, liars), signed(honest)):
+            try:
+                seen.add(accept_untrusted(raw, BOOTSTRAP, GENESIS, views=views).digest)
+            except RemoteError:
+                continue
+        proofs += len(views.evidence)
+    return len(seen - {honest.digest}), proofs
+
+
+def test_a_minority_of_authorities_shows_nobody_a_network_of_his_own():
+    assert readers_views(AUTHORITIES[:1]) == (0, 0)
+
+
+def test_a_majority_could_and_whoever_then_sees_the_others_document_can_prove_it():
+    """Control: it takes as many liars as must sign."""
+    assert readers_views(AUTHORITIES[:2]) == (READERS, READERS)
