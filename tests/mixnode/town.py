@@ -89,6 +89,7 @@ class Town:
             Member(f"provider-{one + 1}", f"10.0.2.{one + 1}", NodeRole.PROVIDER, -1) for one in range(providers)
         ]
         self.descriptors: dict[bytes, Descriptor] = {}
+        self.held: dict[bytes, dict[int, Descriptor]] = {}
         self.documents: dict[int, bytes] = {}
         self.mailbox_limit = 100
         self.connection_limit = 1024
@@ -103,6 +104,7 @@ class Town:
             if isinstance(request, Upload):
                 descriptor = Descriptor.parse_untrusted(request.descriptor)
                 self.descriptors[descriptor.identity] = descriptor
+                self.held.setdefault(descriptor.identity, {})[descriptor.epoch] = descriptor
                 return encode(UploadAnswer(True))
             assert isinstance(request, AskDocument)
             return encode(DocumentAnswer(self.document_bytes(request.epoch)))
@@ -134,7 +136,8 @@ class Town:
         def listed(members: Sequence[Member]) -> tuple[Node, ...]:
             nodes = []
             for member in members:
-                descriptor = self.descriptors[member.identity.public]
+                held = self.held[member.identity.public]  # some may be of the next epoch: clocks differ
+                descriptor = held[max((one for one in held if one <= epoch), default=min(held))]
                 keys = descriptor.keys[epoch - descriptor.epoch :]
                 nodes.append(Node(descriptor.identity, descriptor.role, descriptor.address, epoch, keys))
             return tuple(sorted(nodes, key=lambda node: node.identity))
