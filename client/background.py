@@ -7,6 +7,7 @@ gone. Never: a passphrase in an argument or in the environment of a process.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,4 +105,6 @@ async def _answers(directory: Path) -> bool:
 def _trouble(profile: Profile) -> str:
     """The last line that the daemon said."""
     lines = profile.file(folder.TROUBLE).read_text(errors="replace").strip().splitlines()
+    if not lines and not shutil.disk_usage(profile.file(folder.TROUBLE)).free:
+        return "the disk is full: free some space and try again"  # so the daemon couldn't say it
     return lines[-1].removeprefix("mixnet: ") if lines else ""

@@ -60,11 +60,16 @@ async def init(
         if words is None:
             raise PassphraseNeeded
     directory = profile_folder(folder, name)
+    trusted = bootstrap or network_folder(folder) / "bootstrap.json"
+    if bootstrap is None and not trusted.exists():
+        raise LocalError(
+            f"there is no network in {trusted.parent}: make one with `mixnet up`, or name a --bootstrap file"
+        )
     await trio.to_thread.run_sync(
         lambda: create(
             directory,
             name=name,
-            bootstrap=bootstrap or network_folder(folder) / "bootstrap.json",
+            bootstrap=trusted,
             passphrase=words,
             source=source,
             provider=_identity(provider),

@@ -26,7 +26,11 @@ Folder = Annotated[
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 PassphraseFile = Annotated[
     Path | None,
-    Parameter(name="--passphrase-file", help="File with the passphrase (- for standard input), or $MIXNET_PASSPHRASE."),
+    Parameter(
+        name="--passphrase-file",
+        allow_leading_hyphen=True,
+        help="File with the passphrase (- for standard input), or $MIXNET_PASSPHRASE.",
+    ),
 ]
 
 

@@ -12,12 +12,11 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
-
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
 
 if TYPE_CHECKING:
+    from cyclopts import App
     from cyclopts.help import HelpPanel, PlainFormatter
     from rich.console import Console, ConsoleOptions
 
@@ -58,6 +57,8 @@ class _Plain:
 
 def build() -> App:
     """The whole command, made of the rooms that are installed."""
+    from cyclopts import App, Parameter  # noqa: PLC0415  # inside the net that takes Ctrl-C without a traceback
+
     app = App(
         name="mixnet",
         help="A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
@@ -80,6 +81,8 @@ def build() -> App:
 
 def _run() -> Any:
     """Build the command inside the net that explains failures, since a room may fail to load."""
+    from cyclopts import CycloptsError  # noqa: PLC0415
+
     try:
         return build()()
     except CycloptsError as error:

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -61,6 +62,21 @@ async def test_init_makes_a_profile_once(network, capsys):
     assert (made.name, made.source, made.provider) == ("alice", "127.0.9.1", bytes([0xAB]) * 32)
     with pytest.raises(ProfileExists):
         await daemon_cli.init("alice", folder=network)
+
+
+async def test_init_without_a_network_says_how_to_make_one(tmp_path):
+    with pytest.raises(LocalError, match="make one with `mixnet up`"):
+        await daemon_cli.init("alice", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_could_not_say_why_it_ended_is_asked_about_the_disk(network, monkeypatch):
+    profile = SimpleNamespace(directory=network, file=network.joinpath)
+    (network / folder.TROUBLE).write_text("")
+    monkeypatch.setattr(background.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    assert "disk is full" in background._trouble(profile)
+    (network / folder.TROUBLE).write_text("mixnet: no\n")
+    assert background._trouble(profile) == "no"
 
 
 @pytest.mark.parametrize("provider", ["zz" * 32, "ab" * 31, ""])
@@ -122,6 +138,8 @@ async def test_an_invitation_from_standard_input_and_as_json(network, capsys, mo
 def test_a_hyphen_for_standard_input_and_folders_with_spaces():
     _, bound, _ = app["accept"].parse_args(["bob", "-", "--no-wait"])
     assert bound.arguments["invitation"] == "-"
+    _, bound, _ = app["client"]["start"].parse_args(["bob", "--passphrase-file", "-"])
+    assert bound.arguments["passphrase_file"] == Path("-")
     assert options.dir_option(Path("/tmp/two words")) == " --dir '/tmp/two words'"
 
 

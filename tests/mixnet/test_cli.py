@@ -92,6 +92,11 @@ def test_the_command_of_every_room_is_read_without_what_makes_it_slow() -> None:
     assert printed.strip() == "[]"
 
 
+def test_nothing_slow_is_loaded_before_ctrl_c_is_taken_in_silence() -> None:
+    script = "import sys, mixnet.cli; sys.exit('cyclopts' in sys.modules or 'rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_the_entry_points_are_those_of_the_rooms() -> None:
     entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
     assert set(entries) == {"local", "client", "directory", "bench"}
