@@ -4,6 +4,7 @@ Here: no two appearances of a packet share a piece of eight bytes, every one has
 and a packet that was seen before is refused. (Timing over whole links is measured, not asserted: docs/measuring.md.)
 """
 
+import itertools
 import math
 import os
 import random
@@ -18,6 +19,7 @@ from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Role
 from mixnet.pki.topology import sample_delays
 from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, SphinxEngine
+from mixnode import seal
 from mixnode.replay import TagFile
 from tests.threats.evidence import kolmogorov_smirnov, pieces
 from tests.threats.stage import document, packet_for, visit
@@ -112,6 +114,16 @@ def test_without_the_memory_of_tags_it_would_be_accepted(monkeypatch):
     """Control: a node that keeps its keys and forgets what it has seen."""
     monkeypatch.setattr(TagFile, "load", lambda self: b"")
     assert replayed(kill=True, disks=True) == (1, 2, 1)
+
+
+def test_after_a_power_cut_that_lost_all_tags_it_is_refused(monkeypatch):
+    """The same node as in the control, but the kernel says that it was started anew: the key is retired."""
+    boots = (f"boot {number}" for number in itertools.count())
+    monkeypatch.setattr(TagFile, "load", lambda self: b"")
+    monkeypatch.setattr(seal, "this_boot", lambda: next(boots))
+    before, refused, after = replayed(kill=True, disks=True)
+    assert (before, after) == (1, 0)
+    assert refused >= 3  # with it, what others had sent for the old key
 
 
 def exponential(mean):
