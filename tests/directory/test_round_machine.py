@@ -39,10 +39,12 @@ class Rounds(RuleBasedStateMachine):
     A message that is lost is asked for again, so it comes later: a loss is an order of deliveries.
     """
 
-    @initialize(count=st.sampled_from(COUNTS), order=st.randoms(use_true_random=False))
-    def begin(self, count: int, order: random.Random) -> None:
+    @initialize(count=st.sampled_from(COUNTS), order=st.randoms(use_true_random=False), liars=st.integers(0, 3))
+    def begin(self, count: int, order: random.Random, liars: int) -> None:
         self.ring = Ring(TOWNS[count], order)
         self.liars: set[int] = set()
+        for number in range(min(liars, faults(count))):
+            self.turn_false(number, frozenset(range(count - 1, 0, -2)))
 
     @property
     def left(self) -> int:
@@ -85,7 +87,9 @@ class Rounds(RuleBasedStateMachine):
     @rule(data=st.data(), told=st.frozensets(st.integers(0, 6)))
     def lie(self, data: st.DataObject, told: frozenset[int]) -> None:
         """From now on `told` hear another vote than the others, and no reveal."""
-        number = data.draw(st.sampled_from(self.ring.honest))
+        self.turn_false(data.draw(st.sampled_from(self.ring.honest)), told)
+
+    def turn_false(self, number: int, told: frozenset[int]) -> None:
         other, first_reveal = contradiction(self.ring.town, number), faults(len(self.ring.rounds)) + 1
 
         def tamper(step: int, bundle: bytes | None, receiver: int) -> bytes | None:
