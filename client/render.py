@@ -102,7 +102,7 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
         ("frames sent", _counts(figures["frames"])),
         ("frames received", _counts(figures["received"])),
         ("loops", loops),
-        ("network", _ALARMS[figures["alarm"]]),
+        ("network", _ALARMS[figures["alarm"]] if figures["connected"] else "unknown until the provider is back"),
         ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
     ]
     table((name, ""), rows)

@@ -127,6 +127,7 @@ class Mailboxes:
 
     def __init__(self, path: Path | None) -> None:
         """Open the database at `path`, or one in memory; LocalError if the file can't be used."""
+        self._unsettled = False  # whether a failed transaction is still to be forgotten
         try:
             # Calls never overlap, but a pool may run them on one thread after another.
             self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
@@ -143,13 +144,15 @@ class Mailboxes:
         Raises Unavailable, having done nothing, if the disk refuses.
         """
         try:
+            if self._unsettled:
+                self._settle()
             self._database.execute("BEGIN IMMEDIATE")
             results = [self._do(operation, limits, now) for operation in operations]
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            self._measure()
+            self._unsettled = True
+            with contextlib.suppress(sqlite3.Error):  # a disk that fails at this too: the next call begins with it
+                self._settle()
             raise Unavailable(f"can't write the mailboxes: {error}") from None
         if any(isinstance(operation, Erase | Sweep) for operation in operations):
             self._empty_log()
@@ -172,6 +175,13 @@ class Mailboxes:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _settle(self) -> None:
+        """Forget a transaction that failed, and what was counted in it."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._measure()
+        self._unsettled = False
 
     def _measure(self) -> None:
         """Learn from the database how full each mailbox is."""

@@ -123,6 +123,25 @@ def test_one_call_is_one_transaction(tmp_path: Path) -> None:
     mailboxes.close()
 
 
+def test_a_disk_that_fails_twice_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failed transaction counted is forgotten at the next call, if the disk fails at forgetting it too."""
+    mailboxes = Mailboxes(tmp_path / "m.sqlite")
+    box = bytes(32)
+    mailboxes.perform([Open(box), Store(box, b"kept")], LIMITS, 0.0)
+
+    def refuse(_: Mailboxes) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Mailboxes, "_measure", refuse)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                mailboxes.perform([Store(box, b"not kept"), Store(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
+    assert mailboxes.perform([Store(box, b"new")], LIMITS, 0.0) != []
+    assert mailboxes.usage(box) == (2, 7)
+    mailboxes.close()
+
+
 def test_what_was_committed_survives_kill_nine(tmp_path: Path) -> None:
     """Another process stores, tells what it committed, and kills itself in the middle of it."""
     program = """
