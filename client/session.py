@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import trio
 
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Link
 from mixnet.link.frames import Frame
+from mixnet.pki.waiting import Backoff
 
 QUEUE = 64  # frames between the slots and the link
 BATCH = 32  # frames in one write
@@ -27,24 +28,6 @@ PROVEN = 10.0  # seconds for which a link must last until the pauses start from 
 
 class Overrun(RemoteError):
     """More mail came down than can be taken: the link is dropped and the mail comes again."""
-
-
-@dataclass(slots=True)
-class Backoff:
-    """Pauses between attempts: each up to twice the one before, capped, with a random half."""
-
-    stream: random.Random
-    step: float = FIRST_PAUSE
-
-    def pause(self) -> float:
-        """How long to wait now, in seconds."""
-        pause = self.step * self.stream.uniform(0.5, 1.0)
-        self.step = min(2 * self.step, LONGEST_PAUSE)
-        return pause
-
-    def reset(self) -> None:
-        """It worked: start from the shortest again."""
-        self.step = FIRST_PAUSE
 
 
 class Session:
@@ -63,7 +46,7 @@ class Session:
         self._dial = dial
         self._on_frame = on_frame
         self._on_lost = on_lost
-        self._backoff = Backoff(jitter)
+        self._jitter = jitter
         self._silence = silence
         self._queue: trio.MemorySendChannel[Frame] | None = None
         self.acknowledged = 0  # the newest down frame that is dealt with; goes up with every frame
@@ -103,6 +86,7 @@ class Session:
 
     async def run(self) -> None:
         """Keep a link up, for ever."""
+        backoff = self._fresh_backoff()
         while True:
             started = trio.current_time()
             try:
@@ -111,8 +95,12 @@ class Session:
             except (Unavailable, RemoteError, trio.EndOfChannel) as error:
                 self.problem = str(error) or "the provider closed the link"
             if trio.current_time() - started > PROVEN:
-                self._backoff.reset()
-            await trio.sleep(self._backoff.pause())
+                backoff = self._fresh_backoff()
+            await backoff.pause()
+
+    def _fresh_backoff(self) -> Backoff:
+        """Pauses from the shortest on."""
+        return Backoff(self._jitter, first=FIRST_PAUSE, most=LONGEST_PAUSE)
 
     async def _use(self, link: Link) -> None:
         """Send and receive until the link ends."""

@@ -1,11 +1,12 @@
 """The link to the provider: offers never wait, links come back, receipts belong to their link."""
 
 import random
+from itertools import pairwise
 
 import pytest
 import trio
 
-from client.session import FIRST_PAUSE, LONGEST_PAUSE, QUEUE, Backoff, Session
+from client.session import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, QUEUE, Session
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind
 
@@ -139,11 +140,28 @@ async def test_a_frame_that_no_provider_sends_ends_the_link(nursery, autojump_cl
     assert tested.problem == "no such frame"
 
 
-def test_pauses_double_up_to_a_cap_and_differ():
-    backoff = Backoff(random.Random(1))
-    pauses = [backoff.pause() for _ in range(20)]
+async def test_pauses_double_up_to_a_cap_and_differ(nursery, autojump_clock):
+    link, dialled = FakeLink(), []
+    up, again = trio.Event(), trio.Event()
+
+    def links():
+        for number, coming in enumerate([*[Unavailable()] * 20, link, *[Unavailable()] * 9]):
+            dialled.append(trio.current_time())
+            if number == 20:
+                up.set()
+            if number == 21:
+                again.set()
+            yield coming
+
+    nursery.start_soon(session(links()).run)
+    await up.wait()
+    pauses = [later - earlier for earlier, later in pairwise(dialled)]
+    assert len(pauses) == 20
     assert FIRST_PAUSE / 2 <= pauses[0] <= FIRST_PAUSE
     assert all(LONGEST_PAUSE / 2 <= pause <= LONGEST_PAUSE for pause in pauses[7:])
     assert len(set(pauses)) == 20
-    backoff.reset()
-    assert backoff.pause() <= FIRST_PAUSE
+    await trio.sleep(PROVEN + 1)
+    ended = trio.current_time()
+    link.down.close()
+    await again.wait()
+    assert dialled[21] - ended <= FIRST_PAUSE
