@@ -18,7 +18,7 @@ from mixnet.clock import Epochs
 from mixnet.crypto import Label, SigningKey, digest
 from mixnet.crypto import verify_untrusted as verify_signature_untrusted
 from mixnet.errors import LocalError, RemoteError
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Successor, Trusted
 from mixnet.pki.canonical import MAX_NODES, Epoch, Key, Signature, decode_untrusted, encode
 from mixnet.pki.descriptor import KEY_EPOCHS, AddressText, NodeRole, check_address
 from mixnet.pki.errors import (
@@ -78,6 +78,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     authorities: tuple[Key, ...]
     previous: Key  # digest of the document whose layers and randomness this one continues; zeros for none
     randomness: Key
+    successor: Successor | None = None  # the authorities that take over from a later epoch on, as long as they have not
 
     def __post_init__(self) -> None:
         """Refuse a document that contradicts itself; raises LocalError."""
@@ -99,6 +100,8 @@ class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
             raise LocalError("a document lists each node once")
         if any(node.epoch != self.epoch for node in self.nodes):
             raise LocalError("a document lists keys from its own epoch on")
+        if self.successor is not None and self.successor.first_epoch <= self.epoch:
+            raise LocalError("authorities that have taken over need no introduction")
 
     @cached_property
     def _by_identity(self) -> Mapping[bytes, Node]:
@@ -156,7 +159,7 @@ def parse_untrusted(raw: bytes) -> tuple[Document, dict[bytes, bytes]]:
     return document, dict(signed.signatures)
 
 
-def verify_untrusted(raw: bytes, trust: Bootstrap, now: float, newest_epoch: int = -1) -> Document:
+def verify_untrusted(raw: bytes, trust: Trusted, now: float, newest_epoch: int = -1) -> Document:
     """The document in `raw` if it can be relied on at `now` (seconds since the Unix epoch).
 
     `newest_epoch` is that of the newest document that the caller has accepted before. Raises Oversized, Malformed,
@@ -183,7 +186,8 @@ def validity(epochs: Epochs, epoch: int) -> tuple[float, float]:
     return float(epochs.start(epoch)), float(epochs.start(epoch + LASTING_EPOCHS))
 
 
-def _check_network(document: Document, trust: Bootstrap) -> None:
+def _check_network(document: Document, trusted: Trusted) -> None:
+    trust = trusted.at(document.epoch)
     same_trust = document.network_id == trust.network_id and document.authorities == trust.identities
     same_time = document.parameters.epoch_length == trust.epoch_length
     if not (
@@ -194,7 +198,8 @@ def _check_network(document: Document, trust: Bootstrap) -> None:
         raise WrongNetwork
 
 
-def _check_signatures(document: Document, signatures: Mapping[bytes, bytes], trust: Bootstrap) -> None:
+def _check_signatures(document: Document, signatures: Mapping[bytes, bytes], trusted: Trusted) -> None:
+    trust = trusted.at(document.epoch)
     if not set(signatures) <= set(trust.identities):
         raise Forged
     for authority, signature in signatures.items():

@@ -68,7 +68,13 @@ class AskHistory(msgspec.Struct, frozen=True, tag_field="op", tag="history", for
     epoch: _Number
 
 
-Request = AskDocument | Upload | AskStep | AskValue | AskEvidence | AskNode | AskHistory | AskDigest
+class AskIntroduction(msgspec.Struct, frozen=True, tag_field="op", tag="introduction", forbid_unknown_fields=True):
+    """Which document introduces the authorities that followed those who took over in `first_epoch`? Anybody may ask."""
+
+    first_epoch: _Number
+
+
+Request = AskDocument | Upload | AskStep | AskValue | AskEvidence | AskNode | AskHistory | AskDigest | AskIntroduction
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
@@ -106,6 +112,12 @@ class DigestAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="digest", fo
     """The digest, or None if there is no document for that epoch."""
 
     digest: Key | None
+
+
+class IntroductionAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="introduction", forbid_unknown_fields=True):
+    """The signed document, or None if nobody has followed them, as far as the authority knows."""
+
+    document: bytes | None
 
 
 class NodeAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="node", forbid_unknown_fields=True):
@@ -146,6 +158,7 @@ Answer = TypeVar(
     NodeAnswer,
     HistoryAnswer,
     DigestAnswer,
+    IntroductionAnswer,
 )
 Answers = (
     DocumentAnswer
@@ -156,6 +169,7 @@ Answers = (
     | NodeAnswer
     | HistoryAnswer
     | DigestAnswer
+    | IntroductionAnswer
 )
 
 

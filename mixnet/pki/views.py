@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mixnet.errors import RemoteError
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.document import Document, parse_untrusted, verify_untrusted
 
 MOST_EVIDENCE = 4  # proofs that are kept: one is enough
@@ -36,7 +36,7 @@ class _Shown(NamedTuple):
 class Views:
     """The documents that one reader was shown, newest epochs only."""
 
-    def __init__(self, trust: Bootstrap) -> None:
+    def __init__(self, trust: Trusted) -> None:
         self._trust = trust
         self._shown: dict[int, _Shown] = {}
         self.evidence: list[Contradiction] = []
@@ -72,6 +72,6 @@ class Views:
             self.evidence.append(contradiction)
 
 
-def timeless_untrusted(raw: bytes, trust: Bootstrap) -> Document:
+def timeless_untrusted(raw: bytes, trust: Trusted) -> Document:
     """The document in `raw` if it could be relied on in its own time; raises what `verify_untrusted` does."""
     return verify_untrusted(raw, trust, parse_untrusted(raw)[0].valid_from)
