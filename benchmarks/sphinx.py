@@ -1,29 +1,24 @@
 """What making and peeling a packet costs, against two scalar multiplications timed in the same breath.
 
-Promises: CPU time of this thread, so that a busy neighbour distorts little; everything is timed in turns, batch by
-batch, and a figure is the median over rounds of a ratio within one round, so that what slows a round slows both its
-sides. Intervals are 95 % bootstrap intervals of that median. Microseconds hold for this machine and this minute only.
+Promises: a figure is the median over rounds of a ratio within one round (timing.py). Microseconds hold for this machine
+and this minute only.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import TypedDict
 
+from benchmarks.timing import Interval, median, ratios, timed
 from deploy.display import tabulate
 from mixnet.crypto import SphinxSecret, x25519
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Command, Engine, Hop, Kind, engine_by_name
 
-Interval = tuple[float, float]
-_BATCH_SECONDS = 0.003
 _PACKETS = 32
-_RESAMPLES = 400
 _MESSAGE = bytes(1000)
 
 
@@ -46,11 +41,11 @@ class Figures(TypedDict):
 
 def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> Figures:
     """Time everything for about `seconds` of CPU; `progress` is called with the share done, 0 to 1."""
-    rounds = _timed(_tasks(), seconds, progress or (lambda _share: None))
+    rounds = timed(_tasks(), seconds, progress)
     floor = rounds["floor"]
 
     def ratio(name: str, factor: float = 1.0) -> tuple[float, Interval]:
-        return _median(_ratios(rounds[name], floor, factor))
+        return median(ratios(rounds[name], floor, factor))
 
     peel, peel_ci = ratio("peel")
     create, create_ci = ratio("create", 2.0)
@@ -69,7 +64,7 @@ def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = 
         create_to_sphinxmix_ci=None,
     )
     if "sphinxmix peel" in rounds:
-        share = _median(_ratios(rounds["create"], rounds["sphinxmix create"]))
+        share = median(ratios(rounds["create"], rounds["sphinxmix create"]))
         figures["sphinxmix_peel_ratio"], figures["sphinxmix_peel_ratio_ci"] = ratio("sphinxmix peel")
         figures["sphinxmix_create_ratio"], figures["sphinxmix_create_ratio_ci"] = ratio("sphinxmix create")
         figures["create_to_sphinxmix"], figures["create_to_sphinxmix_ci"] = share
@@ -136,39 +131,3 @@ def _peeling(engine: Engine, secret: SphinxSecret, packets: Iterator[bytes]) -> 
 
 def _creating(engine: Engine, hops: Sequence[Hop]) -> Callable[[], object]:
     return lambda: engine.create(hops, _MESSAGE, seed=os.urandom(32))
-
-
-def _timed(
-    tasks: dict[str, Callable[[], object]], seconds: float, progress: Callable[[float], None]
-) -> dict[str, list[float]]:
-    """Seconds per operation of each task in each round; every round runs a batch of each, beginning with the next."""
-    sizes = {name: max(1, round(_BATCH_SECONDS / _batch(task, 3))) for name, task in tasks.items()}
-    order = list(tasks)
-    rounds: dict[str, list[float]] = {name: [] for name in tasks}
-    start = time.thread_time()
-    while (spent := time.thread_time() - start) < seconds or not rounds["floor"]:
-        progress(min(spent / seconds, 1.0) if seconds else 1.0)
-        for name in order:
-            rounds[name].append(_batch(tasks[name], sizes[name]))
-        order.append(order.pop(0))
-    progress(1.0)
-    return rounds
-
-
-def _batch(task: Callable[[], object], size: int) -> float:
-    """CPU seconds of this thread per operation."""
-    start = time.thread_time()
-    for _ in range(size):
-        task()
-    return (time.thread_time() - start) / size
-
-
-def _ratios(times: Sequence[float], against: Sequence[float], factor: float = 1.0) -> list[float]:
-    return [factor * ours / theirs for ours, theirs in zip(times, against, strict=True)]
-
-
-def _median(ratios: Sequence[float]) -> tuple[float, Interval]:
-    """The median and its 95 % percentile-bootstrap interval; the resampling has a fixed seed."""
-    draw = random.Random(0)
-    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(_RESAMPLES))
-    return statistics.median(ratios), (medians[round(0.025 * _RESAMPLES)], medians[round(0.975 * _RESAMPLES) - 1])
