@@ -57,10 +57,15 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@$(PIP) install --prefer-binary --editable .
 	@touch $@
 
+$(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
+	@echo "installing the mixnet and what it measures with into $(VENV)"
+	@$(PIP) install --prefer-binary --editable '.[bench]'
+	@touch $@ $(VENV)/.installed
+
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and the tools of its tests into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[test,oracle]'
-	@touch $@ $(VENV)/.installed
+	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
