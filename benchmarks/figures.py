@@ -1,7 +1,7 @@
 """What a measurement says: figures with intervals, their targets, and the controls that show it can fail.
 
-Pure. Promises: whether a target is met follows from the figure alone, never from a declaration; a finding with a control
-that failed says so and meets nothing. `flat` gives the keys of docs/measuring.md.
+Pure. Promises: whether a target is met follows from the figure alone, never from a declaration; a finding with a
+control that failed says so and meets nothing. `flat` gives the keys of docs/measuring.md.
 """
 
 from __future__ import annotations
