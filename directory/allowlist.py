@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from directory.files import Stamp, replace, stamp
 from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError
 from mixnet.pki.descriptor import NodeRole
 
 CHANGES = "nodes.json"
-_Stamp = tuple[int, int, int]
 
 
 class BadAllowList(LocalError):
@@ -65,10 +65,7 @@ def load_changes(folder: Path) -> Changes:
 
 def save_changes(folder: Path, changes: Changes) -> None:
     """Replace the file in one step."""
-    temporary = folder / f".{CHANGES}.new"
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(changes), indent=2) + b"\n")
-    temporary.chmod(0o600)
-    temporary.replace(folder / CHANGES)
+    replace(folder / CHANGES, msgspec.json.format(msgspec.json.encode(changes), indent=2) + b"\n")
 
 
 class AllowList:
@@ -78,24 +75,16 @@ class AllowList:
         """`base` are the configuration's; without a `folder` nothing changes them."""
         self._base = base
         self._folder = folder
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._current = dict(base)
         self.problem = ""
 
     def current(self) -> dict[bytes, NodeRole]:
         """Identity (32 bytes) to role."""
-        if self._folder is not None and (stamp := _stamp(self._folder / CHANGES)) != self._stamp:
-            self._stamp = stamp
+        if self._folder is not None and (found := stamp(self._folder / CHANGES)) != self._stamp:
+            self._stamp = found
             try:
                 self._current, self.problem = load_changes(self._folder).applied(self._base), ""
             except BadAllowList as problem:
                 self.problem = str(problem)
         return self._current
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

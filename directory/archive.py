@@ -1,25 +1,31 @@
 """The documents that an authority gives out (SPEC.md section 5.9).
 
 Promises: only documents that enough authorities signed get in; what got in survives a restart; of one document the
-copy with the most signatures is kept.
+copy with the most signatures is kept. Whom a document introduces as authorities is learned before it counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from directory.consensus import NO_DOCUMENT
 from directory.ledger import Ledger
 from mixnet.errors import RemoteError
-from mixnet.pki.bootstrap import Bootstrap
-from mixnet.pki.document import Document, parse_untrusted, verify_untrusted
+from mixnet.pki.bootstrap import Trusted
+from mixnet.pki.document import Document, parse_untrusted
+from mixnet.pki.views import timeless_untrusted
 
 
 class Archive:
     """Signed documents by epoch."""
 
-    def __init__(self, bootstrap: Bootstrap, ledger: Ledger) -> None:
-        """Begin with what the ledger remembers."""
-        self._bootstrap = bootstrap
+    def __init__(
+        self, trust: Trusted, ledger: Ledger, learn: Callable[[Document, bytes], object] = lambda _document, _raw: None
+    ) -> None:
+        """Begin with what the ledger remembers; `learn` hears of every document that gets in."""
+        self._trust = trust
         self._ledger = ledger
+        self._learn = learn
         self._held: dict[int, tuple[Document, bytes]] = {}
         for raw in ledger.documents().values():
             self._recall(raw)
@@ -32,6 +38,7 @@ class Archive:
         held = self._held.get(document.epoch)
         if held is not None and (held[0] != document or self.signatures(document.epoch) >= _signatures(raw)):
             return False
+        self._learn(document, raw)
         self._ledger.keep_document(document.epoch, raw)
         self._held[document.epoch] = (document, raw)
         return True
@@ -66,10 +73,10 @@ class Archive:
 
     def _recall(self, raw: bytes) -> None:
         try:
-            document, _ = parse_untrusted(raw)
-            verify_untrusted(raw, self._bootstrap, document.valid_from)
+            document = timeless_untrusted(raw, self._trust)
         except RemoteError:
             return  # of another network that used this folder before, or of an older format
+        self._learn(document, raw)
         self._held[document.epoch] = (document, raw)
 
 

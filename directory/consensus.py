@@ -2,7 +2,8 @@
 
 Promises: a pure function of the agreed votes and reveals, so all authorities that hold the same ones make the same
 bytes. A node is in if more than half of **all** authorities vote for it in that role, under its newest widely known
-descriptor; parameters need the same majority. So fewer than half of the authorities can neither add, drop nor alter.
+descriptor; parameters and a successor of the authorities need the same majority. So fewer than half of the authorities
+can neither add, drop nor alter. What was introduced stays introduced, until it takes over.
 Never: reads a clock, or anything that only one authority knows.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 
 from mixnet.crypto import KEY_SIZE, Label, digest, equal
 from mixnet.errors import Unavailable
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Bootstrap, Successor
 from mixnet.pki.canonical import MAX_NODES, Key, decode_untrusted, encode
 from mixnet.pki.descriptor import Descriptor, NodeRole
 from mixnet.pki.document import VERSION, Document, Node, validity
@@ -26,6 +27,7 @@ from mixnet.pki.parameters import Parameters
 from mixnet.pki.topology import assign_layers
 
 NO_DOCUMENT = bytes(KEY_SIZE)  # "previous" of a document that continues none
+SUCCESSION_LEAD = 2  # epochs from the first document that introduces authorities to their own first one, at least
 MAX_VOTE = 3 * 2**20
 
 
@@ -40,6 +42,7 @@ class _Ballot(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     parameters: Parameters
     commitment: Key
     descriptors: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=MAX_NODES)]
+    successor: Successor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Vote:
     parameters: Parameters
     commitment: bytes
     descriptors: Mapping[tuple[bytes, NodeRole], tuple[bytes, Descriptor]]
+    successor: Successor | None
 
 
 def covers(descriptor: Descriptor, epoch: int) -> bool:
@@ -62,9 +66,15 @@ def commit(bootstrap: Bootstrap, epoch: int, author: bytes, secret: bytes) -> by
     return digest(Label.COMMIT, bootstrap.network_id, epoch.to_bytes(8, "big"), author, secret)
 
 
-def encode_vote(previous: bytes, parameters: Parameters, commitment: bytes, descriptors: Iterable[bytes]) -> bytes:
+def encode_vote(
+    previous: bytes,
+    parameters: Parameters,
+    commitment: bytes,
+    descriptors: Iterable[bytes],
+    successor: Successor | None = None,
+) -> bytes:
     """A vote; each of `descriptors` is a verified signed descriptor, in ascending order of identity."""
-    return encode(_Ballot(previous, parameters, commitment, tuple(descriptors)))
+    return encode(_Ballot(previous, parameters, commitment, tuple(descriptors), successor))
 
 
 def parse_vote_untrusted(raw: bytes, bootstrap: Bootstrap, epoch: int, verified: dict[bytes, Descriptor]) -> Vote:
@@ -88,6 +98,7 @@ def parse_vote_untrusted(raw: bytes, bootstrap: Bootstrap, epoch: int, verified:
         ballot.parameters,
         ballot.commitment,
         {(descriptor.identity, descriptor.role): (signed, descriptor) for signed, descriptor in parsed},
+        ballot.successor,
     )
 
 
@@ -95,6 +106,26 @@ def agreed_previous(votes: Mapping[bytes, Vote], bootstrap: Bootstrap) -> bytes:
     """The digest of the document to continue: what a majority of the authorities names, or else `NO_DOCUMENT`."""
     counted = Counter(vote.previous for vote in votes.values())
     return next((value for value, count in counted.items() if count >= bootstrap.majority), NO_DOCUMENT)
+
+
+def introducible(successor: Successor, epoch: int) -> bool:
+    """Whether the document for `epoch` may be the first to introduce these authorities.
+
+    A late round for `epoch` may overlap with the regular one for the next; who votes there must be known before it.
+    """
+    return successor.first_epoch >= epoch + SUCCESSION_LEAD
+
+
+def agreed_successor(
+    votes: Mapping[bytes, Vote], bootstrap: Bootstrap, epoch: int, previous: Document | None
+) -> Successor | None:
+    """The authorities that the document for `epoch` introduces: those of the one it continues, else a majority's."""
+    continued = None if previous is None else previous.successor
+    if continued is not None and continued.first_epoch > epoch:
+        return continued
+    counted = Counter(vote.successor for vote in votes.values())
+    wanted = next((value for value, count in counted.items() if value and count >= bootstrap.majority), None)
+    return wanted if wanted is not None and introducible(wanted, epoch) else None
 
 
 def opened(
@@ -146,6 +177,7 @@ def make_document(
         authorities=bootstrap.identities,
         previous=NO_DOCUMENT if previous is None else previous.digest,
         randomness=randomness,
+        successor=agreed_successor(votes, bootstrap, epoch, previous),
     )
 
 

@@ -2,7 +2,8 @@
 
 Promises: an entry is whole or absent, whatever is killed when; what the authority states (its vote, the digest that it
 signs) is on the disk before the call returns, so it never states two different things for one round or epoch, restarts
-included. Old entries are removed, evidence never. Never: a thread; entries are small, and written a few times an epoch.
+included. Old entries are removed; evidence, and what introduced other authorities, never. Never: a thread; entries are
+small, and written a few times an epoch.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ HISTORY = 128  # epochs for which documents are kept
 _BRIEF = 4  # epochs for which everything else is kept
 MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
-_EVIDENCE, _ROUNDS, _SPLITS = "evidence", "rounds", "splits"
-_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS)
+_EVIDENCE, _ROUNDS, _SPLITS, _INTRODUCTIONS = "evidence", "rounds", "splits", "introductions"
+_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS, _INTRODUCTIONS)
 MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
@@ -173,6 +174,14 @@ class Ledger:
         if epoch not in known and len(known) < MOST_SPLITS:
             self._store.put(_SPLITS, _name(epoch, "first"), first)
             self._store.put(_SPLITS, _name(epoch, "second"), second)
+
+    def introductions(self) -> list[bytes]:
+        """The documents that introduced other authorities, in the order in which those took over."""
+        return [entry for _, entry in self._all(_INTRODUCTIONS)]
+
+    def keep_introduction(self, first_epoch: int, raw: bytes) -> None:
+        """Keep the document that introduces the authorities of `first_epoch` on, for good."""
+        self._store.put(_INTRODUCTIONS, _name(first_epoch), raw)
 
     def reports(self, epoch: int) -> tuple[RoundReport, ...]:
         """How the last rounds for an epoch ended."""

@@ -79,8 +79,10 @@ class Bootstrap(msgspec.Struct, frozen=True, dict=True):
         _check_set(self.authorities, self.threshold)
         if not self.epoch_length > 0:
             raise BadBootstrap("`epoch_length` must be longer than 0 seconds")
-        if (self.network is None and self.first_epoch) or (self.network is not None and len(self.network) != 32):
-            raise BadBootstrap("authorities that succeeded others name the `network` (64 hexadecimal digits)")
+        if (self.network is None) != (self.first_epoch == 0) or (self.network is not None and len(self.network) != 32):
+            raise BadBootstrap(
+                "authorities that succeeded others name the `network` (64 hexadecimal digits) and their `first_epoch`"
+            )
 
     def at(self, _epoch: int, /) -> Bootstrap:
         """Itself: whoever goes by a bootstrap file alone knows no other authorities."""

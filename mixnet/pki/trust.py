@@ -51,6 +51,11 @@ class Trust:
         return self._sets[0].epoch_length
 
     @property
+    def sets(self) -> tuple[Bootstrap, ...]:
+        """All of them, oldest first."""
+        return tuple(self._sets)
+
+    @property
     def newest(self) -> Bootstrap:
         """The last set that was introduced, which may not have taken over yet."""
         return self._sets[-1]
