@@ -28,8 +28,9 @@ from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
 from mixnet.log import Entry, Log
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import AuthorityInfo
-from mixnet.pki.fetch import Caller, accept_untrusted
+from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import NEWEST
+from mixnet.pki.views import timeless_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
@@ -227,6 +228,7 @@ class Authority:
                 await sleep_until(self._clock, epochs.end(present))
                 continue
             plan = late(epochs, self._clock.now(), self._steps, last)
+            self._rounds.caught_up = False
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._catch_up, max(present, 0), nursery.cancel_scope)
                 await self._rounds.hold(plan)
@@ -242,15 +244,19 @@ class Authority:
                 for authority in self._trust.authorities:
                     if authority.identity != self._config.identity.public:
                         nursery.start_soon(self._ask_for_newest, authority)
+            self._rounds.caught_up = True
+            self._bell.ring()
             if epoch in self._archive:
                 found.cancel()
             await backoff.pause()
 
     async def _ask_for_newest(self, authority: AuthorityInfo) -> None:
+        """Take the newest document that another one has: if it has expired, the next one continues it all the same."""
         try:
             raw = await self._caller.document(authority, NEWEST)
-            if raw is not None:
-                self._archive.adopt(accept_untrusted(raw, self._trust, self._clock.now()), raw)
+            document = None if raw is None else timeless_untrusted(raw, self._trust)
+            if raw is not None and document is not None and document.epoch <= self._present() + 1:
+                self._archive.adopt(document, raw)
                 self._bell.ring()
         except (RemoteError, Unavailable):
             return

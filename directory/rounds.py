@@ -4,7 +4,8 @@ Each authority asks every other one for what it says in the step that is open, a
 them or the step's time is up. Asking, rather than telling, lets one that restarts or reconnects simply ask again.
 
 Promises: one's own statements are in the ledger before anybody can ask for them; an authority that has only just
-started votes only if it knows every approved node, so that a network that starts up gets a complete document.
+started votes only if it knows every approved node, so that a network that starts up gets a complete document. A vote
+names the newest document that there is: for one that is still being made, or that another authority has, it waits.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from directory.consensus import commit, encode_vote
 from directory.evidence import check_evidence_untrusted
 from directory.ledger import Ledger
 from directory.registry import Registry
-from directory.schedule import Plan
+from directory.schedule import REGULAR, Plan
 from directory.voting import Phase, Round, Statement
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped
@@ -31,6 +32,8 @@ from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 from mixnet.randomness import Source
+
+_MOST_WAITS = 3  # regular rounds left to the late ones while a network has no document at all: enough if those work
 
 
 class Rounds:
@@ -61,6 +64,7 @@ class Rounds:
         self.absent: frozenset[bytes] = frozenset()  # authorities that were silent in the last round
         self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
         self.problem = ""  # why the last round failed, for the operator
+        self.caught_up = True  # whether the others were asked for a newer document than the last that is known here
         self.suspects = {  # authorities that contradicted themselves, also before a restart
             check_evidence_untrusted(raw, bootstrap).author for raw in ledger.evidence()
         }
@@ -77,6 +81,7 @@ class Rounds:
         self._bell = bell
         self._counters = counters
         self._complete_until = complete_until
+        self._waits = 0  # regular rounds that were left to late ones
 
     async def hold(self, plan: Plan) -> None:
         """One round, from its opening to its end; its document, if there is one, is in the archive then."""
@@ -103,16 +108,35 @@ class Rounds:
         self._conclude(round_)
 
     async def _collect(self, plan: Plan) -> None:
-        """Wait until every approved node has uploaded its descriptor, or the time for that is up."""
+        """Wait until every approved node has uploaded its descriptor, or the time for that is up.
+
+        And until the document is here that this one shall continue: a late round may be making it at this moment.
+        """
         with trio.move_on_at(self._deadline(plan.collect_until)):
-            while not self._registry.complete(plan.epoch):
+            while not (self._registry.complete(plan.epoch) and self._continues_newest(plan)):
                 await self._bell.wait()
+
+    def _continues_newest(self, plan: Plan) -> bool:
+        """Whether there is no newer document to continue than those that are known here."""
+        return plan.epoch - 1 in self._archive if plan.attempt == REGULAR else self.caught_up
+
+    def _leaves_to_late(self, plan: Plan) -> bool:
+        """Whether this regular round would continue nothing, while a late one may yet make the first document.
+
+        Both would draw all layers, each its own. After a few it is held all the same, should late rounds be too short
+        for this network.
+        """
+        nothing = plan.attempt == REGULAR and self._archive.newest(plan.epoch - 1) is None
+        return nothing and self._waits < _MOST_WAITS
 
     def _statement(self, plan: Plan) -> Statement | None:
         """This authority's part in the round, stored; None if it doesn't vote."""
         stated = self._ledger.statement(plan.epoch, plan.attempt)
         if stated is not None:
             return stated
+        if self._leaves_to_late(plan):
+            self._waits += 1
+            return None
         if not self._registry.complete(plan.epoch) and self._clock.now() < self._complete_until:
             return None
         secret = self._secrets.randbytes(KEY_SIZE)

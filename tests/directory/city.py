@@ -19,6 +19,7 @@ from mixnet.link import Role
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import Caller, accept_untrusted, fetch_document, upload_descriptor
 from mixnet.pki.requests import NEWEST, AskStep
+from mixnet.pki.waiting import sleep_until
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from tests.directory.builders import authority_config
@@ -122,7 +123,7 @@ class City:
                 await self.upload(name, epoch, patience=epochs.length / 3)
             except Unavailable:
                 continue
-            await trio.sleep(epochs.end(epoch) - self.clock.now())
+            await sleep_until(self.clock, epochs.end(epoch))
 
     async def fetch(
         self, *, town: Town | None = None, epoch: int = NEWEST, newest_epoch: int = -1
