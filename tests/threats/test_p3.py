@@ -15,11 +15,9 @@ import trio
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import weakened
 from benchmarks.world import WorldConfig, run_world
-from client.emitters import Emitter, is_message
-from mixnet.link import FrameKind, Link
 from mixnet.pki.parameters import Parameters
-from mixnet.randomness import SeededSource
 from mixnode.members import Members
 
 LENGTH = 75.0  # virtual seconds
@@ -151,89 +149,23 @@ def test_a_provider_that_gives_no_documents_learns_nothing_more(monkeypatch, tmp
     assert links(3, lambda world: BUSY.live(world, tmp_path), config)[0] == quiet
 
 
-def late_message(monkeypatch):
-    """A client that still has a millisecond of work to do when the slot of a message comes."""
-
-    async def run(self):
-        while True:
-            await trio.sleep_until(self.schedule.next)
-            slot = self.schedule.advance()
-            taken = self.shelf.take()
-            if taken is not None and is_message(taken):
-                await trio.sleep(0.001)
-            self.emit(_sent(taken, slot))
-
-    monkeypatch.setattr(Emitter, "run", run)
-
-
-def _sent(taken, slot):
-    from client.emitters import PADDING, Sent  # noqa: PLC0415
-
-    return Sent(taken or PADDING, slot)
-
-
-def eager_message(monkeypatch):
-    """A client that sends a message when it is there, and then its slot too."""
-    from client.emitters import Shelf  # noqa: PLC0415
-    from client.session import Session  # noqa: PLC0415
-
-    sessions = []
-    original, put = Session.offer, Shelf.put_front
-
-    def offer(self, frame):
-        sessions[:] = [self]
-        return original(self, frame)
-
-    def put_front(self, prepared):
-        put(self, prepared)
-        if sessions:
-            original(sessions[0], prepared.frame)
-
-    monkeypatch.setattr(Session, "offer", offer)
-    monkeypatch.setattr(Shelf, "put_front", put_front)
-
-
-def slow_mail(monkeypatch):
-    """A provider that needs a tenth of a millisecond longer for stored mail than for a dummy."""
-    send = Link.send_bytes
-
-    async def send_bytes(self, frames):
-        if any(frame[0] == FrameKind.MAIL for frame in frames):
-            await trio.sleep(0.0001)
-        await send(self, frames)
-
-    monkeypatch.setattr(Link, "send_bytes", send_bytes)
-
-
-def no_dummies(monkeypatch):
-    """A provider that sends when there is something to send."""
-    send = Link.send_bytes
-
-    async def send_bytes(self, frames):
-        if frames[0][0] != FrameKind.PAD:
-            await send(self, frames)
-
-    monkeypatch.setattr(Link, "send_bytes", send_bytes)
-
-
-def one_stream(monkeypatch):
-    """Schedules that share a random stream with what the user sets in motion."""
-    shared = {}
-
-    def stream(self, *label):
-        return shared.setdefault((self._seed, *self._label), random.Random(str(self._label)))
-
-    monkeypatch.setattr(SeededSource, "stream", stream)
+LEAKS = [
+    weakened.work_at_slot,
+    weakened.frames_beside_slots,
+    weakened.slow_mail,
+    weakened.dummies_off,
+    weakened.downlink_unshaped,
+    weakened.cover_off,
+    weakened.streams_shared,
+]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("leak", [late_message, eager_message, slow_mail, no_dummies, one_stream])
-def test_a_leak_would_show(monkeypatch, tmp_path, leak):
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_leak_would_show(tmp_path, leak):
     """Control: with each of these, idle and busy differ."""
-    with monkeypatch.context() as patch:
-        leak(patch)
+    with leak():
         quiet, _ = links(1)
-    with monkeypatch.context() as patch:
-        leak(patch)
+    with leak():
         busy, _ = links(1, lambda world: BUSY.live(world, tmp_path))
     assert quiet != busy
