@@ -1,0 +1,169 @@
+"""A local network for a measurement: real nodes, played members, and altered nodes for the controls.
+
+Promises (SPEC.md section 13.8): what is measured is `python -m mixnode` in a process of its own, in a network with real
+authorities that `mixnet up` could have made; every process ends with the block, however it ends. Nodes send no loops of
+their own, so that each packet that goes in is one that comes out.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from benchmarks.load.meter import Floor, Reading, cpu_seconds, resident_mb
+from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
+from deploy.local import prepare, programs
+from deploy.processes import PATIENCE, ProcessId, open_log
+from deploy.supervisor import Crew, Program, open_crew
+from mixnet.errors import LocalError
+from mixnet.status import read_status
+
+HEAVIER, CLEAR = "provider-3", "provider-4"
+PLAYERS = ("provider-5", "provider-6")
+PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
+NODE = "mix-1"  # the one that is measured alone
+MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
+_ALTERED = {HEAVIER: "heavier", CLEAR: "clear"}
+_PLAN = {"layers": 3, "width": 1, "providers": 6, "authorities": 1}
+_LONGEST_LINE = 1 << 26
+
+Answer = dict[str, Any]
+
+
+class Hand:
+    """One player's process, and the orders it is given."""
+
+    def __init__(self, process: trio.Process) -> None:
+        """Take over a process that was started with pipes for both ends."""
+        self._process = process
+        self._buffer = bytearray()
+
+    async def ask(self, **order: Any) -> Answer:
+        """Give one order, and return its answer; LocalError says what went wrong."""
+        assert self._process.stdin is not None  # noqa: S101 -- it was started with pipes
+        await self._process.stdin.send_all(msgspec.json.encode(order) + b"\n")
+        answer = msgspec.json.decode(await self._line(), type=dict[str, Any])
+        if "error" in answer:
+            raise LocalError(f"a load generator failed: {answer['error']}")
+        return answer
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 -- it was started with pipes
+        while (end := self._buffer.find(b"\n")) < 0:
+            part = await self._process.stdout.receive_some(1 << 20)
+            if not part or len(self._buffer) > _LONGEST_LINE:
+                raise LocalError("a load generator ended before its time: see its log")
+            self._buffer += part
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+
+class Stage:
+    """The running network."""
+
+    def __init__(self, folder: Path, crew: Crew, hands: list[Hand]) -> None:
+        """Made by `open_stage`."""
+        self._folder, self._crew, self._hands = folder, crew, hands
+        self._floor = Floor()
+
+    def process(self, name: str) -> ProcessId:
+        """The process of a node."""
+        return self._crew.process(name)
+
+    async def make(self, stock: str, route: Iterable[str], count: int, **more: Any) -> None:
+        """Let the players prepare `count` packets in all."""
+        await self._all("make", stock=stock, route=list(route), count=-(-count // len(self._hands)), **more)
+
+    async def drive(self, stock: str, target: str, seconds: float, *, rate: float = 0.0, **more: Any) -> list[Answer]:
+        """Let all players send together: `rate` packets a second in all, or each in its own window."""
+        return await self._all(
+            "drive", stock=stock, target=target, seconds=seconds, rate=rate / len(self._hands), **more
+        )
+
+    async def read(self, name: str) -> Reading:
+        """One look at a node."""
+        process = self.process(name)
+        floor = self._floor.seconds()
+        figures = await read_status(self._folder / name / SOCKET)
+        cpu = cpu_seconds(process)
+        return Reading(trio.current_time(), cpu, figures["packets_out"], resident_mb(process), floor)
+
+    async def watch(self, name: str, readings: list[Reading], every: float = 1.0) -> None:
+        """Look at a node again and again, until cancelled."""
+        while True:
+            readings.append(await self.read(name))
+            await trio.sleep_until(math.floor(trio.current_time() / every + 1) * every)
+
+    async def dropped(self, names: Iterable[str]) -> dict[str, int]:
+        """What these nodes dropped so far, by reason."""
+        total: dict[str, int] = {}
+        for name in names:
+            for reason, count in (await read_status(self._folder / name / SOCKET))["dropped"].items():
+                total[reason] = total.get(reason, 0) + count
+        return total
+
+    async def _all(self, what: str, **order: Any) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+
+        async def one(number: int, hand: Hand) -> None:
+            answers[number] = await hand.ask(do=what, **order)
+
+        async with trio.open_nursery() as nursery:
+            for number, hand in enumerate(self._hands):
+                nursery.start_soon(one, number, hand)
+        return [answers[number] for number in range(len(self._hands))]
+
+
+@asynccontextmanager
+async def open_stage(say: Callable[[str], None] = lambda _what: None) -> AsyncIterator[Stage]:
+    """A network of five real nodes, two altered ones, and two players, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="mixnet-bench-") as parent:
+        folder = Path(parent) / "network"
+        parameters = {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY}
+        plan = await trio.to_thread.run_sync(lambda: prepare(folder, dict(_PLAN), parameters=parameters))
+        say("starting a network")
+        async with open_crew(folder) as crew, trio.open_nursery() as nursery:
+            hands = [await nursery.start(_employ, folder, name) for name in PLAYERS]
+            real = [_as_altered(program) for program in programs(folder, plan) if program.name not in PLAYERS]
+            await crew.start(real, lambda _name: None)
+            yield Stage(folder, crew, hands)
+            nursery.cancel_scope.cancel()
+
+
+def _as_altered(program: Program) -> Program:
+    """The program itself, or what runs in its place for a control."""
+    if program.name not in _ALTERED:
+        return program
+    kind = _ALTERED[program.name]
+    config = str(program.folder / CONFIG)
+    return Program(program.name, ("-P", "-m", "benchmarks.load.altered", kind, config), program.folder)
+
+
+async def _employ(folder: Path, name: str, *, task_status: trio.TaskStatus[Hand] = trio.TASK_STATUS_IGNORED) -> None:
+    """Run one player until cancelled."""
+    arguments = [sys.executable, "-P", "-m", "benchmarks.load.player", str(folder), name]
+    with open_log(folder / SUPERVISOR_LOG) as log:
+        process = await trio.lowlevel.open_process(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, process_group=0
+        )
+    try:
+        task_status.started(Hand(process))
+        await process.wait()
+        raise LocalError("a load generator ended before its time")
+    finally:
+        with trio.move_on_after(PATIENCE, shield=True) as limit:
+            assert process.stdin is not None  # noqa: S101 -- it was started with pipes
+            await process.stdin.aclose()
+            await process.wait()
+        if limit.cancelled_caught:
+            process.kill()
