@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 def run(program: Callable[[], Awaitable[T]], *, seed: int | str) -> T:
     """What `program` returns, run from virtual time 0 under a schedule that follows from `seed`."""
-    with _deterministic_schedule(seed), _no_threads():
+    with _deterministic_schedule(seed), no_threads():
         return trio.run(program, clock=exact_clock())
 
 
@@ -58,7 +58,7 @@ def _deterministic_schedule(seed: int | str) -> Iterator[None]:
 
 
 @contextmanager
-def _no_threads() -> Iterator[None]:
+def no_threads() -> Iterator[None]:
     """Let `trio.to_thread.run_sync` call its function where it stands."""
     threaded = trio.to_thread.run_sync
     trio.to_thread.run_sync = _in_place  # type: ignore[assignment]

@@ -1,7 +1,7 @@
 """What a node remembers of the directory: the document in use, and proofs of contradictions (SPEC.md section 5.10).
 
-Promises: a file is whole or absent, whatever is killed when, and for its owner only. Never: a thread; it is one file an
-epoch.
+Promises: a file is whole or absent, whatever is killed when, and for its owner only. The disk is waited for in a
+thread, so no packet waits with it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ class DocumentFiles:
 
     async def keep(self, raw: bytes) -> None:
         """Replace the document that was in use; Unavailable if the disk refuses."""
-        await trio.lowlevel.checkpoint()
-        self._write(_DOCUMENT, raw)
+        await trio.to_thread.run_sync(self._write, _DOCUMENT, raw)
 
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep both documents of a contradiction, never to be removed; Unavailable if the disk refuses."""
-        await trio.lowlevel.checkpoint()
         for number, raw in enumerate((contradiction.first, contradiction.second), 1):
-            self._write(f"evidence-{contradiction.epoch}-{number}", raw)
+            await trio.to_thread.run_sync(self._write, f"evidence-{contradiction.epoch}-{number}", raw)
 
     def _write(self, name: str, raw: bytes) -> None:
         new = self._folder / (name + _NEW)

@@ -83,7 +83,7 @@ class KeyRing:
 
     def __init__(self, store: KeyStore, epochs: Epochs, grace: float) -> None:
         """Load what `store` has; `grace` in seconds after an epoch's end. `turn` makes what is missing."""
-        self._store = store
+        self.store = store
         self._epochs = epochs
         self._grace = grace
         stored = store.load()
@@ -92,26 +92,40 @@ class KeyRing:
         self._wake: Callable[[], None] = _nobody
 
     def turn(self, now: float) -> None:
-        """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace."""
-        current = self._epochs.at(now)
-        for epoch in [epoch for epoch, key in self._keys.items() if key.replay.full]:
-            self._delete(epoch)
-            self._retired[epoch] = Retired.FULL
-        for epoch in [epoch for epoch in self._keys if self._over(epoch, now)]:
-            self._delete(epoch)
+        """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace.
+
+        This waits for the disk: while packets come, the same steps are a `Locksmith`'s.
+        """
+        for epoch in self.forget(now):
+            self.store.delete(epoch)
+        for epoch in self.missing(now):
+            self.add(self.store.create(epoch))
+
+    def forget(self, now: float) -> list[int]:
+        """Give up the keys that are full or out of their grace: from now on nothing is peeled or admitted under them.
+
+        The epochs of those that `store` has to delete, before it makes others in their place.
+        """
+        full = [epoch for epoch, key in self._keys.items() if key.replay.full]
+        self._retired.update(dict.fromkeys(full, Retired.FULL))
+        gone = full + [epoch for epoch in self._keys if epoch not in full and self._over(epoch, now)]
+        for epoch in gone:
+            self._keys.pop(epoch).replay.discard()
         for epoch in [epoch for epoch in self._retired if self._over(epoch, now)]:
             del self._retired[epoch]
-        for epoch in range(current, current + AHEAD + 1):
-            if epoch not in self._keys:
-                self._keys[epoch] = self._store.create(epoch)
+        return gone
+
+    def missing(self, now: float) -> list[int]:
+        """The epochs, this one or the next ones, for which `store` has to make a key."""
+        current = self._epochs.at(now)
+        return [epoch for epoch in range(current, current + AHEAD + 1) if epoch not in self._keys]
+
+    def add(self, key: EpochKey) -> None:
+        """Use and publish a key that `store` has made."""
+        self._keys[key.epoch] = key
 
     def _over(self, epoch: int, now: float) -> bool:
         return self._epochs.end(epoch) + self._grace <= now
-
-    def _delete(self, epoch: int) -> None:
-        """First from the disk, so that no kill leaves more of it than there was."""
-        self._store.delete(epoch)
-        self._keys.pop(epoch).replay.discard()
 
     @property
     def retired(self) -> dict[int, Retired]:

@@ -1,11 +1,13 @@
 """A node, and a packet's whole way through it (SPEC.md section 4). Read it from top to bottom.
 
     receive → peel → refuse_replay → hold → dispatch
-                                   ↘ deliver
+                          ↕        ↘ deliver
+                     await_seal
 
 Promises: each room is one verb: it takes batches out of a bounded room, does one pure thing to them, and puts the rest
 into the next; a full room drops at its door and counts, so nothing ever holds up `hold`, where it would shape the times
-at which packets leave. A packet's tag is written down before the packet is held or delivered. A packet is held for its
+at which packets leave. A packet's tag is written down before the packet is held or delivered; no other packet waits for
+the disk with the first ones of a key. A packet is held for its
 delay counted from its arrival, so the node's own work doesn't lengthen it. What a peer sends can raise a counter and
 close that peer's link, nothing else. Never: a log entry or a label about a packet, its peer or its way.
 """
@@ -32,12 +34,13 @@ from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
 from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
-from mixnode.config import NodeConfig
+from mixnode.config import NodeConfig, Storage
 from mixnode.delays import Delays
 from mixnode.detector import Detector
 from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.identity import load_identity
 from mixnode.keys import EpochKey, KeyRing, peel_untrusted
+from mixnode.locksmith import Locksmith
 from mixnode.loops import Loops
 from mixnode.members import Members
 from mixnode.place import Place, open_keys, open_storage
@@ -76,6 +79,7 @@ class Rooms:
     def __init__(self, counters: Counters) -> None:
         self.arrived: Room[Arrived] = Room(ROOM, counters, Dropped.PEEL_FULL)
         self.opened: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
+        self.early: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
         self.admitted: Room[Due] = Room(ROOM, counters, Dropped.HOLD_FULL)
         self.ended: Room[Peeled] = Room(ROOM, counters, Dropped.DELIVER_FULL)
 
@@ -122,16 +126,40 @@ async def peel(rooms: Rooms, keys: KeyRing, engine: Engine, clock: Clock, counte
 
 
 async def refuse_replay(rooms: Rooms, counters: Counters) -> None:
-    """Let each packet through once in the life of its key: first write its tag down, then go on with it."""
+    """Let each packet through once in the life of its key: first write its tag down, then go on with it.
+
+    The first ones of a key, for whose tags the disk must be waited for, go another way.
+    """
     while True:
-        for _, peeled, when, origin in admit(await rooms.opened.take(), counters):
-            if isinstance(peeled, Forward):
-                outgoing = Outgoing(peeled.next_hop, peeled.packet)
-                rooms.admitted.put([Due(when + peeled.delay, peeled.delay, outgoing)])
-            elif origin is Role.CLIENT:  # its packets can only be forwarded: what ended here would show who sent it
-                counters.drop(Dropped.UNWANTED)
+        batch = await rooms.opened.take()
+        rooms.early.put([one for one in batch if not one.key.replay.begun])
+        _let_through(rooms, [one for one in batch if one.key.replay.begun], counters)
+
+
+async def await_seal(rooms: Rooms, smith: Locksmith, counters: Counters) -> None:
+    """Wait for the disk with the first packets of a key, until it is ready for their tags, and let them through."""
+    while True:
+        batch = await rooms.early.take()
+        for key in dict.fromkeys(one.key for one in batch):
+            mine = [one for one in batch if one.key is key]
+            try:
+                await smith.begin(key)
+            except Unavailable:
+                counters.drop(Dropped.REPLAY_STORE, len(mine))
             else:
-                rooms.ended.put([peeled])
+                _let_through(rooms, mine, counters)
+
+
+def _let_through(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
+    """Write down the tags of the batch, and put what is new into the next rooms."""
+    for _, peeled, when, origin in admit(batch, counters):
+        if isinstance(peeled, Forward):
+            outgoing = Outgoing(peeled.next_hop, peeled.packet)
+            rooms.admitted.put([Due(when + peeled.delay, peeled.delay, outgoing)])
+        elif origin is Role.CLIENT:  # its packets can only be forwarded: what ended here would show who sent it
+            counters.drop(Dropped.UNWANTED)
+        else:
+            rooms.ended.put([peeled])
 
 
 def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
@@ -211,6 +239,7 @@ class _House:
     def __init__(self, place: Place, engine: Engine, keys: KeyRing, nursery: trio.Nursery) -> None:
         self.counters = Counters()
         self._place, self._engine, self._keys, self._nursery = place, engine, keys, nursery
+        self._smith = Locksmith(keys, on_thread=place.config.storage is Storage.FILE)
         self._keeper = place.keeper()
         self._members = Members(place.identity.public, self._keeper.raw)
         self._rooms = Rooms(self.counters)
@@ -232,6 +261,7 @@ class _House:
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
         start(peel, rooms, self._keys, self._engine, self._place.clock, counters)
         start(refuse_replay, rooms, counters)
+        start(await_seal, rooms, self._smith, counters)
         start(hold, rooms, self._delays, self._dispatch, lambda: members.parameters.mean_delay, counters)
         start(deliver, rooms, self._provider, self._loops, counters)
         address: Address = await self._nursery.start(self._place.listen, self._welcome, members, counters)
@@ -251,8 +281,8 @@ class _House:
     def start_upkeep(self, address: Address) -> None:
         """Start what a node does beside passing packets on; `address` is where it listens."""
         place, members, start = self._place, self._members, self._nursery.start_soon
-        start(upkeep.turn_keys, place, self._keys, place.advertised(address), self.counters)
-        start(upkeep.publish, place, self._keys, place.advertised(address))
+        start(upkeep.turn_keys, place, self._smith, place.advertised(address), self.counters)
+        start(upkeep.publish, place, self._smith, place.advertised(address))
         start(upkeep.follow, place, self._keeper, members, self._dispatch)
         loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
         start(loop, place, members, self._loops)

@@ -27,11 +27,18 @@ TAGS_LIMIT = 10_000_000  # for one key: 160 MB of disk and at most 150 MB of mem
 class Journal(Protocol):
     """Where tags are written down."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether `append` no longer waits for the disk."""
+
+    def begin(self) -> None:
+        """Have it on the disk that tags will come; Unavailable if that is not possible. May run in a thread."""
+
     def load(self) -> bytes:
         """All whole tags written so far."""
 
     def append(self, tags: bytes) -> None:
-        """Write whole tags at the end; Unavailable if they could not be written."""
+        """Begin if need be, and write whole tags at the end; Unavailable if they could not be written."""
 
     def close(self) -> None:
         """Write no more; all is kept for the next start."""
@@ -49,21 +56,25 @@ class TagFile:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = os.fstat(self._descriptor).st_size
         self._end = size - size % TAG_SIZE
-        self._opened = False
+        self.begun = False
 
     def load(self) -> bytes:
         """All whole tags in the file."""
         return _read_all(self._descriptor, self._end)
 
-    def append(self, tags: bytes) -> None:
-        """Write `tags` after the last whole tag, in one system call; Unavailable if the disk did not take them all.
-
-        Before the first of them the seal is opened: then, and only then, the disk is waited for.
-        """
-        try:
-            if not self._opened:
+    def begin(self) -> None:
+        """Open the seal, on the disk. It is found by its path: the descriptor may be closed meanwhile."""
+        if not self.begun:
+            try:
                 seal.write_open(self._path, self._boot)
-                self._opened = True
+            except OSError as error:
+                raise Unavailable(f"can't open the seal of replay tags: {error.strerror}") from None
+            self.begun = True
+
+    def append(self, tags: bytes) -> None:
+        """Write `tags` after the last whole tag, in one system call; Unavailable if the disk did not take them all."""
+        self.begin()
+        try:
             written = os.pwrite(self._descriptor, tags, self._end)
         except OSError as error:
             raise Unavailable(f"can't write replay tags: {error.strerror}") from None
@@ -92,6 +103,11 @@ class TagFile:
 
 class NoJournal:
     """For the simulated world, where a node that stops forgets its keys and therefore needs no tags."""
+
+    begun = True
+
+    def begin(self) -> None:
+        """No disk is waited for."""
 
     def load(self) -> bytes:
         """Nothing was ever written."""
@@ -128,6 +144,17 @@ class Replay:
     def memory(self) -> int:
         """The bytes that the tags take in memory."""
         return self._seen.memory
+
+    @property
+    def begun(self) -> bool:
+        """Whether `admit` no longer waits for the disk; so it is from the first tags on."""
+        return self._journal.begun
+
+    def begin(self) -> None:
+        """Wait for the disk now instead of in the first `admit`, in a thread. Unavailable if it refuses."""
+        if self._closed:
+            raise Unavailable("the key of these tags is gone")
+        self._journal.begin()
 
     def admit(self, tags: Sequence[bytes]) -> list[bool]:
         """For each 16-byte tag in turn whether it is new, after writing the new ones down.

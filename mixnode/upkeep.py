@@ -22,7 +22,7 @@ from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.waiting import Backoff, sleep_until
 from mixnet.sphinx import Engine
 from mixnode.dispatch import Dispatch
-from mixnode.keys import KeyRing
+from mixnode.locksmith import Locksmith
 from mixnode.loops import PATIENCE, Loop, Loops, make_loop
 from mixnode.members import Members
 from mixnode.place import Place
@@ -31,7 +31,7 @@ from mixnode.schedule import Schedule
 LEAD = 0.1  # seconds before its slot in which a loop is made
 
 
-async def turn_keys(place: Place, keys: KeyRing, address: Address, counters: Counters) -> None:
+async def turn_keys(place: Place, smith: Locksmith, address: Address, counters: Counters) -> None:
     """Make the keys of coming epochs, and delete each key at the end of its grace, or when its memory is full.
 
     Keys that were retired are counted and told of; what replaces them while the node runs is published at once.
@@ -41,43 +41,43 @@ async def turn_keys(place: Place, keys: KeyRing, address: Address, counters: Cou
     started = False
     while True:
         now = place.clock.now()
-        keys.turn(now)
-        retired = keys.retired
+        await smith.turn(now)
+        retired = smith.keys.retired
         fresh = retired.keys() - told
         told = set(retired)
         if fresh:
             counters.add(Event.KEYS_RETIRED, len(fresh))
             place.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
             if started:  # at the start `publish` does it
-                await _upload(place, keys, address, rng)
+                await _upload(place, smith, address, rng)
         started = True
         with trio.CancelScope() as nap:
-            keys.wake_when_full(nap.cancel)
-            await sleep_until(place.clock, keys.next_turn(now))
+            smith.keys.wake_when_full(nap.cancel)
+            await sleep_until(place.clock, smith.keys.next_turn(now))
 
 
-async def publish(place: Place, keys: KeyRing, address: Address) -> None:
+async def publish(place: Place, smith: Locksmith, address: Address) -> None:
     """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch."""
     rng = place.rng.stream("descriptors")
     while True:
         epoch = place.epochs.at(place.clock.now())
         backoff = Backoff(rng)
-        while not await _upload(place, keys, address, rng):
+        while not await _upload(place, smith, address, rng):
             await backoff.pause()
         await sleep_until(place.clock, place.epochs.start(epoch + 1))
 
 
-async def _upload(place: Place, keys: KeyRing, address: Address, rng: random.Random) -> bool:
+async def _upload(place: Place, smith: Locksmith, address: Address, rng: random.Random) -> bool:
     """Whether a majority of the authorities took the descriptor as of now."""
     now = place.clock.now()
-    keys.turn(now)
+    await smith.turn(now)
     descriptor = Descriptor(
         network_id=place.trust.network_id,
         identity=place.identity.public,
         role=place.config.role,
         address=str(address),
         epoch=place.epochs.at(now),
-        keys=tuple(keys.publics(now).values()),
+        keys=tuple(smith.keys.publics(now).values()),
     )
     try:
         await upload_descriptor(

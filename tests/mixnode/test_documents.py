@@ -17,7 +17,7 @@ from mixnode.documents import DocumentFiles
 from tests.mixnode.town import QUIET, Town
 
 
-async def test_the_last_document_is_remembered(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_the_last_document_is_remembered(tmp_path: Path) -> None:
     files = DocumentFiles(tmp_path / "directory")
     assert files.newest() is None
     for raw in (b"one", b"another"):
@@ -27,7 +27,7 @@ async def test_the_last_document_is_remembered(tmp_path: Path, autojump_clock: M
     assert (tmp_path / "directory" / "document").stat().st_mode & 0o777 == 0o600
 
 
-async def test_evidence_is_both_documents(tmp_path: Path, autojump_clock: MockClock) -> None:
+async def test_evidence_is_both_documents(tmp_path: Path) -> None:
     files = DocumentFiles(tmp_path)
     await files.accuse(Contradiction(7, b"first", b"second"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
@@ -36,9 +36,7 @@ async def test_evidence_is_both_documents(tmp_path: Path, autojump_clock: MockCl
     }
 
 
-async def test_a_disk_that_refuses_is_unavailable_and_leaves_what_was_there(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
+async def test_a_disk_that_refuses_is_unavailable_and_leaves_what_was_there(tmp_path: Path) -> None:
     files = DocumentFiles(tmp_path)
     await files.keep(b"one")
     (tmp_path / "document.new").mkdir()

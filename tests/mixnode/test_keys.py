@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,6 +82,55 @@ def test_killed_at_any_point_of_making_a_key_there_is_none_or_a_whole_one(tmp_pa
     (tmp_path / "6.new").write_bytes(b"half")  # before it was named
     assert FileKeys(tmp_path).load() == Stored([], [])
     assert list(tmp_path.iterdir()) == []
+
+
+class Killed(BaseException):
+    """What ends everything between two system calls."""
+
+
+def killed_at(step: int, patched: pytest.MonkeyPatch) -> None:
+    """Let the process end instead of the system call with this number that makes, names, fills or removes a file."""
+    steps = count()
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            if next(steps) == step:
+                raise Killed
+            return function(*given, **named)
+
+        return call
+
+    for module, name in ((os, "open"), (os, "write"), (os, "fsync"), (Path, "rename"), (Path, "unlink")):
+        patched.setattr(module, name, guarded(getattr(module, name)))
+
+
+@pytest.mark.parametrize("act", ["create", "begin", "delete"])
+def test_killed_between_any_two_system_calls_no_key_is_half_or_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    found = set()
+    for step in range(100):
+        store = FileKeys(tmp_path / str(step), boot="one")
+        key = None if act == "create" else store.create(0)
+        ended = True
+        with monkeypatch.context() as patched:
+            killed_at(step, patched)
+            try:
+                if key is None:
+                    store.create(0)
+                else:
+                    key.replay.begin() if act == "begin" else store.delete(0)
+            except Killed:
+                ended = False
+        left = FileKeys(tmp_path / str(step), boot="one").load()
+        assert left.retired == []
+        assert {path.stem for path in (tmp_path / str(step)).iterdir()} == {str(one.epoch) for one in left.keys}
+        found.add(len(left.keys))
+        if ended:
+            break
+    assert ended
+    assert step > 5
+    assert found == ({1} if act == "begin" else {0, 1})
 
 
 def test_a_damaged_or_unreadable_key_is_refused_with_what_to_do(tmp_path: Path) -> None:

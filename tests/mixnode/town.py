@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 import trio.testing
 
+from benchmarks.virtual import no_threads
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Link, Role, answer_requests, connect, serve_links
@@ -189,13 +190,15 @@ class Town:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[trio.Nursery]:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._authority)
-            for member in self.members:
-                await self.start(nursery, member)
-            await self.ready()
-            yield nursery
-            nursery.cancel_scope.cancel()
+        # Under a clock that jumps nothing may wait for a thread.
+        with no_threads():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._authority)
+                for member in self.members:
+                    await self.start(nursery, member)
+                await self.ready()
+                yield nursery
+                nursery.cancel_scope.cancel()
 
     async def start(self, nursery: trio.Nursery, member: Member) -> None:
         member.scope = trio.CancelScope()
