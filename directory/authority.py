@@ -2,7 +2,8 @@
 
 Promises: it serves what it has from the first moment on; the document for the next epoch is made in the second half of
 this one; while this epoch has none, it tries to make one and asks the others whether they have. Whatever is missing
-(nodes, other authorities, a majority of them) it goes on trying, and recovers without help.
+(nodes, other authorities, a majority of them) it goes on trying, and recovers without help. It votes and signs for the
+epochs in which it is an authority; before and after them it follows the documents and answers questions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import trio
 
 from directory.allowlist import AllowList
 from directory.archive import Archive
+from directory.catchup import CatchUp
 from directory.config import AuthorityConfig
 from directory.desk import Desk
 from directory.gossip import Gossip
@@ -20,18 +22,15 @@ from directory.ledger import FileStore, Ledger, MemoryStore
 from directory.registry import Registry
 from directory.rounds import Rounds
 from directory.schedule import Plan, late, regular
+from directory.succession import Office, Succession
 from directory.voting import step_count
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event, Published
-from mixnet.errors import LocalError, RemoteError, Unavailable
+from mixnet.errors import LocalError, RemoteError
 from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
 from mixnet.log import Entry, Log
 from mixnet.network import Address, Network
-from mixnet.pki.bootstrap import AuthorityInfo
-from mixnet.pki.fetch import Caller
-from mixnet.pki.requests import NEWEST
-from mixnet.pki.views import timeless_untrusted
-from mixnet.pki.waiting import Backoff, Bell, sleep_until
+from mixnet.pki.waiting import Bell, sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
 
@@ -71,58 +70,61 @@ class Authority:
     def __init__(
         self, config: AuthorityConfig, *, network: Network, clock: Clock, rng: Source, counters: Counters
     ) -> None:
-        """Remember what the ledger holds; LocalError if this authority is not in the bootstrap file."""
-        trust = self._trust = config.bootstrap
-        if config.identity.public not in trust.identities:
-            raise LocalError("this authority's key is not in the bootstrap file: use the key file that belongs to it")
+        """Remember what the ledger holds; LocalError if this authority is none, and nobody proposes it."""
         self._config = config
         self._network = network
         self._clock = clock
-        self._random = rng.stream("directory")
         self._counters = counters
         self._log = Log(config.log_file)
         self._bell = Bell()
-        self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
-        self._archive = Archive(trust, self._ledger)
+        ledger = self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
+        me = config.identity.public
+        succession = self._succession = Succession(config.bootstrap, me=me, ledger=ledger, folder=config.data_dir)
+        self._trust = succession.trust
+        self._archive = Archive(self._trust, ledger, succession.learn)
+        self._office = Office.SERVING
+        if succession.office(self._present()) is Office.NONE:
+            raise LocalError("this authority's key is not in the bootstrap file: use the key file that belongs to it")
         self._allowed = AllowList(config.approved, config.data_dir)
-        self._registry = Registry(trust.network_id, self._allowed.current())
-        self._caller = Caller(trust, network, identity=config.identity, role=Role.AUTHORITY, source=config.source)
-        self._steps = step_count(len(trust.authorities))
+        self._registry = Registry(self._trust.network_id, self._allowed.current())
+        self._catch_up = CatchUp(
+            succession,
+            network=network,
+            identity=config.identity,
+            source=config.source,
+            clock=clock,
+            rng=rng.stream("directory"),
+            archive=self._archive,
+            bell=self._bell,
+        )
+        caller = self._catch_up.as_authority
         self._rounds = Rounds(
-            trust,
+            succession,
             identity=config.identity,
             parameters=config.parameters,
             clock=clock,
             rng=rng.child("rounds"),
-            caller=self._caller,
+            caller=caller,
             archive=self._archive,
             registry=self._registry,
-            ledger=self._ledger,
+            ledger=ledger,
             bell=self._bell,
             counters=counters,
             complete_until=clock.now() + config.startup_wait,
             refresh=self._refresh,
         )
         self._desk = Desk(
-            trust,
+            succession,
             clock=clock,
             archive=self._archive,
             registry=self._registry,
-            ledger=self._ledger,
+            ledger=ledger,
             rounds=self._rounds.held,
             bell=self._bell,
             counters=counters,
             refresh=self._refresh,
         )
-
-        self._gossip = Gossip(
-            trust,
-            me=config.identity.public,
-            clock=clock,
-            archive=self._archive,
-            ledger=self._ledger,
-            caller=self._caller,
-        )
+        self._gossip = Gossip(self._trust, me=me, clock=clock, archive=self._archive, ledger=ledger, caller=caller)
 
     def _refresh(self) -> None:
         """Go by the operator's latest decisions about nodes."""
@@ -162,7 +164,7 @@ class Authority:
 
     def snapshot(self) -> dict[str, Any]:
         """How this authority is, for its operator."""
-        present = self._present()
+        present, proposed = self._present(), self._succession.proposed
         return {
             **self._counters.snapshot(),
             **process_figures(),
@@ -175,11 +177,18 @@ class Authority:
             "document_epoch": self._archive.newest(present + 1),
             "approved": len(self._registry.approved),
             "descriptors": len(self._registry.ballot(present)),
-            "problem": self._allowed.problem or ("" if present in self._archive else self._rounds.problem),
+            "problem": self._problem(present),
+            "office": str(self._succession.office(present)),
+            "successors_from": self._trust.newest.first_epoch if self._trust.newest.first_epoch > present else None,
+            "proposed_from": None if proposed is None else proposed.first_epoch,
             "absent": [identity.hex()[:16] for identity in sorted(self._rounds.absent)],
             "suspects": [identity.hex()[:16] for identity in sorted(self._rounds.suspects | self._gossip.suspects)],
             "two_documents": self._gossip.splits,
         }
+
+    def _problem(self, present: int) -> str:
+        of_round = "" if present in self._archive else self._rounds.problem
+        return self._allowed.problem or self._succession.problem(present) or of_round
 
     def _count(self, label: str) -> None:
         event = LinkEvent(label)
@@ -207,16 +216,24 @@ class Authority:
                 continue  # of a past epoch, or of a node that is no longer approved
 
     async def _make_coming_documents(self) -> None:
-        """The regular round, in each epoch for the next."""
+        """The regular round, in each epoch for the next, if this authority is one then."""
         epochs = self._trust.epochs
         while True:
             coming = max(self._present(), -1) + 1
-            plan = regular(epochs, coming, self._steps)
-            joinable = self._clock.now() < plan.collect_until
-            if coming > 0 and coming not in self._archive and joinable:
-                await self._rounds.hold(plan)
+            if coming > 0 and await self._has_part_in(coming):
+                await self._rounds.hold(regular(epochs, coming, self._steps(coming)))
                 self._tell(coming)
             await sleep_until(self._clock, epochs.start(coming))
+
+    async def _has_part_in(self, coming: int) -> bool:
+        """Whether this authority takes part in the regular round, as is known when that opens or collects."""
+        plan = regular(self._trust.epochs, coming, self._steps(coming))
+        await sleep_until(self._clock, plan.opens)
+        with trio.move_on_after(max(plan.collect_until - self._clock.now(), 0.0)):
+            while not self._succession.serves(coming):
+                await self._bell.wait()
+        joinable = self._clock.now() < plan.collect_until
+        return joinable and coming not in self._archive and self._succession.serves(coming)
 
     async def _make_present_documents(self) -> None:
         """Late rounds while the present epoch has no document; the others are asked for it at the same time."""
@@ -224,48 +241,40 @@ class Authority:
         last: Plan | None = None
         while True:
             present = self._present()
+            self._tell_office(present)
             if present in self._archive:
                 await sleep_until(self._clock, epochs.end(present))
                 continue
             plan = late(epochs, self._clock.now(), self._steps, last)
             self._rounds.caught_up = False
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._catch_up, max(present, 0), nursery.cancel_scope)
-                await self._rounds.hold(plan)
-                last = plan
+                wanted = max(present, 0)
+                nursery.start_soon(self._catch_up.run, wanted, self._rounds.note_caught_up, nursery.cancel_scope)
+                if self._succession.serves(plan.epoch):
+                    await self._rounds.hold(plan)
+                    last = plan
+                else:
+                    await sleep_until(self._clock, epochs.end(wanted))
                 nursery.cancel_scope.cancel()
             self._tell(plan.epoch)
 
-    async def _catch_up(self, epoch: int, found: trio.CancelScope) -> None:
-        """Ask the other authorities for the document of `epoch` until one has it; then cancel `found`."""
-        backoff = Backoff(self._random, first=0.5, most=10.0)
-        while True:
-            async with trio.open_nursery() as nursery:
-                for authority in self._trust.authorities:
-                    if authority.identity != self._config.identity.public:
-                        nursery.start_soon(self._ask_for_newest, authority)
-            self._rounds.caught_up = True
-            self._bell.ring()
-            if epoch in self._archive:
-                found.cancel()
-            await backoff.pause()
-
-    async def _ask_for_newest(self, authority: AuthorityInfo) -> None:
-        """Take the newest document that another one has: if it has expired, the next one continues it all the same."""
-        try:
-            raw = await self._caller.document(authority, NEWEST)
-            document = None if raw is None else timeless_untrusted(raw, self._trust)
-            if raw is not None and document is not None and document.epoch <= self._present() + 1:
-                self._archive.adopt(document, raw)
-                self._bell.ring()
-        except (RemoteError, Unavailable):
-            return
+    def _steps(self, epoch: int) -> int:
+        return step_count(len(self._trust.at(epoch).authorities))
 
     def _tell(self, epoch: int) -> None:
+        if not self._succession.serves(epoch):
+            return  # whoever only follows has nothing to tell
         if epoch in self._archive:
             self._log.write(Entry.NEW_EPOCH, epoch=epoch, signatures=self._archive.signatures(epoch))
         else:
             self._log.write(Entry.RETRYING, epoch=epoch, problem=self._rounds.problem)
+
+    def _tell_office(self, present: int) -> None:
+        """Say once that this authority was replaced, or is not one yet."""
+        office = self._succession.office(present)
+        if office is not self._office and office is not Office.SERVING:
+            self._log.write(Entry.WARNING, epoch=present, problem=self._succession.problem(present))
+        self._office = office
 
     def _present(self) -> int:
         return self._trust.epochs.at(self._clock.now())

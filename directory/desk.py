@@ -14,12 +14,12 @@ import trio
 from directory.archive import Archive
 from directory.ledger import Ledger
 from directory.registry import Registry
+from directory.succession import Succession
 from directory.voting import Round
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Link, Peer, Role, answer_requests
-from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.requests import (
     NEWEST,
@@ -28,6 +28,7 @@ from mixnet.pki.requests import (
     AskDocument,
     AskEvidence,
     AskHistory,
+    AskIntroduction,
     AskNode,
     AskStep,
     AskValue,
@@ -35,6 +36,7 @@ from mixnet.pki.requests import (
     DocumentAnswer,
     EvidenceAnswer,
     HistoryAnswer,
+    IntroductionAnswer,
     NodeAnswer,
     StepAnswer,
     Upload,
@@ -54,7 +56,7 @@ class Desk:
 
     def __init__(
         self,
-        bootstrap: Bootstrap,
+        succession: Succession,
         *,
         clock: Clock,
         archive: Archive,
@@ -67,7 +69,7 @@ class Desk:
     ) -> None:
         """`rounds` are those under way or just over, by epoch and attempt; `refresh` reads the allow-list again."""
         self._refresh = refresh
-        self._bootstrap = bootstrap
+        self._succession = succession
         self._clock = clock
         self._archive = archive
         self._registry = registry
@@ -78,7 +80,7 @@ class Desk:
 
     def admit(self, identity: bytes, role: Role) -> bool:
         """Whether a peer may ask anything at all: only an authority may say that it is one."""
-        return role != Role.AUTHORITY or identity in self._bootstrap.identities
+        return role != Role.AUTHORITY or self._succession.admits(identity, self._present())
 
     async def serve(self, link: Link) -> None:
         """Answer one peer's questions until its link ends."""
@@ -105,6 +107,8 @@ class Desk:
                 answer = HistoryAnswer(self._ledger.reports(request.epoch))
             case AskEvidence():
                 answer = EvidenceAnswer(tuple(self._ledger.evidence()))
+            case AskIntroduction():
+                answer = IntroductionAnswer(self._succession.trust.introduction(request.first_epoch))
             case AskStep():
                 _authorities_only(peer)
                 answer = StepAnswer(await self._bundle(request))
@@ -115,7 +119,7 @@ class Desk:
         return encode(answer)
 
     async def _document(self, epoch: int, peer: Peer) -> bytes | None:
-        present = self._bootstrap.epochs.at(self._clock.now())
+        present = self._present()
         # Authorities ask each other before they know whether anybody has one: they must not wait for one another.
         patience = WAIT if peer.role != Role.AUTHORITY and epoch <= present + 1 else 0.0
         with trio.move_on_after(patience):
@@ -126,9 +130,12 @@ class Desk:
             self._counters.add(Event.DOCUMENTS)
         return found
 
+    def _present(self) -> int:
+        return self._succession.trust.epochs.at(self._clock.now())
+
     def _find(self, epoch: int) -> bytes | None:
         if epoch == NEWEST:
-            newest = self._archive.newest(self._bootstrap.epochs.at(self._clock.now()))
+            newest = self._archive.newest(self._present())
             return None if newest is None else self._archive.raw(newest)
         return self._archive.raw(epoch)
 
@@ -138,7 +145,7 @@ class Desk:
             # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
             if peer.role != Role.NODE or Descriptor.parse_untrusted(raw).identity != peer.identity:
                 raise RemoteError("a descriptor that another than its node brings")
-            descriptor = self._registry.take_untrusted(raw, self._bootstrap.epochs.at(self._clock.now()))
+            descriptor = self._registry.take_untrusted(raw, self._present())
         except RemoteError as refusal:
             self._counters.drop(Dropped.REQUEST)
             if peer.role == Role.NODE:

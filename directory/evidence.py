@@ -1,8 +1,8 @@
 """Proof that an authority contradicted itself, which anybody can verify (SPEC.md section 5.7).
 
 Promises: a proof holds two statements that its author signed about one subject, of which an honest authority makes one;
-nobody else can make it, whatever keys they have. It stays verifiable with the bootstrap file alone, when all of the
-round is long forgotten. Never: more than a few hundred bytes.
+nobody else can make it, whatever keys they have. It stays verifiable with the bootstrap file, and
+what introduced later authorities, when all of the round is long forgotten. Never: more than a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from directory.broadcast import statement
 from mixnet.crypto import Label, digest, verify_untrusted
 from mixnet.errors import RemoteError
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import Epoch, Key, Signature, decode_untrusted, encode
 from mixnet.pki.errors import Forged, Malformed, WrongNetwork
 
@@ -57,10 +57,11 @@ def round_context(network_id: bytes, epoch: int, attempt: int) -> bytes:
     return digest(Label.ROUND, network_id, epoch.to_bytes(8, "big"), attempt.to_bytes(8, "big"))
 
 
-def check_evidence_untrusted(raw: bytes, bootstrap: Bootstrap) -> Contradiction:
+def check_evidence_untrusted(raw: bytes, trust: Trusted) -> Contradiction:
     """The contradiction that `raw` proves; raises Oversized, Malformed, WrongNetwork or Forged."""
     proof = decode_untrusted(raw, Contradiction, limit=MAX_EVIDENCE)
-    if proof.network_id != bootstrap.network_id or proof.author not in bootstrap.identities:
+    authorities = trust.at(proof.epoch)
+    if proof.network_id != authorities.network_id or proof.author not in authorities.identities:
         raise WrongNetwork
     if proof.first[0] == proof.second[0]:
         raise Malformed

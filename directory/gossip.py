@@ -1,8 +1,8 @@
 """Authorities compare what they give out: two documents for one epoch don't stay unnoticed (SPEC.md section 5.7).
 
-Promises: once an epoch each authority asks every other one for the digest of its document, and keeps both documents, as
-proof, if the other one is validly signed too. Whoever signed both is named. Never: a choice between the two; readers
-keep to the first that they were shown.
+Promises: once an epoch each of its authorities asks every other one for the digest of its document, and keeps both
+documents, as proof, if the other one is validly signed too. Whoever signed both is named. Never: a choice between the
+two; readers keep to the first that they were shown.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from directory.ledger import Ledger
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import ask
-from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.bootstrap import AuthorityInfo
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import AskDigest, DigestAnswer, encode, parse_answer_untrusted
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import timeless_untrusted
 from mixnet.pki.waiting import sleep_until
 
@@ -28,11 +29,11 @@ class Gossip:
     """One authority's comparisons with the others."""
 
     def __init__(
-        self, bootstrap: Bootstrap, *, me: bytes, clock: Clock, archive: Archive, ledger: Ledger, caller: Caller
+        self, trust: Trust, *, me: bytes, clock: Clock, archive: Archive, ledger: Ledger, caller: Caller
     ) -> None:
         """Begin with the proofs that the ledger remembers; `me` is the authority's own identity."""
-        self._bootstrap = bootstrap
-        self._others = [authority for authority in bootstrap.authorities if authority.identity != me]
+        self._trust = trust
+        self._me = me
         self._clock = clock
         self._archive = archive
         self._ledger = ledger
@@ -46,14 +47,21 @@ class Gossip:
 
     async def run(self) -> None:
         """Compare in every epoch, until cancelled."""
-        epochs = self._bootstrap.epochs
+        epochs = self._trust.epochs
         while True:
             present = max(epochs.at(self._clock.now()), 0)
             await sleep_until(self._clock, epochs.start(present) + _WHEN * epochs.length)
             async with trio.open_nursery() as nursery:
-                for authority in self._others:
+                for authority in self._others(present):
                     nursery.start_soon(self._compare, present, authority)
             await sleep_until(self._clock, epochs.end(present))
+
+    def _others(self, epoch: int) -> list[AuthorityInfo]:
+        """The other authorities of an epoch; none if one was none oneself."""
+        authorities = self._trust.at(epoch)
+        if self._me not in authorities.identities:
+            return []
+        return [authority for authority in authorities.authorities if authority.identity != self._me]
 
     async def _compare(self, epoch: int, authority: AuthorityInfo) -> None:
         own, own_raw = self._archive.document(epoch), self._archive.raw(epoch)
@@ -65,7 +73,7 @@ class Gossip:
             if answer.digest in (None, own.digest):
                 return
             raw = await self._caller.document(authority, epoch)
-            other = None if raw is None else timeless_untrusted(raw, self._bootstrap)
+            other = None if raw is None else timeless_untrusted(raw, self._trust)
         except (RemoteError, Unavailable):
             return  # gone, or without a document that anybody would believe
         if raw is not None and other is not None and other.epoch == epoch and other.digest != own.digest:

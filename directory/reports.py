@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from directory.evidence import Contradiction, check_evidence_untrusted
 from mixnet.errors import RemoteError
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Bootstrap, Trusted
 from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.requests import EvidenceAnswer, NodeAnswer, RoundReport
 from mixnet.pki.views import timeless_untrusted
 
 
-def verified_evidence(answers: Mapping[bytes, EvidenceAnswer], trust: Bootstrap) -> list[tuple[Contradiction, bytes]]:
+def verified_evidence(answers: Mapping[bytes, EvidenceAnswer], trust: Trusted) -> list[tuple[Contradiction, bytes]]:
     """The proofs that verify and their bytes, one for each subject, by epoch; who told them does not matter."""
     found: dict[tuple[int, str], tuple[Contradiction, bytes]] = {}
     for answer in answers.values():
@@ -92,7 +92,7 @@ class EpochReport:
     parameters_changed: bool
 
 
-def merged_untrusted(copies: Sequence[bytes], trust: Bootstrap, epoch: int) -> tuple[Document | None, set[bytes]]:
+def merged_untrusted(copies: Sequence[bytes], trust: Trusted, epoch: int) -> tuple[Document | None, set[bytes]]:
     """The document for `epoch` among what authorities gave, verified, and all who signed it."""
     found: Document | None = None
     signers: set[bytes] = set()
@@ -113,7 +113,7 @@ def epoch_report(
     found: tuple[Document | None, set[bytes]],
     told: Mapping[bytes, Sequence[RoundReport]],
     before: Document | None,
-    trust: Bootstrap,
+    trust: Trusted,
 ) -> EpochReport:
     """What happened in one epoch; `before` is the newest document of an earlier one."""
     document, signers = found
@@ -125,7 +125,7 @@ def epoch_report(
         epoch,
         document,
         tuple(sorted(signers)),
-        () if document is None else tuple(sorted(set(trust.identities) - signers)),
+        () if document is None else tuple(sorted(set(trust.at(epoch).identities) - signers)),
         min((report.attempt for report in rounds if not report.problem), default=None) if document else None,
         tuple(dict.fromkeys(report.problem for report in rounds if report.problem)),
         tuple(sorted(places.keys() - earlier.keys())) if compared else (),

@@ -10,7 +10,8 @@ names the newest document that there is: for one that is still being made, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import trio
 
@@ -20,7 +21,8 @@ from directory.evidence import check_evidence_untrusted
 from directory.ledger import Ledger
 from directory.registry import Registry
 from directory.schedule import REGULAR, Plan
-from directory.voting import Phase, Round, Statement
+from directory.succession import Succession
+from directory.voting import Phase, Round, Statement, step_count
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped
 from mixnet.crypto import KEY_SIZE, SigningKey
@@ -30,6 +32,7 @@ from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.fetch import Caller
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
+from mixnet.pki.trust import Trust
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 from mixnet.randomness import Source
 
@@ -41,7 +44,7 @@ class Rounds:
 
     def __init__(
         self,
-        bootstrap: Bootstrap,
+        succession: Succession,
         *,
         identity: SigningKey,
         parameters: Parameters,
@@ -65,10 +68,8 @@ class Rounds:
         self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
         self.problem = ""  # why the last round failed, for the operator
         self.caught_up = True  # whether the others were asked for a newer document than the last that is known here
-        self.suspects = {  # authorities that contradicted themselves, also before a restart
-            check_evidence_untrusted(raw, bootstrap).author for raw in ledger.evidence()
-        }
-        self._bootstrap = bootstrap
+        self.suspects = set(_suspects(ledger, succession.trust))  # who contradicted themselves, also before a restart
+        self._succession = succession
         self._identity = identity
         self._parameters = parameters
         self._clock = clock
@@ -83,6 +84,10 @@ class Rounds:
         self._complete_until = complete_until
         self._waits = 0  # regular rounds that were left to late ones
 
+    def note_caught_up(self) -> None:
+        """All others were asked for a newer document."""
+        self.caught_up = True
+
     async def hold(self, plan: Plan) -> None:
         """One round, from its opening to its end; its document, if there is one, is in the archive then."""
         await sleep_until(self._clock, plan.opens)
@@ -91,21 +96,25 @@ class Rounds:
         self._refresh()
         if self._clock.now() >= plan.step_ends[0]:
             return  # the others' first step is over: one that missed it would hold other votes than they do
+        authorities = self._succession.trust.at(plan.epoch)
+        steps = step_count(len(authorities.authorities))
+        if self._identity.public not in authorities.identities or len(plan.step_ends) != steps:
+            return  # it has become known that others make this document
         known = self._archive.before(plan.epoch)
-        round_ = Round(self._bootstrap, plan.epoch, plan.attempt, self._identity, known)
+        round_ = Round(authorities, plan.epoch, plan.attempt, self._identity, known)
         round_.cast(self._statement(plan))
         self._forget_before(plan.epoch - 1)
         self.held[plan.epoch, plan.attempt] = round_
         self._bell.ring()
         async with trio.open_nursery() as nursery:
-            for authority in self._bootstrap.authorities:
+            for authority in authorities.authorities:
                 if authority.identity != self._identity.public:
                     nursery.start_soon(self._hear, round_, authority)
             for ends in plan.step_ends:
                 if not round_.over:
                     await self._step(round_, ends)
             nursery.cancel_scope.cancel()
-        self._conclude(round_)
+        self._conclude(round_, authorities)
 
     async def _collect(self, plan: Plan) -> None:
         """Wait until every approved node has uploaded its descriptor, or the time for that is up.
@@ -143,8 +152,9 @@ class Rounds:
         vote = encode_vote(
             self._archive.digest_before(plan.epoch),
             self._parameters,
-            commit(self._bootstrap, plan.epoch, self._identity.public, secret),
+            commit(self._succession.trust.at(plan.epoch), plan.epoch, self._identity.public, secret),
             self._registry.ballot(plan.epoch),
+            self._succession.wanted(plan.epoch),
         )
         stated = Statement(vote, secret)
         self._ledger.keep_statement(plan.epoch, plan.attempt, stated)
@@ -197,11 +207,11 @@ class Rounds:
         request = encode(AskValue(round_.epoch, round_.attempt, fingerprint))
         return parse_answer_untrusted(await ask(link, request), ValueAnswer).value
 
-    def _conclude(self, round_: Round) -> None:
+    def _conclude(self, round_: Round, authorities: Bootstrap) -> None:
         for proof in round_.evidence():
             self.suspects.add(proof.author)
             self._ledger.keep_evidence(proof.epoch, proof.subject, proof.encode())
-        self.absent = frozenset(self._bootstrap.identities).difference(round_.heard, {self._identity.public})
+        self.absent = frozenset(authorities.identities).difference(round_.heard, {self._identity.public})
         raw = round_.signed()
         if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
             self._archive.adopt(round_.document, raw)
@@ -221,3 +231,9 @@ class Rounds:
     def _deadline(self, when: float) -> float:
         """A time of day in Trio's time."""
         return trio.current_time() + max(when - self._clock.now(), 0.0)
+
+
+def _suspects(ledger: Ledger, trust: Trust) -> Iterator[bytes]:
+    for raw in ledger.evidence():
+        with suppress(RemoteError):  # about authorities of before those in the bootstrap file
+            yield check_evidence_untrusted(raw, trust).author

@@ -7,6 +7,7 @@ as the very first does, late rounds for it follow one another at a fixed pace un
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mixnet.clock import Epochs
@@ -40,10 +41,11 @@ def regular(epochs: Epochs, epoch: int, steps: int) -> Plan:
     return _plan((epoch, REGULAR), opens, length, _REGULAR_COLLECTING, steps)
 
 
-def late(epochs: Epochs, now: float, steps: int, after: Plan | None = None) -> Plan:
+def late(epochs: Epochs, now: float, steps: Callable[[int], int], after: Plan | None = None) -> Plan:
     """The next late round that one can still join at `now`; for the next epoch if none is left in this one.
 
-    `after` is the last one that this authority took part in: it never joins one twice.
+    `steps` tells how many a round for an epoch has, which depends on who its authorities are. `after` is the last one
+    that this authority took part in: it never joins one twice.
     """
     length = min(_LATE_MOST_SHARE * epochs.length, max(_LATE_SHARE * epochs.length, _LATE_LEAST))
     epoch = max(epochs.at(now), 0 if after is None else after.epoch)
@@ -55,7 +57,7 @@ def late(epochs: Epochs, now: float, steps: int, after: Plan | None = None) -> P
         index = max(index, after.attempt)  # attempts count from 1, so this is the one after it
     if start + (index + 1) * length > epochs.end(epoch):
         epoch, index, start = epoch + 1, 0, epochs.end(epoch)
-    return _plan((epoch, index + 1), start + index * length, length, _LATE_COLLECTING, steps)
+    return _plan((epoch, index + 1), start + index * length, length, _LATE_COLLECTING, steps(epoch))
 
 
 def _plan(which: tuple[int, int], opens: float, length: float, collecting: float, steps: int) -> Plan:

@@ -104,13 +104,15 @@ class Succession:
         if self.trust.follow(document, raw):
             self._keep()
 
-    def learn_untrusted(self, raw: bytes, newest_epoch: int) -> None:
-        """The same for a document that somebody gave as an introduction; raises RemoteError.
+    def learn_untrusted(self, raw: bytes, newest_epoch: int) -> bool:
+        """The same for a document that somebody gave as an introduction; False if it was no news; raises RemoteError.
 
         `newest_epoch` is that of the newest document that one has.
         """
-        if self.trust.follow_untrusted(raw, newest_epoch):
+        followed = self.trust.follow_untrusted(raw, newest_epoch)
+        if followed:
             self._keep()
+        return followed
 
     def _keep(self) -> None:
         self._ledger.keep_introduction(self.trust.newest.first_epoch, self.trust.introductions[-1])
@@ -171,7 +173,8 @@ class Succession:
         return objection(proposed, self.trust, present)
 
     def _introduced(self, proposed: Bootstrap) -> bool:
-        return any(proposed.successor == one.successor for one in self.trust.sets)
+        known = any(proposed.successor == one.successor for one in self.trust.sets)
+        return known and proposed.network_id == self.trust.network_id
 
     def _turn(self, present: int) -> int:
         """The epoch at which one's office changes or changed."""

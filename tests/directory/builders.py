@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from directory.config import AuthorityConfig
-from tests.mixnet.pki.builders import Town
+from tests.mixnet.pki.builders import Town, key
 
 
 def authority_config(town: Town, number: int, **changes: Any) -> AuthorityConfig:
     settings: dict[str, Any] = {
-        "identity": town.authorities[number],
-        "address": town.bootstrap.authorities[number].address,
+        "identity": key(f"{town.name}authority {number}"),  # those of later sets have higher numbers
+        "address": f"10.0.0.{number + 1}:7000",
         "bootstrap": town.bootstrap,
         "approved": town.approved,
         "parameters": town.parameters,

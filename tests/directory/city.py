@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,7 @@ class City:
         self.rng = SeededSource(seed)
         self.clock = VirtualClock(START - trio.current_time())
         self.network = SimulatedNetwork(self.rng.child("network"), **network)
-        self.counters = {number: Counters() for number in range(town.authority_count)}
+        self.counters: defaultdict[int, Counters] = defaultdict(Counters)
         self._nursery = nursery
         self.authorities: dict[int, Authority] = {}
         self._running: dict[int, trio.CancelScope] = {}

@@ -246,11 +246,11 @@ async def test_a_round_whose_first_step_is_over_is_left_to_the_others(
     rng = SeededSource(1)
     config = authority_config(TOWN, 0)
     authority = Authority(config, network=city.network, clock=city.clock, rng=rng, counters=Counters())
-    missed = late(TOWN.bootstrap.epochs, city.clock.now(), 5)
+    missed = late(TOWN.bootstrap.epochs, city.clock.now(), lambda _: 5)
     await trio.sleep(missed.step_ends[0] - city.clock.now())
     await authority._rounds.hold(missed)
     assert authority._rounds.held == {}
-    joined = late(TOWN.bootstrap.epochs, city.clock.now(), 5, missed)
+    joined = late(TOWN.bootstrap.epochs, city.clock.now(), lambda _: 5, missed)
     await authority._rounds.hold(joined)
     assert list(authority._rounds.held) == [(0, joined.attempt)]
 

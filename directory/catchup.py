@@ -1,0 +1,118 @@
+"""An authority asks the others for what it lacks: documents, and who was introduced (SPEC.md sections 5.7 and 5.12).
+
+Promises: what it is given is verified before it counts; an authority that was away, or is not one yet or no more, comes
+to know the newest document and all authorities that were introduced, whoever of the others is left to ask. One that has
+no part in the present document asks one authority at a time, as any reader does, and not as an authority.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import trio
+
+from directory.archive import Archive
+from directory.succession import Succession
+from mixnet.clock import Clock
+from mixnet.crypto import SigningKey
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link import Role, ask
+from mixnet.network import Network
+from mixnet.pki.bootstrap import AuthorityInfo
+from mixnet.pki.fetch import TIMEOUT, Caller
+from mixnet.pki.requests import NEWEST, AskIntroduction, IntroductionAnswer, encode, parse_answer_untrusted
+from mixnet.pki.views import timeless_untrusted
+from mixnet.pki.waiting import Backoff, Bell
+
+
+class CatchUp:
+    """One authority's questions to the others."""
+
+    def __init__(
+        self,
+        succession: Succession,
+        *,
+        network: Network,
+        identity: SigningKey,
+        source: str | None,
+        clock: Clock,
+        rng: random.Random,
+        archive: Archive,
+        bell: Bell,
+    ) -> None:
+        """`bell` rings whenever something came of it; `source` is the local IP address to dial from."""
+        self._succession = succession
+        self._clock = clock
+        self._rng = rng
+        self._archive = archive
+        self._bell = bell
+        authorities = succession.trust.newest
+        self.as_authority = Caller(authorities, network, identity=identity, role=Role.AUTHORITY, source=source)
+        self._as_reader = Caller(authorities, network, identity=identity, role=Role.CLIENT, source=source)
+
+    async def run(self, epoch: int, asked: Callable[[], None], done: trio.CancelScope) -> None:
+        """Ask until there is a document for `epoch`, or other authorities make it than those known so far.
+
+        Then `done` is cancelled; `asked` is called whenever all have been asked.
+        """
+        backoff = Backoff(self._rng, first=0.5, most=10.0)
+        known = self._succession.trust.at(epoch)
+        while True:
+            if self._succession.serves(epoch):
+                await self._ask_all()
+            else:
+                await self._ask_in_turn(epoch)
+            asked()
+            self._bell.ring()
+            if epoch in self._archive or self._succession.trust.at(epoch) is not known:
+                done.cancel()
+            await backoff.pause()
+
+    async def _ask_all(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for authority in self._succession.others(self._present()):
+                nursery.start_soon(self._ask, authority, self.as_authority)
+
+    async def _ask_in_turn(self, epoch: int) -> None:
+        others = self._succession.others(self._present())
+        for authority in self._rng.sample(others, len(others)):
+            await self._ask(authority, self._as_reader)
+            if epoch in self._archive:
+                return
+
+    async def _ask(self, authority: AuthorityInfo, caller: Caller) -> None:
+        """Take the newest document that another one has, and what introduces its authorities."""
+        try:
+            raw = await caller.document(authority, NEWEST)
+            self._take_untrusted(raw)
+            if self._present() not in self._archive:
+                while await self._ask_introduction(authority, caller):
+                    self._take_untrusted(raw)
+        except (RemoteError, Unavailable):
+            return
+
+    def _take_untrusted(self, raw: bytes | None) -> None:
+        """If it has expired, the next one continues it all the same; one that nobody would believe is left alone."""
+        try:
+            document = None if raw is None else timeless_untrusted(raw, self._succession.trust)
+        except RemoteError:
+            return  # perhaps of authorities that were not introduced here yet
+        if raw is not None and document is not None and document.epoch <= self._present() + 1:
+            self._archive.adopt(document, raw)
+            self._bell.ring()
+
+    async def _ask_introduction(self, authority: AuthorityInfo, caller: Caller) -> bool:
+        """Whether one more set of authorities came to be known; raises RemoteError or Unavailable."""
+        request = encode(AskIntroduction(self._succession.trust.newest.first_epoch))
+        async with await caller.link(authority) as link:
+            answer = parse_answer_untrusted(await ask(link, request, timeout=TIMEOUT), IntroductionAnswer)
+        if answer.document is None:
+            return False
+        newest = self._archive.newest(self._present() + 1)
+        learned = self._succession.learn_untrusted(answer.document, -1 if newest is None else newest)
+        self._bell.ring()
+        return learned
+
+    def _present(self) -> int:
+        return self._succession.trust.epochs.at(self._clock.now())
