@@ -26,6 +26,7 @@ from mixnet.pki.document import Document
 from mixnet.pki.errors import ClockWrong
 from mixnet.pki.keeper import CLOCK_WRONG, DocumentKeeper
 from mixnet.pki.topology import sample_provider
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Views
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
@@ -72,9 +73,10 @@ async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
     bell = Bell()
     requests = Requests(bell.ring)
     keys = await around.desk.call(load_keys, around.store)
-    views = Views(around.profile.bootstrap)
+    trust = Trust(around.profile.bootstrap, await around.desk.call(documents.introductions, around.store))
+    views = Views(trust)
     source = documents.Source(
-        bootstrap=around.profile.bootstrap,
+        trust=trust,
         network=around.network,
         clock=around.clock,
         rng=around.rng.stream("authorities"),
@@ -83,7 +85,7 @@ async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
         dial_from=around.profile.source,
     )
     keeper = DocumentKeeper(
-        around.profile.bootstrap,
+        trust,
         source.fetch,
         clock=around.clock,
         rng=around.rng.stream("documents"),

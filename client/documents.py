@@ -3,8 +3,8 @@
 Promises: the authorities are asked directly only while the client has no valid document; from then on its provider is,
 in payload slots. If it failed for a whole epoch, the time at which the authorities are asked is drawn in advance: it
 doesn't tell when, among the user's messages, the provider was last asked. Whoever gives a document, it is verified, and
-never older than one that this profile has used, also before a restart; proofs that the authorities contradicted
-themselves stay in the store.
+never older than one that this profile has used, also before a restart; what introduced other authorities, and proofs
+that some contradicted themselves, stay in the store.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
 from mixnet.network import Network
-from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import validity
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.fetch import fetch_document
 from mixnet.pki.keeper import expired
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode, parse_answer_untrusted
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views
 from mixnet.pki.waiting import sleep_until
 
@@ -33,6 +33,7 @@ PATIENCE = 0.1  # the share of an epoch that a provider has for its answer
 SHORTEST_PATIENCE = 5.0  # seconds
 PAUSE, SHORTEST_PAUSE = 0.05, 5.0  # the share of an epoch, and seconds: longer than a DocumentKeeper's pauses
 _KEPT, _EVIDENCE = "directory document", "directory evidence"
+_INTRODUCTION, _INTRODUCTIONS = "directory introduction", "directory introductions"  # each, and how many there are
 
 
 def keep(store: Store, raw: bytes) -> None:
@@ -43,6 +44,16 @@ def keep(store: Store, raw: bytes) -> None:
 def kept(store: Store) -> bytes | None:
     """The document that was kept last, however old it is now."""
     return store.setting(_KEPT)
+
+
+def introductions(store: Store) -> list[bytes]:
+    """The signed documents that introduced other authorities, in the order in which they came; unverified."""
+    found = (store.setting(f"{_INTRODUCTION} {number}") for number in range(_introduced(store)))
+    return [raw for raw in found if raw is not None]
+
+
+def _introduced(store: Store) -> int:
+    return int.from_bytes(store.setting(_INTRODUCTIONS) or b"", "big")
 
 
 def evidence(store: Store, epoch: int) -> Contradiction | None:
@@ -62,6 +73,16 @@ class StoreMemory:
         """Remember the document in use; Unavailable if the disk refuses."""
         await self.desk.call(keep, self.store, raw)
 
+    async def introduced(self, raw: bytes) -> None:
+        """Keep the document that introduces other authorities; Unavailable if the disk refuses."""
+        await self.desk.call(self._introduced, raw)
+
+    def _introduced(self, raw: bytes) -> None:
+        with self.store.transaction():
+            number = _introduced(self.store)  # none is replaced: what doesn't fit this bootstrap file may fit another
+            self.store.set_setting(f"{_INTRODUCTION} {number}", raw)
+            self.store.set_setting(_INTRODUCTIONS, (number + 1).to_bytes(4, "big"))
+
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep both documents of a contradiction; Unavailable if the disk refuses."""
         await self.desk.call(self._accuse, contradiction)
@@ -76,7 +97,7 @@ class StoreMemory:
 class Source:
     """Fetches for a DocumentKeeper."""
 
-    bootstrap: Bootstrap
+    trust: Trust
     network: Network
     clock: Clock
     rng: random.Random
@@ -89,13 +110,13 @@ class Source:
         """The signed bytes of the document for `epoch`; NoDocument if there is none to be had now."""
         if epoch == NEWEST:
             return await self._from_authorities(newest_epoch)
-        if expired(self.bootstrap, newest_epoch, self.clock.now()):  # the provider had all the time there was
+        if expired(self.trust, newest_epoch, self.clock.now()):  # the provider had all the time there was
             return await self._in_turn(newest_epoch)
         return await self._from_provider(epoch)
 
     async def _in_turn(self, newest_epoch: int) -> bytes:
         """Ask the authorities at a time that no question in a slot and no pause after it has moved."""
-        expiry = validity(self.bootstrap.epochs, newest_epoch)[1]
+        expiry = validity(self.trust.epochs, newest_epoch)[1]
         if self._turn < expiry:
             self._turn = expiry + self._patience + self._drawn_pause()
         await sleep_until(self.clock, self._turn)
@@ -106,17 +127,17 @@ class Source:
             raise
 
     def _drawn_pause(self) -> float:
-        pause = max(SHORTEST_PAUSE, PAUSE * self.bootstrap.epoch_length)
+        pause = max(SHORTEST_PAUSE, PAUSE * self.trust.epoch_length)
         return pause * self.rng.uniform(1.0, 2.0)
 
     @property
     def _patience(self) -> float:
-        return max(SHORTEST_PATIENCE, PATIENCE * self.bootstrap.epoch_length)
+        return max(SHORTEST_PATIENCE, PATIENCE * self.trust.epoch_length)
 
     async def _from_authorities(self, newest_epoch: int) -> bytes:
         """Ask under a key that is used this once: the authorities shall not know who their readers are."""
         _, raw = await fetch_document(
-            self.bootstrap,
+            self.trust,
             network=self.network,
             clock=self.clock,
             identity=SigningKey.generate(),

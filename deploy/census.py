@@ -15,6 +15,7 @@ from mixnet.network import TCP
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.fetch import fetch_document
+from mixnet.pki.trust import Trust
 from mixnet.randomness import SystemSource
 
 IDLE = 4.0  # seconds over which the load of an idle network is taken
@@ -37,7 +38,7 @@ async def idle_load(folder: Path) -> float:
 async def count_signatures(folder: Path) -> int:
     """How many authorities signed the document that is valid now; it is verified as a client would."""
     _, raw = await fetch_document(
-        Bootstrap.load(folder / BOOTSTRAP),
+        Trust(Bootstrap.load(folder / BOOTSTRAP)),
         network=TCP(),
         clock=WallClock(),
         identity=SigningKey.generate(),

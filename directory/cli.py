@@ -77,11 +77,12 @@ async def show(
     from mixnet.network import TCP  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
     from mixnet.pki.fetch import fetch_document  # noqa: PLC0415
+    from mixnet.pki.trust import Trust  # noqa: PLC0415
     from mixnet.randomness import SystemSource  # noqa: PLC0415
 
     trust = Bootstrap.load(bootstrap or (folder or _default_folder()) / BOOTSTRAP)
     document, raw = await fetch_document(
-        trust,
+        Trust(trust),
         network=TCP(),
         clock=WallClock(),
         identity=SigningKey.generate(),  # the authorities need not know who looks

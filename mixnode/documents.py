@@ -1,4 +1,6 @@
-"""What a node remembers of the directory: the document in use, and proofs of contradictions (SPEC.md section 5.10).
+"""What a node remembers of the directory (SPEC.md sections 5.10 and 5.12).
+
+The document in use, those that introduced other authorities, and proofs of contradictions.
 
 Promises: a file is whole or absent, whatever is killed when, and for its owner only. The disk is waited for in a
 thread, so no packet waits with it.
@@ -7,6 +9,7 @@ thread, so no packet waits with it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -15,7 +18,7 @@ from mixnet.errors import Unavailable
 from mixnet.pki.views import Contradiction
 from mixnode.config import make_folder
 
-_DOCUMENT, _NEW = "document", ".new"
+_DOCUMENT, _INTRODUCTION, _NEW = "document", "introduction-", ".new"
 
 
 class DocumentFiles:
@@ -32,6 +35,23 @@ class DocumentFiles:
             return (self._folder / _DOCUMENT).read_bytes()
         except OSError:
             return None
+
+    def introductions(self) -> list[bytes]:
+        """The signed documents that introduced other authorities, in the order in which they came; unverified."""
+        found = []
+        for number in self._numbers():
+            with suppress(OSError):
+                found.append((self._folder / f"{_INTRODUCTION}{number}").read_bytes())
+        return found
+
+    def _numbers(self) -> list[int]:
+        names = (path.name.removeprefix(_INTRODUCTION) for path in self._folder.glob(f"{_INTRODUCTION}*"))
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+    async def introduced(self, raw: bytes) -> None:
+        """Keep the document that introduces other authorities, never to be removed; Unavailable if the disk refuses."""
+        number = 1 + max(self._numbers(), default=0)  # what is there may be of no use now, but of use once more
+        await trio.to_thread.run_sync(self._write, f"{_INTRODUCTION}{number}", raw)
 
     async def keep(self, raw: bytes) -> None:
         """Replace the document that was in use; Unavailable if the disk refuses."""
@@ -50,5 +70,10 @@ class DocumentFiles:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._folder / name)
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # else a power cut might take the new name back
+            finally:
+                os.close(folder)
         except OSError as error:
             raise Unavailable(f"can't write to {self._folder}: {error.strerror}") from None

@@ -30,6 +30,7 @@ from mixnet.log import Log
 from mixnet.network import Address, Network
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
+from mixnet.pki.trust import Trust
 from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
 from mixnode import upkeep
@@ -43,7 +44,7 @@ from mixnode.keys import EpochKey, KeyRing, peel_untrusted
 from mixnode.locksmith import Locksmith
 from mixnode.loops import Loops
 from mixnode.members import Members
-from mixnode.place import Place, open_keys, open_storage
+from mixnode.place import Place, document_files, open_keys, open_storage
 from mixnode.provider import Provider
 from mixnode.report import describe
 from mixnode.rooms import Room
@@ -282,7 +283,7 @@ class _House:
         """Start what a node does beside passing packets on; `address` is where it listens."""
         place, members, start = self._place, self._members, self._nursery.start_soon
         start(upkeep.turn_keys, place, self._smith, place.advertised(address), self.counters)
-        start(upkeep.publish, place, self._smith, place.advertised(address))
+        start(upkeep.publish, place, self._smith, place.advertised(address), members)
         start(upkeep.follow, place, self._keeper, members, self._dispatch)
         loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
         start(loop, place, members, self._loops)
@@ -312,7 +313,9 @@ async def serve(
     Raises LocalError or Unavailable if the node can't start: a bad key file, a port in use.
     """
     identity = identity or load_identity(config.key_file)
-    place = Place(config, identity, trust or Bootstrap.load(config.bootstrap), network, clock, rng, log or Log())
+    root, files = trust or Bootstrap.load(config.bootstrap), document_files(config)
+    follower = Trust(root, [] if files is None else files.introductions())
+    place = Place(config, identity, follower, network, clock, rng, log or Log(), files)
     with open_keys(place) as keys:
         async with trio.open_nursery() as nursery:
             house = _House(place, engine, keys, nursery)

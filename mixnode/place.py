@@ -18,10 +18,10 @@ from mixnet.crypto import SigningKey
 from mixnet.link import Link, LinkEvent, LinkLimits, Role, connect, serve_links
 from mixnet.log import Entry, Log
 from mixnet.network import Address, Network
-from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
 from mixnet.pki.keeper import DocumentKeeper, keeper_of_authorities
+from mixnet.pki.trust import Trust
 from mixnet.randomness import Source
 from mixnode.config import NodeConfig, Storage
 from mixnode.documents import DocumentFiles
@@ -50,11 +50,12 @@ class Place:
 
     config: NodeConfig
     identity: SigningKey
-    trust: Bootstrap
+    trust: Trust
     network: Network
     clock: Clock
     rng: Source
     log: Log
+    files: DocumentFiles | None  # where documents outlast the process, if they do
 
     @property
     def epochs(self) -> Epochs:
@@ -63,7 +64,6 @@ class Place:
 
     def keeper(self) -> DocumentKeeper:
         """What fetches the directory's documents from the authorities, and remembers the one in use."""
-        files = DocumentFiles(self.config.data_dir / "directory") if self.config.storage is Storage.FILE else None
         return keeper_of_authorities(
             self.trust,
             network=self.network,
@@ -72,8 +72,8 @@ class Place:
             role=Role.NODE,
             rng=self.rng.stream("documents"),
             source=self.config.source,
-            initial=None if files is None else files.newest(),
-            memory=files,
+            initial=None if self.files is None else self.files.newest(),
+            memory=self.files,
             warn=lambda warning, _problem: self.log.write(Entry.WARNING, warnings=[warning]),
         )
 
@@ -130,6 +130,11 @@ class Place:
             count=count,
             task_status=task_status,
         )
+
+
+def document_files(config: NodeConfig) -> DocumentFiles | None:
+    """Where a node that uses files keeps documents."""
+    return DocumentFiles(config.data_dir / "directory") if config.storage is Storage.FILE else None
 
 
 @contextmanager

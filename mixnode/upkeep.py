@@ -14,6 +14,7 @@ from mixnet.counters import Counters, Event
 from mixnet.errors import Unavailable
 from mixnet.log import Entry
 from mixnet.network import Address
+from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.errors import NoKey
 from mixnet.pki.fetch import PATIENCE as UPLOAD_PATIENCE
@@ -56,15 +57,30 @@ async def turn_keys(place: Place, smith: Locksmith, address: Address, counters: 
             await sleep_until(place.clock, smith.keys.next_turn(now))
 
 
-async def publish(place: Place, smith: Locksmith, address: Address) -> None:
-    """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch."""
+async def publish(place: Place, smith: Locksmith, address: Address, members: Members) -> None:
+    """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch.
+
+    And once more if a document shows that others than those that have it will vote on the next one.
+    """
     rng = place.rng.stream("descriptors")
     while True:
         epoch = place.epochs.at(place.clock.now())
+        voters = place.trust.at(epoch + 1)
         backoff = Backoff(rng)
         while not await _upload(place, smith, address, rng):
             await backoff.pause()
-        await sleep_until(place.clock, place.epochs.start(epoch + 1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch, place, members, epoch + 1, voters, nursery.cancel_scope)
+            await sleep_until(place.clock, place.epochs.start(epoch + 1))
+            nursery.cancel_scope.cancel()
+
+
+async def _watch(place: Place, members: Members, epoch: int, voters: Bootstrap, waiting: trio.CancelScope) -> None:
+    """Cancel `waiting` when a document has shown that others than `voters` make the one for `epoch`."""
+    await trio.lowlevel.checkpoint()
+    while place.trust.at(epoch) is voters:
+        await members.wait_for_next()
+    waiting.cancel()
 
 
 async def _upload(place: Place, smith: Locksmith, address: Address, rng: random.Random) -> bool:

@@ -56,6 +56,14 @@ class Trusted(Protocol):
         """The authorities that sign the document for `epoch`."""
 
     @property
+    def network_id(self) -> bytes:
+        """32 bytes that name the network, whoever its authorities are."""
+
+    @property
+    def epochs(self) -> Epochs:
+        """The network's division of time."""
+
+    @property
     def epoch_length(self) -> float:
         """Seconds; alike for all sets of a network."""
 

@@ -2,12 +2,15 @@
 
 Promises: a document is verified before anybody sees it; an authority that lies, is silent or is gone costs one attempt,
 never trust. Authorities are asked in random order, one at a time, so no one of them learns of every reader. If what
-they signed shows that this machine's clock is wrong, that is what the caller is told.
+they signed shows that this machine's clock is wrong, that is what the caller is told. If those that the reader knows
+were replaced, it asks them by whom, and goes on with those (section 5.12).
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
+from contextlib import suppress
 
 import trio
 
@@ -16,19 +19,23 @@ from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Link, Role, TlsIdentity, ask, connect
 from mixnet.network import Address, Network
-from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap, Trusted
+from mixnet.pki.descriptor import Descriptor
 from mixnet.pki.document import Document, parse_untrusted, verify_untrusted
-from mixnet.pki.errors import ClockWrong, Expired, NoDocument, NotYetValid, SplitView
+from mixnet.pki.errors import ClockWrong, Expired, NoDocument, NotYetValid, SplitView, WrongNetwork
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
+    AskIntroduction,
     DocumentAnswer,
+    IntroductionAnswer,
     Request,
     Upload,
     UploadAnswer,
     encode,
     parse_answer_untrusted,
 )
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Views
 from mixnet.pki.waiting import Backoff
 
@@ -41,7 +48,7 @@ class Stranger(RemoteError):
 
 
 async def fetch_document(
-    bootstrap: Bootstrap,
+    trust: Trust,
     *,
     network: Network,
     clock: Clock,
@@ -56,37 +63,91 @@ async def fetch_document(
     """(document, its signed bytes): the one for `epoch`, which may be the coming one, or else the newest valid now.
 
     `newest_epoch` is that of the newest document accepted before; `source` the local IP to dial from; `views` compares
-    with what this reader was shown before. Raises ClockWrong, or NoDocument, which says why, if no authority gives one
-    that can be relied on.
+    with what this reader was shown before. `trust` follows what introduces other authorities. Raises ClockWrong, or
+    NoDocument, which says why, if no authority gives one that can be relied on.
     """
-    caller = Caller(bootstrap, network, identity=identity, role=role, source=source)
-    problems: list[RemoteError | Unavailable] = []
-    errors: list[float] = []
-    for authority in rng.sample(bootstrap.authorities, len(bootstrap.authorities)):
-        raw = None
-        try:
-            raw = await caller.document(authority, epoch)
-            if raw is not None:
-                now = clock.now()
-                return accept_untrusted(raw, bootstrap, now, newest_epoch=newest_epoch, epoch=epoch, views=views), raw
-        except (RemoteError, Unavailable) as problem:
-            problems.append(problem)
-            if raw is not None and epoch == NEWEST and isinstance(problem, NotYetValid | Expired):
-                errors.append(clock_error(parse_untrusted(raw)[0], clock.now()))
-    raise clock_wrong(errors, bootstrap.majority) or _nothing(problems, len(bootstrap.authorities))
+    caller = Caller(trust, network, identity=identity, role=role, source=source)
+    while True:  # as often as `trust` grows, which it does a limited number of times
+        asked = _whom_to_ask(trust, trust.epochs.at(clock.now()) if epoch == NEWEST else epoch, rng)
+        there: list[AuthorityInfo] = []
+        problems: list[RemoteError | Unavailable] = []
+        errors = _ClockErrors(trust)
+        for authority in asked:
+            raw = None
+            try:
+                raw = await caller.document(authority, epoch)
+                there.append(authority)
+                if raw is not None:
+                    now = clock.now()
+                    document = accept_untrusted(raw, trust, now, newest_epoch=newest_epoch, epoch=epoch, views=views)
+                    trust.follow(document, raw)
+                    return document, raw
+            except (RemoteError, Unavailable) as problem:
+                problems.append(problem)
+                if raw is not None and epoch == NEWEST and isinstance(problem, NotYetValid | Expired):
+                    errors.add(authority, parse_untrusted(raw)[0], clock.now())
+        if not await _follow(trust, caller, there, newest_epoch):
+            raise errors.verdict() or _nothing(problems, len(asked))
+
+
+def _whom_to_ask(trust: Trust, epoch: int, rng: random.Random) -> list[AuthorityInfo]:
+    """The set for `epoch`, then, for our clock may be wrong and theirs gone, the two newest; each in random order."""
+    sets = {one.first_epoch: one for one in (trust.at(epoch), *reversed(trust.sets[-2:]))}
+    return list(
+        dict.fromkeys(one for each in sets.values() for one in rng.sample(each.authorities, len(each.authorities)))
+    )
+
+
+async def _follow(trust: Trust, caller: Caller, there: list[AuthorityInfo], newest_epoch: int) -> bool:
+    """Whether one of those that are `there` introduced others than `trust` knew; what it introduced is followed."""
+    for authority in there:
+        known = len(trust.introductions)
+        with suppress(RemoteError, Unavailable):
+            while (raw := await caller.introduction(authority, trust.newest.first_epoch)) is not None:
+                if not trust.follow_untrusted(raw, newest_epoch):
+                    break
+        if len(trust.introductions) > known:
+            return True
+    return False
 
 
 def _nothing(problems: list[RemoteError | Unavailable], asked: int) -> NoDocument:
     """Why nobody had a document."""
     refusals = [one for one in problems if isinstance(one, RemoteError) and not isinstance(one, Stranger)]
+    if refusals and all(isinstance(one, WrongNetwork) for one in refusals):
+        return NoDocument(
+            "the authorities give directory documents that others signed than this machine knows: if the bootstrap "
+            "file is not another network's, they have been replaced: get a fresh one from the network's operators"
+        )
     if refusals:  # they tell the user more than an authority that was not there
         return NoDocument(f"no authority gave a valid directory document: {refusals[0]}")
     if len(problems) == asked:
         return NoDocument(
             "no authority can be reached where the bootstrap file says that they are: check this machine's network "
-            "connection; if it works, get a fresh bootstrap file from the network's operators"
+            "connection; if it works, they may have been replaced: get a fresh bootstrap file from the network's "
+            "operators"
         )
     return NoDocument()
+
+
+class _ClockErrors:
+    """What the documents that authorities gave say of our clock: each counts for the set that signs such a document."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._found: dict[int, dict[bytes, float]] = {}
+
+    def add(self, authority: AuthorityInfo, document: Document, now: float) -> None:
+        """`document` was refused for its time only."""
+        rightful = self._trust.at(document.epoch)
+        if authority.identity in rightful.identities:
+            self._found.setdefault(rightful.first_epoch, {})[authority.identity] = clock_error(document, now)
+
+    def verdict(self) -> ClockWrong | None:
+        """ClockWrong if a majority of a set says so."""
+        found = ((one, list(self._found.get(one.first_epoch, {}).values())) for one in self._trust.sets)
+        verdicts = (clock_wrong(errors, one.majority) for one, errors in found)
+        return next((verdict for verdict in verdicts if verdict is not None), None)
 
 
 def clock_error(document: Document, now: float) -> float:
@@ -106,7 +167,8 @@ def clock_wrong(errors: list[float], needed: int) -> ClockWrong | None:
     if len(ahead) >= needed:
         return ClockWrong(
             f"this machine's clock is at least {_span(min(ahead))} ahead of the network's: set it; if it is right, the "
-            "network has agreed on no directory document for that long: tell its operators"
+            "network has agreed on no directory document for that long, or its authorities have been replaced: ask its "
+            "operators, and for a fresh bootstrap file"
         )
     return None
 
@@ -120,7 +182,7 @@ def _span(seconds: float) -> str:
 
 def accept_untrusted(
     raw: bytes,
-    bootstrap: Bootstrap,
+    trust: Trusted,
     now: float,
     *,
     newest_epoch: int = -1,
@@ -133,7 +195,7 @@ def accept_untrusted(
     for another epoch's document, and SplitView if `views` knows another one for its epoch.
     """
     try:
-        document = _verified_untrusted(raw, bootstrap, now, newest_epoch, epoch)
+        document = _verified_untrusted(raw, trust, now, newest_epoch, epoch)
     except RemoteError:
         if views is not None and views.contradicted_untrusted(raw):
             raise SplitView from None
@@ -143,62 +205,73 @@ def accept_untrusted(
     return document
 
 
-def _verified_untrusted(raw: bytes, bootstrap: Bootstrap, now: float, newest_epoch: int, epoch: int) -> Document:
+def _verified_untrusted(raw: bytes, trust: Trusted, now: float, newest_epoch: int, epoch: int) -> Document:
     if epoch == NEWEST:
-        return verify_untrusted(raw, bootstrap, now, newest_epoch)
-    coming = epoch == bootstrap.epochs.at(now) + 1
-    document = verify_untrusted(raw, bootstrap, bootstrap.epochs.start(epoch) if coming else now, newest_epoch)
+        return verify_untrusted(raw, trust, now, newest_epoch)
+    coming = epoch == trust.epochs.at(now) + 1
+    document = verify_untrusted(raw, trust, trust.epochs.start(epoch) if coming else now, newest_epoch)
     if document.epoch != epoch:
         raise RemoteError("a directory document for another epoch than the one asked for")
     return document
 
 
 async def upload_descriptor(
-    bootstrap: Bootstrap,
+    trust: Trusted,
     raw: bytes,
     *,
     network: Network,
     identity: SigningKey,
     rng: random.Random,
+    epochs: Collection[int] = (),
     source: str | None = None,
     patience: float = PATIENCE,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Give a signed descriptor to all authorities; started when a majority of them took it.
+    """Give a signed descriptor to all authorities that vote on it; started when a majority of them took it.
 
-    Authorities that don't answer are asked again for `patience` seconds. Raises Unavailable if then a majority has
-    not taken it.
+    `epochs` are those of the documents in which it shall stand: by default the descriptor's own and the next. If their
+    authorities are not the same, it takes a majority of each set. Those that don't answer are asked again for
+    `patience` seconds. Raises Unavailable if then a majority has not taken it.
     """
-    caller = Caller(bootstrap, network, identity=identity, role=Role.NODE, source=source)
+    own = Descriptor.parse_untrusted(raw).epoch
+    sets = {one.first_epoch: one for one in map(trust.at, epochs or (own, own + 1))}.values()
+    caller = Caller(trust, network, identity=identity, role=Role.NODE, source=source)
     taken: set[bytes] = set()
+    everybody = trio.Event()
 
     async def give(authority: AuthorityInfo) -> None:
         backoff = Backoff(rng, most=10.0)
         while not await caller.offer(authority, raw):
             await backoff.pause()
         taken.add(authority.identity)
-        if len(taken) == bootstrap.majority:
+        if not everybody.is_set() and not _lacking(sets, taken):
+            everybody.set()
             task_status.started()
 
     with trio.move_on_after(patience):
         async with trio.open_nursery() as nursery:
-            for authority in bootstrap.authorities:
+            for authority in dict.fromkeys(one for each in sets for one in each.authorities):
                 nursery.start_soon(give, authority)
-    if len(taken) < bootstrap.majority:
+    for one in _lacking(sets, taken):
         raise Unavailable(
-            f"{len(taken)} of {len(bootstrap.authorities)} authorities took this node's descriptor, "
-            f"{bootstrap.majority} are needed: check that they run and have approved this node"
+            f"{len(taken & set(one.identities))} of {len(one.authorities)} authorities took this node's descriptor, "
+            f"{one.majority} are needed: check that they run and have approved this node"
         )
+
+
+def _lacking(sets: Collection[Bootstrap], taken: set[bytes]) -> list[Bootstrap]:
+    """The sets of which no majority has taken it."""
+    return [one for one in sets if len(taken & set(one.identities)) < one.majority]
 
 
 class Caller:
     """Who asks the authorities, and from where."""
 
     def __init__(
-        self, bootstrap: Bootstrap, network: Network, *, identity: SigningKey, role: Role, source: str | None = None
+        self, trust: Trusted, network: Network, *, identity: SigningKey, role: Role, source: str | None = None
     ) -> None:
         """`source`: the local IP to dial from."""
-        self._bootstrap = bootstrap
+        self._network_id = trust.network_id
         self._network = network
         self._identity = TlsIdentity(identity)  # made once: it costs more than a link
         self._role = role
@@ -208,6 +281,11 @@ class Caller:
         """The bytes that one authority gives out as the document for `epoch`."""
         answer = await self._ask(authority, AskDocument(epoch))
         return parse_answer_untrusted(answer, DocumentAnswer).document
+
+    async def introduction(self, authority: AuthorityInfo, first_epoch: int) -> bytes | None:
+        """What one authority gives out as the document that introduces the set after that of `first_epoch`."""
+        answer = await self._ask(authority, AskIntroduction(first_epoch))
+        return parse_answer_untrusted(answer, IntroductionAnswer).document
 
     async def offer(self, authority: AuthorityInfo, descriptor: bytes) -> bool:
         """Whether one authority took a descriptor."""
@@ -229,7 +307,7 @@ class Caller:
                 Address.parse(authority.address),
                 identity=self._identity,
                 role=self._role,
-                network_id=self._bootstrap.network_id,
+                network_id=self._network_id,
                 expect=authority.identity,
                 source=self._source,
                 timeout=TIMEOUT,

@@ -3,7 +3,8 @@
 Promises: `current` is the newest verified document whose epoch has begun, and never an expired one; the next epoch's is
 fetched ahead, at a time drawn anew for each process and epoch, so that readers don't come in a crowd; all switch when
 the epoch begins. A round that failed costs nothing as long as the last document is valid. Never a document older than
-the newest one that was ever in use, also before a restart; never a second one for an epoch. What is wrong is said.
+the newest one that was ever in use, also before a restart; never a second one for an epoch. What is wrong is said. New
+authorities are gone by only once the document that introduces them would outlast a crash (section 5.12).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
 from mixnet.network import Network
-from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import SKEW_SHARE, Document, validity, verify_untrusted
 from mixnet.pki.errors import ClockWrong, NoDocument, SplitView
 from mixnet.pki.fetch import accept_untrusted, clock_error, clock_wrong, fetch_document
 from mixnet.pki.requests import NEWEST
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views, timeless_untrusted
 from mixnet.pki.waiting import Backoff, Bell, sleep_until
 
@@ -44,6 +45,9 @@ class Memory(Protocol):
     async def keep(self, raw: bytes) -> None:
         """Remember the signed document that came into use, in place of the one before."""
 
+    async def introduced(self, raw: bytes) -> None:
+        """Keep the signed document that introduces other authorities for good, after those before."""
+
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep the proof that the authorities contradicted themselves."""
 
@@ -52,6 +56,10 @@ class Forgetful:
     """For readers that are gone when they end."""
 
     async def keep(self, raw: bytes) -> None:
+        """Nothing is kept."""
+        await trio.lowlevel.checkpoint()
+
+    async def introduced(self, raw: bytes) -> None:
         """Nothing is kept."""
         await trio.lowlevel.checkpoint()
 
@@ -65,7 +73,7 @@ class DocumentKeeper:
 
     def __init__(
         self,
-        bootstrap: Bootstrap,
+        trust: Trust,
         fetch: Fetch,
         *,
         clock: Clock,
@@ -77,15 +85,17 @@ class DocumentKeeper:
     ) -> None:
         """`initial`: a document kept from an earlier run: used at once if it is valid, and nothing older after it.
 
-        `views` is shared with `fetch`, if that verifies too; `warn` hears of each new warning: its name, what to say.
+        `trust`, with all introductions that `memory` kept, and `views` are shared with `fetch`, if that verifies too;
+        `warn` hears of each new warning: its name, what to say.
         """
-        self._bootstrap = bootstrap
+        self._trust = trust
+        self._lasting = len(trust.introductions)  # so many of them outlast this process
         self._fetch = fetch
         self._clock = clock
         self._rng = rng
         self._initial = initial
         self._memory = memory or Forgetful()
-        self._views = views or Views(bootstrap)
+        self._views = views or Views(trust)
         self._warn = warn
         self._warned: list[str] = []
         self._accused = 0
@@ -130,7 +140,7 @@ class DocumentKeeper:
             return str(wrong)
         if self._views.evidence:
             return str(SplitView())
-        if self._current is None or self._bootstrap.epochs.at(self._clock.now()) > self._current.epoch:
+        if self._current is None or self._trust.epochs.at(self._clock.now()) > self._current.epoch:
             return "" if self._failure is None else str(self._failure)
         return ""
 
@@ -139,7 +149,7 @@ class DocumentKeeper:
         if isinstance(self._failure, ClockWrong):
             return self._failure
         now = self._clock.now()
-        if self._newest is None or now >= self._newest.valid_from - SKEW_SHARE * self._bootstrap.epoch_length:
+        if self._newest is None or now >= self._newest.valid_from - SKEW_SHARE * self._trust.epoch_length:
             return None
         return clock_wrong([clock_error(self._newest, now)], 1)
 
@@ -152,7 +162,7 @@ class DocumentKeeper:
         task_status.started()
         while True:
             await self._obtain(await self._due())
-            await sleep_until(self._clock, self._bootstrap.epochs.start(max(self._held)))
+            await sleep_until(self._clock, self._trust.epochs.start(max(self._held)))
             self._switch()
             await self._remember()
 
@@ -160,20 +170,21 @@ class DocumentKeeper:
         """Take over the document of an earlier run: as one to use, or as one that the next may not be older than."""
         if self._initial is not None:
             try:
-                document = timeless_untrusted(self._initial, self._bootstrap)
+                document = timeless_untrusted(self._initial, self._trust)
             except RemoteError:
                 return
             self._newest = document
             self._views.fits(document, self._initial)
+            self._trust.follow(document, self._initial)
             try:
-                verify_untrusted(self._initial, self._bootstrap, self._clock.now())
+                verify_untrusted(self._initial, self._trust, self._clock.now())
             except RemoteError:
                 return
             self._hold(document, self._initial)
 
     async def _due(self) -> int:
         """The epoch whose document is needed next, once it is time to ask for it."""
-        epochs = self._bootstrap.epochs
+        epochs = self._trust.epochs
         present = max(epochs.at(self._clock.now()), min(self._held))
         if max(self._held) < present:
             return present
@@ -186,17 +197,16 @@ class DocumentKeeper:
 
         When all that were held have expired, any newer one that is valid will do.
         """
-        epochs = self._bootstrap.epochs
+        epochs = self._trust.epochs
         backoff = Backoff(self._rng, most=max(2.0, _PATIENT_SHARE * epochs.length) if self._held else 2.0)
         while True:
             newest = max(self._held, default=-1 if self._newest is None else self._newest.epoch)
             try:
                 raw = await self._fetch(epoch, newest)
                 now = self._clock.now()
-                wanted = NEWEST if expired(self._bootstrap, newest, now) else epoch
-                document = accept_untrusted(
-                    raw, self._bootstrap, now, newest_epoch=newest, epoch=wanted, views=self._views
-                )
+                wanted = NEWEST if expired(self._trust, newest, now) else epoch
+                document = accept_untrusted(raw, self._trust, now, newest_epoch=newest, epoch=wanted, views=self._views)
+                await self._follow(document, raw)
             except (Unavailable, RemoteError) as problem:
                 self._failure = problem if isinstance(problem, NoDocument) else NoDocument(str(problem))
                 await self._tell()
@@ -209,6 +219,20 @@ class DocumentKeeper:
             present = max(epochs.at(self._clock.now()), min(self._held, default=0))
             if epoch != NEWEST and not present <= epoch <= present + 1:  # time has passed, or the clock was set
                 epoch = present
+
+    async def _follow(self, document: Document, raw: bytes) -> None:
+        """Go by those that an accepted document introduces; Unavailable if its own authorities' would be forgotten."""
+        first = self._trust.contradicted(document)
+        if first is not None:
+            self._views.accuse(Contradiction(document.epoch, first, raw))
+        self._trust.follow(document, raw)
+        try:
+            for introduction in self._trust.introductions[self._lasting :]:
+                await self._memory.introduced(introduction)
+                self._lasting += 1
+        except Unavailable:
+            if self._lasting < self._trust.rests_on(document.epoch):
+                raise
 
     async def _tell(self) -> None:
         """Keep what proves something, and warn once of whatever begins to be wrong."""
@@ -235,7 +259,7 @@ class DocumentKeeper:
 
     def _switch(self) -> None:
         """Make the newest document whose epoch has begun the current one, and forget those before it."""
-        present = self._bootstrap.epochs.at(self._clock.now())
+        present = self._trust.epochs.at(self._clock.now())
         begun = [epoch for epoch in self._held if epoch <= present]
         if not begun and self._current is not None:
             return
@@ -249,13 +273,13 @@ class DocumentKeeper:
             self._bell.ring()
 
 
-def expired(bootstrap: Bootstrap, epoch: int, now: float) -> bool:
+def expired(trust: Trust, epoch: int, now: float) -> bool:
     """Whether the document for `epoch` can't be used any more."""
-    return now > validity(bootstrap.epochs, epoch)[1]
+    return now > validity(trust.epochs, epoch)[1]
 
 
 def keeper_of_authorities(
-    bootstrap: Bootstrap,
+    trust: Trust,
     *,
     network: Network,
     clock: Clock,
@@ -268,16 +292,14 @@ def keeper_of_authorities(
     warn: Callable[[str, str], None] = lambda _warning, _problem: None,
 ) -> DocumentKeeper:
     """A keeper that asks the authorities themselves, as nodes do."""
-    views = Views(bootstrap)
+    views = Views(trust)
     ask = partial(
-        fetch_document, bootstrap, network=network, clock=clock, identity=identity, role=role, rng=rng, source=source
+        fetch_document, trust, network=network, clock=clock, identity=identity, role=role, rng=rng, source=source
     )
 
     async def fetch(epoch: int, newest_epoch: int) -> bytes:
-        if expired(bootstrap, newest_epoch, clock.now()):
+        if expired(trust, newest_epoch, clock.now()):
             epoch = NEWEST  # whatever our clock says: if it is wrong, what they hold shows it
         return (await ask(epoch=epoch, newest_epoch=newest_epoch, views=views))[1]
 
-    return DocumentKeeper(
-        bootstrap, fetch, clock=clock, rng=rng, initial=initial, memory=memory, views=views, warn=warn
-    )
+    return DocumentKeeper(trust, fetch, clock=clock, rng=rng, initial=initial, memory=memory, views=views, warn=warn)

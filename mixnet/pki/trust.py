@@ -69,6 +69,18 @@ class Trust:
         followed = zip(self._sets, self.introductions, strict=False)
         return next((raw for one, raw in followed if one.first_epoch == first_epoch), None)
 
+    def rests_on(self, epoch: int) -> int:
+        """On how many introductions, of the first ones, it rests whom this trusts for `epoch`."""
+        return self._sets.index(self.at(epoch))
+
+    def contradicted(self, document: Document) -> bytes | None:
+        """The introduction that `document`, verified against this, contradicts: both were signed by the same set."""
+        place = self.rests_on(document.epoch)
+        if document.successor is None or place == len(self.introductions):
+            return None
+        known = self._sets[place + 1]
+        return None if document.successor == known.successor else self.introductions[place]
+
     def follow(self, document: Document, raw: bytes) -> bool:
         """Learn from a document, verified against this, of the authorities that it introduces; False if of none new."""
         if document.successor is None or self.at(document.epoch) is not self.newest:

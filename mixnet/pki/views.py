@@ -48,12 +48,12 @@ class Views:
         """
         first = self._shown.get(document.epoch)
         if first is not None and first.digest != document.digest:
-            self._accuse(Contradiction(document.epoch, first.raw, raw))
+            self.accuse(Contradiction(document.epoch, first.raw, raw))
             return False
         before = self._shown.get(document.epoch - 1)
         # Late and regular rounds may overlap, so two documents in a row may continue the same one.
         if before is not None and document.previous not in (_NONE, before.digest, before.previous):
-            self._accuse(Contradiction(document.epoch, before.raw, raw))
+            self.accuse(Contradiction(document.epoch, before.raw, raw))
         self._shown.setdefault(document.epoch, _Shown(document.digest, document.previous, raw))
         for epoch in sorted(self._shown)[:-_REMEMBERED]:
             del self._shown[epoch]
@@ -67,7 +67,8 @@ class Views:
             return False
         return document.epoch in self._shown and not self.fits(document, raw)
 
-    def _accuse(self, contradiction: Contradiction) -> None:
+    def accuse(self, contradiction: Contradiction) -> None:
+        """Keep a contradiction as evidence, unless there is enough."""
         if contradiction not in self.evidence and len(self.evidence) < MOST_EVIDENCE:
             self.evidence.append(contradiction)
 

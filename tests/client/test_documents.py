@@ -24,6 +24,7 @@ from mixnet.pki.document import MAX_DOCUMENT
 from mixnet.pki.errors import ClockWrong
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.requests import AskDocument, DocumentAnswer, encode, parse_request_untrusted
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views
 from tests.client.town import RULES, START
 from tests.client.town import Town as ClientTown
@@ -46,12 +47,11 @@ class Reader:
         self.turns: list[float] = []  # when an authority was asked
         self.requests = Requests(lambda: None)
         self._provider = provider
-        views = Views(TOWN.bootstrap)
-        self.source = Source(
-            TOWN.bootstrap, self.liars.network, self.liars.clock, random.Random(1), self.requests, views
-        )
+        self.trust = trust = Trust(TOWN.bootstrap)
+        views = Views(trust)
+        self.source = Source(trust, self.liars.network, self.liars.clock, random.Random(1), self.requests, views)
         self.keeper = DocumentKeeper(
-            TOWN.bootstrap, self.source.fetch, clock=self.liars.clock, rng=random.Random(2), views=views
+            trust, self.source.fetch, clock=self.liars.clock, rng=random.Random(2), views=views
         )
         nursery.start_soon(self._serve)
 

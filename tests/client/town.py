@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -26,14 +27,23 @@ from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Assembler, Frame, FrameKind, Link, Role, answer_requests, serve_links, split
 from mixnet.network import Address
-from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap, Successor
 from mixnet.pki.descriptor import KEY_EPOCHS, NodeRole
 from mixnet.pki.document import VERSION, Document, Node, validity
 from mixnet.pki.parameters import Parameters, parameters_from
-from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode, parse_request_untrusted
+from mixnet.pki.requests import (
+    NEWEST,
+    AskDocument,
+    AskIntroduction,
+    DocumentAnswer,
+    IntroductionAnswer,
+    encode,
+    parse_request_untrusted,
+)
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from mixnet.sphinx import Drop, Engine, Forward, Mailbox
+from tests.mixnet.pki.lineage import Lineage
 
 START = 1_800_000_000.0
 RULES = Parameters(
@@ -79,6 +89,7 @@ class Town:
         self.bootstrap = Bootstrap(
             start, parameters.epoch_length, (AuthorityInfo(self.authority.public, "10.0.0.1:7000"),)
         )
+        self.lineage = Lineage(self.bootstrap, self.authority)
         self.providers = [SigningKey(raw_key(f"provider {n}")) for n in range(2)]
         self.mixes = [SigningKey(raw_key(f"mix {n}")) for n in range(6)]
         self.names = {key.public: f"mix {n}" for n, key in enumerate(self.mixes)}
@@ -89,13 +100,16 @@ class Town:
         self.links: list[Link] = []
         self.swallow = False  # lose every packet
         self.refuse_documents = False
+        self.questions: list[AskDocument | AskIntroduction] = []  # to the authorities
 
     def secret(self, identity: bytes, epoch: int) -> SphinxSecret:
         if (identity, epoch) not in self._secrets:
             self._secrets[identity, epoch] = SphinxSecret(raw_key(f"{self.names[identity]} {epoch}"))
         return self._secrets[identity, epoch]
 
-    def document(self, epoch: int = 0) -> bytes:
+    def document(self, epoch: int = 0, by: Bootstrap | None = None, successor: Successor | None = None) -> bytes:
+        """The signed document for `epoch`; `by` others than those whose turn it is, who introduce whom they like."""
+
         def node(key: SigningKey, role: NodeRole, address: str) -> Node:
             keys = tuple(self.secret(key.public, number).public for number in range(epoch, epoch + KEY_EPOCHS))
             return Node(key.public, role, address, epoch, keys)
@@ -118,8 +132,9 @@ class Town:
             authorities=self.bootstrap.identities,
             previous=bytes(32),
             randomness=bytes(32),
+            successor=successor,
         )
-        return document.encode({self.authority.public: document.signature(self.authority)})
+        return self.lineage.sign(document, by)
 
     def profile(self, name: str, number: int, downloads: Path | None = None) -> Profile:
         """A profile without a folder: no sockets, no files but those that come."""
@@ -145,26 +160,35 @@ class Town:
             task_status.started()
 
     async def run_authority(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Let the authority answer, by a clock that is right."""
+        """Let the authorities answer, by a clock that is right."""
         right = self.clock
 
         async def answer(raw: bytes) -> bytes:
             await trio.lowlevel.checkpoint()
             question = parse_request_untrusted(raw)
-            assert isinstance(question, AskDocument)
+            assert isinstance(question, AskDocument | AskIntroduction)
+            self.questions.append(question)
+            if isinstance(question, AskIntroduction):
+                introduces = self.lineage.introduces(question.first_epoch)
+                return encode(IntroductionAnswer(None if introduces is None else self.document(introduces)))
             epoch = self.bootstrap.epochs.at(right.now()) if question.epoch == NEWEST else question.epoch
             return encode(DocumentAnswer(self.document(epoch)))
 
-        await serve_links(
-            self.network,
-            Address("10.0.0.1", 7000),
-            lambda link: answer_requests(link, answer),
-            identity=self.authority,
-            role=Role.AUTHORITY,
-            network_id=self.bootstrap.network_id,
-            admit=lambda _identity, _role: True,
-            task_status=task_status,  # type: ignore[arg-type]
-        )
+        async with trio.open_nursery() as nursery:
+            for info in (info for one in self.lineage.sets for info in one.authorities):
+                await nursery.start(
+                    partial(
+                        serve_links,
+                        self.network,
+                        Address.parse(info.address),
+                        lambda link: answer_requests(link, answer),
+                        identity=self.lineage.identity(info),
+                        role=Role.AUTHORITY,
+                        network_id=self.bootstrap.network_id,
+                        admit=lambda _identity, _role: True,
+                    )
+                )
+            task_status.started()
 
     async def _listen(self, address: Address, handle: object, key: SigningKey, task_status: object) -> None:
         await serve_links(

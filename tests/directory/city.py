@@ -20,6 +20,7 @@ from mixnet.link import Role
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import Caller, accept_untrusted, fetch_document, upload_descriptor
 from mixnet.pki.requests import NEWEST, AskStep
+from mixnet.pki.trust import Trust
 from mixnet.pki.waiting import sleep_until
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
@@ -131,7 +132,7 @@ class City:
     ) -> tuple[Document, bytes]:
         """What a client gets, from any authority of `town`."""
         return await fetch_document(
-            (town or self.town).bootstrap,
+            Trust((town or self.town).bootstrap),
             network=self.network,
             clock=self.clock,
             identity=key("reader"),

@@ -24,7 +24,9 @@ from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
+    AskIntroduction,
     DocumentAnswer,
+    IntroductionAnswer,
     Upload,
     UploadAnswer,
     encode,
@@ -35,6 +37,7 @@ from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from mixnet.sphinx import Command, Engine, Hop, Kind, SphinxEngine
 from mixnode import NodeConfig, Serving, Storage, serve
+from tests.mixnet.pki.lineage import Lineage
 
 PORT = 4000
 QUIET = Parameters(epoch_length=1200.0, node_loop_rate=0.0, downlink_rate=10.0)
@@ -83,14 +86,14 @@ class Town:
         self.trust = Bootstrap(
             genesis, parameters.epoch_length, (AuthorityInfo(self.authority.public, f"10.0.9.1:{PORT}"),)
         )
+        self.lineage = Lineage(self.trust, self.authority)
         self.members = [
             Member(f"mix-{layer + 1}", f"10.0.1.{layer + 1}", NodeRole.MIX, layer) for layer in range(layers)
         ]
         self.members += [
             Member(f"provider-{one + 1}", f"10.0.2.{one + 1}", NodeRole.PROVIDER, -1) for one in range(providers)
         ]
-        self.descriptors: dict[bytes, Descriptor] = {}
-        self.held: dict[bytes, dict[int, Descriptor]] = {}
+        self.held_by: dict[bytes, dict[bytes, dict[int, Descriptor]]] = {}  # authority, node, epoch
         self.documents: dict[int, bytes] = {}
         self.mailbox_limit = 100
         self.connection_limit = 1024
@@ -99,14 +102,18 @@ class Town:
 
     # The authority.
 
-    async def _authority(self, *, task_status: trio.TaskStatus[Address]) -> None:
+    async def _authority(self, info: AuthorityInfo, *, task_status: trio.TaskStatus[Address]) -> None:
+        descriptors = self.held_by.setdefault(info.identity, {})
+
         async def answer(raw: bytes) -> bytes:
             request = parse_request_untrusted(raw)
             if isinstance(request, Upload):
                 descriptor = Descriptor.parse_untrusted(request.descriptor)
-                self.descriptors[descriptor.identity] = descriptor
-                self.held.setdefault(descriptor.identity, {})[descriptor.epoch] = descriptor
+                descriptors.setdefault(descriptor.identity, {})[descriptor.epoch] = descriptor
                 return encode(UploadAnswer(True))
+            if isinstance(request, AskIntroduction):
+                introduces = self.lineage.introduces(request.first_epoch)
+                return encode(IntroductionAnswer(None if introduces is None else self.documents.get(introduces)))
             assert isinstance(request, AskDocument)
             return encode(DocumentAnswer(self.document_bytes(request.epoch)))
 
@@ -115,9 +122,9 @@ class Town:
 
         await serve_links(
             self.network,
-            Address("10.0.9.1", PORT),
+            Address.parse(info.address),
             handle,
-            identity=self.authority,
+            identity=self.lineage.identity(info),
             role=Role.AUTHORITY,
             network_id=self.trust.network_id,
             admit=lambda _identity, _role: True,
@@ -125,19 +132,22 @@ class Town:
         )
 
     def document_bytes(self, epoch: int) -> bytes | None:
-        if len(self.descriptors) < len(self.members):
-            return None
         epoch = self.trust.epochs.at(self.clock.now()) if epoch == NEWEST else epoch
+        if len(self.held(epoch)) < len(self.members):
+            return None
         if epoch not in self.documents:
-            document = self.make_document(epoch)
-            self.documents[epoch] = document.encode({self.authority.public: document.signature(self.authority)})
+            self.documents[epoch] = self.lineage.sign(self.make_document(epoch))
         return self.documents[epoch]
+
+    def held(self, epoch: int) -> dict[bytes, dict[int, Descriptor]]:
+        """The descriptors that those who make the document for `epoch` have been given."""
+        return self.held_by[self.lineage.at(epoch).identities[0]]
 
     def make_document(self, epoch: int) -> Document:
         def listed(members: Sequence[Member]) -> tuple[Node, ...]:
             nodes = []
             for member in members:
-                held = self.held[member.identity.public]  # some may be of the next epoch: clocks differ
+                held = self.held(epoch)[member.identity.public]  # some may be of the next epoch: clocks differ
                 descriptor = held[max((one for one in held if one <= epoch), default=min(held))]
                 keys = descriptor.keys[epoch - descriptor.epoch :]
                 nodes.append(Node(descriptor.identity, descriptor.role, descriptor.address, epoch, keys))
@@ -193,7 +203,8 @@ class Town:
         # Under a clock that jumps nothing may wait for a thread.
         with no_threads():
             async with trio.open_nursery() as nursery:
-                await nursery.start(self._authority)
+                for info in (info for one in self.lineage.sets for info in one.authorities):
+                    await nursery.start(self._authority, info)
                 for member in self.members:
                     await self.start(nursery, member)
                 await self.ready()

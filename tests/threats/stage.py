@@ -56,9 +56,10 @@ async def visit(world, host, identity, role, frames=()):
 async def document(world):
     """The network's current directory document."""
     from mixnet.pki.fetch import fetch_document  # noqa: PLC0415
+    from mixnet.pki.trust import Trust  # noqa: PLC0415
 
     found, _ = await fetch_document(
-        world.cast.bootstrap,
+        Trust(world.cast.bootstrap),
         network=world.network,
         clock=world.clock,
         identity=world.cast.identity(world.cast.members[0]),

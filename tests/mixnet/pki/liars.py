@@ -15,17 +15,21 @@ from mixnet.pki.fetch import fetch_document, upload_descriptor
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
+    AskIntroduction,
     DocumentAnswer,
+    IntroductionAnswer,
     Upload,
     UploadAnswer,
     encode,
     parse_request_untrusted,
 )
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Views
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from tests.mixnet.pki.builders import START, Town, key
 
+Introduces = Callable[[int], bytes | None]
 Gives = Callable[[AskDocument | Upload], bytes]  # the answer to a question
 
 
@@ -45,10 +49,16 @@ def never_ends(asked: AskDocument | Upload) -> bytes:
 
 
 class Liars:
-    """`asked` has the numbers of the authorities in the order in which they were asked."""
+    """`asked` has the numbers of the authorities in the order in which they were asked for something.
+
+    `introduces` says what each answers who is asked which document introduces the next authorities: nobody any, at
+    first.
+    """
 
     def __init__(self, town: Town, nursery: trio.Nursery, *, seed: int = 1) -> None:
         self.town = town
+        self.trust = Trust(town.bootstrap)
+        self.introduces: dict[int, Introduces] = {}
         self.rng = SeededSource(seed)
         self.clock = VirtualClock(START - trio.current_time())
         self.network = SimulatedNetwork(self.rng.child("network"))
@@ -75,8 +85,10 @@ class Liars:
     async def _serve(self, number: int, answer: Gives, link: Link) -> None:
         async def reply(raw: bytes) -> bytes:
             await trio.lowlevel.checkpoint()
-            self.asked.append(number)
             request = parse_request_untrusted(raw)
+            if isinstance(request, AskIntroduction):
+                return encode(IntroductionAnswer(self.introduces.get(number, lambda _: None)(request.first_epoch)))
+            self.asked.append(number)
             assert isinstance(request, AskDocument | Upload)
             return answer(request)
 
@@ -86,7 +98,7 @@ class Liars:
         self, *, epoch: int = NEWEST, newest_epoch: int = -1, views: Views | None = None
     ) -> tuple[Document, bytes]:
         return await fetch_document(
-            self.town.bootstrap,
+            self.trust,
             network=self.network,
             clock=self.clock,
             identity=key("reader"),

@@ -23,6 +23,7 @@ from mixnet.pki.keeper import (
     keeper_of_authorities,
 )
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction
 from tests.mixnet.pki.builders import START, Town, key
 from tests.mixnet.pki.liars import Liars, gives
@@ -37,7 +38,7 @@ class Source:
     def __init__(self, has: Callable[[int, float], bool] = lambda epoch, now: True, seed: int = 1) -> None:
         self.clock = VirtualClock(START - trio.current_time())
         self.asked: list[tuple[float, int]] = []
-        self.keeper = DocumentKeeper(TOWN.bootstrap, self.fetch, clock=self.clock, rng=random.Random(seed))
+        self.keeper = DocumentKeeper(Trust(TOWN.bootstrap), self.fetch, clock=self.clock, rng=random.Random(seed))
         self._has = has
 
     @property
@@ -132,7 +133,7 @@ async def test_an_expired_document_is_not_current(autojump_clock: MockClock, nur
 async def test_a_document_of_an_earlier_run_is_used_at_once(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     source = Source(lambda epoch, now: False)
     keeper = DocumentKeeper(
-        TOWN.bootstrap, source.fetch, clock=source.clock, rng=random.Random(1), initial=TOWN.signed(0)
+        Trust(TOWN.bootstrap), source.fetch, clock=source.clock, rng=random.Random(1), initial=TOWN.signed(0)
     )
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(0)
@@ -144,7 +145,9 @@ async def test_one_that_cannot_be_relied_on_is_not(
     autojump_clock: MockClock, nursery: trio.Nursery, initial: bytes
 ) -> None:
     source = Source()
-    keeper = DocumentKeeper(TOWN.bootstrap, source.fetch, clock=source.clock, rng=random.Random(1), initial=initial)
+    keeper = DocumentKeeper(
+        Trust(TOWN.bootstrap), source.fetch, clock=source.clock, rng=random.Random(1), initial=initial
+    )
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(0)
 
@@ -157,7 +160,7 @@ async def test_a_source_that_lies_is_asked_again(autojump_clock: MockClock, nurs
         raw = await honest(epoch, newest_epoch)
         return raw if len(source.asked) > 3 else raw[:-1]
 
-    keeper = DocumentKeeper(TOWN.bootstrap, fetch, clock=source.clock, rng=random.Random(1))
+    keeper = DocumentKeeper(Trust(TOWN.bootstrap), fetch, clock=source.clock, rng=random.Random(1))
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(0)
     assert len(source.asked) == 4
@@ -173,7 +176,7 @@ async def test_a_slow_clock_within_the_tolerance_gets_a_document(
         await trio.lowlevel.checkpoint()
         return TOWN.signed(3)
 
-    keeper = DocumentKeeper(TOWN.bootstrap, fetch, clock=source.clock, rng=random.Random(1))
+    keeper = DocumentKeeper(Trust(TOWN.bootstrap), fetch, clock=source.clock, rng=random.Random(1))
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(3)
 
@@ -183,6 +186,7 @@ class Notes:
 
     def __init__(self, full: bool = False) -> None:
         self.kept: list[bytes] = []
+        self.introductions: list[bytes] = []
         self.accused: list[Contradiction] = []
         self.warned: list[str] = []
         self._full = full
@@ -192,6 +196,12 @@ class Notes:
         if self._full:
             raise Unavailable
         self.kept.append(raw)
+
+    async def introduced(self, raw: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._full:
+            raise Unavailable
+        self.introductions.append(raw)
 
     async def accuse(self, contradiction: Contradiction) -> None:
         await trio.lowlevel.checkpoint()
@@ -205,7 +215,7 @@ class Notes:
 
     def keeper(self, source: Source, fetch: Fetch | None = None, initial: bytes | None = None) -> DocumentKeeper:
         return DocumentKeeper(
-            TOWN.bootstrap,
+            Trust(TOWN.bootstrap),
             fetch or source.fetch,
             clock=source.clock,
             rng=random.Random(1),
@@ -311,7 +321,7 @@ async def authorities_at(epoch: int, nursery: trio.Nursery) -> Liars:
 
 def node_of(liars: Liars, clock: Wrong, notes: Notes, initial: bytes | None = None) -> DocumentKeeper:
     return keeper_of_authorities(
-        TOWN.bootstrap,
+        Trust(TOWN.bootstrap),
         network=liars.network,
         clock=clock,
         identity=key("node"),
@@ -408,7 +418,7 @@ async def test_a_node_asks_the_authorities(autojump_clock: MockClock, nursery: t
     liars = Liars(TOWN, nursery)
     await liars.start(a0=gives(TOWN.signed(0)), a1=gives(None))
     keeper = keeper_of_authorities(
-        TOWN.bootstrap,
+        Trust(TOWN.bootstrap),
         network=liars.network,
         clock=liars.clock,
         identity=key("node"),
