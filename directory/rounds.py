@@ -91,6 +91,8 @@ class Rounds:
     async def hold(self, plan: Plan) -> None:
         """One round, from its opening to its end; its document, if there is one, is in the archive then."""
         await sleep_until(self._clock, plan.opens)
+        if plan.epoch in self._archive:
+            return  # it was made while this one had still to open
         self._refresh()
         await self._collect(plan)
         self._refresh()
