@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from mixnet.crypto import Label
 from mixnet.errors import LocalError
+from mixnet.pki.bootstrap import AuthorityInfo, Successor
+from mixnet.pki.canonical import encode
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import (
     LASTING_EPOCHS,
@@ -34,12 +36,16 @@ from mixnet.pki.errors import (
     WrongNetwork,
 )
 from mixnet.pki.parameters import Parameters
+from mixnet.pki.trust import Trust
 from tests.mixnet.pki.builders import START, ZEROS, Town, key
 
 TOWN = Town()
 TRUST = TOWN.bootstrap
 RAW = TOWN.signed()
 SKEW = SKEW_SHARE * TRUST.epoch_length
+
+
+HEIRS = Successor(5, Town(5).bootstrap.successor.authorities, 4)
 
 
 def replaced(document: Document, **changes: Any) -> Document:
@@ -253,3 +259,85 @@ def test_keys_are_found_by_epoch() -> None:
     for epoch in (4, 8):
         with pytest.raises(NoKey):
             node.key_at(epoch)
+
+
+# Who comes next (5.12).
+
+
+def test_what_a_document_introduces_comes_back() -> None:
+    raw = TOWN.signed(4, successor=HEIRS)
+    document = verify_untrusted(raw, TRUST, TRUST.epochs.start(4))
+    assert document.successor == HEIRS
+    assert document == TOWN.document(4, successor=HEIRS)
+    assert document.digest != TOWN.document(4).digest
+
+
+@pytest.mark.parametrize("epoch", [5, 6, 100])
+def test_those_who_have_taken_over_are_not_introduced(epoch: int) -> None:
+    with pytest.raises(LocalError):
+        TOWN.document(epoch, successor=HEIRS)
+
+
+def _tampered(change: Any) -> bytes:
+    """A signed document with a `successor` that no honest authority writes, as bytes."""
+    body = msgpack.unpackb(TOWN.document(4, successor=HEIRS).body)
+    body[-1] = change(body[-1])
+    digest = msgpack.packb(body)
+    return encode([digest, []])
+
+
+MALFORMED = {
+    "its own epoch": lambda one: [4, *one[1:]],
+    "an earlier epoch": lambda one: [0, *one[1:]],
+    "no epoch": lambda one: ["5", *one[1:]],
+    "descending": lambda one: [one[0], one[1][::-1], one[2]],
+    "twice the same": lambda one: [one[0], [one[1][0]] * 5, one[2]],
+    "nobody": lambda one: [one[0], [], None],
+    "too many": lambda one: [one[0], [[bytes([n]) * 32, "10.0.0.1:70"] for n in range(32)], None],
+    "a threshold of a minority": lambda one: [*one[:2], 2],
+    "a threshold of more than all": lambda one: [*one[:2], 6],
+    "a short identity": lambda one: [one[0], [[b"short", "10.0.0.1:70"], *one[1][1:]], one[2]],
+    "no address": lambda one: [one[0], [[one[1][0][0], "nowhere"], *one[1][1:]], one[2]],
+    "a field too few": lambda one: one[:2],
+    "a field too many": lambda one: [*one, None],
+    "a field too many of an authority": lambda one: [one[0], [[*one[1][0], 1], *one[1][1:]], one[2]],
+    "something else": lambda one: 7,
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_successors(change: Any) -> None:
+    assert parse_untrusted(_tampered(lambda one: one))[0].successor == HEIRS
+    with pytest.raises(Malformed):
+        parse_untrusted(_tampered(change))
+
+
+def test_a_body_without_the_field_is_malformed() -> None:
+    body = msgpack.unpackb(TOWN.document(4).body)
+    with pytest.raises(Malformed):
+        parse_untrusted(encode([msgpack.packb(body[:-1]), []]))
+
+
+def test_each_epoch_has_its_own_authorities() -> None:
+    five = Town(5)
+    trust = Trust(TRUST, [TOWN.signed(0, successor=Successor(1, five.bootstrap.successor.authorities))])
+    made = replaced(TOWN.document(1), authorities=five.bootstrap.identities)
+    now = TRUST.epochs.start(1)
+    assert verify_untrusted(five.sign(made), trust, now) == made
+    with pytest.raises(MinoritySigned):
+        verify_untrusted(five.sign(made, 2), trust, now)
+    with pytest.raises(WrongNetwork):
+        verify_untrusted(TOWN.signed(1), trust, now)
+    with pytest.raises(Forged):
+        verify_untrusted(
+            TOWN.document(0).encode({one.public: TOWN.document(0).signature(one) for one in five.authorities}),
+            trust,
+            START,
+        )
+    assert verify_untrusted(TOWN.signed(0), trust, START)
+
+
+def test_addresses_are_part_of_what_is_introduced() -> None:
+    first, *rest = HEIRS.authorities
+    moved = Successor(5, (AuthorityInfo(first.identity, "elsewhere:1"), *rest), 4)
+    assert TOWN.document(4, successor=moved).digest != TOWN.document(4, successor=HEIRS).digest

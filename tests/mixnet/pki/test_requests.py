@@ -13,8 +13,10 @@ from mixnet.errors import RemoteError
 from mixnet.pki.requests import (
     NEWEST,
     AskDocument,
+    AskIntroduction,
     AskStep,
     DocumentAnswer,
+    IntroductionAnswer,
     Request,
     StepAnswer,
     Upload,
@@ -28,6 +30,7 @@ numbers = st.integers(0, 2**48 - 1)
 requests = st.one_of(
     st.builds(AskDocument, st.one_of(st.just(NEWEST), numbers)),
     st.builds(Upload, st.binary(max_size=300)),
+    st.builds(AskIntroduction, numbers),
     st.builds(AskStep, numbers, numbers, numbers),
 )
 
@@ -41,6 +44,8 @@ def test_questions_come_back(request: Request) -> None:
 def test_answers_come_back(document: bytes | None, taken: bool) -> None:
     for answer in (DocumentAnswer(document), StepAnswer(document), UploadAnswer(taken)):
         assert parse_answer_untrusted(encode(answer), type(answer)) == answer
+    introduced = IntroductionAnswer(document)
+    assert parse_answer_untrusted(encode(introduced), IntroductionAnswer) == introduced
 
 
 def test_a_question_is_a_map_that_names_its_op() -> None:
@@ -57,7 +62,15 @@ def test_garbage_is_a_remote_error(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    [{"op": "document", "epoch": -2}, {"op": "surprise"}, {"epoch": 3}, {"op": "document", "epoch": 1, "more": 2}, 7],
+    [
+        {"op": "introduction", "first_epoch": -1},
+        {"op": "introduction"},
+        {"op": "document", "epoch": -2},
+        {"op": "surprise"},
+        {"epoch": 3},
+        {"op": "document", "epoch": 1, "more": 2},
+        7,
+    ],
 )
 def test_other_questions_are_refused(question: object) -> None:
     with pytest.raises(RemoteError):
