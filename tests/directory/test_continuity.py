@@ -110,7 +110,7 @@ async def test_a_late_round_votes_only_when_all_others_were_asked_what_they_have
     for raw in SHORT.descriptors():
         authority._registry.take_untrusted(raw, 0)
     authority._rounds.caught_up = False
-    nursery.start_soon(authority._rounds.hold, late(SHORT.bootstrap.epochs, city.clock.now(), 5))
+    nursery.start_soon(authority._rounds.hold, late(SHORT.bootstrap.epochs, city.clock.now(), lambda _epoch: 5))
     await trio.sleep(3)
     assert authority._rounds.held == {}
     authority._rounds.note_caught_up()
