@@ -1,0 +1,306 @@
+"""Flow correlation: does what one client sends come out at another (docs/measuring.md; SPEC.md section 13.2).
+
+Promises: of several methods the one that does best on pairs of its own is judged on others; runs of the real actors and
+the vectorised model are scored alike. The positive control is a receiving side that isn't shaped, the null control are
+pairs that have nothing to do with each other, in that same unprotected network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.attacks.learned import boosted
+from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
+from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
+from benchmarks.attacks.schedules import dispersion, exponential
+from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.scenarios import converse, sizes
+from benchmarks.size import Size
+from benchmarks.statistics import Estimate, auc, exact, roc, true_positives
+from benchmarks.trace import Trace
+from benchmarks.truth import Journey
+
+if TYPE_CHECKING:
+    from benchmarks.jobs import Run
+
+NAME = "correlation"
+TITLE = "Flow correlation: which sender's packets reach which receiver"
+THREATS = ("P2",)
+ADVERSARY = "external, global, passive; corrupt providers beside it, each reported by itself"
+DEFENCE = "shaped client links: up and down frames on Poisson schedules that no message moves"
+WINDOWS = (10.0, 30.0, 100.0, 300.0, 1000.0)
+LONGEST = 3600.0
+MAIN = 1000.0  # seconds, the window of the target
+ENOUGH = 1000  # windows of pairs, of a class, for a claim; with so many of the real actors theirs is the main figure
+CHUNK = 250  # pairs a job
+MUST, AIM = Bound(0.03), Bound(0.015)  # of true positives at 1 % false ones
+AIM_AUC = Bound(0.52)
+INSIDE = tuple(view for view in VIEWS if view != "external")
+
+
+class Plan(NamedTuple):
+    """How many pairs of a class the model makes: judged, learned from, and for each internal view and control."""
+
+    judged: int
+    learned: int
+    inside: int
+
+
+PLANS = {Size.QUICK: Plan(2000, 500, 500), Size.STANDARD: Plan(2000, 1000, 1000), Size.FULL: Plan(10000, 2000, 2000)}
+
+
+# From files, or from what jobs of actors returned.
+
+
+def score(trace: Trace, journeys: Sequence[Journey]) -> Finding:
+    """Attack any trace; the truth says which pairs wrote to each other. Raises LocalError if it tells of no client."""
+    observed = observe(trace, journeys)
+    window = longest_window(observed)
+    scored = PairTable(observed, window).scores("external")
+    figures = [*_figures(scored, "correlation", window, "the trace")] if _both(scored) else []
+    for view in INSIDE:
+        inside = PairTable(observed, window).scores(view)
+        if _both(inside):
+            figures.append(_inside(view, inside, window, "the trace"))
+    setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s"
+    note = "" if figures else "no pair of clients that wrote to each other, or none that didn't: nothing to tell apart"
+    return _finding(setting, figures, (), {"auc_window_actors": _curve([observed])}, note)
+
+
+def longest_window(observed: Observed) -> float:
+    """The longest of the windows that fits into a run, 1,000 s at most; the whole run if none does."""
+    fitting = [window for window in WINDOWS if window <= observed.seconds + 1.0]
+    return fitting[-1] if fitting else observed.seconds
+
+
+def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
+    """The area under the curve against the window."""
+    points = []
+    for window in (*WINDOWS, LONGEST):
+        parts = [PairTable(run, window).scores("external") for run in runs if run.seconds + 1.0 >= window]
+        if parts and _both(whole := joined(parts)):
+            points.append((window, auc(*whole)))
+    return _points(points)
+
+
+# Everything: model, actors and controls.
+
+
+def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
+    """Attack the model and the real actors, with both controls. The same under the same seed."""
+    worlds = sizes(size, seed)
+    actors = [unpacked(arrays) for arrays in run(converse, worlds)]
+    bare = [unpacked(arrays) for arrays in run(converse, [{**worlds[0], "off": ["downlink"]}])]
+    model = _Model(PLANS[size], run, seed, LONGEST if size is Size.FULL else MAIN)
+    window = longest_window(actors[0])
+    from_actors = joined([PairTable(one, window).scores("external") for one in actors])
+    strongest, from_model = model.strongest()
+    enough = _enough(from_actors, window)
+    kinds = [(from_actors, "the real actors", "_actors"), (from_model, f"the model, by {strongest}", "_model")]
+    main, _, _ = kinds[0 if enough else 1]
+    figures = [*_figures(main, "correlation", window if enough else MAIN, kinds[0 if enough else 1][1])]
+    other, what, suffix = kinds[1 if enough else 0]
+    figures += _figures(other, f"correlation{suffix}", MAIN if enough else window, what)
+    peaks = joined([PairTable(one, window).correlation_peaks() for one in actors])
+    figures.append(_area("correlation_actors_peak_auc", "highest cross-correlation", peaks, window, "the real actors"))
+    figures += [_inside(view, model.at(view, MAIN), MAIN, "the model") for view in INSIDE]
+    for view in INSIDE:
+        scored = joined([PairTable(one, window).scores(view) for one in actors])
+        figures.append(_inside(view, scored, window, "the real actors", "_actors"))
+    figures += agreement(actors)
+    curves = {
+        "auc_window": model.curve("external"),
+        "auc_window_control": model.curve("exit"),
+        "auc_window_actors": _curve(actors),
+        "auc_window_actors_control": _curve(bare),
+        "roc": _roc(main),
+        "roc_control": _roc(model.at("exit", MAIN)),
+    }
+    return _finding(_setting(worlds, PLANS[size], seed), figures, _controls(model, bare, seed), curves)
+
+
+class _Model:
+    """The model's pairs, drawn by jobs: those to judge, and those to learn from."""
+
+    def __init__(self, plan: Plan, run: Run, seed: int, longest: float) -> None:
+        self.windows = [*WINDOWS, longest] if longest > WINDOWS[-1] else list(WINDOWS)
+        self._run, self._seed = run, seed
+        self._outside = self._draw(plan.judged, ["external"], 1)
+        self._lessons = self._draw(plan.learned, ["external"], 2)
+        self._inside = self._draw(plan.inside, list(INSIDE), 3)
+
+    def at(self, view: str, window: float) -> Scored:
+        """The evidence in windows of this length."""
+        column = self.windows.index(window)
+        true, false = self._outside if view == "external" else self._inside
+        return Scored(true[view][:, column], false[view][:, column])
+
+    def strongest(self) -> tuple[str, Scored]:
+        """The method that does best on half of the pairs to learn from, having learned from the other half; judged."""
+        half = len(self._lessons[0]["external"]) // 2
+        first = [{key: values[:half] for key, values in side.items()} for side in self._lessons]
+        second = [{key: values[half:] for key, values in side.items()} for side in self._lessons]
+        trials = self._methods(first, second, "external")
+        best = max(trials, key=lambda method: auc(*trials[method]).value)
+        return best, self._methods(self._lessons, self._outside, "external")[best]
+
+    def learned_control(self) -> Scored:
+        """The learned method where the receiving side isn't shaped, half of the pairs for learning."""
+        half = len(self._inside[0]["exit"]) // 2
+        first = [{key: values[:half] for key, values in side.items()} for side in self._inside]
+        second = [{key: values[half:] for key, values in side.items()} for side in self._inside]
+        return self._methods(first, second, "exit")["gradient boosting"]
+
+    def curve(self, view: str) -> dict[str, list[float]]:
+        """The area under the curve against the window."""
+        return _points([(window, auc(*self.at(view, window))) for window in self.windows])
+
+    def _methods(self, lessons: Sequence[Arrays], judged: Sequence[Arrays], view: str) -> dict[str, Scored]:
+        key = f"{view} features"
+        column, law = self.windows.index(MAIN), LAW
+        true, false = judged
+        table = np.concatenate([lessons[0][key], lessons[1][key]])
+        labels = np.arange(len(table)) < len(lessons[0][key])
+        learned = boosted(table, labels, np.concatenate([true[key], false[key]]), seed=self._seed)
+        return {
+            "likelihood ratio": Scored(true[view][:, column], false[view][:, column]),
+            "highest cross-correlation": Scored(peak(true[key]), peak(false[key])),
+            "matched filter": Scored(matched(true[key], law), matched(false[key], law)),
+            "gradient boosting": Scored(learned[: len(true[key])], learned[len(true[key]) :]),
+        }
+
+    def _draw(self, count: int, views: list[str], part: int) -> list[Arrays]:
+        """(true pairs, false pairs)."""
+        chunks = [(related, number) for related in (True, False) for number in range(-(-count // CHUNK))]
+        jobs: list[dict[str, Any]] = [
+            {
+                "pairs": min(CHUNK, count - number * CHUNK),
+                "windows": self.windows,
+                "long": MAIN,
+                "views": views,
+                "seed": [self._seed, part, number],
+                "related": related,
+            }
+            for related, number in chunks
+        ]
+        done = list(zip(chunks, self._run(model_pairs, jobs), strict=True))
+        sides = [[arrays for (related, _), arrays in done if related is wanted] for wanted in (True, False)]
+        return [{key: np.concatenate([one[key] for one in side]) for key in side[0]} for side in sides]
+
+
+def agreement(actors: Sequence[Observed]) -> list[Figure]:
+    """How far the real actors' frames are from the model's: their rates, their gaps, their dispersion."""
+    found = []
+    for name, direction in (("up", "up"), ("down", "down")):
+        links = [times[times >= run.start] for run in actors for times in getattr(run, direction)]
+        frames, seconds = sum(map(len, links)), sum(run.seconds * len(run.clients) for run in actors)
+        rate = frames / seconds
+        half = 1.96 * frames**0.5 / seconds
+        spread = [dispersion(getattr(run, direction), run.start, run.end, 10.0) for run in actors]
+        found += [
+            Figure(f"schedule_{name}_rate", f"frames {name} a second", Estimate(rate, rate - half, rate + half), "1/s"),
+            Figure(f"schedule_{name}_ks", f"gaps {name} against exponential ones", exact(exponential(links, rate))),
+            Figure(f"schedule_{name}_dispersion", f"variance over mean of 10 s {name}", spread[0]),
+        ]
+    return found
+
+
+def _controls(model: _Model, bare: Sequence[Observed], seed: int) -> tuple[Control, ...]:
+    """The attack without the defence, on the model and on the actors, and without a signal."""
+    window = longest_window(bare[0])
+    actors = joined([PairTable(one, window).scores("external") for one in bare])
+    must = Bound(0.99 if window >= MAIN else 0.85, at_least=True)
+    unrelated = np.random.default_rng([seed, 4]).permutation(model.at("exit", MAIN).false)
+    half = len(unrelated) // 2
+    return (
+        Control(
+            Role.POSITIVE, "model, receiving side unshaped, 1,000 s", auc(*model.at("exit", MAIN)), Bound(0.99, True)
+        ),
+        Control(
+            Role.POSITIVE,
+            "model, the same, gradient boosting",
+            auc(*model.learned_control()),
+            Bound(0.95, at_least=True),
+        ),
+        Control(Role.POSITIVE, f"real actors, receiving side unshaped, {window:,.0f} s", auc(*actors), must),
+        Control(Role.NULL, "model, unshaped, unrelated pairs", auc(unrelated[:half], unrelated[half:]), chance=0.5),
+    )
+
+
+# What is told.
+
+
+def _figures(scored: Scored, key: str, window: float, ran: str) -> list[Figure]:
+    """The three that have targets, if there are pairs enough to tell."""
+    where = f"{window:,.0f} s, {ran}"
+    enough = _enough(scored, window)
+    must, aim, aim_auc = (MUST, AIM, AIM_AUC) if enough else (None, None, None)
+    return [
+        Figure(f"{key}_auc", f"area under the ROC curve, {where}", auc(*scored), aim=aim_auc),
+        Figure(f"{key}_tpr_1pct", f"found at 1 % false, {where}", true_positives(*scored, 0.01), must=must, aim=aim),
+        Figure(f"{key}_tpr_01pct", f"found at 0.1 % false, {where}", true_positives(*scored, 0.001)),
+    ]
+
+
+def _area(key: str, method: str, scored: Scored, window: float, ran: str) -> Figure:
+    return Figure(key, f"{method}, {window:,.0f} s, {ran}", auc(*scored))
+
+
+def _inside(view: str, scored: Scored, window: float, ran: str, suffix: str = "") -> Figure:
+    """Not claimed at chance: it isn't."""
+    return _area(f"correlation_{view}{suffix}_auc", f"an adversary that {VIEWS[view]}", scored, window, ran)
+
+
+def _enough(scored: Scored, window: float) -> bool:
+    return window >= MAIN and min(map(len, scored)) >= ENOUGH
+
+
+def _both(scored: Scored) -> bool:
+    return min(len(scored.true), len(scored.false)) > 0
+
+
+def _points(points: Sequence[tuple[float, Estimate]]) -> dict[str, list[float]]:
+    return {
+        "x": [window for window, _ in points],
+        "y": [area.value for _, area in points],
+        "low": [area.low for _, area in points],
+        "high": [area.high for _, area in points],
+    }
+
+
+def _roc(scored: Scored) -> dict[str, list[float]]:
+    """At most 200 points, dense where few are false."""
+    false, true = roc(*scored)
+    grid = np.unique(np.concatenate([np.geomspace(1e-4, 1, 150), np.linspace(0, 1, 50)]))
+    heights = true[np.searchsorted(false, grid, side="right") - 1]
+    return {"x": [float(value) for value in grid], "y": [float(value) for value in heights]}
+
+
+def _setting(worlds: Sequence[dict[str, Any]], plan: Plan, seed: int) -> str:
+    world = worlds[0]
+    return (
+        f"real actors: {len(worlds)} world(s) of {world['clients']} clients ({world['busy']} busy) for "
+        f"{world['seconds']:,} s, one packet a second each way; model: {plan.judged:,} pairs a class, "
+        f"{plan.learned:,} to learn from; seed {seed}"
+    )
+
+
+def _finding(
+    setting: str,
+    figures: Sequence[Figure],
+    controls: tuple[Control, ...],
+    curves: dict[str, dict[str, list[float]]],
+    note: str = "",
+) -> Finding:
+    return Finding(
+        NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, tuple(figures), controls, curves, note=note or NOTE
+    )
+
+
+NOTE = (
+    "The window is what counts: short ones never show anything. Providers see more than links do, and are reported "
+    "under keys of their own, without a claim."
+)

@@ -1,0 +1,67 @@
+"""Runs of the real actors that passive attacks are tried on: some clients busy, some idle (docs/measuring.md).
+
+Promises: what is returned follows from the arguments alone; with `quiet` the same network runs under the same seed
+while nobody does anything. The busy ones send files to their contacts all the time, which is the most that a user can
+do: every payload slot carries something. All that a job returns is what `attacks.observed` takes from trace and truth.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from benchmarks.attacks.observed import SETTLING, Arrays, observe
+from benchmarks.size import Size
+from benchmarks.weakened import switched_off
+from benchmarks.world import World, WorldConfig, run_world
+
+CONTACTS = 2  # to whom each busy client writes: the next ones of a ring
+BYTES_A_SECOND = 2600  # more than a client with one packet a second can send
+PROVIDERS = 4
+
+
+def converse(
+    *, clients: int, busy: int, seconds: float, seed: int, off: Sequence[str] = (), quiet: bool = False
+) -> Arrays:
+    """`seconds` of a network, of whose `clients` the first `busy` write to each other; `off`: `weakened.SWITCHES`.
+
+    At least 3 are busy, or none. Returns `Observed.packed()`; what is looked at begins after the first minute, in which
+    all get to know each other.
+    """
+
+    async def live(world: World) -> None:
+        with tempfile.TemporaryDirectory(prefix="mixnet-converse-") as folder:
+            file = Path(folder) / "file.bin"
+            await trio.Path(file).write_bytes(bytes(round(seconds * BYTES_A_SECOND)))
+            async with trio.open_nursery() as nursery:
+                if not quiet:
+                    for author in range(busy):
+                        for step in range(1, CONTACTS + 1):
+                            nursery.start_soon(_write, world, author, (author + step) % busy, file)
+                await trio.sleep_until(SETTLING + seconds)
+                nursery.cancel_scope.cancel()
+
+    config = WorldConfig(seed=seed, clients=clients, providers=PROVIDERS, codec="plain")
+    with switched_off(off):
+        world = run_world(live, config)
+    names = [world.client_name(client) for client in range(clients)]
+    return observe(world.trace, list(world.truth), clients=names, start=SETTLING).packed()
+
+
+async def _write(world: World, author: int, reader: int, file: Path) -> None:
+    await world.befriend(author, reader)
+    await world.clients[author].send_file(world.client_name(reader), file)
+
+
+def sizes(size: Size, seed: int) -> list[dict[str, float | int]]:
+    """The arguments of `converse` for a study of this size: a world each."""
+    match size:
+        case Size.QUICK:
+            return [{"clients": 10, "busy": 6, "seconds": 150, "seed": seed}]
+        case Size.STANDARD:
+            return [{"clients": 16, "busy": 10, "seconds": 1000, "seed": seed}]
+        case Size.FULL:
+            return [{"clients": 40, "busy": 26, "seconds": 3600, "seed": seed + number} for number in range(14)]
