@@ -15,9 +15,12 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from benchmarks import real_cli
+
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
 app.command(bench)
+real_cli.register(bench)
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]

@@ -3,7 +3,8 @@
     python -m benchmarks.load.altered KIND CONFIG.toml
 
 Promises: everything but the packet engine is the real node's. `heavier` does two more scalar multiplications a packet
-and holds it `LATE` seconds longer; `clear` does no cryptography on packets at all: it reads where they go in plain bytes.
+and holds it `LATE` seconds longer; `clear` does no cryptography on packets at all: it reads where they go in plain
+bytes.
 Never: a way to start either from a node's own configuration.
 """
 

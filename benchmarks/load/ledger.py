@@ -47,7 +47,7 @@ class Ledger:
         place = -1 if number is None else number - self._first
         if number is None or place < 0:
             self.strange += 1
-        elif self._overheads[place] == self._overheads[place]:  # noqa: PLR0124 -- nan is what isn't itself
+        elif self._overheads[place] == self._overheads[place]:
             self.doubled += 1
         else:
             self.spoilt += self._stock.spoilt(number, packet)

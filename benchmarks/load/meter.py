@@ -1,14 +1,13 @@
-"""What a process costs, read from outside (SPEC.md section 13.8). Linux only.
+"""What a node costs: readings, and what happened between two of them (SPEC.md section 13.8).
 
-Promises: CPU time is the kernel's own, of all threads, to the nanosecond; the floor is timed between two readings, so
-that what slows the machine slows both.
+Promises: the floor is timed at every reading, so that what slows the machine slows both sides of a ratio.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 import statistics
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +15,16 @@ from benchmarks.timing import timed
 from deploy.processes import ProcessId
 from mixnet.crypto import SphinxSecret, x25519
 
-_SCHEDULED = 2  # the kernel's clock of a process that counts what its threads ran
 _FLOOR_SECONDS = 0.012  # of CPU for one reading of the floor
-_MEGABYTE = 1e6
 
 
-def cpu_seconds(process: ProcessId) -> float:
-    """The CPU time of all threads of a process so far; OSError when it is gone."""
-    return time.clock_gettime((~process.pid << 3) | _SCHEDULED)
-
-
-def resident_mb(process: ProcessId) -> float:
-    """The resident size of a process, in 10^6 bytes."""
-    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MEGABYTE
+def waiting_seconds(process: ProcessId) -> float:
+    """How long the threads of a process that live now were ready to run and had no core; 0 where nobody counts it."""
+    total = 0
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(OSError):  # a thread that just ended, or a kernel that doesn't count
+            total += int((task / "schedstat").read_text().split()[1])
+    return total / 1e9
 
 
 class Floor:
@@ -52,10 +47,11 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a node: `when` (seconds of Trio's clock), its CPU seconds and packets so far, its size, the floor."""
+    """One look at a node: `when` (seconds of Trio's clock), CPU and waiting seconds and packets so far, size, floor."""
 
     when: float
     cpu: float
+    waited: float
     packets: int
     memory_mb: float
     floor: float
@@ -67,6 +63,7 @@ class Window:
 
     seconds: float
     cpu: float
+    waited: float
     packets: int
     floor: float
 
@@ -76,16 +73,21 @@ class Window:
         return self.cpu / self.packets / self.floor
 
     @property
-    def share(self) -> float:
-        """The share of one core that the process had."""
-        return self.cpu / self.seconds
+    def wanted(self) -> float:
+        """The share of one core that the process would have used if nobody else had: 1 is saturation."""
+        return (self.cpu + self.waited) / self.seconds
 
 
 def windows(readings: list[Reading]) -> list[Window]:
     """The time between each reading and the next in which packets passed; the floor is the mean of both ends'."""
-    pairs = zip(readings, readings[1:], strict=False)
     return [
-        Window(after.when - before.when, after.cpu - before.cpu, passed, (before.floor + after.floor) / 2)
-        for before, after in pairs
-        if (passed := after.packets - before.packets) > 0
+        Window(
+            after.when - before.when,
+            after.cpu - before.cpu,
+            after.waited - before.waited,
+            after.packets - before.packets,
+            (before.floor + after.floor) / 2,
+        )
+        for before, after in itertools.pairwise(readings)
+        if after.packets > before.packets
     ]

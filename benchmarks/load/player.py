@@ -36,6 +36,7 @@ from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import KEY_EPOCHS, Descriptor, NodeRole
 from mixnet.pki.document import Document, Node
 from mixnet.pki.fetch import fetch_document, upload_descriptor
+from mixnet.pki.trust import Trust
 from mixnet.pki.waiting import Bell
 from mixnet.randomness import SystemSource
 from mixnode.identity import load_identity
@@ -49,9 +50,9 @@ class Order(msgspec.Struct, kw_only=True):
     """One line of standard input: make packets, or send them.
 
     "make": `count` packets of the stock `stock` for the nodes `route` (names), the first `holds` of which hold for
-    `mean` seconds; `clear` is for nodes without cryptography. "drive": send of `stock` to `target` (a name) for
-    `seconds`, either at Poisson times, `rate` a second, or as fast as `window` packets under way allow; times of
-    packets that were sent in the first `warm` seconds are not reported.
+    `mean` seconds; `clear` is for nodes without cryptography. "drive": send of `stock` to `target` (a name; none:
+    itself) for `seconds`, either at Poisson times, `rate` a second, or as fast as `window` packets under way allow;
+    times of packets that were sent in the first `warm` seconds are not reported.
     """
 
     do: str
@@ -155,7 +156,7 @@ class Player:
 
     async def _drive(self, order: Order) -> dict[str, Any]:
         stock = self._stocks[order.stock]
-        link = await self._reach(order.target)
+        link = await self._reach(order.target or self._me.name)
         ledger = self._ledgers[stock.mark] = Ledger(stock)
         begun = trio.current_time()
         with trio.move_on_after(order.seconds):
@@ -214,7 +215,7 @@ class Player:
         """A node as the document has it."""
         if self._document is None:
             self._document, _ = await fetch_document(
-                self._trust,
+                Trust(self._trust),
                 network=TCP(),
                 clock=WallClock(),
                 identity=self._identity,

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import trio
 
-from benchmarks.load.meter import Floor, Reading, cpu_seconds, resident_mb
+from benchmarks.load.meter import Floor, Reading, waiting_seconds
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
 from deploy.local import prepare, programs
 from deploy.processes import PATIENCE, ProcessId, open_log
@@ -35,6 +35,7 @@ MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
 _ALTERED = {HEAVIER: "heavier", CLEAR: "clear"}
 _PLAN = {"layers": 3, "width": 1, "providers": 6, "authorities": 1}
 _LONGEST_LINE = 1 << 26
+_FRESH = 0.2  # seconds for which a floor holds
 
 Answer = dict[str, Any]
 
@@ -75,6 +76,7 @@ class Stage:
         """Made by `open_stage`."""
         self._folder, self._crew, self._hands = folder, crew, hands
         self._floor = Floor()
+        self._floor_now, self._floor_at = 0.0, -math.inf
 
     def process(self, name: str) -> ProcessId:
         """The process of a node."""
@@ -93,10 +95,18 @@ class Stage:
     async def read(self, name: str) -> Reading:
         """One look at a node."""
         process = self.process(name)
-        floor = self._floor.seconds()
+        floor = self._timed_floor()
         figures = await read_status(self._folder / name / SOCKET)
-        cpu = cpu_seconds(process)
-        return Reading(trio.current_time(), cpu, figures["packets_out"], resident_mb(process), floor)
+        memory = figures["memory_bytes"] / 1e6
+        # Both of the node's own at one instant: asked from outside, its CPU would be that of a little later.
+        cpu, packets = figures["cpu_seconds"], figures["packets_out"]
+        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
+
+    def _timed_floor(self) -> float:
+        """The floor as of now: nodes that are read together share one."""
+        if trio.current_time() > self._floor_at + _FRESH:
+            self._floor_now, self._floor_at = self._floor.seconds(), trio.current_time()
+        return self._floor_now
 
     async def watch(self, name: str, readings: list[Reading], every: float = 1.0) -> None:
         """Look at a node again and again, until cancelled."""

@@ -1,0 +1,106 @@
+"""One drive of a network, and what it showed: what came back, and what the nodes spent (SPEC.md section 13.8).
+
+Promises: readings are taken while packets flow, never while the players begin or drain; what a drive lost is what did
+not come back, whatever the nodes say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import trio
+
+from benchmarks.load.meter import Reading, Window, windows
+from benchmarks.load.stage import Answer, Stage
+from mixnet.errors import Unavailable
+
+WARM = 0.5  # seconds in which links are dialled and queues fill
+WINDOW = 240  # packets under way for each player: a node's door takes 256 from one link
+PATH_WINDOW = 120  # of each player, where a route has links that the packets of both players share
+_MOST = {True: 8000, False: 3000}  # packets a second that a trial is ready for: one node, or a route
+PATH_MEAN = 0.01  # seconds of delay a hop in a closed loop, so that the window doesn't bound the rate
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """One drive: `answers` of the players, and the windows of each node that was watched."""
+
+    seconds: float
+    answers: list[Answer]
+    windows: list[list[Window]]
+    readings: list[list[Reading]]
+
+    def _sum(self, what: str) -> int:
+        return sum(int(answer[what]) for answer in self.answers)
+
+    @property
+    def sent(self) -> int:
+        """Packets that left the players."""
+        return self._sum("sent")
+
+    @property
+    def lost(self) -> int:
+        """Packets that did not come back, or came back spoilt or twice."""
+        return self.sent - self._sum("returned") + self._sum("spoilt") + self._sum("doubled")
+
+    @property
+    def rate(self) -> float:
+        """Packets a second that left the players, and so, where nothing was lost, passed."""
+        return self.sent / self.seconds
+
+    @property
+    def samples(self) -> list[tuple[float, float]]:
+        """(overhead, drawn delay) in seconds, player by player, in the order of sending."""
+        return [pair for answer in self.answers for pair in zip(answer["overheads"], answer["delays"], strict=True)]
+
+
+async def drive(
+    stage: Stage,
+    stock: str,
+    route: Sequence[str],
+    seconds: float,
+    *,
+    rate: float = 0.0,
+    window: int = WINDOW,
+    every: float = 1.0,
+    seed: int = 1,
+) -> Drive:
+    """Send `stock` along `route` for `seconds`, at `rate` or in windows, and watch every node on it."""
+    readings: list[list[Reading]] = [[] for _ in route]
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            await trio.sleep(WARM)
+            with trio.move_on_after(seconds - WARM):
+                async with trio.open_nursery() as watching:
+                    for name, mine in zip(route, readings, strict=True):
+                        watching.start_soon(stage.watch, name, mine, every)
+
+        nursery.start_soon(watch)
+        answers = await stage.drive(stock, route[0], seconds, rate=rate, window=window, warm=WARM, seed=seed)
+    spent = max(float(answer["seconds"]) for answer in answers)
+    return Drive(spent, answers, [windows(mine) for mine in readings], readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a route takes when it is saturated: packets a second, and what it could take with whole cores to itself."""
+
+    rate: float
+    most: float
+
+
+async def capacity(stage: Stage, route: Sequence[str], seconds: float, *, seed: int = 1) -> Capacity:
+    """The capacity of `route`, found in a short closed loop."""
+    alone = len(route) == 1
+    stock = f"capacity of {len(route)}"
+    await stage.make(stock, route, round(_MOST[alone] * seconds), holds=len(route), mean=PATH_MEAN, seed=seed)
+    window = WINDOW if alone else PATH_WINDOW
+    found = await drive(stage, stock, route, seconds, window=window, every=seconds / 4, seed=seed)
+    costs = [
+        sum(window.cpu for window in mine) / sum(window.packets for window in mine) for mine in found.windows if mine
+    ]
+    if not costs or not found.rate or not max(costs):
+        raise Unavailable("nothing passed through the network: this machine is too busy to measure on")
+    return Capacity(found.rate, 1 / max(costs))

@@ -1,0 +1,207 @@
+"""What a packet costs a whole node process, and how many it takes: `mixnet bench throughput` (SPEC.md section 13.8).
+
+Promises: the node is `python -m mixnode`, driven over real links by two other processes; its CPU is that of the whole
+process, over two X25519 multiplications timed between the same readings. A window counts as saturated if the node
+computed, or was ready to, for nearly all of it. A lost packet is one that did not come back to whoever sent it. The
+controls are nodes of the same network: one with a floor's work added, one without cryptography.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+
+import trio
+
+from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.load.drives import PATH_MEAN, PATH_WINDOW, Drive, capacity, drive
+from benchmarks.load.meter import Window
+from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, Stage, open_stage
+from benchmarks.size import Size
+from benchmarks.statistics import Estimate, exact, rate
+from benchmarks.timing import median
+from mixnet.errors import LocalError
+
+SECONDS = {Size.QUICK: 20.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
+CONTROL_SECONDS = {Size.QUICK: 2.5, Size.STANDARD: 6.0, Size.FULL: 20.0}
+LEVELS = {Size.QUICK: (), Size.STANDARD: (0.25, 0.5, 0.75, 0.9, 1.2), Size.FULL: (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.2)}
+SATURATED = 0.93  # of a window, computing or ready to; the rest goes into questions for its status
+_TRIAL = 1.5  # seconds in which capacity is found
+_RESERVE = 1.1  # packets made beyond those that the trial foresees
+_SHORT = 0.5  # seconds between two readings where a drive is short
+_LEAST_RISE, _LEAST_FALL = 0.8, 0.9  # floors by which the controls must differ
+
+Say = Callable[[str], None]
+
+
+def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+    """Start a network, drive it, and end it."""
+
+    async def run() -> Finding:
+        async with open_stage(say) as stage:
+            return await on_stage(stage, size, seed=seed, say=say)
+
+    return trio.run(run)
+
+
+async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+    """Measure on a network that runs already."""
+    say("finding the node's capacity")
+    expected = await capacity(stage, [NODE], _TRIAL, seed=seed)
+    seconds, short = SECONDS[size], CONTROL_SECONDS[size]
+    say("preparing packets")
+    make = partial(stage.make, holds=1, mean=MEAN_DELAY, seed=seed)
+    await make("saturating", [NODE], round(expected.most * seconds * _RESERVE))
+    await make("heavier", [HEAVIER], round(expected.most * short))
+    await make("clear", [CLEAR], round(3 * expected.most * short), clear=True)
+    say(f"saturating one node for {seconds:g} s")
+    full = await drive(stage, "saturating", [NODE], seconds, seed=seed)
+    say("controls")
+    heavier = await drive(stage, "heavier", [HEAVIER], short, every=_SHORT, seed=seed)
+    clear = await drive(stage, "clear", [CLEAR], short, every=_SHORT, seed=seed)
+    say("saturating the whole network")
+    whole = await _whole(stage, short, seed)
+    steps = []
+    for level in LEVELS[size]:
+        say(f"offering {level:.0%} of its capacity")
+        steps.append(await _step(stage, full.rate, level, short, seed))
+    dropped = await stage.dropped(dict.fromkeys((NODE, *PATH)))
+    return _finding(size, full=full, altered=(heavier, clear), whole=whole, steps=steps, dropped=dropped)
+
+
+async def _whole(stage: Stage, seconds: float, seed: int) -> Drive:
+    """Saturate the path through five nodes."""
+    expected = await capacity(stage, PATH, _TRIAL, seed=seed)
+    count = round(expected.rate * seconds * 2)
+    await stage.make("path", PATH, count, holds=len(PATH) - 1, mean=PATH_MEAN, seed=seed)
+    return await drive(stage, "path", PATH, seconds, window=PATH_WINDOW, every=_SHORT, seed=seed)
+
+
+async def _step(stage: Stage, full: float, level: float, seconds: float, seed: int) -> tuple[float, Drive]:
+    """Offer `level` of what the node takes, at Poisson times, whether it takes it or not."""
+    stock = f"step {level}"
+    await stage.make(stock, [NODE], round(full * level * seconds * _RESERVE), holds=1, mean=MEAN_DELAY, seed=seed)
+    return level, await drive(stage, stock, [NODE], seconds, rate=full * level, every=_SHORT, seed=seed)
+
+
+def saturated(windows: Sequence[Window]) -> list[Window]:
+    """The windows in which the node had always something to do; LocalError if there were none."""
+    found = [window for window in windows if window.wanted >= SATURATED]
+    if not found:
+        raise LocalError("the node was never saturated: the load generators need a core of their own")
+    return found
+
+
+def ratio(windows: Sequence[Window]) -> Estimate:
+    """CPU a packet over the floor: the median over windows."""
+    value, (low, high) = median([window.ratio for window in windows])
+    return Estimate(value, low, high)
+
+
+def _difference(one: Sequence[Window], other: Sequence[Window]) -> Estimate:
+    """By how many floors a packet costs more in `one`, with the bounds that are furthest apart."""
+    above, below = ratio(one), ratio(other)
+    return Estimate(above.value - below.value, above.low - below.high, above.high - below.low)
+
+
+def _finding(
+    size: Size,
+    *,
+    full: Drive,
+    altered: tuple[Drive, Drive],
+    whole: Drive,
+    steps: Sequence[tuple[float, Drive]],
+    dropped: dict[str, int],
+) -> Finding:
+    real = saturated(full.windows[0])
+    heavier, clear = (one.windows[0] for one in altered)
+    hops = list(chain.from_iterable(whole.windows))
+    growth = full.readings[0][-1].memory_mb - full.readings[0][0].memory_mb
+    per_core = median([window.packets / window.cpu for window in real])
+    figures = (
+        Figure(
+            "relay_ratio", "CPU a packet of a whole node at saturation, over the floor", ratio(real), "",
+            Bound(3.0), Bound(2.0),
+        ),
+        Figure("packets_per_s_core", "packets for a second of its CPU", Estimate(per_core[0], *per_core[1]), "1/s"),
+        Figure("loss", "packets lost at saturation", rate(full.lost, full.sent), "", Bound(0.0)),
+        Figure("packets_per_s", "packets a second that it took here", exact(full.rate), "1/s"),
+        Figure("relay_floor_us", "the floor, timed beside it", exact(_floor(real)), "µs"),
+        Figure("relay_clear_ratio", "the same without cryptography on packets", ratio(clear)),
+        Figure("relay_memory_mb", "its memory at the end", exact(full.readings[0][-1].memory_mb), "MB"),
+        Figure("relay_memory_growth", "bytes of memory for each packet", exact(growth * 1e6 / full.sent), "B"),
+        Figure("network_ratio", "CPU a packet and node, all five saturated together", ratio(hops)),
+        Figure("network_packets_per_s", "packets a second through five nodes at once", exact(whole.rate), "1/s"),
+        Figure("network_loss", "packets lost on that way", rate(whole.lost, whole.sent), "", Bound(0.0)),
+    )  # fmt: skip
+    controls = (
+        Control(
+            Role.POSITIVE,
+            "floors that a packet costs more when the node does one floor's work more",
+            _difference(heavier, real),
+            Bound(_LEAST_RISE, at_least=True),
+        ),
+        Control(
+            Role.NULL,
+            "floors that a packet costs less when the node does no cryptography on it",
+            _difference(real, clear),
+            Bound(_LEAST_FALL, at_least=True),
+        ),
+    )
+    return Finding(
+        name="throughput",
+        title="What a whole node costs a packet",
+        threats=(),
+        adversary="",
+        defence="",
+        setting=_setting(size, full, real),
+        figures=figures,
+        controls=controls,
+        curves=_curves(full, steps),
+        note=f"dropped by the nodes, the steps above capacity included: {dropped}" if dropped else "",
+    )
+
+
+def _floor(windows: Sequence[Window]) -> float:
+    return statistics.median(window.floor for window in windows) * 1e6
+
+
+def _setting(size: Size, full: Drive, real: Sequence[Window]) -> str:
+    had = sum(window.cpu for window in real) / sum(window.seconds for window in real)
+    return (
+        f"{size}: one node process of a local network, two players with a link in and out each, {full.seconds:.0f} s "
+        f"in windows of packets under way, {full.sent:,} packets, mean delay {MEAN_DELAY * 1e3:g} ms; {len(real)} of "
+        f"{len(full.windows[0])} readings a second apart were saturated, in which the node had {had:.0%} of a core"
+    )
+
+
+def _curves(full: Drive, steps: Sequence[tuple[float, Drive]]) -> dict[str, dict[str, list[float]]]:
+    """Rate and cost over time at saturation; use of a core, cost and loss against the offered load."""
+    begun = full.readings[0][0].when
+    times = [reading.when - begun for reading in full.readings[0][1 : len(full.windows[0]) + 1]]
+    curves = {
+        "packets_per_s": {"x": times, "y": [window.packets / window.seconds for window in full.windows[0]]},
+        "ratio": {"x": times, "y": [window.ratio for window in full.windows[0]]},
+        "memory_mb": {
+            "x": [reading.when - begun for reading in full.readings[0]],
+            "y": [reading.memory_mb for reading in full.readings[0]],
+        },
+    }
+    measured = [(level, step) for level, step in steps if step.windows[0]]
+    if measured:
+        offered = [level for level, _ in measured]
+        costs = [ratio(step.windows[0]) for _, step in measured]
+        curves["load_ratio"] = {
+            "x": offered,
+            "y": [cost.value for cost in costs],
+            "low": [cost.low for cost in costs],
+            "high": [cost.high for cost in costs],
+        }
+        curves["load_share"] = {
+            "x": offered,
+            "y": [statistics.median(window.wanted for window in step.windows[0]) for _, step in measured],
+        }
+        curves["load_loss"] = {"x": offered, "y": [step.lost / step.sent for _, step in measured]}
+    return curves
