@@ -17,11 +17,11 @@ from directory.succession import Succession
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Role, ask
+from mixnet.link import Role
 from mixnet.network import Network
 from mixnet.pki.bootstrap import AuthorityInfo
-from mixnet.pki.fetch import TIMEOUT, Caller
-from mixnet.pki.requests import NEWEST, AskIntroduction, IntroductionAnswer, encode, parse_answer_untrusted
+from mixnet.pki.fetch import Caller
+from mixnet.pki.requests import NEWEST
 from mixnet.pki.views import timeless_untrusted
 from mixnet.pki.waiting import Backoff, Bell
 
@@ -104,13 +104,11 @@ class CatchUp:
 
     async def _ask_introduction(self, authority: AuthorityInfo, caller: Caller) -> bool:
         """Whether one more set of authorities came to be known; raises RemoteError or Unavailable."""
-        request = encode(AskIntroduction(self._succession.trust.newest.first_epoch))
-        async with await caller.link(authority) as link:
-            answer = parse_answer_untrusted(await ask(link, request, timeout=TIMEOUT), IntroductionAnswer)
-        if answer.document is None:
+        raw = await caller.introduction(authority, self._succession.trust.newest.first_epoch)
+        if raw is None:
             return False
         newest = self._archive.newest(self._present() + 1)
-        learned = self._succession.learn_untrusted(answer.document, -1 if newest is None else newest)
+        learned = self._succession.learn_untrusted(raw, -1 if newest is None else newest)
         self._bell.ring()
         return learned
 

@@ -6,36 +6,25 @@ status 2. Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-BOOTSTRAP = "bootstrap.json"
+from directory.options import BootstrapFile, Folder, Json, authorities_in, default_folder, identity_of, load_trust
+from directory.proposing import propose, succession, withdraw
 
 app = App(name="directory-commands")
 directory = App(
     name="directory", help="Look at the directory document: which nodes there are, and who vouches for them."
 )
 app.command(directory)
-authority = App(name="authority", help="Decide for a directory authority which nodes may be in the network.")
+authority = App(
+    name="authority", help="Decide for a directory authority: which nodes are in, which authorities follow."
+)
 app.command(authority)
-
-Folder = Annotated[
-    Path | None,
-    Parameter(name="--dir", help="Folder of a local network; $MIXNET_DIR or your data folder if not given."),
-]
-BootstrapFile = Annotated[Path | None, Parameter(name="--bootstrap", help="Bootstrap file of any other network.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
-
-
-def _default_folder() -> Path:
-    """Where a local network lives unless --dir says otherwise: $MIXNET_DIR, or the user's folder for data."""
-    import platformdirs  # noqa: PLC0415  # only a command without --dir needs it
-
-    named = os.environ.get("MIXNET_DIR")
-    return Path(named) if named else platformdirs.user_data_path("mixnet") / "local"
+for command in (succession, propose, withdraw):
+    authority.command(command)
 
 
 @directory.command
@@ -71,34 +60,53 @@ async def show(
 
     from directory.display import show as display  # noqa: PLC0415
     from directory.display import show_json  # noqa: PLC0415
-    from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.crypto import SigningKey  # noqa: PLC0415
-    from mixnet.link import Role  # noqa: PLC0415
-    from mixnet.network import TCP  # noqa: PLC0415
-    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
-    from mixnet.pki.fetch import fetch_document  # noqa: PLC0415
-    from mixnet.pki.trust import Trust  # noqa: PLC0415
-    from mixnet.randomness import SystemSource  # noqa: PLC0415
+    from directory.looking import newest_document  # noqa: PLC0415
 
-    trust = Bootstrap.load(bootstrap or (folder or _default_folder()) / BOOTSTRAP)
-    document, raw = await fetch_document(
-        Trust(trust),
-        network=TCP(),
-        clock=WallClock(),
-        identity=SigningKey.generate(),  # the authorities need not know who looks
-        role=Role.CLIENT,
-        rng=SystemSource().stream("fetch"),
-    )
+    trust = load_trust(folder, bootstrap)
+    document, raw = await newest_document(trust)
     if save is not None:
         await trio.Path(save).write_bytes(raw)
     if json:
-        show_json(document, raw)
+        show_json(document, raw, trust)
     else:
         display(document, raw, trust)
 
 
+@directory.command(name="bootstrap")
+async def newest_bootstrap(*, out: Path, folder: Folder = None, bootstrap: BootstrapFile = None) -> None:
+    """Write the bootstrap file of the authorities of now, as documents signed by those before introduced them.
+
+    Example: `mixnet directory bootstrap --bootstrap bootstrap.json --out bootstrap-new.json`
+
+    Parameters
+    ----------
+    out
+        The file to write.
+    """
+    from directory.display import say  # noqa: PLC0415
+    from directory.lineage import changes  # noqa: PLC0415
+    from directory.looking import newest_document, present  # noqa: PLC0415
+
+    trust = load_trust(folder, bootstrap)
+    document, _ = await newest_document(trust)
+    now = trust.at(max(document.epoch, present(trust)))
+    now.save(out)
+    same = "the authorities are the same as before; " if now == trust.sets[0] else ""
+    say(f"{same}written to {out}: {len(now.authorities)} authorities, {now.required} must sign")
+    for change in changes(trust):
+        for line in change.lines(document.epoch):
+            say(line)
+
+
 @directory.command
-def verify(file: Path, *, bootstrap: Path, at: float | None = None, json: Json = False) -> None:
+def verify(
+    file: Path,
+    *,
+    bootstrap: Path,
+    introduction: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    at: float | None = None,
+    json: Json = False,
+) -> None:
     """Verify a saved document against a bootstrap file and show it; exit status 2 and the reason if it is refused.
 
     Example: `mixnet directory verify consensus --bootstrap bootstrap.json`
@@ -109,20 +117,25 @@ def verify(file: Path, *, bootstrap: Path, at: float | None = None, json: Json =
         The signed document, as `mixnet directory show --save` writes it.
     bootstrap
         Whom to trust.
+    introduction
+        An older document that introduces the authorities of this one, if they are not those of the bootstrap file. May
+        be given more than once, in order.
     at
         The time for which to judge, in seconds since the Unix epoch; now if not given.
     """
     from directory.display import show as display  # noqa: PLC0415
     from directory.display import show_json  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
     from mixnet.pki.document import verify_untrusted  # noqa: PLC0415
 
-    trust = Bootstrap.load(bootstrap)
+    trust = load_trust(None, bootstrap)
+    for path in introduction:
+        trust.follow_untrusted(path.read_bytes())
     raw = file.read_bytes()
     document = verify_untrusted(raw, trust, WallClock().now() if at is None else at)
+    trust.follow(document, raw)
     if json:
-        show_json(document, raw)
+        show_json(document, raw, trust)
     else:
         display(document, raw, trust)
 
@@ -135,12 +148,12 @@ async def evidence(*, folder: Folder = None, bootstrap: BootstrapFile = None, js
     """
     from directory.display import show_evidence  # noqa: PLC0415
     from directory.inquiry import Inquiry  # noqa: PLC0415
+    from directory.looking import followed  # noqa: PLC0415
     from directory.reports import verified_evidence  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
-    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
     from mixnet.pki.requests import AskEvidence, EvidenceAnswer  # noqa: PLC0415
 
-    trust = Bootstrap.load(bootstrap or (folder or _default_folder()) / BOOTSTRAP)
+    trust = await followed(load_trust(folder, bootstrap))
     answers = await Inquiry(trust, TCP()).everybody(AskEvidence(), EvidenceAnswer)
     show_evidence(verified_evidence(answers, trust), len(answers), trust, json=json)
 
@@ -160,12 +173,11 @@ async def history(
     """
     from directory.display import show_history  # noqa: PLC0415
     from directory.inquiry import Inquiry  # noqa: PLC0415
-    from mixnet.clock import WallClock  # noqa: PLC0415
+    from directory.looking import followed, present  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
-    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
 
-    trust = Bootstrap.load(bootstrap or (folder or _default_folder()) / BOOTSTRAP)
-    last = max(trust.epochs.at(WallClock().now()), 0)
+    trust = await followed(load_trust(folder, bootstrap))
+    last = max(present(trust), 0)
     reports = await Inquiry(trust, TCP()).history(max(last - max(epochs, 1) + 1, 0), last)
     show_history(reports, trust, json=json)
 
@@ -173,45 +185,13 @@ async def history(
 async def _why(node: str, folder: Path | None, bootstrap: Path | None, *, json: bool) -> None:
     from directory.display import show_why  # noqa: PLC0415
     from directory.inquiry import Inquiry  # noqa: PLC0415
-    from mixnet.clock import WallClock  # noqa: PLC0415
+    from directory.looking import followed, present  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
-    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
 
-    network = folder or _default_folder()
-    trust = Bootstrap.load(bootstrap or network / BOOTSTRAP)
-    identity = _identity(node, network)
-    sentence, words = await Inquiry(trust, TCP()).why(identity, trust.epochs.at(WallClock().now()))
+    identity = identity_of(node, folder or default_folder())
+    trust = await followed(load_trust(folder, bootstrap))
+    sentence, words = await Inquiry(trust, TCP()).why(identity, present(trust))
     show_why(identity, sentence, words, json=json)
-
-
-def _identity(node: str, network: Path) -> bytes:
-    """The identity that a user names, by its digits or by its name in a local network."""
-    from directory.config import load_identity  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
-
-    key_file = network / node / "identity.key"
-    if "/" not in node and key_file.exists():
-        return load_identity(key_file).public
-    try:
-        identity = bytes.fromhex(node)
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        raise LocalError(f"{node!r} is no node: give 64 hexadecimal digits, or the name of a node in {network}")
-    return identity
-
-
-def _authorities(folder: Path) -> list[Path]:
-    """The data folders of the authority, or of all authorities of the local network, in `folder`."""
-    from directory.config import load_config  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
-
-    own = folder / "config.toml"
-    configs = [own] if own.exists() else sorted(folder.glob("authority-*/config.toml"))
-    folders = [load_config(config).data_dir for config in configs]
-    if not configs:
-        raise LocalError(f"there is no authority in {folder}: choose its folder, or a local network's, with --dir")
-    return [found for found in folders if found is not None]
 
 
 @authority.command
@@ -233,9 +213,9 @@ def approve(node: str, *, role: Literal["mix", "provider"] = "mix", folder: Fold
     from directory.display import say  # noqa: PLC0415
     from mixnet.pki.descriptor import NodeRole  # noqa: PLC0415
 
-    where = folder or _default_folder()
-    identity, found = _identity(node, where), _authorities(where)
-    for one in found:
+    where = folder or default_folder()
+    identity, found = identity_of(node, where), authorities_in(where)
+    for _, one in found:
         save_changes(one, load_changes(one).approve(identity, NodeRole(role)))
     say(f"approved {identity.hex()[:16]} as a {role} at {len(found)} authorities, from the next round on")
 
@@ -256,8 +236,8 @@ def revoke(node: str, *, folder: Folder = None) -> None:
     from directory.allowlist import load_changes, save_changes  # noqa: PLC0415
     from directory.display import say  # noqa: PLC0415
 
-    where = folder or _default_folder()
-    identity, found = _identity(node, where), _authorities(where)
-    for one in found:
+    where = folder or default_folder()
+    identity, found = identity_of(node, where), authorities_in(where)
+    for _, one in found:
         save_changes(one, load_changes(one).revoke(identity))
     say(f"revoked {identity.hex()[:16]} at {len(found)} authorities, from the next round on")

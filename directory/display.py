@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from directory.evidence import Contradiction
+from directory.lineage import changes
 from directory.reports import EpochReport
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
+from mixnet.pki.trust import Trust
 
 _SHORT = 16  # hexadecimal digits of an identity
 
@@ -28,7 +30,7 @@ def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def as_table(document: Document, raw: bytes) -> dict[str, Any]:
+def as_table(document: Document, raw: bytes, trust: Trust) -> dict[str, Any]:
     """The document as plain data; identities and keys as hexadecimal digits."""
     signatures = parse_untrusted(raw)[1]
     return {
@@ -37,19 +39,20 @@ def as_table(document: Document, raw: bytes) -> dict[str, Any]:
         "signed_by": [authority.hex() for authority in signatures],
         "nodes": len(list(document.nodes)),
         "bytes": len(raw),
+        "changes_of_authorities": [change.table() for change in changes(trust)],
     }
 
 
-def show_json(document: Document, raw: bytes) -> None:
+def show_json(document: Document, raw: bytes, trust: Trust) -> None:
     """One JSON object."""
-    say(msgspec.json.encode(as_table(document, raw)).decode())
+    say(msgspec.json.encode(as_table(document, raw, trust)).decode())
 
 
-def show(document: Document, raw: bytes, trust: Bootstrap) -> None:
-    """Epoch and validity, nodes by layer, who signed."""
-    signers = parse_untrusted(raw)[1]
+def show(document: Document, raw: bytes, trust: Trust) -> None:
+    """Epoch and validity, nodes by layer, who signed, and how the authorities change."""
+    signers, authorities = parse_untrusted(raw)[1], trust.at(document.epoch)
     say(f"epoch {document.epoch}, valid from {_time(document.valid_from)} until {_time(document.valid_until)}")
-    say(f"signed by {len(signers)} of {len(trust.authorities)} authorities ({trust.required} are required)")
+    say(f"signed by {len(signers)} of {len(authorities.authorities)} authorities ({authorities.required} are required)")
     say(f"digest {document.digest.hex()}, {len(raw)} bytes")
     rows = [
         *(_row(f"layer {number}", node) for number, layer in enumerate(document.layers, 1) for node in layer),
@@ -58,20 +61,21 @@ def show(document: Document, raw: bytes, trust: Bootstrap) -> None:
     _tabulate("nodes", ("place", "identity", "address", "keys for epochs"), rows)
     known = [
         (one.identity.hex()[:_SHORT], one.address, "yes" if one.identity in signers else "no")
-        for one in trust.authorities
+        for one in authorities.authorities
     ]
     _tabulate("authorities", ("identity", "address", "signed"), known)
+    for change in changes(trust):
+        for line in change.lines(document.epoch):
+            say(line)
 
 
-def show_evidence(
-    proofs: Sequence[tuple[Contradiction, bytes]], answered: int, trust: Bootstrap, *, json: bool
-) -> None:
+def show_evidence(proofs: Sequence[tuple[Contradiction, bytes]], answered: int, trust: Trust, *, json: bool) -> None:
     """Who contradicted itself, when, about what; as JSON with the proof for others to verify."""
     if json:
         found = [{**plain(proof), "proof": raw.hex()} for proof, raw in proofs]
         say(msgspec.json.encode({"answered": answered, "evidence": found}).decode())
         return
-    say(f"{answered} of {len(trust.authorities)} authorities answered, {len(proofs)} contradictions are proven")
+    say(f"{answered} of {len(trust.newest.authorities)} authorities answered, {len(proofs)} contradictions are proven")
     if proofs:
         rows = [
             (str(proof.epoch), str(proof.attempt), str(proof.kind), proof.author.hex()[:_SHORT]) for proof, _ in proofs
@@ -90,7 +94,7 @@ def show_why(identity: bytes, sentence: str, words: Mapping[bytes, str], *, json
         say(f"authority {one.hex()[:_SHORT]} {word}")
 
 
-def show_history(reports: Sequence[EpochReport], trust: Bootstrap, *, json: bool) -> None:
+def show_history(reports: Sequence[EpochReport], trust: Trusted, *, json: bool) -> None:
     """One line an epoch: the document's round, who signed it, what changed, what failed."""
     if json:
         say(msgspec.json.encode([_history_table(report) for report in reports]).decode())
@@ -99,7 +103,7 @@ def show_history(reports: Sequence[EpochReport], trust: Bootstrap, *, json: bool
         (
             str(report.epoch),
             _round_name(report),
-            f"{len(report.signed)} of {len(trust.authorities)}",
+            f"{len(report.signed)} of {len(trust.at(report.epoch).authorities)}",
             " ".join(one.hex()[:8] for one in report.missing) or "-",
             _changes(report),
             "; ".join(report.failures) or "-",
@@ -123,6 +127,8 @@ def _history_table(report: EpochReport) -> dict[str, Any]:
         "left": texts(report.left),
         "moved": texts(report.moved),
         "parameters_changed": report.parameters_changed,
+        "took_over": report.took_over,
+        "introduces": report.introduces,
         "failures": list(report.failures),
     }
 
@@ -138,7 +144,9 @@ def _round_name(report: EpochReport) -> str:
 def _changes(report: EpochReport) -> str:
     counted = (("joined", report.joined), ("left", report.left), ("moved", report.moved))
     said = [f"{len(nodes)} {verb}" for verb, nodes in counted if nodes]
-    return ", ".join(said + ["parameters"] * report.parameters_changed) or "-"
+    said += ["parameters"] * report.parameters_changed + ["new authorities took over"] * report.took_over
+    said += [] if report.introduces is None else [f"other authorities from epoch {report.introduces}"]
+    return ", ".join(said) or "-"
 
 
 def _row(place: str, node: Node) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ HISTORY = 128  # epochs for which documents are kept
 _BRIEF = 4  # epochs for which everything else is kept
 MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
-_EVIDENCE, _ROUNDS, _SPLITS, _INTRODUCTIONS = "evidence", "rounds", "splits", "introductions"
-_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS, _INTRODUCTIONS)
+_EVIDENCE, _ROUNDS, _SPLITS, INTRODUCTIONS = "evidence", "rounds", "splits", "introductions"
+_GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS, INTRODUCTIONS)
 MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
@@ -177,11 +177,11 @@ class Ledger:
 
     def introductions(self) -> list[bytes]:
         """The documents that introduced other authorities, in the order in which those took over."""
-        return [entry for _, entry in self._all(_INTRODUCTIONS)]
+        return [entry for _, entry in self._all(INTRODUCTIONS)]
 
     def keep_introduction(self, first_epoch: int, raw: bytes) -> None:
         """Keep the document that introduces the authorities of `first_epoch` on, for good."""
-        self._store.put(_INTRODUCTIONS, _name(first_epoch), raw)
+        self._store.put(INTRODUCTIONS, _name(first_epoch), raw)
 
     def reports(self, epoch: int) -> tuple[RoundReport, ...]:
         """How the last rounds for an epoch ended."""

@@ -90,6 +90,8 @@ class EpochReport:
     left: tuple[bytes, ...]
     moved: tuple[bytes, ...]
     parameters_changed: bool
+    took_over: bool  # the authorities are others than those of the epoch before
+    introduces: int | None  # the first epoch of authorities that are still to take over
 
 
 def merged_untrusted(copies: Sequence[bytes], trust: Trusted, epoch: int) -> tuple[Document | None, set[bytes]]:
@@ -132,4 +134,6 @@ def epoch_report(
         tuple(sorted(earlier.keys() - places.keys())) if compared else (),
         tuple(sorted(one for one in places.keys() & earlier.keys() if places[one] != earlier[one])) if compared else (),
         document is not None and before is not None and document.parameters != before.parameters,
+        document is not None and before is not None and document.authorities != before.authorities,
+        None if document is None or document.successor is None else document.successor.first_epoch,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from directory.consensus import introducible
 from directory.files import Stamp, stamp
-from directory.ledger import Ledger
+from directory.ledger import INTRODUCTIONS, Ledger
 from mixnet.clock import Epochs
 from mixnet.pki.bootstrap import AuthorityInfo, BadBootstrap, Bootstrap, Successor
 from mixnet.pki.document import Document
@@ -40,8 +40,17 @@ def date_of(epochs: Epochs, epoch: int) -> str:
     return datetime.fromtimestamp(math.floor(epochs.start(epoch)), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def objection(proposed: Bootstrap, trust: Trust, present: int) -> str:
-    """Why nobody should propose these authorities in epoch `present`, and what to do; empty if there is no reason."""
+def known_trust(bootstrap: Bootstrap, folder: Path) -> Trust:
+    """What the authority with its data in `folder` knows of all sets, for a command that only reads there."""
+    kept = sorted(path for path in (folder / INTRODUCTIONS).glob("[0-9]*"))
+    return Trust(bootstrap, [path.read_bytes() for path in kept])
+
+
+def objection(proposed: Bootstrap, trust: Trust, present: int, *, voting_on: int) -> str:
+    """Why nobody should propose these authorities in epoch `present`, and what to do; empty if there is no reason.
+
+    `voting_on` is the epoch of the next document that could introduce them.
+    """
     newest, epochs = trust.newest, trust.epochs
     if (proposed.network_id, proposed.epochs) != (trust.network_id, epochs):
         return "the proposed authorities are another network's: make the file from this network's bootstrap file"
@@ -50,7 +59,7 @@ def objection(proposed: Bootstrap, trust: Trust, present: int) -> str:
             f"other authorities are introduced already and take over with epoch {newest.first_epoch} "
             f"({date_of(epochs, newest.first_epoch)}): propose others after that"
         )
-    if not introducible(proposed.successor, present):
+    if not introducible(proposed.successor, voting_on):
         return (
             f"epoch {proposed.first_epoch} is past or too near to introduce new authorities for it: agree on a later "
             "one with `mixnet authority succession`"
@@ -139,7 +148,9 @@ class Succession:
         if newest.first_epoch > epoch:
             return newest.successor
         proposed = self._proposal.current()
-        return None if proposed is None or objection(proposed, self.trust, epoch) else proposed.successor
+        return (
+            None if proposed is None or objection(proposed, self.trust, epoch, voting_on=epoch) else proposed.successor
+        )
 
     @property
     def proposed(self) -> Bootstrap | None:
@@ -170,7 +181,7 @@ class Succession:
             return self._proposal.damage
         if proposed is None or self._introduced(proposed):
             return ""
-        return objection(proposed, self.trust, present)
+        return objection(proposed, self.trust, present, voting_on=present + 1)
 
     def _introduced(self, proposed: Bootstrap) -> bool:
         known = any(proposed.successor == one.successor for one in self.trust.sets)

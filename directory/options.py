@@ -1,0 +1,72 @@
+"""What the commands of the directory have in common: folders, bootstrap files, names (SPEC.md section 5.11).
+
+Promises: what is not there, or is no identity, is said in one line. Never: an import of anything heavy before a command
+needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from directory.config import AuthorityConfig
+    from mixnet.pki.trust import Trust
+
+BOOTSTRAP = "bootstrap.json"
+
+Folder = Annotated[
+    Path | None,
+    Parameter(name="--dir", help="Folder of a local network; $MIXNET_DIR or your data folder if not given."),
+]
+BootstrapFile = Annotated[Path | None, Parameter(name="--bootstrap", help="Bootstrap file of any other network.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+
+
+def default_folder() -> Path:
+    """Where a local network lives unless --dir says otherwise: $MIXNET_DIR, or the user's folder for data."""
+    import platformdirs  # noqa: PLC0415  # only a command without --dir needs it
+
+    named = os.environ.get("MIXNET_DIR")
+    return Path(named) if named else platformdirs.user_data_path("mixnet") / "local"
+
+
+def load_trust(folder: Path | None, bootstrap: Path | None) -> Trust:
+    """Whom a command trusts; raises BadBootstrap."""
+    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
+    from mixnet.pki.trust import Trust  # noqa: PLC0415
+
+    return Trust(Bootstrap.load(bootstrap or (folder or default_folder()) / BOOTSTRAP))
+
+
+def identity_of(node: str, network: Path) -> bytes:
+    """The identity that a user names, by its digits or by its name in a local network."""
+    from directory.config import load_identity  # noqa: PLC0415
+    from mixnet.errors import LocalError  # noqa: PLC0415
+
+    key_file = network / node / "identity.key"
+    if "/" not in node and key_file.exists():
+        return load_identity(key_file).public
+    try:
+        identity = bytes.fromhex(node)
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise LocalError(f"{node!r} is no node: give 64 hexadecimal digits, or the name of a node in {network}")
+    return identity
+
+
+def authorities_in(folder: Path) -> list[tuple[AuthorityConfig, Path]]:
+    """The authority, or all authorities of the local network, in `folder`: each with the folder of its data."""
+    from directory.config import load_config  # noqa: PLC0415
+    from mixnet.errors import LocalError  # noqa: PLC0415
+
+    own = folder / "config.toml"
+    configs = [own] if own.exists() else sorted(folder.glob("authority-*/config.toml"))
+    if not configs:
+        raise LocalError(f"there is no authority in {folder}: choose its folder, or a local network's, with --dir")
+    loaded = [load_config(config) for config in configs]
+    return [(config, config.data_dir) for config in loaded if config.data_dir is not None]

@@ -1,0 +1,230 @@
+"""The commands by which operators replace authorities (SPEC.md section 5.12): make a file, propose it, withdraw it.
+
+Promises: what could never be introduced is refused in one line before anything is written; what was introduced can't be
+withdrawn. Every command says what comes next.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from directory.options import Folder, default_folder
+
+if TYPE_CHECKING:
+    from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+
+DEFAULT_LEAD = 6  # epochs from now to the takeover, unless the operators choose another
+
+
+def succession(
+    *,
+    bootstrap: Path,
+    out: Path,
+    remove: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    add: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    threshold: int | None = None,
+    first_epoch: int | None = None,
+) -> None:
+    """Write down which authorities shall take over from those of now: a file for all operators to agree on.
+
+    Example: `mixnet authority succession --bootstrap bootstrap.json --remove 9f86d081884c7d65
+    --add <64 digits>@192.0.2.7:7400 --out successor.json`
+
+    Parameters
+    ----------
+    bootstrap
+        The bootstrap file of the authorities of now: `mixnet directory bootstrap` writes it.
+    out
+        The file to write.
+    remove
+        An authority that goes: its identity, or the first digits of it. May be given more than once.
+    add
+        An authority that comes, as IDENTITY@HOST:PORT. May be given more than once.
+    threshold
+        How many of the new ones must sign a document; as now if their number is, else more than half of them.
+    first_epoch
+        The epoch with which they take over; six epochs from now if not given.
+    """
+    from directory.display import say  # noqa: PLC0415
+    from directory.lineage import Change  # noqa: PLC0415
+    from directory.succession import objection  # noqa: PLC0415
+    from mixnet.clock import WallClock  # noqa: PLC0415
+    from mixnet.errors import LocalError  # noqa: PLC0415
+    from mixnet.pki.bootstrap import Bootstrap, Successor  # noqa: PLC0415
+    from mixnet.pki.trust import Trust  # noqa: PLC0415
+
+    if out.exists():
+        raise LocalError(f"{out}: there is such a file already: choose another name")
+    before = Bootstrap.load(bootstrap)
+    authorities = _changed(before, remove, add)
+    if threshold is None and len(authorities) == len(before.authorities):
+        threshold = before.threshold
+    present = int(before.epochs.at(WallClock().now()))
+    first = present + DEFAULT_LEAD if first_epoch is None else first_epoch
+    after = before.succeeded_by(Successor(first, authorities, threshold))
+    problem = objection(after, Trust(before), present, voting_on=present + 1)
+    if problem:
+        raise LocalError(problem)
+    after.save(out)
+    for line in (*Change(before, after).lines(present), *_cautions(before, after), *_next_steps(after, out)):
+        say(line)
+
+
+def _changed(before: Bootstrap, remove: tuple[str, ...], add: tuple[str, ...]) -> tuple[AuthorityInfo, ...]:
+    """The new set, ascending; raises LocalError."""
+    from mixnet.errors import LocalError  # noqa: PLC0415
+
+    if not remove and not add:
+        raise LocalError("say who shall go (--remove) and who shall come (--add)")
+    kept = {one.identity: one for one in before.authorities}
+    for text in remove:
+        del kept[_named(text, list(kept))]
+    for text in add:
+        info = _info(text)
+        if info.identity in kept:
+            raise LocalError(f"{text[:16]} is an authority already: to give it another address, --remove it as well")
+        if any(info.address == one.address for one in kept.values()):
+            raise LocalError(f"two authorities can't both listen at {info.address}: correct the address")
+        kept[info.identity] = info
+    return tuple(sorted(kept.values(), key=lambda one: one.identity))
+
+
+def _named(text: str, identities: list[bytes]) -> bytes:
+    from mixnet.errors import LocalError  # noqa: PLC0415
+
+    found = [identity for identity in identities if len(text) >= 8 and identity.hex().startswith(text.lower())]
+    if len(found) != 1:
+        raise LocalError(f"{text!r} is no authority of now: give at least 8 digits of its identity")
+    return found[0]
+
+
+def _info(text: str) -> AuthorityInfo:
+    from mixnet.errors import LocalError  # noqa: PLC0415
+    from mixnet.pki.bootstrap import AuthorityInfo  # noqa: PLC0415
+    from mixnet.pki.descriptor import check_address  # noqa: PLC0415
+
+    digits, _, address = text.partition("@")
+    try:
+        identity = bytes.fromhex(digits)
+    except ValueError:
+        identity = b""
+    if len(identity) != 32:
+        raise LocalError(f"{text!r} is no authority: write IDENTITY@HOST:PORT, with 64 hexadecimal digits")
+    check_address(address)
+    return AuthorityInfo(identity, address)
+
+
+def _cautions(before: Bootstrap, after: Bootstrap) -> list[str]:
+    """What a careful operator would want to be told."""
+    new = sum(identity not in before.identities for identity in after.identities)
+    said = []
+    if len(after.authorities) < 3:
+        said.append("caution: fewer than 3 authorities: if one of them fails, there are no documents")
+    if len(after.authorities) - new < after.required:
+        said.append(
+            f"caution: only {len(after.authorities) - new} of those of now stay: unless enough new ones run when they "
+            "take over, the network stops, and this can't be taken back"
+        )
+    return said
+
+
+def _next_steps(after: Bootstrap, file: Path) -> list[str]:
+    from directory.consensus import SUCCESSION_LEAD  # noqa: PLC0415
+    from directory.succession import date_of  # noqa: PLC0415
+
+    latest = date_of(after.epochs, after.first_epoch - SUCCESSION_LEAD - 1)
+    return [
+        f"written to {file}, fingerprint {fingerprint(after)}. What is next:",
+        "  1. All operators compare the fingerprint, by another way than they got the file.",
+        f"  2. Each of those of now, before {latest}: mixnet authority propose {file.name} --dir FOLDER",
+        "  3. Each of the new ones does the same in its folder, with the old bootstrap file, and starts its authority.",
+        "  4. mixnet directory show: says who takes over, once more than half of those of now have proposed it.",
+        f"  5. After {date_of(after.epochs, after.first_epoch)}: stop those that go, and give newcomers the file that "
+        "`mixnet directory bootstrap` writes.",
+    ]
+
+
+def fingerprint(proposed: Bootstrap) -> str:
+    """32 hexadecimal digits that two operators who have the same proposal read alike."""
+    from mixnet.crypto import Label, digest  # noqa: PLC0415
+    from mixnet.pki.canonical import encode  # noqa: PLC0415
+
+    return digest(Label.NETWORK, proposed.network_id, encode(proposed.successor)).hex()[:32]
+
+
+def propose(file: Path, *, folder: Folder = None) -> None:
+    """Have an authority vote for those that shall take over; nothing is restarted.
+
+    Example: `mixnet authority propose successor.json --dir /var/lib/mixnet/authority`
+
+    Parameters
+    ----------
+    file
+        What `mixnet authority succession` wrote; all operators have the same.
+    folder
+        Folder of one authority, or of a local network for all of its authorities.
+    """
+    from directory.display import say  # noqa: PLC0415
+    from directory.files import replace  # noqa: PLC0415
+    from directory.lineage import Change  # noqa: PLC0415
+    from directory.options import authorities_in  # noqa: PLC0415
+    from directory.succession import PROPOSAL, known_trust, objection  # noqa: PLC0415
+    from mixnet.clock import WallClock  # noqa: PLC0415
+    from mixnet.errors import LocalError  # noqa: PLC0415
+    from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
+
+    proposed = Bootstrap.load(file)
+    found = authorities_in(folder or default_folder())
+    known = [(config, data, known_trust(config.bootstrap, data)) for config, data in found]
+    present = int(proposed.epochs.at(WallClock().now()))
+    for config, data, trust in known:
+        problem = objection(proposed, trust, present, voting_on=present + 1)
+        if problem:
+            raise LocalError(f"{data}: {problem}")
+        if config.identity.public not in (*trust.newest.identities, *proposed.identities):
+            raise LocalError(f"the authority in {data} is neither one of now nor one of those proposed")
+    for _, data, _ in known:
+        replace(data / PROPOSAL, file.read_bytes())
+    _, _, trust = known[0]
+    change = Change(trust.newest, proposed)
+    for line in change.lines(present):
+        say(line)
+    say(
+        f"proposed at {len(known)} authorities, fingerprint {fingerprint(proposed)}; "
+        f"it takes {trust.newest.majority} of the {len(trust.newest.authorities)} of now to introduce them"
+    )
+
+
+def withdraw(*, folder: Folder = None) -> None:
+    """Take back what `mixnet authority propose` proposed, if it has not been introduced yet.
+
+    Example: `mixnet authority withdraw --dir /var/lib/mixnet/authority`
+
+    Parameters
+    ----------
+    folder
+        Folder of one authority, or of a local network for all of its authorities.
+    """
+    from directory.display import say  # noqa: PLC0415
+    from directory.options import authorities_in  # noqa: PLC0415
+    from directory.succession import PROPOSAL, known_trust  # noqa: PLC0415
+    from mixnet.clock import WallClock  # noqa: PLC0415
+    from mixnet.errors import LocalError  # noqa: PLC0415
+
+    found = [(config, data) for config, data in authorities_in(folder or default_folder())]
+    for config, data in found:
+        trust = known_trust(config.bootstrap, data)
+        if trust.newest.first_epoch > trust.epochs.at(WallClock().now()):
+            raise LocalError(
+                f"{data}: other authorities are introduced already and take over with epoch "
+                f"{trust.newest.first_epoch}: that can't be taken back, but they may be replaced afterwards"
+            )
+    held = [data / PROPOSAL for _, data in found if (data / PROPOSAL).exists()]
+    if not held:
+        raise LocalError("nothing is proposed: there is nothing to withdraw")
+    for path in held:
+        path.unlink()
+    say(f"withdrawn at {len(held)} authorities; a voting round that has begun may still introduce them")
