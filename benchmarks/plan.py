@@ -141,6 +141,17 @@ class Plan:
         return self.wish.users * HEADROOM * (PAYLOAD + LOOP) * self.send_rate / self.providers
 
     @property
+    def mix_bytes(self) -> float:
+        """Bytes a second of each mix, in and out."""
+        return 2 * FRAME * self.mix_rate
+
+    @property
+    def provider_bytes(self) -> float:
+        """Bytes a second of each provider: from and to its clients, from and to mixes."""
+        inward = 2 * self.wish.users * self.send_rate / self.providers
+        return FRAME * (self.provider_rate + inward / 2 + self.provider_frames)
+
+    @property
     def text_latency(self) -> tuple[float, float]:
         """(mean, 95th percentile) in seconds from pressing enter to the screen of the other."""
         return mean_latency(self.send_rate, self.delay, self.wish.layers), _p95(

@@ -1,0 +1,60 @@
+"""What a person sees of a measured network and of a sweep.
+
+Promises: every entropy with its interval, and everything that it was measured on beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.anonymity.network import Network
+from deploy.display import say, tabulate
+
+
+def show_point(network: Network, row: Mapping[str, Any], targets: int) -> None:
+    """The table of one network."""
+    lines = [
+        ("mixes", f"{network.layers} layers of {network.width}"),
+        ("packets a second", f"{network.total:,.6g} of {network.users:,} users"),
+        ("mean hold", f"{network.delay:g} s"),
+        ("packets in a mix", f"{row['pool']:,.1f}"),
+        ("H*, the optimum", f"{row['optimum']:.3f} bits"),
+        ("H, hides a packet", _bits(row["entropy"])),
+        ("H* - H", f"{row['optimum'] - row['entropy'][0]:.3f} bits"),
+        ("hides its sender", _bits(row["sender_entropy"])),
+        ("degree of anonymity", f"{row['degree'][0]:.3f}"),
+    ]
+    if network.corrupt:
+        lines.append(
+            ("followed all the way", f"{row['exposed']:.1%} of packets, {network.corrupt:.0%} of mixes corrupt")
+        )
+    tabulate("Anonymity of a modelled network", ("", ""), lines)
+    say(
+        f"Holds: {'entry provider and ' if network.providers else ''}mixes. Packets followed: {targets}; 95 % intervals."
+    )
+
+
+def show_sweep(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The table of a sweep over one property."""
+    columns = (name, "pool", "H*", "H", "±", "H* - H", "sender", "d", "exposed")
+    lines = [
+        (
+            f"{row[name]:,.6g}",
+            f"{row['pool']:,.1f}",
+            f"{row['optimum']:.3f}",
+            f"{row['entropy'][0]:.3f}",
+            f"{(row['entropy'][2] - row['entropy'][1]) / 2:.3f}",
+            f"{row['optimum'] - row['entropy'][0]:.3f}",
+            f"{row['sender_entropy'][0]:.3f}",
+            f"{row['degree'][0]:.3f}",
+            f"{row['exposed']:.1%}",
+        )
+        for row in rows
+    ]
+    tabulate(f"Entropy in bits against {name}", columns, lines)
+
+
+def _bits(estimate: Sequence[float]) -> str:
+    value, low, high = estimate
+    return f"{value:.3f} ± {(high - low) / 2:.3f} bits"
