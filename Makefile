@@ -17,7 +17,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   the cost of the cryptography, against its floor"
-	@echo "make soak    ten minutes of short epochs, with two authorities killed half-way"
+	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import trio
 
 from deploy.folders import BOOTSTRAP
-from deploy.local import status
+from deploy.local import load_plan, status
+from deploy.plan import Kind
+from directory.inquiry import Inquiry
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey
 from mixnet.link import Role
@@ -19,6 +22,15 @@ from mixnet.pki.trust import Trust
 from mixnet.randomness import SystemSource
 
 IDLE = 4.0  # seconds over which the load of an idle network is taken
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """What `mixnet directory history` shows of one epoch's document: names of authorities, as in the folder."""
+
+    epoch: int
+    document: bool
+    signed: list[str]
+    missing: list[str]
 
 
 async def _cpu_seconds(folder: Path) -> dict[str, float]:
@@ -47,3 +59,21 @@ async def count_signatures(folder: Path) -> int:
     )
     _, signatures = parse_untrusted(raw)
     return len(signatures)
+
+
+async def signed_since(folder: Path, first: int, last: int) -> list[Signed]:
+    """The epochs from `first` to `last`, as the authorities' history tells them and their signatures prove."""
+    trust = Bootstrap.load(folder / BOOTSTRAP)
+    by_address = {
+        member.address: member.name for member in load_plan(folder).members() if member.kind is Kind.AUTHORITY
+    }
+    names = {one.identity: by_address[one.address] for one in trust.authorities}
+    return [
+        Signed(
+            epoch=report.epoch,
+            document=report.document is not None,
+            signed=sorted(names[one] for one in report.signed),
+            missing=sorted(names[one] for one in report.missing),
+        )
+        for report in await Inquiry(trust, TCP()).history(first, last)
+    ]

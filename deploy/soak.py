@@ -2,9 +2,11 @@
 
     python -m deploy.soak [--minutes 10] [--epoch 30] [--authorities 5] [--json]
 
-Promises: everything runs as `mixnet up` runs it; at half-time a minority of the authorities is killed (SIGKILL) and
-kept down; exit status 0 only if every text was delivered once, no node dropped a packet as malformed or replayed or
-gave up a key, and no key is left on a disk whose time is over. However it ends nothing keeps running.
+Promises: everything runs as `mixnet up` runs it; with the first epoch after two fifths of the time a minority of the
+authorities is killed (SIGKILL) and kept down; exit status 0 only if every text was delivered once, no node dropped a
+packet as malformed or replayed or gave up a key, no key is left on a disk whose time is over, and each document since
+the kill is signed by exactly those who are left, with the others named as missing in the history. However it ends
+nothing keeps running.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +28,7 @@ from cyclopts import App, Parameter
 
 from client.messenger import MessageKind
 from deploy.background import end_on_signal
-from deploy.census import count_signatures
+from deploy.census import Signed, count_signatures, signed_since
 from deploy.display import say, say_json
 from deploy.figures import dropped_in_all, quantiles_ms, tally
 from deploy.folders import BOOTSTRAP, CONFIG
@@ -33,13 +37,29 @@ from deploy.people import Person, enroll, meet, open_people, records, settle, ta
 from deploy.plan import Kind
 from deploy.processes import send
 from deploy.supervisor import Crew, open_crew
+from directory.ledger import HISTORY
+from mixnet.clock import WallClock
+from mixnet.errors import Unavailable
 from mixnet.explain import INTERRUPTED, exit_status
 from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.waiting import sleep_until
 from mixnode.keys import AHEAD
 
 PAUSE = 1.0  # seconds between two texts of one person
 PATIENCE = 120.0  # seconds in which the last texts must arrive
 AT_THE_EDGES = ("malformed_packet", "replayed", "replay_store")  # what a key chosen or kept wrongly would cause
+BEFORE = 0.4  # the share of the time after which authorities are killed: most of it is for what comes then
+LASTING = 10  # epochs that a network without the killed ones must last, if the time is enough for so many
+
+
+@dataclass(slots=True)
+class Fate:
+    """Who of the authorities is killed and who is left, by name, and in which epoch it happens."""
+
+    killed: list[str]
+    left: list[str]
+    epoch: int | None = None
+
 
 app = App(name="soak", backend="trio", result_action="return_int_as_exit_code_else_zero")
 
@@ -58,15 +78,34 @@ class Endurance(msgspec.Struct, kw_only=True):
     keys_retired: int
     overdue_keys: int
     authorities_killed: list[str]
+    authorities_left: list[str]
+    epochs_due: int  # how many the network must at least have lasted since the kill
+    since_the_kill: list[Signed]
     signatures: int
     nodes_ready: int
     node_memory_mb: float
 
     @property
     def success(self) -> bool:
-        """Whether nothing was lost, doubled, refused at an epoch's edge, or kept too long."""
+        """Whether nothing was lost, doubled, refused at an epoch's edge, or kept too long, and the history is right."""
         whole = self.sent == self.delivered and not self.duplicated
-        return whole and not self.keys_retired and not self.overdue_keys and not set(AT_THE_EDGES) & set(self.dropped)
+        kept = not self.keys_retired and not self.overdue_keys
+        return whole and kept and not set(AT_THE_EDGES) & set(self.dropped) and self.survived
+
+    @property
+    def history(self) -> str:
+        """The epochs since the kill in one line."""
+        kinds = Counter(
+            f"{len(one.signed)} signed, missing {' '.join(one.missing) or '-'}" for one in self.since_the_kill
+        )
+        return "; ".join(f"{count} epochs: {kind}" for kind, count in kinds.items()) or "-"
+
+    @property
+    def survived(self) -> bool:
+        """Whether every epoch since the kill has a document, by those who are left, and shows who is missing."""
+        shown = [(one.document, one.signed, one.missing) for one in self.since_the_kill]
+        expected = (True, self.authorities_left, self.authorities_killed)
+        return len(shown) >= self.epochs_due and all(one == expected for one in shown)
 
 
 @app.default
@@ -99,7 +138,7 @@ async def run(
     if json:
         say_json(outcome)
     else:
-        for name, value in msgspec.structs.asdict(outcome).items():
+        for name, value in {**msgspec.structs.asdict(outcome), "since_the_kill": outcome.history}.items():
             say(f"{name.replace('_', ' '):20}{value}")
         say("nothing was lost at any edge" if outcome.success else "NOT everything went as it must")
     return 0 if outcome.success else 1
@@ -114,16 +153,25 @@ async def play(folder: Path, seconds: float, *, epoch: float, authorities: int) 
         async with open_people(folder, daemons, crew) as (alice, bob):
             await meet(alice, bob)
             begun = time.monotonic()
-            victims = [one.name for one in plan.members() if one.kind is Kind.AUTHORITY][: (authorities - 1) // 2]
+            members = [one.name for one in plan.members() if one.kind is Kind.AUTHORITY]
+            fate = Fate(sorted(members[: (authorities - 1) // 2]), sorted(members[(authorities - 1) // 2 :]))
             count = max(1, int(seconds / PAUSE))
             with trio.move_on_after(seconds + PATIENCE):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(partial(_write, alice, bob, count))
                     nursery.start_soon(partial(_write, bob, alice, count))
-                    await trio.sleep(seconds / 2)
-                    for name in victims:
-                        keep_down(folder, crew, name)
-            return await _sum_up(folder, (alice, bob), time.monotonic() - begun, epoch, victims)
+                    await trio.sleep(BEFORE * seconds)
+                    await _kill(folder, crew, fate)
+            return await _sum_up(folder, (alice, bob), time.monotonic() - begun, fate)
+
+
+async def _kill(folder: Path, crew: Crew, fate: Fate) -> None:
+    """Kill those who must go at the beginning of an epoch, so that they have no part in the round for the next one."""
+    epochs = Bootstrap.load(folder / BOOTSTRAP).epochs
+    await sleep_until(WallClock(), epochs.end(epochs.at(time.time())))
+    for name in fate.killed:
+        keep_down(folder, crew, name)
+    fate.epoch = epochs.at(time.time())
 
 
 def keep_down(folder: Path, crew: Crew, name: str) -> None:
@@ -138,17 +186,18 @@ async def _write(person: Person, to: Person, count: int) -> None:
     await settle(person, await talk(person, to, [f"{person.name} {number}" for number in range(count)], PAUSE))
 
 
-async def _sum_up(
-    folder: Path, people: tuple[Person, Person], seconds: float, epoch: float, victims: list[str]
-) -> Endurance:
+async def _sum_up(folder: Path, people: tuple[Person, Person], seconds: float, fate: Fate) -> Endurance:
     alice, bob = people
     hers, his = await alice.archive(), await bob.archive()
     texts = records(hers, his, MessageKind.TEXT) + records(his, hers, MessageKind.TEXT)
     counted = tally(texts)
     figures = [node.figures for node in await status(folder) if node.figures]
+    epochs = Bootstrap.load(folder / BOOTSTRAP).epochs
+    present = epochs.at(time.time())
+    oldest = present - HISTORY + 1  # of which the authorities still have the document
     return Endurance(
         minutes=round(seconds / 60, 2),
-        epochs=int(seconds / epoch),
+        epochs=int(seconds / epochs.length),
         sent=counted.sent,
         delivered=counted.delivered,
         lost=counted.lost,
@@ -157,11 +206,22 @@ async def _sum_up(
         dropped=dropped_in_all(figures),
         keys_retired=sum(_number(one, "keys_retired") for one in figures),
         overdue_keys=sum(1 for _ in overdue(folder, time.time())),
-        authorities_killed=victims,
-        signatures=await count_signatures(folder),
+        authorities_killed=fate.killed,
+        authorities_left=fate.left,
+        epochs_due=min(LASTING, int((1 - BEFORE) * seconds / epochs.length) - 1),
+        since_the_kill=[] if fate.epoch is None else await signed_since(folder, max(fate.epoch + 1, oldest), present),
+        signatures=await _signatures(folder),
         nodes_ready=sum(bool(one.get("ready")) for one in figures),
         node_memory_mb=round(max(_number(one, "memory_bytes") for one in figures) / 1e6, 1),
     )
+
+
+async def _signatures(folder: Path) -> int:
+    """How many signed the document that is valid now; 0 if there is none."""
+    try:
+        return await count_signatures(folder)
+    except Unavailable:
+        return 0
 
 
 def overdue(folder: Path, now: float) -> Iterator[Path]:

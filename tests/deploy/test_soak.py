@@ -7,9 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deploy.census import Signed
 from deploy.soak import Endurance, overdue
 from mixnet.crypto import SigningKey
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+
+LEFT, GONE = ["authority-2", "authority-3"], ["authority-1"]
+
+
+def shown(epoch: int) -> Signed:
+    return Signed(epoch=epoch, document=True, signed=LEFT, missing=GONE)
+
 
 GOOD = Endurance(
     minutes=10.0,
@@ -22,7 +30,10 @@ GOOD = Endurance(
     dropped={"link_lost": 3},
     keys_retired=0,
     overdue_keys=0,
-    authorities_killed=["authority-1"],
+    authorities_killed=GONE,
+    authorities_left=LEFT,
+    epochs_due=3,
+    since_the_kill=[shown(11), shown(12), shown(13)],
     signatures=2,
     nodes_ready=10,
     node_memory_mb=60.0,
@@ -48,6 +59,32 @@ def test_a_run_in_which_everything_arrived_once_succeeds() -> None:
 )
 def test_each_fault_fails_it(fault: dict[str, object]) -> None:
     assert not msgspec.structs.replace(GOOD, **fault).success
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"signed": [*GONE, *LEFT], "missing": []},
+        {"signed": LEFT[:1], "missing": [*GONE, *LEFT[1:]]},
+        {"document": False},
+        {"missing": []},
+    ],
+    ids=["the killed one signed", "one who is left did not", "no document", "the history names nobody"],
+)
+def test_each_document_since_the_kill_counts(wrong: dict[str, object]) -> None:
+    for place in range(3):
+        history = list(GOOD.since_the_kill)
+        history[place] = msgspec.structs.replace(history[place], **wrong)
+        assert not msgspec.structs.replace(GOOD, since_the_kill=history).success
+
+
+def test_the_history_is_told_in_a_line() -> None:
+    assert GOOD.history == "3 epochs: 2 signed, missing authority-1"
+    assert msgspec.structs.replace(GOOD, since_the_kill=[]).history == "-"
+
+
+def test_fewer_epochs_since_the_kill_than_there_was_time_for_are_not_enough() -> None:
+    assert not msgspec.structs.replace(GOOD, since_the_kill=GOOD.since_the_kill[:2]).success
 
 
 def test_keys_of_other_epochs_than_a_node_may_have_are_found(tmp_path: Path) -> None:
