@@ -50,9 +50,9 @@ def anonymity(
     width: Count | None = None,
     providers: Annotated[int, Parameter(validator=Number(gte=0))] | None = None,
     corrupt: Share | None = None,
-    sweep: str = "",
+    sweep: str | None = None,
     workers: Count = 1,
-    scheduler: str = "",
+    scheduler: str | None = None,
     size: Size = Size.STANDARD,
     quick: Switch = False,
     full: Switch = False,
@@ -92,7 +92,9 @@ def anonymity(
     with _extra(), _runner(workers, scheduler) as run:
         if not given and not sweep:
             return _all(size, run, seed, as_json=as_json)
-        _model(given, [name.strip() for name in sweep.split(",") if name.strip()], size, run, seed, as_json=as_json)
+        _model(
+            given, [name.strip() for name in (sweep or "").split(",") if name.strip()], size, run, seed, as_json=as_json
+        )
         return 0
 
 
@@ -185,9 +187,9 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
     if not names:
         [row] = run(model.point, [{"network": asdict(network), "targets": targets, "seed": seed}])
         if as_json:
-            _print_json({"network": asdict(network), "targets": targets, "seed": seed, **row})
+            _print_json({"network": asdict(network), "seed": seed, **row})
         else:
-            tables.show_point(network, row, targets)
+            tables.show_point(network, row)
         return
     for name in names:
         sweep.around(network, name)  # a wrong name is refused before anything is measured
@@ -200,7 +202,7 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
 
 
 @contextmanager
-def _runner(workers: int, scheduler: str) -> Iterator[Run]:
+def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
     """What shares the work out."""
     from benchmarks import jobs  # noqa: PLC0415
 

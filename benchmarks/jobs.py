@@ -43,7 +43,7 @@ def cluster(address: str) -> Iterator[Run]:
     """A runner on a dask cluster, whose scheduler has this address; the machines need this package installed."""
     from distributed import Client  # noqa: PLC0415  # of the extra `bench`
 
-    with Client(address) as client:
+    with Client(address) as client:  # type: ignore[no-untyped-call]
 
         def run(function: Callable[..., T], jobs: Sequence[Mapping[str, Any]], /) -> list[T]:
             futures = [client.submit(function, **job, pure=False) for job in jobs]

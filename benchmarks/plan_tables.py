@@ -95,14 +95,15 @@ def show(answer: Plan | Refusal, *, asked: int | None) -> None:
     what = as_map(answer)
     wish = answer.wish
     low, high = what["entropy"][1:]
-    holds = f"{answer.optimum - what['entropy'][0]:+.3f} below the optimum {answer.optimum:.3f}"
+    gap = answer.optimum - what["entropy"][0]
     tabulate(
         f"A network for {wish.users:,} users",
         ("", ""),
         [
             ("mixes", f"{what['mixes']:,}: {wish.layers} layers of {answer.width:,}"),
             ("providers", f"{answer.providers:,}, {wish.users / answer.providers:,.0f} users each"),
-            ("hides a packet", f"{what['entropy'][0]:.2f} bits, {low:.2f} to {high:.2f} (simulated), {holds}"),
+            ("hides a packet", f"{what['entropy'][0]:.2f} bits, {low:.2f} to {high:.2f} (simulated)"),
+            ("below the optimum", f"H* - H = {gap:.3f} bits"),
             ("hides its sender", f"{what['sender_entropy'][0]:.2f} of {math.log2(wish.users):.2f} bits"),
             ("packets in a pool", f"{what['mix_pool']:,.0f} in a mix, {what['provider_pool']:,.0f} in a provider"),
             (
@@ -112,9 +113,11 @@ def show(answer: Plan | Refusal, *, asked: int | None) -> None:
             ("1 MB takes", _duration(what["file_1mb_s"])),
         ],
     )
-    tabulate("What it costs, in the busiest case of a node", ("", "client", "mix", "provider"), _costs(what))
-    share = f"{what['packet_cpu_us']:.0f} µs of CPU a packet"
-    say(f"CPU: {share}. Widths are the least that carry this at half a core and 4,096 packets held.")
+    tabulate("What it costs each", ("", "client", "mix", "provider"), _costs(what))
+    say(
+        f"At {what['packet_cpu_us']:.0f} µs of CPU a packet. These are the fewest nodes of which each needs half a core"
+    )
+    say("at most, and holds 4,096 packets at most.")
     if asked is None and wish.layers < 3:
         say(f"Only {wish.layers} of 3 layers: the wish can't be had with more. Whoever owns the share f of all mixes")
         say(f"follows f^{wish.layers} of all packets.")
@@ -129,7 +132,9 @@ def _costs(what: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [
         (
             "kB/s, both ways",
-            *(f"{what[one] / 1e3:,.1f}" for one in ("client_bytes_per_s", "mix_bytes_per_s", "provider_bytes_per_s")),
+            f"{what['client_bytes_per_s'] / 1e3:,.1f}",
+            f"{what['mix_bytes_per_s'] / 1e3:,.1f}",
+            f"{what['provider_bytes_per_s'] / 1e3:,.1f}",
         ),
         (
             "packets a day",
@@ -164,13 +169,15 @@ def _instead(refusal: Refusal) -> dict[str, float | None]:
 
 def _show_refusal(refusal: Refusal) -> None:
     say(f"This can't be had: {refusal.why}.")
-    ways = [
-        (refusal.entropy, lambda value: f"an entropy of at most {math.floor(value * 100) / 100:.2f} bits"),
-        (refusal.latency, lambda value: f"a latency of {value:g} s"),
-        (refusal.bandwidth, lambda value: f"a bandwidth of {value / 1e3:g} kB/s"),
-        (refusal.users, lambda value: f"{value:,.0f} users"),
-    ]
-    lines = [text(value) for value, text in ways if value is not None]
+    lines = []
+    if refusal.entropy is not None:
+        lines.append(f"an entropy of at most {math.floor(refusal.entropy * 100) / 100:.2f} bits")
+    if refusal.latency is not None:
+        lines.append(f"a latency of {refusal.latency:g} s")
+    if refusal.bandwidth is not None:
+        lines.append(f"a bandwidth of {refusal.bandwidth / 1e3:g} kB/s")
+    if refusal.users is not None:
+        lines.append(f"{refusal.users:,} users")
     if not lines:
         say("No change of one wish alone is enough: relax two of them.")
         return

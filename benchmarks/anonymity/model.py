@@ -7,7 +7,7 @@ so far apart that pools have forgotten in between, so samples are taken as indep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,16 +75,19 @@ def pick(run: Flow, targets: int) -> tuple[Numbers, Numbers]:
     return np.unique(forward), np.unique(backward)
 
 
-def summary(network: Network, samples: Samples) -> dict[str, Any]:
-    """What a measurement says of a network, for JSON."""
-    packet, sender = mean(samples.packet), mean(samples.sender)
+def summary(network: Network, runs: Sequence[Samples]) -> dict[str, Any]:
+    """What a measurement says of a network, for JSON; of several runs each counts as one sample."""
+    several = len(runs) > 1
+    packet = mean([run.packet.mean() for run in runs] if several else runs[0].packet)
+    sender = mean([run.sender.mean() for run in runs] if several else runs[0].sender)
     return {
+        "targets": sum(len(run.packet) for run in runs),
         "pool": network.pool,
         "optimum": network.optimum,
         "entropy": list(packet),
         "sender_entropy": list(sender),
         "degree": [degree(bits, network.users) for bits in sender],
-        "exposed": float(np.mean(samples.exposed)),
+        "exposed": float(np.mean(np.concatenate([run.exposed for run in runs]))),
     }
 
 
@@ -93,8 +96,7 @@ def point(network: Mapping[str, Any], targets: int, seed: int) -> dict[str, Any]
     chosen = Network(**network)
     runs = 1 if not chosen.corrupt else 16  # each run draws anew which mixes are corrupt
     rng = np.random.default_rng(seed)
-    samples = [sample(chosen, -(-targets // runs), rng) for _ in range(runs)]
-    return summary(chosen, Samples(*(np.concatenate(column) for column in zip(*samples, strict=True))))
+    return summary(chosen, [sample(chosen, -(-targets // runs), rng) for _ in range(runs)])
 
 
 def loops_point(network: Mapping[str, Any], targets: int, seed: int) -> list[list[float]]:

@@ -12,7 +12,7 @@ from benchmarks.anonymity.network import Network
 from deploy.display import say, tabulate
 
 
-def show_point(network: Network, row: Mapping[str, Any], targets: int) -> None:
+def show_point(network: Network, row: Mapping[str, Any]) -> None:
     """The table of one network."""
     lines = [
         ("mixes", f"{network.layers} layers of {network.width}"),
@@ -26,13 +26,10 @@ def show_point(network: Network, row: Mapping[str, Any], targets: int) -> None:
         ("degree of anonymity", f"{row['degree'][0]:.3f}"),
     ]
     if network.corrupt:
-        lines.append(
-            ("followed all the way", f"{row['exposed']:.1%} of packets, {network.corrupt:.0%} of mixes corrupt")
-        )
+        lines.append(("seen through", f"{row['exposed']:.1%} of packets, {network.corrupt:.0%} of mixes corrupt"))
     tabulate("Anonymity of a modelled network", ("", ""), lines)
-    say(
-        f"Holds: {'entry provider and ' if network.providers else ''}mixes. Packets followed: {targets}; 95 % intervals."
-    )
+    held = "at entry providers and mixes" if network.providers else "at mixes"
+    say(f"Packets are held {held}. Packets followed: {row['targets']}; 95 % intervals.")
 
 
 def show_sweep(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
