@@ -74,7 +74,7 @@ async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
     requests = Requests(bell.ring)
     keys = await around.desk.call(load_keys, around.store)
     trust = Trust(around.profile.bootstrap, await around.desk.call(documents.introductions, around.store))
-    views = Views(trust)
+    views = Views(trust, await around.desk.call(documents.all_evidence, around.store))
     source = documents.Source(
         trust=trust,
         network=around.network,

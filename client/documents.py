@@ -62,6 +62,17 @@ def evidence(store: Store, epoch: int) -> Contradiction | None:
     return None if first is None or second is None else Contradiction(epoch, first, second)
 
 
+def all_evidence(store: Store) -> list[Contradiction]:
+    """The contradictions that were kept, those of the oldest epochs first; unverified."""
+    found = (evidence(store, epoch) for epoch in _epochs_of_evidence(store))
+    return [contradiction for contradiction in found if contradiction is not None]
+
+
+def _epochs_of_evidence(store: Store) -> list[int]:
+    names = store.all("SELECT name FROM settings WHERE name GLOB ?", f"{_EVIDENCE} * 1")
+    return sorted(int(name.removeprefix(_EVIDENCE).split()[0]) for (name,) in names)
+
+
 @dataclass(frozen=True, slots=True)
 class StoreMemory:
     """The memory of a DocumentKeeper in the profile's store."""

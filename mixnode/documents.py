@@ -18,7 +18,7 @@ from mixnet.errors import Unavailable
 from mixnet.pki.views import Contradiction
 from mixnode.config import make_folder
 
-_DOCUMENT, _INTRODUCTION, _NEW = "document", "introduction-", ".new"
+_DOCUMENT, _INTRODUCTION, _EVIDENCE, _NEW = "document", "introduction-", "evidence-", ".new"
 
 
 class DocumentFiles:
@@ -60,7 +60,20 @@ class DocumentFiles:
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep both documents of a contradiction, never to be removed; Unavailable if the disk refuses."""
         for number, raw in enumerate((contradiction.first, contradiction.second), 1):
-            await trio.to_thread.run_sync(self._write, f"evidence-{contradiction.epoch}-{number}", raw)
+            await trio.to_thread.run_sync(self._write, f"{_EVIDENCE}{contradiction.epoch}-{number}", raw)
+
+    def evidence(self) -> list[Contradiction]:
+        """The contradictions that were kept, those of the oldest epochs first; unverified."""
+        found = []
+        for epoch in sorted(self._epochs_of_evidence()):
+            with suppress(OSError):
+                first, second = ((self._folder / f"{_EVIDENCE}{epoch}-{number}").read_bytes() for number in (1, 2))
+                found.append(Contradiction(epoch, first, second))
+        return found
+
+    def _epochs_of_evidence(self) -> set[int]:
+        names = (path.name.removeprefix(_EVIDENCE).rpartition("-")[0] for path in self._folder.glob(f"{_EVIDENCE}*"))
+        return {int(name) for name in names if name.isascii() and name.isdigit()}
 
     def _write(self, name: str, raw: bytes) -> None:
         new = self._folder / (name + _NEW)

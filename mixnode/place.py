@@ -73,6 +73,7 @@ class Place:
             rng=self.rng.stream("documents"),
             source=self.config.source,
             initial=None if self.files is None else self.files.newest(),
+            evidence=() if self.files is None else self.files.evidence(),
             memory=self.files,
             warn=lambda warning, _problem: self.log.write(Entry.WARNING, warnings=[warning]),
         )

@@ -10,7 +10,7 @@ authorities are gone by only once the document that introduces them would outlas
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -98,7 +98,7 @@ class DocumentKeeper:
         self._views = views or Views(trust)
         self._warn = warn
         self._warned: list[str] = []
-        self._accused = 0
+        self._accused = len(self._views.evidence)  # so much of it is kept already
         self._newest: Document | None = None  # of all that were ever in use
         self._failure: NoDocument | None = None
         self._held: dict[int, tuple[Document, bytes]] = {}
@@ -156,6 +156,7 @@ class DocumentKeeper:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fetch until cancelled; started when there is a current document."""
         self._recall()
+        await self._tell()
         if self._current is None:
             await self._obtain(NEWEST)
         await self._remember()
@@ -288,11 +289,12 @@ def keeper_of_authorities(
     rng: random.Random,
     source: str | None = None,
     initial: bytes | None = None,
+    evidence: Iterable[Contradiction] = (),
     memory: Memory | None = None,
     warn: Callable[[str, str], None] = lambda _warning, _problem: None,
 ) -> DocumentKeeper:
-    """A keeper that asks the authorities themselves, as nodes do."""
-    views = Views(trust)
+    """A keeper that asks the authorities themselves, as nodes do; `evidence` was kept from earlier runs."""
+    views = Views(trust, evidence)
     ask = partial(
         fetch_document, trust, network=network, clock=clock, identity=identity, role=role, rng=rng, source=source
     )

@@ -8,6 +8,7 @@ from the next. Bounded: two epochs and a few proofs are remembered.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mixnet.errors import RemoteError
@@ -36,10 +37,14 @@ class _Shown(NamedTuple):
 class Views:
     """The documents that one reader was shown, newest epochs only."""
 
-    def __init__(self, trust: Trusted) -> None:
+    def __init__(self, trust: Trusted, kept: Iterable[Contradiction] = ()) -> None:
+        """`kept`: evidence from earlier runs; what is damaged, or not of this network, is left out."""
         self._trust = trust
         self._shown: dict[int, _Shown] = {}
         self.evidence: list[Contradiction] = []
+        for contradiction in kept:
+            if _signed_both(contradiction, trust):
+                self.accuse(contradiction)
 
     def fits(self, document: Document, raw: bytes) -> bool:
         """Whether the reader may go by a verified document: False if it was shown another one for that epoch before.
@@ -71,6 +76,15 @@ class Views:
         """Keep a contradiction as evidence, unless there is enough."""
         if contradiction not in self.evidence and len(self.evidence) < MOST_EVIDENCE:
             self.evidence.append(contradiction)
+
+
+def _signed_both(contradiction: Contradiction, trust: Trusted) -> bool:
+    """Whether these are two documents of this network; how they contradict each other was judged when they came."""
+    try:
+        first, second = (timeless_untrusted(raw, trust) for raw in (contradiction.first, contradiction.second))
+    except RemoteError:
+        return False
+    return first.digest != second.digest
 
 
 def timeless_untrusted(raw: bytes, trust: Trusted) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
@@ -20,7 +21,7 @@ from mixnet.clock import VirtualClock
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import FrameKind, split
-from mixnet.pki.document import MAX_DOCUMENT
+from mixnet.pki.document import MAX_DOCUMENT, parse_untrusted
 from mixnet.pki.errors import ClockWrong
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.requests import AskDocument, DocumentAnswer, encode, parse_request_untrusted
@@ -146,6 +147,8 @@ async def test_evidence_stays_in_the_store(autojump_clock: MockClock) -> None:
     assert documents.evidence(store, 3) is None
     await memory.accuse(Contradiction(3, b"first", b"second"))
     assert documents.evidence(store, 3) == Contradiction(3, b"first", b"second")
+    await memory.accuse(Contradiction(20, b"others", b"of later"))
+    assert [one.epoch for one in documents.all_evidence(store)] == [3, 20]
     await memory.keep(b"document")
     assert documents.kept(store) == b"document"
 
@@ -169,6 +172,22 @@ def play(program: Callable[[ClientTown, trio.Nursery], Awaitable[None]]) -> None
 async def status_of(client: Connection) -> tuple[int, str]:
     figures = await client.status()
     return figures["epoch"], figures["problem"]
+
+
+def test_a_contradiction_of_before_is_in_the_status_from_the_start():
+    async def program(town: ClientTown, nursery: trio.Nursery) -> None:
+        store = town.store("alice")
+        other = msgspec.structs.replace(parse_untrusted(town.document())[0], randomness=bytes(range(32)))
+        contradiction = Contradiction(0, town.document(), town.lineage.sign(other))
+        await StoreMemory(store, InPlace()).accuse(contradiction)
+        alice = await town.start(nursery, "alice", 1, store)
+        assert "contradict" in (await status_of(alice))[1]
+        await trio.sleep(2 * RULES.epoch_length)
+        epoch, problem = await status_of(alice)
+        assert (epoch, "contradict" in problem) == (2, True)
+        assert documents.all_evidence(store) == [contradiction]
+
+    play(program)
 
 
 @pytest.mark.parametrize("away", [86400.0, 30 * 86400.0])

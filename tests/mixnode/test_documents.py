@@ -34,6 +34,10 @@ async def test_evidence_is_both_documents(tmp_path: Path) -> None:
         "evidence-7-1": b"first",
         "evidence-7-2": b"second",
     }
+    await files.accuse(Contradiction(12, b"other", b"documents"))
+    (tmp_path / "evidence-x-1").touch()
+    (tmp_path / "evidence-3-1").touch()  # without its second part
+    assert DocumentFiles(tmp_path).evidence() == [(7, b"first", b"second"), (12, b"other", b"documents")]
 
 
 async def test_a_disk_that_refuses_is_unavailable_and_leaves_what_was_there(tmp_path: Path) -> None:
@@ -63,7 +67,7 @@ async def test_a_split_view_shows_in_the_status_and_is_kept(tmp_path: Path, auto
     """The document of the next epoch continues another one than this node was shown."""
     town = Town(tmp_path)
     mix, other = town.members[:2]
-    async with town.running():
+    async with town.running() as nursery:
         first = town.documents[0]
         town.previous = bytes(range(32))
         await trio.sleep(town.parameters.epoch_length)
@@ -75,6 +79,13 @@ async def test_a_split_view_shows_in_the_status_and_is_kept(tmp_path: Path, auto
             evidence = tmp_path / node.name / "directory"
             assert (evidence / "evidence-1-1").read_bytes() == first
             assert (evidence / "evidence-1-2").read_bytes() == town.documents[1]
+        for known in (True, False):
+            await town.stop(mix)
+            for file in (tmp_path / mix.name / "directory").glob("*" if not known else "document"):
+                file.unlink()
+            await town.start(nursery, mix)
+            assert mix.serving is not None
+            assert mix.serving.snapshot()["warnings"] == ([SPLIT_VIEW] if known else [])
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(3600.0, "ahead"), (-3600.0, "behind")])

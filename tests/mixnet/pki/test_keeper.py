@@ -24,7 +24,7 @@ from mixnet.pki.keeper import (
 )
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode
 from mixnet.pki.trust import Trust
-from mixnet.pki.views import Contradiction
+from mixnet.pki.views import Contradiction, Views
 from tests.mixnet.pki.builders import START, Town, key
 from tests.mixnet.pki.liars import Liars, gives
 
@@ -412,6 +412,29 @@ async def test_it_is_noticed_after_a_restart_too(autojump_clock: MockClock, nurs
     assert keeper.current.epoch == 1
     assert notes.accused == [(1, other, TOWN.signed(1, previous=TOWN.document(0).digest))]
     assert keeper.warnings == [SPLIT_VIEW]
+
+
+async def test_a_contradiction_of_an_earlier_run_is_warned_of_at_once_and_not_kept_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    source, notes = Source(), Notes()
+    proof = Contradiction(0, TOWN.signed(0), TOWN.signed(0, randomness=bytes(range(32))))
+    keeper = DocumentKeeper(
+        Trust(TOWN.bootstrap),
+        source.fetch,
+        clock=source.clock,
+        rng=random.Random(1),
+        initial=TOWN.signed(0),
+        memory=notes,
+        views=Views(TOWN.bootstrap, [proof]),
+        warn=notes.warn,
+    )
+    await nursery.start(keeper.run)
+    assert keeper.warnings == notes.warned == [SPLIT_VIEW]
+    await trio.sleep(2.5 * LENGTH)
+    assert keeper.current.epoch == 2
+    assert keeper.warnings == notes.warned == [SPLIT_VIEW]
+    assert notes.accused == []
 
 
 async def test_a_node_asks_the_authorities(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mixnet.pki.views import MOST_EVIDENCE, Views
+from mixnet.pki.views import MOST_EVIDENCE, Contradiction, Views
 from tests.mixnet.pki.builders import Town
 
 TOWN = Town()
@@ -72,6 +72,19 @@ def test_what_was_refused_may_prove_something_too(raw, contradicts):
     views, _ = shown(D0)
     assert views.contradicted_untrusted(raw) is contradicts
     assert len(views.evidence) == contradicts
+
+
+def test_evidence_of_earlier_runs_counts_if_it_is_this_network_s():
+    proof = Contradiction(0, TOWN.sign(D0), TOWN.sign(OTHER))
+    another, other = Town(name="other "), bytes(range(32))
+    worthless = [
+        Contradiction(0, b"garbage", TOWN.sign(OTHER)),
+        Contradiction(0, TOWN.sign(D0), TOWN.sign(OTHER, 1)),
+        Contradiction(0, TOWN.sign(D0, 2), TOWN.sign(D0, 3)),
+        Contradiction(0, another.signed(0), another.signed(0, randomness=other)),
+    ]
+    assert Views(TOWN.bootstrap, [*worthless, proof, proof]).evidence == [proof]
+    assert len(Views(TOWN.bootstrap, [Contradiction(n, *proof[1:]) for n in range(9)]).evidence) == MOST_EVIDENCE
 
 
 def test_evidence_is_bounded():
