@@ -84,7 +84,10 @@ class Authority:
         self._archive = Archive(self._trust, ledger, succession.learn)
         self._office = Office.SERVING
         if succession.office(self._present()) is Office.NONE:
-            raise LocalError("this authority's key is not in the bootstrap file: use the key file that belongs to it")
+            raise LocalError(
+                "this authority's key is not in the bootstrap file: use the key file that belongs to it, or, if it is to "
+                "succeed another authority, `mixnet authority propose`"
+            )
         self._allowed = AllowList(config.approved, config.data_dir)
         self._registry = Registry(self._trust.network_id, self._allowed.current())
         self._catch_up = CatchUp(
