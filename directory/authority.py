@@ -85,8 +85,8 @@ class Authority:
         self._office = Office.SERVING
         if succession.office(self._present()) is Office.NONE:
             raise LocalError(
-                "this authority's key is not in the bootstrap file: use the key file that belongs to it, or, if it is to "
-                "succeed another authority, `mixnet authority propose`"
+                "this authority's key is not in the bootstrap file: use the key file that belongs to it; if it is to "
+                "succeed another authority, `mixnet authority propose` comes first"
             )
         self._allowed = AllowList(config.approved, config.data_dir)
         self._registry = Registry(self._trust.network_id, self._allowed.current())
