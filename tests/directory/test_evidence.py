@@ -13,6 +13,8 @@ from directory.reports import verified_evidence
 from mixnet.crypto import Label, SigningKey
 from mixnet.pki.errors import Forged, Malformed, Oversized, Refused, WrongNetwork
 from mixnet.pki.requests import EvidenceAnswer
+from mixnet.pki.trust import Trust
+from tests.directory.heirs import heirs
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town()
@@ -86,3 +88,14 @@ def test_of_many_answers_what_verifies_is_told_once_by_epoch() -> None:
         TOWN.authorities[1].public: EvidenceAnswer((GOOD.encode(), false.encode(), b"garbage")),
     }
     assert [found for found, _ in verified_evidence(answers, TRUST)] == [GOOD, later]
+
+
+def test_each_epoch_has_its_own_authorities() -> None:
+    """Who was replaced stays named for what he did before; later statements of his are nobody's."""
+    heir = key("authority 3")
+    trust = Trust(TRUST, [TOWN.signed(1, successor=heirs(TOWN, [0, 1, 3], 4).successor)])
+    for proven in (GOOD, proof(heir, epoch=4), proof(TOWN.authorities[0], epoch=4)):
+        assert check_evidence_untrusted(proven.encode(), trust) == proven
+    for nothing in (proof(epoch=4), proof(heir, epoch=3)):
+        with pytest.raises(WrongNetwork):
+            check_evidence_untrusted(nothing.encode(), trust)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
 import trio
 from trio.testing import MockClock
 
+from directory.display import show_history
 from directory.inquiry import Inquiry
 from tests.directory.city import City
+from tests.directory.heirs import Dynasty, heirs
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town(5, mixes=6, providers=2, epoch_length=300.0)
@@ -69,3 +75,29 @@ async def test_the_majority_comes_back_and_late_ones_catch_up(autojump_clock: Mo
     await trio.sleep(30)
     given = [(await city.fetch_from(number))[0] for number in range(5)]
     assert {document.digest for document in given} == {given[0].digest}
+
+
+async def test_a_succession_is_part_of_the_history(
+    autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also when those who were replaced are gone; each epoch has the signatures of its own authorities."""
+    town = Town(3, mixes=3, providers=1, epoch_length=120.0)
+    new = heirs(town, [3, 4, 5], 3)
+    dynasty = Dynasty(town, nursery, tmp_path, [new])
+    dynasty.propose(new, *range(6))
+    await dynasty.begin(*range(6))
+    dynasty.enter(*town.nodes)
+    await dynasty.until(4)
+    await dynasty.read(3, 4)
+    for number in range(3):
+        await dynasty.crash(number)
+    reports = await Inquiry(dynasty.reader, dynasty.network, identity=key("reader")).history(0, 4)
+    assert [(len(report.signed), report.missing) for report in reports] == [(3, ())] * 5
+    assert [report.took_over for report in reports] == [False, False, False, True, False]
+    assert [report.introduces for report in reports] == [3, 3, 3, None, None]
+    show_history(reports, dynasty.reader, json=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert ["other authorities from epoch 3" in line for line in shown[2:]] == [True] * 3 + [False] * 2
+    assert ["new authorities took over" in line for line in shown[2:]] == [False] * 3 + [True, False]
+    show_history(reports, dynasty.reader, json=True)
+    assert [one["took_over"] for one in json.loads(capsys.readouterr().out)] == [False] * 3 + [True, False]
