@@ -30,14 +30,15 @@ LEVELS = {
     Size.STANDARD: (0.0, 0.25, 0.5, 0.75, 0.9),
     Size.FULL: (0.0, 0.25, 0.5, 0.75, 0.9),
 }
-SECONDS = {Size.QUICK: 4.0, Size.STANDARD: 10.0, Size.FULL: 120.0}
+SECONDS = {Size.QUICK: 3.0, Size.STANDARD: 10.0, Size.FULL: 120.0}
 HALF = 0.5
 IDLE_RATE = 60.0  # packets a second where a level is 0: enough to count, too few to queue
 HOLDS = len(PATH) - 1  # the last node of a route passes on at once
-_TRIAL = 1.5  # seconds in which capacity is found
+_TRIAL = 1.2  # seconds in which capacity is found
 _RESERVE = 1.2
 _BLOCKS = 40  # of consecutive packets, which are resampled together: neighbours share a queue
 _LEAST_PACKETS = 20
+_RESAMPLES = 300
 _POINTS = 200  # of a curve
 _CHANCE = 2.0  # by sqrt(n): a Kolmogorov-Smirnov distance that chance exceeds once in 1,500 times
 _LEAST_LATE = 0.8  # of the added time that must show
@@ -73,7 +74,7 @@ class Passage:
         blocks = max(2, min(_BLOCKS, len(self.overhead) // 10))
         size = len(self.overhead) // blocks
         rows = self.overhead[: blocks * size].reshape(blocks, size) * 1e3
-        return bootstrap(rows, lambda drawn: float(np.quantile(drawn, share)), rng)
+        return bootstrap(rows, lambda drawn: float(np.quantile(drawn, share)), rng, resamples=_RESAMPLES)
 
     @property
     def ks(self) -> float:
@@ -91,7 +92,7 @@ class Passage:
     def ks_estimate(self, rng: np.random.Generator) -> Estimate:
         """`ks` with the range that resampling gives, which lies above it: a resample is further from any curve."""
         whole = np.stack([self.overhead, self.drawn], axis=1)
-        spread = bootstrap(whole, lambda rows: distance(rows.sum(axis=1), self._gamma), rng, resamples=200)
+        spread = bootstrap(whole, lambda rows: distance(rows.sum(axis=1), self._gamma), rng, resamples=_RESAMPLES)
         return Estimate(spread.value, min(spread.low, spread.value), spread.high)
 
 
@@ -105,12 +106,21 @@ def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Find
     return trio.run(run)
 
 
-async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
-    """Measure on a network that runs already."""
+async def on_stage(
+    stage: Stage,
+    size: Size,
+    *,
+    seed: int = 1,
+    rates: tuple[float, float] | None = None,
+    say: Say = lambda _what: None,
+) -> Finding:
+    """Measure on a network that runs already; `rates` is the capacity of a node and of the network, if known."""
     seconds = SECONDS[size]
-    say("finding the capacity of a node and of the network")
-    node = (await capacity(stage, [NODE], _TRIAL, seed=seed)).rate
-    network = (await capacity(stage, PATH, _TRIAL, seed=seed)).rate
+    if rates is None:
+        say("finding the capacity of a node and of the network")
+        node = (await capacity(stage, [NODE], _TRIAL, seed=seed)).rate
+        rates = node, (await capacity(stage, PATH, _TRIAL, seed=seed)).rate
+    node, network = rates
     hops: dict[float, Passage] = {}
     ways: dict[float, Passage] = {}
     for level in LEVELS[size]:
@@ -120,7 +130,7 @@ async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda
     say("controls")
     late = await _pass(stage, [HEAVIER], HALF * node, seconds / 2, seed)
     bare = await _alone(stage, HALF * node, seconds / 2, seed)
-    return _finding(size, rates=(node, network), hops=hops, ways=ways, late=late, bare=bare)
+    return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare)
 
 
 async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:

@@ -21,7 +21,9 @@ def measure(size: Size, *, seed: int = 1, say: Callable[[str], None] = lambda _w
     async def run() -> list[Finding]:
         async with open_stage(say) as stage:
             cost = await throughput.on_stage(stage, size, seed=seed, say=say)
-            added = await latency.on_stage(stage, size, seed=seed, say=say)
+            found = {figure.key: figure.estimate.value for figure in cost.figures}
+            rates = found["packets_per_s"], found["network_packets_per_s"]
+            added = await latency.on_stage(stage, size, seed=seed, rates=rates, say=say)
             return [cost, added]
 
     return trio.run(run)

@@ -16,7 +16,7 @@ from itertools import chain
 import trio
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.load.drives import PATH_MEAN, PATH_WINDOW, Drive, capacity, drive
+from benchmarks.load.drives import Drive, capacity, drive
 from benchmarks.load.meter import Window
 from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, Stage, open_stage
 from benchmarks.size import Size
@@ -25,10 +25,10 @@ from benchmarks.timing import median
 from mixnet.errors import LocalError
 
 SECONDS = {Size.QUICK: 20.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
-CONTROL_SECONDS = {Size.QUICK: 2.5, Size.STANDARD: 6.0, Size.FULL: 20.0}
+CONTROL_SECONDS = {Size.QUICK: 2.2, Size.STANDARD: 6.0, Size.FULL: 20.0}
 LEVELS = {Size.QUICK: (), Size.STANDARD: (0.25, 0.5, 0.75, 0.9, 1.2), Size.FULL: (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.2)}
 SATURATED = 0.93  # of a window, computing or ready to; the rest goes into questions for its status
-_TRIAL = 1.5  # seconds in which capacity is found
+_TRIAL = 1.2  # seconds in which capacity is found
 _RESERVE = 1.1  # packets made beyond those that the trial foresees
 _SHORT = 0.5  # seconds between two readings where a drive is short
 _LEAST_RISE, _LEAST_FALL = 0.8, 0.9  # floors by which the controls must differ
@@ -62,21 +62,13 @@ async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda
     heavier = await drive(stage, "heavier", [HEAVIER], short, every=_SHORT, seed=seed)
     clear = await drive(stage, "clear", [CLEAR], short, every=_SHORT, seed=seed)
     say("saturating the whole network")
-    whole = await _whole(stage, short, seed)
+    whole = (await capacity(stage, PATH, short, seed=seed)).shown
     steps = []
     for level in LEVELS[size]:
         say(f"offering {level:.0%} of its capacity")
         steps.append(await _step(stage, full.rate, level, short, seed))
     dropped = await stage.dropped(dict.fromkeys((NODE, *PATH)))
     return _finding(size, full=full, altered=(heavier, clear), whole=whole, steps=steps, dropped=dropped)
-
-
-async def _whole(stage: Stage, seconds: float, seed: int) -> Drive:
-    """Saturate the path through five nodes."""
-    expected = await capacity(stage, PATH, _TRIAL, seed=seed)
-    count = round(expected.rate * seconds * 2)
-    await stage.make("path", PATH, count, holds=len(PATH) - 1, mean=PATH_MEAN, seed=seed)
-    return await drive(stage, "path", PATH, seconds, window=PATH_WINDOW, every=_SHORT, seed=seed)
 
 
 async def _step(stage: Stage, full: float, level: float, seconds: float, seed: int) -> tuple[float, Drive]:

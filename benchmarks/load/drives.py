@@ -85,10 +85,14 @@ async def drive(
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What a route takes when it is saturated: packets a second, and what it could take with whole cores to itself."""
+    """What a route takes when it is saturated: packets a second, and what it could take with whole cores to itself.
+
+    `shown` is the drive in which that was found.
+    """
 
     rate: float
     most: float
+    shown: Drive
 
 
 async def capacity(stage: Stage, route: Sequence[str], seconds: float, *, seed: int = 1) -> Capacity:
@@ -97,10 +101,10 @@ async def capacity(stage: Stage, route: Sequence[str], seconds: float, *, seed: 
     stock = f"capacity of {len(route)}"
     await stage.make(stock, route, round(_MOST[alone] * seconds), holds=len(route), mean=PATH_MEAN, seed=seed)
     window = WINDOW if alone else PATH_WINDOW
-    found = await drive(stage, stock, route, seconds, window=window, every=seconds / 4, seed=seed)
+    found = await drive(stage, stock, route, seconds, window=window, every=seconds / 6, seed=seed)
     costs = [
         sum(window.cpu for window in mine) / sum(window.packets for window in mine) for mine in found.windows if mine
     ]
     if not costs or not found.rate or not max(costs):
         raise Unavailable("nothing passed through the network: this machine is too busy to measure on")
-    return Capacity(found.rate, 1 / max(costs))
+    return Capacity(found.rate, 1 / max(costs), found)

@@ -43,6 +43,7 @@ from mixnode.identity import load_identity
 
 BATCH = 32  # frames a write, as nodes do
 DRAIN = 3.0  # seconds beyond the longest delay after which a packet that isn't back is lost
+LONGEST = 2.0  # seconds: loads have no longer delays, but for those that a node must refuse
 _BREATH = 64  # packets that are made between two looks at the links
 
 
@@ -83,7 +84,6 @@ class Player:
         self._document: Document | None = None
         self._stocks: dict[str, Stock] = {}
         self._ledgers: dict[bytes, Ledger] = {}
-        self._links: dict[str, Link] = {}
         self._back = Bell()
 
     async def publish(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -156,32 +156,29 @@ class Player:
 
     async def _drive(self, order: Order) -> dict[str, Any]:
         stock = self._stocks[order.stock]
-        link = await self._reach(order.target or self._me.name)
         ledger = self._ledgers[stock.mark] = Ledger(stock)
-        begun = trio.current_time()
-        with trio.move_on_after(order.seconds):
-            if order.rate > 0:
-                await self._at_random(order, stock, ledger, link)
-            else:
-                await self._in_window(order, stock, ledger, link)
-        spent = trio.current_time() - begun
-        longest = max(stock.delays[: stock.taken], default=0.0)
-        with trio.move_on_after(longest + DRAIN):
-            while ledger.under_way:
-                await self._back.wait()
-        await trio.lowlevel.checkpoint()
+        async with await self._dial(order.target or self._me.name) as link:
+            begun = trio.current_time()
+            with trio.move_on_after(order.seconds):
+                if order.rate > 0:
+                    await self._at_random(order, stock, ledger, link)
+                else:
+                    await self._in_window(order, stock, ledger, link)
+            spent = trio.current_time() - begun
+            with trio.move_on_after(min(max(stock.delays, default=0.0), LONGEST) + DRAIN):
+                while ledger.under_way:
+                    await self._back.wait()
         return {"seconds": spent, "left": len(stock), **ledger.report(begun + order.warm)}
 
     async def _at_random(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
         """At Poisson times; what is due together, because this process was late, leaves together."""
         rng = random.Random(f"{order.seed} times {self._me.name} {order.stock}")
-        due = trio.current_time()
+        due = trio.current_time() + rng.expovariate(order.rate)
         while len(stock):
-            due += rng.expovariate(order.rate)
             await trio.sleep_until(due)
-            now, number = trio.current_time(), 1
-            while number < BATCH and (following := due + rng.expovariate(order.rate)) <= now:
-                due, number = following, number + 1
+            now, number = trio.current_time(), 0
+            while number < BATCH and due <= now:
+                due, number = due + rng.expovariate(order.rate), number + 1
             await _send(link, ledger.send(number, now))
 
     async def _in_window(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
@@ -194,22 +191,18 @@ class Player:
                 continue
             await _send(link, ledger.send(min(BATCH, room), trio.current_time()))
 
-    async def _reach(self, name: str) -> Link:
-        """The link to a node, dialled once."""
-        if name not in self._links:
-            member = self._members[name]
-            own = name == self._me.name
-            expect = self._identity.public if own else (await self._node(name)).identity
-            self._links[name] = await connect(
-                TCP(),
-                Address.parse(member.address),
-                identity=self._tls,
-                role=Role.NODE,
-                network_id=self._trust.network_id,
-                expect=expect,
-                source=self._me.host,
-            )
-        return self._links[name]
+    async def _dial(self, name: str) -> Link:
+        """A link to a member, or to itself: a new one for each drive, since nodes let go of idle ones."""
+        own = name == self._me.name
+        return await connect(
+            TCP(),
+            Address.parse(self._members[name].address),
+            identity=self._tls,
+            role=Role.NODE,
+            network_id=self._trust.network_id,
+            expect=self._identity.public if own else (await self._node(name)).identity,
+            source=self._me.host,
+        )
 
     async def _node(self, name: str) -> Node:
         """A node as the document has it."""

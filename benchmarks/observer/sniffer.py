@@ -1,8 +1,8 @@
 """A sniffer on the loopback device: what the global passive observer sees of a local network (SPEC.md section 13.6).
 
 Promises: the kernel's filter hands over the headers of TCP segments and nothing of what they carry; times are the
-kernel's own, when the device passed a segment on; what was lost because this process was slow is counted, never hidden. It needs CAP_NET_RAW,
-and says so. Linux only.
+kernel's own, when the device passed a segment on; what was lost because this process was slow is counted, never hidden.
+It needs CAP_NET_RAW, and says so. Linux only.
 """
 
 from __future__ import annotations

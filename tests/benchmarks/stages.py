@@ -1,0 +1,54 @@
+"""A stage without processes: nodes of stated cost and lateness, in virtual time."""
+
+import random
+
+import trio
+
+from benchmarks.load.meter import Reading
+from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH
+
+FLOOR = 72e-6
+CAPACITY = 5000.0
+
+
+class FakeStage:
+    """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
+
+    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001):
+        self.ratios = {NODE: 2.0, HEAVIER: 3.0, CLEAR: 0.5} | (ratios or {})
+        self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
+        self.lost, self.wanted = lost, wanted
+        self.made, self.drives = {}, []
+
+    async def make(self, stock, route, count, *, holds=0, mean=0.0, clear=False, seed=1):
+        await trio.lowlevel.checkpoint()
+        self.made[stock] = (list(route), count, holds, mean)
+
+    async def drive(self, stock, target, seconds, *, rate=0.0, window=0, warm=0.0, seed=1):
+        self.drives.append((stock, target, seconds, rate))
+        await trio.sleep(seconds)
+        route, _, holds, mean = self.made[stock]
+        rng = random.Random(seed)
+        per_second = rate or CAPACITY / len(route)
+        sent = int(per_second * seconds)
+        late = self.late.get(target, 0.0003) * max(1, len(route))
+        delays = [sum(rng.expovariate(1 / mean) for _ in range(holds)) if mean else 0.0 for _ in range(sent)]
+        overheads = [late * rng.uniform(0.9, 1.1) for _ in range(sent)]
+        counts = {"sent": sent, "returned": sent - self.lost, "doubled": 0, "spoilt": 0, "strange": 0}
+        return [{"seconds": seconds, "left": 0, **counts, "overheads": overheads, "delays": delays}]
+
+    async def watch(self, name, readings, every=1.0):
+        while True:
+            now = trio.current_time()
+            packets = round(CAPACITY * now)
+            cpu = packets * self.ratios.get(name, 2.0) * FLOOR
+            readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR))
+            await trio.sleep(every)
+
+    async def dropped(self, names):
+        await trio.lowlevel.checkpoint()
+        assert set(names) >= {*PATH}
+        return {}
+
+
+__all__ = ["CAPACITY", "FLOOR", "MEAN_DELAY", "FakeStage"]

@@ -1,0 +1,47 @@
+"""A real network of processes under load: what comes back, what is lost, and that nothing is left running."""
+
+import pytest
+
+from benchmarks import latency, throughput
+from benchmarks.figures import flat
+from benchmarks.load.drives import drive
+from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, open_stage
+from benchmarks.size import Size
+from deploy.processes import alive
+
+pytestmark = pytest.mark.timeout(300)
+LONG = 1000.0  # seconds of mean delay: nearly all are longer than any node holds
+
+
+async def test_real_nodes_under_load(monkeypatch):
+    monkeypatch.setitem(throughput.SECONDS, Size.QUICK, 3.0)
+    monkeypatch.setitem(throughput.CONTROL_SECONDS, Size.QUICK, 1.5)
+    monkeypatch.setattr(throughput, "SATURATED", 0.0)  # whatever this machine does besides
+    monkeypatch.setitem(latency.SECONDS, Size.QUICK, 1.0)
+    for room in (throughput, latency):
+        monkeypatch.setattr(room, "_TRIAL", 0.8)
+    async with open_stage() as stage:
+        everybody = [stage.process(name) for name in (*PATH, HEAVIER, CLEAR)]
+        cost = flat([await throughput.on_stage(stage, Size.QUICK)])
+        assert cost["relay_ratio"] > 1  # nobody peels for less than the floor
+        assert cost["relay_clear_ratio"] < cost["relay_ratio"]
+        assert cost["loss"] == cost["network_loss"] == 0
+        assert cost["packets_per_s_core"] > 0
+        assert await stage.dropped(PATH) == {}
+        await lose_some(stage)
+        rates = (400.0, 100.0)  # far below what any machine takes
+        added = flat([await latency.on_stage(stage, Size.QUICK, rates=rates)])
+        assert added["hop_p50_ms"] > added["player_p50_ms"] > 0
+        assert added["overhead_idle_p50_ms"] > added["player_p50_ms"]
+    assert not any(alive(process) for process in everybody)
+
+
+async def lose_some(stage):
+    """A node drops what is to be held too long: the loss must show, and the node must say the same."""
+    await stage.make("long", [NODE], 40, holds=1, mean=LONG)
+    await stage.make("short", [NODE], 40, holds=1, mean=MEAN_DELAY)
+    monitored = await drive(stage, "short", [NODE], 1.0, window=20)
+    assert (monitored.sent, monitored.lost) == (40, 0)
+    sent = await drive(stage, "long", [NODE], 1.0, window=20)
+    dropped = (await stage.dropped([NODE]))["long_delay"]
+    assert 0 < dropped <= sent.lost <= sent.sent

@@ -1,0 +1,78 @@
+"""What a node costs a packet: the figures follow from the readings, and the controls can fail."""
+
+import pytest
+
+from benchmarks.figures import Verdict, flat
+from benchmarks.load.meter import Reading, windows
+from benchmarks.load.stage import CLEAR, HEAVIER, NODE
+from benchmarks.size import Size
+from benchmarks.throughput import on_stage, ratio, saturated
+from mixnet.errors import LocalError
+from tests.benchmarks.stages import CAPACITY, FLOOR, FakeStage
+
+
+async def found(size=Size.QUICK, **stage):
+    return await on_stage(FakeStage(**stage), size)
+
+
+def verdict(finding, key):
+    return finding.verdict(next(figure for figure in finding.figures if figure.key == key))
+
+
+async def test_a_node_of_two_floors_costs_two_floors(autojump_clock):
+    finding = await found()
+    figures = flat([finding])
+    assert figures["relay_ratio"] == pytest.approx(2.0, rel=0.01)
+    assert figures["packets_per_s_core"] == pytest.approx(1 / (2 * FLOOR), rel=0.01)
+    assert figures["packets_per_s"] == pytest.approx(CAPACITY, rel=0.01)
+    assert figures["relay_clear_ratio"] == pytest.approx(0.5, rel=0.01)
+    assert figures["relay_floor_us"] == pytest.approx(72)
+    assert (figures["loss"], figures["network_loss"]) == (0, 0)
+    assert [control["passed"] for control in figures["controls"]["throughput"]] == [True, True]
+    assert verdict(finding, "loss") is Verdict.AIM
+    assert verdict(finding, "relay_ratio") in {Verdict.AIM, Verdict.MUST}
+
+
+@pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {CLEAR: 1.9}])
+async def test_a_measurement_that_notices_no_difference_is_void(autojump_clock, ratios):
+    finding = await found(ratios=ratios)
+    assert not finding.credible
+    assert verdict(finding, "relay_ratio") is Verdict.VOID
+
+
+async def test_every_lost_packet_misses_the_target(autojump_clock):
+    finding = await found(lost=1)
+    assert flat([finding])["loss"] > 0
+    assert verdict(finding, "loss") is Verdict.MISSED
+
+
+async def test_a_slow_node_misses_the_target(autojump_clock):
+    finding = await found(ratios={NODE: 3.2, HEAVIER: 4.2, CLEAR: 1.0})
+    assert verdict(finding, "relay_ratio") is Verdict.MISSED
+
+
+async def test_a_node_that_is_never_busy_tells_nothing(autojump_clock):
+    with pytest.raises(LocalError, match="never saturated"):
+        await found(wanted=0.8)
+
+
+async def test_steps_of_load_become_curves(autojump_clock):
+    curves = (await found(Size.STANDARD)).curves
+    assert curves["load_ratio"]["x"] == [0.25, 0.5, 0.75, 0.9, 1.2]
+    assert curves["load_loss"]["y"] == [0.0] * 5
+    for curve in curves.values():
+        assert len(curve["x"]) == len(curve["y"]) > 0
+
+
+def reading(when, cpu, packets, waited=0.0):
+    return Reading(when, cpu, waited, packets, 50.0, FLOOR)
+
+
+def test_windows_are_what_lies_between_readings():
+    made = windows([reading(0, 0, 0), reading(1, 0.5, 1000, waited=0.45), reading(2, 0.5, 1000), reading(3, 1.5, 9000)])
+    assert [one.packets for one in made] == [1000, 8000]  # nothing passed in the second one
+    assert made[0].wanted == pytest.approx(0.95)
+    assert made[0].ratio == pytest.approx(0.5 / 1000 / FLOOR)
+    assert saturated(made) == made
+    estimate = ratio(made)
+    assert estimate.low <= estimate.value <= estimate.high
