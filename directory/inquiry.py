@@ -77,12 +77,12 @@ class Inquiry:
     async def history(self, first: int, last: int) -> list[EpochReport]:
         """The epochs from `first` to `last`, as all authorities together tell and their signatures prove.
 
-        Those of each epoch are asked, and those of the last: who was replaced may be gone.
+        Those of the last are asked for documents as well: who was replaced may be gone.
         """
         reports, before = [], (await self._document(first - 1, last))[0] if first > 0 else None
         for epoch in range(first, last + 1):
             found = await self._document(epoch, last)
-            told = await self.everybody(AskHistory(epoch), HistoryAnswer, epoch, last)
+            told = await self.everybody(AskHistory(epoch), HistoryAnswer, epoch)
             rounds = {identity: answer.rounds for identity, answer in told.items()}
             reports.append(epoch_report(epoch, found, rounds, before, self._trust))
             before = found[0] or before
