@@ -56,9 +56,9 @@ def balanced_error(scores: Sample, labels: Labels, threshold: float = 0.5) -> fl
 
 
 def averaged(parts: list[Estimate]) -> Estimate:
-    """The mean of independent estimates of one thing."""
+    """The mean of estimates that may depend on one another wholly, as the two folds of one sample do."""
     value = float(np.mean([one.value for one in parts]))
-    half = math.sqrt(sum((one.high - one.low) ** 2 for one in parts)) / 2 / len(parts)
+    half = float(np.mean([one.high - one.low for one in parts])) / 2
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 
