@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
 import trio
 
 from mixnet.crypto import SphinxSecret
+from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Engine, Forward, Hop, Kind, Mailbox, Peeled, Reply, Surb, SurbKeys
 
 LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/fragments.py has the table)
@@ -116,6 +118,18 @@ class Truth:
             if hop.command.kind is Kind.DROP and index:
                 return self._names.get(hops[index - 1].command.target, "?")
         return host
+
+
+def read(path: Path) -> list[Journey]:
+    """The journeys in an NDJSON file; LocalError if a line is not of the format."""
+    journeys = []
+    with path.open() as file:
+        for number, line in enumerate(file, 1):
+            try:
+                journeys.append(msgspec.json.decode(line, type=Journey))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise LocalError(f"{path} line {number} is no journey: see docs/measuring.md for the format") from None
+    return journeys
 
 
 @dataclass(slots=True)

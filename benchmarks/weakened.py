@@ -173,7 +173,7 @@ SWITCHES: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "delays": delays_off,
     "downlink": downlink_unshaped,
     "slot": work_at_slot,
-    "busy-slot": partial(work_at_slot, 10.0),
+    "busy-slot": partial(work_at_slot, 20.0),
 }
 
 

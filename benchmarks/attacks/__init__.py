@@ -5,10 +5,28 @@ Promises: the table knows every attack, and imports none before it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Finding
+    from benchmarks.jobs import Run
+    from benchmarks.size import Size
+    from benchmarks.trace import Trace
+    from benchmarks.truth import Journey
+
+
+class Attack(Protocol):
+    """What each module offers."""
+
+    def score(self, trace: Trace, journeys: Sequence[Journey]) -> Finding:
+        """Attack a trace; the journeys tell which guesses are right."""
+
+    def measure(self, size: Size, run: Run, *, seed: int = 1) -> Finding:
+        """Attack the real actors and the model, with controls."""
 
 
 class Entry(NamedTuple):

@@ -77,9 +77,9 @@ def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findin
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the real actors and the model, count what differs under one seed, and run all controls."""
     worlds = sizes(size, seed)
-    actors = [unpacked(arrays) for arrays in run(converse, worlds)]
     others: list[dict[str, Any]] = [{"quiet": True}, {"off": ["cover", "downlink"]}, {"off": ["busy-slot"]}]
-    quiet, bare, slow = (unpacked(arrays) for arrays in run(converse, [{**worlds[0], **one} for one in others]))
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, *({**worlds[0], **one} for one in others)])]
+    actors, (quiet, bare, slow) = runs[: len(worlds)], runs[len(worlds) :]
     tables = _tables(actors)
     found = {length: told_apart(windows, seed=seed) for length, windows in tables.items()}
     sure = [length for length in found if length >= MAIN and tables[length].rarer >= ENOUGH]
@@ -118,15 +118,19 @@ def _model(plan: Plan, run: Run, seed: int, frame: int) -> Windows:
 
 def _positive(bare: Observed, slow: Observed, quiet: Observed, seed: int) -> tuple[Control, ...]:
     """Without cover, and with work at the slots of messages: what classifiers and the comparison must notice."""
-    least = Bound(0.99, at_least=True)
     areas = []
-    for name, run in (("without cover", bare), ("10 s of work at the slot of a message", slow)):
+    for name, run in (("without cover", bare), ("20 s of work at the slot of a message", slow)):
         tables = _tables([run])
         length = max(tables)
         verdicts = told_apart(tables[length], seed=seed)
-        areas.append(Control(Role.POSITIVE, f"real actors, {name}, {length:,.0f} s", verdicts.strongest, least))
+        areas.append(Control(Role.POSITIVE, f"real actors, {name}, {length:,.0f} s", verdicts.strongest, _win(length)))
     changed = exact(differing(slow, quiet))
     return *areas, Control(Role.POSITIVE, "writes that work at the slot moves", changed, Bound(1, at_least=True))
+
+
+def _win(length: float) -> Bound:
+    """What an attack must reach without the defence; half a minute has too few frames for more than this."""
+    return Bound(0.99 if length >= 100 else 0.95, at_least=True)
 
 
 def _null(quiet: Observed, length: float, seed: int) -> Control:

@@ -92,8 +92,8 @@ def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model and the real actors, with both controls. The same under the same seed."""
     worlds = sizes(size, seed)
-    actors = [unpacked(arrays) for arrays in run(converse, worlds)]
-    bare = [unpacked(arrays) for arrays in run(converse, [{**worlds[0], "off": ["downlink"]}])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, {**worlds[0], "off": ["downlink"]}])]
+    actors, bare = runs[:-1], runs[-1:]
     model = _Model(PLANS[size], run, seed, LONGEST if size is Size.FULL else MAIN)
     window = longest_window(actors[0])
     from_actors = joined([PairTable(one, window).scores("external") for one in actors])

@@ -65,8 +65,8 @@ def found(runs: Iterable[Observed], *, inside: bool) -> Guess:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model over 5,000 rounds and the real actors over as many as they give, with both controls."""
     worlds = sizes(size, seed)
-    actors = [unpacked(arrays) for arrays in run(converse, worlds)]
-    bare = [unpacked(arrays) for arrays in run(converse, [{**worlds[0], "off": ["cover", "downlink"]}])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, {**worlds[0], "off": ["cover", "downlink"]}])]
+    actors, bare = runs[:-1], runs[-1:]
     repeats = REPEATS[size]
     model = run(model_rounds, [{"rounds": list(ROUNDS), "seed": [seed, number]} for number in range(repeats)])
     outside = _told(model, "external", -1)
