@@ -12,15 +12,15 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import trio
 from scipy import stats
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.load.altered import LATE
 from benchmarks.load.drives import WARM, Drive, capacity, drive
-from benchmarks.load.stage import HEAVIER, MEAN_DELAY, NODE, PATH, Stage, open_stage
+from benchmarks.load.stage import HEAVIER, MEAN_DELAY, NODE, PATH, Stage, perform
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, Sample, bootstrap, distance, exact, rate
 from mixnet.errors import Unavailable
@@ -98,12 +98,7 @@ class Passage:
 
 def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Start a network, measure it at every level, and end it."""
-
-    async def run() -> Finding:
-        async with open_stage(say) as stage:
-            return await on_stage(stage, size, seed=seed, say=say)
-
-    return trio.run(run)
+    return perform(partial(on_stage, size=size, seed=seed, say=say), say)
 
 
 async def on_stage(
@@ -125,8 +120,9 @@ async def on_stage(
     ways: dict[float, Passage] = {}
     for level in LEVELS[size]:
         say(f"at {level:.0%} of capacity")
-        hops[level] = await _pass(stage, [NODE], level * node, seconds, seed)
-        ways[level] = await _pass(stage, PATH, level * network, seconds, seed)
+        span = seconds if level or size is not Size.QUICK else seconds / 2
+        hops[level] = await _pass(stage, [NODE], level * node, span, seed)
+        ways[level] = await _pass(stage, PATH, level * network, span, seed)
     say("controls")
     late = await _pass(stage, [HEAVIER], HALF * node, seconds / 2, seed)
     bare = await _alone(stage, HALF * node, seconds / 2, seed)
@@ -139,7 +135,7 @@ async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: 
     holds = 1 if len(route) == 1 else HOLDS
     count = round(per_second * (seconds + WARM) * _RESERVE)
     await stage.make(stock, route, count, holds=holds, mean=MEAN_DELAY, seed=seed)
-    return Passage.of(await drive(stage, stock, route, seconds + WARM, rate=per_second, seed=seed), holds)
+    return Passage.of(await drive(stage, stock, route, seconds + WARM, rate=per_second, floor=False, seed=seed), holds)
 
 
 async def _alone(stage: Stage, per_second: float, seconds: float, seed: int) -> Passage:

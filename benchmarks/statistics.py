@@ -101,7 +101,7 @@ def roc(positive: ArrayLike, negative: ArrayLike) -> tuple[Sample, Sample]:
 
 def distance(values: ArrayLike, cdf: Callable[[Sample], Sample]) -> float:
     """The Kolmogorov-Smirnov distance of a sample from a distribution."""
-    return float(stats.kstest(_sample(values), cdf).statistic)
+    return float(stats.kstest(_sample(values), cdf, method="asymp").statistic)
 
 
 def distance_between(one: ArrayLike, other: ArrayLike) -> float:

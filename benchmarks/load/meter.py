@@ -1,6 +1,7 @@
 """What a node costs: readings, and what happened between two of them (SPEC.md section 13.8).
 
-Promises: the floor is timed at every reading, so that what slows the machine slows both sides of a ratio.
+Promises: the floor is timed again and again while a node is read, so that what slows the machine slows both sides of a
+ratio. A ratio is one of medians: a packet costs much the same in every window, while a single floor may be slow.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from benchmarks.timing import timed
 from deploy.processes import ProcessId
 from mixnet.crypto import SphinxSecret, x25519
 
-_FLOOR_SECONDS = 0.012  # of CPU for one reading of the floor
+_FLOOR_SECONDS = 0.010  # of CPU for one reading of the floor
 
 
 def waiting_seconds(process: ProcessId) -> float:
@@ -59,7 +60,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What happened between two readings."""
+    """What happened between two readings; `floor` is that of the second one."""
 
     seconds: float
     cpu: float
@@ -68,9 +69,9 @@ class Window:
     floor: float
 
     @property
-    def ratio(self) -> float:
-        """CPU a packet over the floor."""
-        return self.cpu / self.packets / self.floor
+    def cost(self) -> float:
+        """CPU seconds a packet."""
+        return self.cpu / self.packets
 
     @property
     def wanted(self) -> float:
@@ -86,7 +87,7 @@ def windows(readings: list[Reading]) -> list[Window]:
             after.cpu - before.cpu,
             after.waited - before.waited,
             after.packets - before.packets,
-            (before.floor + after.floor) / 2,
+            after.floor,
         )
         for before, after in itertools.pairwise(readings)
         if after.packets > before.packets

@@ -11,15 +11,16 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import trio
 
 from benchmarks.load.meter import Floor, Reading, waiting_seconds
+from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
 from deploy.local import prepare, programs
 from deploy.processes import PATIENCE, ProcessId, open_log
@@ -30,12 +31,12 @@ from mixnet.status import read_status
 HEAVIER, CLEAR = "provider-3", "provider-4"
 PLAYERS = ("provider-5", "provider-6")
 PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
-NODE = "mix-1"  # the one that is measured alone
+NODE, TWIN = "mix-1", "mix-2"  # the one that is measured alone, and its like
 MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
 _ALTERED = {HEAVIER: "heavier", CLEAR: "clear"}
 _PLAN = {"layers": 3, "width": 1, "providers": 6, "authorities": 1}
 _LONGEST_LINE = 1 << 26
-_FRESH = 0.2  # seconds for which a floor holds
+_FLOOR_PAUSE = 0.2  # seconds between two timings of the floor
 
 Answer = dict[str, Any]
 
@@ -76,7 +77,7 @@ class Stage:
         """Made by `open_stage`."""
         self._folder, self._crew, self._hands = folder, crew, hands
         self._floor = Floor()
-        self._floor_now, self._floor_at = 0.0, -math.inf
+        self._timed: list[float] = []
 
     def process(self, name: str) -> ProcessId:
         """The process of a node."""
@@ -95,18 +96,19 @@ class Stage:
     async def read(self, name: str) -> Reading:
         """One look at a node."""
         process = self.process(name)
-        floor = self._timed_floor()
         figures = await read_status(self._folder / name / SOCKET)
         memory = figures["memory_bytes"] / 1e6
         # Both of the node's own at one instant: asked from outside, its CPU would be that of a little later.
         cpu, packets = figures["cpu_seconds"], figures["packets_out"]
+        floor = self._timed[-1] if self._timed else math.nan
         return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
 
-    def _timed_floor(self) -> float:
-        """The floor as of now: nodes that are read together share one."""
-        if trio.current_time() > self._floor_at + _FRESH:
-            self._floor_now, self._floor_at = self._floor.seconds(), trio.current_time()
-        return self._floor_now
+    async def time_floor(self) -> None:
+        """Time the floor again and again, until cancelled; readings hold the last one."""
+        self._timed.clear()
+        while True:
+            self._timed.append(self._floor.seconds())
+            await trio.sleep(_FLOOR_PAUSE)
 
     async def watch(self, name: str, readings: list[Reading], every: float = 1.0) -> None:
         """Look at a node again and again, until cancelled."""
@@ -132,6 +134,26 @@ class Stage:
             for number, hand in enumerate(self._hands):
                 nursery.start_soon(one, number, hand)
         return [answers[number] for number in range(len(self._hands))]
+
+
+Result = TypeVar("Result")
+
+
+def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], None]) -> Result:
+    """Start a network, do `work` on it, and end it; KeyboardInterrupt if a signal comes first. Main thread only."""
+    results: list[Result] = []
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_on_signal, nursery.cancel_scope)
+            async with open_stage(say) as stage:
+                results.append(await work(stage))
+            nursery.cancel_scope.cancel()
+
+    trio.run(run)
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import random
 import trio
 
 from benchmarks.load.meter import Reading
-from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH
+from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, TWIN
 
 FLOOR = 72e-6
 CAPACITY = 5000.0
@@ -15,7 +15,7 @@ class FakeStage:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
     def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001):
-        self.ratios = {NODE: 2.0, HEAVIER: 3.0, CLEAR: 0.5} | (ratios or {})
+        self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
         self.lost, self.wanted = lost, wanted
         self.made, self.drives = {}, []
@@ -44,6 +44,9 @@ class FakeStage:
             cpu = packets * self.ratios.get(name, 2.0) * FLOOR
             readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR))
             await trio.sleep(every)
+
+    async def time_floor(self):
+        await trio.sleep_forever()
 
     async def dropped(self, names):
         await trio.lowlevel.checkpoint()

@@ -14,8 +14,8 @@ LONG = 1000.0  # seconds of mean delay: nearly all are longer than any node hold
 
 
 async def test_real_nodes_under_load(monkeypatch):
-    monkeypatch.setitem(throughput.SECONDS, Size.QUICK, 3.0)
-    monkeypatch.setitem(throughput.CONTROL_SECONDS, Size.QUICK, 1.5)
+    monkeypatch.setitem(throughput.SECONDS, Size.QUICK, 2.2)
+    monkeypatch.setitem(throughput.CONTROL_SECONDS, Size.QUICK, 1.2)
     monkeypatch.setattr(throughput, "SATURATED", 0.0)  # whatever this machine does besides
     monkeypatch.setitem(latency.SECONDS, Size.QUICK, 1.0)
     for room in (throughput, latency):

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.figures import Verdict, flat
 from benchmarks.load.meter import Reading, windows
-from benchmarks.load.stage import CLEAR, HEAVIER, NODE
+from benchmarks.load.stage import CLEAR, HEAVIER, NODE, TWIN
 from benchmarks.size import Size
 from benchmarks.throughput import on_stage, ratio, saturated
 from mixnet.errors import LocalError
@@ -33,7 +33,7 @@ async def test_a_node_of_two_floors_costs_two_floors(autojump_clock):
     assert verdict(finding, "relay_ratio") in {Verdict.AIM, Verdict.MUST}
 
 
-@pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {CLEAR: 1.9}])
+@pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {TWIN: 1.5}, {TWIN: 2.5}])
 async def test_a_measurement_that_notices_no_difference_is_void(autojump_clock, ratios):
     finding = await found(ratios=ratios)
     assert not finding.credible
@@ -47,7 +47,7 @@ async def test_every_lost_packet_misses_the_target(autojump_clock):
 
 
 async def test_a_slow_node_misses_the_target(autojump_clock):
-    finding = await found(ratios={NODE: 3.2, HEAVIER: 4.2, CLEAR: 1.0})
+    finding = await found(ratios={NODE: 3.2, TWIN: 3.2, HEAVIER: 4.2, CLEAR: 1.0})
     assert verdict(finding, "relay_ratio") is Verdict.MISSED
 
 
@@ -72,7 +72,7 @@ def test_windows_are_what_lies_between_readings():
     made = windows([reading(0, 0, 0), reading(1, 0.5, 1000, waited=0.45), reading(2, 0.5, 1000), reading(3, 1.5, 9000)])
     assert [one.packets for one in made] == [1000, 8000]  # nothing passed in the second one
     assert made[0].wanted == pytest.approx(0.95)
-    assert made[0].ratio == pytest.approx(0.5 / 1000 / FLOOR)
+    assert made[0].cost == pytest.approx(0.5 / 1000)
     assert saturated(made) == made
     estimate = ratio(made)
     assert estimate.low <= estimate.value <= estimate.high
