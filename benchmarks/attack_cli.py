@@ -46,7 +46,7 @@ def attack(
     seed: int = 1,
     as_json: Json = False,
 ) -> int:
-    """Attack the network, with the defence and without it; or attack a recorded trace; without a name, list the attacks.
+    """Attack the network, with the defence and without; or a recorded trace. Without a name: list all attacks.
 
     Without files the real actors run in virtual time, which takes a few minutes. Exit status 1 if a control failed.
 

@@ -26,10 +26,19 @@ PROVIDERS = 4
 def converse(
     *, clients: int, busy: int, seconds: float, seed: int, off: Sequence[str] = (), quiet: bool = False
 ) -> Arrays:
-    """`seconds` of a network, of whose `clients` the first `busy` write to each other; `off`: `weakened.SWITCHES`.
+    """What an observer sees of `play`, and the truth: `Observed.packed()`. A job.
 
-    At least 3 are busy, or none. Returns `Observed.packed()`; what is looked at begins after the first minute, in which
-    all get to know each other.
+    What is looked at begins after the first minute, in which all get to know each other.
+    """
+    world = play(clients=clients, busy=busy, seconds=seconds, seed=seed, off=off, quiet=quiet)
+    names = [world.client_name(client) for client in range(clients)]
+    return observe(world.trace, list(world.truth), clients=names, start=SETTLING).packed()
+
+
+def play(*, clients: int, busy: int, seconds: float, seed: int, off: Sequence[str] = (), quiet: bool = False) -> World:
+    """A minute and `seconds` of a network of whose `clients` the first `busy` write to each other.
+
+    `off` are names of `weakened.SWITCHES`. At least 3 are busy, or none.
     """
 
     async def live(world: World) -> None:
@@ -46,9 +55,7 @@ def converse(
 
     config = WorldConfig(seed=seed, clients=clients, providers=PROVIDERS, codec="plain")
     with switched_off(off):
-        world = run_world(live, config)
-    names = [world.client_name(client) for client in range(clients)]
-    return observe(world.trace, list(world.truth), clients=names, start=SETTLING).packed()
+        return run_world(live, config)
 
 
 async def _write(world: World, author: int, reader: int, file: Path) -> None:
@@ -56,7 +63,7 @@ async def _write(world: World, author: int, reader: int, file: Path) -> None:
     await world.clients[author].send_file(world.client_name(reader), file)
 
 
-def sizes(size: Size, seed: int) -> list[dict[str, float | int]]:
+def sizes(size: Size, seed: int) -> list[dict[str, int]]:
     """The arguments of `converse` for a study of this size: a world each."""
     match size:
         case Size.QUICK:

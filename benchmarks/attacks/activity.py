@@ -80,7 +80,8 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     others: list[dict[str, Any]] = [{"quiet": True}, {"off": ["cover", "downlink"]}, {"off": ["busy-slot"]}]
     runs = [unpacked(arrays) for arrays in run(converse, [*worlds, *({**worlds[0], **one} for one in others)])]
     actors, (quiet, bare, slow) = runs[: len(worlds)], runs[len(worlds) :]
-    tables = _tables(actors)
+    busy: int = worlds[0]["busy"]
+    tables = _tables(actors, busy)
     found = {length: told_apart(windows, seed=seed) for length, windows in tables.items()}
     sure = [length for length in found if length >= MAIN and tables[length].rarer >= ENOUGH]
     plan = PLANS[size]
@@ -97,7 +98,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         *_figures(found[shown], keys[0], shown, tables[shown].rarer, "the real actors"),
         *_figures(model, keys[1], plan.seconds, plan.windows, "the model"),
     )
-    controls = (*_positive(bare, slow, quiet, seed), _null(quiet, shown, seed))
+    controls = (*_positive(bare, slow, quiet, busy, seed), _null(quiet, shown, seed))
     setting = _setting(worlds, plan, seed)
     return _finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
 
@@ -116,11 +117,11 @@ def _model(plan: Plan, run: Run, seed: int, frame: int) -> Windows:
     return Windows(clients, clients % 2 == 0, table, gaps)
 
 
-def _positive(bare: Observed, slow: Observed, quiet: Observed, seed: int) -> tuple[Control, ...]:
+def _positive(bare: Observed, slow: Observed, quiet: Observed, busy: int, seed: int) -> tuple[Control, ...]:
     """Without cover, and with work at the slots of messages: what classifiers and the comparison must notice."""
     areas = []
     for name, run in (("without cover", bare), ("20 s of work at the slot of a message", slow)):
-        tables = _tables([run])
+        tables = _tables([run], busy)
         length = max(tables)
         verdicts = told_apart(tables[length], seed=seed)
         areas.append(Control(Role.POSITIVE, f"real actors, {name}, {length:,.0f} s", verdicts.strongest, _win(length)))
@@ -142,16 +143,23 @@ def _null(quiet: Observed, length: float, seed: int) -> Control:
     return Control(Role.NULL, "real actors, all idle, half of them called busy", verdicts.strongest, chance=0.5)
 
 
-def _tables(runs: Sequence[Observed]) -> dict[float, Windows]:
-    """The windows of all lengths of which the runs have enough."""
+def _tables(runs: Sequence[Observed], busy: int | None = None) -> dict[float, Windows]:
+    """The windows of all lengths of which the runs have enough.
+
+    Busy are the first `busy` clients, as `converse` has it, or else whoever sent or got a message in the window.
+    """
     tables = {}
     for length in LENGTHS:
         if runs[0].seconds + 1 < length or sum(run.seconds / length * len(run.clients) for run in runs) > MOST:
             continue
-        windows = gathered([windows_of(run, length) for run in runs])
+        windows = gathered([_labelled(windows_of(run, length), busy) for run in runs])
         if tellable(windows):
             tables[length] = windows
     return tables
+
+
+def _labelled(windows: Windows, busy: int | None) -> Windows:
+    return windows if busy is None else windows.labelled(windows.client < busy)
 
 
 # What is told.

@@ -36,6 +36,7 @@ LONGEST = 3600.0
 MAIN = 1000.0  # seconds, the window of the target
 ENOUGH = 1000  # windows of pairs, of a class, for a claim; with so many of the real actors theirs is the main figure
 CHUNK = 250  # pairs a job
+WON = {30.0: 0.65, 100.0: 0.85, 300.0: 0.95, MAIN: 0.99}  # what the attack reaches without shaping, by window
 MUST, AIM = Bound(0.03), Bound(0.015)  # of true positives at 1 % false ones
 AIM_AUC = Bound(0.52)
 INSIDE = tuple(view for view in VIEWS if view != "external")
@@ -212,7 +213,7 @@ def _controls(model: _Model, bare: Sequence[Observed], seed: int) -> tuple[Contr
     """The attack without the defence, on the model and on the actors, and without a signal."""
     window = longest_window(bare[0])
     actors = joined([PairTable(one, window).scores("external") for one in bare])
-    must = Bound(0.99 if window >= MAIN else 0.85, at_least=True)
+    must = Bound(WON.get(window, 0.5), at_least=True)
     unrelated = np.random.default_rng([seed, 4]).permutation(model.at("exit", MAIN).false)
     half = len(unrelated) // 2
     return (

@@ -1,0 +1,30 @@
+"""Small runs of the real actors that several tests share."""
+
+import json
+from functools import cache
+
+from benchmarks import scenarios
+from benchmarks.scenarios import converse
+from benchmarks.size import Size
+
+SMALL = {"clients": 10, "busy": 6, "seconds": 60, "seed": 1}
+OPEN = {**SMALL, "off": ["cover", "downlink"]}
+
+
+@cache
+def _played(job):
+    return converse(**json.loads(job))
+
+
+def run(function, jobs):
+    """A runner that plays each world once."""
+    if function is converse:
+        return [_played(json.dumps(job, sort_keys=True)) for job in jobs]
+    return [function(**job) for job in jobs]
+
+
+def small(monkeypatch, *modules):
+    """Let `measure` of these modules run on small worlds."""
+    assert len(scenarios.sizes(Size.QUICK, 1)) == 1
+    for module in modules:
+        monkeypatch.setattr(module, "sizes", lambda _size, seed: [{**SMALL, "seed": seed}])
