@@ -42,6 +42,7 @@ THREATS = ("P3",)
 ADVERSARY = "external, global, passive"
 DEFENCE = "sends and receives follow schedules that don't depend on what the user does"
 LENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0)
+SHORT = (1.0, 3.0)  # for traces of networks with many frames a second
 MAIN = 1000.0  # seconds, the least window of the target
 ENOUGH = 400  # windows of a class for a claim: the standard error is then about 0.02
 MOST = 40_000  # windows: shorter ones, of which there are more, tell less and are left out
@@ -63,7 +64,7 @@ def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findin
     """Attack any trace; the truth says who was busy when. Raises LocalError if it tells of no client."""
     observed = observe(trace, journeys)
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s; seed {seed}"
-    tables = _tables([observed])
+    tables = _tables([observed], shorter=SHORT)
     if not tables:
         return _finding(
             setting, (), note=f"fewer than {FEW} busy or idle windows, or of one client: nothing to compare"
@@ -143,13 +144,13 @@ def _null(quiet: Observed, length: float, seed: int) -> Control:
     return Control(Role.NULL, "real actors, all idle, half of them called busy", verdicts.strongest, chance=0.5)
 
 
-def _tables(runs: Sequence[Observed], busy: int | None = None) -> dict[float, Windows]:
+def _tables(runs: Sequence[Observed], busy: int | None = None, shorter: Sequence[float] = ()) -> dict[float, Windows]:
     """The windows of all lengths of which the runs have enough.
 
     Busy are the first `busy` clients, as `converse` has it, or else whoever sent or got a message in the window.
     """
     tables = {}
-    for length in LENGTHS:
+    for length in (*shorter, *LENGTHS):
         if runs[0].seconds + 1 < length or sum(run.seconds / length * len(run.clients) for run in runs) > MOST:
             continue
         windows = gathered([_labelled(windows_of(run, length), busy) for run in runs])

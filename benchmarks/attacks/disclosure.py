@@ -31,6 +31,7 @@ DEFENCE = "shaped client links: the numbers of up and down frames don't depend o
 ROUNDS = (200, 1000, 5000)
 REPEATS = {Size.QUICK: 8, Size.STANDARD: 20, Size.FULL: 100}
 SPANS = 5.0  # a round of a trace is so many times as long as a packet is on its way, so that few arrive in the next
+ENOUGH = 500  # contacts for a claim: fewer leave an interval too wide to say anything
 MUST = 2.0  # times chance
 
 
@@ -129,7 +130,8 @@ def _ratio(key: str, what: str, guess: Guess, *, claimed: bool = False) -> Figur
     """Found over chance; the aim is that the interval reaches chance."""
     chance = guess.blind / guess.contacts
     estimate = Estimate(*(value / chance for value in _share(guess)))
-    must, aim = (Bound(MUST), Bound(1.0 + estimate.value - estimate.low)) if claimed else (None, None)
+    sure = claimed and guess.contacts >= ENOUGH
+    must, aim = (Bound(MUST), Bound(1.0 + estimate.value - estimate.low)) if sure else (None, None)
     return Figure(key, what, estimate, must=must, aim=aim)
 
 

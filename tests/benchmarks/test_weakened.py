@@ -31,7 +31,6 @@ async def chat(world):
     await trio.sleep_until(25)
     await world.clients[0].send("client-2", "hello")
     await trio.sleep_until(LENGTH)
-    assert [message.text for message in await world.inbox(1)] == ["hello"]
 
 
 async def nothing(_world):

@@ -26,6 +26,8 @@ def test_correlation_is_at_chance_until_the_defence_is_off(monkeypatch):
     found = correlation.measure(Size.QUICK, run, seed=1)
     figures = {figure.key: figure.estimate for figure in found.figures}
     assert found.credible or [c.role for c in found.controls if not c.passed] == [Role.NULL]
+    won = [control.what for control in found.controls if control.role is Role.POSITIVE and control.passed]
+    assert all(any(method in what for what in won) for method in correlation.METHODS)
     assert abs(figures["correlation_auc"].value - 0.5) < 0.1
     assert abs(figures["correlation_entry_auc"].value - 0.5) < 0.2
     assert figures["correlation_exit_auc"].value > 0.97
@@ -93,6 +95,7 @@ def test_files_are_enough(files, attack, monkeypatch):
     assert found.figures
     assert not found.controls
     assert "10 clients" in found.setting
+    assert all(figure.must is None for figure in found.figures)  # too few for a claim
     if attack is correlation:
         assert found.figures[0].estimate.value > 0.6
 
