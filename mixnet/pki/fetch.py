@@ -67,11 +67,12 @@ async def fetch_document(
     NoDocument, which says why, if no authority gives one that can be relied on.
     """
     caller = Caller(trust, network, identity=identity, role=role, source=source)
+    there: list[AuthorityInfo] = []
     while True:  # as often as `trust` grows, which it does a limited number of times
-        asked = _whom_to_ask(trust, trust.epochs.at(clock.now()) if epoch == NEWEST else epoch, rng)
-        there: list[AuthorityInfo] = []
-        problems: list[RemoteError | Unavailable] = []
-        errors = _ClockErrors(trust)
+        wanted = trust.epochs.at(clock.now()) if epoch == NEWEST else epoch
+        asked = list(dict.fromkeys([*_whom_to_ask(trust, wanted, rng), *there]))  # who led us on may lead us home
+        there.clear()
+        failures = _Failures(trust)
         for authority in asked:
             raw = None
             try:
@@ -83,11 +84,9 @@ async def fetch_document(
                     trust.follow(document, raw)
                     return document, raw
             except (RemoteError, Unavailable) as problem:
-                problems.append(problem)
-                if raw is not None and epoch == NEWEST and isinstance(problem, NotYetValid | Expired):
-                    errors.add(authority, parse_untrusted(raw)[0], clock.now())
+                failures.add(authority, problem, raw if epoch == NEWEST else None, clock.now())
         if not await _follow(trust, caller, there, newest_epoch):
-            raise errors.verdict() or _nothing(problems, len(asked))
+            raise failures.verdict(len(asked))
 
 
 def _whom_to_ask(trust: Trust, epoch: int, rng: random.Random) -> list[AuthorityInfo]:
@@ -111,6 +110,36 @@ async def _follow(trust: Trust, caller: Caller, there: list[AuthorityInfo], newe
     return False
 
 
+class _Failures:
+    """Why the authorities gave nothing that can be relied on, and what they show of our clock.
+
+    What an authority gives counts for the clock if it is one of those who sign such a document.
+    """
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._problems: list[RemoteError | Unavailable] = []
+        self._errors: dict[int, dict[bytes, float]] = {}  # by the set that signs such documents, and by its member
+
+    def add(
+        self, authority: AuthorityInfo, problem: RemoteError | Unavailable, newest: bytes | None, now: float
+    ) -> None:
+        """One authority failed; `newest` is what it gave as the newest document, if it did."""
+        self._problems.append(problem)
+        if newest is None or not isinstance(problem, NotYetValid | Expired):
+            return
+        document = parse_untrusted(newest)[0]
+        rightful = self._trust.at(document.epoch)
+        if authority.identity in rightful.identities:
+            self._errors.setdefault(rightful.first_epoch, {})[authority.identity] = clock_error(document, now)
+
+    def verdict(self, asked: int) -> NoDocument:
+        """ClockWrong if a majority of a set says so; else why none of those `asked` helped."""
+        found = ((one, self._errors.get(one.first_epoch, {})) for one in self._trust.sets)
+        verdicts = (clock_wrong(list(errors.values()), one.majority) for one, errors in found)
+        return next((verdict for verdict in verdicts if verdict is not None), _nothing(self._problems, asked))
+
+
 def _nothing(problems: list[RemoteError | Unavailable], asked: int) -> NoDocument:
     """Why nobody had a document."""
     refusals = [one for one in problems if isinstance(one, RemoteError) and not isinstance(one, Stranger)]
@@ -128,26 +157,6 @@ def _nothing(problems: list[RemoteError | Unavailable], asked: int) -> NoDocumen
             "operators"
         )
     return NoDocument()
-
-
-class _ClockErrors:
-    """What the documents that authorities gave say of our clock: each counts for the set that signs such a document."""
-
-    def __init__(self, trust: Trust) -> None:
-        self._trust = trust
-        self._found: dict[int, dict[bytes, float]] = {}
-
-    def add(self, authority: AuthorityInfo, document: Document, now: float) -> None:
-        """`document` was refused for its time only."""
-        rightful = self._trust.at(document.epoch)
-        if authority.identity in rightful.identities:
-            self._found.setdefault(rightful.first_epoch, {})[authority.identity] = clock_error(document, now)
-
-    def verdict(self) -> ClockWrong | None:
-        """ClockWrong if a majority of a set says so."""
-        found = ((one, list(self._found.get(one.first_epoch, {}).values())) for one in self._trust.sets)
-        verdicts = (clock_wrong(errors, one.majority) for one, errors in found)
-        return next((verdict for verdict in verdicts if verdict is not None), None)
 
 
 def clock_error(document: Document, now: float) -> float:

@@ -8,8 +8,10 @@ from functools import partial
 import trio
 
 from mixnet.clock import VirtualClock
+from mixnet.crypto import SigningKey
 from mixnet.link import Assembler, FrameKind, Link, Role, answer_requests, serve_links, split
 from mixnet.network import Address
+from mixnet.pki.bootstrap import AuthorityInfo
 from mixnet.pki.document import MAX_DOCUMENT, Document
 from mixnet.pki.fetch import fetch_document, upload_descriptor
 from mixnet.pki.requests import (
@@ -69,18 +71,22 @@ class Liars:
         """`a0=…` lets authority 0 answer; those that are not named are gone."""
         for name, answer in answers.items():
             number = int(name[1:])
-            await self._nursery.start(
-                partial(
-                    serve_links,
-                    self.network,
-                    Address.parse(self.town.bootstrap.authorities[number].address),
-                    partial(self._serve, number, answer),
-                    identity=self.town.authorities[number],
-                    role=Role.AUTHORITY,
-                    network_id=self.town.bootstrap.network_id,
-                    admit=lambda identity, role: True,
-                )
+            await self.listen(number, self.town.bootstrap.authorities[number], self.town.authorities[number], answer)
+
+    async def listen(self, number: int, info: AuthorityInfo, identity: SigningKey, answer: Gives) -> None:
+        """Let an authority answer that may be of another set than the town's."""
+        await self._nursery.start(
+            partial(
+                serve_links,
+                self.network,
+                Address.parse(info.address),
+                partial(self._serve, number, answer),
+                identity=identity,
+                role=Role.AUTHORITY,
+                network_id=self.town.bootstrap.network_id,
+                admit=lambda identity, role: True,
             )
+        )
 
     async def _serve(self, number: int, answer: Gives, link: Link) -> None:
         async def reply(raw: bytes) -> bytes:
@@ -110,11 +116,11 @@ class Liars:
         )
 
     async def upload(
-        self, patience: float = 20.0, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, patience: float = 20.0, epoch: int = 0, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         await upload_descriptor(
-            self.town.bootstrap,
-            self.town.descriptor("mix 0"),
+            self.trust,
+            self.town.descriptor("mix 0", epoch),
             network=self.network,
             identity=self.town.nodes["mix 0"][0],
             rng=self.rng.stream("upload"),
