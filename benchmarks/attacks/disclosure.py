@@ -91,7 +91,7 @@ def _controls(model: Sequence[Arrays], bare: Sequence[Observed]) -> tuple[Contro
     chance = unprotected.blind / unprotected.contacts
     strangers = _told(model, "strangers", 0)
     return (
-        Control(Role.POSITIVE, "model without cover, 200 rounds", _share(_told(model, "bare", 0)), _least(0.75)),
+        Control(Role.POSITIVE, "model without cover, 200 rounds", _share(_told(model, "bare", 0)), _least(0.70)),
         Control(Role.POSITIVE, "model without cover, 5,000 rounds", _share(_told(model, "bare", -1)), _least(0.95)),
         Control(
             Role.POSITIVE,
