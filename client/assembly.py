@@ -72,15 +72,16 @@ class Assembly:
         keeper: DocumentKeeper,
         requests: Requests,
         bell: Bell,
+        hub: Hub,
     ) -> None:
-        """Build and wire; nothing runs yet."""
+        """Build and wire; nothing runs yet. `hub` tells the user's programs what happens."""
         self._around = around
         self._provider = provider
         self._keeper = keeper
         self._requests = requests
         self._tls = TlsIdentity(keys.mailbox)
         self._down: Counter[FrameKind] = Counter()
-        self._hub = Hub()
+        self._hub = hub
         parameters = keeper.current.parameters
         here = Destination(provider, keys.mailbox.public, keys.sphinx.public)
         replies = ReplyTable(max(REPLY_LIFETIME, 100 * parameters.path_delay))
@@ -91,7 +92,10 @@ class Assembly:
         self._session = self._make_session()
         self._preparer = self._make_preparer(parameters, bell)
         self._mail = self._make_mail_room(keys, replies)
-        self.service = self._make_service()
+
+    def open(self, service: Service) -> None:
+        """Let the user's side of the daemon do all that it can."""
+        service.open(self._messenger, self._preparer.stir, self.snapshot)
 
     async def run(self) -> None:
         """Send, receive and keep the document fresh, for ever."""
@@ -161,17 +165,6 @@ class Assembly:
             clock=self._around.clock,
             schedules=self._preparer.schedules,
             publish=self._happened,
-        )
-
-    def _make_service(self) -> Service:
-        return Service(
-            name=self._around.profile.name,
-            messenger=self._messenger,
-            desk=self._around.desk,
-            clock=self._around.clock,
-            hub=self._hub,
-            stir=self._preparer.stir,
-            snapshot=self.snapshot,
         )
 
     async def _dial(self) -> Link:

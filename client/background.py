@@ -1,7 +1,7 @@
 """Starting and stopping a daemon that runs in the background (SPEC.md section 7).
 
-Promises: whoever starts one learns that it is ready, or in one line why it is not; whoever stops one learns that it is
-gone. Never: a passphrase in an argument or in the environment of a process.
+Promises: whoever starts one learns that it is ready, what it waits for, or in one line why it did not start; whoever
+stops one learns that it is gone. Never: a passphrase in an argument or in the environment of a process.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from pathlib import Path
 import trio
 
 from client import folder, lock, sockets
-from client.connection import connect
+from client.connection import DaemonEnded, connect
+from client.early import PATIENCE
 from client.passphrase import STDIN
 from client.profile import Lock, PassphraseNeeded, Profile, load
 from mixnet.errors import LocalError, Unavailable
 
 _LOOK = 0.05  # seconds between two looks at a starting or stopping daemon
+_LOOK_WAITING = 0.25
 _START_LIMIT = 60.0  # seconds
 _STOP_LIMIT = 10.0
 
@@ -33,8 +35,8 @@ class NotStopped(Unavailable):
     """The daemon has not stopped yet: wait, or end its process by hand."""
 
 
-async def start(directory: Path, passphrase: bytes | None = None) -> None:
-    """Start the daemon of the profile in `directory`, and return when programs can talk to it.
+async def start(directory: Path, passphrase: bytes | None = None) -> str:
+    """Start the daemon of the profile in `directory`; what it waits for, empty if it can do all that it is for.
 
     Raises AlreadyRunning, PassphraseNeeded, or NotStarted with what the daemon said.
     """
@@ -44,16 +46,23 @@ async def start(directory: Path, passphrase: bytes | None = None) -> None:
     if profile.lock is Lock.PASSPHRASE and passphrase is None:
         raise PassphraseNeeded
     process = await trio.to_thread.run_sync(_spawn, profile, passphrase)
-    with trio.move_on_after(_START_LIMIT):
+    with trio.move_on_after(_START_LIMIT) as limit:
         while process.poll() is None:
             if await _answers(directory):
-                profile.file(folder.TROUBLE).unlink(missing_ok=True)
-                process.returncode = 0  # from here on it is on its own: nobody here waits for its end
-                return
+                break
             await trio.sleep(_LOOK)
-        raise NotStarted(_trouble(profile))
-    process.kill()
-    raise NotStarted
+        else:
+            raise NotStarted(_trouble(profile))
+    if limit.cancelled_caught:
+        process.kill()
+        raise NotStarted
+    try:
+        lacks = await _waits_for(directory)
+    except (sockets.NotRunning, DaemonEnded):
+        raise NotStarted(_trouble(profile)) from None
+    profile.file(folder.TROUBLE).unlink(missing_ok=True)
+    process.returncode = 0  # from here on it is on its own: nobody here waits for its end
+    return lacks
 
 
 async def stop(directory: Path) -> None:
@@ -91,6 +100,19 @@ def _spawn(profile: Profile, passphrase: bytes | None) -> subprocess.Popen[bytes
     except BrokenPipeError:
         pass  # it has ended already: what it said is in its file
     return process
+
+
+async def _waits_for(directory: Path) -> str:
+    """What a daemon still lacks after a while; returns at once when it lacks nothing."""
+    deadline = trio.current_time() + PATIENCE
+    async with connect(directory) as me:
+        while True:
+            figures = await me.status()
+            if figures["epoch"] is not None:
+                return ""
+            if trio.current_time() >= deadline:
+                return str(figures["problem"])
+            await trio.sleep(_LOOK_WAITING)
 
 
 async def _answers(directory: Path) -> bool:

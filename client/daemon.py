@@ -1,11 +1,14 @@
 """A client's daemon, from its store to its last slot (SPEC.md section 7).
 
 Promises: cover traffic runs from start to end, whatever the user does; all that is received is stored before it is
-acknowledged. The same actor is a real process (`python -m client`), with its store in a worker thread, and one of many
-in virtual time, where nothing waits on a thread and a profile without a folder serves no socket.
+acknowledged. A daemon without a valid directory document tells what it waits for, goes on trying for ever, and begins
+by itself when there is one. The same actor is a real process (`python -m client`), with its store in a worker thread,
+and one of many in virtual time, where nothing waits on a thread and a profile without a folder serves no socket.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import trio
 
@@ -14,17 +17,17 @@ from client.api import serve_api
 from client.assembly import Assembly, Surroundings
 from client.bell import Bell
 from client.desk import Desk, InPlace
-from client.keys import load_keys
+from client.early import PATIENCE
+from client.hub import Hub
+from client.keys import Keys, load_keys
 from client.profile import Profile
 from client.requests import Requests
 from client.service import Service
 from client.store import Store
 from mixnet.clock import Clock
-from mixnet.errors import Unavailable
 from mixnet.network import Network
 from mixnet.pki.document import Document
-from mixnet.pki.errors import ClockWrong
-from mixnet.pki.keeper import CLOCK_WRONG, DocumentKeeper
+from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.topology import sample_provider
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Views
@@ -33,12 +36,7 @@ from mixnet.sphinx import Engine
 from mixnet.status import SOCKET_NAME as STATUS_SOCKET
 from mixnet.status import serve_status
 
-FIRST_DOCUMENT = 30.0  # seconds until a start without any valid document is given up
 _PROVIDER = "provider"
-
-
-class NoDirectory(Unavailable):
-    """No directory document could be had: check that the network runs, and start again."""
 
 
 async def serve(
@@ -52,24 +50,39 @@ async def serve(
     desk: Desk | None = None,
     task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until cancelled or told to stop; `started` gives the user's side, once its sockets listen.
+    """Run until cancelled or told to stop; `desk` says where the store is used: in place by default.
 
-    `desk` says where the store is used: in place by default. Raises NoDirectory if no document can be had at first.
+    `started` gives the user's side, once there is a document, or after PATIENCE seconds; its sockets listen from
+    the first moment on.
     """
     around = Surroundings(profile, network, clock, rng, engine, store, desk or InPlace())
+    beginning = await _begin(around)
+    service = Service(
+        name=profile.name, desk=around.desk, clock=clock, hub=Hub(), problem=lambda: beginning.keeper.problem
+    )
     async with trio.open_nursery() as nursery:
-        assembly = await _assemble(around, nursery)
         if profile.directory is not None:
-            await nursery.start(serve_api, profile.file(folder.API_SOCKET), assembly.service)
-            await nursery.start(serve_status, profile.file(STATUS_SOCKET), assembly.snapshot)
-        nursery.start_soon(assembly.run)
-        task_status.started(assembly.service)
-        await assembly.service.stopping.wait()
+            await nursery.start(serve_api, profile.file(folder.API_SOCKET), service)
+            await nursery.start(serve_status, profile.file(STATUS_SOCKET), service.snapshot)
+        nursery.start_soon(_live, around, beginning, service)
+        with trio.move_on_after(PATIENCE):
+            await _either(service.opened, service.stopping)
+        task_status.started(service)
+        await service.stopping.wait()
         nursery.cancel_scope.cancel()
 
 
-async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
-    """Everything that needs the keys and a document; the document's keeper runs in `nursery` from now on."""
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What there is before the first document."""
+
+    keys: Keys
+    keeper: DocumentKeeper
+    requests: Requests
+    bell: Bell
+
+
+async def _begin(around: Surroundings) -> _Beginning:
     bell = Bell()
     requests = Requests(bell.ring)
     keys = await around.desk.call(load_keys, around.store)
@@ -93,19 +106,38 @@ async def _assemble(around: Surroundings, nursery: trio.Nursery) -> Assembly:
         memory=documents.StoreMemory(around.store, around.desk),
         views=views,
     )
-    await _first_document(nursery, keeper)
-    provider = await around.desk.call(_registered, around, keeper.current)
-    return Assembly(around, keys=keys, provider=provider, keeper=keeper, requests=requests, bell=bell)
+    return _Beginning(keys, keeper, requests, bell)
 
 
-async def _first_document(nursery: trio.Nursery, keeper: DocumentKeeper) -> None:
-    """Start the keeper; ClockWrong, or NoDirectory with the reason, if it finds nothing for too long."""
-    with trio.move_on_after(FIRST_DOCUMENT):
+async def _live(around: Surroundings, beginning: _Beginning, service: Service) -> None:
+    """Wait for a document, however long that takes; then be a client."""
+    keeper = beginning.keeper
+    async with trio.open_nursery() as nursery:
         await nursery.start(keeper.run)
-        return
-    if CLOCK_WRONG in keeper.warnings:
-        raise ClockWrong(keeper.problem)
-    raise NoDirectory(f"{keeper.problem or 'no authority answers'}: check that the network runs, then start again")
+        provider = await around.desk.call(_registered, around, keeper.current)
+        assembly = Assembly(
+            around,
+            keys=beginning.keys,
+            provider=provider,
+            keeper=keeper,
+            requests=beginning.requests,
+            bell=beginning.bell,
+            hub=service.hub,
+        )
+        assembly.open(service)
+        await assembly.run()
+
+
+async def _either(*events: trio.Event) -> None:
+    """Return when one of them is set."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        for event in events:
+            nursery.start_soon(wait, event)
 
 
 def _registered(around: Surroundings, document: Document) -> bytes:

@@ -112,16 +112,19 @@ async def start(
     directory = profile_folder(folder, name)
     words = unlock(directory, passphrase_file)
     if foreground:
-        from client import process  # noqa: PLC0415
+        from client import process, render  # noqa: PLC0415
 
-        await process.serve_profile(directory, words)
+        await process.serve_profile(directory, words, render.note)
         return
     from client import background  # noqa: PLC0415
     from client.render import waiting  # noqa: PLC0415
 
     with waiting("waiting for the network's directory"):
-        await background.start(directory, words)
+        lacks = await background.start(directory, words)
     stop_it = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
+    if lacks:
+        sys.stdout.write(f"the daemon of {name} runs, and goes on {lacks}; stop it with `{stop_it}`\n")
+        return
     sys.stdout.write(f"the daemon of {name} runs: stop it with `{stop_it}`\n")
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+import trio
+
 from client.desk import Desk
 from client.requests import Requests
 from client.store import Store
@@ -32,6 +34,7 @@ from mixnet.pki.waiting import sleep_until
 PATIENCE = 0.1  # the share of an epoch that a provider has for its answer
 SHORTEST_PATIENCE = 5.0  # seconds
 PAUSE, SHORTEST_PAUSE = 0.05, 5.0  # the share of an epoch, and seconds: longer than a DocumentKeeper's pauses
+EAGER = 20  # how often a start asks without such pauses: the network may be starting up too
 _KEPT, _EVIDENCE = "directory document", "directory evidence"
 _INTRODUCTION, _INTRODUCTIONS = "directory introduction", "directory introductions"  # each, and how many there are
 
@@ -116,14 +119,22 @@ class Source:
     views: Views
     dial_from: str | None = None
     _turn: float = 0.0  # when the authorities may be asked again, in seconds since the Unix epoch
+    _asked: int = 0  # how often this start has asked
 
     async def fetch(self, epoch: int, newest_epoch: int) -> bytes:
         """The signed bytes of the document for `epoch`; NoDocument if there is none to be had now."""
         if epoch == NEWEST:
-            return await self._from_authorities(newest_epoch)
+            return await self._at_start(newest_epoch)
         if expired(self.trust, newest_epoch, self.clock.now()):  # the provider had all the time there was
             return await self._in_turn(newest_epoch)
         return await self._from_provider(epoch)
+
+    async def _at_start(self, newest_epoch: int) -> bytes:
+        """Ask the authorities, seldom once that was in vain for a while: a daemon may wait for days."""
+        if self._asked >= EAGER:
+            await trio.sleep(self._drawn_pause())
+        self._asked += 1
+        return await self._from_authorities(newest_epoch)
 
     async def _in_turn(self, newest_epoch: int) -> bytes:
         """Ask the authorities at a time that no question in a slot and no pause after it has moved."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -36,8 +37,10 @@ def run(directory: Path, passphrase: bytes | None = None) -> None:
     trio.run(serve_profile, directory, passphrase)
 
 
-async def serve_profile(directory: Path, passphrase: bytes | None = None) -> None:
-    """The same inside of Trio's main task, which gets the signals."""
+async def serve_profile(
+    directory: Path, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _what: None
+) -> None:
+    """The same inside of Trio's main task, which gets the signals. `tell` hears what a start waits for, if it does."""
     sys.setswitchinterval(SWITCH)
     profile = load(directory)
     with lock.hold(profile.file(folder.LOCK)):
@@ -45,14 +48,14 @@ async def serve_profile(directory: Path, passphrase: bytes | None = None) -> Non
         with closing(log), closing(open_store(profile, passphrase)) as store:
             log.write(Entry.STARTED, role="client")
             try:
-                await _run(profile, store, log)
+                await _run(profile, store, log, tell)
             except (MixnetError, BaseExceptionGroup):  # what a nursery lets through comes in a group
                 log.write(Entry.FAILED, role="client")
                 raise
             log.write(Entry.STOPPED, role="client")
 
 
-async def _run(profile: Profile, store: Store, log: Log) -> None:
+async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
 
@@ -74,5 +77,9 @@ async def _run(profile: Profile, store: Store, log: Log) -> None:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop_on_signal)
-            await nursery.start(live)
+            service: Service = await nursery.start(live)
+            if service.waits_for and not service.stopping.is_set():
+                log.write(Entry.RETRYING, role="client", problem=service.waits_for)
+                tell(service.waits_for)
+            await service.opened.wait()
             log.write(Entry.READY, role="client")

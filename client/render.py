@@ -27,6 +27,12 @@ def line(text: str) -> None:
     sys.stdout.flush()
 
 
+def note(text: str) -> None:
+    """One line for the person at the keyboard, beside the output."""
+    sys.stderr.write(f"mixnet: {harmless(text)}\n")
+    sys.stderr.flush()
+
+
 def json(value: Any) -> None:
     """One JSON value on one line, for a program."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
@@ -98,7 +104,7 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
     rows = [
         ("daemon", f"running as process {figures['pid']}"),
         ("provider", "connected" if figures["connected"] else f"not connected: {figures['problem']}"),
-        ("epoch", str(figures["epoch"])),
+        ("epoch", "none yet" if figures["epoch"] is None else str(figures["epoch"])),
         ("frames sent", _counts(figures["frames"])),
         ("frames received", _counts(figures["received"])),
         ("loops", loops),

@@ -1,7 +1,8 @@
 """What a user's programs can ask of a daemon (SPEC.md section 7).
 
 Promises: each verb is one visit to the messenger and stored when it returns; whatever it puts in motion leaves in the
-slots of the schedule, never because of it. Never: a socket: `api.py` serves this over one, a simulated world calls it.
+slots of the schedule, never because of it. Before the daemon has its first directory document it tells what it waits
+for, and can be stopped. Never: a socket: `api.py` serves this over one, a simulated world calls it.
 """
 
 from __future__ import annotations
@@ -14,38 +15,60 @@ from typing import Any
 import trio
 
 from client.desk import Desk
+from client.early import early_figures
 from client.hub import Hub
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from mixnet.clock import Clock
-from mixnet.errors import LocalError
+from mixnet.errors import LocalError, Unavailable
+from mixnet.status import process_figures
 
 PAGE = 200  # messages in one answer
 PAGE_BYTES = 1 << 19  # of texts and paths in one answer
 
 
+class StillWaiting(Unavailable):
+    """The daemon still waits for the network's directory: `mixnet client status` says why."""
+
+
 class Service:
-    """The user's side of a running daemon."""
+    """The user's side of a running daemon: closed at first, until `open` is called."""
 
     def __init__(
         self,
         *,
         name: str,
-        messenger: Messenger,
         desk: Desk,
         clock: Clock,
         hub: Hub,
-        stir: Callable[[], None],
-        snapshot: Callable[[], dict[str, Any]],
+        problem: Callable[[], str] = str,
     ) -> None:
-        """`stir` is called when there may be something new to send."""
+        """`problem` says what is wrong with the directory; empty if that is not known."""
         self.name = name
-        self.snapshot = snapshot
+        self.hub = hub
+        self.opened = trio.Event()
         self.stopping = trio.Event()
-        self._messenger = messenger
         self._desk = desk
         self._clock = clock
-        self._hub = hub
-        self._stir = stir
+        self._problem = problem
+        self._opened_for: Messenger | None = None
+        self._stir: Callable[[], None] = lambda: None
+        self._snapshot: Callable[[], dict[str, Any]] = self._early
+
+    def open(self, messenger: Messenger, stir: Callable[[], None], snapshot: Callable[[], dict[str, Any]]) -> None:
+        """From now on everything can be asked. `stir` is called when there may be something new to send."""
+        self._opened_for, self._stir, self._snapshot = messenger, stir, snapshot
+        self.opened.set()
+
+    @property
+    def waits_for(self) -> str:
+        """What the daemon still waits for, for its user; empty once it is open."""
+        if self.opened.is_set():
+            return ""
+        return f"waiting for the network's directory: {self._problem() or 'no authority has answered yet'}"
+
+    def snapshot(self) -> dict[str, Any]:
+        """The daemon's figures."""
+        return self._snapshot()
 
     async def invite(self) -> str:
         """The text of a new single-use invitation."""
@@ -101,18 +124,27 @@ class Service:
 
     def follow(self) -> AbstractContextManager[trio.MemoryReceiveChannel[Event]]:
         """What happens from now on."""
-        return self._hub.follow()
+        return self.hub.follow()
 
     def next_change(self) -> trio.Event:
         """What is set when something happens after this call."""
-        return self._hub.next_change()
+        return self.hub.next_change()
 
     def stop(self) -> None:
         """End the daemon."""
         self.stopping.set()
 
+    @property
+    def _messenger(self) -> Messenger:
+        if self._opened_for is None:
+            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+        return self._opened_for
+
+    def _early(self) -> dict[str, Any]:
+        return {**early_figures(self.name, self.waits_for), **process_figures()}
+
     async def _changed(self) -> None:
-        self._hub.publish(await self._desk.call(self._messenger.take_events))
+        self.hub.publish(await self._desk.call(self._messenger.take_events))
         self._stir()
 
 

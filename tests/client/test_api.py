@@ -101,15 +101,9 @@ def make_service(hub: Hub | None = None, name: str = "alice") -> Service:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
     home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
     messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
-    return Service(
-        name=name,
-        messenger=messenger,
-        desk=InPlace(),
-        clock=WallClock(),
-        hub=hub or Hub(),
-        stir=lambda: None,
-        snapshot=lambda: {"role": "client", "connected": False},
-    )
+    service = Service(name=name, desk=InPlace(), clock=WallClock(), hub=hub or Hub())
+    service.open(messenger, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
+    return service
 
 
 @asynccontextmanager

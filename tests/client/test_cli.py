@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,8 @@ from client.folder import NoProfile
 from client.messenger import MessageInfo, MessageKind, MessageState
 from client.profile import PassphraseNeeded, ProfileExists, load, open_store
 from client.sockets import NotRunning
-from mixnet.errors import LocalError, MixnetError
+from mixnet.errors import LocalError, MixnetError, Unavailable
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from tests.client.test_api import make_service
 from tests.client.town import Town, rules
 
@@ -189,9 +191,10 @@ async def test_at_a_terminal_a_daemon_is_offered(network, monkeypatch, answer, s
     await daemon_cli.init("alice", folder=network)
     starts: list[Path] = []
 
-    async def start(directory: Path, _words: bytes | None) -> None:
+    async def start(directory: Path, _words: bytes | None) -> str:
         await trio.lowlevel.checkpoint()
         starts.append(directory)
+        return ""
 
     monkeypatch.setattr(background, "start", start)
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
@@ -312,3 +315,47 @@ async def test_a_daemon_that_cannot_start_says_why_in_one_line(network):
     assert "\n" not in str(caught.value)
     with pytest.raises(NotRunning):
         await daemon_cli.status("alice", folder=network)
+
+
+@pytest.fixture
+def silent(network):
+    """A network of which nobody runs."""
+    nobody = AuthorityInfo(Town().authority.public, "127.0.0.1:1")
+    Bootstrap(time.time() - 10, 3600.0, (nobody,)).save(network / "bootstrap.json")
+    return network
+
+
+async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, capsys, monkeypatch):
+    """In the background: whoever starts it, asks for its status, wants something done, or stops it."""
+    monkeypatch.setattr(background, "PATIENCE", 0.0)
+    await daemon_cli.init("alice", folder=silent)
+    directory = silent / "clients" / "alice"
+    await daemon_cli.start("alice", folder=silent)
+    try:
+        assert "runs, and goes on waiting for the network's directory: no authority" in capsys.readouterr().out
+        await daemon_cli.status("alice", folder=silent)
+        shown = capsys.readouterr().out
+        assert "not connected: waiting for the network's directory" in shown
+        assert "none yet" in shown
+        with pytest.raises(Unavailable, match="waiting for the network's directory"):
+            await cli.contacts("alice", folder=silent)
+    finally:
+        await daemon_cli.stop("alice", folder=silent)
+    assert lock.holder(directory / folder.LOCK) is None
+    log = [json.loads(line)["event"] for line in (directory / folder.LOG).read_text().splitlines()]
+    assert log == ["started", "stopped"]
+
+
+async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys, monkeypatch):
+    monkeypatch.setattr("client.daemon.PATIENCE", 0.2)
+    await daemon_cli.init("alice", folder=silent)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(daemon_cli.start, "alice", folder=silent, foreground=True))
+        while not (said := capsys.readouterr().err):
+            await trio.sleep(0.05)
+        nursery.cancel_scope.cancel()
+    assert said.startswith("mixnet: waiting for the network's directory: ")
+    assert said.count("\n") == 1
+    log = (silent / "clients" / "alice" / folder.LOG).read_text().splitlines()
+    assert [json.loads(line)["event"] for line in log[:2]] == ["started", "retrying"]
+    assert json.loads(log[1])["problem"] == said.removeprefix("mixnet: ").strip()

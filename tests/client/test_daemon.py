@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
+from itertools import pairwise
 
 import pytest
 import trio
@@ -14,12 +15,16 @@ from hypothesis import strategies as st
 from benchmarks import virtual
 from client.connection import Connection
 from client.desk import InPlace
+from client.documents import EAGER, SHORTEST_PAUSE
+from client.early import PATIENCE
 from client.errors import StoreUnavailable
 from client.messenger import ContactState, MessageKind, MessageState
+from client.service import StillWaiting
 from client.store import Store
 from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE
+from mixnet.network import Address
 from tests.client.town import RULES, START, Town, raw_key, rules
 
 Sight = tuple[float, str, str, int]
@@ -251,21 +256,61 @@ def test_without_a_valid_document_slots_carry_padding_and_go_on():
     play(program)
 
 
-def test_a_start_without_any_document_ends_with_what_to_do():
-    town = Town(3)
+def test_a_start_without_any_document_waits_says_for_what_and_begins_by_itself():
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        store = Store.open(":memory:", SymmetricKey(bytes(32)))
+        alice = await town.start(nursery, "alice", 1, store)
+        assert town.clock.now() - START == pytest.approx(PATIENCE)
+        await trio.sleep(1800.0)
+        figures = await alice.status()
+        assert (figures["epoch"], figures["ready"], figures["connected"]) == (None, False, False)
+        assert figures["problem"].startswith("waiting for the network's directory: no authority can be reached")
+        with pytest.raises(StillWaiting, match="waiting for the network's directory"):
+            await alice.invite()
+        await nursery.start(town.run_authority)
+        await trio.sleep(30.0)
+        running = await alice.status()
+        assert (running["connected"], running["problem"]) == (True, "")
+        assert running["epoch"] == town.bootstrap.epochs.at(town.clock.now())
+        assert running.keys() == figures.keys()
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "at last", wait=True)
 
-    async def run() -> None:
-        async with trio.open_nursery() as nursery:
-            store = Store.open(":memory:", SymmetricKey(bytes(32)))
-            await town.start(nursery, "alice", 1, store)
+    play(program)
 
-    with pytest.raises(ExceptionGroup) as caught:
-        virtual.run(run, seed=1)
-    error: BaseException = caught.value
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Unavailable)
-    assert "check that the network runs" in str(error)
+
+def test_a_daemon_that_waits_asks_seldom_after_a_while():
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        dialled: list[float] = []
+
+        async def hang_up(stream: trio.abc.Stream) -> None:
+            dialled.append(trio.current_time())
+            await stream.aclose()
+
+        await nursery.start(
+            partial(trio.serve_listeners, hang_up, [await town.network.listen(Address("10.0.0.1", 7000))])
+        )
+        await town.start(nursery, "alice", 1, Store.open(":memory:", SymmetricKey(bytes(32))))
+        await trio.sleep_until(1000.0)
+        pauses = [second - first for first, second in pairwise(dialled)]
+        assert len([pause for pause in pauses if pause < SHORTEST_PAUSE]) == EAGER - 1
+        assert 60 < len(pauses) < 160
+
+    play(program)
+
+
+def test_a_daemon_that_waits_can_be_stopped():
+    ended: list[float] = []
+
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        async with trio.open_nursery() as lives:
+            alice = await town.start(lives, "alice", 1, Store.open(":memory:", SymmetricKey(bytes(32))))
+            await alice.stop()
+        ended.append(town.clock.now() - START)
+
+    play(program)
+    assert ended == [pytest.approx(PATIENCE)]
 
 
 def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
