@@ -20,6 +20,7 @@ from benchmarks.statistics import mean
 
 APART = 4.0  # mean holds from one target to the next
 FEW = 8  # targets are enough where there are so many packets that chance makes little difference
+CHOICES = 16  # runs where mixes are corrupt: each draws anew which ones
 EXACT = 400_000  # events that are followed one by one
 
 
@@ -94,7 +95,7 @@ def summary(network: Network, runs: Sequence[Samples]) -> dict[str, Any]:
 def point(network: Mapping[str, Any], targets: int, seed: int) -> dict[str, Any]:
     """One point of a sweep, as a job for a runner: the arguments of a Network, and how often to measure it."""
     chosen = Network(**network)
-    runs = 1 if not chosen.corrupt else 16  # each run draws anew which mixes are corrupt
+    runs = CHOICES if chosen.corrupt else 1
     rng = np.random.default_rng(seed)
     return summary(chosen, [sample(chosen, -(-targets // runs), rng) for _ in range(runs)])
 

@@ -1,0 +1,107 @@
+"""Entropy out of trace and truth: made from the model it is the model's; real actors agree with it."""
+
+import numpy as np
+import pytest
+
+from benchmarks.anonymity import actors, stage
+from benchmarks.anonymity.network import Network, flow
+from benchmarks.anonymity.pool import beginning, entropies, propagate
+from benchmarks.trace import Row, Trace
+from benchmarks.truth import Journey
+from mixnet.errors import LocalError
+
+LATENCY = 0.01
+FRAME = 3118
+NETWORK = Network(users=10, rate=3.0, delay=0.5, layers=3, width=2, providers=2)
+
+
+def recorded(run, *, until=np.inf):
+    """The two files that an observer of this run would have, links taking 10 ms."""
+    rows, journeys = [], []
+    for packet in range(run.packets):
+        here = run.visits.only(run.visits.packet == packet)
+        order = np.argsort(here.arrival)
+        way = [f"client-{run.sender[packet] + 1}", *(f"node-{node}" for node in here.node[order]), "exit"]
+        delays = (here.departure - here.arrival)[order]
+        now = run.entered[packet]
+        sent = now
+        for leg in range(len(way) - 1):
+            if now < until:
+                rows.append(Row(round(now * 1e9), way[leg], way[leg + 1], FRAME))
+            now += LATENCY + (delays[leg] if leg < len(delays) else 0.0)
+        came = round(now * 1e9) if now < until else None
+        path = way[1:] if came else way[1:3]
+        journeys.append(Journey(packet, "drop", way[0], "exit", list(delays), path, round(sent * 1e9), came))
+    return Trace(sorted(rows)), journeys
+
+
+@pytest.fixture(scope="module")
+def run():
+    return flow(NETWORK, 60.0, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def files(run):
+    return recorded(run)
+
+
+def test_what_is_observed_is_what_the_model_says(run, files):
+    seen = actors.observe(*files, targets=60)
+    assert seen.unmatched == 0
+    assert seen.network.users == 10
+    assert (seen.network.providers, seen.network.layers, seen.network.width) == (2, 3, 2)
+    assert seen.network.delay == pytest.approx(0.5, rel=0.05)
+    assert seen.network.total == pytest.approx(30, rel=0.1)
+    # The links' latency shifts arrivals alike at all nodes: without it orders differ, entropy doesn't.
+    targets = np.arange(300, 1300, 20)
+    belief = propagate(run.visits, beginning(run.packets, targets), NETWORK.nodes)
+    assert seen.packet.mean() == pytest.approx(entropies(belief).mean(), abs=0.08)
+    assert seen.surprise.mean() == pytest.approx(seen.packet.mean(), abs=0.5)
+    assert 3.0 < seen.sender.mean() < np.log2(10)
+
+
+def test_frames_of_others_and_handshakes_change_nothing(files):
+    trace, journeys = files
+    more = list(trace)
+    more += [Row(row.t_ns + 300, row.src, row.dst, 517) for row in list(trace)[::3]]
+    more += [Row(row.t_ns + 5000, row.src, row.dst, FRAME) for row in list(trace)[::5]]
+    loops = [Journey(10**6, "node-loop", "node-0", "node-0", [0.1] * 4, ["node-0"] * 5, 1, 2)]
+    plain, noisy = actors.observe(trace, journeys), actors.observe(Trace(sorted(more)), [*journeys, *loops])
+    assert (plain.packet == noisy.packet).all()
+
+
+def test_frames_of_one_write_count_each(files):
+    trace, journeys = files
+    pairs = [(a, b) for a, b in zip(list(trace), list(trace)[1:], strict=False) if (a.src, a.dst) == (b.src, b.dst)]
+    assert pairs
+    one, other = pairs[0]
+    two = 3096 * 2 + 22
+    joined = [row._replace(size=two) if row is one else row for row in trace if row is not other]
+    seen = actors.observe(Trace(joined), journeys)
+    assert seen.unmatched <= 1
+
+
+def test_what_did_not_come_through_is_no_target(run):
+    trace, journeys = recorded(run, until=50.0)
+    seen = actors.observe(trace, journeys)
+    assert seen.unmatched == 0  # those under way are told by their paths
+    assert seen.packet.min() > 3
+
+
+def test_a_trace_that_is_too_short_says_so(run):
+    trace, journeys = recorded(run, until=9.0)
+    with pytest.raises(LocalError, match="too short"):
+        actors.observe(trace, journeys)
+    with pytest.raises(LocalError, match="observe for longer"):
+        actors.observe(trace, [])
+
+
+@pytest.mark.timeout(300)
+def test_real_actors_hide_what_the_model_says_and_nothing_without_delays():
+    seen = stage.point(seconds=30.0, seed=1)
+    assert seen["pool"] == pytest.approx(12, rel=0.1)
+    assert seen["optimum"] - seen["packet"][0] == pytest.approx(0.025, abs=0.1)
+    assert seen["surprise"][0] == pytest.approx(seen["packet"][0], abs=0.5)
+    bare = stage.point(seconds=10.0, seed=1, off=["delays"])
+    assert bare["packet"][0] < 0.05
+    assert bare["right"] > 0.99

@@ -1,0 +1,75 @@
+"""`mixnet bench anonymity` on models: a table for people, one object for programs, and work in other processes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import anonymity_cli, jobs
+from benchmarks.anonymity import model, sweep
+from benchmarks.cli import app
+from benchmarks.size import Size
+from mixnet.errors import LocalError, Unavailable
+
+SMALL = ["bench", "anonymity", "--clients", "20", "--quick"]
+
+
+@pytest.fixture(autouse=True)
+def few_targets(monkeypatch):
+    monkeypatch.setitem(sweep.TARGETS, Size.QUICK, 6)
+
+
+def call(arguments, capsys):
+    assert app(arguments, result_action="return_value") == 0
+    return capsys.readouterr().out
+
+
+def test_one_network(capsys):
+    shown = call([*SMALL, "--corrupt", "0.5"], capsys)
+    assert "H*, the optimum" in shown
+    assert "seen through" in shown
+    row = json.loads(call([*SMALL, "--rate", "2", "--json"], capsys))
+    assert row["network"]["rate"] == 2
+    assert row["entropy"][1] < row["entropy"][0] < row["entropy"][2] < row["optimum"] + 0.2
+
+
+def test_sweeps(capsys):
+    shown = call([*SMALL, "--sweep", "layers, width"], capsys)
+    assert "Entropy in bits against layers" in shown
+    assert "Entropy in bits against width" in shown
+    found = json.loads(call([*SMALL, "--sweep", "layers", "--json"], capsys))
+    assert [row["layers"] for row in found["sweeps"]["layers"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_wrong_sweep_is_refused_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(model, "point", None)
+    with pytest.raises(LocalError, match="no sweep over"):
+        app([*SMALL, "--sweep", "layers,moon"], result_action="return_value")
+
+
+def test_processes_find_what_one_finds(capsys):
+    alone = call([*SMALL, "--json"], capsys)
+    assert call([*SMALL, "--workers", "2", "--json"], capsys) == alone
+
+
+def test_jobs_keep_their_order():
+    numbers = [{"x": number, "y": 2} for number in range(5)]
+    assert jobs.inline(pow_, numbers) == [0, 1, 4, 9, 16]
+    assert jobs.processes(2)(pow, [{"base": 2, "exp": n} for n in range(4)]) == [1, 2, 4, 8]
+
+
+def pow_(x, y):
+    return x**y
+
+
+def test_the_missing_extra_is_named():
+    with pytest.raises(Unavailable, match="extra `bench`"), anonymity_cli._extra():
+        raise ModuleNotFoundError(name="scipy")
+    with pytest.raises(ModuleNotFoundError), anonymity_cli._extra():
+        raise ModuleNotFoundError(name="mixnet.nothing")
+
+
+def test_the_commands_load_nothing_heavy():
+    program = "import sys, benchmarks.cli; sys.exit(bool({'numpy', 'scipy', 'trio', 'distributed'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
