@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from benchmarks import anonymity_cli, attack_cli, real_cli
+from benchmarks import anonymity_cli, attack_cli, real_cli, report_cli
 
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
@@ -23,6 +23,7 @@ app.command(bench)
 real_cli.register(bench)
 anonymity_cli.register(bench, app)
 attack_cli.register(app)
+report_cli.register(bench)
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]

@@ -7,9 +7,10 @@ control that failed says so and meets nothing. `flat` gives the keys of docs/mea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from benchmarks.statistics import Estimate
 
@@ -115,7 +116,7 @@ class Finding:
         """How one of its figures stands, given the controls."""
         return figure.verdict if self.credible or figure.verdict is Verdict.UNCLAIMED else Verdict.VOID
 
-    def as_map(self) -> dict[str, object]:
+    def as_map(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
             "name": self.name,
@@ -145,14 +146,20 @@ class Finding:
 
 def flat(findings: Iterable[Finding]) -> dict[str, object]:
     """One object with a key for each figure, its interval under the key with `_ci`, and all controls."""
-    merged: dict[str, object] = {}
-    controls: dict[str, list[dict[str, object]]] = {}
+    return flat_maps(finding.as_map() for finding in findings)
+
+
+def flat_maps(findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """`flat` of what `as_map` gave. A key that an earlier finding has too is preceded by the finding's name."""
+    merged: dict[str, Any] = {}
+    controls: dict[str, Any] = {}
     for finding in findings:
-        for figure in finding.figures:
-            merged[figure.key] = _number(figure.estimate.value)
-            merged[f"{figure.key}_ci"] = _interval(figure.estimate)
-        if finding.controls:
-            controls[finding.name] = [_control(control) for control in finding.controls]
+        for figure in finding["figures"]:
+            key = f"{finding['name']}_{figure['key']}" if figure["key"] in merged else figure["key"]
+            merged[key] = figure["value"]
+            merged[f"{key}_ci"] = figure["ci"]
+        if finding["controls"]:
+            controls[finding["name"]] = finding["controls"]
     return {**merged, "controls": controls}
 
 

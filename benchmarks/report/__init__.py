@@ -1,0 +1,1 @@
+"""`mixnet bench all` and what it writes: one report of all measurements (SPEC.md section 13.9)."""

@@ -1,0 +1,160 @@
+"""Parts of a report in processes of their own (SPEC.md section 13.9).
+
+Promises: a part that raises, is killed or takes its process with it is reported by name and costs no other part
+anything. No process outlives the call, those that a part started included, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.jobs import Kept, Run, Source, dask, here, runner, spread
+from benchmarks.report.parts import Part, as_maps
+from benchmarks.size import Size
+from mixnet.errors import MixnetError
+
+_PATIENCE = 5.0  # seconds that a process has to end after it was asked to
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a part is measured. `workers` share the work of one part; `scheduler` is the address of a dask scheduler."""
+
+    size: Size
+    seed: int
+    workers: int = 1
+    scheduler: str | None = None
+    kept: Path | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a part: its findings, or why there are none."""
+
+    part: str
+    findings: list[dict[str, Any]]
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a part is doing: in words, or pieces done of how many."""
+
+    part: str
+    words: str
+
+
+Tell = Callable[[News | Outcome], None]
+
+
+def outcome(part: Part, wish: Wish, say: Callable[[str], None]) -> Outcome:
+    """Measure in this process; whatever is raised is in the outcome."""
+    begun = time.monotonic()
+    try:
+        with _run(wish, lambda done, total: say(f"{done} of {total}")) as run:
+            findings = as_maps(part.measure(wish.size, run, wish.seed, say))
+    except Exception as error:  # the other parts go on, and the report says what happened
+        return Outcome(part.name, [], time.monotonic() - begun, _reason(error))
+    return Outcome(part.name, findings, time.monotonic() - begun)
+
+
+def together(parts: Sequence[Part], wish: Wish, at_once: int, tell: Tell) -> list[Outcome]:
+    """Measure parts in processes of their own, so many at once; the outcomes are in the order of the parts."""
+    waiting, done = list(parts), dict[str, Outcome]()
+    with ExitStack() as stack:
+        children: dict[Connection, _Child] = {}
+        stack.callback(_end, children)
+        while waiting or children:
+            while waiting and len(children) < at_once:
+                tell(News(waiting[0].name, "begun"))
+                child = _Child.start(waiting.pop(0), wish)
+                children[child.pipe] = child
+            for pipe in _ready(children):
+                said = children[pipe].receive()
+                tell(said)
+                if isinstance(said, Outcome):
+                    done[said.part] = said
+                    children.pop(pipe).end()
+    return [done[part.name] for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that measures one part, and the leader of a group of those that it starts."""
+
+    part: str
+    process: BaseProcess
+    pipe: Connection
+    begun: float
+
+    @classmethod
+    def start(cls, part: Part, wish: Wish) -> _Child:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(theirs, part, wish), name=f"bench {part.name}")
+        process.start()
+        theirs.close()
+        return cls(part.name, process, ours, time.monotonic())
+
+    def receive(self) -> News | Outcome:
+        try:
+            said = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(_PATIENCE)
+            died = f"its process ended with status {self.process.exitcode}"
+            return Outcome(self.part, [], time.monotonic() - self.begun, died)
+        return said if isinstance(said, Outcome) else News(self.part, said)
+
+    def end(self) -> None:
+        self.pipe.close()
+        with suppress(ProcessLookupError, PermissionError):
+            if self.process.pid is not None and os.getpgid(self.process.pid) == self.process.pid:
+                os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.join(_PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _ready(children: Mapping[Connection, _Child]) -> list[Connection]:
+    return cast("list[Connection]", connection.wait(list(children)))
+
+
+def _end(children: Mapping[Connection, _Child]) -> None:
+    for child in children.values():
+        child.end()
+
+
+def _work(pipe: Connection, part: Part, wish: Wish) -> None:
+    """The process."""
+    os.setsid()
+    pipe.send(outcome(part, wish, pipe.send))
+
+
+@contextmanager
+def _run(wish: Wish, watch: Callable[[int, int], None]) -> Iterator[Run]:
+    kept = Kept(wish.kept, wish.code) if wish.kept else None
+    with ExitStack() as stack:
+        source: Source = here
+        if wish.scheduler:
+            source = stack.enter_context(dask(wish.scheduler))
+        elif wish.workers > 1:
+            source = spread(wish.workers)
+        yield runner(source, kept=kept, watch=watch)
+
+
+def _reason(error: Exception) -> str:
+    """One line. Our own errors are written for users; others are named by their type."""
+    return str(error) if isinstance(error, MixnetError) else f"{type(error).__name__}: {error}"

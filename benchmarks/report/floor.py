@@ -1,0 +1,44 @@
+"""What packets cost against the floor, as a finding (SPEC.md section 2.9).
+
+Promises: the figures of `mixnet bench sphinx`, with their targets. What is compared is timed in the same rounds.
+"""
+
+from __future__ import annotations
+
+from benchmarks import sphinx
+from benchmarks.figures import Bound, Figure, Finding
+from benchmarks.statistics import Estimate
+
+
+def finding(seconds: float) -> Finding:
+    """Time everything for about so many seconds of CPU."""
+    return of(sphinx.measure(seconds=seconds))
+
+
+def of(figures: sphinx.Figures) -> Finding:
+    """What `mixnet bench sphinx` prints."""
+    rows: list[tuple[str, str, float | None, tuple[float, float] | None, Bound | None, Bound | None]] = [
+        ("peel_ratio", "peeling a packet, over the floor", figures["peel_ratio"], figures["peel_ratio_ci"],
+         Bound(1.8), Bound(1.5)),
+        ("create_mults", "making a packet of 6 hops, in scalar multiplications", figures["create_mults"],
+         figures["create_mults_ci"], Bound(16), Bound(12)),
+        ("create_to_sphinxmix", "making a packet, over sphinxmix's time", figures["create_to_sphinxmix"],
+         figures["create_to_sphinxmix_ci"], None, Bound(0.25)),
+    ]  # fmt: skip
+    return Finding(
+        name="sphinx",
+        title="What a packet's cryptography costs",
+        threats=(),
+        adversary="",
+        defence="",
+        setting=(
+            f"{figures['rounds']} rounds in one thread; the floor is two X25519 multiplications, "
+            f"{figures['floor_us']:.1f} µs here"
+        ),
+        figures=tuple(
+            Figure(key, what, Estimate(value, *interval), "", must, aim)
+            for key, what, value, interval, must, aim in rows
+            if value is not None and interval is not None
+        ),
+        note="" if figures["create_to_sphinxmix"] is not None else "sphinxmix is not installed, so nothing is compared",
+    )

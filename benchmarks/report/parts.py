@@ -1,0 +1,69 @@
+"""The parts of a report: everything that is measured, by name (SPEC.md section 13.9).
+
+Promises: attacks are those of the table of attacks, so that a new one is in the report by being there. A part says
+whether it needs the machine for itself: what takes real time does, what runs in virtual time doesn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks.attacks import ATTACKS, load
+from benchmarks.jobs import Run
+from benchmarks.size import Size
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.attacks import Attack
+    from benchmarks.figures import Finding
+
+Say = Callable[[str], None]
+SPHINX, PROCESSES, ANONYMITY = "sphinx", "processes", "anonymity"
+_SPHINX_SECONDS = {Size.QUICK: 6.0, Size.STANDARD: 8.0, Size.FULL: 30.0}
+_CHARGED = (ANONYMITY, "correlation", "activity")  # the longest ones: begun first, so that none is left over
+
+
+class UnknownPart(LocalError):
+    """There is no part of that name in the report: `mixnet bench all --help` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part. `alone` is whether nothing else may run beside it."""
+
+    name: str
+    alone: bool
+
+    def measure(self, size: Size, run: Run, seed: int, say: Say) -> list[Finding]:
+        """What it finds; `run` shares the work out, where the part does so, and `say` hears what is being done."""
+        if self.name == SPHINX:
+            from benchmarks.report.floor import finding  # noqa: PLC0415
+
+            return [finding(_SPHINX_SECONDS[size])]
+        if self.name == PROCESSES:
+            from benchmarks.real import measure as real  # noqa: PLC0415
+
+            return real(size, seed=seed, say=say)
+        if self.name == ANONYMITY:
+            from benchmarks.anonymity.measure import measure as anonymity  # noqa: PLC0415
+
+            return [anonymity(size, run, seed=seed)]
+        return [cast("Attack", load(self.name)).measure(size, run, seed=seed)]
+
+
+def parts(only: Iterable[str] = ()) -> list[Part]:
+    """The parts asked for, or all, in the order in which they are begun; UnknownPart for a wrong name."""
+    attacks = sorted(ATTACKS, key=lambda name: (name not in _CHARGED, list(ATTACKS).index(name)))
+    known = [Part(SPHINX, True), Part(PROCESSES, True), *(Part(name, False) for name in (ANONYMITY, *attacks))]
+    wished = set(only)
+    if unknown := wished - {part.name for part in known}:
+        names = ", ".join(part.name for part in known)
+        raise UnknownPart(f"there is no part `{min(unknown)}` in the report: choose among {names}")
+    return [part for part in known if not wished or part.name in wished]
+
+
+def as_maps(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """What goes from process to process, and into files."""
+    return [one.as_map() for one in findings]

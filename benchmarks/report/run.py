@@ -1,0 +1,137 @@
+"""`mixnet bench all`: measure everything and write the report (SPEC.md section 13.9).
+
+Promises: what needs the machine for itself runs alone, first; the rest shares the cores. A part that fails is in the
+report by name, and the others are there all the same. Beyond the quick size every piece of work is kept as it is done,
+and not done again by the same code for the same seed: whoever starts again goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from benchmarks.figures import flat_maps
+from benchmarks.jobs import Kept, code
+from benchmarks.report import html, machine, markdown
+from benchmarks.report.children import News, Outcome, Tell, Wish, outcome, together
+from benchmarks.report.parts import Part
+from benchmarks.size import Size
+
+KEPT = "kept"
+_PATH = re.compile(r"(?<![\w.])/[\w.@+-]+(?:/[\w.@+-]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A whole report: of which parts, how, and where to."""
+
+    parts: Sequence[Part]
+    wish: Wish
+    out: Path
+
+
+def make(job: Job, tell: Tell) -> dict[str, Any]:
+    """Measure, write `report.json`, `report.md` and `report.html`, and return what is in the first of them."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    begun, now = time.monotonic(), datetime.now(UTC)
+    outcomes = measure(job, tell)
+    report = assemble(job, outcomes, begun=now, seconds=time.monotonic() - begun)
+    write(report, job.out)
+    return report
+
+
+def measure(job: Job, tell: Tell) -> list[Outcome]:
+    """Every part's outcome, in their order; what is kept from an earlier run isn't measured again."""
+    with TemporaryDirectory(prefix="mixnet-bench-") as scratch:
+        folder = Path(scratch) if job.wish.size is Size.QUICK else job.out / KEPT
+        wish = replace(job.wish, kept=folder, code=code())
+        kept = Kept(folder, wish.code)
+        done = {part.name: found for part in job.parts if (found := _find(kept, part, wish))}
+
+        def note(said: News | Outcome) -> None:
+            if isinstance(said, Outcome) and not said.error:
+                kept.put(measure, _key(said.part, wish), {"findings": said.findings, "seconds": said.seconds})
+            tell(said)
+
+        for one in done.values():
+            tell(one)
+        rest = [part for part in job.parts if part.name not in done]
+        for part in (part for part in rest if part.alone):
+            done[part.name] = _alone(part, wish, note)
+        for one in together([part for part in rest if not part.alone], *_shared(wish), note):
+            done[one.part] = one
+    return [done[part.name] for part in job.parts]
+
+
+def assemble(job: Job, outcomes: Sequence[Outcome], *, begun: datetime, seconds: float) -> dict[str, Any]:
+    """The report as one map: a key for each figure, all controls, and everything else below keys of its own."""
+    findings = [finding for one in outcomes for finding in one.findings]
+    return {
+        **flat_maps(findings),
+        "report": {
+            "size": str(job.wish.size),
+            "seed": job.wish.seed,
+            "begun": begun.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "parts": {one.part: round(one.seconds, 1) for one in outcomes},
+            "failed": {one.part: without_paths(one.error) for one in outcomes if one.error},
+        },
+        "machine": machine.describe(),
+        "findings": findings,
+    }
+
+
+def write(report: dict[str, Any], out: Path) -> None:
+    """The three files; each appears whole or not at all."""
+    _put(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    _put(out / "report.md", markdown.render(report))
+    _put(out / "report.html", html.render(report))
+
+
+def sound(report: dict[str, Any]) -> bool:
+    """Whether every part was measured and every control passed."""
+    controls = [control for listed in report["controls"].values() for control in listed]
+    return not report["report"]["failed"] and all(control["passed"] for control in controls)
+
+
+def without_paths(text: str) -> str:
+    """The text without folders of this machine."""
+    return _PATH.sub("...", text)
+
+
+def _alone(part: Part, wish: Wish, tell: Tell) -> Outcome:
+    """In this process, which does nothing else."""
+    tell(News(part.name, "begun"))
+    found = outcome(part, wish, lambda words: tell(News(part.name, words)))
+    tell(found)
+    return found
+
+
+def _shared(wish: Wish) -> tuple[Wish, int]:
+    """How parts share the cores: if quick, a process for each part; else all processes do the pieces of one part."""
+    if wish.size is Size.QUICK and not wish.scheduler:
+        return replace(wish, workers=1), wish.workers
+    return wish, 1
+
+
+def _find(kept: Kept, part: Part, wish: Wish) -> Outcome | None:
+    for found in kept.find(measure, _key(part.name, wish)):
+        return Outcome(part.name, cast("list[dict[str, Any]]", found["findings"]), found["seconds"])
+    return None
+
+
+def _key(part: str, wish: Wish) -> dict[str, Any]:
+    return {"part": part, "size": str(wish.size), "seed": wish.seed}
+
+
+def _put(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

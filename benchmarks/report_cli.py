@@ -1,0 +1,128 @@
+"""`mixnet bench all` and `mixnet threats` (SPEC.md section 13.9).
+
+Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
+runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from benchmarks.size import Size
+from mixnet.errors import LocalError, Unavailable
+
+Switch = Annotated[bool, Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+_EXTRA = {"numpy", "scipy", "sklearn", "matplotlib", "distributed"}
+
+
+class TwoSizes(LocalError):
+    """A report has one size: give --quick, or --full, or neither."""
+
+
+def register(bench: App) -> None:
+    """Add the command to `mixnet bench`."""
+    bench.command(everything, name="all")
+
+
+def everything(
+    *,
+    out: Path = Path("report"),
+    quick: Switch = False,
+    full: Switch = False,
+    only: str = "",
+    workers: Count | None = None,
+    scheduler: str | None = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Measure everything and write a report: report.json, report.md, and report.html with plots.
+
+    Exit status 1 if a part failed or a control did. With --full, or neither size, a second start goes on where the
+    first one ended.
+
+    Example: mixnet bench all --quick --out report
+
+    Args:
+        out: Folder to write to.
+        quick: Everything in less than three minutes on two cores.
+        full: The real actors at full size: hours.
+        only: Parts to measure, with commas, such as anonymity,correlation; all if not given.
+        workers: Processes that share the work; one for each core if not given.
+        scheduler: Address of a dask scheduler whose workers share it instead, or `local` to make one here.
+        seed: What every random choice follows from.
+        as_json: Print the report as one JSON object instead of a table.
+    """
+    if quick and full:
+        raise TwoSizes("give --quick or --full, not both")
+    with _extra():
+        _require()  # before the measuring, not after it
+        from benchmarks.report.children import Wish  # noqa: PLC0415
+        from benchmarks.report.parts import parts  # noqa: PLC0415
+        from benchmarks.report.run import Job, make, sound  # noqa: PLC0415
+        from deploy.display import say_json  # noqa: PLC0415
+
+        size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
+        chosen = parts(name.strip() for name in only.split(",") if name.strip())
+        wish = Wish(size, seed, workers or os.cpu_count() or 1, scheduler)
+        report = make(Job(chosen, wish, out), _teller(quiet=as_json))
+    if as_json:
+        say_json(report)
+    else:
+        _show(report, out)
+    return 0 if sound(report) else 1
+
+
+def _show(report: dict[str, Any], out: Path) -> None:
+    from benchmarks.report import summary  # noqa: PLC0415
+    from deploy.display import say, tabulate  # noqa: PLC0415
+
+    rows = [(row.what, *row[3:]) for row in summary.rows(report)]
+    tabulate("What was measured", summary.HEAD, rows)
+    for part, reason in report["report"]["failed"].items():
+        say(f"{part} failed: {reason}")
+    say(f"{report['report']['seconds']:,.0f} s; the report is in {out}: report.html, report.md, report.json")
+
+
+def _teller(*, quiet: bool) -> Any:
+    from benchmarks.report.children import Outcome  # noqa: PLC0415
+
+    def tell(said: Any) -> None:
+        if quiet:
+            return
+        if isinstance(said, Outcome):
+            words = f"failed: {said.error}" if said.error else f"done in {said.seconds:,.0f} s"
+            sys.stderr.write(f"{said.part}: {words}\n")
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"{said.part}: {said.words}\n")
+
+    return tell
+
+
+def _require() -> None:
+    """Raise ModuleNotFoundError for the first library of the extra that is missing."""
+    from importlib import import_module  # noqa: PLC0415
+
+    for name in sorted(_EXTRA):
+        import_module(name)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Say what is missing if the extra `bench` is."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        how = "run `make bench`, or pip install 'mixnet[bench]'"
+        raise Unavailable(f"{missing.name} is not installed: {how}") from None
