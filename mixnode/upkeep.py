@@ -102,6 +102,8 @@ async def _upload(place: Place, smith: Locksmith, address: Address, rng: random.
             network=place.network,
             identity=place.identity,
             rng=rng,
+            # Said here, since a clock from before the network's beginning makes a descriptor that nobody can read.
+            epochs=(descriptor.epoch, descriptor.epoch + 1),
             source=place.config.source,
             patience=min(UPLOAD_PATIENCE, place.epochs.length / 4),
         )

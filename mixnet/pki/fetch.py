@@ -242,8 +242,10 @@ async def upload_descriptor(
     authorities are not the same, it takes a majority of each set. Those that don't answer are asked again for
     `patience` seconds. Raises Unavailable if then a majority has not taken it.
     """
-    own = Descriptor.parse_untrusted(raw).epoch
-    sets = {one.first_epoch: one for one in map(trust.at, epochs or (own, own + 1))}.values()
+    if not epochs:
+        own = Descriptor.parse_untrusted(raw).epoch
+        epochs = (own, own + 1)
+    sets = {one.first_epoch: one for one in map(trust.at, epochs)}.values()
     caller = Caller(trust, network, identity=identity, role=Role.NODE, source=source)
     taken: set[bytes] = set()
     everybody = trio.Event()
