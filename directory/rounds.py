@@ -114,7 +114,7 @@ class Rounds:
                     nursery.start_soon(self._hear, round_, authority)
             for ends in plan.step_ends:
                 if not round_.over:
-                    await self._step(round_, ends)
+                    await self._step(round_, ends, plan.sign_until)
             nursery.cancel_scope.cancel()
         self._conclude(round_, authorities)
 
@@ -162,10 +162,15 @@ class Rounds:
         self._ledger.keep_statement(plan.epoch, plan.attempt, stated)
         return stated
 
-    async def _step(self, round_: Round, ends: float) -> None:
+    async def _step(self, round_: Round, ends: float, sign_until: float) -> None:
         with trio.move_on_at(self._deadline(ends)):
             while round_.missing:
                 await self._bell.wait()
+        if self._identity.public in round_.signatures:
+            with trio.move_on_at(self._deadline(sign_until)):
+                # Signed once, never another: a signature that is late is as good, and without it this epoch has none.
+                while round_.missing and round_.signed() is None:
+                    await self._bell.wait()
         round_.close()
         if round_.undecided and round_.document is not None:
             if self._ledger.may_sign(round_.epoch, round_.document.digest):

@@ -15,6 +15,7 @@ from mixnet.clock import Epochs
 _REGULAR_FROM, _REGULAR_UNTIL = 0.5, 0.9  # shares of the epoch before
 _REGULAR_COLLECTING = 0.25  # share of a round that is for descriptors, the rest for the steps, equally
 _LATE_COLLECTING = 2 / 3
+_LATE_SIGNING = 1 / 4  # share of a round for which signatures are waited for after it
 _LATE_SHARE = 1 / 40  # length of a late round as a share of an epoch,
 _LATE_LEAST = 10.0  # but not less than these seconds,
 _LATE_MOST_SHARE = 1 / 2  # nor more than this share
@@ -31,6 +32,11 @@ class Plan:
     opens: float
     collect_until: float
     step_ends: tuple[float, ...]
+
+    @property
+    def sign_until(self) -> float:
+        """Until when one that signed waits for the others' signatures, should those that came in time be too few."""
+        return self.step_ends[-1] + _LATE_SIGNING * (self.step_ends[-1] - self.opens)
 
 
 def regular(epochs: Epochs, epoch: int, steps: int) -> Plan:

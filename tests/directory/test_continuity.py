@@ -117,3 +117,27 @@ async def test_a_late_round_votes_only_when_all_others_were_asked_what_they_have
     authority._bell.ring()
     await trio.sleep(0.01)
     assert list(authority._rounds.held) == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("start", "slow"),
+    [
+        pytest.param(0.0, 36.79, id="regular round"),  # its last step is from 36.8 to 38
+        pytest.param(21.0, 29.32, id="late round"),  # from 29.33 to 30
+    ],
+)
+async def test_signatures_that_come_late_are_as_good(
+    autojump_clock: MockClock, nursery: trio.Nursery, start: float, slow: float
+) -> None:
+    """Both that are there have signed the same document; another one they would never sign."""
+    city = City(SHORT, nursery)
+    await trio.sleep(start)
+    await city.start(0, 1)
+    city.enter(*SHORT.nodes)
+    await trio.sleep_until(slow)
+    city.network.partition(["10.0.0.1"], ["10.0.0.2"])
+    await trio.sleep(1.7)
+    city.network.heal()
+    documents = await made(city, range(1, 5))
+    assert [document.epoch for document, _ in documents] == [1, 2, 3, 4]
+    assert_steady(documents, SHORT)
