@@ -29,7 +29,7 @@ class MinoritySigned(Refused):
 
 
 class WrongNetwork(Refused):
-    """The directory object belongs to another network: check that you use the right bootstrap file."""
+    """The directory object is another network's, or of authorities unknown here: get a fresh bootstrap file."""
 
 
 class Expired(Refused):
