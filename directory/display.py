@@ -16,7 +16,7 @@ from rich.table import Table
 
 from directory.evidence import Contradiction
 from directory.lineage import changes
-from directory.reports import EpochReport
+from directory.reports import EpochReport, absences, sentence_about
 from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
@@ -64,6 +64,8 @@ def show(document: Document, raw: bytes, trust: Trust) -> None:
         for one in authorities.authorities
     ]
     _tabulate("authorities", ("identity", "address", "signed"), known)
+    if len(signers) < len(authorities.authorities):
+        say("who is missing, since when: `mixnet directory history`")
     for change in changes(trust):
         for line in change.lines(document.epoch):
             say(line)
@@ -111,6 +113,9 @@ def show_history(reports: Sequence[EpochReport], trust: Trusted, *, json: bool) 
         for report in reports
     ]
     _tabulate("history", ("epoch", "round", "signed", "missing", "changes", "failed rounds"), rows)
+    for absence in absences(reports):
+        at = {one.identity: one.address for one in trust.at(reports[-1].epoch).authorities}.get(absence.authority, "")
+        say(f"authority {absence.authority.hex()[:_SHORT]} at {at} {sentence_about(absence)}")
 
 
 def _history_table(report: EpochReport) -> dict[str, Any]:
@@ -123,6 +128,7 @@ def _history_table(report: EpochReport) -> dict[str, Any]:
         "attempt": report.attempt,
         "signed_by": texts(report.signed),
         "missing": texts(report.missing),
+        "silent": texts(report.silent),
         "joined": texts(report.joined),
         "left": texts(report.left),
         "moved": texts(report.moved),

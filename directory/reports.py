@@ -84,6 +84,8 @@ class EpochReport:
     document: Document | None
     signed: tuple[bytes, ...]
     missing: tuple[bytes, ...]
+    silent: tuple[bytes, ...]  # those of the missing whom no other one heard in any round for it, as these told
+    answering: tuple[bytes, ...]  # who answered when asked about it, just now
     attempt: int | None  # of the round that made it: 0 the regular one, else a late one; None if nobody told
     failures: tuple[str, ...]  # why rounds for it failed, as authorities told
     joined: tuple[bytes, ...]
@@ -123,11 +125,14 @@ def epoch_report(
     places = {} if document is None else {node.identity: place_of(node.identity, document) for node in document.nodes}
     earlier = {} if before is None else {node.identity: place_of(node.identity, before) for node in before.nodes}
     compared = document is not None and before is not None
+    missing = () if document is None else tuple(sorted(set(trust.at(epoch).identities) - signers))
     return EpochReport(
         epoch,
         document,
         tuple(sorted(signers)),
-        () if document is None else tuple(sorted(set(trust.at(epoch).identities) - signers)),
+        missing,
+        tuple(one for one in missing if rounds and not any(one in report.heard for report in rounds)),
+        tuple(sorted(told)),
         min((report.attempt for report in rounds if not report.problem), default=None) if document else None,
         tuple(dict.fromkeys(report.problem for report in rounds if report.problem)),
         tuple(sorted(places.keys() - earlier.keys())) if compared else (),
@@ -137,3 +142,40 @@ def epoch_report(
         document is not None and before is not None and document.authorities != before.authorities,
         None if document is None or document.successor is None else document.successor.first_epoch,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An authority that did not sign the newest document."""
+
+    authority: bytes
+    since: int  # the first epoch of those in a row whose documents it did not sign
+    earlier: bool  # whether it may be missing for longer than the reports tell
+    silent: bool  # not heard by the others in the last rounds
+    answers: bool  # just now
+
+
+def absences(reports: Sequence[EpochReport]) -> list[Absence]:
+    """Who is missing now and since when; `reports` ascend by epoch."""
+    made = [report for report in reports if report.document is not None]
+    found = []
+    for one in made[-1].missing if made else ():
+        since = made[-1]
+        for report in reversed(made):
+            if one not in report.missing:
+                break
+            since = report
+        answers = one in reports[-1].answering
+        found.append(Absence(one, since.epoch, since is made[0], one in made[-1].silent, answers))
+    return found
+
+
+def sentence_about(absence: Absence) -> str:
+    """What is known of an absent authority, and what to do."""
+    further = " (`--epochs` looks further back)" if absence.earlier else ""
+    signed = f"has signed no document from epoch {absence.since} on{further}"
+    if not absence.answers:
+        return f"{signed}, and gives no answer: start it, or see that it can be reached"
+    if absence.silent:
+        return f"{signed}: it answers, but the others did not hear it: it takes part again soon, or can't reach them"
+    return f"{signed}, though it takes part: read `problem` in its status"

@@ -225,11 +225,18 @@ class Rounds:
             self.problem = ""
             self._bell.ring()
         else:
-            self.problem = str(round_.problem or "too few authorities signed the same document: start the others")
+            self.problem = str(round_.problem or self._unsigned(round_))
         failed = "" if round_.phase is Phase.PUBLISHED else self.problem
         signed = tuple(sorted(round_.signatures))
         report = RoundReport(round_.attempt, failed, tuple(sorted(round_.heard)), round_.voted, round_.revealed, signed)
         self._ledger.keep_report(round_.epoch, report)
+
+    def _unsigned(self, round_: Round) -> str:
+        """Why a document that was agreed on has too few signatures, and what to do."""
+        if self._identity.public not in round_.signatures:
+            return "another document was signed for this epoch, but by too few in time: the next epoch has a new chance"
+        others = "start the others" if self.absent else "see that clocks are right and machines not overloaded"
+        return f"the signatures of too few authorities came in time: {others}"
 
     def _forget_before(self, epoch: int) -> None:
         for key in [key for key in self.held if key[0] < epoch]:

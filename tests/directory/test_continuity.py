@@ -141,3 +141,22 @@ async def test_signatures_that_come_late_are_as_good(
     documents = await made(city, range(1, 5))
     assert [document.epoch for document, _ in documents] == [1, 2, 3, 4]
     assert_steady(documents, SHORT)
+
+
+async def test_a_document_that_too_few_signed_in_time_is_said_to_be_just_that(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    city = City(SHORT, nursery)
+    await city.start(0, 1)
+    city.enter(*SHORT.nodes)
+    await trio.sleep_until(36.79)  # signatures are exchanged from 36.8 on
+    city.network.partition(["10.0.0.1"], ["10.0.0.2"])
+    await trio.sleep_until(40.1)
+    state = city.authorities[0].snapshot
+    assert state()["problem"] == "the signatures of too few authorities came in time: start the others"
+    city.network.heal()
+    await trio.sleep_until(55.0)
+    assert state()["problem"].startswith("another document was signed for this epoch")
+    await trio.sleep_until(61.0)
+    assert state()["problem"] == ""
+    assert [document.epoch for document, _ in await made(city, range(1, 5))] == [1, 3, 4]

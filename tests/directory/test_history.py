@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from directory.display import show_history
 from directory.inquiry import Inquiry
+from directory.reports import Absence, absences, sentence_about
 from tests.directory.city import City
 from tests.directory.heirs import Dynasty, heirs
 from tests.mixnet.pki.builders import Town, key
@@ -19,7 +20,7 @@ TOWN = Town(5, mixes=6, providers=2, epoch_length=300.0)
 
 
 async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
 ) -> None:
     city, epochs = City(TOWN, nursery), TOWN.bootstrap.epochs
     names = list(TOWN.nodes)
@@ -51,6 +52,14 @@ async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none
     assert [report.epoch for report in reports] == list(range(6))
     assert [len(report.signed) for report in reports] == [5, 5, 3, 3, 0, 3]
     assert set(reports[2].missing) == {TOWN.authorities[3].public, TOWN.authorities[4].public}
+    assert reports[2].silent == reports[2].missing
+    assert [(one.authority, one.since, one.earlier, one.silent, one.answers) for one in absences(reports)] == [
+        (one, 2, False, True, False) for one in sorted(TOWN.authorities[number].public for number in (3, 4))
+    ]
+    show_history(reports, TOWN.bootstrap, json=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert all("has signed no document from epoch 2 on, and gives no answer: start it" in line for line in shown[-2:])
+    assert {"10.0.0.4:7000", "10.0.0.5:7000"} == {line.split()[3] for line in shown[-2:]}
     assert reports[0].attempt is not None
     assert reports[0].attempt > 0
     assert [report.attempt for report in reports[1:4]] == [0, 0, 0]
@@ -61,6 +70,19 @@ async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none
     left = [name for report in reports for name in report.left]
     assert left == [TOWN.nodes[names[0]][0].public]
     assert not any(report.joined or report.parameters_changed for report in reports)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "silent", "answers", "said"),
+    [
+        (False, True, False, "from epoch 7 on, and gives no answer: start it"),
+        (True, True, False, "from epoch 7 on (`--epochs` looks further back), and gives no answer"),
+        (False, True, True, "it answers, but the others did not hear it"),
+        (False, False, True, "though it takes part: read `problem`"),
+    ],
+)
+def test_an_absence_is_told_with_what_to_do(earlier: bool, silent: bool, answers: bool, said: str) -> None:
+    assert said in sentence_about(Absence(bytes(32), 7, earlier, silent, answers))
 
 
 async def test_the_majority_comes_back_and_late_ones_catch_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
