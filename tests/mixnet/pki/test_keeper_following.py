@@ -202,7 +202,7 @@ async def test_a_fresh_bootstrap_file_does_with_what_was_kept(
     reader = Reader(written=[INTRODUCTION], root=Trust(NEXT, [INTRODUCTION]))
     keeper = reader.keeper(initial=honest(initial))
     await nursery.start(keeper.run)
-    assert keeper.current.epoch == initial
+    assert reader.events[0] == ("document", honest(initial))  # the keeper may have fetched the present one already
     assert reader.trust.sets == (NEXT,)
     await trio.sleep(LENGTH)
     assert keeper.current.epoch == FIRST + 2
