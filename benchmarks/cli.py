@@ -23,7 +23,7 @@ app.command(bench)
 real_cli.register(bench)
 anonymity_cli.register(bench, app)
 attack_cli.register(app)
-report_cli.register(bench)
+report_cli.register(bench, app)
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]

@@ -6,11 +6,13 @@ runs.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -29,8 +31,13 @@ class TwoSizes(LocalError):
     """A report has one size: give --quick, or --full, or neither."""
 
 
-def register(bench: App) -> None:
-    """Add the command to `mixnet bench`."""
+class NoReport(LocalError):
+    """The file is no report of `mixnet bench all`: make one, or leave --report away to measure now."""
+
+
+def register(bench: App, app: App) -> None:
+    """Add the commands to `mixnet bench` and to `mixnet`."""
+    app.command(threats)
     bench.command(everything, name="all")
 
 
@@ -80,6 +87,70 @@ def everything(
     else:
         _show(report, out)
     return 0 if sound(report) else 1
+
+
+def threats(
+    *,
+    report: Path | None = None,
+    quick: Switch = False,
+    markdown: Path | None = None,
+    workers: Count | None = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Tell how the network stands to each threat and each adversary: what was tried, the figure, its target.
+
+    Figures are those of a report; checks of what must be refused run at once. Exit status 1 if something is not met.
+
+    Example: mixnet threats --report report/report.json
+
+    Args:
+        report: A report.json of `mixnet bench all`; report/report.json if there is one, else a quick one is measured.
+        quick: Measure a quick one even if there is a report.
+        markdown: Where to write the catalogue as a page of documentation.
+        workers: Processes that share the work if it is measured; one for each core if not given.
+        seed: What every random choice follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    with _extra():
+        _require()
+        from benchmarks.threats import catalogue, checks, render  # noqa: PLC0415
+        from deploy.display import say_json  # noqa: PLC0415
+
+        found = _given(report, quick=quick)
+        if found is None:
+            found = _measured(workers or os.cpu_count() or 1, seed, quiet=as_json)
+        findings = [*found["findings"], *(one.as_map() for one in checks.run(seed))]
+    if markdown is not None:
+        markdown.write_text(render.page(found, findings), encoding="utf-8")
+    if as_json:
+        say_json({**catalogue.as_map(findings), "report": found["report"], "machine": found["machine"]})
+    else:
+        render.show(findings)
+    return 1 if any(row.verdict == catalogue.NOT_MET for row in catalogue.rows(findings)) else 0
+
+
+def _given(report: Path | None, *, quick: bool) -> dict[str, Any] | None:
+    """The report that was asked for or lies here; NoReport if it is none."""
+    path = report or Path("report/report.json")
+    if quick or (report is None and not path.exists()):
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {key: found[key] for key in ("findings", "report", "machine")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoReport(f"{path} is no report: make one with `mixnet bench all --quick`") from error
+
+
+def _measured(workers: int, seed: int, *, quiet: bool) -> dict[str, Any]:
+    """A quick report that is kept nowhere, of what the catalogue is made from."""
+    from benchmarks.report.children import Wish  # noqa: PLC0415
+    from benchmarks.report.parts import parts  # noqa: PLC0415
+    from benchmarks.report.run import Job, make  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="mixnet-threats-") as folder:
+        chosen = [part for part in parts() if not part.alone]
+        return make(Job(chosen, Wish(Size.QUICK, seed, workers), Path(folder)), _teller(quiet=quiet))
 
 
 def _show(report: dict[str, Any], out: Path) -> None:

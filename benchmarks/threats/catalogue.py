@@ -1,0 +1,162 @@
+"""The catalogue: each requirement, each adversary, what was tried, and how it stands (SPEC.md section 13.9).
+
+Pure. Promises: a row is met because a figure with a target is, with its controls; where nothing was tried the row says
+so and claims nothing. A figure that is measured without a target is told and not claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from benchmarks.figures import Verdict
+from benchmarks.report import summary
+
+REQUIREMENTS = {
+    "T1": "entity authentication (spoofing)",
+    "T2": "confidentiality of content",
+    "T3": "data authentication (tampering)",
+    "T4": "accountability: proof of origin, submission, delivery, receipt",
+    "T5": "authorisation, least privilege",
+    "P1": "anonymity within a set",
+    "P2": "unlinkability",
+    "P3": "undetectability, unobservability",
+    "P4": "confidentiality of metadata",
+    "P5": "plausible deniability",
+    "P6": "data protection",
+    "F1": "text, also to somebody who is offline",
+    "F2": "attachments",
+    "F3": "groups",
+    "F4": "voice",
+    "F5": "archive and search",
+    "F6": "contacts: synchronisation and matching",
+    "F7": "several devices of one user",
+}
+UNCLAIMED = {
+    "T4": "there are no signed messages and no receipts for third parties yet",
+    "P5": "no check forges a transcript yet",
+    "F3": "there are no groups yet",
+    "F4": "there is no voice yet",
+    "F5": "no check searches an archive yet",
+    "F6": "contacts are made by invitations; nothing matches address books",
+    "F7": "a user has one device",
+}
+_ALSO = {"P6": "inventories, export and impact assessment: no check yet", "T5": "there are no group roles yet"}
+_NOTHING = "nothing was tried"
+CLASSES = tuple(product(("external", "internal"), ("local", "global"), ("passive", "active")))
+Stands = tuple[str, str, str]
+MET, NOT_MET, NOT_CLAIMED = "met", "not met", "not claimed"
+
+
+class Row(NamedTuple):
+    """One figure for one requirement, or what is not claimed and why. `finding` says where it comes from."""
+
+    requirement: str
+    adversary: str
+    tried: str
+    figure: str
+    interval: str
+    target: str
+    verdict: str
+    controls: str
+    finding: str
+    key: str
+
+
+class Square(NamedTuple):
+    """How a requirement stands against one class of adversaries: the worst of what was tried."""
+
+    requirement: str
+    adversary: str
+    verdict: str
+    tried: int
+
+
+def rows(findings: Iterable[dict[str, Any]]) -> list[Row]:
+    """Every row, by requirement."""
+    listed = list(findings)
+    return [row for requirement in REQUIREMENTS for row in _of(requirement, listed)]
+
+
+def squares(findings: Iterable[dict[str, Any]]) -> list[Square]:
+    """Each requirement that is a threat's, against each class."""
+    listed, found = list(findings), []
+    for requirement in REQUIREMENTS:
+        if requirement.startswith("F"):
+            continue
+        for stands in CLASSES:
+            verdicts = [row.verdict for row in _of(requirement, listed) if stands in classes(row.adversary)]
+            found.append(Square(requirement, ", ".join(stands), _worst(verdicts), len(verdicts)))
+    return found
+
+
+def classes(adversary: str) -> set[Stands]:
+    """The classes that a description names before its first semicolon; a dimension that it leaves open is both."""
+    words = set(adversary.partition(";")[0].replace(",", " ").split())
+    if not words:
+        return set()
+    named = [[word for word in pair if word in words] or list(pair) for pair in zip(*_PAIRS, strict=True)]
+    return {(where, reach, way) for where, reach, way in product(*named)}
+
+
+_PAIRS = (("external", "local", "passive"), ("internal", "global", "active"))
+
+
+def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        "requirements": REQUIREMENTS,
+        "rows": [row._asdict() for row in rows(findings)],
+        "classes": [square._asdict() for square in squares(findings)],
+    }
+
+
+def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    """The rows of one requirement."""
+    found = [
+        _row(requirement, finding, figure, words)
+        for finding in findings
+        if requirement in finding["threats"]
+        for figure, words in zip(finding["figures"], summary.of(finding), strict=True)
+        if words.target or _inside(figure)
+    ]
+    yield from found
+    if not found:
+        yield _empty(requirement, UNCLAIMED.get(requirement, _NOTHING))
+    elif requirement in _ALSO:
+        yield _empty(requirement, _ALSO[requirement])
+
+
+def _row(requirement: str, finding: dict[str, Any], figure: dict[str, Any], words: summary.Row) -> Row:
+    inside = _inside(figure)
+    adversary = "internal, global, passive" if inside else finding["adversary"]
+    tried = f"{finding['title']}: {words.what}"
+    return Row(
+        requirement, adversary, tried, words.value, words.interval, words.target, _verdict(figure["verdict"]),
+        words.controls, finding["name"], words.key,
+    )  # fmt: skip
+
+
+def _empty(requirement: str, reason: str) -> Row:
+    return Row(requirement, "", reason, "", "", "", NOT_CLAIMED, "", "", "")
+
+
+def _inside(figure: dict[str, Any]) -> bool:
+    """Whether it is what corrupt providers learn, which has no target: it is told."""
+    return figure["key"].split("_")[1:2] in (["exit"], ["entry"], ["both"])
+
+
+def _verdict(verdict: str) -> str:
+    match verdict:
+        case Verdict.AIM | Verdict.MUST:
+            return MET
+        case Verdict.UNCLAIMED:
+            return NOT_CLAIMED
+    return NOT_MET
+
+
+def _worst(verdicts: Sequence[str]) -> str:
+    if NOT_MET in verdicts:
+        return NOT_MET
+    return MET if verdicts and NOT_CLAIMED not in verdicts else NOT_CLAIMED
