@@ -6,14 +6,17 @@ minority of the authorities can show anybody a network of his own.
 
 import itertools
 import random
+from contextlib import suppress
 
 import msgspec
 
 from client.outgoing import Destination
 from client.routes import Map
 from mixnet.errors import RemoteError
+from mixnet.pki.bootstrap import AuthorityInfo, Successor
 from mixnet.pki.fetch import accept_untrusted
 from mixnet.pki.topology import assign_layers, sample_route
+from mixnet.pki.trust import Trust
 from mixnet.pki.views import Views
 from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, chi_square, document, signed, signing_key
 
@@ -110,3 +113,34 @@ def test_a_minority_of_authorities_shows_nobody_a_network_of_his_own():
 def test_a_majority_could_and_whoever_then_sees_the_others_document_can_prove_it():
     """Control: it takes as many liars as must sign."""
     assert readers_views(AUTHORITIES[:2]) == (READERS, READERS)
+
+
+def readers_successions(liars):
+    """(sets followed beside the honest one, readers that can prove it) if `liars` introduce a set to each of their own.
+
+    The honest introduction, for all alike, comes second.
+    """
+    seen, proofs = set(), 0
+
+    def introducing(number):
+        info = AuthorityInfo(signing_key("successor", number).public, f"10.0.0.{number + 1}:1")
+        return msgspec.structs.replace(document(epoch=1), successor=Successor(3, (info,)))
+
+    honest = introducing(READERS)
+    for number in range(READERS):
+        trust = Trust(BOOTSTRAP)
+        for raw in (signed(introducing(number), liars), signed(honest)):
+            with suppress(RemoteError):
+                trust.follow_untrusted(raw)
+        seen.add(trust.newest.successor)
+        proofs += trust.contradicted(honest) is not None
+    return len(seen - {honest.successor}), proofs
+
+
+def test_a_minority_of_authorities_introduces_nobody_to_successors_of_his_own():
+    assert readers_successions(AUTHORITIES[:1]) == (0, 0)
+
+
+def test_a_majority_could_and_who_then_sees_the_others_introduction_can_prove_it():
+    """Control: the first introduction counts."""
+    assert readers_successions(AUTHORITIES[:2]) == (READERS, READERS)

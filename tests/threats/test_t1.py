@@ -1,5 +1,8 @@
 """T1, spoofing: an impostor node, client, authority or contact is refused."""
 
+from operator import attrgetter
+
+import msgspec
 import pytest
 import trio
 
@@ -9,9 +12,10 @@ from client.safety import safety_number
 from mixnet.errors import RemoteError
 from mixnet.link import Role, WrongPeer, connect, serve_links
 from mixnet.network import Address
-from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap, Successor
 from mixnet.pki.document import verify_untrusted
 from mixnet.pki.errors import Expired, Forged, MinoritySigned, NotYetValid, RolledBack, WrongNetwork
+from mixnet.pki.trust import NoIntroduction, Trust
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from tests.directory.city import City, two_faced
@@ -20,6 +24,7 @@ from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, docu
 
 NODE, STRANGER = signing_key("node"), signing_key("stranger")
 HERE = Address("node-1", 4000)
+public = attrgetter("public")
 
 
 async def dial(*, server, expected):
@@ -105,6 +110,45 @@ def test_an_impostor_authority_is_refused(raw, when, newest, refusal):
 def test_the_authorities_are_not():
     """Control: a majority of the real ones is believed."""
     assert verify_untrusted(signed(document(), AUTHORITIES[1:]), BOOTSTRAP, GENESIS + 1) == document()
+
+
+IMPOSTORS = [signing_key("impostor authority", number) for number in range(3)]
+OTHERS = Successor(3, tuple(AuthorityInfo(key.public, "10.66.0.1:1") for key in sorted(IMPOSTORS, key=public)))
+
+
+def introducing(**changes):
+    """A document for epoch 1 by which others take over in epoch 3."""
+    return msgspec.structs.replace(document(epoch=1), successor=OTHERS, **changes)
+
+
+@pytest.mark.parametrize(
+    ("raw", "newest", "refusal"),
+    [
+        (signed(introducing(), IMPOSTORS), -1, Forged),
+        (signed(introducing(authorities=tuple(sorted(map(public, IMPOSTORS)))), IMPOSTORS), -1, WrongNetwork),
+        (signed(introducing(), AUTHORITIES[:1]), -1, MinoritySigned),
+        (signed(introducing(), [AUTHORITIES[0], *IMPOSTORS]), -1, Forged),
+        (signed(introducing(network_id=b"x" * 32)), -1, WrongNetwork),
+        (signed(introducing()), 3, RolledBack),
+        (signed(document(epoch=1)), -1, NoIntroduction),
+    ],
+    ids=["impostors", "other signers", "minority", "one and impostors", "other network", "past", "introduces nobody"],
+)
+def test_impostors_who_say_that_they_succeed_the_authorities_are_refused(raw, newest, refusal):
+    trust = Trust(BOOTSTRAP)
+    with pytest.raises(refusal):
+        trust.follow_untrusted(raw, newest)
+    assert trust.sets == (BOOTSTRAP,)
+
+
+def test_those_whom_a_majority_introduces_are_not_and_then_its_keys_are_worth_nothing():
+    """Control; and whoever steals the old keys afterwards is an impostor himself."""
+    trust = Trust(BOOTSTRAP)
+    assert trust.follow_untrusted(signed(introducing(), AUTHORITIES[1:]))
+    for epoch in (3, 4, 1000):
+        with pytest.raises(WrongNetwork):
+            verify_untrusted(signed(document(epoch=epoch)), trust, EPOCHS.start(epoch))
+    assert verify_untrusted(signed(document(epoch=2)), trust, EPOCHS.start(2)).epoch == 2
 
 
 def test_no_signature_covers_another_document():
