@@ -1,5 +1,7 @@
 """Entropy out of trace and truth: made from the model it is the model's; real actors agree with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,15 +72,19 @@ def test_frames_of_others_and_handshakes_change_nothing(files):
     assert (plain.packet == noisy.packet).all()
 
 
-def test_frames_of_one_write_count_each(files):
+def test_writes_are_counted_in_frames_and_handshakes_are_none():
+    sizes = [3118, 2 * 3096 + 22, 6 * 3096 + 44, 517, 6 * 3096 + 22, 3096]
+    trace = Trace(Row(number * 1_000_000_000, "a", "b", size) for number, size in enumerate(sizes))
+    assert actors._frames(trace) == {("a", "b"): [0.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]}
+
+
+def test_frames_of_one_write_are_for_each_who_sent_then(files):
+    """Two packets in step all the way, their frames in the same writes: neither is told from the other."""
     trace, journeys = files
-    pairs = [(a, b) for a, b in zip(list(trace), list(trace)[1:], strict=False) if (a.src, a.dst) == (b.src, b.dst)]
-    assert pairs
-    one, other = pairs[0]
-    two = 3096 * 2 + 22
-    joined = [row._replace(size=two) if row is one else row for row in trace if row is not other]
-    seen = actors.observe(Trace(joined), journeys)
-    assert seen.unmatched <= 1
+    twin = [replace(one, msg=one.msg + 10**5) for one in journeys]
+    seen = actors.observe(Trace(row._replace(size=2 * 3096 + 22) for row in trace), [*journeys, *twin])
+    assert seen.unmatched == 0
+    assert seen.packet.mean() > actors.observe(trace, journeys).packet.mean() + 0.9
 
 
 def test_what_did_not_come_through_is_no_target(run):

@@ -15,7 +15,7 @@ from benchmarks.size import Size
 from benchmarks.statistics import exact
 from mixnet.errors import LocalError
 
-TINY = measuring._Scale(runs=3, targets=8, worlds=1, seconds=30.0, epsilon_runs=1, most=1000)
+TINY = measuring._Scale(runs=2, targets=5, worlds=1, seconds=30.0, epsilon_runs=1, most=1000)
 
 
 def stage_row(bits=7.46):

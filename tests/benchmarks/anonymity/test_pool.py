@@ -120,6 +120,13 @@ def test_what_is_still_inside_came_out_nowhere():
     assert belief[:, 0].tolist() == [0.5, 0.0]
 
 
+def test_what_went_on_to_another_node_and_is_still_there_came_out_nowhere():
+    """Two packets share a pool; one of them stays in the next."""
+    visits = Visits(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([0.0, 0.5, 2.0]), np.array([3.0, 2.0, np.inf]))
+    belief = propagate(visits, beginning(2, [0]), 2)
+    assert belief[:, 0].tolist() == [0.5, 0.0]
+
+
 def test_packets_of_one_instant_are_not_told_apart():
     """All stay for no time at all, at the same time: each may be each."""
     visits = Visits(np.arange(4), np.zeros(4, dtype=int), np.ones(4), np.ones(4))
