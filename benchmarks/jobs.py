@@ -16,6 +16,7 @@ from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from zipfile import BadZipFile
 
 from mixnet.errors import LocalError
 
@@ -109,9 +110,9 @@ class Kept:
             if path.with_suffix(".json").exists():
                 return [json.loads(path.with_suffix(".json").read_text())]
             if path.with_suffix(".npz").exists():
-                with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+                with path.with_suffix(".npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     return [{name: arrays[name] for name in arrays.files}]
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, BadZipFile):
             return []  # spoilt, as by a full disk: done again
         return []
 

@@ -23,6 +23,7 @@ from benchmarks.report.parts import Part, as_maps
 from benchmarks.size import Size
 from mixnet.errors import MixnetError
 
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PATIENCE = 5.0  # seconds that a process has to end after it was asked to
 
 
@@ -138,8 +139,9 @@ def _end(children: Mapping[Connection, _Child]) -> None:
 
 
 def _work(pipe: Connection, part: Part, wish: Wish) -> None:
-    """The process."""
+    """The process. Processes share the cores by themselves, so libraries that compute keep to one thread each."""
     os.setsid()
+    os.environ.update(_ONE_THREAD)
     pipe.send(outcome(part, wish, pipe.send))
 
 
