@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -51,6 +52,9 @@ def anonymity(
     providers: Annotated[int, Parameter(validator=Number(gte=0))] | None = None,
     corrupt: Share | None = None,
     sweep: str | None = None,
+    trace: Path | None = None,
+    truth: Path | None = None,
+    since: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     workers: Count = 1,
     scheduler: str | None = None,
     size: Size = Size.STANDARD,
@@ -61,7 +65,8 @@ def anonymity(
 ) -> int:
     """Measure how well packets hide: entropy against its optimum, on the real actors and on a model of any size.
 
-    Without a network or a sweep: all figures with targets and controls. With one: the model alone.
+    Without a network, a sweep or a trace: all figures with targets and controls. With a network or a sweep: the model
+    alone. With a trace and its truth: the entropy of what was recorded.
 
     Example: mixnet bench anonymity --clients 1000000 --width 50 --sweep delay,corrupt
 
@@ -74,6 +79,9 @@ def anonymity(
         providers: Entry providers, which hold packets too; 0: only mixes do.
         corrupt: Share of the mixes that tell the observer everything.
         sweep: Properties to vary, with commas: users, rate, delay, pool, layers, width, corrupt.
+        trace: A recorded trace, as `mixnet bench world` writes it.
+        truth: The truth that belongs to it.
+        since: Seconds of the trace to leave out, until everybody was connected.
         workers: Processes that share the work.
         scheduler: Address of a dask scheduler whose workers share it instead, such as tcp://10.0.0.1:8786.
         size: quick, standard, or full (hours).
@@ -89,7 +97,12 @@ def anonymity(
         for name, value in {**chosen, "providers": providers, "corrupt": corrupt}.items()
         if value is not None
     }
+    if (trace is None) != (truth is None):
+        raise LocalError("a trace and its truth belong together: name both, or none")
     with _extra(), _runner(workers, scheduler) as run:
+        if trace is not None and truth is not None:
+            _recorded(trace, truth, since, as_json=as_json)
+            return 0
         if not given and not sweep:
             return _all(size, run, seed, as_json=as_json)
         _model(
@@ -174,6 +187,19 @@ def _all(size: Size, run: Run, seed: int, *, as_json: bool) -> int:
     else:
         _render(finding)
     return 0 if finding.credible else 1
+
+
+def _recorded(trace: Path, truth: Path, since: float, *, as_json: bool) -> None:
+    """The entropy of a recorded network."""
+    from benchmarks import trace as traces  # noqa: PLC0415
+    from benchmarks import truth as truths  # noqa: PLC0415
+    from benchmarks.anonymity import actors, tables  # noqa: PLC0415
+
+    seen = actors.observe(traces.read(trace), truths.read(truth), since=since)
+    if as_json:
+        _print_json(tables.recorded(seen))
+    else:
+        tables.show_recorded(seen)
 
 
 def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: int, *, as_json: bool) -> None:

@@ -74,7 +74,7 @@ SCALES = {
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """All figures of anonymity; deterministic under a seed."""
     scale = SCALES[size]
-    entropy, sender = _model(stage.TWELVE, scale, run, seed)
+    entropy, sender = _model(stage.TWELVE, replace(scale, runs=3 * scale.runs), run, seed)
     worlds = run(stage.point, [{"seconds": scale.seconds, "seed": seed + n} for n in range(scale.worlds)])
     bare = run(stage.point, [{"seconds": 20.0, "seed": seed, "off": ["delays"]}])[0]
     actors = _worlds(worlds, "packet")
@@ -243,7 +243,7 @@ def _setting(scale: _Scale, seed: int, size: Size) -> str:
     return (
         f"size {size}, seed {seed}. Real actors: {scale.worlds} x {scale.seconds:g} s of virtual time, {each.users} "
         f"clients with {each.rate:g} packets/s each, {each.providers} providers, {each.layers}x{each.width} mixes, "
-        f"mean hold {each.delay:g} s, plain codec, links of 10 ms. Model at the same rates: {scale.runs} x "
+        f"mean hold {each.delay:g} s, plain codec, links of 10 ms. Model at the same rates: {3 * scale.runs} x "
         f"{scale.targets} packets followed. ε: {scale.epsilon_runs} x 50 pairs. Curves: {BASE.layers}x{BASE.width} "
         f"mixes, {BASE.users} users, {BASE.rate:g} packets/s each, mean hold {BASE.delay:g} s, no providers."
     )

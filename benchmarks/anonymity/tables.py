@@ -6,9 +6,12 @@ Promises: every entropy with its interval, and everything that it was measured o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from benchmarks.anonymity.actors import Observed
 from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.optimum import degree
 from deploy.display import say, tabulate
 
 
@@ -30,6 +33,41 @@ def show_point(network: Network, row: Mapping[str, Any]) -> None:
     tabulate("Anonymity of a modelled network", ("", ""), lines)
     held = "at entry providers and mixes" if network.providers else "at mixes"
     say(f"Packets are held {held}. Packets followed: {row['targets']}; 95 % intervals.")
+
+
+def recorded(seen: Observed) -> dict[str, Any]:
+    """The figures of a recorded network, for JSON."""
+    sender = seen.over_time(seen.sender)
+    return {
+        "network": asdict(seen.network),
+        "targets": len(seen.packet),
+        "unmatched": seen.unmatched,
+        "pool": seen.network.pool,
+        "optimum": seen.network.optimum,
+        "entropy": list(seen.over_time(seen.packet)),
+        "sender_entropy": list(sender),
+        "degree": [degree(bits, seen.network.users) for bits in sender],
+        "surprise": list(seen.over_time(seen.surprise)),
+    }
+
+
+def show_recorded(seen: Observed) -> None:
+    """The table of a recorded network."""
+    row, network = recorded(seen), seen.network
+    lines = [
+        ("clients", f"{network.users:,}, {network.rate:.3g} packets/s each"),
+        ("nodes", f"{network.providers} providers, {network.layers} layers of {network.width}"),
+        ("mean hold", f"{network.delay:.3g} s"),
+        ("packets in a mix", f"{row['pool']:,.1f}"),
+        ("H*, the optimum", f"{row['optimum']:.3f} bits"),
+        ("H, hides a packet", _bits(row["entropy"])),
+        ("H* - H", f"{row['optimum'] - row['entropy'][0]:.3f} bits"),
+        ("surprise at the right packet", _bits(row["surprise"])),
+        ("hides its sender", _bits(row["sender_entropy"])),
+        ("degree of anonymity", f"{row['degree'][0]:.3f}"),
+    ]
+    tabulate("Anonymity in a recorded network", ("", ""), lines)
+    say(f"Packets followed: {row['targets']}. Packets with a frame missing on their way: {row['unmatched']}.")
 
 
 def show_sweep(name: str, rows: Sequence[Mapping[str, Any]]) -> None:

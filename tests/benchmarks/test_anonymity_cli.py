@@ -4,13 +4,16 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks import anonymity_cli, jobs
 from benchmarks.anonymity import model, sweep
+from benchmarks.anonymity.network import Network, flow
 from benchmarks.cli import app
 from benchmarks.size import Size
 from mixnet.errors import LocalError, Unavailable
+from tests.benchmarks.anonymity.test_actors import recorded
 
 SMALL = ["bench", "anonymity", "--clients", "20", "--quick"]
 
@@ -40,6 +43,22 @@ def test_sweeps(capsys):
     assert "Entropy in bits against width" in shown
     found = json.loads(call([*SMALL, "--sweep", "layers", "--json"], capsys))
     assert [row["layers"] for row in found["sweeps"]["layers"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_recorded_network(capsys, tmp_path):
+    run = flow(Network(users=8, rate=2.0, delay=0.5, width=2, providers=2), 50.0, np.random.default_rng(1))
+    trace, journeys = recorded(run)
+    trace.write(tmp_path / "t.csv")
+    (tmp_path / "u.ndjson").write_text("".join(json.dumps(one.as_map()) + "\n" for one in journeys))
+    files = ["--trace", str(tmp_path / "t.csv"), "--truth", str(tmp_path / "u.ndjson")]
+    shown = call(["bench", "anonymity", *files], capsys)
+    assert "8, 2" in shown
+    assert "hides its sender" in shown
+    row = json.loads(call(["bench", "anonymity", *files, "--since", "10", "--json"], capsys))
+    assert row["entropy"][0] == pytest.approx(row["optimum"], abs=0.3)
+    assert row["network"]["providers"] == 2
+    with pytest.raises(LocalError, match="belong together"):
+        app(["bench", "anonymity", *files[:2]], result_action="return_value")
 
 
 def test_a_wrong_sweep_is_refused_before_anything_runs(monkeypatch):
