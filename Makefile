@@ -16,7 +16,7 @@ help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
 	@echo "make test    every check and every test"
 	@echo "make lint    the checks without the tests"
-	@echo "make bench   the cost of the cryptography, against its floor"
+	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
 	@echo "make clean   remove what these commands made"
 
@@ -33,8 +33,9 @@ lint: $(VENV)/.installed-test
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-bench
 	@$(BIN)/mixnet bench sphinx
+	@$(BIN)/mixnet bench all --quick --out report
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m deploy.soak

@@ -6,6 +6,7 @@ so and claims nothing. A figure that is measured without a target is told and no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ UNCLAIMED = {
     "F7": "a user has one device",
 }
 _ALSO = {"P6": "inventories, export and impact assessment: no check yet", "T5": "there are no group roles yet"}
+_FEW = 4
 _NOTHING = "nothing was tried"
 CLASSES = tuple(product(("external", "internal"), ("local", "global"), ("passive", "active")))
 Stands = tuple[str, str, str]
@@ -92,8 +94,8 @@ def squares(findings: Iterable[dict[str, Any]]) -> list[Square]:
 
 
 def classes(adversary: str) -> set[Stands]:
-    """The classes that a description names before its first semicolon; a dimension that it leaves open is both."""
-    words = set(adversary.partition(";")[0].replace(",", " ").split())
+    """The classes that a description names before its first colon or semicolon; a dimension that it leaves open is both."""
+    words = set(re.findall("[a-z]+", re.split("[:;]", adversary)[0]))
     if not words:
         return set()
     named = [[word for word in pair if word in words] or list(pair) for pair in zip(*_PAIRS, strict=True)]
@@ -114,18 +116,19 @@ def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
     """The rows of one requirement."""
-    found = [
-        _row(requirement, finding, figure, words)
-        for finding in findings
-        if requirement in finding["threats"]
-        for figure, words in zip(finding["figures"], summary.of(finding), strict=True)
-        if words.target or _inside(figure)
-    ]
+    found = [row for finding in findings if requirement in finding["threats"] for row in _told(requirement, finding)]
     yield from found
     if not found:
         yield _empty(requirement, UNCLAIMED.get(requirement, _NOTHING))
     elif requirement in _ALSO:
         yield _empty(requirement, _ALSO[requirement])
+
+
+def _told(requirement: str, finding: dict[str, Any]) -> list[Row]:
+    """The figures with a target, and what corrupt providers learn; of a finding that has neither, the first few."""
+    pairs = list(zip(finding["figures"], summary.of(finding), strict=True))
+    told = [(figure, words) for figure, words in pairs if words.target or _inside(figure)]
+    return [_row(requirement, finding, figure, words) for figure, words in told or pairs[:_FEW]]
 
 
 def _row(requirement: str, finding: dict[str, Any], figure: dict[str, Any], words: summary.Row) -> Row:
