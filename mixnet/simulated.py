@@ -113,10 +113,16 @@ class SimulatedNetwork:
 
         What is under way still arrives; what is written from now on arrives after `heal`.
         """
-        across = tuple(hosts_b)
-        for one in hosts_a:
-            for other in across:
-                self._pair(one, other).parted = self._pair(other, one).parted = True
+        ours, theirs = tuple(hosts_a), tuple(hosts_b)
+        self.hold_back(ours, theirs)
+        self.hold_back(theirs, ours)
+
+    def hold_back(self, sources: Iterable[str], targets: Iterable[str]) -> None:
+        """Hold what any host of `sources` writes to one of `targets`, until `heal`; the other way stays open."""
+        across = tuple(targets)
+        for source in sources:
+            for target in across:
+                self._pair(source, target).parted = True
 
     def heal(self) -> None:
         """End all partitions: what they held up leaves now."""

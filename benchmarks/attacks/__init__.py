@@ -40,6 +40,14 @@ ATTACKS: dict[str, Entry] = {
     "correlation": Entry("benchmarks.attacks.correlation", "whose packets come out at whom, by their times"),
     "disclosure": Entry("benchmarks.attacks.disclosure", "who somebody's contacts are, from many rounds of counts"),
     "activity": Entry("benchmarks.attacks.activity", "whether somebody is writing or idle, by classifiers"),
+    "isolation": Entry("benchmarks.attacks.isolation", "one client's packets, by holding back everybody else's (n-1)"),
+    "flooding": Entry("benchmarks.attacks.flooding", "whether packets of his own in a mix take anonymity from others"),
+    "dropping": Entry("benchmarks.attacks.dropping", "how long corrupt mixes may swallow packets before anybody warns"),
+    "replay": Entry("benchmarks.attacks.replay", "whether a recorded packet is accepted a second time"),
+    "tagging": Entry("benchmarks.attacks.tagging", "whether a packet that was changed on its way is delivered"),
+    "position": Entry("benchmarks.attacks.position", "how far a packet has come and how far it goes, from its header"),
+    "split_view": Entry("benchmarks.attacks.split_view", "whether readers believe false directory documents"),
+    "compromise": Entry("benchmarks.attacks.compromise", "what a share of corrupt mixes sees beside all links"),
 }
 
 

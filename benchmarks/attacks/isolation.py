@@ -1,0 +1,230 @@
+"""Isolation, the (n-1) attack: everybody's packets but one client's are held back (SPEC.md section 13.5).
+
+Promises: real actors in virtual time; the attacker controls all links. He can hold up a direction between two hosts,
+never one packet of a stream. At a `mix` he holds all that goes to it but by the target's provider, and what that
+provider's other clients send; over the whole `network` what all other clients send. Scored is the truth; times to
+alarm are those of the actors. Positive control: no loops, so nobody notices. Null: nothing is held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import trio
+from numpy.typing import NDArray
+
+from benchmarks.adversary import document
+from benchmarks.alarms import Alarms
+from benchmarks.attacks.acting import per_hour, share
+from benchmarks.attacks.stays import NODE_LOOP, Stays, alone, stays
+from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.size import Size
+from benchmarks.statistics import Estimate, exact, mean
+from benchmarks.trace import Trace
+from benchmarks.truth import Journey
+from benchmarks.world import World, WorldConfig, run_world
+from mixnet.errors import LocalError
+from mixnet.pki.parameters import Parameters
+
+if TYPE_CHECKING:
+    from benchmarks.jobs import Run
+
+NAME = "isolation"
+TITLE = "Isolation: the (n-1) attack"
+THREATS = ("P1", "P2")
+ADVERSARY = "external, global, active"
+DEFENCE = "loops of clients and nodes tell that packets are held back; nodes' loops are in every pool"
+PARAMETERS = Parameters(
+    mean_delay=0.2,
+    payload_rate=1.0,
+    loop_rate=2.0,
+    drop_rate=0.5,
+    downlink_rate=4.0,
+    node_loop_rate=0.5,
+    link_latency=0.01,
+    ack_delay=2.0,
+)
+CLIENTS = 6
+TARGET = "client-1"
+BEGIN = 40.0  # seconds, when the attack begins
+DRAINED = 15.0  # mean delays after which what came before is gone
+LASTS = {Size.QUICK: 30.0, Size.STANDARD: 120.0, Size.FULL: 300.0}
+RUNS = {Size.QUICK: 1, Size.STANDARD: 3, Size.FULL: 20}
+
+
+def score(_trace: Trace, journeys: Sequence[Journey], *, since: float = 0.0) -> Finding:
+    """How often a packet of a client was alone in a pool: at one of its mixes, and at all of them."""
+    table = stays(journeys)
+    clients = [one for one in table.journeys if one.kind != NODE_LOOP]
+    if not clients:
+        raise LocalError("the truth has no packet of a client")
+    once, always, packets = _lonely(table, since, {one.sender for one in clients})
+    figures = (
+        Figure("isolation_once", "packets alone in a pool at least once on their way", share(once, packets)),
+        Figure("isolation_always", "packets alone in each pool on their way", share(always, packets)),
+    )
+    return _finding(f"a trace of {packets:,} packets", figures)
+
+
+def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
+    """Attack at a mix and everywhere, with loops and without, and not at all."""
+    seconds = LASTS[size]
+    seeds = range(seed, seed + RUNS[size])
+    places = ("mix", "network")
+    jobs = [{"place": place, "seconds": seconds, "seed": one} for place in (*places, "") for one in seeds]
+    jobs += [{"place": "network", "seconds": seconds, "seed": seed, "loops": False}]
+    done = run(hold_back, jobs)
+    number = len(seeds)
+    by_place = {place: done[at * number : (at + 1) * number] for at, place in enumerate(places)}
+    calm, blind = done[2 * number : 3 * number], done[3 * number]
+    figures = [figure for place, found in by_place.items() for figure in _figures(place, found)]
+    hours = sum(one["watched"] for one in calm)
+    alarms = sum(len(one["alarms"]) for one in calm)
+    figures.append(
+        Figure("isolation_false_alarms", "alarms of an actor in an hour without attack", per_hour(alarms, hours), "1/h")
+    )
+    setting = (
+        f"real actors, {CLIENTS} clients, 3x2 mixes, 2 providers, {PARAMETERS.send_rate:g} packets a second and client "
+        f"of which {PARAMETERS.loop_rate:g} are loops, {PARAMETERS.node_loop_rate:g} loops a second and node; "
+        f"{number} run(s) of {seconds:g} s of attack; seed {seed}"
+    )
+    return _finding(setting, figures, _controls(by_place["network"], blind, alarms))
+
+
+def _controls(everywhere: Sequence[dict[str, Any]], blind: dict[str, Any], alarms: int) -> tuple[Control, ...]:
+    return (
+        Control(
+            Role.POSITIVE,
+            "no loops, everywhere: the target's packets alone in each pool",
+            share(blind["always"], blind["packets"]),
+            Bound(0.99, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE, "no loops: no alarm (1: none)", exact(float(not blind["alarms"])), Bound(1, at_least=True)
+        ),
+        Control(
+            Role.POSITIVE,
+            "loops, everywhere: somebody warns (1: yes)",
+            exact(float(all(one["alarms"] for one in everywhere))),
+            Bound(1, at_least=True),
+        ),
+        Control(Role.NULL, "no attack: alarms", exact(alarms), chance=0.0),
+    )
+
+
+def hold_back(*, place: str, seconds: float, seed: int, loops: bool = True) -> dict[str, Any]:
+    """Attack at this place for so long. A job.
+
+    Of the target's packets: how many there were, how many were alone at least `once`, and `always`; `alarms`: seconds
+    to each actor's alarm; `watched`: actor-seconds.
+    """
+    alarms = Alarms()
+    where: list[str] = []
+
+    async def attack(world: World) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(alarms.watch, world)
+            await trio.sleep_until(BEGIN)
+            if place:
+                where.extend(await _close(world, place))
+            await trio.sleep_until(BEGIN + seconds)
+            nursery.cancel_scope.cancel()
+
+    rates = {} if loops else {"loop_rate": 0.0, "node_loop_rate": 0.0}
+    parameters = msgspec.structs.replace(PARAMETERS, **rates)
+    world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=parameters))
+    table = stays(list(world.truth))
+    since = BEGIN + DRAINED * PARAMETERS.mean_delay
+    once, always, packets = _lonely(table, since, {TARGET}, where)
+    return {
+        "once": once,
+        "always": always,
+        "packets": packets,
+        "alarms": alarms.after(BEGIN),
+        "watched": seconds * (CLIENTS + len(world.nodes)),
+    }
+
+
+async def _close(world: World, place: str) -> list[str]:
+    """Hold back all but the target's packets; the mixes at which that is to isolate them."""
+    layers = (await document(world)).layers
+    first = [node.address.partition(":")[0] for node in layers[0]]
+    mixes = [node.address.partition(":")[0] for layer in layers for node in layer]
+    clients = {world.client_name(index): index % 2 for index in range(CLIENTS)}
+    providers = ["provider-1", "provider-2"]
+    home = clients[TARGET]
+    others = [name for name in clients if name != TARGET]
+    if place == "network":
+        world.network.hold_back(others, providers)
+        return mixes
+    everybody = [*providers, *mixes]
+    world.network.hold_back([name for name in everybody if name not in (providers[home], first[0])], [first[0]])
+    world.network.hold_back([name for name in others if clients[name] == home], [providers[home]])
+    return first[:1]
+
+
+def _lonely(table: Stays, since: float, senders: set[str], where: Sequence[str] = ()) -> tuple[int, int, int]:
+    """(packets alone once, always, all) of these senders' at mixes, or at those of `where`, from `since` on.
+
+    What the same sender has in the pool hides nobody.
+    """
+    owners = np.array([one.sender for one in table.journeys])
+    mixes: set[str] = {host for one in table.journeys if one.kind != NODE_LOOP for host in one.path[1:-1]}
+    places = [table.hosts.index(host) for host in (where or sorted(mixes)) if host in table.hosts]
+    once = always = packets = 0
+    for sender in sorted(senders):
+        mine: NDArray[np.bool_] = owners[table.packet] == sender
+        asked = mine & np.isin(table.node, places) & (table.arrival >= since)
+        lonely = alone(table, asked, ~mine)
+        for packet in np.unique(table.packet[asked]):
+            verdicts = lonely[table.packet[asked] == packet]
+            packets += 1
+            once += bool(verdicts.any())
+            always += bool(verdicts.all())
+    return once, always, packets
+
+
+def _figures(place: str, found: Sequence[dict[str, Any]]) -> list[Figure]:
+    times = [one["alarms"] for one in found]
+    where = "at a mix" if place == "mix" else "everywhere"
+    packets = sum(one["packets"] for one in found)
+    kinds = {"client": "a client warns", "node": "a node warns", "target": "the target warns"}
+    figures = [
+        Figure(
+            f"isolation_{place}",
+            f"target's packets alone in each attacked pool, held back {where}",
+            share(sum(one["always"] for one in found), packets),
+        )
+    ]
+    for kind, what in kinds.items():
+        firsts = [min((t for name, t in one.items() if _is(kind, name)), default=float("inf")) for one in times]
+        figures.append(
+            Figure(f"isolation_{place}_{kind}_alarm", f"until {what}, held back {where}", _mean(firsts), "s")
+        )
+    return figures
+
+
+def _is(kind: str, name: str) -> bool:
+    if kind == "target":
+        return name == TARGET
+    return name.startswith("client") == (kind == "client")
+
+
+def _mean(times: Sequence[float]) -> Estimate:
+    """Of one run the time itself; of runs some of which never came to it no mean."""
+    if not np.isfinite(times).all():
+        return Estimate(float("inf"), min(times), float("inf"))
+    return exact(times[0]) if len(times) == 1 else mean(times)
+
+
+def _finding(setting: str, figures: Sequence[Figure], controls: tuple[Control, ...] = ()) -> Finding:
+    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, tuple(figures), controls, note=NOTE)
+
+
+NOTE = (
+    "No target in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
+    "else, nodes' loops included, which the attacker can't tell from other packets."
+)

@@ -1,0 +1,85 @@
+"""Who was in which node's pool, and when: from the truth alone, for keeping the score.
+
+Promises: times follow from when a packet was sent, what its sender asked for, and what a link takes. A packet that
+never got to a node was not there; so what an attacker holds back for good is counted rightly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.statistics import Sample
+from benchmarks.truth import Journey
+from mixnet.errors import LocalError
+
+NODE_LOOP = "node-loop"
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Each stay: which packet, where, from and to when (seconds).
+
+    A loop of a node is not held where it begins: that counts as a stay of no time, a frame more.
+    """
+
+    journeys: tuple[Journey, ...]
+    packet: Numbers
+    node: Numbers
+    arrival: Sample
+    departure: Sample
+    hosts: tuple[str, ...]
+
+    def at(self, host: str) -> NDArray[np.bool_]:
+        """Which stays were there."""
+        number = self.hosts.index(host) if host in self.hosts else -1
+        return np.asarray(self.node == number, dtype=np.bool_)
+
+
+def latency(journeys: Sequence[Journey]) -> float:
+    """Seconds a link: the least that any packet took beyond its delays."""
+    over = [
+        ((one.received_ns - one.sent_ns) / 1e9 - sum(one.delays)) / (len(one.path) + (one.kind != "drop"))
+        for one in journeys
+        if one.received_ns is not None and one.sent_ns is not None and one.path
+    ]
+    return max(0.0, min(over, default=0.0))
+
+
+def stays(journeys: Sequence[Journey]) -> Stays:
+    """All stays of all packets; LocalError if there are none."""
+    link = latency(journeys)
+    kept = tuple(one for one in journeys if one.sent_ns is not None)
+    hosts = tuple(sorted({host for one in kept for host in (*one.path, one.sender)}))
+    index = {host: number for number, host in enumerate(hosts)}
+    rows: list[tuple[int, int, float, float]] = []
+    for number, one in enumerate(kept):
+        when = (one.sent_ns or 0) / 1e9
+        if one.kind == NODE_LOOP:
+            rows.append((number, index[one.sender], when, when))
+        for host, delay in zip(one.path, one.delays, strict=False):
+            rows.append((number, index[host], when + link, when + link + delay))
+            when += link + delay
+    if not rows:
+        raise LocalError("the truth has no packet that was held anywhere")
+    table = np.array(rows)
+    return Stays(kept, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3], hosts)
+
+
+def alone(table: Stays, which: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each stay of `which`: whether none of `others` was in the same pool at any time of it.
+
+    A loop that the node itself sends meanwhile counts: its frame can't be told from the packet's.
+    """
+    found = []
+    for stay in np.flatnonzero(which):
+        here = others & (table.node == table.node[stay]) & (table.packet != table.packet[stay])
+        meets = here & (table.arrival < table.departure[stay]) & (table.departure > table.arrival[stay])
+        at_once = here & (table.arrival == table.departure)
+        within = at_once & (table.arrival >= table.arrival[stay]) & (table.arrival <= table.departure[stay])
+        found.append(not (meets | within).any())
+    return np.array(found, dtype=np.bool_)

@@ -1,0 +1,161 @@
+"""Tagging: a packet is changed on its way, to know it again or to change what is delivered (SPEC.md section 13.5).
+
+Promises: the real engine at every hop; every byte position of the packet is tried on the first link (all of them on all
+links unless the size is quick). What is delivered unchanged is counted too: only the bit without a meaning may be. The
+positive control are bodies without MAC and permutation; in the null control nothing is flipped.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.attacks.acting import ENGINE, delivered, never, no_files, passed_on, route, secrets_of, share
+from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.size import Size
+from benchmarks.statistics import exact
+from benchmarks.trace import Trace
+from benchmarks.truth import Journey
+from benchmarks.unguarded import unguarded
+from mixnet.errors import LocalError, RemoteError
+from mixnet.sphinx import GEOMETRY, Forward, Kind, Mailbox, Reply
+
+if TYPE_CHECKING:
+    from benchmarks.jobs import Run
+
+NAME = "tagging"
+TITLE = "Tagging: packets changed on their way"
+THREATS = ("T3", "P2")
+ADVERSARY = "internal or external, active"
+DEFENCE = "a MAC over each header, a wide-block permutation of the body at each hop, and a MAC over the message"
+LINKS = GEOMETRY.max_hops
+STEPS = {Size.QUICK: 11, Size.STANDARD: 1, Size.FULL: 1}  # every so many positions on links after the first
+BITS = {Size.QUICK: 1, Size.STANDARD: 1, Size.FULL: 8}  # how many bits of a byte are tried, one by one
+MESSAGE_START = GEOMETRY.header_size + GEOMETRY.gamma_size
+UNCHANGED = "unchanged"
+MODIFIED = "modified"
+REFUSED = "refused"
+
+
+def score(_trace: Trace, _journeys: Sequence[Journey]) -> Finding:
+    """Nothing to see in files."""
+    raise no_files(NAME)
+
+
+def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
+    """Flip bits on every link, of packets and of replies."""
+    steps = [1, *[STEPS[size]] * (LINKS - 1)]
+    jobs = [
+        {"link": link, "step": step, "bit": bit, "seed": seed}
+        for link, step in enumerate(steps)
+        for bit in range(BITS[size])
+    ]
+    packets = _sum(run(flip, jobs))
+    replies = _sum(run(flip_reply, [{"step": max(3, STEPS[size]), "seed": seed}]))
+    (bare,) = run(flip, [{"link": 0, "step": 7, "seed": seed, "off": ["bodies"], "start": MESSAGE_START}])
+    (still,) = run(flip, [{"link": 0, "step": 97, "seed": seed, "bit": None}])
+    figures = (
+        never("tagging_delivered_modified", "flipped packets delivered modified", packets[MODIFIED], packets.total()),
+        never("tagging_replies_modified", "flipped replies opened modified", replies[MODIFIED], replies.total()),
+        Figure(
+            "tagging_delivered_unchanged",
+            "flipped packets delivered as if nothing were: the top bit of alpha, once a link and round of bits",
+            exact(packets[UNCHANGED]),
+            must=Bound(LINKS),
+        ),
+    )
+    controls = (
+        Control(
+            Role.POSITIVE,
+            "no MACs, no permutation: modified messages delivered",
+            share(bare[MODIFIED], sum(bare.values())),
+            Bound(0.99, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE, "nothing flipped: delivered", share(still[UNCHANGED], sum(still.values())), Bound(1, True)
+        ),
+        Control(Role.NULL, "nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
+    )
+    setting = (
+        f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
+        f"{replies.total():,} of replies on the first; seed {seed}"
+    )
+    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
+
+
+def flip(
+    *, link: int, step: int, seed: int, bit: int | None = 0, off: Sequence[str] = (), start: int = 0
+) -> dict[str, int]:
+    """What becomes of a packet that is flipped on a link at every `step`-th position. A job.
+
+    `bit` is added to the position to choose the bit; None flips nothing.
+    """
+    rng = random.Random(f"tagging {seed}")
+    secrets = secrets_of(rng, LINKS)
+    message = rng.randbytes(GEOMETRY.message_size)
+    tally: Counter[str] = Counter()
+    with unguarded(off):
+        packet = ENGINE.create(route(secrets, rng), message, seed=rng.randbytes(32))
+        for secret in secrets[:link]:
+            packet = passed_on(secret, packet)
+        for position in range(start, GEOMETRY.packet_size, step):
+            got = delivered(secrets[link:], packet if bit is None else flipped(packet, position, bit))
+            tally[_verdict(got, message)] += 1
+    return {key: tally[key] for key in (UNCHANGED, MODIFIED, REFUSED)}
+
+
+def flip_reply(*, step: int, seed: int, off: Sequence[str] = ()) -> dict[str, int]:
+    """The same for a packet that was made with a reply block. A job."""
+    rng = random.Random(f"tagging replies {seed}")
+    secrets = secrets_of(rng, LINKS)
+    message = rng.randbytes(GEOMETRY.message_size)
+    tally: Counter[str] = Counter()
+    with unguarded(off):
+        surb, keys = ENGINE.create_surb(rng.randbytes(32), route(secrets, rng, Kind.REPLY), seed=rng.randbytes(64))
+        packet = ENGINE.use_surb(surb, message)
+
+        def opened(raw: bytes) -> bytes | None:
+            for secret in secrets:
+                try:
+                    peeled = ENGINE.peel_untrusted(secret, raw)
+                    if isinstance(peeled, Reply):
+                        return ENGINE.open_reply_untrusted(keys, peeled.body)
+                except RemoteError:
+                    return None
+                if isinstance(peeled, Forward | Mailbox):
+                    raw = peeled.packet
+            return None
+
+        if opened(packet) != message:
+            raise LocalError("a reply that nobody touched does not open: report it")
+        for position in range(0, GEOMETRY.packet_size, step):
+            tally[_verdict(opened(flipped(packet, position)), message)] += 1
+    return {key: tally[key] for key in (UNCHANGED, MODIFIED, REFUSED)}
+
+
+def flipped(packet: bytes, position: int, bit: int = 0) -> bytes:
+    """The packet with one bit of one byte flipped; at the last byte of alpha bit 0 chooses the top one."""
+    changed = bytearray(packet)
+    changed[position] ^= 1 << (position + bit) % 8
+    return bytes(changed)
+
+
+def _verdict(got: bytes | None, message: bytes) -> str:
+    if got is None:
+        return REFUSED
+    return UNCHANGED if got == message else MODIFIED
+
+
+def _sum(tallies: Sequence[dict[str, int]]) -> Counter[str]:
+    whole: Counter[str] = Counter()
+    for tally in tallies:
+        whole.update(tally)
+    return whole
+
+
+NOTE = (
+    "The one bit that changes nothing vanishes at the next hop. A body that was changed becomes noise that only its "
+    "recipient can tell from a message: whoever controls the recipient learns that the marked packet came."
+)
