@@ -46,8 +46,9 @@ UNCLAIMED = {
 _ALSO = {"P6": "inventories, export and impact assessment: no check yet", "T5": "there are no group roles yet"}
 _FEW = 4
 _NOTHING = "nothing was tried"
-CLASSES = tuple(product(("external", "internal"), ("local", "global"), ("passive", "active")))
-Stands = tuple[str, str, str]
+_DIMENSIONS = (("external", "internal"), ("local", "global"), ("passive", "active"))
+CLASSES = tuple(product(*_DIMENSIONS))
+Stands = tuple[str, ...]
 MET, NOT_MET, NOT_CLAIMED = "met", "not met", "not claimed"
 
 
@@ -94,15 +95,12 @@ def squares(findings: Iterable[dict[str, Any]]) -> list[Square]:
 
 
 def classes(adversary: str) -> set[Stands]:
-    """The classes that a description names before its first colon or semicolon; a dimension that it leaves open is both."""
+    """The classes that a description names before its first colon or semicolon; of a dimension left open, both."""
     words = set(re.findall("[a-z]+", re.split("[:;]", adversary)[0]))
     if not words:
         return set()
-    named = [[word for word in pair if word in words] or list(pair) for pair in zip(*_PAIRS, strict=True)]
-    return {(where, reach, way) for where, reach, way in product(*named)}
-
-
-_PAIRS = (("external", "local", "passive"), ("internal", "global", "active"))
+    named = [[word for word in pair if word in words] or list(pair) for pair in _DIMENSIONS]
+    return set(product(*named))
 
 
 def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -116,7 +114,8 @@ def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
     """The rows of one requirement."""
-    found = [row for finding in findings if requirement in finding["threats"] for row in _told(requirement, finding)]
+    answering = [finding for finding in findings if requirement in finding["threats"]]
+    found = [row for finding in answering for row in _told(requirement, finding)]
     yield from found
     if not found:
         yield _empty(requirement, UNCLAIMED.get(requirement, _NOTHING))
