@@ -101,9 +101,10 @@ def test_one_value_has_no_interval():
 @given(SCORES, SCORES, st.sampled_from([0.0, 0.01, 0.1, 0.5]))
 def test_no_more_false_positives_than_allowed(above, below, allowed):
     found = true_positives(above, below, allowed)
-    # The best threshold that brute force finds among those that the negatives allow.
+    # Never more than the best threshold that the negatives allow gives, never less than one above all of them.
     fitting = [one for one in sorted(set(below)) if sum(other > one for other in below) <= allowed * len(below) + 1e-9]
-    assert found.value == pytest.approx(sum(one > fitting[0] for one in above) / len(above))
+    most, least = (sum(one > limit for one in above) / len(above) for limit in (fitting[0], max(below)))
+    assert least <= found.value <= most
 
 
 def test_distances():
