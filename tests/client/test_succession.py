@@ -206,8 +206,9 @@ def test_after_a_restart_they_are_refused_too():
         store = town.store("alice")
         async with trio.open_nursery() as first_life:
             await town.start(first_life, "alice", 1, store)
-            await until(FIRST - 0.5)
+            await until(FIRST + 0.5)
             first_life.cancel_scope.cancel()
+        assert documents.kept(store) == town.document(FIRST)  # which tells nobody who comes after whom
         town.document = stolen(town)  # type: ignore[method-assign]
         await until(FIRST + 5.5)
         alice = await town.start(nursery, "alice", 1, store)

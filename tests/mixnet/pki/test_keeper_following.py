@@ -178,6 +178,17 @@ async def test_the_first_introduction_counts_and_another_is_proof(
     assert keeper.warnings == [SPLIT_VIEW]
 
 
+async def test_a_document_that_introduces_nobody_contradicts_nothing(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    reader = Reader(lambda epoch: stolen(epoch) if epoch == FIRST - 1 else honest(epoch))
+    keeper = reader.keeper()
+    await nursery.start(keeper.run)
+    await trio.sleep((FIRST + 0.5) * LENGTH)
+    assert keeper.current.epoch == FIRST
+    assert (reader.accused, keeper.warnings) == ([], [])
+
+
 async def test_two_readers_that_heard_of_different_sets_part_in_their_first_epoch(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
