@@ -38,12 +38,12 @@ ADVERSARY = "internal, active: all mixes of one layer"
 DEFENCE = "loops of clients and nodes, counted by tests with a stated false-alarm rate; what is lost is sent again"
 SHARES = (0.01, 0.05, 0.2)
 HOUR = 3600.0
-RUNS = {Size.QUICK: 20, Size.STANDARD: 100, Size.FULL: 1000}
-CALM_HOURS = {Size.QUICK: 30, Size.STANDARD: 300, Size.FULL: 10_000}
+RUNS = {Size.QUICK: 20, Size.STANDARD: 60, Size.FULL: 1000}
+CALM_HOURS = {Size.QUICK: 30, Size.STANDARD: 150, Size.FULL: 10_000}
 CHUNK_HOURS = 10
 CLIENTS = 6
-BEGIN = 30.0  # seconds
-LASTS = {Size.QUICK: 60.0, Size.STANDARD: 200.0, Size.FULL: 600.0}
+BEGIN = 20.0  # seconds
+LASTS = {Size.QUICK: 60.0, Size.STANDARD: 120.0, Size.FULL: 600.0}
 KINDS = {"client": client_alarms, "node": node_alarms}
 
 

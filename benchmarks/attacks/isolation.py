@@ -2,8 +2,9 @@
 
 Promises: real actors in virtual time; the attacker controls all links. He can hold up a direction between two hosts,
 never one packet of a stream. At a `mix` he holds all that goes to it but by the target's provider, and what that
-provider's other clients send; over the whole `network` what all other clients send. Scored is the truth; times to
-alarm are those of the actors. Positive control: no loops, so nobody notices. Null: nothing is held back.
+provider's other clients send, for good; `brief` is the same for seconds at a time; over the whole `network` what all
+other clients send. Scored is the truth; times to alarm are those of the actors. Positive control: no loops, so nobody
+notices. Null: nothing is held back.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.adversary import document
 from benchmarks.alarms import Alarms
 from benchmarks.attacks.acting import per_hour, share
-from benchmarks.attacks.stays import NODE_LOOP, Stays, alone, stays
+from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, alone, stays
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, mean
@@ -48,10 +49,13 @@ PARAMETERS = Parameters(
     ack_delay=2.0,
 )
 CLIENTS = 6
+PLACES = {"mix": "at a mix", "brief": "at a mix, 5 s at a time", "network": "everywhere"}
 TARGET = "client-1"
-BEGIN = 40.0  # seconds, when the attack begins
-DRAINED = 15.0  # mean delays after which what came before is gone
-LASTS = {Size.QUICK: 30.0, Size.STANDARD: 120.0, Size.FULL: 300.0}
+BEGIN = 20.0  # seconds, when the attack begins
+ENDS = 3.0  # mean delays before the end of a hold from which on packets are not counted
+DRAINED = 12.0  # mean delays after which what came before is gone
+HOLD, PERIOD = 5.0, 10.0  # seconds: how long a brief attack holds packets back, and how often
+LASTS = {Size.QUICK: 30.0, Size.STANDARD: 60.0, Size.FULL: 300.0}
 RUNS = {Size.QUICK: 1, Size.STANDARD: 3, Size.FULL: 20}
 
 
@@ -61,7 +65,7 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, since: float = 0.0) -> 
     clients = [one for one in table.journeys if one.kind != NODE_LOOP]
     if not clients:
         raise LocalError("the truth has no packet of a client")
-    once, always, packets = _lonely(table, since, {one.sender for one in clients})
+    once, always, packets = _lonely(table, [(since, float("inf"))], {one.sender for one in clients})
     figures = (
         Figure("isolation_once", "packets alone in a pool at least once on their way", share(once, packets)),
         Figure("isolation_always", "packets alone in each pool on their way", share(always, packets)),
@@ -73,14 +77,15 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack at a mix and everywhere, with loops and without, and not at all."""
     seconds = LASTS[size]
     seeds = range(seed, seed + RUNS[size])
-    places = ("mix", "network")
-    jobs = [{"place": place, "seconds": seconds, "seed": one} for place in (*places, "") for one in seeds]
+    jobs = [{"place": place, "seconds": seconds, "seed": one} for place in (*PLACES, "") for one in seeds]
     jobs += [{"place": "network", "seconds": seconds, "seed": seed, "loops": False}]
     done = run(hold_back, jobs)
     number = len(seeds)
-    by_place = {place: done[at * number : (at + 1) * number] for at, place in enumerate(places)}
-    calm, blind = done[2 * number : 3 * number], done[3 * number]
+    by_place = {place: done[at * number : (at + 1) * number] for at, place in enumerate(PLACES)}
+    calm, blind = done[-number - 1 : -1], done[-1]
     figures = [figure for place, found in by_place.items() for figure in _figures(place, found)]
+    unattacked = share(sum(one["always"] for one in calm), sum(one["packets"] for one in calm))
+    figures.append(Figure("isolation_calm", "target's packets alone in each pool, without attack", unattacked))
     hours = sum(one["watched"] for one in calm)
     alarms = sum(len(one["alarms"]) for one in calm)
     figures.append(
@@ -122,23 +127,21 @@ def hold_back(*, place: str, seconds: float, seed: int, loops: bool = True) -> d
     to each actor's alarm; `watched`: actor-seconds.
     """
     alarms = Alarms()
-    where: list[str] = []
+    siege = _Siege(place)
 
     async def attack(world: World) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(alarms.watch, world)
             await trio.sleep_until(BEGIN)
-            if place:
-                where.extend(await _close(world, place))
+            nursery.start_soon(siege.run, world)
             await trio.sleep_until(BEGIN + seconds)
             nursery.cancel_scope.cancel()
 
     rates = {} if loops else {"loop_rate": 0.0, "node_loop_rate": 0.0}
     parameters = msgspec.structs.replace(PARAMETERS, **rates)
     world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=parameters))
-    table = stays(list(world.truth))
-    since = BEGIN + DRAINED * PARAMETERS.mean_delay
-    once, always, packets = _lonely(table, since, {TARGET}, where)
+    table = stays(list(world.truth), siege.passed)
+    once, always, packets = _lonely(table, siege.spans, {TARGET}, siege.mixes)
     return {
         "once": once,
         "always": always,
@@ -146,6 +149,32 @@ def hold_back(*, place: str, seconds: float, seed: int, loops: bool = True) -> d
         "alarms": alarms.after(BEGIN),
         "watched": seconds * (CLIENTS + len(world.nodes)),
     }
+
+
+class _Siege:
+    """Holds back all but the target's packets; `mixes` are those at which that is to isolate them, `spans` when."""
+
+    def __init__(self, place: str) -> None:
+        self.mixes: list[str] = []
+        self.spans: list[tuple[float, float]] = []
+        self.passed: dict[int, dict[str, float]] = {}
+        self._place = place
+
+    async def run(self, world: World) -> None:
+        """Go on until cancelled."""
+        self.passed = Passages(world.truth).when
+        drain = DRAINED * PARAMETERS.mean_delay
+        if self._place != "brief":
+            self.mixes = await _close(world, self._place) if self._place else []
+            self.spans.append((trio.current_time() + drain, float("inf")))
+            return
+        while True:
+            begun = trio.current_time()
+            self.mixes = await _close(world, "mix")
+            self.spans.append((begun + drain, begun + HOLD - ENDS * PARAMETERS.mean_delay))
+            await trio.sleep_until(begun + HOLD)
+            world.network.heal()
+            await trio.sleep_until(begun + PERIOD)
 
 
 async def _close(world: World, place: str) -> list[str]:
@@ -166,18 +195,22 @@ async def _close(world: World, place: str) -> list[str]:
     return first[:1]
 
 
-def _lonely(table: Stays, since: float, senders: set[str], where: Sequence[str] = ()) -> tuple[int, int, int]:
-    """(packets alone once, always, all) of these senders' at mixes, or at those of `where`, from `since` on.
+def _lonely(
+    table: Stays, spans: Sequence[tuple[float, float]], senders: set[str], where: Sequence[str] = ()
+) -> tuple[int, int, int]:
+    """(packets alone once, always, all) of these senders' at mixes, or at those of `where`.
 
-    What the same sender has in the pool hides nobody.
+    Counted are stays that begin within one of the spans. What the same sender has in the pool hides nobody.
     """
     owners = np.array([one.sender for one in table.journeys])
     mixes: set[str] = {host for one in table.journeys if one.kind != NODE_LOOP for host in one.path[1:-1]}
     places = [table.hosts.index(host) for host in (where or sorted(mixes)) if host in table.hosts]
+    timely = np.isin(table.node, places)
+    timely &= np.any([(table.arrival >= begin) & (table.arrival <= end) for begin, end in spans], axis=0)
     once = always = packets = 0
     for sender in sorted(senders):
         mine: NDArray[np.bool_] = owners[table.packet] == sender
-        asked = mine & np.isin(table.node, places) & (table.arrival >= since)
+        asked = mine & timely
         lonely = alone(table, asked, ~mine)
         for packet in np.unique(table.packet[asked]):
             verdicts = lonely[table.packet[asked] == packet]
@@ -189,7 +222,7 @@ def _lonely(table: Stays, since: float, senders: set[str], where: Sequence[str] 
 
 def _figures(place: str, found: Sequence[dict[str, Any]]) -> list[Figure]:
     times = [one["alarms"] for one in found]
-    where = "at a mix" if place == "mix" else "everywhere"
+    where = PLACES[place]
     packets = sum(one["packets"] for one in found)
     kinds = {"client": "a client warns", "node": "a node warns", "target": "the target warns"}
     figures = [
@@ -225,6 +258,7 @@ def _finding(setting: str, figures: Sequence[Figure], controls: tuple[Control, .
 
 
 NOTE = (
-    "No target in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
+    "Of brief attacks nobody learns: loops that are held up for less than their allowance come back in time. No target "
+    "in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
     "else, nodes' loops included, which the attacker can't tell from other packets."
 )

@@ -6,15 +6,16 @@ never got to a node was not there; so what an attacker holds back for good is co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.statistics import Sample
-from benchmarks.truth import Journey
+from benchmarks.truth import Journey, Truth
 from mixnet.errors import LocalError
+from mixnet.sphinx import GEOMETRY, Peeled
 
 NODE_LOOP = "node-loop"
 Numbers = NDArray[np.int64]
@@ -50,8 +51,9 @@ def latency(journeys: Sequence[Journey]) -> float:
     return max(0.0, min(over, default=0.0))
 
 
-def stays(journeys: Sequence[Journey]) -> Stays:
-    """All stays of all packets; LocalError if there are none."""
+def stays(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]] | None = None) -> Stays:
+    """All stays of all packets; LocalError if there are none. `passed` has times of arrival that are known better."""
+    known = passed or {}
     link = latency(journeys)
     kept = tuple(one for one in journeys if one.sent_ns is not None)
     hosts = tuple(sorted({host for one in kept for host in (*one.path, one.sender)}))
@@ -62,12 +64,30 @@ def stays(journeys: Sequence[Journey]) -> Stays:
         if one.kind == NODE_LOOP:
             rows.append((number, index[one.sender], when, when))
         for host, delay in zip(one.path, one.delays, strict=False):
-            rows.append((number, index[host], when + link, when + link + delay))
-            when += link + delay
+            when = known.get(one.msg, {}).get(host, when + link)
+            rows.append((number, index[host], when, when + delay))
+            when += delay
     if not rows:
         raise LocalError("the truth has no packet that was held anywhere")
     table = np.array(rows)
     return Stays(kept, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3], hosts)
+
+
+class Passages:
+    """When each packet really came to each node: what a delaying attacker leaves of the times that senders drew."""
+
+    def __init__(self, truth: Truth) -> None:
+        """Look over the truth's shoulder from now on."""
+        self.when: dict[int, dict[str, float]] = {}
+        peeled = truth.peeled
+
+        def note(packet: bytes, host: str, result: Peeled, when: float) -> None:
+            journey = truth._by_alpha.get(packet[: GEOMETRY.alpha_size])
+            if journey is not None:
+                self.when.setdefault(journey.msg, {})[host] = when
+            peeled(packet, host, result, when)
+
+        truth.peeled = note  # type: ignore[assignment, method-assign]
 
 
 def alone(table: Stays, which: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:

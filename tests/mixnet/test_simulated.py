@@ -349,3 +349,22 @@ async def test_the_observer_sees_time_hosts_and_size_of_each_write(autojump_cloc
     await trio.sleep(1)
     await right.send_all(bytes(5))
     assert seen == [(begun, CLIENT, SERVER.host, 77), (pytest.approx(begun + 1), SERVER.host, CLIENT, 5)]
+
+
+async def test_one_direction_is_held_back_alone(autojump_clock, nursery):
+    """What one side writes stays on its way until the heal; the other side's bytes and dials come through."""
+    network = SimulatedNetwork(SeededSource(1), latency=lambda _rng: 0.25)
+    async with await network.listen(SERVER) as listener:
+        ours = await network.dial(SERVER, source=CLIENT)
+        theirs = await listener.accept()
+        network.hold_back([CLIENT], [SERVER.host])
+        await ours.send_all(b"held")
+        await theirs.send_all(b"free")
+        assert await ours.receive_some() == b"free"
+        with trio.move_on_after(100) as waited:
+            await theirs.receive_some()
+        assert waited.cancelled_caught
+        network.heal()
+        healed = trio.current_time()
+        assert await theirs.receive_some() == b"held"
+        assert trio.current_time() - healed == pytest.approx(0.25)

@@ -1,0 +1,182 @@
+"""Attacks that hold back, swallow and flood: on real actors, and that each of them notices a broken guard."""
+
+import math
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from benchmarks.attacks import dropping, flooding, isolation
+from benchmarks.attacks.acting import per_hour
+from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
+from benchmarks.attacks.stays import alone, latency, stays
+from benchmarks.trace import Trace
+from benchmarks.truth import Journey
+from client.loops import LoopMonitor
+from mixnet.errors import LocalError
+from mixnode.bucket import TokenBucket
+from mixnode.detector import Detector
+
+pytestmark = pytest.mark.timeout(300)
+LINK = 10_000_000  # ns
+
+
+def journey(number, sender, sent, delays, path=("p", "m", "n", "o", "q"), kind="payload"):
+    """A packet that came through, `sent` in seconds."""
+    received = round((sent + sum(delays)) * 1e9) + (len(path) + 1) * LINK
+    return Journey(number, kind, sender, "r", list(delays), list(path), round(sent * 1e9), received)
+
+
+# Who was where.
+
+
+def test_stays_follow_from_delays():
+    table = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])])
+    here = table.at("m")
+    assert table.arrival[here] == pytest.approx([1.0 + 0.01 + 0.5 + 0.01])
+    assert table.departure[here] == pytest.approx([2.52])
+    assert not table.at("nobody").any()
+    assert latency(table.journeys) == pytest.approx(0.01)
+    with pytest.raises(LocalError):
+        stays([])
+
+
+def test_times_that_are_known_better_count():
+    held = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])], {1: {"m": 9.0}})
+    assert held.departure[held.at("m")] == pytest.approx([10.0])
+    assert held.arrival[held.at("n")] == pytest.approx([10.01])
+
+
+@pytest.mark.parametrize(
+    ("other", "lonely"),
+    [
+        (journey(2, "b", 1.2, [0.1, 0.5, 0.1, 0.1]), False),
+        (journey(2, "b", 9.0, [0.1, 0.1, 0.1, 0.1]), True),
+        (journey(2, "b", 1.2, [0.1, 0.1, 0.1, 0.1], ("p", "x", "n", "o", "q")), True),
+        (journey(2, "m", 1.9, [0.1, 0.1, 0.1], ("n", "o", "q"), "node-loop"), False),
+        (journey(2, "m", 3.0, [0.1, 0.1, 0.1], ("n", "o", "q"), "node-loop"), True),
+    ],
+    ids=["meets", "later", "another mix", "a loop leaves meanwhile", "a loop leaves later"],
+)
+def test_alone_is_without_anybody_else_in_the_pool(other, lonely):
+    table = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25]), other])
+    mine = (table.packet == 0) & table.at("m")
+    assert alone(table, mine, table.packet == 1).tolist() == [lonely]
+    assert alone(table, mine, table.packet == 0).tolist() == [True]
+
+
+def test_isolation_from_files():
+    several = [journey(number, "ab"[number % 2], number * 50.0, [0.5, 1.0, 0.25, 0.25]) for number in range(10)]
+    found = {figure.key: figure.estimate.value for figure in isolation.score(Trace(), several).figures}
+    assert found == {"isolation_once": 1.0, "isolation_always": 1.0}
+    crowd = [journey(number, f"c{number}", 1.0 + number / 100, [0.5, 1.0, 0.25, 0.25]) for number in range(10)]
+    found = {figure.key: figure.estimate.value for figure in isolation.score(Trace(), crowd).figures}
+    assert found["isolation_always"] == 0.0
+
+
+# Holding back.
+
+
+def test_others_warn_when_they_are_held_back_and_loops_hide_the_target():
+    found = isolation.hold_back(place="network", seconds=22, seed=2)
+    assert found["packets"] > 10
+    assert found["always"] < found["packets"]
+    assert sorted(name for name in found["alarms"] if name.startswith("client")) == [f"client-{n}" for n in range(2, 7)]
+    assert isolation.TARGET not in found["alarms"]
+    assert all(5 < seconds < 22 for seconds in found["alarms"].values())
+
+
+def test_a_detector_that_is_blind_is_reported():
+    with patch.object(LoopMonitor, "_judge", lambda _self, *, lost: None):
+        assert isolation.hold_back(place="network", seconds=22, seed=2)["alarms"] == {}
+
+
+def test_brief_attacks_isolate_and_nobody_warns():
+    found = isolation.hold_back(place="brief", seconds=20, seed=2)
+    assert found["packets"] > 3
+    assert found["always"] > 0
+    assert found["alarms"] == {}
+
+
+# Swallowing.
+
+
+def test_the_real_actors_notice_that_packets_are_swallowed():
+    found = dropping.swallow(loss=1.0, seconds=30, seed=2)["alarms"]
+    assert sum(name.startswith("client") for name in found) == dropping.CLIENTS
+    assert not dropping.swallow(loss=0.0, seconds=12, seed=2)["alarms"]
+
+
+@pytest.mark.parametrize("kind", [node_alarms, client_alarms])
+def test_the_more_is_swallowed_the_sooner_they_warn(kind):
+    calm, some, everything = (kind(loss=loss, seconds=1200, runs=5, seed=1) for loss in (0.0, 0.2, 1.0))
+    assert calm == {"first": [None] * 5, "alarms": 0}
+    assert None not in some["first"] + everything["first"]
+    assert max(everything["first"]) < min(some["first"]) + 30
+    assert max(everything["first"]) < 80
+    assert kind(loss=0.2, seconds=1200, runs=5, seed=1) == some
+
+
+def test_a_nodes_detector_with_too_high_a_threshold_is_reported():
+    dull = Detector()
+    dull.threshold = 51
+    with patch("benchmarks.attacks.detecting.Detector", lambda: dull):
+        assert node_alarms(loss=1.0, seconds=600, runs=1, seed=1)["first"] == [None]
+
+
+def test_a_clients_detector_that_expires_nothing_is_reported():
+    with patch.object(LoopMonitor, "on_dummy", lambda _self, _now: None):
+        assert client_alarms(loss=1.0, seconds=600, runs=1, seed=1)["first"] == [None]
+
+
+def test_nine_lost_loops_of_fifty():
+    assert node_detector_on([True] * 9) == 9
+    assert node_detector_on([True] * 8 + [False] * 42 + [True] * 8) is None
+
+
+def test_dropping_from_files():
+    came = [journey(number, "m", number * 2.0, [0.1, 0.1], ("n", "o"), "node-loop") for number in range(60)]
+    found = {figure.key: figure.estimate.value for figure in dropping.score(Trace(), came).figures}
+    assert found == {"dropping_lost_node_loop": 0.0, "dropping_nodes_warned": 0.0}
+    for number, one in enumerate(came):
+        one.received_ns = None if number % 2 else one.received_ns
+    found = {figure.key: figure.estimate.value for figure in dropping.score(Trace(), came).figures}
+    assert found["dropping_lost_node_loop"] == pytest.approx(0.5, abs=0.02)
+    assert found["dropping_nodes_warned"] == 1.0
+
+
+def test_rates_of_rare_events_have_an_interval():
+    none = per_hour(0, 36_000)
+    assert none.value == 0.0
+    assert none.high == pytest.approx(0.369, abs=0.001)
+    assert per_hour(20, 36_000).covers(2.0)
+    assert dropping._median([1.0, math.inf, 3.0]).value == 3.0
+
+
+# Flooding.
+
+
+def test_a_flood_fills_the_pool_and_costs_nobody_anonymity():
+    flooded, calm = (flooding.flood(identities=number, seconds=10, seed=2) for number in (1, 0))
+    assert flooded["share"][0] > 0.7
+    assert calm["share"][0] == 0.0
+    assert flooded["entropy"] == calm["entropy"]
+    assert flooded["lost"] == calm["lost"] == 0
+    assert flooded["his"] <= 200 + 10 * 1.5 * isolation.PARAMETERS.send_rate + 1
+    with patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted):
+        unlimited = flooding.flood(identities=1, seconds=10, seed=2)
+    assert unlimited["his"] > 1.5 * flooded["his"]
+
+
+def test_a_mix_by_count_is_flooded_and_one_by_time_is_not():
+    rng = np.random.default_rng(1)
+    assert flooding.isolated(True, 2.0, rng) > 0.99 * flooding.TRIALS
+    assert flooding.isolated(False, 2.0, rng) == pytest.approx(math.exp(-2) * flooding.TRIALS, rel=0.2)
+
+
+def test_flooding_from_files_finds_the_busiest():
+    several = [journey(number, "flood", number / 10, [0.5, 1.0, 0.25, 0.25]) for number in range(100)]
+    several += [journey(100 + number, "a", number / 2, [0.5, 1.0, 0.25, 0.25]) for number in range(20)]
+    found = flooding.score(Trace(), several)
+    assert "flood" in found.setting
+    assert found.figures[0].estimate.value > 0.7

@@ -1,0 +1,214 @@
+"""Attacks on packets and documents: nothing is accepted, until a guard is off; then the attack says so."""
+
+from unittest.mock import patch
+
+import pytest
+
+from benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
+from benchmarks.attacks.acting import ActsOnPackets
+from benchmarks.attacks.papers import papers
+from benchmarks.figures import Verdict
+from benchmarks.jobs import inline
+from benchmarks.size import Size
+from benchmarks.trace import Trace
+from benchmarks.truth import Journey
+from benchmarks.unguarded import GUARDS, unguarded
+from mixnet.errors import LocalError
+from mixnet.sphinx import engine, payload
+from mixnode.replay import Replay, TagFile
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def values(found):
+    return {figure.key: figure.estimate.value for figure in found.figures}
+
+
+def controls(found, role):
+    return [control for control in found.controls if control.role is role]
+
+
+# Tagging.
+
+
+def test_no_flip_is_delivered_modified(monkeypatch):
+    monkeypatch.setitem(tagging.STEPS, Size.QUICK, 31)
+    found = tagging.measure(Size.QUICK, inline)
+    assert found.credible
+    assert values(found)["tagging_delivered_modified"] == 0
+    assert values(found)["tagging_replies_modified"] == 0
+    assert values(found)["tagging_delivered_unchanged"] >= 1  # alpha's top bit, on the first link at least
+
+
+@pytest.mark.parametrize("link", [0, 4])
+def test_each_flip_is_of_one_bit_and_where_it_is_said_to_be(link):
+    counts = tagging.flip(link=link, step=300, seed=3)
+    assert sum(counts.values()) == 11
+    packet = bytes(3072)
+    for bit in range(8):
+        assert tagging.flipped(packet, 31, bit) != packet
+    assert tagging.flipped(packet, 31)[31] == 0x80
+
+
+def test_without_the_headers_mac_flips_are_noticed_as_such():
+    """A broken comparison of the body's MAC alone: noise is delivered, and counted."""
+    with patch.object(payload, "equal", lambda *_: True), patch.object(payload, "_MARKER", b""):
+        counts = tagging.flip(link=0, step=50, seed=1, start=tagging.MESSAGE_START)
+    assert counts[tagging.MODIFIED] > 40
+
+
+def test_the_attack_reports_an_engine_that_delivers_what_was_changed(monkeypatch):
+    monkeypatch.setitem(tagging.STEPS, Size.QUICK, 200)
+    with unguarded(["bodies"]):
+        found = tagging.measure(Size.QUICK, inline)
+    figure = found.figures[0]
+    assert figure.estimate.value > 0.5
+    assert found.verdict(figure) is Verdict.MISSED
+
+
+# Position.
+
+
+def test_headers_tell_nothing_until_they_do():
+    found = position.measure(Size.QUICK, inline)
+    assert found.credible
+    assert all(abs(figure.estimate.value - 0.5) < 0.06 for figure in found.figures)
+    assert all(figure.must is not None for figure in found.figures)
+
+
+def test_the_attack_reports_a_gamma_of_zeros_at_the_first_hop(monkeypatch):
+    """A private break: the first header's alpha always begins with a zero nibble."""
+    build = engine._build_header
+
+    def leaky(hops, seed):
+        number = 0
+        while True:
+            head, secrets = build(hops, bytes([number]) + seed[1:])
+            if head[0] < 64:
+                return head, secrets
+            number += 1
+
+    monkeypatch.setattr(engine, "_build_header", leaky)
+    monkeypatch.setitem(position.PACKETS, Size.QUICK, 1200)
+    found = values(position.measure(Size.QUICK, inline))
+    assert found["position_auc"] > 0.7
+    assert abs(found["position_last_auc"] - 0.5) < 0.15
+
+
+def test_few_packets_make_no_claim(monkeypatch):
+    monkeypatch.setitem(position.PACKETS, Size.QUICK, 300)
+    monkeypatch.setattr(position, "CONTROL_PACKETS", 300)
+    assert all(figure.must is None for figure in position.measure(Size.QUICK, inline).figures)
+
+
+# False directory documents.
+
+
+def test_lies_are_refused_until_the_threshold_is_off():
+    found = split_view.measure(Size.QUICK, inline)
+    assert found.credible
+    shown = values(found)
+    assert shown["split_view_accepted"] == shown["split_view_distinct"] == 0
+    assert shown["split_view_honest"] == 1
+    assert shown["split_view_majority_distinct"] == 20
+    assert shown["split_view_majority_proofs"] == 1
+    assert len(split_view.LIES) == 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "off", "accepted"),
+    [
+        ("minority", ["threshold"], True),
+        ("forged", ["signatures"], True),
+        ("borrowed", ["signatures"], True),
+        ("doubled", ["signatures"], True),
+        ("strangers", ["signatures", "threshold"], False),  # their names are not on the list
+        ("elsewhere", ["signatures", "threshold"], False),
+        ("stale", ["threshold"], False),
+    ],
+)
+def test_each_lie_fails_for_its_own_reason(kind, off, accepted):
+    seen = split_view.offer(readers=5, seed=2, off=off, only=[kind])
+    assert (sum(seen.accepted.values()) > 0) is accepted
+    assert seen.offered == {kind: 5}
+
+
+def test_the_honest_document_of_papers_is_accepted_by_all():
+    assert split_view.offer(readers=5, seed=2, only=["honest"]).honest == 5
+    assert papers(1).document() == papers(1).document() != papers(2).document()
+
+
+# Replay.
+
+
+def test_replayed_packets_are_refused_until_the_check_is_off(monkeypatch):
+    monkeypatch.setitem(replay.PACKETS, Size.QUICK, 5)
+    found = replay.measure(Size.QUICK, inline)
+    assert found.credible
+    assert values(found)["replay_accepted"] == 0
+    assert values(found)["replay_accepted_after_kill"] == 0
+    assert values(found)["replay_refused_known"] == 1
+    assert values(found)["replay_keys_retired"] == 0
+
+
+def test_the_attack_reports_tags_that_a_restart_forgets():
+    """Break: nodes load no tags at start."""
+    with patch.object(TagFile, "load", lambda _self: b""):
+        kept = replay.send_again(packets=4, seed=1)
+        killed = replay.send_again(packets=4, seed=1, kill=True)
+    assert kept["again"] == [0, 0]
+    assert killed["again"] == [4, 4]
+
+
+# Corrupt mixes.
+
+
+def test_the_share_of_corrupt_paths_is_as_expected():
+    found = compromise.measure(Size.QUICK, inline)
+    assert found.credible
+    shown = values(found)
+    assert shown["compromise_exposed_50pct"] == pytest.approx(compromise._chance(0.5), abs=0.02)
+    assert shown["compromise_entropy_50pct"] < shown["compromise_entropy_0pct"] - 1
+    assert shown["compromise_users_50pct_after_100"] > 0.95
+    assert set(found.curves) == {"exposed_corrupt", "exposed_corrupt_power", "entropy_corrupt"}
+
+
+def test_the_attack_reports_clients_that_prefer_some_mixes():
+    fair = compromise.seen_through(corrupt=0.1, users=30, seed=1)
+    biased = compromise.seen_through(corrupt=0.1, users=30, seed=1, off=["routes"])
+    assert sum(fair["exposed"]) < 30
+    assert sum(biased["exposed"]) == 30 * compromise.MESSAGES
+
+
+def test_paths_from_a_file():
+    paths = [["p", f"a{number % 3}", f"b{number // 3 % 3}", f"c{number // 9}", "q"] for number in range(27)]
+    journeys = [Journey(n, "payload", "x", "y", [0.1] * 4, path, 1, 2) for n, path in enumerate(paths)]
+    found = compromise.score(Trace(), journeys)
+    assert 0.005 < found.figures[0].estimate.value < 0.05
+    with pytest.raises(LocalError):
+        compromise.score(Trace(), [])
+
+
+# All.
+
+
+@pytest.mark.parametrize("name", ["replay", "tagging", "position", "split_view"])
+def test_those_that_act_on_packets_say_that_files_are_no_use(name):
+    with pytest.raises(ActsOnPackets, match="without files"):
+        load(name).score(Trace(), [])
+
+
+def test_every_attack_is_whole():
+    for name in ATTACKS:
+        module = load(name)
+        assert name == module.NAME
+        assert module.THREATS and module.ADVERSARY and module.DEFENCE
+        assert callable(module.score) and callable(module.measure)
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_guards_are_put_back(name):
+    before = (Replay.admit, engine.equal, payload.equal, payload.permute, engine.unwrap_untrusted)
+    with unguarded([name]):
+        pass
+    assert before == (Replay.admit, engine.equal, payload.equal, payload.permute, engine.unwrap_untrusted)
