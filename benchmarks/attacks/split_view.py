@@ -1,8 +1,9 @@
 """Split view: false directory documents, offered by whoever a reader asks (SPEC.md section 13.5).
 
 Promises: readers are the real code that clients, nodes and providers judge documents by (`accept_untrusted`, with what
-a reader was shown before). Each reader is offered all lies in random order, among them one of his own, and then the
-honest document. Positive controls: one signature is enough; signatures are not checked. Null: nobody lies.
+a reader was shown before), new ones wherever that is easier to deceive. Each reader is offered all lies in random
+order, among them one of his own, and then the honest document. Positive controls: one signature is enough; signatures
+are not checked. Null: nobody lies.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ READERS = {Size.QUICK: 20, Size.STANDARD: 200, Size.FULL: 1000}
 AUTHORITIES = 5
 LIARS = 2  # a minority
 EPOCH = 5  # that of the honest document
+BACKWARD = ("older",)  # lies for readers that have used that document already: to new ones they are none
 
 
 class Seen(NamedTuple):
@@ -127,12 +129,12 @@ def offer(*, readers: int, seed: int, liars: int = LIARS, off: Sequence[str] = (
             mind = Views(network.bootstrap)
             for kind in rng.sample(only or sorted(LIES), len(only or LIES)):
                 raw = truth if kind == "honest" else LIES[kind](_Lie(network, honest, rng, liars))
-                got = _read(raw, network, now, mind, newest=EPOCH - 1)
+                got = _read(raw, network, now, mind, newest=EPOCH if kind in BACKWARD else -1)
                 offered[kind] += 1
                 if got not in (None, honest.digest):
                     accepted[kind] += 1
                     views.add(got)
-            satisfied += _read(truth, network, now, mind, newest=EPOCH - 1) == honest.digest
+            satisfied += _read(truth, network, now, mind, newest=-1) == honest.digest
             proofs += bool(mind.evidence)
     return Seen(dict(accepted), dict(offered), len(views), proofs, satisfied)
 
@@ -187,12 +189,12 @@ def _elsewhere(lie: _Lie) -> bytes:
 
 def _stale(lie: _Lie) -> bytes:
     """Genuine, and no longer valid: its keys may have been stolen since."""
-    return signed(lie.network.document(EPOCH - 3), lie.network.authorities)
+    return signed(lie.network.document(EPOCH - 2), lie.network.authorities)
 
 
 def _older(lie: _Lie) -> bytes:
-    """Genuine and not expired, but older than what the reader has used."""
-    return signed(lie.network.document(EPOCH - 2), lie.network.authorities)
+    """Genuine and valid, but older than what the reader has used."""
+    return signed(lie.network.document(EPOCH - 1), lie.network.authorities)
 
 
 def _early(lie: _Lie) -> bytes:

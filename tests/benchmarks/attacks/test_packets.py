@@ -13,7 +13,8 @@ from benchmarks.size import Size
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.unguarded import GUARDS, unguarded
-from mixnet.errors import LocalError
+from mixnet.errors import LocalError, RemoteError
+from mixnet.pki.document import parse_untrusted, verify_untrusted
 from mixnet.sphinx import engine, payload
 from mixnode.replay import Replay, TagFile
 
@@ -124,13 +125,36 @@ def test_lies_are_refused_until_the_threshold_is_off():
         ("doubled", ["signatures"], True),
         ("strangers", ["signatures", "threshold"], False),  # their names are not on the list
         ("elsewhere", ["signatures", "threshold"], False),
-        ("stale", ["threshold"], False),
+        ("stale", ["threshold", "signatures"], False),
+        ("older", ["threshold", "signatures"], False),
+        ("early", ["threshold", "signatures"], False),
     ],
 )
 def test_each_lie_fails_for_its_own_reason(kind, off, accepted):
     seen = split_view.offer(readers=5, seed=2, off=off, only=[kind])
     assert (sum(seen.accepted.values()) > 0) is accepted
     assert seen.offered == {kind: 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("stale", "Expired"), ("older", "RolledBack"), ("early", "NotYetValid"), ("elsewhere", "WrongNetwork")],
+)
+def test_one_check_alone_refuses_each_genuine_document(kind, error):
+    """With that refusal overlooked the lie is believed, and counted."""
+    refused = []
+
+    def lenient(raw, trust, now, newest_epoch=-1):
+        try:
+            return verify_untrusted(raw, trust, now, newest_epoch)
+        except RemoteError as problem:
+            refused.append(type(problem).__name__)
+            return parse_untrusted(raw)[0]
+
+    with patch("mixnet.pki.fetch.verify_untrusted", lenient):
+        seen = split_view.offer(readers=3, seed=2, only=[kind])
+    assert seen.accepted == {kind: 3}
+    assert set(refused) == {error}
 
 
 def test_the_honest_document_of_papers_is_accepted_by_all():
@@ -169,6 +193,7 @@ def test_the_share_of_corrupt_paths_is_as_expected():
     shown = values(found)
     assert shown["compromise_exposed_50pct"] == pytest.approx(compromise._chance(0.5), abs=0.02)
     assert shown["compromise_entropy_50pct"] < shown["compromise_entropy_0pct"] - 1
+    assert shown["compromise_chosen_ratio"] == pytest.approx(1.0, abs=0.2)
     assert shown["compromise_users_50pct_after_100"] > 0.95
     assert set(found.curves) == {"exposed_corrupt", "exposed_corrupt_power", "entropy_corrupt"}
 
@@ -178,6 +203,8 @@ def test_the_attack_reports_clients_that_prefer_some_mixes():
     biased = compromise.seen_through(corrupt=0.1, users=30, seed=1, off=["routes"])
     assert sum(fair["exposed"]) < 30
     assert sum(biased["exposed"]) == 30 * compromise.MESSAGES
+    assert biased["chosen"] == (1500, 1500)
+    assert fair["chosen"][0] < 80
 
 
 def test_paths_from_a_file():
