@@ -179,13 +179,13 @@ def _all(size: Size, run: Run, seed: int, *, as_json: bool) -> int:
     """Everything, with controls; 1 if one failed."""
     from benchmarks.anonymity.measure import measure  # noqa: PLC0415
     from benchmarks.figures import flat  # noqa: PLC0415
-    from benchmarks.real_cli import _render  # noqa: PLC0415
+    from benchmarks.tables import render  # noqa: PLC0415
 
     finding = measure(size, run, seed=seed)
     if as_json:
         _print_json({**flat([finding]), "finding": finding.as_map()})
     else:
-        _render(finding)
+        render(finding)
     return 0 if finding.credible else 1
 
 

@@ -101,11 +101,11 @@ def _list(*, as_json: bool) -> None:
 
 def _show(finding: Finding, *, as_json: bool) -> int:
     from benchmarks.figures import flat  # noqa: PLC0415
-    from benchmarks.real_cli import _render  # noqa: PLC0415
+    from benchmarks.tables import render  # noqa: PLC0415
     from deploy.display import say_json  # noqa: PLC0415
 
     if as_json:
         say_json({**flat([finding]), "finding": finding.as_map()})
     else:
-        _render(finding)
+        render(finding)
     return 0 if finding.credible else 1

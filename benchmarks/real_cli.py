@@ -131,32 +131,7 @@ def _show(measure: Measure, size: Size, seed: int, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps({**flat([finding]), "finding": finding.as_map()}) + "\n")
     else:
-        _render(finding)
+        from benchmarks.tables import render  # noqa: PLC0415
+
+        render(finding)
     return 0 if finding.credible else 1
-
-
-def _render(finding: Finding) -> None:
-    """Tables for a person: figures with their targets, then the controls."""
-    from deploy.display import say, tabulate  # noqa: PLC0415
-
-    rows = [
-        (
-            figure.what,
-            f"{figure.estimate.value:.4g} {figure.unit}".rstrip(),
-            f"{figure.estimate.low:.4g} - {figure.estimate.high:.4g}",
-            str(figure.must or ""),
-            str(figure.aim or ""),
-            str(finding.verdict(figure)),
-        )
-        for figure in finding.figures
-    ]
-    tabulate(finding.title, ("what", "figure", "95 % interval", "must", "aim", "verdict"), rows)
-    controls = [
-        (f"{control.role}: {control.what}", f"{control.estimate.value:.4g}", str(control.bound or ""),
-         "passed" if control.passed else "FAILED")
-        for control in finding.controls
-    ]  # fmt: skip
-    tabulate("Controls", ("what", "figure", "expected", ""), controls)
-    say(finding.setting)
-    if finding.note:
-        say(finding.note)
