@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -41,21 +42,20 @@ def play(*, clients: int, busy: int, seconds: float, seed: int, off: Sequence[st
     `off` are names of `weakened.SWITCHES`. At least 3 are busy, or none.
     """
 
-    async def live(world: World) -> None:
-        with tempfile.TemporaryDirectory(prefix="mixnet-converse-") as folder:
-            file = Path(folder) / "file.bin"
-            await trio.Path(file).write_bytes(bytes(round(seconds * BYTES_A_SECOND)))
-            async with trio.open_nursery() as nursery:
-                if not quiet:
-                    for author in range(busy):
-                        for step in range(1, CONTACTS + 1):
-                            nursery.start_soon(_write, world, author, (author + step) % busy, file)
-                await trio.sleep_until(SETTLING + seconds)
-                nursery.cancel_scope.cancel()
+    async def live(world: World, file: Path) -> None:
+        async with trio.open_nursery() as nursery:
+            if not quiet:
+                for author in range(busy):
+                    for step in range(1, CONTACTS + 1):
+                        nursery.start_soon(_write, world, author, (author + step) % busy, file)
+            await trio.sleep_until(SETTLING + seconds)
+            nursery.cancel_scope.cancel()
 
     config = WorldConfig(seed=seed, clients=clients, providers=PROVIDERS, codec="plain")
-    with switched_off(off):
-        return run_world(live, config)
+    with tempfile.TemporaryDirectory(prefix="mixnet-converse-") as folder, switched_off(off):
+        file = Path(folder) / "file.bin"
+        file.write_bytes(bytes(round(seconds * BYTES_A_SECOND)))
+        return run_world(partial(live, file=file), config)
 
 
 async def _write(world: World, author: int, reader: int, file: Path) -> None:

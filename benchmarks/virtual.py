@@ -5,29 +5,39 @@ still while any task can run, then jumps to exactly the next deadline: the jump 
 since a sum of differences rounds in a way that depends on which deadlines lay between. Trio shuffles the tasks that
 can run at once; here it sorts them by age and shuffles them with a generator that the seed starts.
 What a real process gives to a worker thread is called in place: while a thread runs all tasks seem to wait, and the
-clock would jump past time-outs that nobody missed.
+clock would jump past time-outs that nobody missed. Who gets a thread in another way, as `trio.Path` does, is refused.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+from unittest.mock import patch
 
 import trio
 import trio.testing
+from trio import _threads as threads
 from trio._core import _run as scheduler
 
+from mixnet.errors import LocalError
 from mixnet.randomness import SeededSource
+
+_COLLECT = (20_000, 20, 20)  # as gc.set_threshold has them
 
 T = TypeVar("T")
 Result = TypeVar("Result")
 
 
+class Thread(LocalError):
+    """Something waits for a thread in virtual time, whose clock would not: do it before the run, or synchronously."""
+
+
 def run(program: Callable[[], Awaitable[T]], *, seed: int | str) -> T:
     """What `program` returns, run from virtual time 0 under a schedule that follows from `seed`."""
-    with _deterministic_schedule(seed), no_threads():
+    with _deterministic_schedule(seed), no_threads(), _rare_collections():
         return trio.run(program, clock=exact_clock())
 
 
@@ -59,13 +69,24 @@ def _deterministic_schedule(seed: int | str) -> Iterator[None]:
 
 @contextmanager
 def no_threads() -> Iterator[None]:
-    """Let `trio.to_thread.run_sync` call its function where it stands."""
-    threaded = trio.to_thread.run_sync
-    trio.to_thread.run_sync = _in_place  # type: ignore[assignment]
+    """Let `trio.to_thread.run_sync` call its function where it stands; Thread for whoever gets one another way."""
+    with patch.object(trio.to_thread, "run_sync", _in_place), patch.object(threads, "start_thread_soon", _refuse):
+        yield
+
+
+def _refuse(*_args: object) -> None:
+    raise Thread
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for unreachable cycles seldom: what passes through a network makes few, and looking cost a tenth."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*_COLLECT)
     try:
         yield
     finally:
-        trio.to_thread.run_sync = threaded
+        gc.set_threshold(*thresholds)
 
 
 async def _in_place(function: Callable[..., Result], *args: object, **_settings: object) -> Result:

@@ -189,22 +189,26 @@ class _Pair:
 
 
 class _Signal:
-    """Wakes whoever waits for something to change."""
+    """Wakes a task that waits for something to change."""
 
     def __init__(self) -> None:
         self._event: trio.Event | None = None
+        self._scope = trio.CancelScope()
 
     def notify(self) -> None:
-        """Wake all that wait now."""
+        """Wake who waits now."""
         if self._event is not None:
             self._event.set()
             self._event = None
 
+    def notify_at(self, when: float) -> None:
+        """Wake who waits now when Trio's clock says `when`, if nothing else does before."""
+        self._scope.deadline = min(self._scope.deadline, when)
+
     async def wait(self, until: float) -> None:
-        """Return at the next `notify`, or when Trio's clock says `until`."""
-        if self._event is None:
-            self._event = trio.Event()
-        with trio.move_on_at(until):
+        """Return at the next `notify`, or when Trio's clock says `until`. One task at a time."""
+        self._event = trio.Event()
+        with trio.CancelScope(deadline=until) as self._scope:
             await self._event.wait()
 
 
@@ -270,7 +274,8 @@ class SimulatedStream(trio.abc.Stream):
         if most < 1:
             raise ValueError("max_bytes must be 1 or more")
         with self._receiving:
-            await trio.lowlevel.checkpoint()
+            if not self._silent(trio.current_time()):  # else the wait below is the checkpoint
+                await trio.lowlevel.checkpoint()
             while True:
                 if self._closed:
                     raise trio.ClosedResourceError
@@ -311,6 +316,12 @@ class SimulatedStream(trio.abc.Stream):
         self._readable.notify()
         self._writable.notify()
 
+    def _silent(self, now: float) -> bool:
+        """Whether a reader must wait."""
+        if self._closed or self._killed:
+            return False
+        return self._inbox[0].arrival > now if self._inbox else not self._ended(now)
+
     async def _wait_for_room(self) -> None:
         while self.peer._unread >= self._window and not (
             self._closed or self._killed or self._ended(trio.current_time())
@@ -343,7 +354,7 @@ class SimulatedStream(trio.abc.Stream):
             return
         self._inbox.append(_Segment(self.peer._out.arrival(len(data)), data))
         if len(self._inbox) == 1:
-            self._readable.notify()
+            self._readable.notify_at(self._inbox[0].arrival)
 
     def _post_end(self, *, crashed: bool) -> None:
         self._end = _End(self._after_all_bytes(self.peer._out.arrival(1)), crashed)

@@ -63,11 +63,19 @@ class Link(trio.abc.AsyncResource):
         plaintext = b"".join(frames)
         if len(plaintext) != FRAME_SIZE * len(frames):
             raise LocalError(f"a frame has {FRAME_SIZE} bytes")
-        async with self._sending:
+        try:
+            self._sending.acquire_nowait()  # the write is a checkpoint already: a lock that is free needn't be one
+        except trio.WouldBlock:
+            await self._sending.acquire()
+        try:
             if not self._usable:
                 raise LinkLost
             if plaintext:
                 await self._write(self._session.seal_untrusted(plaintext))
+            else:
+                await trio.lowlevel.checkpoint()
+        finally:
+            self._sending.release()
 
     async def receive(self) -> list[Frame]:
         """The frames that came, at least one. RemoteError for hostile bytes; trio.EndOfChannel at any end."""

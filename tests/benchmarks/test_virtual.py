@@ -1,6 +1,7 @@
 """One seed, one schedule: order, times and traces of toy actors on the simulated network."""
 
 import contextlib
+import gc
 import random
 import threading
 import time
@@ -169,6 +170,23 @@ def test_no_thread_runs():
     threaded = trio.to_thread.run_sync
     assert virtual.run(main, seed=1) == (False, threading.main_thread())
     assert trio.to_thread.run_sync is threaded
+
+
+def test_a_thread_by_another_way_is_refused(tmp_path):
+    async def main():
+        await trio.Path(tmp_path / "file").write_bytes(b"x")
+
+    with pytest.raises(virtual.Thread):
+        virtual.run(main, seed=1)
+
+
+def test_cycles_are_collected_as_before_after_a_run():
+    async def main():
+        return gc.get_threshold()
+
+    before = gc.get_threshold()
+    assert virtual.run(main, seed=1) > before
+    assert gc.get_threshold() == before
 
 
 def test_with_a_thread_the_clock_would_jump():
