@@ -1,7 +1,8 @@
-"""Parts of a report in processes of their own (SPEC.md section 13.9).
+"""Parts of a report in processes beside this one (SPEC.md section 13.9).
 
 Promises: a part that raises, is killed or takes its process with it is reported by name and costs no other part
-anything. No process outlives the call, those that a part started included, however it ends.
+anything. Processes take one part after another, so that libraries are loaded once a process and not once a part. No
+process outlives the call, those that a part started included, however it ends.
 """
 
 from __future__ import annotations
@@ -72,47 +73,60 @@ def outcome(part: Part, wish: Wish, say: Callable[[str], None]) -> Outcome:
 
 
 def together(parts: Sequence[Part], wish: Wish, at_once: int, tell: Tell) -> list[Outcome]:
-    """Measure parts in processes of their own, so many at once; the outcomes are in the order of the parts."""
+    """Measure parts, so many at once; the outcomes are in the order of the parts."""
     waiting, done = list(parts), dict[str, Outcome]()
     with ExitStack() as stack:
         children: dict[Connection, _Child] = {}
         stack.callback(_end, children)
         while waiting or children:
             while waiting and len(children) < at_once:
-                tell(News(waiting[0].name, "begun"))
-                child = _Child.start(waiting.pop(0), wish)
+                child = _Child.start(wish)
                 children[child.pipe] = child
+                tell(child.give(waiting.pop(0)))
             for pipe in _ready(children):
                 said = children[pipe].receive()
                 tell(said)
-                if isinstance(said, Outcome):
-                    done[said.part] = said
+                if not isinstance(said, Outcome):
+                    continue
+                done[said.part] = said
+                if waiting and not children[pipe].dead:
+                    tell(children[pipe].give(waiting.pop(0)))
+                else:
                     children.pop(pipe).end()
     return [done[part.name] for part in parts]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Child:
-    """A process that measures one part, and the leader of a group of those that it starts."""
+    """A process that measures one part at a time, and the leader of a group of those that these start."""
 
-    part: str
     process: BaseProcess
     pipe: Connection
-    begun: float
+    part: str = ""
+    begun: float = 0.0
+    dead: bool = False
 
     @classmethod
-    def start(cls, part: Part, wish: Wish) -> _Child:
+    def start(cls, wish: Wish) -> _Child:
         context = get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(theirs, part, wish), name=f"bench {part.name}")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, wish), name="bench")
         process.start()
         theirs.close()
-        return cls(part.name, process, ours, time.monotonic())
+        return cls(process, ours)
+
+    def give(self, part: Part) -> News:
+        """Let it measure this part; that it has begun."""
+        self.part, self.begun = part.name, time.monotonic()
+        with suppress(OSError):  # it died between two parts: `receive` says so
+            self.pipe.send(part)
+        return News(part.name, "begun")
 
     def receive(self) -> News | Outcome:
         try:
             said = self.pipe.recv()
         except (EOFError, OSError):
+            self.dead = True
             self.process.join(_PATIENCE)
             died = f"its process ended with status {self.process.exitcode}"
             return Outcome(self.part, [], time.monotonic() - self.begun, died)
@@ -138,11 +152,13 @@ def _end(children: Mapping[Connection, _Child]) -> None:
         child.end()
 
 
-def _work(pipe: Connection, part: Part, wish: Wish) -> None:
+def _work(pipe: Connection, wish: Wish) -> None:
     """The process. Processes share the cores by themselves, so libraries that compute keep to one thread each."""
     os.setsid()
     os.environ.update(_ONE_THREAD)
-    pipe.send(outcome(part, wish, pipe.send))
+    with suppress(EOFError):
+        while True:
+            pipe.send(outcome(pipe.recv(), wish, pipe.send))
 
 
 @contextmanager

@@ -47,6 +47,9 @@ class Study:
                 raise ValueError(f"no such thing in {Path.home() / 'secret.txt'}")
             case "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "says who":
+                Path(self.log).write_text(str(os.getpid()))
+                return [finding(self.name)]
             case "lasts":
                 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
                 Path(self.log).write_text(f"{os.getpid()} {child.pid}")

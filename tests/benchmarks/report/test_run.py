@@ -47,6 +47,17 @@ def test_a_part_that_fails_costs_the_others_nothing(tmp_path):
         assert "three failed" in re.sub(r"[*]|<[^>]*>", "", (tmp_path / name).read_text())
 
 
+def test_processes_take_one_part_after_another(tmp_path):
+    logs = [tmp_path / str(number) for number in range(4)]
+    ways = ["says who", "dies", "says who", "says who"]
+    studies = [Study(f"part {log.name}", way, log=str(log)) for way, log in zip(ways, logs, strict=True)]
+    outcomes = together(studies, wish(), 1, lambda _: None)
+    assert [bool(one.error) for one in outcomes] == [False, True, False, False]
+    first, _, third, fourth = [log.read_text() if log.exists() else "" for log in logs]
+    assert first != third  # the first one's process died with the second part
+    assert third == fourth
+
+
 def test_a_failed_control_fails_the_report(tmp_path):
     assert sound(make(Job([Study("one")], wish(), tmp_path), lambda _: None))
     report = make(Job([Study("one", "loses")], wish(), tmp_path), lambda _: None)
