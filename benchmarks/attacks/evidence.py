@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from benchmarks.statistics import Sample
 
@@ -29,10 +30,10 @@ class Law:
     mean: float
     shift: float
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """Seconds that next to no packet exceeds, without the shift."""
-        return float(stats.gamma.isf(_TAIL, self.stages, scale=self.mean))
+        return self.mean * float(special.gammainccinv(self.stages, _TAIL))
 
     def density(self, lag: Sample) -> Sample:
         """The Gamma density at lags above 0."""
