@@ -5,9 +5,9 @@ leave room for a reply block, the others use the whole packet; a fragment carrie
 foreign one is refused before it touches any state. Never: a name or key of a user; and only the recipient sees any of
 it, since all of it is the innermost layer of a packet.
 
-    fragment = kind 1 · channel 16 · MAC 16 · transmission 4 · [reply block 404] ·
+    fragment = kind 1 · channel 16 · MAC 16 · transmission 4 · [reply block 404 · until 4] ·
                lane 1 · message number 4 · number - floor 1 · index 1 · message length 4 · part of the message
-    probe    = kind 1 · channel 16 · MAC 16 · transmission 4 · floor of each lane 4 · [reply block 404]
+    probe    = kind 1 · channel 16 · MAC 16 · transmission 4 · floor of each lane 4 · [reply block 404 · until 4]
 """
 
 from __future__ import annotations
@@ -43,10 +43,12 @@ class PlaintextKind(IntEnum):
 _PREFIX = struct.Struct(f">B{CHANNEL_SIZE}s{crypto.MAC_SIZE}sI")
 _PLACE = struct.Struct(">BIBBI")
 _FLOORS = struct.Struct(f">{LANES}I")
+_UNTIL = struct.Struct(">I")
+REPLY_SIZE = GEOMETRY.surb_size + _UNTIL.size
 _MAC_AT = 1 + CHANNEL_SIZE
 _MAC_END = _MAC_AT + crypto.MAC_SIZE
 LARGE = GEOMETRY.message_size - _PREFIX.size - _PLACE.size
-SMALL = LARGE - GEOMETRY.surb_size
+SMALL = LARGE - REPLY_SIZE
 
 
 def has_room(index: int, count: int) -> bool:
@@ -101,6 +103,31 @@ def seal(channel: ChannelKey, kind: PlaintextKind, transmission: int, rest: byte
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyBlock:
+    """A serialized reply block, and the wall time (whole seconds, 32 bits) until which it may be used.
+
+    Later its keys may be gone. The first hop, which is the replier's provider, would drop the packet as malformed, and
+    see by that that it was an acknowledgement and no cover.
+    """
+
+    surb: bytes = field(repr=False)
+    until: int
+
+    def serialize(self) -> bytes:
+        """REPLY_SIZE bytes; LocalError for a block or a time of another size."""
+        if len(self.surb) != GEOMETRY.surb_size or not 0 <= self.until < 1 << 32:
+            raise LocalError(f"a reply block has {GEOMETRY.surb_size} bytes, and its end 32 bits")
+        return self.surb + _UNTIL.pack(self.until)
+
+    @classmethod
+    def parse_untrusted(cls, raw: bytes) -> Self:
+        """The block in REPLY_SIZE bytes; RemoteError for another size. What is in it only the network can judge."""
+        if len(raw) != REPLY_SIZE:
+            raise RemoteError("a reply block of the wrong size")
+        return cls(raw[: GEOMETRY.surb_size], _UNTIL.unpack_from(raw, GEOMETRY.surb_size)[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """Part `index` of message `number` in a lane; the sender has given up every message below `floor`."""
 
@@ -127,12 +154,12 @@ class FragmentToSend:
     transmission: int
     fragment: Fragment
 
-    def encode(self, surb: bytes | None) -> bytes:
+    def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet; LocalError for a reply block where there is no room."""
         f = self.fragment
-        kind = PlaintextKind.FRAGMENT if surb is None else PlaintextKind.FRAGMENT_WITH_SURB
+        kind = PlaintextKind.FRAGMENT if block is None else PlaintextKind.FRAGMENT_WITH_SURB
         place = _PLACE.pack(f.lane, f.number, f.number - f.floor, f.index, f.length)
-        raw = seal(self.channel, kind, self.transmission, (surb or b"") + place + f.part)
+        raw = seal(self.channel, kind, self.transmission, _serialized(block) + place + f.part)
         if len(raw) > GEOMETRY.message_size:
             raise LocalError("a fragment without room for a reply block got one")
         return raw
@@ -146,9 +173,14 @@ class ProbeToSend:
     transmission: int
     floors: tuple[int, ...]
 
-    def encode(self, surb: bytes | None) -> bytes:
+    def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet; without a reply block it can't be answered, and only tells the floors."""
-        return seal(self.channel, PlaintextKind.PROBE, self.transmission, _FLOORS.pack(*self.floors) + (surb or b""))
+        rest = _FLOORS.pack(*self.floors) + _serialized(block)
+        return seal(self.channel, PlaintextKind.PROBE, self.transmission, rest)
+
+
+def _serialized(block: ReplyBlock | None) -> bytes:
+    return b"" if block is None else block.serialize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +188,7 @@ class Arrival:
     """A verified plaintext: its transmission number, the reply block that came along, and the fragment or floors."""
 
     transmission: int
-    surb: bytes | None = field(repr=False)
+    block: ReplyBlock | None
     content: Fragment | Probe
 
 
@@ -184,9 +216,11 @@ class Unverified:
         if kind == PlaintextKind.FRAGMENT:
             return Arrival(transmission, None, _parse_place_untrusted(rest))
         if kind == PlaintextKind.PROBE:
-            return Arrival(transmission, rest[_FLOORS.size :] or None, _parse_probe_untrusted(rest))
-        surb, rest = rest[: GEOMETRY.surb_size], rest[GEOMETRY.surb_size :]
-        return Arrival(transmission, surb, _parse_place_untrusted(rest))
+            floors, rest = rest[: _FLOORS.size], rest[_FLOORS.size :]
+            block = ReplyBlock.parse_untrusted(rest) if rest else None
+            return Arrival(transmission, block, _parse_probe_untrusted(floors))
+        block = ReplyBlock.parse_untrusted(rest[:REPLY_SIZE])
+        return Arrival(transmission, block, _parse_place_untrusted(rest[REPLY_SIZE:]))
 
 
 _ARRIVING = frozenset({PlaintextKind.FRAGMENT, PlaintextKind.FRAGMENT_WITH_SURB, PlaintextKind.PROBE})
@@ -200,7 +234,7 @@ def check_mac_untrusted(channel: ChannelKey, raw: bytes) -> None:
 
 
 def _parse_probe_untrusted(rest: bytes) -> Probe:
-    if len(rest) not in {_FLOORS.size, _FLOORS.size + GEOMETRY.surb_size}:
+    if len(rest) != _FLOORS.size:
         raise RemoteError("a probe of the wrong size")
     floors: tuple[int, ...] = _FLOORS.unpack_from(rest)
     if max(floors) >= NUMBER_LIMIT:

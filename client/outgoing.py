@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
+from client.fragments import ReplyBlock
 from mixnet import crypto
 from mixnet.sphinx import Surb
 
@@ -74,7 +75,7 @@ class MessengerSettings:
 class Encodable(Protocol):
     """The bytes of a fragment or probe, which depend on whether a reply block goes with it."""
 
-    def encode(self, surb: bytes | None) -> bytes:
+    def encode(self, block: ReplyBlock | None) -> bytes:
         """At most GEOMETRY.message_size bytes."""
 
 
@@ -87,9 +88,9 @@ class OutgoingFragment:
     key: tuple[int, int] = field(repr=False)  # (session, transmission): what `transmitted` needs, opaque elsewhere
     content: Encodable = field(repr=False)
 
-    def encode(self, surb: Surb | None) -> bytes:
+    def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet, at most GEOMETRY.message_size bytes; a reply block only if `wants_surb`."""
-        return self.content.encode(surb.serialize() if surb is not None else None)
+        return self.content.encode(block)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Promises: pure; a fragment is taken once and messages of a lane come out in the order of their numbers; at most WINDOW
 messages of a lane are held, each of at most MESSAGE_LIMIT bytes, whatever a hostile contact sends; a reply block is
-answered at most once, and only what the caller has stored is acknowledged.
+answered at most once and not after its end, and only what the caller has stored is acknowledged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from client.acks import Ack, LaneReport
-from client.fragments import WINDOW, Arrival, Fragment, spans
+from client.fragments import WINDOW, Arrival, Fragment, ReplyBlock, spans
 from mixnet.errors import RemoteError
 
 _SPARE = 6  # reply blocks kept; the newest goes first, since its route's keys live longest
@@ -35,8 +35,8 @@ class _Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class _ReplyBlock:
-    surb: bytes = field(repr=False)
+class _Solicitation:
+    block: ReplyBlock
     transmission: int
     arrived_at: float
 
@@ -56,7 +56,7 @@ class Receiver:
         """Expect the given message number in each lane; wait `ack_delay` seconds for more before answering."""
         self._lanes = [_Lane(number) for number in expected]
         self._ack_delay = ack_delay
-        self._blocks: deque[_ReplyBlock] = deque(maxlen=_SPARE)
+        self._blocks: deque[_Solicitation] = deque(maxlen=_SPARE)
         self._solicitations: deque[int] = deque(maxlen=_REMEMBERED)
         self._owed = 0
         self._due: float | None = None
@@ -114,10 +114,10 @@ class Receiver:
 
     def solicited(self, arrival: Arrival, now: float, *, new: bool) -> None:
         """Note the reply block that came along: with something new, or again with what was here before."""
-        if arrival.surb is None or arrival.transmission in self._solicitations:
+        if arrival.block is None or arrival.transmission in self._solicitations:
             return  # the same packet again: its reply block is used once
         self._solicitations.append(arrival.transmission)
-        self._blocks.append(_ReplyBlock(arrival.surb, arrival.transmission, now))
+        self._blocks.append(_Solicitation(arrival.block, arrival.transmission, now))
         self._owed = max(self._owed, 1) if new else min(self._owed + 1, _MOST)
         due = now + self._ack_delay
         self._due = due if self._due is None else min(self._due, due)
@@ -127,10 +127,14 @@ class Receiver:
         return self._due
 
     def answer(self, now: float) -> Answer | None:
-        """The answer that is due, if one is."""
+        """The answer that is due, if one is, and if a block is left that may still be used."""
         if self._due is None or now < self._due:
             return None
-        block = self._blocks.pop()
+        self._blocks = deque((one for one in self._blocks if one.block.until >= now), maxlen=_SPARE)
+        if not self._blocks:  # the sender asks again, with a fresh one
+            self._owed, self._due = 0, None
+            return None
+        newest = self._blocks.pop()
         self._owed -= 1
         if not self._owed or not self._blocks:
             self._owed, self._due = 0, None
@@ -138,4 +142,4 @@ class Receiver:
             LaneReport(it.expected, {number: held.bitmap for number, held in sorted(it.partial.items())})
             for it in self._lanes
         )
-        return Answer(block.surb, Ack(block.transmission, now - block.arrived_at, lanes))
+        return Answer(newest.block.surb, Ack(newest.transmission, now - newest.arrived_at, lanes))

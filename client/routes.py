@@ -51,6 +51,11 @@ class Map:
         path = self._sample(rng, entry, sample_provider(self.document, rng).identity)
         return self._finish(rng, path, (Command(Kind.DROP),), (), at)
 
+    def usable_until(self, at: float) -> float:
+        """The end, in wall seconds, of the epoch whose key the first hop of a route for `at` is given."""
+        arrival = at + self.document.parameters.link_latency
+        return self.epochs.end(max(self.epochs.at(arrival), self.document.epoch))
+
     def _to_mailbox(
         self, rng: random.Random, entry: bytes, destination: Destination, last: Command, at: float
     ) -> Route:

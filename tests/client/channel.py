@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.errors import StoreUnavailable
+from client.fragments import ReplyBlock
 from client.messenger import Destination, Event, Home, Messenger, MessengerSettings, OutgoingFragment, OutgoingReply
 from client.store import Store
 from mixnet.crypto import SymmetricKey
@@ -17,6 +18,7 @@ NETWORK = b"N" * 32
 RATE = 30.0
 MEAN_DELAY = 0.05
 START = 1_800_000_000.0
+BLOCK_LIFE = 1200.0  # seconds: an epoch
 
 
 @dataclass
@@ -140,11 +142,12 @@ class Channel:
         person.events += person.messenger.take_events()
 
     def _send(self, person: Person, outgoing: OutgoingFragment, drawn: float) -> None:
-        surb = None
+        block = None
         if outgoing.wants_surb:
             surb = Surb(self.rng.randbytes(32), bytes(GEOMETRY.header_size), bytes(16))
             self._surbs[surb.first_hop] = person.name
-        plaintext = outgoing.encode(surb)
+            block = ReplyBlock(surb.serialize(), int(self.now + BLOCK_LIFE))
+        plaintext = outgoing.encode(block)
         assert len(plaintext) <= GEOMETRY.message_size
         person.fragments += 1
         person.probes += plaintext[0] == 3

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from client.acks import Ack, LaneReport
 from client.arq import Sender
-from client.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, spans
+from client.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, ReplyBlock, spans
 from client.reassembly import Receiver
 from client.timing import Path, Timing
 from mixnet.errors import LocalError, RemoteError
+from mixnet.sphinx import GEOMETRY
 
 PATH = Path(round_trip=1.2, spread=0.12, ack_delay=0.1)
-SURB = b"surb"
+BLOCK = ReplyBlock(bytes(GEOMETRY.surb_size), 1_000_000)
 
 
 def sender(seed=0, next_numbers=(0, 0)) -> Sender:
@@ -34,12 +35,12 @@ def fragment(lane=0, number=0, floor=0, index=0, length=10) -> Fragment:
 IDS = itertools.count()
 
 
-def take(it: Receiver, arriving: Fragment, now=0.0, surb=SURB) -> bool:
+def take(it: Receiver, arriving: Fragment, now=0.0, block=BLOCK) -> bool:
     new = it.is_new_untrusted(arriving)
     if new:
         it.take(arriving)
         it.skip(arriving.lane, arriving.floor)
-    it.solicited(Arrival(next(IDS), surb, arriving), now, new=new)
+    it.solicited(Arrival(next(IDS), block, arriving), now, new=new)
     return new
 
 
@@ -85,7 +86,7 @@ class Line:
         if made.place is not None:
             lane, number, index = made.place
             content = fragment(lane, number, self.sender.floors()[lane], index, self.sender.length(lane, number))
-        self._fly("forth", Arrival(made.id, SURB if made.wants_surb else None, content))
+        self._fly("forth", Arrival(made.id, BLOCK if made.wants_surb else None, content))
 
     def _back(self) -> None:
         answer = self.receiver.answer(self.now)
@@ -268,17 +269,29 @@ def test_a_reply_block_is_answered_once_and_not_at_once():
     take(it, fragment(number=1), now=10.0)  # again: the answer was lost
     take(it, fragment(number=1), now=10.0)
     assert it.answer(10.2) is not None and it.answer(10.2) is not None and it.answer(10.2) is None
-    take(it, fragment(number=2), now=11.0, surb=None)
+    take(it, fragment(number=2), now=11.0, block=None)
     assert it.due_at() is None
+
+
+def test_a_reply_block_is_not_used_after_its_end():
+    it = receiver()
+    take(it, fragment(number=0), now=0.0, block=ReplyBlock(b"first", 20))
+    take(it, fragment(number=1), now=1.0, block=ReplyBlock(b"second", 10))
+    answer = it.answer(15.0)
+    assert answer is not None and answer.surb == b"first", "the newest of those that may still be used"
+    take(it, fragment(number=2), now=16.0, block=ReplyBlock(b"third", 20))
+    assert it.answer(20.5) is None and it.due_at() is None, "nothing left to answer through"
+    take(it, fragment(number=2), now=21.0, block=ReplyBlock(b"fourth", 40))
+    assert it.answer(30.0) is not None, "a fresh one is answered through"
 
 
 def test_an_answer_tells_what_is_here():
     it = receiver((3, 0))
     take(it, fragment(number=4, length=9000, index=2))
     answer = it.answer(1.0)
-    assert answer is not None and answer.surb == SURB
+    assert answer is not None and answer.surb == BLOCK.surb
     assert answer.ack.held == 1.0 and answer.ack.lanes == (LaneReport(3, {4: 4}), LaneReport(0, {}))
-    again = Arrival(answer.ack.newest, SURB, fragment(number=4, length=9000, index=2))
+    again = Arrival(answer.ack.newest, BLOCK, fragment(number=4, length=9000, index=2))
     it.solicited(again, 2.0, new=False)
     assert it.due_at() is None, "one packet's reply block is used once"
 

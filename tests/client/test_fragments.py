@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from client.fragments import (
     PlaintextKind,
     Probe,
     ProbeToSend,
+    ReplyBlock,
     Unverified,
     has_room,
     seal,
@@ -27,7 +30,7 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY
 
 CHANNEL = ChannelKey(b"c" * 16, SymmetricKey(b"k" * 32))
-SURB = bytes(range(256)) + bytes(GEOMETRY.surb_size - 256)
+BLOCK = ReplyBlock(bytes(range(256)) + bytes(GEOMETRY.surb_size - 256), 1_900_000_000)
 
 
 @st.composite
@@ -65,33 +68,33 @@ def test_no_message_has_such_a_length(length):
 
 @given(fragments(), st.integers(0, (1 << 32) - 1), st.booleans())
 def test_a_fragment_comes_back(fragment, transmission, with_surb):
-    surb = SURB if with_surb and has_room(fragment.index, len(spans(fragment.length))) else None
-    raw = FragmentToSend(CHANNEL, transmission, fragment).encode(surb)
+    block = BLOCK if with_surb and has_room(fragment.index, len(spans(fragment.length))) else None
+    raw = FragmentToSend(CHANNEL, transmission, fragment).encode(block)
     assert len(raw) <= GEOMETRY.message_size
     unverified = Unverified.parse_untrusted(raw)
     assert unverified.channel == CHANNEL.channel
     arrival = unverified.verify_untrusted(CHANNEL)
-    assert (arrival.transmission, arrival.surb, arrival.content) == (transmission, surb, fragment)
+    assert (arrival.transmission, arrival.block, arrival.content) == (transmission, block, fragment)
 
 
 def test_a_full_fragment_has_no_room_for_a_reply_block():
     fragment = Fragment(0, 0, 0, 0, MESSAGE_LIMIT, bytes(LARGE))
     assert len(FragmentToSend(CHANNEL, 0, fragment).encode(None)) == GEOMETRY.message_size
     with pytest.raises(LocalError):
-        FragmentToSend(CHANNEL, 0, fragment).encode(SURB)
+        FragmentToSend(CHANNEL, 0, fragment).encode(BLOCK)
 
 
-@pytest.mark.parametrize("surb", [None, SURB])
-def test_a_probe_comes_back(surb):
-    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(surb)
+@pytest.mark.parametrize("block", [None, BLOCK])
+def test_a_probe_comes_back(block):
+    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(block)
     arrival = Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
-    assert (arrival.transmission, arrival.surb, arrival.content) == (7, surb, Probe((1, 2)))
+    assert (arrival.transmission, arrival.block, arrival.content) == (7, block, Probe((1, 2)))
 
 
 @given(st.data())
 @settings(max_examples=50)
 def test_any_changed_byte_is_refused(data):
-    raw = bytearray(FragmentToSend(CHANNEL, 1, Fragment(1, 5, 3, 0, 40, b"x" * 40)).encode(SURB))
+    raw = bytearray(FragmentToSend(CHANNEL, 1, Fragment(1, 5, 3, 0, 40, b"x" * 40)).encode(BLOCK))
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(RemoteError):
@@ -125,8 +128,25 @@ def test_garbage_of_a_hostile_contact_is_refused_or_possible(kind, rest):
         assert f.lane < LANES and 0 <= f.number - f.floor < WINDOW and f.floor >= 0 and 0 < f.length <= MESSAGE_LIMIT
 
 
+@pytest.mark.parametrize(
+    "block", [ReplyBlock(bytes(GEOMETRY.surb_size - 1), 0), replace(BLOCK, until=1 << 32), replace(BLOCK, until=-1)]
+)
+def test_a_reply_block_of_another_size_is_refused(block):
+    with pytest.raises(LocalError):
+        block.serialize()
+
+
+def test_a_reply_block_that_ends_early_is_refused():
+    for size in (0, GEOMETRY.surb_size, len(BLOCK.serialize()) - 1, len(BLOCK.serialize()) + 1):
+        with pytest.raises(RemoteError):
+            ReplyBlock.parse_untrusted(bytes(size))
+    short = seal(CHANNEL, PlaintextKind.FRAGMENT_WITH_SURB, 1, BLOCK.serialize()[:-1])
+    with pytest.raises(RemoteError):
+        Unverified.parse_untrusted(short).verify_untrusted(CHANNEL)
+
+
 def test_another_channel_is_refused():
-    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(SURB)
+    raw = ProbeToSend(CHANNEL, 7, (1, 2)).encode(BLOCK)
     with pytest.raises(RemoteError):
         Unverified.parse_untrusted(raw).verify_untrusted(ChannelKey(b"d" * 16, CHANNEL.key))
     with pytest.raises(RemoteError):

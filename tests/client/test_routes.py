@@ -57,6 +57,15 @@ def test_a_reply_ends_at_us_with_its_number_and_a_drop_at_any_provider():
     assert min(ends.values()) > 140
 
 
+@given(st.floats(-0.5, 0.999))
+def test_a_reply_block_ends_with_the_epoch_of_its_first_key(part):
+    epochs, at = NETWORK.epochs, START + part * NETWORK.epochs.length
+    end = NETWORK.usable_until(at)
+    key = NETWORK.reply(random.Random(1), EXIT, FRIEND, b"s" * 32, at).hops[0].public
+    epoch = next(epoch for epoch in range(DOCUMENT.epoch, DOCUMENT.epoch + 3) if TOWN.secret(EXIT, epoch).public == key)
+    assert end == epochs.end(epoch)
+
+
 def test_a_hop_that_is_reached_in_the_next_epoch_gets_its_next_key():
     late = START + RULES.epoch_length - 0.001
     route = NETWORK.deliver(random.Random(1), ENTRY, FRIEND, late)
