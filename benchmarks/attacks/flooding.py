@@ -2,9 +2,9 @@
 
 Promises: real actors in virtual time; his identities link as anybody can, send as fast as a provider takes it, all
 through one mix, and ask it to hold each packet for long. He knows his own packets, so the entropy of the others is
-computed without them, from the times at which nodes really let packets go. Positive control: the same flood on mixes that
-send when enough have come, instead of each packet by its own time, and on providers that take all that is sent; null:
-no flood.
+computed without them, from the times at which nodes really let packets go. Positive control: the same flood on mixes
+that send when enough have come, instead of each packet by its own time, and on providers that take all that is sent;
+null: no flood.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Promises: real nodes with disks, in virtual time. The attacker has everything that such an attack could want: packets in
 the clear, and a mix's key, with which he links as that node. He sends each packet twice in one write, then again as it
 was, with the bit flipped that means nothing, and with another body; and he kills nodes, at rest and at the very instant
-at which they have let the first packet through. `replay_accepted` counts packets that a node lets through a second time:
-stored in a mailbox, or sent on. A refusal counts only if the node refused a replay. Positive control: nodes that take
-each packet for new. Null: packets that were never sent before are all accepted.
+at which they have let the first packet through. `replay_accepted` counts packets that a node lets through a second
+time: stored in a mailbox, or sent on. A refusal counts only if the node refused a replay. Positive control: nodes that
+take each packet for new. Null: packets that were never sent before are all accepted.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     *tried, bare = run(send_again, jobs)
     figures, controls = _figures(tried), _controls(tried, bare)
     setting = (
-        f"real nodes with disks, virtual time; {count} packets to a provider and {count} to a mix, each twice at once and "
-        f"{len(WAYS)} times again, while they run and after kill -9 ({HURRIED} for the kill at the instant); seed {seed}"
+        f"real nodes with disks, virtual time; {count} packets to a provider and {count} to a mix, each twice at once "
+        f"and {len(WAYS)} times again, while they run and after kill -9 ({HURRIED} where that is at the instant); "
+        f"seed {seed}"
     )
     return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls)
 

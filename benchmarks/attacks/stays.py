@@ -1,8 +1,8 @@
 """Who was in which node's pool, and when: from the truth alone, for keeping the score.
 
 Promises: `stays` has times that follow from when a packet was sent, what its sender asked for, and what a link takes;
-`as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node was not
-there; so what an attacker holds back for good is counted rightly.
+`as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node was
+not there; so what an attacker holds back for good is counted rightly.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def stays(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]]
 def as_it_went(journeys: Sequence[Journey], passed: Mapping[int, Sequence[float]]) -> Stays:
     """All stays as they were: `passed` has, for each packet's number, when each hop in turn peeled it.
 
-    A packet leaves a node a link's time before the next hop peels it; one that no other hop peeled never left, or left at
-    the time that its sender asked for if that is later than all that was seen.
+    A packet leaves a node a link's time before the next hop peels it; one that no other hop peeled never left, or left
+    at the time that its sender asked for if that is later than all that was seen.
     """
     table = stays(journeys)
     link = latency(table.journeys)

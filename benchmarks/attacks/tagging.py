@@ -215,6 +215,6 @@ def _sum(tallies: Sequence[dict[str, int]]) -> Counter[str]:
 
 
 NOTE = (
-    "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but a body that was changed is noise that "
-    "its recipient can tell from a message: whoever controls the recipient learns that some changed packet came."
+    "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but noise is no message, and "
+    "the recipient knows: whoever controls the recipient learns that some changed packet came."
 )

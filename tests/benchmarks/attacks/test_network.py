@@ -81,7 +81,9 @@ def test_stays_as_they_went_follow_from_who_peeled_when():
     table = as_it_went(
         [whole, lost, loop], {1: [1.01, 1.02, 3.0, 3.01, 3.02, 3.5], 2: [1.01, 1.5], 3: [1.01, 1.11, 1.31, 1.4]}
     )
-    held = list(zip(table.packet, (table.hosts[node] for node in table.node), table.arrival, table.departure, strict=True))
+    held = list(
+        zip(table.packet, (table.hosts[node] for node in table.node), table.arrival, table.departure, strict=True)
+    )
     assert [stay[:2] for stay in held] == [
         *((0, host) for host in "pmno"), (1, "p"), (1, "m"), (2, "m"), (2, "n"), (2, "o"), (2, "p")
     ]  # fmt: skip
