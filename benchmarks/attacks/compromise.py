@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import Network
 from benchmarks.attacks.papers import papers
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, mean, rate
 from benchmarks.trace import Trace
@@ -66,7 +66,8 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findi
         f"packets seen through if {count} of {len(mixes)} mixes are corrupt; f^k is {(count / len(mixes)) ** k:.4f}",
         _over_choices(seen),
     )
-    return _finding(f"a trace of {len(paths):,} packets, {DRAWS} choices of corrupt mixes; seed {seed}", (figure,))
+    setting = f"a trace of {len(paths):,} packets, {DRAWS} choices of corrupt mixes; seed {seed}"
+    return _SUBJECT.finding(setting, (figure,))
 
 
 def _choices(rng: random.Random, mixes: Sequence[str], count: int) -> list[set[str]]:
@@ -106,7 +107,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"routes of real clients, {LAYERS}x{WIDTH} mixes, {USERS[size]:,} users with {MESSAGES} packets each for "
         f"each share; entropy by the model, {ENTROPY.users} users with {ENTROPY.rate:g} packets a second; seed {seed}"
     )
-    return _finding(setting, figures, controls, _curves(exposed, entropies))
+    return _SUBJECT.finding(setting, figures, controls, _curves(exposed, entropies))
 
 
 def seen_through(*, corrupt: float, users: int, seed: int, off: Sequence[str] = ()) -> dict[str, Any]:
@@ -212,28 +213,10 @@ def _curves(
     power = [exact(corrupt**LAYERS) for corrupt in SHARES]
     left = [Estimate(*row["entropy"]) for row in entropies]
     return {
-        "exposed_corrupt": _curve(SHARES, shares),
-        "exposed_corrupt_power": _curve(SHARES, power),
-        "entropy_corrupt": _curve((0.0, *SHARES), left),
+        "exposed_corrupt": curve(SHARES, shares),
+        "exposed_corrupt_power": curve(SHARES, power),
+        "entropy_corrupt": curve((0.0, *SHARES), left),
     }
-
-
-def _curve(x: Sequence[float], values: Sequence[Estimate]) -> dict[str, list[float]]:
-    return {
-        "x": list(x),
-        "y": [one.value for one in values],
-        "low": [one.low for one in values],
-        "high": [one.high for one in values],
-    }
-
-
-def _finding(
-    setting: str,
-    figures: Sequence[Figure],
-    controls: tuple[Control, ...] = (),
-    curves: dict[str, dict[str, list[float]]] | None = None,
-) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, tuple(figures), controls, curves or {}, note=NOTE)
 
 
 NOTE = (
@@ -241,3 +224,4 @@ NOTE = (
     "not anonymous, and a long conversation meets that fate sooner or later. The exact chance is a little below f^k, "
     "since no mix is there twice; users fare a little better than 1-(1-f^k)^m, since their packets face the same mixes."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

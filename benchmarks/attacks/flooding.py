@@ -23,7 +23,7 @@ from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.attacks.isolation import PARAMETERS
 from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, as_it_went, stays
 from benchmarks.codec import codec
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, mean, rate
 from benchmarks.trace import Trace
@@ -70,7 +70,8 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, mine: Collection[str] |
         Figure("flooding_pool_share", f"of the pool of {fullest} while others' packets arrive: his", shares[fullest]),
         Figure("flooding_entropy", "bits that hide others' packets", _entropy(table, chosen, 0.0), "bit"),
     )
-    return _finding(f"a trace of {len(clients):,} packets; the attacker is {', '.join(sorted(chosen))}", figures)
+    setting = f"a trace of {len(clients):,} packets; the attacker is {', '.join(sorted(chosen))}"
+    return _SUBJECT.finding(setting, figures)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -105,7 +106,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"real actors, {CLIENTS} clients with {PARAMETERS.send_rate:g} packets a second each, 3x2 mixes; "
         f"{identities} identities that offer {OFFERED} packets a second each for {seconds:g} s; seed {seed}"
     )
-    return _finding(setting, figures, _controls(calm, naive, naive_calm))
+    return _SUBJECT.finding(setting, figures, _controls(calm, naive, naive_calm))
 
 
 def _controls(calm: dict[str, Any], naive: dict[str, Any], naive_calm: dict[str, Any]) -> tuple[Control, ...]:
@@ -237,11 +238,8 @@ def _difference(calm: dict[str, Any], flooded: dict[str, Any]) -> Estimate:
     return exact(calm["entropy"][0] - flooded["entropy"][0])
 
 
-def _finding(setting: str, figures: tuple[Figure, ...], controls: tuple[Control, ...] = ()) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
-
-
 NOTE = (
     "No target in docs/measuring.md. His packets fill pools and hide nobody; they don't take away what hides others "
     "either, as long as the node has room and CPU for all: in virtual time work takes no time."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)
