@@ -7,6 +7,7 @@ control: what the same procedure finds where it is there to be found. Nothing he
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,12 +17,14 @@ from typing import TypeVar
 
 import msgspec
 
+from benchmarks.attacks.acting import passed_on, route, secrets_of
 from benchmarks.figures import Finding
 from benchmarks.threats.archive import archive
 from benchmarks.threats.deniability import deniability
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on_disk
 from benchmarks.threats.village import FILE_SIZE, LATER, NAME, TEXT, Papers, Seen, live
+from benchmarks.unguarded import unguarded
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, verify_untrusted
@@ -30,6 +33,7 @@ from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Opera
 
 T = TypeVar("T")
 _ENGINE = SphinxEngine()
+PACKETS, WORD = 20, 8  # packets that are followed, and bytes that no two ciphertexts share by chance
 _MESSAGE = b"pay 10 to bob"
 
 
@@ -40,7 +44,8 @@ def run(seed: int = 1) -> list[Finding]:
         raise LocalError("the check's network came to nothing")
     return [
         impostors(seen), documents(seen.papers), *(trespasses(seen, area) for area in AREAS), plaintext(seen),
-        tampering(), privileges(seen), metadata(seen), deniability(), erasure(seen), delivery(seen), archive(seen),
+        tampering(), appearance(), privileges(seen), metadata(seen), deniability(), erasure(seen), delivery(seen),
+        archive(seen),
     ]  # fmt: skip
 
 
@@ -130,6 +135,35 @@ def privileges(seen: Seen) -> Finding:
         never("privileges_gained", "links granted that must not be", sum(wrong), len(wrong)),
         shown("anybody is a provider's client", sum(right), len(right)),
     )  # fmt: skip
+
+
+def appearance() -> Finding:
+    """P2: whether a packet shows on one link what it showed on another."""
+    again = sum(_seen_again() for _ in range(PACKETS))
+    with unguarded(["permutation"]):
+        bare = sum(_seen_again() for _ in range(PACKETS))
+    return finding(
+        "appearance", "A packet known again by its bytes", ("P2",), "external, global, passive",
+        "every byte of a packet changes at every hop",
+        f"{PACKETS} packets on {GEOMETRY.max_hops} links each; any {WORD} bytes, wherever they stand",
+        never("appearance_again", "packets of which bytes are seen on two links", again, PACKETS),
+        shown("bodies that are not permuted", bare, PACKETS),
+    )  # fmt: skip
+
+
+def _seen_again() -> bool:
+    """Whether any WORD bytes of a packet are on two of the links on its way."""
+    rng = random.Random(os.urandom(16))
+    secrets = secrets_of(rng, GEOMETRY.max_hops)
+    packet = _ENGINE.create(route(secrets, rng), os.urandom(GEOMETRY.message_size), seed=os.urandom(32))
+    before: set[bytes] = set()
+    for secret in secrets:
+        words = {packet[at : at + WORD] for at in range(len(packet) - WORD + 1)}
+        if words & before:
+            return True
+        before |= words
+        packet = passed_on(secret, packet) if secret is not secrets[-1] else packet
+    return False
 
 
 AREAS = {  # (title, requirements, adversary, defence) of what trespass.py tries

@@ -22,10 +22,11 @@ def test_all_pass_and_each_tried_something(seen, monkeypatch):
     findings = checks.run()
     assert {finding.name: value(finding) for finding in findings} == dict.fromkeys(
         ["impostors", "documents", "trespass_frames", "trespass_mailboxes", "trespass_directory", "trespass_people",
-         "plaintext", "tampering", "privileges", "metadata", "deniability", "erasure", "delivery", "archive"], 0.0
+         "plaintext", "tampering", "appearance", "privileges", "metadata", "deniability", "erasure",
+         "delivery", "archive"], 0.0
     )  # fmt: skip
     answered = {threat for finding in findings for threat in finding.threats}
-    assert {"T1", "T2", "T3", "T5", "P4", "P5", "P6", "F1", "F2", "F5"} <= answered
+    assert {"T1", "T2", "T3", "T5", "P2", "P4", "P5", "P6", "F1", "F2", "F5"} <= answered
 
 
 def test_nothing_tried_is_an_error():
@@ -75,6 +76,13 @@ def _keep_everything(perform):
         return perform(self, kept, limits, now)
 
     return instead
+
+
+def test_bytes_that_go_on_as_they_are_would_show(monkeypatch):
+    """Break: a hop leaves the last bytes of a packet alone."""
+    step = checks.passed_on
+    monkeypatch.setattr(checks, "passed_on", lambda secret, packet: step(secret, packet)[:-8] + packet[-8:])
+    assert value(checks.appearance()) == 1
 
 
 def test_a_packet_that_is_delivered_modified_would_show(monkeypatch):
