@@ -62,18 +62,17 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     ]
     packets = _sum(run(flip, jobs))
     replies = _sum(run(flip_reply, [{"step": max(3, STEPS[size]), "seed": seed}]))
-    marks, unpermuted, unmarked = run(
-        mark,
-        [
-            {"packets": MARKS[size], "seed": seed},
-            {"packets": CONTROL_MARKS, "seed": seed, "off": ["permutation"]},
-            {"packets": CONTROL_MARKS, "seed": seed, "off": ["permutation"], "marked": False},
-        ],
+    (marks,) = run(mark, [{"packets": MARKS[size], "seed": seed}])
+    figures, controls = _figures(packets, replies, marks, MARKS[size]), _controls(run, seed)
+    setting = (
+        f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
+        f"{replies.total():,} of replies on the first; seed {seed}"
     )
-    (headers,) = run(flip, [{"link": 0, "step": 11, "seed": seed, "off": ["headers"]}])
-    (bare,) = run(flip, [{"link": 0, "step": 7, "seed": seed, "off": ["bodies"], "start": MESSAGE_START}])
-    (still,) = run(flip, [{"link": 0, "step": 97, "seed": seed, "bit": None}])
-    figures = (
+    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
+
+
+def _figures(packets: Counter[str], replies: Counter[str], marks: int, marked: int) -> tuple[Figure, ...]:
+    return (
         never("tagging_delivered_modified", "flipped packets delivered modified", packets[MODIFIED], packets.total()),
         never("tagging_replies_modified", "flipped replies opened modified", replies[MODIFIED], replies.total()),
         Figure(
@@ -88,9 +87,23 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
             exact(replies[UNCHANGED]),
             must=Bound(1),
         ),
-        never("tagging_marks_found", "marks put in at the first hop, found behind the last layer", marks, MARKS[size]),
+        never("tagging_marks_found", "marks put in at the first hop, found behind the last layer", marks, marked),
     )
-    controls = (
+
+
+def _controls(run: Run, seed: int) -> tuple[Control, ...]:
+    """Each guard off by itself, and nothing done at all."""
+    off = {"packets": CONTROL_MARKS, "seed": seed, "off": ["permutation"]}
+    unpermuted, unmarked = run(mark, [off, {**off, "marked": False}])
+    headers, bare, still = run(
+        flip,
+        [
+            {"link": 0, "step": 11, "seed": seed, "off": ["headers"]},
+            {"link": 0, "step": 7, "seed": seed, "off": ["bodies"], "start": MESSAGE_START},
+            {"link": 0, "step": 97, "seed": seed, "bit": None},
+        ],
+    )
+    return (
         Control(
             Role.POSITIVE,
             "no MACs, no permutation: modified messages delivered",
@@ -115,11 +128,6 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         ),
         Control(Role.NULL, "nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
     )
-    setting = (
-        f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
-        f"{replies.total():,} of replies on the first; seed {seed}"
-    )
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
 
 
 def flip(
