@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from unittest.mock import patch
 
 import trio
@@ -19,6 +20,7 @@ from benchmarks.world import World
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, Link, Role, connect
+from mixnet.link.tls import TlsIdentity
 from mixnet.network import Address
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import fetch_document
@@ -29,34 +31,68 @@ HOST = "intruder"
 PATIENCE = 5.0  # seconds for which a visitor waits for what a node does
 
 
-async def dial(world: World, host: str, identity: SigningKey, role: Role, source: str = HOST) -> Link:
-    """A link to the actor `host`; raises RemoteError or Unavailable if none comes about."""
-    member = next(member for member in world.cast.members if member.name == host)
+class Outcome(StrEnum):
+    """What a visited actor does with its visitor."""
+
+    REFUSED = "refused"  # no link comes about
+    CLOSED = "closed"  # the link is cut for what was sent
+    OPEN = "open"
+
+
+async def dial(
+    world: World,
+    host: str,
+    identity: SigningKey | TlsIdentity,
+    role: Role,
+    source: str = HOST,
+    *,
+    expect: bytes | None = None,
+) -> Link:
+    """A link to the actor `host`; raises RemoteError or Unavailable if none comes about.
+
+    `expect` is the identity that it must prove, its own unless given.
+    """
     return await connect(
         world.network,
         Address(host, PORT),
         identity=identity,
         role=role,
         network_id=world.cast.bootstrap.network_id,
-        expect=world.cast.identity(member).public,
+        expect=expect or identity_of(world, host).public,
         source=source,
     )
 
 
-async def visit(world: World, host: str, identity: SigningKey, role: Role, frames: Sequence[Frame] = ()) -> None:
-    """Dial, send `frames`, stay for a while, and go; whatever the node makes of it."""
+def identity_of(world: World, name: str) -> SigningKey:
+    """The key of an actor: for whoever plays it, or knows whom to expect."""
+    return world.cast.identity(next(member for member in world.cast.members if member.name == name))
+
+
+async def visit(
+    world: World,
+    host: str,
+    identity: SigningKey | TlsIdentity,
+    role: Role,
+    frames: Sequence[Frame] = (),
+    *,
+    expect: bytes | None = None,
+    heard: list[Frame] | None = None,
+) -> Outcome:
+    """Dial, send `frames`, stay for PATIENCE, and go; what came is added to `heard`."""
     try:
-        link = await dial(world, host, identity, role)
+        link = await dial(world, host, identity, role, expect=expect)
     except (RemoteError, Unavailable):
-        return
+        return Outcome.REFUSED
+    kept = [] if heard is None else heard
     async with link:
         with trio.move_on_after(PATIENCE):
             try:
                 await link.send(frames)
                 while True:
-                    await link.receive()
+                    kept += await link.receive()
             except (trio.EndOfChannel, RemoteError, Unavailable):
-                return
+                return Outcome.CLOSED
+    return Outcome.OPEN
 
 
 async def document(world: World) -> Document:

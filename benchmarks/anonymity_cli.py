@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from benchmarks.extra import needed
 from benchmarks.size import Size
-from mixnet.errors import LocalError, Unavailable
+from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from benchmarks.anonymity.network import Network
@@ -99,7 +100,7 @@ def anonymity(
     }
     if (trace is None) != (truth is None):
         raise LocalError("a trace and its truth belong together: name both, or none")
-    with _extra(), _runner(workers, scheduler) as run:
+    with needed(), _runner(workers, scheduler) as run:
         if trace is not None and truth is not None:
             _recorded(trace, truth, since, as_json=as_json)
             return 0
@@ -140,7 +141,7 @@ def plan(
         seed: What the simulation that checks the plan follows from.
         as_json: Print one JSON object instead of tables.
     """
-    with _extra():
+    with needed():
         from benchmarks import plan as planning  # noqa: PLC0415
         from benchmarks import plan_tables  # noqa: PLC0415
 
@@ -237,17 +238,6 @@ def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
             yield run
     else:
         yield jobs.inline if workers == 1 else jobs.processes(workers)
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Say what is missing if the extra `bench` is."""
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        if missing.name not in {"numpy", "scipy", "distributed"}:
-            raise
-        raise Unavailable(f"{missing.name} is not installed: install mixnet with its extra `bench`") from None
 
 
 def _print_json(figures: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from benchmarks.attacks import ATTACKS, load
+from benchmarks.extra import needed
 from benchmarks.size import Size
-from mixnet.errors import LocalError, Unavailable
+from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from benchmarks.attacks import Attack
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Switch = Annotated[bool, Parameter(negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
-EXTRA = {"numpy", "scipy", "sklearn"}
 
 
 class HalfTheFiles(LocalError):
@@ -67,7 +67,7 @@ def attack(
         return 0
     if (trace is None) != (truth is None):
         raise HalfTheFiles("give both --trace and --truth: the second tells which guesses are right")
-    try:
+    with needed():
         chosen = cast("Attack", load(name))
         if trace is not None and truth is not None:
             finding = _from_files(chosen, trace, truth)
@@ -76,10 +76,6 @@ def attack(
 
             size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
             finding = chosen.measure(size, inline if workers == 1 else processes(workers), seed=seed)
-    except ModuleNotFoundError as missing:
-        if missing.name not in EXTRA:
-            raise
-        raise Unavailable(f"{missing.name} is not installed: install mixnet with its extra `bench`") from None
     return _show(finding, as_json=as_json)
 
 

@@ -7,10 +7,10 @@ control that failed says so and meets nothing. `flat` gives the keys of docs/mea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.statistics import Estimate
 
@@ -142,6 +142,39 @@ class Finding:
             "aim": None if figure.aim is None else str(figure.aim),
             "verdict": str(self.verdict(figure)),
         }
+
+
+class Subject(NamedTuple):
+    """What every finding of one attack says of it; the fields are those of `Finding`."""
+
+    name: str
+    title: str
+    threats: tuple[str, ...]
+    adversary: str
+    defence: str
+    note: str = ""
+
+    def finding(
+        self,
+        setting: str,
+        figures: Sequence[Figure],
+        controls: tuple[Control, ...] = (),
+        curves: dict[str, dict[str, list[float]]] | None = None,
+        note: str = "",
+    ) -> Finding:
+        """What was found this time; `note` in the place of the usual one."""
+        return Finding(*self[:5], setting, tuple(figures), controls, curves or {}, note or self.note)
+
+
+def curve(x: Iterable[float], values: Iterable[Estimate]) -> dict[str, list[float]]:
+    """A curve with its band, for a plot."""
+    found = list(values)
+    return {
+        "x": [float(value) for value in x],
+        "y": [one.value for one in found],
+        "low": [one.low for one in found],
+        "high": [one.high for one in found],
+    }
 
 
 def flat(findings: Iterable[Finding]) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from zipfile import BadZipFile
 
-from mixnet.errors import LocalError
+from benchmarks.extra import MissingLibrary
 
 T = TypeVar("T")
 Job = Mapping[str, Any]
@@ -179,5 +179,5 @@ def code() -> str:
         try:
             digest.update(f"{name} {metadata.version(name)}\0".encode())
         except metadata.PackageNotFoundError:
-            raise LocalError(f"{name} is not installed: install mixnet with its extra `bench`") from None
+            raise MissingLibrary(name) from None
     return digest.hexdigest()

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, curve
 from benchmarks.load.altered import LATE
 from benchmarks.load.drives import WARM, Drive, capacity, drive
 from benchmarks.load.stage import HEAVIER, MEAN_DELAY, NODE, PATH, Stage, perform
@@ -236,12 +236,7 @@ def _curves(
     for name, passages in (("overhead", ways), ("hop", hops)):
         for share, label in ((0.5, "p50"), (0.99, "p99")):
             found = [one.quantile_ms(share, rng) for one in passages.values()]
-            curves[f"{name}_{label}_ms_by_load"] = {
-                "x": list(passages),
-                "y": [one.value for one in found],
-                "low": [one.low for one in found],
-                "high": [one.high for one in found],
-            }
+            curves[f"{name}_{label}_ms_by_load"] = curve(passages, found)
         curves[f"{name}_busy_by_load"] = {"x": list(passages), "y": [one.busy for one in passages.values()]}
         curves[f"{name}_ks_by_load"] = {"x": list(passages), "y": [one.ks for one in passages.values()]}
         for level in (0.0, HALF):

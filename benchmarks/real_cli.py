@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from cyclopts import App, Parameter
 
+from benchmarks.extra import needed
 from benchmarks.size import Size
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = Fals
         seed: What the drawn delays and sending times follow from.
         as_json: Print one JSON object instead of a table.
     """
-    from benchmarks.latency import measure  # noqa: PLC0415
+    with needed():
+        from benchmarks.latency import measure  # noqa: PLC0415
 
-    return _show(measure, size, seed, as_json=as_json)
+        return _show(measure, size, seed, as_json=as_json)
 
 
 def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
@@ -60,9 +62,10 @@ def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = F
         seed: What the drawn delays follow from.
         as_json: Print one JSON object instead of a table.
     """
-    from benchmarks.throughput import measure  # noqa: PLC0415
+    with needed():
+        from benchmarks.throughput import measure  # noqa: PLC0415
 
-    return _show(measure, size, seed, as_json=as_json)
+        return _show(measure, size, seed, as_json=as_json)
 
 
 def observe(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -18,13 +16,13 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from benchmarks.extra import needed, require
 from benchmarks.size import Size
-from mixnet.errors import LocalError, Unavailable
+from mixnet.errors import LocalError
 
 Switch = Annotated[bool, Parameter(negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
-_EXTRA = {"numpy", "scipy", "sklearn", "matplotlib", "distributed"}
 
 
 class TwoSizes(LocalError):
@@ -71,8 +69,8 @@ def everything(
     """
     if quick and full:
         raise TwoSizes("give --quick or --full, not both")
-    with _extra():
-        _require()  # before the measuring, not after it
+    with needed():
+        require()  # before the measuring, not after it
         from benchmarks.report.children import Wish  # noqa: PLC0415
         from benchmarks.report.parts import parts  # noqa: PLC0415
         from benchmarks.report.run import Job, make, sound  # noqa: PLC0415
@@ -112,8 +110,8 @@ def threats(
         seed: What every random choice follows from.
         as_json: Print one JSON object instead of tables.
     """
-    with _extra():
-        _require()
+    with needed():
+        require()
         from benchmarks.threats import catalogue, checks, render  # noqa: PLC0415
         from deploy.display import say_json  # noqa: PLC0415
 
@@ -177,23 +175,3 @@ def _teller(*, quiet: bool) -> Any:
             sys.stderr.write(f"{said.part}: {said.words}\n")
 
     return tell
-
-
-def _require() -> None:
-    """Raise ModuleNotFoundError for the first library of the extra that is missing."""
-    from importlib import import_module  # noqa: PLC0415
-
-    for name in sorted(_EXTRA):
-        import_module(name)
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Say what is missing if the extra `bench` is."""
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        how = "run `make bench`, or pip install 'mixnet[bench]'"
-        raise Unavailable(f"{missing.name} is not installed: {how}") from None

@@ -8,9 +8,10 @@ do: every payload slot carries something. All that a job returns is what `attack
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -22,6 +23,12 @@ from benchmarks.world import World, WorldConfig, run_world
 CONTACTS = 2  # to whom each busy client writes: the next ones of a ring
 BYTES_A_SECOND = 2600  # more than a client with one packet a second can send
 PROVIDERS = 4
+
+
+def described(worlds: Sequence[Mapping[str, Any]]) -> str:
+    """Jobs of `converse` of one kind, in words."""
+    one = worlds[0]
+    return f"{len(worlds)} world(s) of {one['clients']} clients ({one['busy']} busy) for {one['seconds']:,} s"
 
 
 def converse(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, curve
 from benchmarks.load.drives import Drive, capacity, drive
 from benchmarks.load.meter import Window
 from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
@@ -196,13 +196,7 @@ def _curves(full: Drive, steps: Sequence[tuple[float, Drive]]) -> dict[str, dict
     measured = [(level, step) for level, step in steps if step.windows[0]]
     if measured:
         offered = [level for level, _ in measured]
-        costs = [ratio(step.windows[0]) for _, step in measured]
-        curves["load_ratio"] = {
-            "x": offered,
-            "y": [cost.value for cost in costs],
-            "low": [cost.low for cost in costs],
-            "high": [cost.high for cost in costs],
-        }
+        curves["load_ratio"] = curve(offered, [ratio(step.windows[0]) for _, step in measured])
         curves["load_share"] = {
             "x": offered,
             "y": [statistics.median(window.wanted for window in step.windows[0]) for _, step in measured],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 from unittest.mock import patch
 
 import mixnet.pki.topology
@@ -20,7 +21,11 @@ from mixnet.sphinx import engine, header, payload
 from mixnet.sphinx.geometry import GEOMETRY
 from mixnet.sphinx.keys import SharedSecret
 from mixnet.sphinx.packet import Hop, Layer
+from mixnode.bucket import TokenBucket
+from mixnode.delays import Delays
 from mixnode.replay import Replay
+
+BATCH = 20  # packets at which a mix by count sends
 
 
 @contextmanager
@@ -35,11 +40,45 @@ def replay_unchecked() -> Iterator[None]:
 
 
 @contextmanager
+def mixes_by_count() -> Iterator[None]:
+    """Nodes send all that they hold as soon as BATCH packets are there, whatever their senders asked for."""
+
+    def expire(self: Delays[Any], _now: float) -> list[Any]:
+        batch = [item for _, _, item in self._heap] if len(self._heap) >= BATCH else []
+        if batch:
+            self._heap.clear()
+        return batch
+
+    never = property(lambda _self: float("inf"))
+    with patch.object(Delays, "expire", expire), patch.object(Delays, "next_due", never):
+        yield
+
+
+@contextmanager
+def rates_unlimited() -> Iterator[None]:
+    """Providers take as much from a client as it sends."""
+    with patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted):
+        yield
+
+
+@contextmanager
 def bodies_unprotected() -> Iterator[None]:
     """Every MAC counts as genuine, and bodies are not permuted: packets must be made under this switch, too."""
+    with bodies_unpermuted(), headers_unauthenticated(), patch.object(payload, "equal", lambda _one, _other: True):
+        yield
+
+
+@contextmanager
+def headers_unauthenticated() -> Iterator[None]:
+    """Every header's MAC counts as genuine; bodies are protected as always."""
+    with patch.object(engine, "equal", lambda _one, _other: True):
+        yield
+
+
+@contextmanager
+def bodies_unpermuted() -> Iterator[None]:
+    """Bodies keep their MAC and are not permuted: packets must be made under this switch, too."""
     with ExitStack() as stack:
-        for module in (engine, payload):
-            stack.enter_context(patch.object(module, "equal", lambda _one, _other: True))
         for name in ("permute", "unpermute"):
             stack.enter_context(patch.object(payload, name, lambda _key, body: body))
         yield
@@ -114,7 +153,11 @@ def first_of_layer() -> Iterator[None]:
 
 GUARDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "replay": replay_unchecked,
+    "pools": mixes_by_count,
+    "rates": rates_unlimited,
+    "headers": headers_unauthenticated,
     "bodies": bodies_unprotected,
+    "permutation": bodies_unpermuted,
     "padding": padding_of_zeros,
     "counter": hops_counted,
     "threshold": one_signature_enough,

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import Network
+from benchmarks.figures import curve
 from benchmarks.jobs import Run
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, rate
@@ -65,12 +66,12 @@ def curves(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, lis
     bits = [Estimate(*row["entropy"]) for row in rows]
     best = [float(row["optimum"]) for row in rows]
     return {
-        f"entropy_by_{name}": _curve(x, bits),
+        f"entropy_by_{name}": curve(x, bits),
         f"optimum_by_{name}": {"x": x, "y": best},
-        f"gap_by_{name}": _curve(
+        f"gap_by_{name}": curve(
             x, [Estimate(top - one.value, top - one.high, top - one.low) for top, one in zip(best, bits, strict=True)]
         ),
-        f"sender_entropy_by_{name}": _curve(x, [Estimate(*row["sender_entropy"]) for row in rows]),
+        f"sender_entropy_by_{name}": curve(x, [Estimate(*row["sender_entropy"]) for row in rows]),
     }
 
 
@@ -87,7 +88,7 @@ def exposure_curves(base: Network, rng: np.random.Generator) -> dict[str, dict[s
     """The share of wholly corrupt paths against the corrupt share, and f to the power of k."""
     found = [exposed_paths(base.layers, base.width, share, rng) for share in SHARES]
     return {
-        "exposed_by_corrupt": _curve(list(SHARES), [one for one, _ in found]),
+        "exposed_by_corrupt": curve(list(SHARES), [one for one, _ in found]),
         "f_to_the_k": {"x": list(SHARES), "y": [power for _, power in found]},
     }
 
@@ -95,12 +96,3 @@ def exposure_curves(base: Network, rng: np.random.Generator) -> dict[str, dict[s
 def _enough(network: Network, targets: int) -> int:
     """More targets where there are few packets: each tells less there, and costs less."""
     return round(targets * min(8.0, max(1.0, _BUSY / network.total)))
-
-
-def _curve(x: list[float], values: Sequence[Estimate]) -> dict[str, list[float]]:
-    return {
-        "x": x,
-        "y": [one.value for one in values],
-        "low": [one.low for one in values],
-        "high": [one.high for one in values],
-    }

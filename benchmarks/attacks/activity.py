@@ -26,10 +26,10 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.scenarios import converse, sizes
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.scenarios import converse, described, sizes
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact
+from benchmarks.statistics import exact
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 
@@ -66,13 +66,13 @@ def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findin
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s; seed {seed}"
     tables = _tables([observed], shorter=SHORT)
     if not tables:
-        return _finding(
+        return _SUBJECT.finding(
             setting, (), note=f"fewer than {FEW} busy or idle windows, or of one client: nothing to compare"
         )
     found = {length: told_apart(windows, seed=seed) for length, windows in tables.items()}
     longest = max(found)
     figures = _figures(found[longest], "undetectability", longest, tables[longest].rarer, "the trace")
-    return _finding(setting, figures, curves={"auc_window_actors": _curve(found)})
+    return _SUBJECT.finding(setting, figures, curves={"auc_window_actors": _curve(found)})
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -101,7 +101,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
     controls = (*_positive(bare, slow, quiet, busy, seed), _null(quiet, shown, seed))
     setting = _setting(worlds, plan, seed)
-    return _finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
+    return _SUBJECT.finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
 
 
 def _model(plan: Plan, run: Run, seed: int, frame: int) -> Windows:
@@ -178,35 +178,18 @@ def _figures(found: Verdicts, key: str, length: float, windows: int, ran: str) -
 
 
 def _curve(found: dict[float, Verdicts]) -> dict[str, list[float]]:
-    areas: list[Estimate] = [one.strongest for one in found.values()]
-    return {
-        "x": list(found),
-        "y": [one.value for one in areas],
-        "low": [one.low for one in areas],
-        "high": [one.high for one in areas],
-    }
+    return curve(found, [one.strongest for one in found.values()])
 
 
 def _setting(worlds: Sequence[dict[str, Any]], plan: Plan, seed: int) -> str:
-    world = worlds[0]
     return (
-        f"real actors: {len(worlds)} world(s) of {world['clients']} clients ({world['busy']} busy) for "
-        f"{world['seconds']:,} s, one packet a second each way; model: {plan.windows:,} windows a class of "
+        f"real actors: {described(worlds)}, one packet a second each way; model: {plan.windows:,} windows a class of "
         f"{plan.seconds:,.0f} s; seed {seed}"
     )
-
-
-def _finding(
-    setting: str,
-    figures: tuple[Figure, ...],
-    controls: tuple[Control, ...] = (),
-    curves: dict[str, dict[str, list[float]]] | None = None,
-    note: str = "",
-) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, curves or {}, note or NOTE)
 
 
 NOTE = (
     "The model has no users: its figure says how wide chance is for as many windows. That it is the real actors' too "
     "rests on the comparison under one seed, which must find no difference."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -16,8 +16,8 @@ from benchmarks.attacks.learned import boosted
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
 from benchmarks.attacks.schedules import dispersion, exponential
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.scenarios import converse, sizes
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.scenarios import converse, described, sizes
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, auc, exact, roc, true_positives
 from benchmarks.trace import Trace
@@ -69,7 +69,7 @@ def score(trace: Trace, journeys: Sequence[Journey]) -> Finding:
             figures.append(_inside(view, inside, window, "the trace"))
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s"
     note = "" if figures else "no pair of clients that wrote to each other, or none that didn't: nothing to tell apart"
-    return _finding(setting, figures, (), {"auc_window_actors": _curve([observed])}, note)
+    return _SUBJECT.finding(setting, figures, (), {"auc_window_actors": _curve([observed])}, note)
 
 
 def longest_window(observed: Observed) -> float:
@@ -80,12 +80,12 @@ def longest_window(observed: Observed) -> float:
 
 def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
     """The area under the curve against the window."""
-    points = []
+    areas = {}
     for window in (*WINDOWS, LONGEST):
         parts = [PairTable(run, window).scores("external") for run in runs if run.seconds + 1.0 >= window]
         if parts and _both(whole := joined(parts)):
-            points.append((window, auc(*whole)))
-    return _points(points)
+            areas[window] = auc(*whole)
+    return curve(areas, areas.values())
 
 
 # Everything: model, actors and controls.
@@ -121,7 +121,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         "roc": _roc(main),
         "roc_control": _roc(model.at("exit", MAIN)),
     }
-    return _finding(_setting(worlds, PLANS[size], seed), figures, _controls(model, bare, seed), curves)
+    return _SUBJECT.finding(_setting(worlds, PLANS[size], seed), figures, _controls(model, bare, seed), curves)
 
 
 class _Model:
@@ -158,7 +158,7 @@ class _Model:
 
     def curve(self, view: str) -> dict[str, list[float]]:
         """The area under the curve against the window."""
-        return _points([(window, auc(*self.at(view, window))) for window in self.windows])
+        return curve(self.windows, [auc(*self.at(view, window)) for window in self.windows])
 
     def _methods(self, lessons: Sequence[Arrays], judged: Sequence[Arrays], view: str) -> dict[str, Scored]:
         key = f"{view} features"
@@ -263,15 +263,6 @@ def _both(scored: Scored) -> bool:
     return min(len(scored.true), len(scored.false)) > 0
 
 
-def _points(points: Sequence[tuple[float, Estimate]]) -> dict[str, list[float]]:
-    return {
-        "x": [window for window, _ in points],
-        "y": [area.value for _, area in points],
-        "low": [area.low for _, area in points],
-        "high": [area.high for _, area in points],
-    }
-
-
 def _roc(scored: Scored) -> dict[str, list[float]]:
     """At most 200 points, dense where few are false."""
     false, true = roc(*scored)
@@ -281,23 +272,9 @@ def _roc(scored: Scored) -> dict[str, list[float]]:
 
 
 def _setting(worlds: Sequence[dict[str, Any]], plan: Plan, seed: int) -> str:
-    world = worlds[0]
     return (
-        f"real actors: {len(worlds)} world(s) of {world['clients']} clients ({world['busy']} busy) for "
-        f"{world['seconds']:,} s, one packet a second each way; model: {plan.judged:,} pairs a class, "
+        f"real actors: {described(worlds)}, one packet a second each way; model: {plan.judged:,} pairs a class, "
         f"{plan.learned:,} to learn from; seed {seed}"
-    )
-
-
-def _finding(
-    setting: str,
-    figures: Sequence[Figure],
-    controls: tuple[Control, ...],
-    curves: dict[str, dict[str, list[float]]],
-    note: str = "",
-) -> Finding:
-    return Finding(
-        NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, tuple(figures), controls, curves, note=note or NOTE
     )
 
 
@@ -305,3 +282,4 @@ NOTE = (
     "The window is what counts: short ones never show anything. Providers see more than links do, and are reported "
     "under keys of their own, without a claim."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.scenarios import converse, sizes
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.scenarios import converse, described, sizes
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, rate
 from benchmarks.trace import Trace
@@ -41,12 +41,12 @@ def score(trace: Trace, journeys: Sequence[Journey]) -> Finding:
     outside, inside = (found([observed], inside=seen) for seen in (False, True))
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s"
     if not outside.contacts or outside.blind >= outside.contacts:
-        return _finding(setting, (), note="nobody wrote to anybody, or all to all: no contacts to find")
+        return _SUBJECT.finding(setting, (), note="nobody wrote to anybody, or all to all: no contacts to find")
     figures = (
         _ratio("disclosure_ratio", "contacts found, times chance, the trace", outside, claimed=True),
         _ratio("disclosure_exit_ratio", "the same, seen at the mailboxes", inside),
     )
-    return _finding(setting, figures)
+    return _SUBJECT.finding(setting, figures)
 
 
 def round_length(observed: Observed) -> float:
@@ -83,7 +83,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         "found_rounds_control": _curve(model, "bare"),
         "chance": {"x": [float(count) for count in ROUNDS], "y": [outside.blind / outside.contacts] * len(ROUNDS)},
     }
-    return _finding(_setting(worlds, repeats, seed), figures, _controls(model, bare), curves)
+    return _SUBJECT.finding(_setting(worlds, repeats, seed), figures, _controls(model, bare), curves)
 
 
 def _controls(model: Sequence[Arrays], bare: Sequence[Observed]) -> tuple[Control, ...]:
@@ -140,13 +140,7 @@ def _least(value: float) -> Bound:
 
 
 def _curve(model: Sequence[Arrays], view: str) -> dict[str, list[float]]:
-    shares = [_share(_told(model, view, row)) for row in range(len(ROUNDS))]
-    return {
-        "x": [float(count) for count in ROUNDS],
-        "y": [one.value for one in shares],
-        "low": [one.low for one in shares],
-        "high": [one.high for one in shares],
-    }
+    return curve(ROUNDS, [_share(_told(model, view, row)) for row in range(len(ROUNDS))])
 
 
 # What is told.
@@ -158,24 +152,14 @@ def _length(runs: Sequence[Observed]) -> str:
 
 
 def _setting(worlds: Sequence[dict[str, Any]], repeats: int, seed: int) -> str:
-    world = worlds[0]
     return (
-        f"model: {repeats} x 50 users with 3 contacts each, up to 5,000 rounds of 60 s; real actors: {len(worlds)} "
-        f"world(s) of {world['clients']} clients ({world['busy']} busy) for {world['seconds']:,} s; seed {seed}"
+        f"model: {repeats} x 50 users with 3 contacts each, up to 5,000 rounds of 60 s; real actors: "
+        f"{described(worlds)}; seed {seed}"
     )
-
-
-def _finding(
-    setting: str,
-    figures: tuple[Figure, ...],
-    controls: tuple[Control, ...] = (),
-    curves: dict[str, dict[str, list[float]]] | None = None,
-    note: str = "",
-) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, curves or {}, note or NOTE)
 
 
 NOTE = (
     "At the mailboxes nothing is shaped: whoever runs the receivers' providers finds the contacts of users who always "
     "have something to send. That figure is reported and not claimed."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

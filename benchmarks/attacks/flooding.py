@@ -2,8 +2,9 @@
 
 Promises: real actors in virtual time; his identities link as anybody can, send as fast as a provider takes it, all
 through one mix, and ask it to hold each packet for long. He knows his own packets, so the entropy of the others is
-computed without them, from the truth. Positive control: a mix that sends when enough have come, instead of each packet
-by its own time; null: the product's kind of mix under the same flood, against its formula.
+computed without them, from the times at which nodes really let packets go. Positive control: the same flood on mixes
+that send when enough have come, instead of each packet by its own time, and on providers that take all that is sent;
+null: no flood.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from benchmarks.adversary import dial, document
 from benchmarks.alarms import Alarms
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.attacks.isolation import PARAMETERS
-from benchmarks.attacks.stays import NODE_LOOP, Stays, stays
+from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, as_it_went, stays
 from benchmarks.codec import codec
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, mean, rate
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
+from benchmarks.unguarded import BATCH, unguarded
 from benchmarks.world import World, WorldConfig, run_world
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, RemoteError, Unavailable
@@ -52,7 +54,7 @@ OFFERED = 50  # packets a second of each identity
 HOLD = 8.0  # mean delays, the longest that counts as ordinary
 INTRUDER = "intruder"
 TARGETS = 60  # honest packets whose entropy is computed
-THRESHOLD, TRIALS = 20, 2000
+CONTROL = {"identities": 4, "seconds": 12.0, "off": ["pools", "rates"]}
 
 
 def score(_trace: Trace, journeys: Sequence[Journey], *, mine: Collection[str] | None = None) -> Finding:
@@ -68,14 +70,20 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, mine: Collection[str] |
         Figure("flooding_pool_share", f"of the pool of {fullest} while others' packets arrive: his", shares[fullest]),
         Figure("flooding_entropy", "bits that hide others' packets", _entropy(table, chosen, 0.0), "bit"),
     )
-    return _finding(f"a trace of {len(clients):,} packets; the attacker is {', '.join(sorted(chosen))}", figures)
+    setting = f"a trace of {len(clients):,} packets; the attacker is {', '.join(sorted(chosen))}"
+    return _SUBJECT.finding(setting, figures)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Flood, and compare with the same network in peace."""
     identities, seconds = IDENTITIES[size], LASTS[size]
-    jobs = [{"identities": number, "seconds": seconds, "seed": seed} for number in (identities, 0)]
-    flooded, calm = run(flood, jobs)
+    jobs: list[dict[str, Any]] = [
+        {"identities": identities, "seconds": seconds, "seed": seed},
+        {"identities": 0, "seconds": seconds, "seed": seed},
+        {**CONTROL, "seed": seed},
+        {**CONTROL, "identities": 0, "seed": seed},
+    ]
+    flooded, calm, naive, naive_calm = run(flood, jobs)
     figures = (
         Figure("flooding_pool_share", "of a mix' pool, while honest packets arrive: his", Estimate(*flooded["share"])),
         Figure(
@@ -96,49 +104,32 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
     setting = (
         f"real actors, {CLIENTS} clients with {PARAMETERS.send_rate:g} packets a second each, 3x2 mixes; "
-        f"{identities} identities that offer {OFFERED} packets a second each for {seconds:g} s; "
-        f"model: {TRIALS:,} packets; seed {seed}"
+        f"{identities} identities that offer {OFFERED} packets a second each for {seconds:g} s; seed {seed}"
     )
-    return _finding(setting, figures, _controls(calm, seed))
+    return _SUBJECT.finding(setting, figures, _controls(calm, naive, naive_calm))
 
 
-def _controls(calm: dict[str, Any], seed: int) -> tuple[Control, ...]:
-    load = (CLIENTS * PARAMETERS.send_rate / 2) * PARAMETERS.mean_delay
-    by_count, by_time = (isolated(kind, load, np.random.default_rng([seed, 1])) for kind in (True, False))
+def _controls(calm: dict[str, Any], naive: dict[str, Any], naive_calm: dict[str, Any]) -> tuple[Control, ...]:
     return (
         Control(
             Role.POSITIVE,
-            f"model, a mix that sends when {THRESHOLD} are there, flooded: honest packets that leave among his alone",
-            rate(by_count, TRIALS),
-            Bound(0.99, at_least=True),
+            f"mixes that send when {BATCH} packets are there, and clients without limits: bits that the flood costs",
+            _difference(naive_calm, naive),
+            Bound(1, at_least=True),
         ),
-        Control(
-            Role.NULL,
-            "model, a mix as ours, flooded: the same, as without a flood",
-            rate(by_time, TRIALS),
-            chance=float(np.exp(-load)),
-        ),
-        Control(Role.NULL, "real actors, no flood: his share", Estimate(*calm["share"]), chance=0.0),
+        Control(Role.NULL, "no flood: his share", Estimate(*calm["share"]), chance=0.0),
     )
 
 
-def isolated(by_count: bool, pool: float, rng: np.random.Generator) -> int:
-    """Of TRIALS packets, how many left without an honest one beside them, in a pool that has `pool` on average.
-
-    `by_count`: the mix sends all as soon as THRESHOLD are there. The attacker empties it by a flood, lets one honest
-    packet in, and floods again within a thousandth of a mean delay, as whoever sees the links can.
-    """
-    if by_count:
-        return int((rng.poisson(pool * 1e-3, TRIALS) == 0).sum())
-    return int((rng.poisson(pool, TRIALS) == 0).sum())
-
-
-def flood(*, identities: int, seconds: float, seed: int) -> dict[str, Any]:
+def flood(*, identities: int, seconds: float, seed: int, off: Sequence[str] = ()) -> dict[str, Any]:
     """What becomes of a network that so many identities flood. A job."""
     alarms = Alarms()
     where: list[str] = []
+    passed: dict[int, list[float]] = {}
 
     async def attack(world: World) -> None:
+        nonlocal passed
+        passed = Passages(world.truth).times
         async with trio.open_nursery() as nursery:
             nursery.start_soon(alarms.watch, world)
             await trio.sleep_until(BEGIN)
@@ -149,8 +140,9 @@ def flood(*, identities: int, seconds: float, seed: int) -> dict[str, Any]:
             await trio.sleep_until(BEGIN + seconds)
             nursery.cancel_scope.cancel()
 
-    world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=PARAMETERS))
-    table = stays(list(world.truth))
+    with unguarded(off):
+        world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=PARAMETERS))
+    table = as_it_went(list(world.truth), passed)
     his = {f"{INTRUDER}-{number}" for number in range(identities)}
     own = [one for one in table.journeys if one.sender in his]
     others = [one for one in table.journeys if one.sender not in his and _in_time(one, seconds)]
@@ -242,15 +234,12 @@ def _entropy(table: Stays, his: Collection[str], since: float) -> Estimate:
 
 
 def _difference(calm: dict[str, Any], flooded: dict[str, Any]) -> Estimate:
-    """Of the same packets, since honest actors do the same under one seed: what differs is the flood's doing."""
+    """Of the same packets, since honest actors send the same under one seed: what differs is the flood's doing."""
     return exact(calm["entropy"][0] - flooded["entropy"][0])
-
-
-def _finding(setting: str, figures: tuple[Figure, ...], controls: tuple[Control, ...] = ()) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
 
 
 NOTE = (
     "No target in docs/measuring.md. His packets fill pools and hide nobody; they don't take away what hides others "
     "either, as long as the node has room and CPU for all: in virtual time work takes no time."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

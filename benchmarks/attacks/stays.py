@@ -1,13 +1,14 @@
 """Who was in which node's pool, and when: from the truth alone, for keeping the score.
 
-Promises: times follow from when a packet was sent, what its sender asked for, and what a link takes. A packet that
-never got to a node was not there; so what an attacker holds back for good is counted rightly.
+Promises: `stays` has times that follow from when a packet was sent, what its sender asked for, and what a link takes;
+`as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node was
+not there; so what an attacker holds back for good is counted rightly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,18 +74,46 @@ def stays(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]]
     return Stays(kept, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3], hosts)
 
 
+def as_it_went(journeys: Sequence[Journey], passed: Mapping[int, Sequence[float]]) -> Stays:
+    """All stays as they were: `passed` has, for each packet's number, when each hop in turn peeled it.
+
+    A packet leaves a node a link's time before the next hop peels it; one that no other hop peeled never left, or left
+    at the time that its sender asked for if that is later than all that was seen.
+    """
+    table = stays(journeys)
+    link = latency(table.journeys)
+    end = max((times[-1] for times in passed.values() if times), default=0.0)
+    arrival, departure = table.arrival.copy(), table.departure.copy()
+    hop, last = 0, -1
+    for row, number in enumerate(table.packet):
+        one = table.journeys[number]
+        hop = hop + 1 if number == last else -1 if one.kind == NODE_LOOP else 0
+        last = int(number)
+        if hop < 0:
+            continue  # where a node's loop begins
+        times = passed.get(one.msg, ())
+        arrival[row] = times[hop]
+        departure[row] = times[hop + 1] - link if hop + 1 < len(times) else max(end, table.departure[row])
+    return replace(table, arrival=arrival, departure=departure)
+
+
 class Passages:
-    """When each packet really came to each node: what a delaying attacker leaves of the times that senders drew."""
+    """When each packet really came to each node: what a delaying attacker leaves of the times that senders drew.
+
+    `when` has the first time at each host, `times` all of them in order, the recipient's at the end.
+    """
 
     def __init__(self, truth: Truth) -> None:
         """Look over the truth's shoulder from now on."""
         self.when: dict[int, dict[str, float]] = {}
+        self.times: dict[int, list[float]] = {}
         peeled = truth.peeled
 
         def note(packet: bytes, host: str, result: Peeled, when: float) -> None:
             journey = truth._by_alpha.get(packet[: GEOMETRY.alpha_size])
             if journey is not None:
-                self.when.setdefault(journey.msg, {})[host] = when
+                self.when.setdefault(journey.msg, {}).setdefault(host, when)
+                self.times.setdefault(journey.msg, []).append(when)
             peeled(packet, host, result, when)
 
         truth.peeled = note  # type: ignore[assignment, method-assign]

@@ -1,8 +1,10 @@
 """Tagging: a packet is changed on its way, to know it again or to change what is delivered (SPEC.md section 13.5).
 
 Promises: the real engine at every hop; every byte position of the packet is tried on the first link (all of them on all
-links unless the size is quick). What is delivered unchanged is counted too: only the bit without a meaning may be. The
-positive control are bodies without MAC and permutation; in the null control nothing is flipped.
+links unless the size is quick). What is delivered unchanged is counted too: only the bit without a meaning may be.
+Whoever has the first hop's link and the last hop's keys also puts a mark into bodies and looks for it behind the last
+layer, where no MAC hinders him. Positive controls: bodies without MAC, without permutation, headers without MAC; in the
+null controls nothing is flipped, or no mark put in.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from benchmarks.statistics import exact
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.unguarded import unguarded
+from mixnet.crypto import xor
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY, Forward, Kind, Mailbox, Reply
+from mixnet.sphinx.engine import unwrap_untrusted
 
 if TYPE_CHECKING:
     from benchmarks.jobs import Run
@@ -32,7 +36,11 @@ ADVERSARY = "internal or external, active"
 DEFENCE = "a MAC over each header, a wide-block permutation of the body at each hop, and a MAC over the message"
 LINKS = GEOMETRY.max_hops
 STEPS = {Size.QUICK: 11, Size.STANDARD: 1, Size.FULL: 1}  # every so many positions on links after the first
+MARKS = {Size.QUICK: 300, Size.STANDARD: 2000, Size.FULL: 20_000}  # packets that are marked
+MARK_SIZE = 16  # bytes
+CONTROL_MARKS = 50
 BITS = {Size.QUICK: 1, Size.STANDARD: 1, Size.FULL: 8}  # how many bits of a byte are tried, one by one
+PADDING = b"\xff" * MARK_SIZE  # what stands there in a packet that carries nothing
 MESSAGE_START = GEOMETRY.header_size + GEOMETRY.gamma_size
 UNCHANGED = "unchanged"
 MODIFIED = "modified"
@@ -54,9 +62,17 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     ]
     packets = _sum(run(flip, jobs))
     replies = _sum(run(flip_reply, [{"step": max(3, STEPS[size]), "seed": seed}]))
-    (bare,) = run(flip, [{"link": 0, "step": 7, "seed": seed, "off": ["bodies"], "start": MESSAGE_START}])
-    (still,) = run(flip, [{"link": 0, "step": 97, "seed": seed, "bit": None}])
-    figures = (
+    (marks,) = run(mark, [{"packets": MARKS[size], "seed": seed}])
+    figures, controls = _figures(packets, replies, marks, MARKS[size]), _controls(run, seed)
+    setting = (
+        f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
+        f"{replies.total():,} of replies on the first; seed {seed}"
+    )
+    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
+
+
+def _figures(packets: Counter[str], replies: Counter[str], marks: int, marked: int) -> tuple[Figure, ...]:
+    return (
         never("tagging_delivered_modified", "flipped packets delivered modified", packets[MODIFIED], packets.total()),
         never("tagging_replies_modified", "flipped replies opened modified", replies[MODIFIED], replies.total()),
         Figure(
@@ -65,8 +81,29 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
             exact(packets[UNCHANGED]),
             must=Bound(LINKS),
         ),
+        Figure(
+            "tagging_replies_unchanged",
+            "flipped replies opened as if nothing were: the same bit",
+            exact(replies[UNCHANGED]),
+            must=Bound(1),
+        ),
+        never("tagging_marks_found", "marks put in at the first hop, found behind the last layer", marks, marked),
     )
-    controls = (
+
+
+def _controls(run: Run, seed: int) -> tuple[Control, ...]:
+    """Each guard off by itself, and nothing done at all."""
+    off = {"packets": CONTROL_MARKS, "seed": seed, "off": ["permutation"]}
+    unpermuted, unmarked = run(mark, [off, {**off, "marked": False}])
+    headers, bare, still = run(
+        flip,
+        [
+            {"link": 0, "step": 11, "seed": seed, "off": ["headers"]},
+            {"link": 0, "step": 7, "seed": seed, "off": ["bodies"], "start": MESSAGE_START},
+            {"link": 0, "step": 97, "seed": seed, "bit": None},
+        ],
+    )
+    return (
         Control(
             Role.POSITIVE,
             "no MACs, no permutation: modified messages delivered",
@@ -74,15 +111,23 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
             Bound(0.99, at_least=True),
         ),
         Control(
+            Role.POSITIVE,
+            "no permutation: marks found",
+            share(unpermuted, CONTROL_MARKS),
+            Bound(1, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE,
+            f"headers without MAC: delivered as if nothing were, of {sum(headers.values())}",
+            exact(headers[UNCHANGED]),
+            Bound(LINKS + 1, at_least=True),
+        ),
+        Control(Role.NULL, "no permutation and no mark: marks found", share(unmarked, CONTROL_MARKS), chance=0.0),
+        Control(
             Role.POSITIVE, "nothing flipped: delivered", share(still[UNCHANGED], sum(still.values())), Bound(1, True)
         ),
         Control(Role.NULL, "nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
     )
-    setting = (
-        f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
-        f"{replies.total():,} of replies on the first; seed {seed}"
-    )
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
 
 
 def flip(
@@ -135,6 +180,28 @@ def flip_reply(*, step: int, seed: int, off: Sequence[str] = ()) -> dict[str, in
     return {key: tally[key] for key in (UNCHANGED, MODIFIED, REFUSED)}
 
 
+def mark(*, packets: int, seed: int, off: Sequence[str] = (), marked: bool = True) -> int:
+    """In how many packets whoever opens the last layer finds what was added on the first link. A job.
+
+    The mark is added (XOR) to padding, whose content he knows; he reads the last body before anything is verified.
+    """
+    rng = random.Random(f"tagging marks {seed}")
+    found = 0
+    with unguarded(off):
+        for _ in range(packets):
+            secrets, pattern = secrets_of(rng, LINKS), rng.randbytes(MARK_SIZE)
+            packet = ENGINE.create(route(secrets, rng), b"", seed=rng.randbytes(32))
+            start = rng.randrange(MESSAGE_START + 1, len(packet) - MARK_SIZE)
+            if marked:
+                packet = packet[:start] + xor(packet[start : start + MARK_SIZE], pattern) + packet[start + MARK_SIZE :]
+            for secret in secrets[:-1]:
+                packet = passed_on(secret, packet)
+            body = unwrap_untrusted(secrets[-1], packet).body
+            at = start - GEOMETRY.header_size
+            found += xor(body[at : at + MARK_SIZE], PADDING) == pattern
+    return found
+
+
 def flipped(packet: bytes, position: int, bit: int = 0) -> bytes:
     """The packet with one bit of one byte flipped; at the last byte of alpha bit 0 chooses the top one."""
     changed = bytearray(packet)
@@ -156,6 +223,6 @@ def _sum(tallies: Sequence[dict[str, int]]) -> Counter[str]:
 
 
 NOTE = (
-    "The one bit that changes nothing vanishes at the next hop. A body that was changed becomes noise that only its "
-    "recipient can tell from a message: whoever controls the recipient learns that the marked packet came."
+    "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but noise is no message, and "
+    "the recipient knows: whoever controls the recipient learns that some changed packet came."
 )

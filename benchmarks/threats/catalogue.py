@@ -36,14 +36,17 @@ REQUIREMENTS = {
 }
 UNCLAIMED = {
     "T4": "there are no signed messages and no receipts for third parties yet",
-    "P5": "no check forges a transcript yet",
     "F3": "there are no groups yet",
     "F4": "there is no voice yet",
-    "F5": "no check searches an archive yet",
     "F6": "contacts are made by invitations; nothing matches address books",
     "F7": "a user has one device",
 }
-_ALSO = {"P6": "inventories, export and impact assessment: no check yet", "T5": "there are no group roles yet"}
+_ALSO = {  # what is not there beside what was tried
+    "T5": "there are no group roles yet",
+    "P5": "before a judge who takes part while people talk, or who has a provider's records: nothing was tried",
+    "P6": "no command of the client asks its provider for erasure or exports a user's data yet; no impact assessment",
+    "F5": "contents of attachments are not searched",
+}
 _FEW = 4
 _NOTHING = "nothing was tried"
 _DIMENSIONS = (("external", "internal"), ("local", "global"), ("passive", "active"))

@@ -7,6 +7,7 @@ control: what the same procedure finds where it is there to be found. Nothing he
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,9 +17,14 @@ from typing import TypeVar
 
 import msgspec
 
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.statistics import rate
+from benchmarks.attacks.acting import passed_on, route, secrets_of
+from benchmarks.figures import Finding
+from benchmarks.threats.archive import archive
+from benchmarks.threats.deniability import deniability
+from benchmarks.threats.shape import finding, never, pieces, shown
+from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on_disk
 from benchmarks.threats.village import FILE_SIZE, LATER, NAME, TEXT, Papers, Seen, live
+from benchmarks.unguarded import unguarded
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, verify_untrusted
@@ -26,9 +32,8 @@ from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, Sphinx
 from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, Store, Sweep
 
 T = TypeVar("T")
-PIECE = 12  # bytes: as many as no two unrelated ciphertexts share by chance
 _ENGINE = SphinxEngine()
-_NEVER = Bound(0)
+PACKETS, WORD = 20, 8  # packets that are followed, and bytes that no two ciphertexts share by chance
 _MESSAGE = b"pay 10 to bob"
 
 
@@ -38,18 +43,19 @@ def run(seed: int = 1) -> list[Finding]:
     if seen.papers is None:
         raise LocalError("the check's network came to nothing")
     return [
-        impostors(seen), documents(seen.papers), plaintext(seen), tampering(), privileges(seen), metadata(seen),
-        erasure(), delivery(seen),
+        impostors(seen), documents(seen.papers), *(trespasses(seen, area) for area in AREAS), plaintext(seen),
+        tampering(), appearance(), privileges(seen), metadata(seen), deniability(), erasure(seen), delivery(seen),
+        archive(seen),
     ]  # fmt: skip
 
 
 def impostors(seen: Seen) -> Finding:
     """T1: a node whose key is not the one in the directory."""
-    return _finding(
+    return finding(
         "impostors", "An impostor in a node's place", ("T1",), "external, local, active",
         "links authenticate the identity that the directory names", "at two nodes, everybody else's identity expected",
-        _never("impostors_believed", "links with an impostor", sum(seen.impostors), len(seen.impostors)),
-        _shown("the same dialler and the right key", sum(seen.itself), len(seen.itself)),
+        never("impostors_believed", "links with an impostor", sum(seen.impostors), len(seen.impostors)),
+        shown("the same dialler and the right key", sum(seen.itself), len(seen.itself)),
     )  # fmt: skip
 
 
@@ -78,27 +84,27 @@ def documents(papers: Papers) -> Finding:
     accepted = sum(found is not None for found in believed[: len(tries)])
     majority = papers.keys[: len(papers.keys) // 2 + 1]
     control = _believed(papers, _signed(true, majority), now, -1) == true
-    return _finding(
+    return finding(
         "documents", "Directory documents that are forged, incomplete or old", ("T1", "T3", "P1"),
         "internal, local, active; a minority of the authorities",
         "a majority of the pinned authorities signs each epoch's document", ", ".join(tries) + ", flipped bytes",
-        _never("forged_documents_accepted", "false documents believed", accepted + changed, len(believed)),
-        _shown("a majority's document is believed", int(control), 1),
+        never("forged_documents_accepted", "false documents believed", accepted + changed, len(believed)),
+        shown("a majority's document is believed", int(control), 1),
     )  # fmt: skip
 
 
 def plaintext(seen: Seen) -> Finding:
     """T2: pieces of what was written, on links and on nodes' disks."""
     secrets = [TEXT.encode(), LATER.encode(), NAME.encode(), seen.file]
-    pieces = [secret[at : at + PIECE] for secret in secrets for at in range(0, len(secret) - PIECE, PIECE)]
+    parts = pieces(secrets)
     data = bytes(seen.wire) + seen.disks
     planted = data[:1000] + secrets[0] + secrets[3][:100] + data[1000:2000]
-    return _finding(
+    return finding(
         "plaintext", "Plain text on links and on nodes' disks", ("T2",), "internal or external, global, passive",
         "Sphinx layers, an end-to-end ratchet and authenticated links",
         f"{len(seen.wire):,} bytes of all links and {len(seen.disks):,} of all nodes' disks",
-        _never("plaintext_pieces", "pieces of messages found", sum(piece in data for piece in pieces), len(pieces)),
-        _shown("the same search where text was put", int(sum(piece in planted for piece in pieces) > 5), 1),
+        never("plaintext_pieces", "pieces of messages found", sum(part in data for part in parts), len(parts)),
+        shown("the same search where text was put", int(sum(part in planted for part in parts) > 5), 1),
     )  # fmt: skip
 
 
@@ -109,12 +115,12 @@ def tampering() -> Finding:
     packet = _ENGINE.create([*hops, Hop(secrets[-1].public, Command(Kind.DELIVER))], _MESSAGE, seed=os.urandom(32))
     read = [_read(secrets, _flipped(packet, at)) for at in range(GEOMETRY.packet_size)]
     modified = sum(message not in (None, _MESSAGE) for message in read)
-    return _finding(
+    return finding(
         "tampering", "A byte of a packet flipped", ("T3",), "internal or external, local, active",
         "a MAC for each header, a wide-block permutation with a MAC for the body",
         f"every one of {GEOMETRY.packet_size} bytes, one bit of each, four hops",
-        _never("modified_delivered", "packets delivered modified", modified, len(read)),
-        _shown("the packet itself is delivered", int(_read(secrets, packet) == _MESSAGE), 1),
+        never("modified_delivered", "packets delivered modified", modified, len(read)),
+        shown("the packet itself is delivered", int(_read(secrets, packet) == _MESSAGE), 1),
     )  # fmt: skip
 
 
@@ -123,11 +129,72 @@ def privileges(seen: Seen) -> Finding:
     wrong = [reached for _, allowed, reached in seen.visits if not allowed]
     right = [reached for _, allowed, reached in seen.visits if allowed]
     tried = "; ".join(what for what, allowed, _ in seen.visits if not allowed)
-    return _finding(
+    return finding(
         "privileges", "Roles that somebody doesn't have", ("T5",), "internal or external, local, active",
         "links carry an identity and a role, which the directory must know", tried,
-        _never("privileges_gained", "links granted that must not be", sum(wrong), len(wrong)),
-        _shown("anybody is a provider's client", sum(right), len(right)),
+        never("privileges_gained", "links granted that must not be", sum(wrong), len(wrong)),
+        shown("anybody is a provider's client", sum(right), len(right)),
+    )  # fmt: skip
+
+
+def appearance() -> Finding:
+    """P2: whether a packet shows on one link what it showed on another."""
+    again = sum(_seen_again() for _ in range(PACKETS))
+    with unguarded(["permutation"]):
+        bare = sum(_seen_again() for _ in range(PACKETS))
+    return finding(
+        "appearance", "A packet known again by its bytes", ("P2",), "external, global, passive",
+        "every byte of a packet changes at every hop",
+        f"{PACKETS} packets on {GEOMETRY.max_hops} links each; any {WORD} bytes, wherever they stand",
+        never("appearance_again", "packets of which bytes are seen on two links", again, PACKETS),
+        shown("bodies that are not permuted", bare, PACKETS),
+    )  # fmt: skip
+
+
+def _seen_again() -> bool:
+    """Whether any WORD bytes of a packet are on two of the links on its way."""
+    rng = random.Random(os.urandom(16))
+    secrets = secrets_of(rng, GEOMETRY.max_hops)
+    packet = _ENGINE.create(route(secrets, rng), os.urandom(GEOMETRY.message_size), seed=os.urandom(32))
+    before: set[bytes] = set()
+    for secret in secrets:
+        words = {packet[at : at + WORD] for at in range(len(packet) - WORD + 1)}
+        if words & before:
+            return True
+        before |= words
+        packet = passed_on(secret, packet) if secret is not secrets[-1] else packet
+    return False
+
+
+AREAS = {  # (title, requirements, adversary, defence) of what trespass.py tries
+    FRAMES: (
+        "Frames and packets that are another role's to send", ("T5",), "internal or external, local, active",
+        "each kind of link takes the frames of its role only; a client's packets are forwarded or dropped",
+    ),
+    MAILBOXES: (
+        "Somebody else's mailbox", ("T1", "T5", "P4"), "external, local, active: a client of the same provider",
+        "a mailbox is the identity that a link proves; no request names one",
+    ),
+    DIRECTORY: (
+        "Descriptors and votes of those who have none", ("T1", "T5"), "internal or external, local, active",
+        "authorities take descriptors from the approved node that signed them, and votes from one another",
+    ),
+    PEOPLE: (
+        "A copied invitation, used a second time", ("T1",), "external, local, active: somebody with a copy",
+        "an invitation is used once; who came first is named by the safety number",
+    ),
+}  # fmt: skip
+
+
+def trespasses(seen: Seen, area: str) -> Finding:
+    """T1, T5: what each role tries on the running network and may not."""
+    title, threats, adversary, defence = AREAS[area]
+    tried = [one for one in seen.attempts if one.area == area]
+    wrong, right = ([one for one in tried if one.allowed is allowed] for allowed in (False, True))
+    return finding(
+        f"trespass_{area}", title, threats, adversary, defence, "; ".join(one.what for one in wrong),
+        never(f"trespass_{area}_succeeded", "attempts that succeeded", sum(one.succeeded for one in wrong), len(wrong)),
+        shown("; ".join(one.what for one in right), sum(one.succeeded for one in right), len(right)),
     )  # fmt: skip
 
 
@@ -137,38 +204,39 @@ def metadata(seen: Seen) -> Finding:
     texts = [*seen.logs, *seen.snapshots]
     named = sum(any(mark in text for mark in marks) for text in texts)
     planted = [*texts, f"client {next(iter(seen.clients.values())).hex()}"]
-    return _finding(
+    return finding(
         "metadata", "Clients named in logs and figures", ("P4",), "internal, local, passive",
         "nodes log and count nothing about users", f"{len(texts)} log entries and figures of all nodes",
-        _never("clients_named", "entries that name a client", named, len(texts)),
-        _shown("an entry that names one", int(sum(any(mark in text for mark in marks) for text in planted) > named), 1),
+        never("clients_named", "entries that name a client", named, len(texts)),
+        shown("an entry that names one", int(sum(any(mark in text for mark in marks) for text in planted) > named), 1),
     )  # fmt: skip
 
 
-def erasure() -> Finding:
+def erasure(seen: Seen) -> Finding:
     """P6: what a provider was told to forget, what was fetched and what has expired, on its disk."""
     limits, now = Limits(mailboxes=10, messages=100, size=10**7, age=7 * 86400.0), 1.8e9
     alice, bob, marker = b"A" * 32, b"B" * 32, os.urandom(16)
     removals: list[tuple[list[Operation], float]] = [
         ([Erase(alice)], now), ([Acknowledge(alice, 10**6), Sweep()], now), ([Open(bob), Sweep()], now + 8 * 86400)
     ]  # fmt: skip
-    left = there = 0
+    there, left = map(int, seen.erased)  # by the owner's request over a link, while the network runs
     for removal, when in removals:
         with TemporaryDirectory(prefix="mixnet-threats-") as folder:
             boxes = Mailboxes(Path(folder) / "mailboxes.sqlite")
             boxes.perform([Open(alice), Open(bob)], limits, now)
             boxes.perform([Store(alice, marker + bytes(3056)), Store(bob, bytes(3072))], limits, now)
-            there += marker in _folder(folder)
+            there += marker in on_disk(Path(folder))
             boxes.perform(removal, limits, when)
-            left += marker in _folder(folder)
+            left += marker in on_disk(Path(folder))
             boxes.close()
-            left += marker in _folder(folder)
-    return _finding(
+            left += marker in on_disk(Path(folder))
+    tries = len(removals) + 1
+    return finding(
         "erasure", "Erased, fetched and expired mail on a provider's disk", ("P6",), "internal, local, passive",
-        "rows are overwritten when they are deleted, and everything has a term", "a mailbox of each kind; "
-        f"SQLite {sqlite3.sqlite_version}; also while the provider runs",
-        _never("erased_left", "copies left after removal", left, 2 * len(removals)),
-        _shown("the mail is on the disk before", there, len(removals)),
+        "rows are overwritten when they are deleted, and everything has a term", "a mailbox of each kind, and one "
+        f"that its owner erases by a request to a provider that runs; SQLite {sqlite3.sqlite_version}",
+        never("erased_left", "mailboxes of which something is left after removal", left, tries),
+        shown("the mail is on the disk before", there, tries),
     )  # fmt: skip
 
 
@@ -176,27 +244,12 @@ def delivery(seen: Seen) -> Finding:
     """F1, F2: text, a file, and text to somebody who is away."""
     expected = {TEXT: "F1", NAME: "F2", LATER: "F1"}
     lost = sum(text not in seen.arrived for text in expected)
-    return _finding(
+    return finding(
         "delivery", "Text and files, also to somebody who is away", ("F1", "F2"), "", "",
         f"two texts, one of them while the recipient was cut off, and a file of {FILE_SIZE} bytes",
-        _never("messages_lost", "messages that did not arrive", lost, len(expected)),
-        _shown("each arrived once", int(sorted(seen.arrived) == sorted(expected)), 1),
+        never("messages_lost", "messages that did not arrive", lost, len(expected)),
+        shown("each arrived once", int(sorted(seen.arrived) == sorted(expected)), 1),
     )  # fmt: skip
-
-
-def _finding(  # noqa: PLR0917
-    name: str, title: str, threats: tuple[str, ...], adversary: str, defence: str, setting: str,
-    figure: Figure, control: Control,
-) -> Finding:  # fmt: skip
-    return Finding(name, title, threats, adversary, defence, setting, (figure,), (control,))
-
-
-def _never(key: str, what: str, happened: int, tries: int) -> Figure:
-    return Figure(key, f"{what}, of {tries:,}", rate(happened, tries), must=_NEVER)
-
-
-def _shown(what: str, happened: int, tries: int) -> Control:
-    return Control(Role.POSITIVE, what, rate(happened, tries), Bound(1, at_least=True))
 
 
 def _signed(document: Document, keys: Sequence[SigningKey]) -> bytes:
@@ -232,7 +285,3 @@ def _flipped(data: bytes, position: int) -> bytes:
     changed = bytearray(data)
     changed[position] ^= 1 << position % 8
     return bytes(changed)
-
-
-def _folder(folder: str) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(Path(folder).iterdir()))

@@ -16,23 +16,30 @@ from typing import Any
 
 import trio
 
-from benchmarks.cast import PORT, Kind
+from benchmarks.adversary import Outcome, document, identity_of, visit
+from benchmarks.cast import Kind
+from benchmarks.threats import trespass
+from benchmarks.threats.trespass import Attempt
 from benchmarks.world import World, WorldConfig, run_world
 from mixnet.crypto import SigningKey
-from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Role, connect
+from mixnet.link import Role
 from mixnet.log import Log
-from mixnet.network import Address
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import Document
-from mixnet.pki.fetch import fetch_document
-from mixnet.pki.trust import Trust
 from mixnet.simulated import SimulatedStream
 
 TEXT = "alice to bob: the parcel is under the third oak behind the mill"
 LATER = "alice to bob: come when you are back"
 NAME = "plans of the mill.bin"
 FILE_SIZE = 3000
+_BEGINNING = 10  # writes: the handshake, and some frames
+_WORDS = {  # words, and the texts in which they are
+    "parcel oak": [TEXT],
+    "bob": [TEXT, LATER],
+    "mill plans": [NAME],
+    "back": [LATER],
+    "treasure": [],
+}
 _CLIENT, _PROVIDER = "client-2", "provider-2"
 _PROVIDERS = ("provider-1", "provider-2")
 # (host, identity, role, whether it may): a stranger is nobody's node; a client is no node; anybody may be a client.
@@ -63,7 +70,9 @@ class Papers:
 class Seen:
     """Everything that was seen. `visits` are (what was tried, whether it is allowed, whether it succeeded).
 
-    `impostors` are links with a node in another's place, `itself` those with the node that was expected.
+    `impostors` are links with a node in another's place, `itself` those with the node that was expected; `greeting` is
+    how the second client's link began; `erased`: whether a mailbox was on the disk before and after its owner erased
+    it; `searches` are (words, texts to be found, texts that were found).
     """
 
     wire: bytearray = field(default_factory=bytearray)
@@ -74,13 +83,17 @@ class Seen:
     arrived: list[str] = field(default_factory=list)
     file: bytes = b""
     visits: list[tuple[str, bool, bool]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    greeting: list[bytes] = field(default_factory=list)
+    erased: tuple[bool, bool] = (False, True)
+    searches: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     impostors: list[bool] = field(default_factory=list)
     itself: list[bool] = field(default_factory=list)
     papers: Papers | None = None
 
 
 def live(seed: int = 1) -> Seen:
-    """Two people write to each other, the second one goes away and comes back; strangers knock."""
+    """Two people write to each other, the second one goes away and comes back; a third and strangers intrude."""
     seen = Seen(file=os.urandom(FILE_SIZE))
     with TemporaryDirectory(prefix="mixnet-threats-") as folder, _listening(seen):
         path = Path(folder) / NAME
@@ -89,24 +102,32 @@ def live(seed: int = 1) -> Seen:
         async def program(world: World) -> None:
             await _talk(world, seen, path)
 
-        run_world(program, WorldConfig(seed=seed, disks=True, width=1))
+        run_world(program, WorldConfig(seed=seed, clients=3, disks=True, width=1))
     return seen
 
 
 async def _talk(world: World, seen: Seen, path: Path) -> None:
-    await world.befriend(0, 1)
-    await world.clients[0].send(_CLIENT, TEXT)
-    await world.clients[0].send_file(_CLIENT, path)
+    alice, bob, mallory = world.clients
+    invitation = await alice.invite()
+    await bob.accept(invitation)
+    await bob.wait_established("client-1")
+    await mallory.accept(invitation)
+    await alice.send(_CLIENT, TEXT)
+    await alice.send_file(_CLIENT, path)
     seen.papers = await _papers(world)
     await _knock(world, seen)
-    await trio.sleep(30)
+    seen.attempts += [*await trespass.frames(world), *await trespass.directory(world)]
     world.network.partition([_CLIENT], [_PROVIDER])  # so that mail stays in the provider's database
-    await world.clients[0].send(_CLIENT, LATER)
+    await alice.send(_CLIENT, LATER)
     await trio.sleep(30)
     seen.disks = _disks(world)
+    seen.attempts += await trespass.mailboxes(world, _CLIENT, _PROVIDER, seen.greeting)
     world.network.heal()
-    await trio.sleep(120)
+    seen.erased = await trespass.erasing(world, "provider-1")
+    await trio.sleep(90)
+    seen.attempts += await trespass.guests(world)
     seen.arrived = [str(message.text) for message in await world.inbox(1)]
+    await _search(world, seen)
     for serving in world.nodes.values():
         seen.snapshots += [repr(serving.snapshot()), repr(serving.counters.prometheus())]
     seen.clients = {
@@ -114,52 +135,34 @@ async def _talk(world: World, seen: Seen, path: Path) -> None:
     }
 
 
+async def _search(world: World, seen: Seen) -> None:
+    """Words of what was written and of what was not, in what the sender has and in what the recipient has."""
+    for client in world.clients[:2]:
+        for words, expected in _WORDS.items():
+            found = [message.text for message in await client.search(words)]
+            seen.searches.append((words, sorted(expected), sorted(found)))
+
+
 async def _papers(world: World) -> Papers:
-    found, _ = await fetch_document(
-        Trust(world.cast.bootstrap), network=world.network, clock=world.clock,
-        identity=SigningKey(os.urandom(32)), role=Role.CLIENT, rng=world.stream("stranger"), source="stranger",
-    )  # fmt: skip
     keys = tuple(world.cast.identity(member) for member in world.cast.members if member.kind is Kind.AUTHORITY)
-    return Papers(world.cast.bootstrap, found, keys, world.clock.now())
+    return Papers(world.cast.bootstrap, await document(world), keys, world.clock.now())
 
 
 async def _knock(world: World, seen: Seen) -> None:
     """Links that nobody should get, one that anybody may have, and a node that isn't the one that was expected."""
-    members = {member.name: member for member in world.cast.members}
-    keys = {"stranger": SigningKey(os.urandom(32)), "client": world.cast.identity(members["client-1"])}
+    keys = {"stranger": SigningKey(os.urandom(32)), "client": identity_of(world, "client-1")}
     for host, who, role, allowed in _VISITS:
-        expected = world.cast.identity(members[host]).public
-        reached = await _linked(world, host, keys[who], role, expected)
+        reached = await visit(world, host, keys[who], role) is Outcome.OPEN
         seen.visits.append((f"{who} as {role.name.lower()} at {host}", allowed, reached))
     for host in _PROVIDERS:
-        for pretended in members.values():
+        for pretended in world.cast.members:
             expected = world.cast.identity(pretended).public
-            reached = await _linked(world, host, keys["stranger"], Role.CLIENT, expected)
+            reached = await visit(world, host, keys["stranger"], Role.CLIENT, expect=expected) is Outcome.OPEN
             (seen.itself if pretended.name == host else seen.impostors).append(reached)
 
 
-async def _linked(world: World, host: str, identity: SigningKey, role: Role, expected: bytes) -> bool:
-    try:
-        link = await connect(
-            world.network, Address(host, PORT), identity=identity, role=role,
-            network_id=world.cast.bootstrap.network_id, expect=expected, source="stranger",
-        )  # fmt: skip
-    except (RemoteError, Unavailable):
-        return False
-    async with link:
-        with trio.move_on_after(5):
-            try:
-                await link.send([])
-                while True:
-                    await link.receive()
-            except (trio.EndOfChannel, Unavailable):
-                return False
-    return True
-
-
 def _disks(world: World) -> bytes:
-    folders = [world.cast.folder(member) for member in world.cast.members if member.name in world.nodes]
-    return b"".join(path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file())
+    return b"".join(trespass.on_disk(trespass.folder(world, name)) for name in world.nodes)
 
 
 @contextmanager
@@ -169,6 +172,8 @@ def _listening(seen: Seen) -> Iterator[None]:
 
     async def send_all(self: SimulatedStream, data: bytes | bytearray | memoryview) -> None:
         seen.wire.extend(data)
+        if (self.host, self.peer.host) == (_CLIENT, _PROVIDER) and len(seen.greeting) < _BEGINNING:
+            seen.greeting.append(bytes(data))
         await send(self, data)
 
     def keep(self: Log, entry: Any, **values: object) -> None:

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import anonymity_cli, jobs
+from benchmarks import jobs
 from benchmarks.anonymity import model, sweep
 from benchmarks.anonymity.network import Network, flow
 from benchmarks.cli import app
 from benchmarks.size import Size
-from mixnet.errors import LocalError, Unavailable
+from mixnet.errors import LocalError
 from tests.benchmarks.anonymity.test_actors import recorded
 
 SMALL = ["bench", "anonymity", "--clients", "20", "--quick"]
@@ -80,13 +80,6 @@ def test_jobs_keep_their_order():
 
 def pow_(x, y):
     return x**y
-
-
-def test_the_missing_extra_is_named():
-    with pytest.raises(Unavailable, match="extra `bench`"), anonymity_cli._extra():
-        raise ModuleNotFoundError(name="scipy")
-    with pytest.raises(ModuleNotFoundError), anonymity_cli._extra():
-        raise ModuleNotFoundError(name="mixnet.nothing")
 
 
 def test_the_commands_load_nothing_heavy():

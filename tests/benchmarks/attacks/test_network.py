@@ -3,18 +3,17 @@
 import math
 from unittest.mock import patch
 
-import numpy as np
 import pytest
 
 from benchmarks.attacks import dropping, flooding, isolation
 from benchmarks.attacks.acting import per_hour
 from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
-from benchmarks.attacks.stays import alone, latency, stays
+from benchmarks.attacks.stays import alone, as_it_went, latency, stays
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
+from benchmarks.weakened import switched_off
 from client.loops import LoopMonitor
 from mixnet.errors import LocalError
-from mixnode.bucket import TokenBucket
 from mixnode.detector import Detector
 
 pytestmark = pytest.mark.timeout(300)
@@ -72,6 +71,29 @@ def test_isolation_from_files():
     crowd = [journey(number, f"c{number}", 1.0 + number / 100, [0.5, 1.0, 0.25, 0.25]) for number in range(10)]
     found = {figure.key: figure.estimate.value for figure in isolation.score(Trace(), crowd).figures}
     assert found["isolation_always"] == 0.0
+
+
+def test_stays_as_they_went_follow_from_who_peeled_when():
+    whole = journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])
+    lost = journey(2, "b", 1.0, [0.5, 1.0, 0.25, 0.25], ("p", "m"))
+    lost.received_ns = None
+    loop = journey(3, "m", 1.0, [0.1, 0.1, 0.1], ("n", "o", "p"), kind="node-loop")
+    table = as_it_went(
+        [whole, lost, loop], {1: [1.01, 1.02, 3.0, 3.01, 3.02, 3.5], 2: [1.01, 1.5], 3: [1.01, 1.11, 1.31, 1.4]}
+    )
+    held = list(
+        zip(table.packet, (table.hosts[node] for node in table.node), table.arrival, table.departure, strict=True)
+    )
+    assert [stay[:2] for stay in held] == [
+        *((0, host) for host in "pmno"), (1, "p"), (1, "m"), (2, "m"), (2, "n"), (2, "o"), (2, "p")
+    ]  # fmt: skip
+    assert [stay[2:] for stay in held] == [
+        pytest.approx(stay)
+        for stay in [
+            (1.01, 1.01), (1.02, 2.99), (3.0, 3.0), (3.01, 3.01), (1.01, 1.49), (1.5, 3.5),
+            (1.0, 1.0), (1.01, 1.1), (1.11, 1.3), (1.31, 1.39),
+        ]
+    ]  # fmt: skip
 
 
 # Holding back.
@@ -163,15 +185,22 @@ def test_a_flood_fills_the_pool_and_costs_nobody_anonymity():
     assert flooded["entropy"] == calm["entropy"]
     assert flooded["lost"] == calm["lost"] == 0
     assert flooded["his"] <= 200 + 10 * 1.5 * isolation.PARAMETERS.send_rate + 1
-    with patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted):
-        unlimited = flooding.flood(identities=1, seconds=10, seed=2)
+    unlimited = flooding.flood(identities=1, seconds=10, seed=2, off=["rates"])
     assert unlimited["his"] > 1.5 * flooded["his"]
 
 
-def test_a_mix_by_count_is_flooded_and_one_by_time_is_not():
-    rng = np.random.default_rng(1)
-    assert flooding.isolated(True, 2.0, rng) > 0.99 * flooding.TRIALS
-    assert flooding.isolated(False, 2.0, rng) == pytest.approx(math.exp(-2) * flooding.TRIALS, rel=0.2)
+def test_a_flood_costs_anonymity_where_mixes_send_by_count():
+    naive, calm = (flooding.flood(**flooding.CONTROL | {"identities": number}, seed=2) for number in (4, 0))
+    difference = flooding._difference(calm, naive)
+    assert difference.value > 1
+    assert [control.passed for control in flooding._controls(calm, naive, calm)] == [True, True]
+    assert not flooding._controls(calm, calm, calm)[0].passed
+
+
+def test_a_floods_entropy_is_of_what_nodes_did_and_not_of_what_senders_asked_for():
+    """Break: nodes that hold nothing."""
+    with switched_off(["delays"]):
+        assert flooding.flood(identities=0, seconds=10, seed=2)["entropy"][0] < 1
 
 
 def test_flooding_from_files_finds_the_busiest():

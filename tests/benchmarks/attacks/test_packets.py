@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import pytest
+import trio
 
 from benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
 from benchmarks.attacks.acting import ActsOnPackets
@@ -13,8 +14,10 @@ from benchmarks.size import Size
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.unguarded import GUARDS, unguarded
+from mixnet.crypto import chacha20
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import parse_untrusted, verify_untrusted
+from mixnet.pki.topology import sample_mixes
 from mixnet.sphinx import engine, payload
 from mixnode.replay import Replay, TagFile
 
@@ -39,6 +42,23 @@ def test_no_flip_is_delivered_modified(monkeypatch):
     assert values(found)["tagging_delivered_modified"] == 0
     assert values(found)["tagging_replies_modified"] == 0
     assert values(found)["tagging_delivered_unchanged"] >= 1  # alpha's top bit, on the first link at least
+    assert values(found)["tagging_marks_found"] == 0
+
+
+def test_flipped_replies_would_show():
+    assert tagging.flip_reply(step=20, seed=1, off=["bodies"])[tagging.MODIFIED] > 100
+    assert tagging.flip_reply(step=20, seed=1, off=["headers"])[tagging.UNCHANGED] > 5
+
+
+def test_a_permutation_of_less_than_the_whole_body_lets_marks_through():
+    """A private break: bodies are encrypted by a key stream alone, as naive formats do; the MAC stays."""
+
+    def stream(key, body):
+        return chacha20(key, body)
+
+    with patch.object(payload, "permute", stream), patch.object(payload, "unpermute", stream):
+        assert tagging.mark(packets=20, seed=1) == 20
+        assert tagging.flip(link=0, step=50, seed=1)[tagging.MODIFIED] == 0
 
 
 @pytest.mark.parametrize("link", [0, 4])
@@ -179,9 +199,59 @@ def test_the_attack_reports_tags_that_a_restart_forgets():
     """Break: nodes load no tags at start."""
     with patch.object(TagFile, "load", lambda _self: b""):
         kept = replay.send_again(packets=4, seed=1)
-        killed = replay.send_again(packets=4, seed=1, kill=True)
+        killed = replay.send_again(packets=4, seed=1, kill="rest")
     assert kept["again"] == [0, 0]
     assert killed["again"] == [4, 4]
+
+
+def test_the_attack_reports_tags_that_are_written_a_second_late():
+    """Break: a packet goes on before its tag is with the operating system. Only a kill at the instant can tell."""
+    append = TagFile.append
+
+    def late(self, tags):
+        async def later():
+            await trio.sleep(1)
+            if self._descriptor >= 0:
+                append(self, tags)
+
+        self.begin()
+        trio.lowlevel.spawn_system_task(later)
+
+    with patch.object(TagFile, "append", late):
+        rested, hurried = (replay.send_again(packets=4, seed=1, kill=when) for when in ("rest", "instant"))
+    assert rested["again"] == [0, 0]
+    assert hurried["again"] == [4, 4]
+
+
+def test_the_attack_reports_a_batch_that_is_compared_with_the_past_only():
+    """Break: two copies in one write are both new."""
+
+    def admit(self, tags):
+        new = [tag not in self._known for tag in tags]
+        self._known |= set(tags)
+        return new
+
+    with patch.object(Replay, "admit", admit), patch.object(Replay, "_known", set(), create=True):
+        found = replay.send_again(packets=4, seed=1)
+    assert found["twice"] == [4, 4]
+    assert found["again"] == [0, 0]
+
+
+def test_packets_that_are_refused_for_another_reason_prove_nothing(monkeypatch):
+    """Break: the raider can't even link any more after the first packets, so nothing of his is accepted either."""
+    visit, visits = replay.visit, []
+
+    async def turned_away(world, host, *args):
+        visits.append(host)
+        if len(visits) <= 3:
+            await visit(world, host, *args)
+
+    monkeypatch.setattr(replay, "visit", turned_away)
+    found = replay.send_again(packets=4, seed=1)
+    assert found["again"] == [0, 0]
+    assert found["refused"] == 0 < found["tries"]
+    refused = next(one for one in replay._figures([found] * 3) if one.key == "replay_refused_known")
+    assert not refused.must.holds(refused.estimate.value)
 
 
 # Corrupt mixes.
@@ -212,8 +282,24 @@ def test_paths_from_a_file():
     journeys = [Journey(n, "payload", "x", "y", [0.1] * 4, path, 1, 2) for n, path in enumerate(paths)]
     found = compromise.score(Trace(), journeys)
     assert 0.005 < found.figures[0].estimate.value < 0.05
+    under_way = [Journey(99, "payload", "x", "y", [0.1] * 4, ["p", "a0", "b0"], 1, None)] * 500
+    assert compromise.score(Trace(), journeys + under_way).figures == found.figures
     with pytest.raises(LocalError):
-        compromise.score(Trace(), [])
+        compromise.score(Trace(), under_way)
+
+
+def test_a_preference_in_one_layer_alone_is_reported():
+    """Break: one mix of ten is taken twice as often in the first layer."""
+    fair = sample_mixes
+
+    def unfair(document, rng):
+        first, *others = fair(document, rng)
+        return (document.layers[0][0] if rng.random() < 0.1 else first, *others)
+
+    with patch("mixnet.pki.topology.sample_mixes", unfair):
+        seen, packets = compromise.seen_through(corrupt=0.1, users=600, seed=1)["chosen"]
+    figure = compromise._preference(seen, packets)
+    assert not figure.must.holds(figure.estimate.value)
 
 
 # All.

@@ -1,0 +1,10 @@
+"""One network for all checks of this folder: it takes seconds."""
+
+import pytest
+
+from benchmarks.threats.village import live
+
+
+@pytest.fixture(scope="package")
+def seen():
+    return live(1)
