@@ -9,6 +9,7 @@ was found in the same run.
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ Say = Callable[[str], None]
 class Passage:
     """The packets of one drive: seconds of overhead and of drawn delay, in the order of sending.
 
-    `busy` is the share of a core that the busiest node of the way wanted.
+    `busy` is the share of a core that the busiest node of the way wanted; the others are numbers of cores in use.
     """
 
     overhead: Sample
@@ -59,6 +60,9 @@ class Passage:
     sent: int
     lost: int
     busy: float
+    nodes: float
+    players: float
+    machine: float
 
     @classmethod
     def of(cls, made: Drive, holds: int) -> Passage:
@@ -67,7 +71,8 @@ class Passage:
         if len(pairs) < _LEAST_PACKETS:
             raise Unavailable("hardly a packet came back: this machine is too busy to measure on")
         shares = [statistics.median(window.wanted for window in mine) for mine in made.windows if mine]
-        return cls(pairs[:, 0], pairs[:, 1], holds, made.sent, made.lost, max(shares, default=0.0))
+        used = made.nodes, made.players, made.machine
+        return cls(pairs[:, 0], pairs[:, 1], holds, made.sent, made.lost, max(shares, default=0.0), *used)
 
     def quantile_ms(self, share: float, rng: np.random.Generator) -> Estimate:
         """The overhead below which `share` of the packets stay; the interval resamples blocks of them."""
@@ -156,9 +161,37 @@ def _finding(
     bare: Passage,
 ) -> Finding:
     rng = np.random.default_rng(0)
-    way, hop, idle = ways[HALF], hops[HALF], ways[0.0]
+    way, hop = ways[HALF], hops[HALF]
     everything = [*hops.values(), *ways.values()]
     figures = (
+        *_figures(way, hop, ways[0.0], bare, rng),
+        *_cores(way),
+        Figure("latency_loss", "packets lost at all levels",
+               rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),
+    )  # fmt: skip
+    return Finding(
+        name="latency",
+        title="What the network adds to the delays drawn",
+        threats=(),
+        adversary="",
+        defence="",
+        setting=(
+            f"{size}: a local network of real processes, packets through five of them ({HOLDS} hold, mean "
+            f"{MEAN_DELAY * 1e3:g} ms each) and through one, {SECONDS[size]:g} s a level; capacity found: "
+            f"{rates[1]:,.0f} packets/s through the network, {rates[0]:,.0f} through one node; "
+            f"{len(way.overhead):,} packets at half load"
+        ),
+        figures=figures,
+        controls=_controls(hop, late, bare),
+        curves=_curves(hops, ways, rng),
+        note="capacity is what this machine's cores leave: all nodes of the network share them, and whoever else runs; "
+        "half_load_machine without nodes and players is what others took",
+    )
+
+
+def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.random.Generator) -> tuple[Figure, ...]:
+    """What is added, at half load and idle."""
+    return (
         Figure(
             "overhead_p50_ms", "above the drawn delays, five hops at half load, median",
             way.quantile_ms(0.5, rng), "ms", Bound(5.0), Bound(1.5),
@@ -179,25 +212,15 @@ def _finding(
         Figure("overhead_idle_p99_ms", "the same, 99 %", idle.quantile_ms(0.99, rng), "ms"),
         Figure("player_p50_ms", "of these, the measurement's own, at one node's half load, median",
                bare.quantile_ms(0.5, rng), "ms"),
-        Figure("latency_loss", "packets lost at all levels",
-               rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),
     )  # fmt: skip
-    return Finding(
-        name="latency",
-        title="What the network adds to the delays drawn",
-        threats=(),
-        adversary="",
-        defence="",
-        setting=(
-            f"{size}: a local network of real processes, packets through five of them ({HOLDS} hold, mean "
-            f"{MEAN_DELAY * 1e3:g} ms each) and through one, {SECONDS[size]:g} s a level; capacity found: "
-            f"{rates[1]:,.0f} packets/s through the network, {rates[0]:,.0f} through one node; "
-            f"{len(way.overhead):,} packets at half load"
-        ),
-        figures=figures,
-        controls=_controls(hop, late, bare),
-        curves=_curves(hops, ways, rng),
-        note="capacity is what this machine's cores leave: all nodes of the network share them",
+
+
+def _cores(way: Passage) -> tuple[Figure, ...]:
+    """Whose work the cores did at half load: what is added there is also what waits for a core."""
+    return (
+        Figure("half_load_nodes", "cores that the five nodes used at half load", exact(way.nodes)),
+        Figure("half_load_players", "cores that the measurement itself used meanwhile", exact(way.players)),
+        Figure("half_load_machine", f"cores in use by all programs, of {os.cpu_count()}", exact(way.machine)),
     )
 
 

@@ -1,7 +1,7 @@
 """Wall and virtual time, and the epochs that divide it (SPEC.md section 5).
 
 Promises: an actor learns the time of day only from the clock it was given; durations and deadlines are Trio's, so that
-under a virtual clock both move together.
+under a virtual clock both move together. What must wait to less than a millisecond asks the clock for a timer.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from typing import Protocol
 import trio
 
 from mixnet.errors import LocalError
+from mixnet.timer import Timer, TrioTimer, timerfd
 
 
 class Clock(Protocol):
-    """The time of day."""
+    """The time of day, and how to wait."""
 
     def now(self) -> float:
         """Seconds since the Unix epoch, in UTC."""
+
+    def timer(self) -> Timer:
+        """A new timer, as exact as this clock has them."""
 
 
 class WallClock:
@@ -28,6 +32,10 @@ class WallClock:
     def now(self) -> float:
         """Seconds since the Unix epoch, as the operating system has them."""
         return time.time()
+
+    def timer(self) -> Timer:
+        """One of the kernel's; one of Trio's, a millisecond less exact, where the kernel gives none."""
+        return timerfd() or TrioTimer()
 
 
 class VirtualClock:
@@ -40,6 +48,10 @@ class VirtualClock:
     def now(self) -> float:
         """`start` plus what Trio's clock says; call it inside a Trio run only."""
         return self._start + trio.current_time()
+
+    def timer(self) -> Timer:
+        """One of Trio's, which virtual time makes exact."""
+        return TrioTimer()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,19 @@
                           ↕        ↘ deliver
                      await_seal
 
-Promises: each room is one verb: it takes batches out of a bounded room, does one pure thing to them, and puts the rest
-into the next; a full room drops at its door and counts, so nothing ever holds up `hold`, where it would shape the times
-at which packets leave. A packet's tag is written down before the packet is held or delivered; no other packet waits for
-the disk with the first ones of a key. A packet is held for its
-delay counted from its arrival, so the node's own work doesn't lengthen it. What a peer sends can raise a counter and
-close that peer's link, nothing else. Never: a log entry or a label about a packet, its peer or its way.
+Promises: each room is one verb: it takes batches, does one pure thing to them, and puts the rest into the next. Where
+a packet may wait (before `peel`, `await_seal`, `deliver`, each link; in `hold`) the room is bounded, drops at its
+door and counts, so nothing ever holds up `hold`, where it would shape the times at which packets leave. A packet's tag
+is written down before the packet is held or delivered; no other packet waits for the disk with the first ones of a key.
+A packet is held for its delay counted from its arrival, so the node's own work doesn't lengthen it. What a peer sends
+can raise a counter and close that peer's link, nothing else. Never: a log entry or a label about a packet, its peer or
+its way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -33,12 +35,13 @@ from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.trust import Trust
 from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
+from mixnet.timer import Timer
 from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
-from mixnode.delays import Delays
 from mixnode.detector import Detector
 from mixnode.dispatch import Dispatch, Outgoing
+from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
 from mixnode.keys import EpochKey, KeyRing, peel_untrusted
 from mixnode.locksmith import Locksmith
@@ -51,10 +54,6 @@ from mixnode.rooms import Room
 
 ROOM = 1024  # packets that may wait at a door
 SHARE = ROOM // 4  # of those at the first door, from one link
-HELD = 8192  # packets that may be held: 25 MB
-LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack
-ORDINARY_DELAYS = 8  # in means: longer ones (3 in 10,000) may take half of the room only, since they keep it for long
-SHORTEST_LIMIT = 10.0  # seconds that are always allowed, since the mean changes between documents
 
 
 class Opened(NamedTuple):
@@ -66,22 +65,13 @@ class Opened(NamedTuple):
     origin: Role
 
 
-class Due(NamedTuple):
-    """A packet to be forwarded, and when: seconds of Trio's clock."""
-
-    when: float
-    delay: float
-    outgoing: Outgoing
-
-
 class Rooms:
     """The doors of one node."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, held: Holding, counters: Counters) -> None:
         self.arrived: Room[Arrived] = Room(ROOM, counters, Dropped.PEEL_FULL)
-        self.opened: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
         self.early: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
-        self.admitted: Room[Due] = Room(ROOM, counters, Dropped.HOLD_FULL)
+        self.held = held
         self.ended: Room[Peeled] = Room(ROOM, counters, Dropped.DELIVER_FULL)
 
 
@@ -123,18 +113,17 @@ async def peel(rooms: Rooms, keys: KeyRing, engine: Engine, clock: Clock, counte
             else:
                 layers.append(Opened(key, peeled, when, origin))
         counters.add(Event.PACKETS_PEELED, len(layers))
-        rooms.opened.put(layers)
+        refuse_replay(rooms, layers, counters)
 
 
-async def refuse_replay(rooms: Rooms, counters: Counters) -> None:
+def refuse_replay(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
     """Let each packet through once in the life of its key: first write its tag down, then go on with it.
 
-    The first ones of a key, for whose tags the disk must be waited for, go another way.
+    The first ones of a key, for whose tags the disk must be waited for, go another way. It never waits, so it needs no
+    door and no task of its own.
     """
-    while True:
-        batch = await rooms.opened.take()
-        rooms.early.put([one for one in batch if not one.key.replay.begun])
-        _let_through(rooms, [one for one in batch if one.key.replay.begun], counters)
+    rooms.early.put([one for one in batch if not one.key.replay.begun])
+    _let_through(rooms, [one for one in batch if one.key.replay.begun], counters)
 
 
 async def await_seal(rooms: Rooms, smith: Locksmith, counters: Counters) -> None:
@@ -153,14 +142,16 @@ async def await_seal(rooms: Rooms, smith: Locksmith, counters: Counters) -> None
 
 def _let_through(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
     """Write down the tags of the batch, and put what is new into the next rooms."""
+    forward, ended = [], []
     for _, peeled, when, origin in admit(batch, counters):
         if isinstance(peeled, Forward):
-            outgoing = Outgoing(peeled.next_hop, peeled.packet)
-            rooms.admitted.put([Due(when + peeled.delay, peeled.delay, outgoing)])
+            forward.append(Due(when + peeled.delay, peeled.delay, Outgoing(peeled.next_hop, peeled.packet)))
         elif origin is Role.CLIENT:  # its packets can only be forwarded: what ended here would show who sent it
             counters.drop(Dropped.UNWANTED)
         else:
-            rooms.ended.put([peeled])
+            ended.append(peeled)
+    rooms.held.put(forward)
+    rooms.ended.put(ended)
 
 
 def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
@@ -178,24 +169,10 @@ def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
     return fresh
 
 
-async def hold(
-    rooms: Rooms, delays: Delays[Outgoing], dispatch: Dispatch, mean_delay: Callable[[], float], counters: Counters
-) -> None:
+async def hold(rooms: Rooms, dispatch: Dispatch) -> None:
     """Keep each packet for the time that its sender drew: one heap, one sleeper; all that is due leaves together."""
     while True:
-        with trio.move_on_at(delays.next_due):
-            batch = await rooms.admitted.take()
-            longest, ordinary = max(SHORTEST_LIMIT, LONGEST_DELAYS * mean_delay()), ORDINARY_DELAYS * mean_delay()
-            for when, delay, outgoing in batch:
-                if delay > longest:
-                    counters.drop(Dropped.LONG_DELAY)
-                elif len(delays) >= (HELD if delay <= ordinary else HELD // 2):
-                    counters.drop(Dropped.HOLD_FULL)
-                else:
-                    delays.add(when, outgoing)
-        due = delays.expire(trio.current_time())
-        if due:
-            dispatch.send(due)
+        dispatch.send(await rooms.held.take())
 
 
 async def deliver(rooms: Rooms, provider: Provider | None, loops: Loops, counters: Counters) -> None:
@@ -237,14 +214,14 @@ class Serving:
 class _House:
     """The rooms of one node with all that is in them; its tasks run in one nursery."""
 
-    def __init__(self, place: Place, engine: Engine, keys: KeyRing, nursery: trio.Nursery) -> None:
+    def __init__(self, place: Place, engine: Engine, keys: KeyRing, timer: Timer, nursery: trio.Nursery) -> None:
         self.counters = Counters()
         self._place, self._engine, self._keys, self._nursery = place, engine, keys, nursery
         self._smith = Locksmith(keys, on_thread=place.config.storage is Storage.FILE)
         self._keeper = place.keeper()
         self._members = Members(place.identity.public, self._keeper.raw)
-        self._rooms = Rooms(self.counters)
-        self._delays: Delays[Outgoing] = Delays()
+        held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
+        self._rooms = Rooms(held, self.counters)
         self._loops = Loops(SymmetricKey.generate(), Detector())
         self._links: set[Link] = set()
         self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
@@ -261,9 +238,8 @@ class _House:
         """Start every room, the door to the street last; where it listens."""
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
         start(peel, rooms, self._keys, self._engine, self._place.clock, counters)
-        start(refuse_replay, rooms, counters)
         start(await_seal, rooms, self._smith, counters)
-        start(hold, rooms, self._delays, self._dispatch, lambda: members.parameters.mean_delay, counters)
+        start(hold, rooms, self._dispatch)
         start(deliver, rooms, self._provider, self._loops, counters)
         address: Address = await self._nursery.start(self._place.listen, self._welcome, members, counters)
         return address
@@ -290,7 +266,7 @@ class _House:
 
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
-        held, connections = len(self._delays), len(self._links)
+        held, connections = len(self._rooms.held), len(self._links)
         warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
         figures = describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
         return {**figures, "warnings": figures["warnings"] + warnings, "problem": self._keeper.problem}
@@ -316,9 +292,9 @@ async def serve(
     root, files = trust or Bootstrap.load(config.bootstrap), document_files(config)
     follower = Trust(root, [] if files is None else files.introductions())
     place = Place(config, identity, follower, network, clock, rng, log or Log(), files)
-    with open_keys(place) as keys:
+    with open_keys(place) as keys, closing(clock.timer()) as timer:
         async with trio.open_nursery() as nursery:
-            house = _House(place, engine, keys, nursery)
+            house = _House(place, engine, keys, timer, nursery)
             address = await house.open_rooms()
             house.start_upkeep(address)
             task_status.started(Serving(address, house.counters, house.snapshot))

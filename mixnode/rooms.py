@@ -1,12 +1,13 @@
-"""The doors between a node's rooms: bounded channels that drop instead of waiting (SPEC.md section 4).
+"""The doors between a node's rooms: bounded queues that drop instead of waiting (SPEC.md section 4).
 
 Promises: `put` never waits, so no room can hold up the one before it: what finds the room full is dropped and counted
 under the room's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at
-idle at once.
+idle at once; whoever waits for something is woken once for all that was put at a time.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -23,37 +24,35 @@ class Room(Generic[T]):
 
     def __init__(self, size: int, counters: Counters, full: Dropped) -> None:
         """Hold up to `size` items; further ones are counted as `full`."""
-        self._in, self._out = trio.open_memory_channel[T](size)
+        self._items: deque[T] = deque()
+        self._size = size
+        self._taker = trio.lowlevel.ParkingLot()
         self._counters = counters
         self._full = full
 
     def put(self, items: Sequence[T]) -> int:
         """Let `items` in, in order, as far as there is room; how many came in."""
-        for position, item in enumerate(items):
-            try:
-                self._in.send_nowait(item)
-            except trio.WouldBlock:
-                self._counters.drop(self._full, len(items) - position)
-                return position
-        return len(items)
+        admitted = items[: self._size - len(self._items)]
+        self._items.extend(admitted)
+        if self._items:
+            self._taker.unpark()
+        if len(admitted) < len(items):
+            self._counters.drop(self._full, len(items) - len(admitted))
+        return len(admitted)
 
     async def take(self) -> list[T]:
-        """Wait for an item; it and what else waits, `BATCH` items at most."""
-        batch = [await self._out.receive()]
-        while len(batch) < BATCH:
-            try:
-                batch.append(self._out.receive_nowait())
-            except trio.WouldBlock:
-                break
-        return batch
+        """Wait for an item; it and what else waits, `BATCH` items at most. A take that is cancelled takes nothing."""
+        if self._items:
+            await trio.lowlevel.checkpoint()
+        while not self._items:
+            await self._taker.park()
+        return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
 
     def clear(self) -> int:
         """Empty the room; how many items were in it."""
-        dropped = 0
-        while len(self):
-            self._out.receive_nowait()
-            dropped += 1
+        dropped = len(self._items)
+        self._items.clear()
         return dropped
 
     def __len__(self) -> int:
-        return self._out.statistics().current_buffer_used
+        return len(self._items)

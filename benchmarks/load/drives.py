@@ -24,12 +24,16 @@ PATH_MEAN = 0.01  # seconds of delay a hop in a closed loop, so that the window 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """One drive: `answers` of the players, and the windows of each node that was watched."""
+    """One drive: `answers` of the players, and the windows of each node that was watched.
+
+    `machine` is the number of cores that all programs of this machine together used meanwhile.
+    """
 
     seconds: float
     answers: list[Answer]
     windows: list[list[Window]]
     readings: list[list[Reading]]
+    machine: float = 0.0
 
     def _sum(self, what: str) -> int:
         return sum(int(answer[what]) for answer in self.answers)
@@ -48,6 +52,16 @@ class Drive:
     def rate(self) -> float:
         """Packets a second that left the players, and so, where nothing was lost, passed."""
         return self.sent / self.seconds
+
+    @property
+    def nodes(self) -> float:
+        """The number of cores that the watched nodes used."""
+        return sum(sum(one.cpu for one in mine) / sum(one.seconds for one in mine) for mine in self.windows if mine)
+
+    @property
+    def players(self) -> float:
+        """The number of cores that the players used."""
+        return sum(float(answer["cpu"]) / float(answer["seconds"]) for answer in self.answers)
 
     @property
     def samples(self) -> list[tuple[float, float]]:
@@ -72,21 +86,26 @@ async def drive(
     Timing the `floor` takes 5 % of a core, which a latency shouldn't pay for.
     """
     readings: list[list[Reading]] = [[] for _ in route]
+    used: list[tuple[float, float]] = []  # (when, CPU seconds of the machine)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
             await trio.sleep(WARM)
+            used.append((trio.current_time(), stage.machine()))
             with trio.move_on_after(seconds - WARM):
                 async with trio.open_nursery() as watching:
                     if floor:
                         watching.start_soon(stage.time_floor)
                     for name, mine in zip(route, readings, strict=True):
                         watching.start_soon(stage.watch, name, mine, every)
+            used.append((trio.current_time(), stage.machine()))
 
         nursery.start_soon(watch)
         answers = await stage.drive(stock, route[0], seconds, rate=rate, window=window, warm=WARM, seed=seed)
     spent = max(float(answer["seconds"]) for answer in answers)
-    return Drive(spent, answers, [windows(mine) for mine in readings], readings)
+    (begun, before), (ended, after) = used
+    machine = (after - before) / (ended - begun)
+    return Drive(spent, answers, [windows(mine) for mine in readings], readings, machine)
 
 
 @dataclass(frozen=True, slots=True)

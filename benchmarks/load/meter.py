@@ -7,6 +7,7 @@ ratio. A ratio is one of medians: a packet costs much the same in every window, 
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,14 @@ def waiting_seconds(process: ProcessId) -> float:
         with suppress(OSError):  # a thread that just ended, or a kernel that doesn't count
             total += int((task / "schedstat").read_text().split()[1])
     return total / 1e9
+
+
+def machine_seconds() -> float:
+    """CPU seconds that all programs of this machine have used since it started, on all of its cores together."""
+    user, nice, system, _idle, _waiting, *interrupts = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
+    )
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 class Floor:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import random
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -158,28 +159,30 @@ class Player:
         stock = self._stocks[order.stock]
         ledger = self._ledgers[stock.mark] = Ledger(stock)
         async with await self._dial(order.target or self._me.name) as link:
-            begun = trio.current_time()
+            begun, worked = trio.current_time(), time.process_time()
             with trio.move_on_after(order.seconds):
                 if order.rate > 0:
                     await self._at_random(order, stock, ledger, link)
                 else:
                     await self._in_window(order, stock, ledger, link)
-            spent = trio.current_time() - begun
+            spent, cpu = trio.current_time() - begun, time.process_time() - worked
             with trio.move_on_after(min(max(stock.delays, default=0.0), LONGEST) + DRAIN):
                 while ledger.under_way:
                     await self._back.wait()
-        return {"seconds": spent, "left": len(stock), **ledger.report(begun + order.warm)}
+        return {"seconds": spent, "cpu": cpu, "left": len(stock), **ledger.report(begun + order.warm)}
 
     async def _at_random(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
         """At Poisson times; what is due together, because this process was late, leaves together."""
         rng = random.Random(f"{order.seed} times {self._me.name} {order.stock}")
         due = trio.current_time() + rng.expovariate(order.rate)
-        while len(stock):
-            await trio.sleep_until(due)
-            now, number = trio.current_time(), 0
-            while number < BATCH and due <= now:
-                due, number = due + rng.expovariate(order.rate), number + 1
-            await _send(link, ledger.send(number, now))
+        with closing(WallClock().timer()) as timer:
+            while len(stock):
+                timer.set(due)
+                await timer.wait()
+                now, number = trio.current_time(), 0
+                while number < BATCH and due <= now:
+                    due, number = due + rng.expovariate(order.rate), number + 1
+                await _send(link, ledger.send(number, now))
 
     async def _in_window(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
         """As soon as earlier ones are back, in writes as large as those of a busy node."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from benchmarks.load.meter import Floor, Reading, waiting_seconds
+from benchmarks.load.meter import Floor, Reading, machine_seconds, waiting_seconds
 from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
 from deploy.local import prepare, programs
@@ -102,6 +102,10 @@ class Stage:
         cpu, packets = figures["cpu_seconds"], figures["packets_out"]
         floor = self._timed[-1] if self._timed else math.nan
         return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
+
+    def machine(self) -> float:
+        """CPU seconds that all programs of this machine have used."""
+        return machine_seconds()
 
     async def time_floor(self) -> None:
         """Time the floor again and again, until cancelled; readings hold the last one."""

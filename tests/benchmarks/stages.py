@@ -14,10 +14,10 @@ CAPACITY = 5000.0
 class FakeStage:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
-    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001):
+    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5):
         self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
-        self.lost, self.wanted = lost, wanted
+        self.lost, self.wanted, self.players, self.others = lost, wanted, players, machine
         self.made, self.drives = {}, []
 
     async def make(self, stock, route, count, *, holds=0, mean=0.0, clear=False, seed=1):
@@ -35,7 +35,16 @@ class FakeStage:
         delays = [sum(rng.expovariate(1 / mean) for _ in range(holds)) if mean else 0.0 for _ in range(sent)]
         overheads = [late * rng.uniform(0.9, 1.1) for _ in range(sent)]
         counts = {"sent": sent, "returned": sent - self.lost, "doubled": 0, "spoilt": 0, "strange": 0}
-        return [{"seconds": seconds, "left": 0, **counts, "overheads": overheads, "delays": delays}]
+        return [
+            {
+                "seconds": seconds,
+                "cpu": seconds * self.players,
+                "left": 0,
+                **counts,
+                "overheads": overheads,
+                "delays": delays,
+            }
+        ]
 
     async def watch(self, name, readings, every=1.0):
         while True:
@@ -44,6 +53,9 @@ class FakeStage:
             cpu = packets * self.ratios.get(name, 2.0) * FLOOR
             readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR))
             await trio.sleep(every)
+
+    def machine(self):
+        return trio.current_time() * self.others
 
     async def time_floor(self):
         await trio.sleep_forever()

@@ -10,7 +10,7 @@ from benchmarks.load.drives import Drive
 from benchmarks.load.stage import HEAVIER, NODE
 from benchmarks.size import Size
 from mixnet.errors import Unavailable
-from tests.benchmarks.stages import MEAN_DELAY, FakeStage
+from tests.benchmarks.stages import CAPACITY, FLOOR, MEAN_DELAY, FakeStage
 
 
 async def found(size=Size.QUICK, **stage):
@@ -26,6 +26,9 @@ async def test_figures_are_what_the_nodes_add(autojump_clock):
     assert figures["overhead_p50_ms_ci"][0] <= figures["overhead_p50_ms"] <= figures["overhead_p50_ms_ci"][1]
     assert figures["ks_gamma"] < 0.06
     assert figures["latency_loss"] == 0
+    assert figures["half_load_nodes"] == pytest.approx((4 * 2.0 + 2.05) * FLOOR * CAPACITY)
+    assert figures["half_load_players"] == pytest.approx(0.1)
+    assert figures["half_load_machine"] == pytest.approx(1.5)
     assert [control["passed"] for control in figures["controls"]["latency"]] == [True] * 4
 
 
@@ -54,7 +57,7 @@ async def test_lost_packets_are_said(autojump_clock):
 
 
 def drive_of(overheads, delays):
-    counts = {"sent": len(delays) + 1, "returned": len(delays), "spoilt": 0, "doubled": 0}
+    counts = {"sent": len(delays) + 1, "returned": len(delays), "spoilt": 0, "doubled": 0, "cpu": 0.2, "seconds": 1.0}
     return Drive(1.0, [{**counts, "overheads": list(overheads), "delays": list(delays)}], [], [])
 
 

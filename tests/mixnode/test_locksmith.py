@@ -21,7 +21,9 @@ from mixnet.counters import Counters, Dropped
 from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.sphinx import Forward
+from mixnet.timer import TrioTimer
 from mixnode import seal
+from mixnode.holding import Holding
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.locksmith import Locksmith
@@ -85,24 +87,23 @@ class House:
 
     def __init__(self, ring: KeyRing) -> None:
         self.counters = Counters()
-        self.rooms = Rooms(self.counters)
+        self.rooms = Rooms(Holding(TrioTimer(), lambda: 0.05, self.counters), self.counters)
         self.smith = Locksmith(ring, on_thread=True)
 
     def arrive(self, key: EpochKey, *numbers: int) -> None:
         layers = [Forward(bytes(32), 0.0, bytes([number]), bytes([number]) * 16) for number in numbers]
-        self.rooms.opened.put([Opened(key, layer, 0.0, Role.NODE) for layer in layers])
+        refuse_replay(self.rooms, [Opened(key, layer, 0.0, Role.NODE) for layer in layers], self.counters)
 
     async def leave(self) -> list[int]:
         """The numbers of the next packets that would be held, and then sent."""
         with trio.fail_after(LONG):
-            return [due.outgoing.packet[0] for due in await self.rooms.admitted.take()]
+            return [outgoing.packet[0] for outgoing in await self.rooms.held.take()]
 
 
 @asynccontextmanager
 async def house_of(ring: KeyRing) -> AsyncIterator[House]:
     house = House(ring)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(refuse_replay, house.rooms, house.counters)
         nursery.start_soon(await_seal, house.rooms, house.smith, house.counters)
         yield house
         nursery.cancel_scope.cancel()
@@ -147,7 +148,7 @@ async def test_only_the_first_packets_of_a_key_wait_until_the_disk_is_ready_for_
         house.arrive(present, 3)
         assert await house.leave() == [3]
         await wait_all_tasks_blocked()
-        assert len(house.rooms.admitted) == 0
+        assert len(house.rooms.held) == 0
         assert ready_for_a_power_cut(tags)
         assert tags.stat().st_size == 0
         disk.go()

@@ -30,6 +30,68 @@ def test_what_fits_comes_out_in_order_and_the_rest_is_counted(size: int, puts: l
     trio.run(main)
 
 
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(0, 50)), st.sampled_from([("take", 0), ("give up", 0), ("clear", 0)])
+    ),
+    max_size=30,
+)
+
+
+@given(st.integers(1, 70), STEPS)
+def test_it_does_what_a_list_would_whoever_waits_or_gives_up(size: int, steps: list[tuple[str, int]]) -> None:
+    async def main() -> None:
+        counters = Counters()
+        room: Room[int] = Room(size, counters, Dropped.HOLD_FULL)
+        waiting: list[int] = []
+        count = dropped = 0
+        for step, number in steps:
+            if step == "put":
+                items = list(range(count, count + number))
+                count += number
+                fits = min(number, size - len(waiting))
+                waiting += items[:fits]
+                dropped += number - fits
+                assert room.put(items) == fits
+            elif step == "clear":
+                assert room.clear() == len(waiting)
+                waiting.clear()
+            else:
+                with trio.CancelScope() as scope:
+                    if step == "give up" or not waiting:
+                        scope.cancel()
+                    assert await room.take() == waiting[:BATCH]
+                if not scope.cancelled_caught:
+                    del waiting[:BATCH]
+            assert len(room) == len(waiting)
+        assert counters[Dropped.HOLD_FULL] == dropped
+
+    trio.run(main)
+
+
+async def test_all_that_is_put_at_a_time_wakes_once_and_lets_others_run_between_batches() -> None:
+    room: Room[int] = Room(100, Counters(), Dropped.HOLD_FULL)
+    order: list[str] = []
+    async with trio.open_nursery() as nursery:
+
+        async def take() -> None:
+            while len(order) - order.count("others") < 3:
+                order.append(f"{len(await room.take())} taken")
+
+        async def others() -> None:
+            for _ in range(4):
+                order.append("others")
+                await trio.lowlevel.checkpoint()
+
+        nursery.start_soon(take)
+        await trio.testing.wait_all_tasks_blocked()
+        room.put(list(range(80)))
+        nursery.start_soon(others)
+    taken = [place for place, what in enumerate(order) if what != "others"]
+    assert [order[place] for place in taken] == ["32 taken", "32 taken", "16 taken"]
+    assert "others" in order[taken[0] : taken[2]]
+
+
 async def test_who_waits_gets_a_single_item_at_once() -> None:
     room: Room[int] = Room(5, Counters(), Dropped.HOLD_FULL)
     with trio.fail_after(5):

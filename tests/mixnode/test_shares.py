@@ -10,10 +10,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.link import Frame, FrameKind, Link
-from mixnode.delays import Delays
+from mixnet.timer import TrioTimer
 from mixnode.dispatch import Outgoing
+from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
 from mixnode.members import Members
-from mixnode.node import HELD, ORDINARY_DELAYS, ROOM, SHARE, Due, Rooms, hold, receive
+from mixnode.node import ROOM, SHARE, Rooms, hold, receive
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
 MEAN = 0.05
@@ -37,9 +38,13 @@ def those(*listed: bytes) -> Members:
     return cast("Members", SimpleNamespace(other=lambda identity: identity if identity in listed else None))
 
 
+def rooms_of(counters: Counters) -> Rooms:
+    return Rooms(Holding(TrioTimer(), lambda: MEAN, counters), counters)
+
+
 async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms = Rooms(counters)
+    rooms = rooms_of(counters)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(receive, rooms, cast("Link", FakeLink(500, 20)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
@@ -53,7 +58,7 @@ async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojum
 
 async def test_a_node_that_is_no_longer_listed_loses_its_link(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms = Rooms(counters)
+    rooms = rooms_of(counters)
     with trio.fail_after(1):
         await receive(rooms, cast("Link", FakeLink(1, 20)), those(), counters)
     assert (len(rooms.arrived), counters[Event.PACKETS_IN]) == (0, 0)
@@ -61,24 +66,22 @@ async def test_a_node_that_is_no_longer_listed_loses_its_link(autojump_clock: Mo
 
 async def test_packets_that_ask_for_long_delays_leave_room_for_ordinary_ones(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms, delays = Rooms(counters), Delays[Outgoing]()
+    rooms = rooms_of(counters)
     sent: list[Outgoing] = []
     dispatch = cast("Any", SimpleNamespace(send=sent.extend))
 
     async def wish(delay: float, number: int) -> None:
         for _ in range(number):
-            rooms.admitted.put([Due(trio.current_time() + delay, delay, Outgoing(bytes(32), b""))])
-            if len(rooms.admitted) >= 32:
-                await wait_all_tasks_blocked()
+            rooms.held.put([Due(trio.current_time() + delay, delay, Outgoing(bytes(32), b""))])
         await wait_all_tasks_blocked()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hold, rooms, delays, dispatch, lambda: MEAN, counters)
+        nursery.start_soon(hold, rooms, dispatch)
         await wish(9.0, HELD)
-        assert len(delays) == HELD // 2
+        assert len(rooms.held) == HELD // 2
         await wish(ORDINARY_DELAYS * MEAN, HELD)
-        assert len(delays) == HELD
+        assert len(rooms.held) == HELD
         assert counters[Dropped.HOLD_FULL] == HELD
         await trio.sleep(1)
-        assert len(sent) == len(delays) == HELD // 2
+        assert len(sent) == len(rooms.held) == HELD // 2
         nursery.cancel_scope.cancel()

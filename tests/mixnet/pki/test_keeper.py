@@ -25,6 +25,7 @@ from mixnet.pki.keeper import (
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views
+from mixnet.timer import Timer
 from tests.mixnet.pki.builders import START, Town, key
 from tests.mixnet.pki.liars import Liars, gives
 
@@ -301,6 +302,9 @@ class Wrong:
 
     def now(self) -> float:
         return self._right.now() + self.by
+
+    def timer(self) -> Timer:
+        return self._right.timer()
 
 
 async def authorities_at(epoch: int, nursery: trio.Nursery) -> Liars:

@@ -21,7 +21,7 @@ async def test_it_sleeps_until_the_time_of_day(autojump_clock: MockClock) -> Non
 
 
 async def test_a_machine_that_slept_notices_within_a_minute(autojump_clock: MockClock) -> None:
-    class Jumping:
+    class Jumping(VirtualClock):
         def now(self) -> float:
             """The time of day leaps an hour while Trio's clock is at 100 s."""
             elapsed = trio.current_time() - began
