@@ -23,6 +23,7 @@ from benchmarks.world import World, WorldConfig, run_world
 CONTACTS = 2  # to whom each busy client writes: the next ones of a ring
 BYTES_A_SECOND = 2600  # more than a client with one packet a second can send
 PROVIDERS = 4
+LONG = 1000  # seconds, which is enough for a control: without the defence an attack wins long before
 
 
 def described(worlds: Sequence[Mapping[str, Any]]) -> str:
@@ -78,4 +79,9 @@ def sizes(size: Size, seed: int) -> list[dict[str, int]]:
         case Size.STANDARD:
             return [{"clients": 16, "busy": 10, "seconds": 1000, "seed": seed}]
         case Size.FULL:
-            return [{"clients": 40, "busy": 26, "seconds": 3600, "seed": seed + number} for number in range(14)]
+            return [{"clients": 40, "busy": 28, "seconds": 3600, "seed": seed + number} for number in range(12)]
+
+
+def weakened(worlds: Sequence[Mapping[str, Any]], *off: str) -> dict[str, Any]:
+    """The arguments of `converse` for a control: the first of the worlds with these switches off, for `LONG` at most."""
+    return {**worlds[0], "seconds": min(worlds[0]["seconds"], LONG), "off": list(off)}

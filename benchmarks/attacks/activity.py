@@ -27,7 +27,7 @@ from benchmarks.attacks.windows import (
     windows_of,
 )
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes
+from benchmarks.scenarios import converse, described, sizes, weakened
 from benchmarks.size import Size
 from benchmarks.statistics import exact
 from benchmarks.trace import Trace
@@ -78,8 +78,9 @@ def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findin
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the real actors and the model, count what differs under one seed, and run all controls."""
     worlds = sizes(size, seed)
-    others: list[dict[str, Any]] = [{"quiet": True}, {"off": ["cover", "downlink"]}, {"off": ["busy-slot"]}]
-    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, *({**worlds[0], **one} for one in others)])]
+    quiet_one, slow_one = {**worlds[0], "quiet": True}, {**worlds[0], "off": ["busy-slot"]}
+    others = [quiet_one, weakened(worlds, "cover", "downlink"), slow_one]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, *others])]
     actors, (quiet, bare, slow) = runs[: len(worlds)], runs[len(worlds) :]
     busy: int = worlds[0]["busy"]
     tables = _tables(actors, busy)

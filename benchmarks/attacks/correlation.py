@@ -17,7 +17,7 @@ from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
 from benchmarks.attacks.schedules import dispersion, exponential
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes
+from benchmarks.scenarios import converse, described, sizes, weakened
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, auc, exact, roc, true_positives
 from benchmarks.trace import Trace
@@ -94,7 +94,7 @@ def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model and the real actors, with both controls. The same under the same seed."""
     worlds = sizes(size, seed)
-    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, {**worlds[0], "off": ["downlink"]}])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, weakened(worlds, "downlink")])]
     actors, bare = runs[:-1], runs[-1:]
     model = _Model(PLANS[size], run, seed, LONGEST if size is Size.FULL else MAIN)
     window = longest_window(actors[0])

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes
+from benchmarks.scenarios import converse, described, sizes, weakened
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, rate
 from benchmarks.trace import Trace
@@ -66,7 +66,7 @@ def found(runs: Iterable[Observed], *, inside: bool) -> Guess:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model over 5,000 rounds and the real actors over as many as they give, with both controls."""
     worlds = sizes(size, seed)
-    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, {**worlds[0], "off": ["cover", "downlink"]}])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, weakened(worlds, "cover", "downlink")])]
     actors, bare = runs[:-1], runs[-1:]
     repeats = REPEATS[size]
     model = run(model_rounds, [{"rounds": list(ROUNDS), "seed": [seed, number]} for number in range(repeats)])
