@@ -79,7 +79,7 @@ def sizes(size: Size, seed: int) -> list[dict[str, int]]:
         case Size.STANDARD:
             return [{"clients": 16, "busy": 10, "seconds": 1000, "seed": seed}]
         case Size.FULL:
-            # 1,080 pairs that write and 432 idle clients, each in windows of 1,000 s: what the claims need, and little more.
+            # 1,080 pairs that write and 432 idle clients in windows of 1,000 s: what claims need, and little more
             return [{"clients": 36, "busy": 20, "seconds": 3600, "seed": seed + number} for number in range(9)]
 
 
