@@ -112,13 +112,16 @@ def threats(
     """
     with needed():
         require()
+        from benchmarks.report.parts import absent  # noqa: PLC0415
         from benchmarks.threats import catalogue, checks, render  # noqa: PLC0415
         from deploy.display import say_json  # noqa: PLC0415
 
         found = _given(report, quick=quick)
         if found is None:
             found = _measured(workers or os.cpu_count() or 1, seed, quiet=as_json)
-        findings = [*found["findings"], *(one.as_map() for one in checks.run(seed))]
+        measured = found["findings"]
+        unmeasured = absent(one["name"] for one in measured)
+        findings = [*measured, *(one.as_map() for one in (*unmeasured, *checks.run(seed)))]
     if markdown is not None:
         markdown.write_text(render.page(found, findings), encoding="utf-8")
     if as_json:

@@ -64,6 +64,17 @@ def parts(only: Iterable[str] = ()) -> list[Part]:
     return [part for part in known if not wished or part.name in wished]
 
 
+def absent(names: Iterable[str]) -> list[Finding]:
+    """What there is of attacks that are none of `names`: whom they threaten, and no figure."""
+    from benchmarks.figures import Finding  # noqa: PLC0415
+
+    there = set(names)
+    attacks: list[Any] = [load(name) for name in ATTACKS if name not in there]
+    return [
+        Finding(one.NAME, one.TITLE, one.THREATS, one.ADVERSARY, one.DEFENCE, "not measured", ()) for one in attacks
+    ]
+
+
 def as_maps(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """What goes from process to process, and into files."""
     return [one.as_map() for one in findings]

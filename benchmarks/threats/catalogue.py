@@ -118,12 +118,18 @@ def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
     """The rows of one requirement."""
     answering = [finding for finding in findings if requirement in finding["threats"]]
-    found = [row for finding in answering for row in _told(requirement, finding)]
+    found = [row for finding in answering for row in _told(requirement, finding) or [_missing(requirement, finding)]]
     yield from found
     if not found:
         yield _empty(requirement, UNCLAIMED.get(requirement, _NOTHING))
     elif requirement in _ALSO:
         yield _empty(requirement, _ALSO[requirement])
+
+
+def _missing(requirement: str, finding: dict[str, Any]) -> Row:
+    """An attack without a figure: what else was tried doesn't answer for it."""
+    row = _empty(requirement, f"{finding['title']}: not measured in this report")
+    return row._replace(adversary=finding["adversary"], finding=finding["name"])
 
 
 def _told(requirement: str, finding: dict[str, Any]) -> list[Row]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from benchmarks.attacks import ATTACKS
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.report.parts import absent
 from benchmarks.statistics import Estimate, exact
 from benchmarks.threats.catalogue import CLASSES, REQUIREMENTS, as_map, classes, rows, squares
 from benchmarks.threats.render import matrix
@@ -47,6 +49,22 @@ def test_a_row_is_met_by_a_figure_with_its_controls(finding, verdict):
     assert row.verdict == verdict
     square = next(one for one in squares([finding]) if (one.requirement, one.adversary) == ("P1", row.adversary))
     assert (square.verdict, square.tried) == (verdict, 1)
+
+
+def test_what_else_was_tried_does_not_answer_for_an_attack_that_was_not():
+    check = found(0.0, threats=("P2",))
+    missing = next(one for one in absent(set(ATTACKS) - {"correlation"}))
+    rows_ = of("P2", check, missing.as_map())
+    assert [row.verdict for row in rows_] == ["met", "not claimed"]
+    assert "not measured" in rows_[1].tried
+    square = next(
+        one
+        for one in squares([check, missing.as_map()])
+        if (one.requirement, one.adversary) == ("P2", check["adversary"])
+    )
+    assert square.verdict == "not claimed"
+    assert {one.name for one in absent([])} == set(ATTACKS)
+    assert absent(ATTACKS) == []
 
 
 def test_the_worst_counts_for_an_adversary():
