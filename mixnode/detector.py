@@ -1,10 +1,11 @@
 """Whether too many of a node's loops are lost, or come late: CUSUM tests with a stated false-alarm rate (SPEC.md 4.4).
 
-Promises: an alarm begins when one of two tests fires, and ends when both are at rest. Both take a share of `HARMLESS`
-for what an honest network may have; one is the fastest against a share of a fifth, the other against a twentieth. For
-independent outcomes of a true share of at most `HARMLESS`, each takes `OUTCOMES_BETWEEN_FALSE_ALARMS` outcomes or more
-on average to a false alarm, so both together half as many: with a loop every two seconds, 116 days. At a share of 20 %
-an alarm takes about 38 outcomes, at 5 % about 390: the thresholds divided by the relative entropies .429 and .0413.
+Promises: an alarm begins when one of two tests fires, and ends when both are at rest, at most 391 good loops later.
+Both take a share of `HARMLESS` for what an honest network may have; one is the fastest against a share of a fifth, the
+other against a twentieth. For independent outcomes of a true share of at most `HARMLESS`, each takes
+`OUTCOMES_BETWEEN_FALSE_ALARMS` outcomes or more on average to a false alarm, so both together half as many: with a loop
+every two seconds, 116 days. At a share of 20 % an alarm takes about 38 outcomes, at 5 % about 390: the thresholds
+divided by the relative entropies .429 and .0413.
 Pure: it counts, and knows neither time nor loops.
 """
 
@@ -20,8 +21,8 @@ HARMFUL = (0.2, 0.05)
 OUTCOMES_BETWEEN_FALSE_ALARMS = 1e7  # of each test
 
 
-def tests() -> tuple[Cusum, ...]:
-    """A test for each harmful share, at rest."""
+def at_rest() -> tuple[Cusum, ...]:
+    """A test for each harmful share."""
     return tuple(Cusum(HARMLESS, share, math.log(OUTCOMES_BETWEEN_FALSE_ALARMS)) for share in HARMFUL)
 
 
@@ -30,7 +31,7 @@ class Detector:
     """Judges one kind of harm, outcome by outcome."""
 
     alarmed: bool = False
-    _tests: tuple[Cusum, ...] = field(default_factory=tests)
+    _tests: tuple[Cusum, ...] = field(default_factory=at_rest)
 
     def add(self, harm: bool) -> None:
         """Record whether the next loop came to harm."""
