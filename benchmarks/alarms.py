@@ -13,6 +13,7 @@ from benchmarks.world import World
 from client.loops import Alarm
 
 PERIOD = 1.0  # seconds
+WARNINGS = frozenset({"loops_missing", "loops_late"})
 
 
 @dataclass(slots=True)
@@ -34,11 +35,11 @@ class Alarms:
 
 
 async def alarmed(world: World) -> list[str]:
-    """The nodes and clients that warn now that loops are missing."""
-    nodes = [name for name, node in world.nodes.items() if "loops_missing" in node.snapshot()["warnings"]]
-    clients = [
-        world.client_name(index)
-        for index, client in enumerate(world.clients)
-        if (await client.status())["alarm"] != Alarm.CALM
-    ]
+    """The nodes and clients that warn now that loops are missing or late."""
+    nodes = [name for name, node in world.nodes.items() if not WARNINGS.isdisjoint(node.snapshot()["warnings"])]
+    clients = []
+    for index, client in enumerate(world.clients):
+        figures = await client.status()
+        if figures["alarm"] != Alarm.CALM or not WARNINGS.isdisjoint(figures["warnings"]):
+            clients.append(world.client_name(index))
     return nodes + clients

@@ -20,7 +20,7 @@ from client.bell import Bell
 from client.desk import Desk
 from client.hub import Hub
 from client.keys import Keys
-from client.loops import LoopMonitor
+from client.loops import Allowance, LoopMonitor
 from client.mail import MailRoom
 from client.messenger import Destination, Event, Home, Messenger, MessengerSettings
 from client.packer import Packer
@@ -45,6 +45,7 @@ from mixnet.status import process_figures
 REPLY_LIFETIME = 600.0  # seconds for which a reply block is remembered, at least
 SILENT_SLOTS = 100  # of the provider's schedule: if nothing comes for so long, the provider is gone
 SHORTEST_SILENCE = 10.0  # seconds
+SHORTEST_STALL = 0.75  # seconds without a frame, and ten slots, after which this machine or its link stood still
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Assembly:
         parameters = keeper.current.parameters
         here = Destination(provider, keys.mailbox.public, keys.sphinx.public)
         replies = ReplyTable(max(REPLY_LIFETIME, 100 * parameters.path_delay))
-        self._loops = LoopMonitor(allowed=loop_allowance(parameters))
+        self._loops = LoopMonitor(loop_allowance(parameters))
         network = Map(keeper.current, around.profile.bootstrap.epochs)
         self._packer = Packer(around.engine, here, replies, network, around.rng)
         self._messenger = messenger_for(around, here, parameters)
@@ -119,6 +120,7 @@ class Assembly:
             "connections": self._session.connections,
             "problem": self._mail.problem or self._keeper.problem or self._preparer.problem or self._session.problem,
             "alarm": str(self._loops.alarm),
+            "warnings": self._loops.warnings,
             "packets_in": self._down[FrameKind.MAIL],
             "packets_out": sum(up.values()),
             "dropped": {"link": self._session.lost_frames, "refused": self._mail.counts["refused"]},
@@ -126,6 +128,7 @@ class Assembly:
             "received": {kind.name.lower(): count for kind, count in self._down.items()} | dict(self._mail.counts),
             "loops_sent": self._loops.sent,
             "loops_returned": self._loops.returned,
+            "loops_late": self._loops.late,
             "loops_lost": self._loops.lost,
             **process_figures(),
         }
@@ -185,6 +188,7 @@ class Assembly:
     def _take_down(self, frame: Frame) -> None:
         """A frame came down. RemoteError, which ends the link, for one that no provider sends."""
         self._down[frame.kind] += 1
+        self._loops.on_frame(trio.current_time())
         if frame.kind is FrameKind.PAD:
             if self._mail.idle:
                 self._loops.on_dummy(trio.current_time())
@@ -238,7 +242,8 @@ def messenger_for(around: Surroundings, here: Destination, parameters: Parameter
     return Messenger(around.store, settings, around.rng.stream("retransmissions"), home)
 
 
-def loop_allowance(parameters: Parameters) -> float:
-    """Seconds, beyond the delays that it drew, within which a loop is back: links, slots, and a busy machine."""
+def loop_allowance(parameters: Parameters) -> Allowance:
+    """How long a loop may take: on time, what links and busy machines need; not lost, generously more."""
     slots = 10 / parameters.downlink_rate if parameters.downlink_rate else 0.0
-    return 5.0 + 2 * parameters.path_delay + slots
+    lost = 5.0 + 2 * parameters.path_delay + slots
+    return Allowance(late=parameters.loop_lateness, lost=lost, stall=max(SHORTEST_STALL, slots))

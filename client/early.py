@@ -12,7 +12,7 @@ PATIENCE = 30.0  # seconds after which whoever starts a daemon is told that it s
 
 def early_figures(name: str, problem: str) -> dict[str, Any]:
     """The figures of a daemon that has sent and received nothing; there is no epoch and no provider yet."""
-    counts = ("connections", "packets_in", "packets_out", "loops_sent", "loops_returned", "loops_lost")
+    counts = ("connections", "packets_in", "packets_out", "loops_sent", "loops_returned", "loops_late", "loops_lost")
     return {
         "role": "client",
         "name": name,
@@ -23,6 +23,7 @@ def early_figures(name: str, problem: str) -> dict[str, Any]:
         "connected": False,
         "problem": problem,
         "alarm": "calm",
+        "warnings": [],
         "dropped": {"link": 0, "refused": 0},
         "frames": {},
         "received": {},

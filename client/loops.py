@@ -1,10 +1,11 @@
-"""Loops: what came back, what did not, and when that is an attack (SPEC.md section 4).
+"""Loops: what came back, what came late, what did not, and when that is an attack (SPEC.md section 4.6).
 
-Promises: a loop counts as lost only when the mailbox was seen empty after its time, or long after it, so a backlog is
-no alarm; loops in flight while the link was down count for nothing; the false-alarm rate is bounded by construction.
-Each detector is a CUSUM of log-likelihood ratios between a harmless loss p0 and a harmful one p1. From rest, whatever
-the true loss up to p0, it takes e^h loops or more on average to a false alarm (Lorden 1971, theorem 2). With h =
-ln 10^6 and two loops a second, each detector is wrong once in 5.8 days at most.
+Promises: a loop counts as late, or as lost, only when the mailbox was seen empty after its time, or long after it, so a
+backlog is no alarm; loops in flight while the link was down count for nothing, and time in which nothing came down,
+since this machine or its link stood still, doesn't count; the false-alarm rate is bounded by construction.
+Each detector is a CUSUM (mixnet/cusum.py) with h = ln 10^6: with two loops a second, whatever the true share up to its
+p0, it is wrong once in 5.8 days at most. What is late warns and never pauses: late packets do arrive, and a network of
+slow machines must not stop.
 Pure: time comes in as an argument.
 """
 
@@ -13,8 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
+
+from mixnet.cusum import Cusum
 
 LOOPS_BETWEEN_FALSE_ALARMS = 1e6
+THRESHOLD = math.log(LOOPS_BETWEEN_FALSE_ALARMS)
 PENDING_LIMIT = 10_000
 DUMMIES = 3  # in a row that say that a mailbox is empty: a single one may only mean that the provider's disk is slow
 GIVE_UP = 10.0  # times the allowed time, after which a loop is lost even if the mailbox never seemed empty
@@ -53,89 +58,113 @@ TRANSITIONS: dict[tuple[Alarm, Event], Alarm] = {
 }
 
 
-@dataclass(slots=True)
-class Cusum:
-    """Page's test of loss `harmless` against loss `harmful`, both probabilities."""
-
-    harmless: float
-    harmful: float
-    threshold: float = math.log(LOOPS_BETWEEN_FALSE_ALARMS)
-    value: float = 0.0
-
-    def add(self, lost: bool) -> None:
-        """Take one more outcome; the value stays between 0 and the threshold, which bounds how long recovery takes."""
-        ratio = self.harmful / self.harmless if lost else (1 - self.harmful) / (1 - self.harmless)
-        self.value = min(max(0.0, self.value + math.log(ratio)), self.threshold)
-
-    @property
-    def fired(self) -> bool:
-        """Whether the evidence reached the threshold."""
-        return self.value >= self.threshold
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether there is no evidence left."""
-        return self.value == 0.0
-
-
 def suspicion() -> Cusum:
     """Tells a loss of a fifth from the hundredth that a healthy network may lose."""
-    return Cusum(harmless=0.01, harmful=0.2)
+    return Cusum(harmless=0.01, harmful=0.2, threshold=THRESHOLD)
 
 
 def blackout() -> Cusum:
     """Tells a loss of nine tenths from six: one mix of two in a layer that crashed costs half, and is no attack."""
-    return Cusum(harmless=0.6, harmful=0.9)
+    return Cusum(harmless=0.6, harmful=0.9, threshold=THRESHOLD)
+
+
+def lateness() -> Cusum:
+    """Tells a twentieth that come late from a hundredth: a machine that stands still once makes less than nine late."""
+    return Cusum(harmless=0.01, harmful=0.05, threshold=THRESHOLD)
+
+
+class Allowance(NamedTuple):
+    """Seconds that count against nobody."""
+
+    late: float  # beyond the drawn delays, until a loop that is not back is late
+    lost: float  # the same until it is lost, generously
+    stall: float  # without a frame from the provider, after which nothing was to be seen meanwhile
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A loop under way."""
+
+    due: float  # when it would be back if links and machines took no time
+    late: bool = False
 
 
 @dataclass(slots=True)
 class LoopMonitor:
     """Accounts for every loop that was sent."""
 
-    allowed: float  # seconds from a loop's slot to its return, generously
+    allowed: Allowance
     alarm: Alarm = Alarm.CALM
+    delayed: bool = False  # whether too many come late
     sent: int = 0
     returned: int = 0
+    late: int = 0  # of those that returned
     lost: int = 0
     _dummies: int = 0
-    _pending: dict[bytes, float] = field(default_factory=dict)
+    _heard: float = math.inf  # when the newest frame came down; infinity if none did on this link
+    _pending: dict[bytes, _Awaited] = field(default_factory=dict)
     _suspicion: Cusum = field(default_factory=suspicion)
     _blackout: Cusum = field(default_factory=blackout)
+    _lateness: Cusum = field(default_factory=lateness)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know beside the alarm, by name."""
+        return ["loops_late"] if self.delayed else []
 
     def on_sent(self, loop: bytes, now: float, drawn_delay: float) -> None:
         """A loop left at `now`; it may take what its sender drew and the allowance on top."""
         self.sent += 1
         if len(self._pending) < PENDING_LIMIT:
-            self._pending[loop] = now + drawn_delay + self.allowed
+            self._pending[loop] = _Awaited(now + drawn_delay)
 
-    def on_returned(self, loop: bytes) -> bool:
-        """A loop came back; False if it is none of those that are awaited, a copy for instance."""
-        if self._pending.pop(loop, None) is None:
+    def on_returned(self, loop: bytes, now: float) -> bool:
+        """A loop came back; False if it is none of those that are awaited, a copy for instance.
+
+        Of one that comes after its time but might have waited in the mailbox nothing is known: it is neither.
+        """
+        awaited = self._pending.pop(loop, None)
+        if awaited is None:
             return False
         self.returned += 1
+        self.late += awaited.late
         self._judge(lost=False)
+        if awaited.late or now <= awaited.due + self.allowed.late:
+            self._judge_lateness(awaited.late)
         return True
 
+    def on_frame(self, now: float) -> None:
+        """A frame came down. After a standstill what was under way has so much longer, and old dummies say nothing."""
+        gap = now - self._heard
+        if gap > self.allowed.stall:
+            self._dummies = 0
+            for awaited in self._pending.values():
+                awaited.due += gap
+        self._heard = now
+
     def on_mail(self) -> None:
-        """The mailbox was not empty."""
+        """It was a packet: the mailbox was not empty."""
         self._dummies = 0
 
     def on_dummy(self, now: float) -> None:
-        """The provider had nothing to send. A few times in a row: what should have come by now is lost."""
+        """It was a dummy: the mailbox was empty. A few times in a row: what should have come is late, or lost."""
         self._dummies += 1
         if self._dummies >= DUMMIES:
+            for awaited in self._pending.values():
+                awaited.late |= awaited.due + self.allowed.late < now
             self._expire(now)
 
     def on_tick(self, now: float) -> None:
         """Some time went by: whatever the provider says, what is very late is lost."""
-        self._expire(now - GIVE_UP * self.allowed)
+        self._expire(now - GIVE_UP * self.allowed.lost)
 
     def on_link_lost(self) -> None:
         """The link to the provider broke: what was in flight says nothing about the network."""
         self._pending.clear()
+        self._heard = math.inf
 
     def _expire(self, now: float) -> None:
-        for loop in [loop for loop, due in self._pending.items() if due < now]:
+        for loop in [loop for loop, one in self._pending.items() if one.due + self.allowed.lost < now]:
             del self._pending[loop]
             self.lost += 1
             self._judge(lost=True)
@@ -145,6 +174,13 @@ class LoopMonitor:
         self._blackout.add(lost)
         for event in self._events():
             self.alarm = TRANSITIONS[self.alarm, event]
+
+    def _judge_lateness(self, late: bool) -> None:
+        self._lateness.add(late)
+        if self._lateness.fired:
+            self.delayed = True
+        elif self._lateness.at_rest:
+            self.delayed = False
 
     def _events(self) -> list[Event]:
         events = []

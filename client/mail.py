@@ -118,7 +118,7 @@ class MailRoom:
         """What the messenger must read, if it is more than cover; RemoteError if it is malformed or foreign."""
         match self._engine.peel_untrusted(self._secret, packet):
             case Deliver(message) if message[:1] == _LOOP:
-                self.counts["loop" if self._loops.on_returned(message[1:]) else "stale"] += 1
+                self.counts["loop" if self._loops.on_returned(message[1:], trio.current_time()) else "stale"] += 1
                 return None
             case Deliver(message):
                 return Letter("message", message, self._messenger.delivered_untrusted)

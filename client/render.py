@@ -100,7 +100,10 @@ def _content(one: MessageInfo) -> str:
 
 def status(name: str, figures: Mapping[str, Any]) -> None:
     """A daemon's figures."""
-    loops = f"{figures['loops_returned']} of {figures['loops_sent']} returned, {figures['loops_lost']} lost"
+    loops = (
+        f"{figures['loops_returned']} of {figures['loops_sent']} returned, {figures['loops_late']} of them late, "
+        f"{figures['loops_lost']} lost"
+    )
     rows = [
         ("daemon", f"running as process {figures['pid']}"),
         ("provider", "connected" if figures["connected"] else f"not connected: {figures['problem']}"),
@@ -108,7 +111,7 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
         ("frames sent", _counts(figures["frames"])),
         ("frames received", _counts(figures["received"])),
         ("loops", loops),
-        ("network", _ALARMS[figures["alarm"]] if figures["connected"] else "unknown until the provider is back"),
+        ("network", _network(figures) if figures["connected"] else "unknown until the provider is back"),
         ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
     ]
     table((name, ""), rows)
@@ -119,6 +122,16 @@ _ALARMS = {
     "warned": "loops are being lost: mixes may have failed, or somebody drops packets",
     "paused": "next to no loop returns: messages wait until that is over, cover goes on",
 }
+_WARNINGS = {
+    "loops_late": "loops come back late: mixes are overloaded, or somebody holds packets back to single somebody out; "
+    "put off what must not be linked to you until this line is gone",
+}
+
+
+def _network(figures: Mapping[str, Any]) -> str:
+    """What loops say about it: the alarm, unless only a warning is raised."""
+    said = [_WARNINGS[name] for name in figures["warnings"]]
+    return "; ".join(said if said and figures["alarm"] == "calm" else [_ALARMS[figures["alarm"]], *said])
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -31,6 +31,7 @@ class Event(StrEnum):
     SLOTS_SKIPPED = "slots_skipped"
     LOOPS_SENT = "loops_sent"
     LOOPS_RETURNED = "loops_returned"
+    LOOPS_LATE = "loops_late"
     LOOPS_LOST = "loops_lost"
     LINKS_ACCEPTED = "links_accepted"
     LINKS_REPLACED = "links_replaced"

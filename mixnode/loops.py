@@ -1,14 +1,16 @@
 """Loops: packets that a node sends through the whole network to itself (SPEC.md section 4).
 
 Promises: to everybody else a loop is a packet like any other; only this process recognises its own, by an authenticator
-under a key that lives in its memory; one loop counts once. A mix sends through the layers after its own, a provider and
-the layers before its own; a provider through all layers. Pure: randomness, seeds and time are arguments.
+under a key that lives in its memory; one loop counts once, as on time, late or lost. A mix sends through the layers
+after its own, a provider and the layers before its own; a provider through all layers. Pure: randomness, seeds and time
+are arguments.
 """
 
 from __future__ import annotations
 
 import os
 import random
+from enum import Enum, auto
 from typing import NamedTuple
 
 from mixnet.clock import Epochs
@@ -21,9 +23,16 @@ from mixnode.detector import Detector
 from mixnode.dispatch import Outgoing
 
 NONCE_SIZE = 16
-PATIENCE = 10.0  # seconds beyond the delays drawn after which a loop counts as lost
+PATIENCE = 10.0  # seconds from when a loop is late to when it counts as lost
 _MARK = b"\x00"  # the first byte of every plaintext says what it is: 0 is a loop
 _NO_TARGET = bytes(32)
+
+
+class Returned(Enum):
+    """How a loop came back."""
+
+    ON_TIME = auto()
+    LATE = auto()
 
 
 class Loop(NamedTuple):
@@ -37,41 +46,50 @@ class Loop(NamedTuple):
 class Loops:
     """The loops of one process that are under way."""
 
-    def __init__(self, key: SymmetricKey, detector: Detector) -> None:
-        """`key` authenticates loops; `detector` learns of each what became of it."""
+    def __init__(self, key: SymmetricKey) -> None:
+        """`key` authenticates loops."""
         self._key = key
-        self._detector = detector
-        self._under_way: dict[bytes, float] = {}  # message → when it counts as lost
+        self._lost = Detector()  # of all loops
+        self._late = Detector()  # of those that return
+        self._under_way: dict[bytes, float] = {}  # message → when it is late
 
     @property
-    def missing(self) -> bool:
-        """Whether so few loops return that somebody holds packets back."""
-        return self._detector.alarmed
+    def warnings(self) -> list[str]:
+        """What is wrong with the network: more loops come late, or are lost, than chance and busy machines explain."""
+        found = {"loops_late": self._late.alarmed, "loops_missing": self._lost.alarmed}
+        return [name for name, alarmed in found.items() if alarmed]
 
     def message(self) -> bytes:
         """The plaintext of a new loop: mark, 16 random bytes, authenticator."""
         nonce = os.urandom(NONCE_SIZE)
         return _MARK + nonce + mac(self._key.expose(), nonce)
 
-    def sent(self, message: bytes, deadline: float) -> None:
-        """A loop left and should be back by `deadline` (seconds of the clock of `overdue`)."""
-        self._under_way[message] = deadline
+    def sent(self, message: bytes, timely: float) -> None:
+        """A loop left; it is on time if it is back by `timely`, and lost `PATIENCE` seconds later (of one clock)."""
+        self._under_way[message] = timely
 
-    def returned_untrusted(self, message: bytes) -> None:
-        """A message came back; RemoteError if it is not a loop of ours, or one that came before or too late."""
+    def stood_still(self, seconds: float) -> None:
+        """This process did nothing for so long: that says nothing about the network, so all loops have longer."""
+        self._under_way = {message: timely + seconds for message, timely in self._under_way.items()}
+
+    def returned_untrusted(self, message: bytes, now: float) -> Returned:
+        """A message came back; RemoteError if it is not a loop of ours, or one that came before or is lost."""
         nonce, tag = message[len(_MARK) : -MAC_SIZE], message[-MAC_SIZE:]
         if not message.startswith(_MARK) or len(nonce) != NONCE_SIZE or not equal(tag, mac(self._key.expose(), nonce)):
             raise RemoteError("a message for nobody here")
-        if self._under_way.pop(message, None) is None:
+        timely = self._under_way.pop(message, None)
+        if timely is None:
             raise RemoteError("a loop that is settled already")
-        self._detector.returned()
+        self._lost.add(False)
+        self._late.add(now > timely)
+        return Returned.LATE if now > timely else Returned.ON_TIME
 
     def overdue(self, now: float) -> int:
-        """Give up the loops whose deadline has passed; how many."""
-        lost = [message for message, deadline in self._under_way.items() if deadline <= now]
+        """Give up the loops that are lost by now; how many."""
+        lost = [message for message, timely in self._under_way.items() if timely + PATIENCE <= now]
         for message in lost:
             del self._under_way[message]
-        self._detector.lost(len(lost))
+            self._lost.add(True)
         return len(lost)
 
 

@@ -39,13 +39,12 @@ from mixnet.timer import Timer
 from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
-from mixnode.detector import Detector
 from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
 from mixnode.keys import EpochKey, KeyRing, peel_untrusted
 from mixnode.locksmith import Locksmith
-from mixnode.loops import Loops
+from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.place import Place, document_files, open_keys, open_storage
 from mixnode.provider import Provider
@@ -195,11 +194,12 @@ async def deliver(rooms: Rooms, provider: Provider | None, loops: Loops, counter
 
 def _recognise(message: bytes, loops: Loops, counters: Counters) -> None:
     try:
-        loops.returned_untrusted(message)
+        how = loops.returned_untrusted(message, trio.current_time())
     except RemoteError:
         counters.drop(Dropped.UNWANTED)
     else:
         counters.add(Event.LOOPS_RETURNED)
+        counters.add(Event.LOOPS_LATE, int(how is Returned.LATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class _House:
         self._members = Members(place.identity.public, self._keeper.raw)
         held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
         self._rooms = Rooms(held, self.counters)
-        self._loops = Loops(SymmetricKey.generate(), Detector())
+        self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
         self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
         self._provider = self._open_provider() if place.config.role is NodeRole.PROVIDER else None

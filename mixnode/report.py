@@ -26,6 +26,6 @@ def describe(
         "epoch": members.document.epoch if members.ready else None,
         "connections": connections,
         "held": held,
-        "warnings": ["loops_missing"] if loops.missing else [],
+        "warnings": loops.warnings,
         **counters.snapshot(),
     }

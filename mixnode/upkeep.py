@@ -24,12 +24,13 @@ from mixnet.pki.waiting import Backoff, sleep_until
 from mixnet.sphinx import Engine
 from mixnode.dispatch import Dispatch
 from mixnode.locksmith import Locksmith
-from mixnode.loops import PATIENCE, Loop, Loops, make_loop
+from mixnode.loops import Loop, Loops, make_loop
 from mixnode.members import Members
 from mixnode.place import Place
 from mixnode.schedule import Schedule
 
 LEAD = 0.1  # seconds before its slot in which a loop is made
+STALL = 0.25  # seconds by which a loop leaves too late if this machine stood still
 
 
 async def turn_keys(place: Place, smith: Locksmith, address: Address, counters: Counters) -> None:
@@ -130,10 +131,10 @@ async def follow(place: Place, keeper: DocumentKeeper, members: Members, dispatc
 async def send_loops(
     place: Place, members: Members, loops: Loops, *, engine: Engine, dispatch: Dispatch, counters: Counters
 ) -> None:
-    """Send loops at the network's rate, give up those that don't return, and warn when too many don't."""
+    """Send loops at the network's rate, give up those that don't return, and warn when too many don't, or late."""
     schedule = Schedule(place.rng.stream("loops"), trio.current_time())
     routes = place.rng.stream("loop routes")
-    warned = False
+    told: set[str] = set()
     while True:
         rate = members.parameters.node_loop_rate
         if not members.ready or rate <= 0:
@@ -147,13 +148,17 @@ async def send_loops(
             await members.wait_for_next()
             continue
         await trio.sleep_until(slot)
+        left = trio.current_time()
+        if left > slot + STALL:
+            loops.stood_still(left - slot)
         dispatch.send([loop.outgoing])
-        loops.sent(loop.message, slot + loop.delays + PATIENCE)
+        loops.sent(loop.message, left + loop.delays + members.parameters.loop_lateness)
         counters.add(Event.LOOPS_SENT)
-        counters.add(Event.LOOPS_LOST, loops.overdue(slot))
-        if loops.missing and not warned:
-            place.log.write(Entry.WARNING, warnings=["loops_missing"])
-        warned = loops.missing
+        counters.add(Event.LOOPS_LOST, loops.overdue(left))
+        fresh = set(loops.warnings) - told
+        if fresh:
+            place.log.write(Entry.WARNING, warnings=sorted(fresh))
+        told = set(loops.warnings)
 
 
 def _make(place: Place, members: Members, loops: Loops, engine: Engine, routes: random.Random) -> Loop | None:

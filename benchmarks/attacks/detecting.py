@@ -1,7 +1,8 @@
 """The detectors of nodes and clients, fed with loops of which some are lost: how long until they warn.
 
-Promises: the code that counts is the product's (`mixnode.detector`, `client.loops`); what happens to loops, and when it
-is known, is modelled: Poisson slots, independent losses, exponential holds. Everything follows from the seed.
+Promises: the code that counts is the product's (`mixnode.loops`, `client.loops`); what happens to loops, and when it is
+known, is modelled: Poisson slots, independent losses, exponential holds, and machines that are busier than those that
+were measured. An alarm is either warning, of lost loops or of late ones. Everything follows from the seed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 
 from client.assembly import loop_allowance
 from client.loops import DUMMIES, Alarm, LoopMonitor
+from mixnet.crypto import SymmetricKey
 from mixnet.pki.parameters import Parameters
 from mixnode.detector import Detector
-from mixnode.loops import PATIENCE
+from mixnode.loops import Loops
 
 PARAMETERS = Parameters()  # the rates that a network has by default
 LOOK = 1.0  # seconds between two looks at an empty mailbox
+BUSY = 0.1  # seconds that the machines on a loop's way take together, on average; exponential
 
 
 def node_alarms(*, loss: float, seconds: float, runs: int, seed: int) -> dict[str, Any]:
@@ -41,20 +44,24 @@ def _runs(kind: Any, loss: float, seconds: float, runs: int, seed: int) -> dict[
 
 
 def _node(rng: np.random.Generator, loss: float, seconds: float) -> Iterator[float]:
-    """When each alarm of a node begins: outcomes in the order in which they are known."""
+    """When each alarm of a node begins, if it looks whenever a loop leaves, as `mixnode.upkeep` does."""
     holds = PARAMETERS.layers + 1
     slots, lost, delays = _loops(rng, PARAMETERS.node_loop_rate, loss, seconds, holds)
-    way = delays + (holds + 1) * PARAMETERS.link_latency
-    known = slots + np.where(lost, delays + PATIENCE, way)
-    detector, before = Detector(), False
-    for index in np.argsort(known):
-        if lost[index]:
-            detector.lost()
-        else:
-            detector.returned()
-        if detector.alarmed and not before:
-            yield float(known[index])
-        before = detector.alarmed
+    back = slots + delays + (holds + 1) * PARAMETERS.link_latency + rng.exponential(BUSY, len(slots))
+    loops, before = Loops(SymmetricKey.generate()), False
+    returning: list[tuple[float, bytes]] = []
+    for index, slot in enumerate(slots):
+        while returning and returning[0][0] <= slot:
+            when, message = heapq.heappop(returning)
+            loops.returned_untrusted(message, when)
+        message = loops.message()
+        loops.sent(message, float(slot + delays[index] + PARAMETERS.loop_lateness))
+        if not lost[index]:
+            heapq.heappush(returning, (float(back[index]), message))
+        loops.overdue(float(slot))
+        if loops.warnings and not before:
+            yield float(slot)
+        before = bool(loops.warnings)
 
 
 def _client(rng: np.random.Generator, loss: float, seconds: float) -> Iterator[float]:
@@ -62,17 +69,18 @@ def _client(rng: np.random.Generator, loss: float, seconds: float) -> Iterator[f
     holds = PARAMETERS.layers + 1
     slots, lost, delays = _loops(rng, PARAMETERS.loop_rate, loss, seconds, holds)
     way = delays + (holds + 2) * PARAMETERS.link_latency + rng.exponential(1 / PARAMETERS.downlink_rate, len(slots))
-    back = slots + way
-    monitor, before = LoopMonitor(allowed=loop_allowance(PARAMETERS)), False
+    back = slots + way + rng.exponential(BUSY, len(slots))
+    monitor, before = LoopMonitor(loop_allowance(PARAMETERS)), False
     returning: list[tuple[float, bytes]] = []
     look = LOOK
     for index, slot in enumerate(slots):
         while look < slot:
             while returning and returning[0][0] <= look:
-                monitor.on_returned(heapq.heappop(returning)[1])
+                when, name = heapq.heappop(returning)
+                monitor.on_returned(name, when)
             for _ in range(DUMMIES):
                 monitor.on_dummy(look)
-            alarmed = monitor.alarm is not Alarm.CALM
+            alarmed = monitor.alarm is not Alarm.CALM or monitor.delayed
             if alarmed and not before:
                 yield look
             before = alarmed
@@ -96,10 +104,7 @@ def node_detector_on(lost: Sequence[bool]) -> int | None:
     """After how many outcomes, in this order, a node's detector warns."""
     detector = Detector()
     for number, one in enumerate(lost, 1):
-        if one:
-            detector.lost()
-        else:
-            detector.returned()
+        detector.add(one)
         if detector.alarmed:
             return number
     return None

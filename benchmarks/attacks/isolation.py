@@ -2,9 +2,9 @@
 
 Promises: real actors in virtual time; the attacker controls all links. He can hold up a direction between two hosts,
 never one packet of a stream. At a `mix` he holds all that goes to it but by the target's provider, and what that
-provider's other clients send, for good; `brief` is the same for seconds at a time; over the whole `network` what all
-other clients send. Scored is the truth; times to alarm are those of the actors. Positive control: no loops, so nobody
-notices. Null: nothing is held back.
+provider's other clients send, for good; `brief`, `second` and `half` are the same for so long at a time; over the whole
+`network` what all other clients send. Scored is the truth; times to alarm are those of the actors. Positive controls:
+no loops, so nobody notices; holds far above what a loop may take are noticed. Null: nothing is held back.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError
+from mixnet.pki.document import Document
 from mixnet.pki.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -49,12 +50,19 @@ PARAMETERS = Parameters(
     ack_delay=2.0,
 )
 CLIENTS = 6
-PLACES = {"mix": "at a mix", "brief": "at a mix, 5 s at a time", "network": "everywhere"}
+PLACES = {
+    "mix": "at a mix",
+    "brief": "at a mix, 5 s of every 10",
+    "second": "at a mix, 1 s of every 2",
+    "half": "at a mix, 0.5 s of every 1",
+    "network": "everywhere",
+}
+HOLDS = {"brief": (5.0, 10.0), "second": (1.0, 2.0), "half": (0.5, 1.0)}  # seconds: for how long, and how often
 TARGET = "client-1"
 BEGIN = 20.0  # seconds, when the attack begins
 ENDS = 3.0  # mean delays before the end of a hold from which on packets are not counted
 DRAINED = 12.0  # mean delays after which what came before is gone
-HOLD, PERIOD = 5.0, 10.0  # seconds: how long a brief attack holds packets back, and how often
+SHORTEST_DRAIN, SHORTEST_END = 0.5, 0.25  # of a hold, if that is less than so many mean delays
 LASTS = {Size.QUICK: 30.0, Size.STANDARD: 60.0, Size.FULL: 300.0}
 RUNS = {Size.QUICK: 1, Size.STANDARD: 3, Size.FULL: 20}
 
@@ -96,10 +104,12 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"of which {PARAMETERS.loop_rate:g} are loops, {PARAMETERS.node_loop_rate:g} loops a second and node; "
         f"{number} run(s) of {seconds:g} s of attack; seed {seed}"
     )
-    return _finding(setting, figures, _controls(by_place["network"], blind, alarms))
+    return _finding(setting, figures, _controls(by_place["network"], by_place["brief"], blind, alarms))
 
 
-def _controls(everywhere: Sequence[dict[str, Any]], blind: dict[str, Any], alarms: int) -> tuple[Control, ...]:
+def _controls(
+    everywhere: Sequence[dict[str, Any]], brief: Sequence[dict[str, Any]], blind: dict[str, Any], alarms: int
+) -> tuple[Control, ...]:
     return (
         Control(
             Role.POSITIVE,
@@ -114,6 +124,12 @@ def _controls(everywhere: Sequence[dict[str, Any]], blind: dict[str, Any], alarm
             Role.POSITIVE,
             "loops, everywhere: somebody warns (1: yes)",
             exact(float(all(one["alarms"] for one in everywhere))),
+            Bound(1, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE,
+            "loops, held back 5 s of every 10: somebody warns (1: yes)",
+            exact(float(all(one["alarms"] for one in brief))),
             Bound(1, at_least=True),
         ),
         Control(Role.NULL, "no attack: alarms", exact(alarms), chance=0.0),
@@ -163,23 +179,27 @@ class _Siege:
     async def run(self, world: World) -> None:
         """Go on until cancelled."""
         self.passed = Passages(world.truth).when
-        drain = DRAINED * PARAMETERS.mean_delay
-        if self._place != "brief":
-            self.mixes = await _close(world, self._place) if self._place else []
+        drain, end = DRAINED * PARAMETERS.mean_delay, ENDS * PARAMETERS.mean_delay
+        if self._place not in HOLDS:
+            self.mixes = _close(world, await document(world), self._place) if self._place else []
             self.spans.append((trio.current_time() + drain, float("inf")))
             return
+        hold, period = HOLDS[self._place]
+        drain, end = min(drain, SHORTEST_DRAIN * hold), min(end, SHORTEST_END * hold)
+        network = await document(world)
+        begun = trio.current_time()
         while True:
-            begun = trio.current_time()
-            self.mixes = await _close(world, "mix")
-            self.spans.append((begun + drain, begun + HOLD - ENDS * PARAMETERS.mean_delay))
-            await trio.sleep_until(begun + HOLD)
+            self.mixes = _close(world, network, "mix")
+            self.spans.append((begun + drain, begun + hold - end))
+            await trio.sleep_until(begun + hold)
             world.network.heal()
-            await trio.sleep_until(begun + PERIOD)
+            begun += period
+            await trio.sleep_until(begun)
 
 
-async def _close(world: World, place: str) -> list[str]:
+def _close(world: World, network: Document, place: str) -> list[str]:
     """Hold back all but the target's packets; the mixes at which that is to isolate them."""
-    layers = (await document(world)).layers
+    layers = network.layers
     first = [node.address.partition(":")[0] for node in layers[0]]
     mixes = [node.address.partition(":")[0] for layer in layers for node in layer]
     clients = {world.client_name(index): index % 2 for index in range(CLIENTS)}

@@ -15,6 +15,7 @@ import msgspec
 from mixnet.errors import LocalError
 
 PACKET_SIZE = 3072
+BUSY = 0.8  # seconds that the machines on a loop's way may take in all; measured: see SPEC.md section 4.4
 MAX_DELAY = (2**32 - 1) / 1e6  # the routing command counts unsigned 32-bit microseconds
 _DAY = 86_400.0
 
@@ -62,6 +63,14 @@ class Parameters(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         """The expected time from sender to recipient's provider in seconds: the drawn delays and the links."""
         holds = self.layers + 1  # the entry provider and each mix
         return holds * self.mean_delay + (holds + 1) * self.link_latency
+
+    @property
+    def loop_lateness(self) -> float:
+        """Seconds that a loop may take beyond the delays that were drawn for it, and not be late: links and machines.
+
+        As short as busy machines allow, for whoever holds packets back for less is seen by nobody.
+        """
+        return (self.layers + 2) * self.link_latency + BUSY
 
 
 _RATE = (0.0, 100_000.0)

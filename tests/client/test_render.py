@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import render
+from client.early import early_figures
 from client.views import MessageInfo, MessageKind, MessageState
 
 HOSTILE = "\x1b[2J\x07\x7f\x9b31m\u202e\u2028\U000e0041\r\n\ud800"
@@ -40,6 +41,24 @@ def test_why_a_message_failed_is_said(capsys):
     )
     render.message(failed)
     assert "[failed: too\\x1b late]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("alarm", "warnings", "said", "unsaid"),
+    [
+        ("calm", [], ["as it should be"], ["late: mixes"]),
+        ("calm", ["loops_late"], ["loops come back late", "put off"], ["as it should be"]),
+        ("warned", ["loops_late"], ["being lost", "loops come back late"], []),
+        ("paused", [], ["messages wait"], ["loops come back late"]),
+    ],
+)
+def test_the_status_says_in_words_what_the_loops_tell(capsys, alarm, warnings, said, unsaid):
+    figures = early_figures("alice", "") | {"pid": 1, "memory_bytes": 0, "connected": True, "loops_late": 7}
+    render.status("alice", figures | {"alarm": alarm, "warnings": warnings})
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "7 of them late" in printed
+    assert all(words in printed for words in said)
+    assert not any(words in printed for words in unsaid)
 
 
 @pytest.mark.parametrize("name", ["[bold]bob", "[/]", "[link=x]"])
