@@ -6,6 +6,7 @@ few steps in this process and puts them back at its end; the product has no such
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -49,8 +50,8 @@ def mixes_by_count() -> Iterator[None]:
             self._heap.clear()
         return batch
 
-    never = property(lambda _self: float("inf"))
-    with patch.object(Delays, "expire", expire), patch.object(Delays, "next_due", never):
+    when_full = property(lambda self: -math.inf if len(self) >= BATCH else math.inf)
+    with patch.object(Delays, "expire", expire), patch.object(Delays, "next_due", when_full):
         yield
 
 

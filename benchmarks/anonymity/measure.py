@@ -66,7 +66,7 @@ class _Scale:
 
 
 SCALES = {
-    Size.QUICK: _Scale(8, 30, 1, 50.0, 2, 100_000),
+    Size.QUICK: _Scale(5, 30, 1, 50.0, 2, 100_000),
     Size.STANDARD: _Scale(12, 60, 2, 100.0, 6, 1_000_000),
     Size.FULL: _Scale(24, 200, 20, 300.0, 40, 1_000_000),
 }

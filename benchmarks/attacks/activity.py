@@ -57,7 +57,7 @@ class Plan(NamedTuple):
     seconds: float
 
 
-PLANS = {Size.QUICK: Plan(1700, 1000.0), Size.STANDARD: Plan(1700, 3600.0), Size.FULL: Plan(1700, 3600.0)}
+PLANS = {Size.QUICK: Plan(850, 1000.0), Size.STANDARD: Plan(1700, 3600.0), Size.FULL: Plan(1700, 3600.0)}
 
 
 def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Finding:

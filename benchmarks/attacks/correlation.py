@@ -51,7 +51,7 @@ class Plan(NamedTuple):
     inside: int
 
 
-PLANS = {Size.QUICK: Plan(2000, 500, 500), Size.STANDARD: Plan(2000, 1000, 1000), Size.FULL: Plan(10000, 2000, 2000)}
+PLANS = {Size.QUICK: Plan(2000, 300, 400), Size.STANDARD: Plan(2000, 1000, 1000), Size.FULL: Plan(10000, 2000, 2000)}
 
 
 # From files, or from what jobs of actors returned.
