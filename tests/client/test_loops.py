@@ -269,3 +269,15 @@ def test_a_hundredth_may_come_late_and_a_twentieth_is_noticed():
     assert all(first(0.01, seed, 20_000) == 20_000 for seed in range(20))
     found = [first(0.05, seed, 20_000) for seed in range(50)]
     assert sum(found) / len(found) < 450
+
+
+def test_dummies_from_before_a_standstill_do_not_say_that_the_mailbox_is_empty():
+    monitor = LoopMonitor(ALLOWANCE)
+    monitor.on_sent(loop_id(1), 0.0, 0.1)
+    monitor.on_frame(0.0)
+    empty(monitor, 0.0)
+    for when in (3.0, 4.9):
+        monitor.on_frame(when)
+        monitor.on_dummy(when)
+    assert monitor.on_returned(loop_id(1), 5.0)
+    assert monitor.late == 0
