@@ -1,20 +1,20 @@
 """Contacts as the store keeps them (SPEC.md section 7).
 
-Promises: one contact an identity, one identity a contact, no two of a name; a state changes by the table of contacts.py
-only.
+Promises: one contact an identity, one identity a contact, no two of a name; a state or a standing changes by the tables
+of contacts.py only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.contacts import ContactEvent, after
+from client.contacts import STANDINGS, ContactEvent, Standing, Verdict, after
 from client.errors import NameTaken, UnknownContact
 from client.safety import safety_number
 from client.store import Row, Store
 from client.views import ContactInfo, ContactState
 
-_SELECT = "SELECT id, name, identity, state, added_at, session FROM contacts "
+_SELECT = "SELECT id, name, identity, state, added_at, session, standing FROM contacts "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ class Contact:
     state: ContactState
     added_at: float
     session: int | None
+    standing: Standing
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing of it is heard and nothing is written to it."""
+        return self.standing is Standing.BLOCKED
 
 
 class Book:
@@ -83,6 +89,21 @@ class Book:
         self._store.run("UPDATE contacts SET state = ? WHERE id = ?", state.value, contact.id)
         return state is not contact.state
 
+    def rename(self, contact: Contact, name: str) -> bool:
+        """Call a contact by another name; whether that changes anything. NameTaken."""
+        if name == contact.name:
+            return False
+        if name in self.names():
+            raise NameTaken(f"there already is a contact named {name!r}: choose another name")
+        self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, contact.id)
+        return True
+
+    def judge(self, contact: Contact, verdict: Verdict) -> bool:
+        """Block or unblock a contact; whether that changes anything."""
+        standing = STANDINGS[contact.standing, verdict]
+        self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
+        return standing is not contact.standing
+
     def use(self, contact: int, session: int) -> None:
         """Send to the contact in this session from now on."""
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
@@ -96,9 +117,10 @@ class Book:
             safety_number=safety_number(self._identity, contact.identity),
             verified=contact.state is ContactState.VERIFIED,
             added_at=contact.added_at,
+            blocked=contact.blocked,
         )
 
 
 def _contact(row: Row) -> Contact:
-    number, name, identity, state, added_at, session = row
-    return Contact(number, name, bytes(identity), ContactState(state), added_at, session)
+    number, name, identity, state, added_at, session, standing = row
+    return Contact(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing))

@@ -1,5 +1,7 @@
 """The commands of a person who talks over the mixnet: `mixnet client`, `invite`, `accept`, `contacts`, `send`, `inbox`.
 
+The commands about one message are in message_cli.py.
+
 Promises: a command is a short talk with a running daemon and never sends anything itself, since starting cover traffic
 when one has something to say would give that away; what goes wrong is raised as a MixnetError, of which the `mixnet`
 command makes one line. Never: an import of anything heavy before a command runs.
@@ -16,6 +18,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from client.daemon_cli import daemon
+from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
 
@@ -23,6 +26,8 @@ _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
+app.command(message)
+app.command(cancel)
 
 
 @app.command
@@ -125,10 +130,20 @@ def _start_of(path: Path) -> bytes:
 
 
 @app.command
-async def contacts(name: str, /, *, verify: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
-    """List your contacts with their safety numbers.
+async def contacts(
+    name: str,
+    /,
+    *,
+    verify: str | None = None,
+    rename: tuple[str, str] | None = None,
+    block: str | None = None,
+    unblock: str | None = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """List your contacts with their safety numbers, and decide about them. Nobody else learns what you decide.
 
-    Example: `mixnet contacts alice --verify bob`
+    Example: `mixnet contacts alice --verify bob` or `mixnet contacts alice --rename bob robert`
 
     Parameters
     ----------
@@ -136,12 +151,24 @@ async def contacts(name: str, /, *, verify: str | None = None, folder: Folder = 
         Your profile.
     verify
         Record that you compared this contact's safety number with them, and it matched.
+    rename
+        Call a contact by another name: give the old one and the new one.
+    block
+        Neither hear from this contact nor send to it; what it sends meanwhile is lost, and it can't tell.
+    unblock
+        Hear from this contact again, from now on.
     """
     from client import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         if verify is not None:
             await me.verify(verify)
+        if rename is not None:
+            await me.rename(*rename)
+        if block is not None:
+            await me.block(block)
+        if unblock is not None:
+            await me.unblock(unblock)
         known = await me.contacts()
     render.jsons(known) if as_json else render.contacts(known)
 
@@ -155,6 +182,7 @@ async def send(
     *,
     file: Path | None = None,
     wait: Annotated[bool, Parameter(negative="")] = False,
+    expires: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -174,13 +202,19 @@ async def send(
         The file to send instead.
     wait
         Return only when it is delivered.
+    expires
+        Give it up if it isn't delivered by then: a number and s, m, h or d, like 10m, 2h or 3d.
     """
-    from client import render  # noqa: PLC0415
+    from client import durations, render  # noqa: PLC0415
 
     if (text is None) == (file is None):
         raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
+    within = None if expires is None else durations.seconds(expires)
     async with talk(folder, sender) as me:
-        number = await (me.send(to, text) if text is not None else me.send_file(to, file or Path()))
+        if text is not None:
+            number = await me.send(to, text, expires=within)
+        else:
+            number = await me.send_file(to, file or Path(), expires=within)
         if wait:
             with render.waiting(f"sending to {render.harmless(to)}") as show:
                 await me.wait_delivered(number, show)

@@ -77,14 +77,43 @@ class Verify(Command, frozen=True, tag="verify"):
         return msgspec.to_builtins(await service.verify(self.contact))
 
 
+class Rename(Command, frozen=True, tag="rename"):
+    """-> the contact, under its new name."""
+
+    contact: str
+    name: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.rename(self.contact, self.name))
+
+
+class Block(Command, frozen=True, tag="block"):
+    """-> the contact, now blocked."""
+
+    contact: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.block(self.contact))
+
+
+class Unblock(Command, frozen=True, tag="unblock"):
+    """-> the contact, no longer blocked."""
+
+    contact: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.unblock(self.contact))
+
+
 class Send(Command, frozen=True, tag="send"):
     """-> the number of the queued text."""
 
     contact: str
     text: str
+    expires: float | None = None
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.send(self.contact, self.text)
+        return await service.send(self.contact, self.text, self.expires)
 
 
 class SendFile(Command, frozen=True, tag="send_file"):
@@ -92,9 +121,19 @@ class SendFile(Command, frozen=True, tag="send_file"):
 
     contact: str
     path: str
+    expires: float | None = None
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.send_file(self.contact, Path(self.path))
+        return await service.send_file(self.contact, Path(self.path), self.expires)
+
+
+class Cancel(Command, frozen=True, tag="cancel"):
+    """-> the message, given up."""
+
+    number: Number
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.cancel(self.number))
 
 
 class Message(Command, frozen=True, tag="message"):
@@ -154,8 +193,12 @@ AnyCommand = (
     | Accept
     | Contacts
     | Verify
+    | Rename
+    | Block
+    | Unblock
     | Send
     | SendFile
+    | Cancel
     | Message
     | Messages
     | Search

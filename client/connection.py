@@ -95,6 +95,18 @@ class Connection:
         """Record that both of you compared the safety number, and it matched."""
         return _as(ContactInfo, await self._ask(commands.Verify, contact=contact))
 
+    async def rename(self, contact: str, name: str) -> ContactInfo:
+        """Call a contact by another name; only this profile knows it."""
+        return _as(ContactInfo, await self._ask(commands.Rename, contact=contact, name=name))
+
+    async def block(self, contact: str) -> ContactInfo:
+        """Hear nothing from a contact any more, and send nothing to it; it can't tell."""
+        return _as(ContactInfo, await self._ask(commands.Block, contact=contact))
+
+    async def unblock(self, contact: str) -> ContactInfo:
+        """Hear from a contact again; what it sent while blocked is lost."""
+        return _as(ContactInfo, await self._ask(commands.Unblock, contact=contact))
+
     async def wait_established(self, contact: str) -> ContactInfo:
         """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired."""
         while True:
@@ -106,19 +118,28 @@ class Connection:
                     return known
             await _wait(change)
 
-    async def send(self, contact: str, text: str, *, wait: bool = False) -> int:
-        """Queue a text and return its number; with `wait`, once it is delivered."""
-        number = int(await self._ask(commands.Send, contact=contact, text=text))
+    async def send(self, contact: str, text: str, *, wait: bool = False, expires: float | None = None) -> int:
+        """Queue a text and return its number; with `wait`, once it is delivered.
+
+        It fails if it is not delivered `expires` seconds from now (None: as long as the network keeps messages).
+        """
+        number = int(await self._ask(commands.Send, contact=contact, text=text, expires=expires))
         if wait:
             await self.wait_delivered(number)
         return number
 
-    async def send_file(self, contact: str, path: Path | str, *, wait: bool = False) -> int:
-        """Queue a file and return its number; with `wait`, once it is delivered."""
-        number = int(await self._ask(commands.SendFile, contact=contact, path=_whole(path)))
+    async def send_file(
+        self, contact: str, path: Path | str, *, wait: bool = False, expires: float | None = None
+    ) -> int:
+        """Queue a file and return its number; `wait` and `expires` as in `send`."""
+        number = int(await self._ask(commands.SendFile, contact=contact, path=_whole(path), expires=expires))
         if wait:
             await self.wait_delivered(number)
         return number
+
+    async def cancel(self, number: int) -> MessageInfo:
+        """Give up a message that is queued or under way: it has failed then; LocalError if it is too late."""
+        return _as(MessageInfo, await self._ask(commands.Cancel, number=number))
 
     async def message(self, number: int) -> MessageInfo:
         """One message."""

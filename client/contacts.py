@@ -1,11 +1,14 @@
 """The states of a contact, each offering only its next steps (SPEC.md section 7).
 
-Promises: a contact is verified only by its user, and only once established; what an event may do is read from one
-table. Never: I/O; what is stored of a contact is in book.py.
+Promises: a contact is verified only by its user, and only once established; what an event may do is read from tables.
+Whether a contact is blocked is apart from how far it has come: only its user decides that, at any time, and nothing
+that the contact does. Never: I/O; what is stored of a contact is in book.py.
 
     an invitation of ours is used ──────────────▶ Established ──verified──▶ Verified
     we accept ──▶ Pending ──answered───────────────────┘
                      └──expired──▶ Expired ──accepted again──▶ Pending
+
+    Open ──block──▶ Blocked ──unblock──▶ Open
 """
 
 from __future__ import annotations
@@ -39,6 +42,28 @@ TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
     (ContactState.VERIFIED, ContactEvent.ANSWER): ContactState.VERIFIED,
     (ContactState.VERIFIED, ContactEvent.EXPIRE): ContactState.VERIFIED,
     (ContactState.VERIFIED, ContactEvent.VERIFY): ContactState.VERIFIED,
+}
+
+
+class Standing(StrEnum):
+    """Whether the user hears from a contact and writes to it."""
+
+    OPEN = "open"
+    BLOCKED = "blocked"
+
+
+class Verdict(StrEnum):
+    """What the user says about a contact."""
+
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+
+
+STANDINGS: dict[tuple[Standing, Verdict], Standing] = {
+    (Standing.OPEN, Verdict.BLOCK): Standing.BLOCKED,
+    (Standing.OPEN, Verdict.UNBLOCK): Standing.OPEN,
+    (Standing.BLOCKED, Verdict.BLOCK): Standing.BLOCKED,
+    (Standing.BLOCKED, Verdict.UNBLOCK): Standing.OPEN,
 }
 
 

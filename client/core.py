@@ -7,12 +7,13 @@ Promises: a change is one transaction; if it fails, memory is made again from th
 from __future__ import annotations
 
 import random
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from client.agreement import identity_public
 from client.archive import Archive
-from client.book import Book
+from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.messages import Body, MessageEvent, encode
@@ -41,6 +42,7 @@ class Core:
         self.routes: dict[int, Conversation] = {}  # contact → where messages to it go out
         self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
         self.files: set[int] = set()  # contacts with files that are not read to their ends yet
+        self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
@@ -77,7 +79,9 @@ class Core:
         self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
             self._enter(conversation)
-        for contact in self.book.all():
+        known = self.book.all()
+        self.blocked = {contact.id for contact in known if contact.blocked}
+        for contact in known:
             if contact.session is not None:
                 self.routes[contact.id] = self.conversations[contact.session]
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
@@ -102,12 +106,14 @@ class Core:
         if contact.session is None:
             self.book.use(contact.id, conversation.id)
             self.routes[contact.id] = conversation
-        if changed:
+        if changed and not contact.blocked:
             self.contact_changed(contact.id)
 
-    def enqueue(self, contact: int, lane: int, body: Body, message: int | None, now: float) -> None:
-        """Let a body wait for its turn to be encrypted."""
-        expires = now + self.settings.message_lifetime
+    def enqueue(
+        self, contact: int, lane: int, body: Body, message: int | None, now: float, *, lifetime: float | None = None
+    ) -> None:
+        """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
+        expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
         self.store.run(
             "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
             contact,
@@ -127,6 +133,11 @@ class Core:
         """Look it up in the store."""
         rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
         self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
+
+    def unblock_first(self, contact: Contact) -> str:
+        """What a user reads who wants something of a contact that is blocked."""
+        mine, theirs = shlex.quote(self.home.name), shlex.quote(contact.name)
+        return f"you blocked {contact.name!r}: unblock it first with `mixnet contacts {mine} --unblock {theirs}`"
 
     # events
 

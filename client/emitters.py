@@ -96,6 +96,18 @@ class Shelf:
         self._waiting.insert(self.messages, prepared)
         self.messages += 1
 
+    def in_front(self) -> list[Prepared]:
+        """What is more than cover, the next to leave first."""
+        return list(itertools.islice(self._waiting, self.messages))
+
+    def take_back(self, unwanted: list[Prepared]) -> None:
+        """Let those not leave; what has left already is past that."""
+        for one in unwanted:
+            place = next((at for at, other in enumerate(self.in_front()) if other is one), None)
+            if place is not None:
+                del self._waiting[place]
+                self.messages -= 1
+
     def take(self) -> Prepared | None:
         """What the slot sends."""
         self.messages -= self.messages > 0

@@ -53,6 +53,18 @@ class BadName(LocalError):
     """A name has 1 to 64 characters, of which none is a control character: choose another one."""
 
 
+class ContactBlocked(LocalError):
+    """You blocked this contact: unblock it first with `mixnet contacts PROFILE --unblock CONTACT`."""
+
+
+class BadLifetime(LocalError):
+    """A message can't wait for so long: choose a time that the network allows."""
+
+
+class NotUnderWay(LocalError):
+    """This message is not under way, so it can't be cancelled: `mixnet message` shows what became of it."""
+
+
 class TextTooLong(LocalError):
     """This text is too long for one message: send it as a file."""
 

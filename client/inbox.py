@@ -1,7 +1,8 @@
 """What arrives: fragments and acknowledgements, and the messages that they complete (SPEC.md section 7).
 
 Promises: nothing is changed by bytes that do not verify; a fragment, the message that it completes and everything that
-the message causes are stored together, before any acknowledgement of them can leave; a message is delivered once.
+the message causes are stored together, before any acknowledgement of them can leave; a message is delivered once. What
+a blocked contact sends is taken and acknowledged like everything else, so that it can't tell, and then dropped.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Inbox:
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
-        if core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
+        if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             with core.change():
                 entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
                 number = core.archive.add(entry, now)
@@ -137,7 +138,9 @@ class Inbox:
                 core.emit(MessageStateChanged(core.archive.get(number)))
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
-        """Do what a message says; what it names and we don't know is ignored."""
+        """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""
+        if contact in self._core.blocked:
+            return
         match body:
             case Text():
                 self._received_text(contact, body, now)

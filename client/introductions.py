@@ -15,6 +15,7 @@ from client.core import Core
 from client.errors import (
     AlreadyContact,
     BadName,
+    ContactBlocked,
     ExpiredInvitation,
     MalformedInvitation,
     NameTaken,
@@ -111,6 +112,8 @@ class Introductions:
         known = core.book.known(invitation.keys.identity)
         if known is not None and known.state is not ContactState.EXPIRED:
             raise AlreadyContact(f"you already have this contact, named {known.name!r}")
+        if known is not None and known.blocked:
+            raise ContactBlocked(core.unblock_first(known))
         if known is None and name in core.book.names():
             raise NameTaken
         return known

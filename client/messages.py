@@ -36,6 +36,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too large"
     NO_ROOM = "no room"
     DAMAGED = "damaged"
+    CANCELLED = "cancelled"
 
 
 REASONS = {
@@ -45,6 +46,7 @@ REASONS = {
     Reason.TOO_LARGE: "the file is larger than the receiver accepts: send it in parts",
     Reason.NO_ROOM: "the receiver could not store the file: free some space there, then send it again",
     Reason.DAMAGED: "the file did not arrive as it was sent: send it again",
+    Reason.CANCELLED: "the sender cancelled it: ask for it if you still want it",
 }
 
 

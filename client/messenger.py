@@ -13,13 +13,15 @@ from pathlib import Path
 from client.archive import Entry
 from client.contacts import ContactEvent
 from client.core import Core
-from client.errors import TextTooLong, UnusableText
+from client.durations import spoken
+from client.errors import BadLifetime, TextTooLong, UnusableText
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
 from client.messages import SEEN_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
+from client.people import People
 from client.receiving import Receiving
 from client.sending import Sending
 from client.store import Store
@@ -72,6 +74,7 @@ class Messenger:
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
         self._outbox = Outbox(self._core, self._sending)
+        self._people = People(self._core, self._outbox, self._receiving)
         self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
 
     # contacts
@@ -100,21 +103,53 @@ class Messenger:
                 core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
+    def rename_contact(self, name: str, new_name: str) -> ContactInfo:
+        """Call a contact by another name, here only; UnknownContact, BadName, NameTaken."""
+        return self._people.rename(name, new_name)
+
+    def block(self, name: str, now: float) -> ContactInfo:
+        """Hear nothing from a contact, which can't tell, and send nothing to it; UnknownContact."""
+        return self._people.block(name, now)
+
+    def unblock(self, name: str) -> ContactInfo:
+        """Hear from a contact again, from now on; UnknownContact."""
+        return self._people.unblock(name)
+
     # messages
 
-    def send_text(self, contact: str, text: str, now: float) -> int:
-        """Queue a text and return its number; UnknownContact, UnusableText, TextTooLong."""
+    def send_text(self, contact: str, text: str, now: float, lifetime: float | None = None) -> int:
+        """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
+
+        Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong, BadLifetime.
+        """
         _check_text(text)
+        self._check_lifetime(lifetime)
         core = self._core
-        whom = core.book.named(contact).id
+        whom = self._people.reached(contact).id
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
-            core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now)
+            core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now, lifetime=lifetime)
         return number
 
-    def send_file(self, contact: str, path: Path, now: float) -> int:
-        """Queue a file, read only as it is sent, and return its number; UnknownContact, FileMissing, FileTooLarge."""
-        return self._sending.start(self._core.book.named(contact).id, path, now)
+    def send_file(self, contact: str, path: Path, now: float, lifetime: float | None = None) -> int:
+        """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.
+
+        Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
+        """
+        self._check_lifetime(lifetime)
+        return self._sending.start(self._people.reached(contact).id, path, now, lifetime)
+
+    def _check_lifetime(self, lifetime: float | None) -> None:
+        most = self._core.settings.message_lifetime
+        if lifetime is not None and not 0 < lifetime <= most:
+            raise BadLifetime(
+                f"a message waits for more than nothing and for {spoken(most)} at most: choose another time"
+            )
+
+    def cancel(self, number: int, now: float) -> MessageInfo:
+        """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
+        self._outbox.cancel(number, now)
+        return self._core.archive.get(number)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
@@ -130,7 +165,10 @@ class Messenger:
         return self._core.archive.search(words, limit)
 
     def mark_read(self, number: int, now: float) -> None:
-        """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage."""
+        """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
+
+        A blocked sender is not told, then or later.
+        """
         core = self._core
         contact = core.archive.contact_of(number)
         unseen = core.archive.unseen(contact, number, SEEN_LIMIT)
@@ -139,7 +177,8 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
-            core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
+            if contact not in core.blocked:
+                core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
 
     # the network
 
@@ -150,6 +189,19 @@ class Messenger:
     def transmitted(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
         """It left at `slot_time` (wall seconds) with `drawn_delay` seconds of mixing ahead: start its timer."""
         self._outbox.left(outgoing, slot_time, drawn_delay)
+
+    def wants(self, outgoing: Outgoing) -> bool:
+        """Whether what `next_outgoing` gave should still be sent: its message may have been given up since."""
+        return self._outbox.wants(outgoing)
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited too long; `next_outgoing` does it too."""
+        self._outbox.expire(now)
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When the next thing that waits has waited too long."""
+        return self._core.next_expiry
 
     def wake_at(self) -> float | None:
         """When `next_outgoing` may have something without any other call before (may be in the past); None: never."""

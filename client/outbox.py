@@ -2,7 +2,8 @@
 
 Promises: acknowledgements go first, since they are few and spare retransmissions; then every lane of every contact has
 its turn, so that nothing short waits behind something long; a message is encrypted only when its turn comes, which
-keeps the store small and the ratchet turning. Never: the same fragment twice without a reason to believe it lost.
+keeps the store small and the ratchet turning; nothing that waits for a blocked contact is sent until it is unblocked.
+Never: the same fragment twice without a reason to believe it lost.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from client.arq import Transmission
 from client.contacts import ContactEvent
 from client.conversation import Conversation, Parcel
 from client.core import Core
-from client.fragments import LANES
+from client.errors import NotUnderWay
+from client.fragments import LANES, FragmentToSend
 from client.messages import REASONS, MessageEvent, Reason
 from client.outgoing import Outgoing, OutgoingFragment, OutgoingReply
 from client.sending import FILE_LANE, Sending
-from client.views import ContactState, MessageKind
+from client.views import ContactState, MessageKind, MessageState
 from mixnet.sphinx import Surb
 
 _NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
+CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 
 
 class Outbox:
@@ -36,8 +39,7 @@ class Outbox:
     def next(self, now: float) -> Outgoing | None:
         """What the next slot should carry, or None."""
         core = self._core
-        if core.next_expiry is not None and core.next_expiry <= now:
-            self._expire(now)
+        self.expire(now)
         for conversation in core.conversations.values():
             answer = conversation.receiver.answer(now)
             if answer is not None:
@@ -69,7 +71,7 @@ class Outbox:
 
     def _may_refill(self, contact: int, lane: int) -> bool:
         route = self._core.routes.get(contact)
-        return route is not None and route.sender.has_window(lane)
+        return contact not in self._core.blocked and route is not None and route.sender.has_window(lane)
 
     def _next_fragment(self, now: float) -> Outgoing | None:
         core = self._core
@@ -107,7 +109,7 @@ class Outbox:
     def _refill(self, conversation: Conversation, lane: int, now: float) -> None:
         """Encrypt the next message of a lane, if its window has room and this is where the contact's messages go."""
         core, contact = self._core, conversation.contact
-        if core.routes.get(contact) is not conversation or not conversation.sender.has_window(lane):
+        if core.routes.get(contact) is not conversation or not self._may_refill(contact, lane):
             return
         if (contact, lane) in core.waiting:
             with core.change():
@@ -129,10 +131,39 @@ class Outbox:
             core.store.run("DELETE FROM waiting WHERE id = ?", number)
             conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires))
 
-    # expiry
+    # giving up
 
-    def _expire(self, now: float) -> None:
+    def wants(self, outgoing: Outgoing) -> bool:
+        """Whether there still is a reason to send this: its message may have been given up since."""
+        if not isinstance(outgoing, OutgoingFragment) or not isinstance(outgoing.content, FragmentToSend):
+            return True
+        conversation, fragment = self._core.conversations.get(outgoing.key[0]), outgoing.content.fragment
+        return conversation is not None and conversation.sender.acked(fragment.lane, fragment.number) is not None
+
+    def cancel(self, number: int, now: float) -> None:
+        """Give up a message of ours that is queued or under way; UnknownMessage, NotUnderWay."""
+        message = self._core.archive.get(number)
+        if not message.outgoing:
+            raise NotUnderWay(f"message {number} came to you: only what you send can be cancelled")
+        if message.state in (MessageState.DELIVERED, MessageState.READ):
+            raise NotUnderWay(f"message {number} is {message.state} already: it is too late to cancel it")
+        if message.state is MessageState.FAILED:
+            raise NotUnderWay(f"message {number} has failed already, nothing is left to cancel: {message.error}")
+        with self._core.change():
+            self.give_up(number, Reason.CANCELLED, now, CANCELLED)
+
+    def give_up(self, message: int, reason: Reason, now: float, error: str) -> None:
+        """Send no more of a message: `reason` is for the receiver of a file, `error` for our user."""
+        if self._core.archive.get(message).kind is MessageKind.FILE:
+            self._sending.give_up(message, reason, now, error)
+        else:
+            self._core.fail_message(message, error)
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited too long."""
         core = self._core
+        if core.next_expiry is None or core.next_expiry > now:
+            return
         with core.change():
             first = "SELECT session FROM outbound WHERE expires <= ? AND lane = 0 AND number = 0"
             for (session,) in core.store.all(first, now):
@@ -142,19 +173,13 @@ class Outbox:
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             for message in sorted({row[-1] for row in (*waiting, *under_way)} - {None}):
-                self._fail(message, now)
+                self.give_up(message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED])
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
             for session, lane, number, message in under_way:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.find_next_expiry()
-
-    def _fail(self, message: int, now: float) -> None:
-        if self._core.archive.get(message).kind is MessageKind.FILE:
-            self._sending.give_up(message, Reason.EXPIRED, now)
-        else:
-            self._core.fail_message(message, REASONS[Reason.EXPIRED])
 
     def _give_up_contact(self, number: int) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""

@@ -2,7 +2,8 @@
 
 Promises: every schedule has cover ready at all times, and a few payload slots ahead what is most urgent of all that
 waits: a question to the directory, then what the messenger wants sent (acknowledgements before fragments), then cover.
-No packet is made while a slot is about to come. A message counts as sent only once its slot took it.
+No packet is made while a slot is about to come. A message counts as sent only once its slot took it; one that is given
+up before that doesn't leave.
 While the loops say that the network is under attack, or the store can't be written, messages wait; the cover goes on,
 and never waits for the messenger.
 """
@@ -89,6 +90,8 @@ class Preparer:
         self._left: deque[Sent] = deque(maxlen=4096)
         self._oldest = OLDEST
         self._stirred = True
+        self._doubtful = False  # what is on the shelf may have been given up
+        self._expires_at = 0.0  # when something may expire although nothing may be sent
         self._wake_at = math.inf
         self._ahead = 1
         self.problem = ""
@@ -110,7 +113,7 @@ class Preparer:
 
     def stir(self) -> None:
         """The messenger may have something new to send."""
-        self._stirred = True
+        self._stirred = self._doubtful = True
         self._bell.ring()
 
     async def run(self) -> None:
@@ -123,6 +126,7 @@ class Preparer:
             while True:
                 rung = self._bell.listen()
                 await self._account()
+                await self._give_up()
                 while self._has_place() and await self._prepare_message():
                     pass
                 self._loops.on_tick(trio.current_time())
@@ -176,6 +180,24 @@ class Preparer:
                 self._publish(await self._desk.call(_report, self._messenger, messages))
             except Unavailable as error:  # it did leave, and its acknowledgement will say so
                 self._wait_for_store(error)
+
+    async def _give_up(self) -> None:
+        """Take back what was given up before its slot; while nothing may be sent, let expire what waits."""
+        shelf, now = self._payload.shelf, self._clock.now()
+        doubtful, self._doubtful = self._doubtful, False
+        if doubtful and shelf.messages:
+            shelf.take_back(await self._desk.call(_unwanted, self._messenger, shelf.in_front()))
+        if self._may_send():
+            self._expires_at = 0.0
+        elif doubtful or now >= self._expires_at:
+            try:
+                expired = await self._desk.call(_expire, self._messenger, now)
+            except Unavailable as error:
+                self._wait_for_store(error)
+                self._expires_at = now + RETRY
+            else:
+                self._publish(expired.events)
+                self._expires_at = math.inf if expired.next_expiry is None else expired.next_expiry
 
     def _has_place(self) -> bool:
         """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
@@ -238,9 +260,23 @@ class _Asked(NamedTuple):
     events: list[Event]
 
 
+class _Expired(NamedTuple):
+    events: list[Event]
+    next_expiry: float | None
+
+
 def _next(messenger: Messenger, now: float) -> _Asked:
     """All that one visit to the messenger can learn."""
     return _Asked(messenger.next_outgoing(now), messenger.wake_at(), messenger.take_events())
+
+
+def _expire(messenger: Messenger, now: float) -> _Expired:
+    messenger.expire(now)
+    return _Expired(messenger.take_events(), messenger.next_expiry)
+
+
+def _unwanted(messenger: Messenger, prepared: list[Prepared]) -> list[Prepared]:
+    return [one for one in prepared if one.outgoing is not None and not messenger.wants(one.outgoing)]
 
 
 def _report(messenger: Messenger, messages: list[tuple[Outgoing, float, float]]) -> list[Event]:

@@ -99,6 +99,15 @@ class Receiving:
             self._finished = True
             self._core.fail_message(row[0], REASONS[abort.reason])
 
+    def give_up(self, contact: int, error: str) -> None:
+        """Stop taking files of a contact, which is not told."""
+        query = (
+            "SELECT r.message FROM receiving r JOIN messages m ON m.id = r.message WHERE r.contact = ? AND m.state = ?"
+        )
+        for (message,) in self._core.store.all(query, contact, MessageState.RECEIVING.value):
+            self._finished = True
+            self._core.fail_message(message, error)
+
     def sweep(self) -> None:
         """Remove the partial files of what is received or has failed; outside of any change, when that is on disk."""
         if not self._finished:

@@ -79,7 +79,11 @@ def contacts(known: Sequence[ContactInfo]) -> None:
     if not known:
         sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
         return
-    table(("name", "state", "safety number"), [(one.name, str(one.state), one.safety_number) for one in known])
+    table(("name", "state", "safety number"), [(one.name, _standing(one), one.safety_number) for one in known])
+
+
+def _standing(one: ContactInfo) -> str:
+    return f"{one.state}, blocked" if one.blocked else str(one.state)
 
 
 def message(one: MessageInfo) -> None:

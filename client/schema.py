@@ -90,4 +90,10 @@ CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
 END;
 """
 
-MIGRATIONS = (_FIRST,)
+# `standing`: whether the user wants to hear from the contact (client/contacts.py).
+_STANDING = "ALTER TABLE contacts ADD COLUMN standing TEXT NOT NULL DEFAULT 'open';"
+
+MIGRATIONS = (
+    _FIRST,
+    _STANDING,
+)

@@ -29,14 +29,14 @@ class Sending:
         """Use the messenger's shared state."""
         self._core = core
 
-    def start(self, contact: int, path: Path, now: float) -> int:
-        """Queue a file and return its message's number; FileMissing, FileTooLarge."""
+    def start(self, contact: int, path: Path, now: float, lifetime: float | None = None) -> int:
+        """Queue a file, for `lifetime` seconds, and return its message's number; FileMissing, FileTooLarge."""
         core = self._core
         path = path.expanduser().absolute()
         size, stamp = examine(path)
         if size > core.settings.file_limit:
             raise FileTooLarge
-        expires = now + core.settings.message_lifetime
+        expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
             entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
             number = core.archive.add(entry, now)
@@ -71,10 +71,12 @@ class Sending:
                 if core.store.one("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, FILE_LANE):
                     return None  # the receiver is told first
 
-    def give_up(self, message: int, reason: Reason, now: float) -> None:
-        """Stop sending a file, and tell the receiver."""
+    def give_up(self, message: int, reason: Reason, now: float, error: str = "") -> None:
+        """Stop sending a file, and tell the receiver `reason` if it knows of the file; `error` is for our user."""
         core = self._core
-        if core.fail_message(message, REASONS[reason]):
+        row = core.store.one("SELECT offered FROM sending WHERE message = ?", message)
+        offered = row is None or bool(row[0])
+        if core.fail_message(message, error or REASONS[reason]) and offered:
             contact = core.archive.contact_of(message)
             core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
 

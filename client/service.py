@@ -91,19 +91,43 @@ class Service:
         await self._changed()
         return verified
 
-    async def send(self, contact: str, text: str) -> int:
-        """Queue a text; its number."""
-        number = await self._desk.call(self._messenger.send_text, contact, text, self._clock.now())
+    async def rename(self, contact: str, name: str) -> ContactInfo:
+        """Call a contact by another name, here only."""
+        renamed = await self._desk.call(self._messenger.rename_contact, contact, name)
+        await self._changed()
+        return renamed
+
+    async def block(self, contact: str) -> ContactInfo:
+        """Hear nothing from a contact, and send nothing to it."""
+        blocked = await self._desk.call(self._messenger.block, contact, self._clock.now())
+        await self._changed()
+        return blocked
+
+    async def unblock(self, contact: str) -> ContactInfo:
+        """Hear from a contact again."""
+        unblocked = await self._desk.call(self._messenger.unblock, contact)
+        await self._changed()
+        return unblocked
+
+    async def send(self, contact: str, text: str, expires: float | None = None) -> int:
+        """Queue a text, for at most `expires` seconds; its number."""
+        number = await self._desk.call(self._messenger.send_text, contact, text, self._clock.now(), expires)
         await self._changed()
         return number
 
-    async def send_file(self, contact: str, path: Path) -> int:
-        """Queue a file; its number. `path` is absolute, since a daemon has a folder of its own."""
+    async def send_file(self, contact: str, path: Path, expires: float | None = None) -> int:
+        """Queue a file, for at most `expires` seconds; its number. `path` is absolute: a daemon has its own folder."""
         if not path.is_absolute():
             raise LocalError("give the daemon the whole path of a file")
-        number = await self._desk.call(self._messenger.send_file, contact, path, self._clock.now())
+        number = await self._desk.call(self._messenger.send_file, contact, path, self._clock.now(), expires)
         await self._changed()
         return number
+
+    async def cancel(self, number: int) -> MessageInfo:
+        """Give up a message of ours that is queued or under way."""
+        cancelled = await self._desk.call(self._messenger.cancel, number, self._clock.now())
+        await self._changed()
+        return cancelled
 
     async def message(self, number: int) -> MessageInfo:
         """One message."""

@@ -39,13 +39,17 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContactInfo:
-    """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches."""
+    """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches.
+
+    Nothing is heard from a `blocked` one and nothing is written to it; it can't tell.
+    """
 
     name: str
     state: ContactState
     safety_number: str
     verified: bool
     added_at: float
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class MessageStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class ContactChanged:
-    """A contact appeared or changed its state."""
+    """A contact appeared, changed its state or its name, or was blocked or unblocked."""
 
     contact: ContactInfo
 
