@@ -15,6 +15,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from client import archive_cli
 from client.daemon_cli import daemon
 from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
@@ -23,6 +24,11 @@ _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
+app.command(archive_cli.search)
+app.command(archive_cli.export)
+app.command(archive_cli.import_, name="import")
+app.command(archive_cli.retention)
+app.command(archive_cli.delete)
 
 
 @app.command

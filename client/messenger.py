@@ -11,6 +11,7 @@ import random
 from pathlib import Path
 
 from client.archive import Entry
+from client.archivist import Archivist
 from client.contacts import ContactEvent
 from client.core import Core
 from client.errors import TextTooLong, UnusableText
@@ -21,6 +22,7 @@ from client.messages import SEEN_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.receiving import Receiving
+from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
 from client.views import (
@@ -71,6 +73,7 @@ class Messenger:
         self._introductions = Introductions(self._core)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
+        self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
 
@@ -100,6 +103,11 @@ class Messenger:
                 core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
+    @property
+    def identity(self) -> bytes:
+        """Our public identity, 32 bytes."""
+        return self._core.identity_public
+
     # messages
 
     def send_text(self, contact: str, text: str, now: float) -> int:
@@ -125,9 +133,11 @@ class Messenger:
         whom = None if contact is None else self._core.book.named(contact).id
         return self._core.archive.after(whom, after, limit)
 
-    def search(self, words: str, limit: int = _ALL) -> list[MessageInfo]:
-        """The newest `limit` messages whose text (or file name) has all the words, newest first; SearchTooLong."""
-        return self._core.archive.search(words, limit)
+    def search(self, words: str, limit: int = _ALL, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
+        if where.contact is not None:
+            self._core.book.named(where.contact)
+        return self._core.archive.search(words, limit, where)
 
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage."""
