@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.errors import SearchTooLong, UnknownMessage
+from client.errors import UnknownMessage
 from client.messages import MessageEvent
 from client.messages import after as state_after
+from client.search import ANY, TIME, Filter, expression
 from client.store import Row, Store
 from client.views import MessageInfo, MessageKind, MessageState
 
-WORDS_LIMIT = 32  # of a search
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
        m.drawn_delay, m.received_at
@@ -72,19 +72,18 @@ class Archive:
         where = f"WHERE {whose}m.id > ? ORDER BY m.id LIMIT ?"
         return [_info(row) for row in self._store.all(_SELECT + where, *values, after_number, limit)]
 
-    def search(self, words: str, limit: int) -> list[MessageInfo]:
-        """The newest `limit` messages (-1: all) with all the words, newest first; SearchTooLong.
+    def search(self, words: str, limit: int, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages (-1: all) that match and that `where` lets through, newest first; SearchTooLong.
 
-        Each word is quoted, so nothing in it is an operator.
+        search.py says what matches.
         """
-        wanted = words.replace("\0", " ").split(maxsplit=WORDS_LIMIT)
-        if len(wanted) > WORDS_LIMIT:
-            raise SearchTooLong
-        if not wanted:
+        query = expression(words)
+        if not query:
             return []
-        query = " ".join('"' + word.replace('"', '""') + '"' for word in wanted)
-        found = "WHERE m.id IN (SELECT rowid FROM found WHERE found MATCH ?) ORDER BY m.id DESC LIMIT ?"
-        return [_info(row) for row in self._store.all(_SELECT + found, query, limit)]
+        condition, values = where.condition()
+        found = f"WHERE m.id IN (SELECT rowid FROM found WHERE found MATCH ?) AND {condition}"  # noqa: S608
+        order = f" ORDER BY {TIME} DESC, m.id DESC LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + found + order, query, *values, limit)]
 
     def step(self, number: int, event: MessageEvent) -> MessageInfo | None:
         """Let `event` happen to a message: what it is now, or None if that changes nothing."""
@@ -108,7 +107,8 @@ class Archive:
 
     def last_error(self, contact: int) -> str:
         """Why the newest incoming message of a contact has failed; empty if it has not, or there is none."""
-        newest = "SELECT error FROM messages WHERE contact = ? AND NOT outgoing ORDER BY id DESC LIMIT 1"
+        came = "contact = ? AND NOT outgoing AND remote IS NOT NULL"  # an imported one did not come from the contact
+        newest = f"SELECT error FROM messages WHERE {came} ORDER BY id DESC LIMIT 1"  # noqa: S608
         row = self._store.one(newest, contact)
         return "" if row is None else str(row[0])
 

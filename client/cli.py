@@ -17,6 +17,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from client import archive_cli
 from client.daemon_cli import daemon
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
@@ -28,6 +29,11 @@ app = App(name="messages", help="Commands of a person who talks over the mixnet.
 app.command(daemon)
 app.command(message)
 app.command(cancel)
+app.command(archive_cli.search)
+app.command(archive_cli.export)
+app.command(archive_cli.import_, name="import")
+app.command(archive_cli.retention)
+app.command(archive_cli.delete)
 
 
 @app.command

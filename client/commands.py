@@ -7,17 +7,17 @@ lists, texts, numbers and truth values only.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from client.archive_commands import AnyArchiveCommand
+from client.command import Command, Number
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
     from client.service import Service
     from client.views import Event
-
-Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
 
 _EVENTS = {
     "MessageReceived": "message",
@@ -25,16 +25,6 @@ _EVENTS = {
     "ContactChanged": "contact",
     "FileProgress": "progress",
 }
-
-
-class Command(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):
-    """What every request has: a number that its answer repeats."""
-
-    id: Number
-
-    async def run(self, service: Service) -> Any:
-        """Do it; what it raises is answered as an error."""
-        raise NotImplementedError
 
 
 class Status(Command, frozen=True, tag="status"):
@@ -155,15 +145,6 @@ class Messages(Command, frozen=True, tag="messages"):
         return [msgspec.to_builtins(message) for message in await service.messages(self.contact, self.after)]
 
 
-class Search(Command, frozen=True, tag="search"):
-    """-> messages with all the words."""
-
-    words: str
-
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return [msgspec.to_builtins(message) for message in await service.search(self.words)]
-
-
 class MarkRead(Command, frozen=True, tag="mark_read"):
     """-> nothing; the sender will learn it."""
 
@@ -201,10 +182,10 @@ AnyCommand = (
     | Cancel
     | Message
     | Messages
-    | Search
     | MarkRead
     | Follow
     | Stop
+    | AnyArchiveCommand
 )
 
 

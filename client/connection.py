@@ -22,6 +22,10 @@ import msgspec
 import trio
 
 from client import commands, folder, protocol, sockets
+from client.archive_access import ArchiveAccess
+from client.archive_commands import Search
+from client.command import Command
+from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
 
@@ -46,7 +50,7 @@ class NotDelivered(Unavailable):
 class Channel(Protocol):
     """How a connection reaches its daemon."""
 
-    async def ask(self, command: commands.Command) -> Any:
+    async def ask(self, command: Command) -> Any:
         """The answer to `command`, or the error that it ended in."""
 
     async def next_change(self) -> trio.Event:
@@ -169,9 +173,14 @@ class Connection:
         """
         return Messages(self, contact, after, follow)
 
-    async def search(self, words: str) -> list[MessageInfo]:
-        """Messages whose text has all the words, newest first."""
-        return _list(MessageInfo, await self._ask(commands.Search, words=words))
+    async def search(self, words: str, where: Filter = ANY, limit: int = FOUND_LIMIT) -> list[MessageInfo]:
+        """The newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
+        return _list(MessageInfo, await self._ask(Search, words=words, where=where, limit=limit))
+
+    @property
+    def archive(self) -> ArchiveAccess:
+        """Export, import, deletion, and for how long messages are kept."""
+        return ArchiveAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""
@@ -186,7 +195,7 @@ class Connection:
         with suppress(DaemonEnded):  # it may end before its answer is out
             await self._ask(commands.Stop)
 
-    async def _ask(self, kind: type[commands.Command], **fields: Any) -> Any:
+    async def _ask(self, kind: type[Command], **fields: Any) -> Any:
         return await self._channel.ask(kind(id=next(self._numbers), **fields))
 
     async def page(self, contact: str | None, after: int) -> list[MessageInfo]:
@@ -244,7 +253,7 @@ class DirectChannel:
         """Ask `service`."""
         self._service = service
 
-    async def ask(self, command: commands.Command) -> Any:
+    async def ask(self, command: Command) -> Any:
         """See `Channel.ask`."""
         return await command.run(self._service)
 
@@ -281,7 +290,7 @@ class SocketChannel:
             for channel in self._answers.values():
                 channel.close()
 
-    async def ask(self, command: commands.Command) -> Any:
+    async def ask(self, command: Command) -> Any:
         """See `Channel.ask`."""
         answered, answer = trio.open_memory_channel[protocol.Map](1)
         self._answers[command.id] = answered

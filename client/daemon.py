@@ -125,6 +125,7 @@ async def _live(around: Surroundings, beginning: _Beginning, service: Service) -
             hub=service.hub,
         )
         assembly.open(service)
+        nursery.start_soon(service.archive.sweep_regularly)
         await assembly.run()
 
 

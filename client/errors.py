@@ -85,5 +85,9 @@ class UnknownMessage(LocalError):
     """There is no message of this number: `mixnet inbox` shows those there are."""
 
 
+class StillUnderWay(LocalError):
+    """This message is still under way: delete it once it is delivered or has failed."""
+
+
 class SearchTooLong(LocalError):
-    """A search has at most 32 words: leave some out."""
+    """A search has at most 32 words and 1,000 letters: leave some out."""

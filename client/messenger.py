@@ -11,6 +11,7 @@ import random
 from pathlib import Path
 
 from client.archive import Entry
+from client.archivist import Archivist
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
@@ -23,6 +24,7 @@ from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
 from client.receiving import Receiving
+from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
 from client.views import (
@@ -73,6 +75,7 @@ class Messenger:
         self._introductions = Introductions(self._core)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
+        self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
         self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
@@ -114,6 +117,11 @@ class Messenger:
     def unblock(self, name: str) -> ContactInfo:
         """Hear from a contact again, from now on; UnknownContact."""
         return self._people.unblock(name)
+
+    @property
+    def identity(self) -> bytes:
+        """Our public identity, 32 bytes."""
+        return self._core.identity_public
 
     # messages
 
@@ -160,9 +168,11 @@ class Messenger:
         whom = None if contact is None else self._core.book.named(contact).id
         return self._core.archive.after(whom, after, limit)
 
-    def search(self, words: str, limit: int = _ALL) -> list[MessageInfo]:
-        """The newest `limit` messages whose text (or file name) has all the words, newest first; SearchTooLong."""
-        return self._core.archive.search(words, limit)
+    def search(self, words: str, limit: int = _ALL, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
+        if where.contact is not None:
+            self._core.book.named(where.contact)
+        return self._core.archive.search(words, limit, where)
 
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.

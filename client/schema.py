@@ -93,7 +93,22 @@ END;
 # `standing`: whether the user wants to hear from the contact (client/contacts.py).
 _STANDING = "ALTER TABLE contacts ADD COLUMN standing TEXT NOT NULL DEFAULT 'open';"
 
-MIGRATIONS = (
-    _FIRST,
-    _STANDING,
-)
+# What was deleted shall not stay in the index until its parts are merged: FTS5 keeps it there unless told otherwise.
+_ARCHIVE = """
+INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
+INSERT INTO found (found) VALUES ('optimize');
+
+-- Messages with a contact are kept for so many seconds; without a row, for ever.
+CREATE TABLE retention (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, seconds REAL NOT NULL
+);
+CREATE INDEX messages_of_time ON messages (contact, created_at);
+
+-- Messages that came from a file: the identity of the profile that filed them first, and their number there.
+CREATE TABLE imported (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, origin BLOB NOT NULL,
+    number INTEGER NOT NULL, UNIQUE (origin, number)
+);
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE)

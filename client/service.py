@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from client.archive_service import PAGE, ArchiveService, page
 from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
@@ -21,9 +22,6 @@ from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
 from mixnet.status import process_figures
-
-PAGE = 200  # messages in one answer
-PAGE_BYTES = 1 << 19  # of texts and paths in one answer
 
 
 class StillWaiting(Unavailable):
@@ -50,6 +48,7 @@ class Service:
         self._desk = desk
         self._clock = clock
         self._problem = problem
+        self.archive = ArchiveService(desk, clock, lambda: self._messenger)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -135,11 +134,7 @@ class Service:
 
     async def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
         """The first page of messages with numbers above `after`; empty if there are none."""
-        return _page(await self._desk.call(self._messenger.messages, contact, after, PAGE))
-
-    async def search(self, words: str) -> list[MessageInfo]:
-        """Messages with all the words, newest first."""
-        return _page(await self._desk.call(self._messenger.search, words, PAGE))
+        return page(await self._desk.call(self._messenger.messages, contact, after, PAGE))
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""
@@ -170,15 +165,3 @@ class Service:
     async def _changed(self) -> None:
         self.hub.publish(await self._desk.call(self._messenger.take_events))
         self._stir()
-
-
-def _page(messages: list[MessageInfo]) -> list[MessageInfo]:
-    """As many as one answer may carry, one at least."""
-    page: list[MessageInfo] = []
-    size = 0
-    for message in messages:
-        size += len(message.text.encode()) + len(message.path.encode())
-        if page and size > PAGE_BYTES:
-            break
-        page.append(message)
-    return page

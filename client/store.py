@@ -76,6 +76,10 @@ class Store:
         finally:
             self._depth -= 1
 
+    def truncate_journal(self) -> None:
+        """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since."""
+        self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def run(self, statement: str, *values: object) -> None:
         """Execute a statement that gives no rows."""
         with _translated():
