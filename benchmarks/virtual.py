@@ -18,8 +18,8 @@ from typing import TypeVar
 from unittest.mock import patch
 
 import trio
+import trio._threads
 import trio.testing
-from trio import _threads as threads
 from trio._core import _run as scheduler
 
 from mixnet.errors import LocalError
@@ -70,7 +70,7 @@ def _deterministic_schedule(seed: int | str) -> Iterator[None]:
 @contextmanager
 def no_threads() -> Iterator[None]:
     """Let `trio.to_thread.run_sync` call its function where it stands; Thread for whoever gets one another way."""
-    with patch.object(trio.to_thread, "run_sync", _in_place), patch.object(threads, "start_thread_soon", _refuse):
+    with patch.object(trio.to_thread, "run_sync", _in_place), patch.object(trio._threads, "start_thread_soon", _refuse):
         yield
 
 
