@@ -150,9 +150,7 @@ class Messenger:
     def _check_lifetime(self, lifetime: float | None) -> None:
         most = self._core.settings.message_lifetime
         if lifetime is not None and not 0 < lifetime <= most:
-            raise BadLifetime(
-                f"a message waits for more than nothing and for {spoken(most)} at most: choose another time"
-            )
+            raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
 
     def cancel(self, number: int, now: float) -> MessageInfo:
         """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""

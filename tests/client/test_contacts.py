@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.contacts import NAME_LIMIT, TRANSITIONS, ContactEvent, WrongStep, after, check_name, free_name
+from client.contacts import (
+    NAME_LIMIT,
+    STANDINGS,
+    TRANSITIONS,
+    ContactEvent,
+    Standing,
+    Verdict,
+    WrongStep,
+    after,
+    check_name,
+    free_name,
+)
 from client.errors import BadName
 from client.safety import GROUPS, safety_number
 from client.views import ContactState
@@ -32,6 +43,12 @@ def test_every_state_is_reachable_and_only_the_user_verifies():
         if before is ContactState.VERIFIED:
             assert state is ContactState.VERIFIED
     assert (ContactState.PENDING, ContactEvent.VERIFY) not in TRANSITIONS
+
+
+def test_the_last_word_of_the_user_decides_who_is_heard():
+    assert set(STANDINGS) == set(itertools.product(Standing, Verdict))
+    said = {Verdict.BLOCK: Standing.BLOCKED, Verdict.UNBLOCK: Standing.OPEN}
+    assert all(STANDINGS[before, verdict] is said[verdict] for before, verdict in STANDINGS)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x1b[31mb", "a\u202eb", "x" * 65, "\u200b"])

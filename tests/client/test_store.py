@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from client.book import Book
 from client.errors import DamagedStore, StoreUnavailable, WrongPassphrase
 from client.schema import MIGRATIONS
 from client.store import Store
+from client.views import ContactState
 from mixnet.crypto import SymmetricKey, password_key
 
 KEY = SymmetricKey(b"k" * 32)
@@ -53,6 +55,25 @@ def test_a_newer_store_is_refused(tmp_path):
     store.close()
     with pytest.raises(DamagedStore):
         Store.open(tmp_path / "store.db", KEY)
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_store_of_an_older_version_opens_with_all_it_holds(tmp_path, monkeypatch, version):
+    path = tmp_path / "store.db"
+    with monkeypatch.context() as patch:
+        patch.setattr("client.store.MIGRATIONS", MIGRATIONS[:version])
+        store = Store.open(path, KEY)
+        assert store.one("PRAGMA user_version") == (version,)
+        store.run(
+            "INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob', ?, 'verified', 1.5)", b"i" * 32
+        )
+        store.close()
+    for _ in range(2):
+        store = Store.open(path, KEY)
+        assert store.one("PRAGMA user_version") == (len(MIGRATIONS),)
+        (contact,) = Book(store, b"o" * 32).all()
+        assert (contact.name, contact.state, contact.blocked) == ("bob", ContactState.VERIFIED, False)
+        store.close()
 
 
 def test_a_damaged_store_is_named(tmp_path):
