@@ -19,7 +19,7 @@ from client.conversation import Conversation, NewSession
 from client.messages import Body, MessageEvent, encode
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
-from client.views import ContactChanged, Event, MessageStateChanged
+from client.views import ContactChanged, Event, MessageState, MessageStateChanged
 from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
@@ -162,8 +162,12 @@ class Core:
         return info is not None
 
     def fail_message(self, number: int, error: str) -> bool:
-        """A message has failed: record why, and withdraw what of it waits or is under way."""
-        self.archive.explain(number, error)
+        """A message has failed: record why, and withdraw what of it waits or is under way. The first reason stays."""
+        if (
+            self.store.one("SELECT 1 FROM messages WHERE id = ? AND state = ?", number, MessageState.FAILED.value)
+            is None
+        ):
+            self.archive.explain(number, error)
         self.store.run("DELETE FROM waiting WHERE message = ?", number)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
         for session, lane, place in self.store.all(

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client import background, cli, daemon_cli, documents, folder, lock, options, passphrase, render
+from client import background, cli, daemon_cli, documents, folder, lock, message_cli, options, passphrase, render
 from client.api import serve_api
 from client.cli import app
 from client.connection import Connection, DirectChannel, connect
@@ -125,6 +125,38 @@ async def test_invite_accept_send_and_inbox(network, capsys):
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
         assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]
+
+
+async def test_names_blocks_and_messages_given_up(network, capsys):
+    async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
+        await alice.accept(await bob.invite(), "bob")
+        capsys.readouterr()
+        await cli.contacts("alice", rename=("bob", "robert"), folder=network)
+        assert capsys.readouterr().out.startswith("robert\tpending\t")
+        await cli.send("alice", "robert", "short", expires="10m", folder=network, as_json=True)
+        first = json.loads(capsys.readouterr().out)["id"]
+        await message_cli.cancel("alice", first, folder=network)
+        assert "[failed: cancelled by you" in capsys.readouterr().out
+        await message_cli.message("alice", first, folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["error"].startswith("cancelled by you")
+        await cli.inbox("alice", sent=True, folder=network)
+        assert "[failed: cancelled by you" in capsys.readouterr().out
+        for number in (first, 99, -1, 1 << 64):
+            with pytest.raises(LocalError, match=r"failed already|no message of this number"):
+                await message_cli.cancel("alice", number, folder=network)
+        (network / "photo.jpg").write_bytes(b"x")
+        await cli.send("alice", "robert", file=network / "photo.jpg", expires="2h", folder=network)
+        for expires, why in [("soon", "like 10m"), ("8d", "at most 7d"), ("0s", "at most 7d")]:
+            with pytest.raises(LocalError, match=why):
+                await cli.send("alice", "robert", "hi", expires=expires, folder=network)
+        await cli.contacts("alice", block="robert", folder=network)
+        assert "robert\tpending, blocked\t" in capsys.readouterr().out
+        with pytest.raises(LocalError, match="mixnet contacts alice --unblock robert"):
+            await cli.send("alice", "robert", "hi", folder=network)
+        await cli.contacts("alice", unblock="robert", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)[0]["blocked"] is False
+    _, bound, _ = app["contacts"].parse_args(["alice", "--rename", "bob", "robert"])
+    assert bound.arguments["rename"] == ("bob", "robert")
 
 
 async def test_an_invitation_from_standard_input_and_as_json(network, capsys, monkeypatch):
@@ -252,7 +284,7 @@ def test_what_a_contact_wrote_cannot_act_on_a_terminal(capsys):
 
 def test_every_command_has_an_example_and_help(capsys):
     tried = [["client", name] for name in ("init", "start", "stop", "status")]
-    tried += [[name] for name in ("invite", "accept", "contacts", "send", "inbox")]
+    tried += [[name] for name in ("invite", "accept", "contacts", "send", "inbox", "message", "cancel")]
     tried += [[name] for name in ("search", "export", "import", "retention", "delete")]
     for command in tried:
         app([*command, "--help"], result_action="return_value")

@@ -80,6 +80,19 @@ def test_a_message_goes_before_cover_and_old_packets_go_nowhere():
     assert shelf.messages == 1
 
 
+def test_what_is_taken_back_does_not_leave_and_the_rest_keeps_its_order():
+    shelf = Shelf()
+    made = [packet(1.0, fill) for fill in range(4)]
+    shelf.add_cover(made[3])
+    for one in made[:3]:
+        shelf.put_front(one)
+    assert shelf.take() is made[0]
+    assert shelf.in_front() == made[1:3]
+    shelf.take_back([made[0], made[1], made[3]])
+    assert (len(shelf), shelf.messages) == (2, 1)
+    assert [shelf.take(), shelf.take(), shelf.take()] == [made[2], made[3], None]
+
+
 async def times_of(rate: float, seconds: float, workload: list[float]) -> list[float]:
     """When an emitter emits while its shelf is filled at the times of `workload`."""
     shelf, seen = Shelf(), []
