@@ -280,7 +280,7 @@ def _finding(setting: str, figures: Sequence[Figure], controls: tuple[Control, .
 
 
 NOTE = (
-    "Of brief attacks nobody learns: loops that are held up for less than their allowance come back in time. No target "
+    "Of holds that are shorter than what a loop may take nobody learns: its loops come back in time. No target "
     "in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
     "else, nodes' loops included, which the attacker can't tell from other packets."
 )
