@@ -121,7 +121,7 @@ def threats(
             found = _measured(workers or os.cpu_count() or 1, seed, quiet=as_json)
         measured = found["findings"]
         unmeasured = absent(one["name"] for one in measured)
-        findings = [*measured, *(one.as_map() for one in (*unmeasured, *checks.run(seed)))]
+        findings = [*measured, *(one.as_map() for one in (*checks.run(seed), *unmeasured))]
     if markdown is not None:
         markdown.write_text(render.page(found, findings), encoding="utf-8")
     if as_json:
