@@ -75,7 +75,7 @@ def sizes(size: Size, seed: int) -> list[dict[str, int]]:
     """The arguments of `converse` for a study of this size: a world each."""
     match size:
         case Size.QUICK:
-            return [{"clients": 10, "busy": 6, "seconds": 110, "seed": seed}]
+            return [{"clients": 10, "busy": 6, "seconds": 150, "seed": seed}]
         case Size.STANDARD:
             return [{"clients": 16, "busy": 10, "seconds": 1000, "seed": seed}]
         case Size.FULL:
