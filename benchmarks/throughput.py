@@ -22,7 +22,7 @@ from benchmarks.statistics import Estimate, exact, rate
 from benchmarks.timing import median
 from mixnet.errors import LocalError
 
-SECONDS = {Size.QUICK: 12.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
+SECONDS = {Size.QUICK: 9.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
 CONTROL_SECONDS = {Size.QUICK: 2.2, Size.STANDARD: 6.0, Size.FULL: 20.0}
 LEVELS = {Size.QUICK: (), Size.STANDARD: (0.25, 0.5, 0.75, 0.9, 1.2), Size.FULL: (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.2)}
 SATURATED = 0.93  # of a window, computing or ready to; the rest goes into questions for its status

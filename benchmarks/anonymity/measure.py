@@ -77,7 +77,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     scale = SCALES[size]
     entropy, sender = _model(stage.TWELVE, replace(scale, runs=3 * scale.runs), run, seed)
     worlds = run(stage.point, [{"seconds": scale.seconds, "seed": seed + n} for n in range(scale.worlds)])
-    bare = run(stage.point, [{"seconds": 20.0, "seed": seed, "off": ["delays"]}])[0]
+    bare = run(stage.point, [{"seconds": 12.0, "seed": seed, "off": ["delays"]}])[0]
     actors = _worlds(worlds, "packet")
     controls = (*_calibration(scale, run, seed), *_ours(entropy, worlds, bare), *_epsilon_control(run, seed))
     return Finding(

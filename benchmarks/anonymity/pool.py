@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 Times = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Belief = NDArray[np.float64]
+_SMALLEST = -200.0  # of the logarithm of a product: far from where floats end
 
 
 class Visits(NamedTuple):
@@ -58,14 +60,29 @@ def propagate(visits: Visits, belief: Belief, nodes: int) -> Belief:
 
     `belief` says it as they enter. On arrival n += 1, M += p; on departure p = M/n, M -= p, n -= 1. A node that
     doesn't mix (a corrupt one, whose permutation the observer knows) is left out of `visits`.
+
+    Where no packet comes back to where another one came from, as between layers, each node is worked through at once.
     """
     belief = belief.copy()
-    pools = np.zeros((nodes, belief.shape[1]))
-    held = [0] * nodes
     order, leaving = _in_order(visits)
-    for leaves, packet, node in zip(
-        leaving.tolist(), visits.packet[order].tolist(), visits.node[order].tolist(), strict=True
-    ):
+    packet, node = visits.packet[order], visits.node[order]
+    sequence = _downstream(visits, nodes)
+    if sequence is None:
+        _one_by_one(leaving, packet, node, belief, nodes)
+        return belief
+    grouped = np.argsort(node, kind="stable")
+    ends = np.searchsorted(node[grouped], np.arange(nodes + 1))
+    for one in sequence:
+        events = grouped[ends[one] : ends[one + 1]]
+        _mix(leaving[events], packet[events], belief)
+    return belief
+
+
+def _one_by_one(leaving: NDArray[np.bool_], packets: Numbers, nodes: Numbers, belief: Belief, count: int) -> None:
+    """Let all events happen in their order, as the definition says."""
+    pools = np.zeros((count, belief.shape[1]))
+    held = [0] * count
+    for leaves, packet, node in zip(leaving.tolist(), packets.tolist(), nodes.tolist(), strict=True):
         pool = pools[node]
         if leaves:
             share = pool / held[node]
@@ -76,7 +93,59 @@ def propagate(visits: Visits, belief: Belief, nodes: int) -> Belief:
             pool += belief[packet]
             belief[packet] = 0.0
             held[node] += 1
-    return belief
+
+
+def _mix(leaving: NDArray[np.bool_], packets: Numbers, belief: Belief) -> None:
+    """Let all events of one node happen; what comes in has its final belief already.
+
+    A departure from n multiplies M by 1 - 1/n. So M after event e is P(e) · (M before + Σ p(i)/P(i)), P being the
+    product of these factors: sums along the way do. The way is cut where the pool is empty, and where P gets too small.
+    """
+    held = np.cumsum(np.where(leaving, -1, 1)) + leaving  # n before a departure
+    pool = np.zeros(belief.shape[1])
+    emptied = leaving & (held == 1)
+    with np.errstate(divide="ignore"):
+        logs = np.where(leaving & ~emptied, np.log1p(-1.0 / held), 0.0)
+    start = 0
+    for end in _cuts(emptied, logs):
+        kept = np.exp(np.cumsum(logs[start:end]))[:, None]
+        goes, who = leaving[start:end], packets[start:end]
+        came = np.where(goes[:, None], 0.0, belief[who]) / kept
+        sums = pool + np.cumsum(came, axis=0)
+        belief[who[~goes]] = 0.0
+        whole = sums[goes] * kept[goes]  # M once the share has gone; where the pool emptied, M before that
+        many = held[start:end][goes][:, None]
+        belief[who[goes]] = whole / np.maximum(many - 1, 1)
+        pool = np.zeros_like(pool) if emptied[end - 1] else sums[-1] * kept[-1]
+        start = end
+
+
+def _cuts(emptied: NDArray[np.bool_], logs: Times) -> list[int]:
+    """Ends of parts: after an event that empties the pool, and where the factors of a part multiply to e^-200."""
+    ends, total = [], 0.0
+    for index, (empty, log) in enumerate(zip(emptied.tolist(), logs.tolist(), strict=True), start=1):
+        total += log
+        if empty or total < _SMALLEST:
+            ends.append(index)
+            total = 0.0
+    if len(logs) and (not ends or ends[-1] < len(logs)):
+        ends.append(len(logs))
+    return ends
+
+
+def _downstream(visits: Visits, nodes: int) -> list[int] | None:
+    """The nodes in an order in which every packet passes them; None if there is none."""
+    order = np.lexsort((visits.departure, visits.arrival, visits.packet))
+    packet, node = visits.packet[order], visits.node[order]
+    follows = packet[1:] == packet[:-1]
+    edges = np.unique(np.stack([node[:-1][follows], node[1:][follows]], axis=1), axis=0)
+    before: dict[int, set[int]] = {one: set() for one in range(nodes)}
+    for one, other in edges.tolist():
+        before[other].add(one)
+    try:
+        return list(TopologicalSorter(before).static_order())
+    except CycleError:
+        return None
 
 
 def blurred(visits: Visits, belief: Belief, nodes: int, loops: Loops) -> Belief:

@@ -19,7 +19,7 @@ from benchmarks.size import Size
 from benchmarks.statistics import Estimate, rate
 from mixnet.errors import LocalError
 
-TARGETS = {Size.QUICK: 48, Size.STANDARD: 120, Size.FULL: 1000}
+TARGETS = {Size.QUICK: 32, Size.STANDARD: 120, Size.FULL: 1000}
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 _FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _DRAWS = 20_000

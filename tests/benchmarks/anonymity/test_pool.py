@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.anonymity import pool
 from benchmarks.anonymity.network import Network, flow
 from benchmarks.anonymity.pool import Loops, Visits, beginning, blurred, by_owner, entropies, propagate
 
@@ -157,3 +158,35 @@ def test_theorem_2_of_loopix(inside, rate):
     visits = Visits(np.arange(inside), np.zeros(inside, dtype=int), arrival, departure)
     belief = blurred(visits, beginning(inside, range(inside)), 1, loops)
     assert belief[0] == pytest.approx(20 / (20 * inside + 1), rel=0.01)
+
+
+LAYERED = st.lists(
+    st.tuples(st.integers(0, 40), st.lists(st.integers(1, 12), min_size=3, max_size=3), st.integers(0, 7)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(LAYERED)
+@settings(deadline=None, max_examples=100)
+def test_whole_nodes_at_once_are_what_one_event_after_the_other_gives(packets):
+    ways = [
+        (when, [(2 * layer + (bits >> layer) % 2, hold) for layer, hold in enumerate(holds)])
+        for when, holds, bits in packets
+    ]
+    visits = stays(ways)
+    start = beginning(len(packets), range(len(packets)))
+    order, leaving = pool._in_order(visits)
+    slow = start.copy()
+    pool._one_by_one(leaving, visits.packet[order], visits.node[order], slow, 6)
+    assert pool._downstream(visits, 6) is not None
+    assert propagate(visits, start, 6) == pytest.approx(slow, abs=1e-15, rel=1e-9)
+
+
+def test_a_pool_that_never_empties_is_cut_and_loses_nothing(monkeypatch):
+    run = flow(Network(60, 4.0, 0.5, layers=2, width=2), 20.0, np.random.default_rng(4))
+    start = beginning(run.packets, range(0, run.packets, 31))
+    whole = propagate(run.visits, start, 4)
+    monkeypatch.setattr(pool, "_SMALLEST", -0.5)
+    assert propagate(run.visits, start, 4) == pytest.approx(whole, abs=1e-15, rel=1e-9)
+    assert whole.sum(axis=0) == pytest.approx(1.0)
