@@ -37,7 +37,7 @@ class Bound:
         return value >= self.limit if self.at_least else value <= self.limit
 
     def __str__(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+        return f"{'≥' if self.at_least else '≤'} {self.limit:.4g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Session:
         assembler = Assembler(limit=REQUEST_LIMIT, streams=1)
         while True:
             frames = await link.receive()
-            now = trio.current_time()
+            now = link.arrived
             bucket.adapt(*_allowance(members.parameters))
             passing = frames[: bucket.take(len(frames), now)]
             counters.drop(Dropped.RATE_LIMIT, len(frames) - len(passing))

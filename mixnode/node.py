@@ -84,14 +84,13 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
         frames = await link.receive()
         if members.other(link.peer.identity) is None:
             return
-        now = trio.current_time()
         bodies = [frame.body for frame in frames if frame.kind is FrameKind.PACKET]
         dummies = sum(frame.kind is FrameKind.PAD for frame in frames)
         counters.add(Event.PACKETS_IN, len(bodies))
         counters.add(Event.DUMMIES_IN, dummies)
         admitted = bodies[: share.left]
         counters.drop(Dropped.PEEL_FULL, len(bodies) - len(admitted))
-        share.left -= rooms.arrived.put([Arrived(body, now, Role.NODE, share) for body in admitted])
+        share.left -= rooms.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
         if len(bodies) + dummies < len(frames):
             raise RemoteError("a frame that no node may send")
 

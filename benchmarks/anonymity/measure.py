@@ -249,5 +249,5 @@ def _setting(scale: _Scale, seed: int, size: Size) -> str:
         f"clients with {each.rate:g} packets/s each, {each.providers} providers, {each.layers}x{each.width} mixes, "
         f"mean hold {each.delay:g} s, plain codec, links of 10 ms. Model at the same rates: {3 * scale.runs} x "
         f"{scale.targets} packets followed. ε: {scale.epsilon_runs} x 50 pairs. Curves: {BASE.layers}x{BASE.width} "
-        f"mixes, {BASE.users} users, {BASE.rate:g} packets/s each, mean hold {BASE.delay:g} s, no providers."
+        f"mixes, {BASE.users} users, {BASE.rate:g} packets/s each, mean hold {BASE.delay:g} s, no providers"
     )

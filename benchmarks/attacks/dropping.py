@@ -21,7 +21,7 @@ from benchmarks.attacks.detecting import client_alarms, finite, node_alarms, nod
 from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
 from benchmarks.attacks.stays import NODE_LOOP
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, rate
 from benchmarks.trace import Trace
@@ -74,7 +74,7 @@ def score(_trace: Trace, journeys: Sequence[Journey]) -> Finding:
     figures.append(
         Figure("dropping_nodes_warned", f"nodes of {len(nodes)} whose detector warns of it", share(warned, len(nodes)))
     )
-    return _finding(f"a trace of {len(settled):,} packets", tuple(figures))
+    return _SUBJECT.finding(f"a trace of {len(settled):,} packets", figures)
 
 
 def _sent(one: Journey) -> int:
@@ -113,7 +113,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"{RUNS[size]} runs of an hour a share, {CALM_HOURS[size]} h without attack; real actors: {CLIENTS} clients, "
         f"{LASTS[size]:g} s, 20 %, one layer corrupt; seed {seed}"
     )
-    return _finding(setting, tuple(figures), _controls(found, everything, nothing))
+    return _SUBJECT.finding(setting, figures, _controls(found, everything, nothing))
 
 
 def _controls(
@@ -203,11 +203,8 @@ def _warned(found: dict[str, Any]) -> Estimate:
     return rate(len(finite(found["first"])), len(found["first"]))
 
 
-def _finding(setting: str, figures: tuple[Figure, ...], controls: tuple[Control, ...] = ()) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
-
-
 NOTE = (
     "No target in docs/measuring.md. A time without a value is longer than the hour that was looked at. A loss of 1 % "
     "is what a healthy network may have: nobody warns of it, by design."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

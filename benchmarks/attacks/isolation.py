@@ -21,7 +21,7 @@ from benchmarks.adversary import document
 from benchmarks.alarms import Alarms
 from benchmarks.attacks.acting import per_hour, share
 from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, alone, stays
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, mean
 from benchmarks.trace import Trace
@@ -79,7 +79,7 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, since: float = 0.0) -> 
         Figure("isolation_once", "packets alone in a pool at least once on their way", share(once, packets)),
         Figure("isolation_always", "packets alone in each pool on their way", share(always, packets)),
     )
-    return _finding(f"a trace of {packets:,} packets", figures)
+    return _SUBJECT.finding(f"a trace of {packets:,} packets", figures)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -106,7 +106,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"of which {PARAMETERS.loop_rate:g} are loops, {PARAMETERS.node_loop_rate:g} loops a second and node; "
         f"{number} run(s) of {seconds:g} s of attack; seed {seed}"
     )
-    return _finding(setting, figures, _controls(by_place["network"], by_place["brief"], blind, alarms))
+    return _SUBJECT.finding(setting, figures, _controls(by_place["network"], by_place["brief"], blind, alarms))
 
 
 def _controls(
@@ -275,12 +275,9 @@ def _mean(times: Sequence[float]) -> Estimate:
     return exact(times[0]) if len(times) == 1 else mean(times)
 
 
-def _finding(setting: str, figures: Sequence[Figure], controls: tuple[Control, ...] = ()) -> Finding:
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, tuple(figures), controls, note=NOTE)
-
-
 NOTE = (
     "Of holds that are shorter than what a loop may take nobody learns: its loops come back in time. No target "
     "in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
     "else, nodes' loops included, which the attacker can't tell from other packets."
 )
+_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

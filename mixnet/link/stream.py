@@ -27,9 +27,13 @@ class LinkLost(Unavailable):
 
 
 class Link(trio.abc.AsyncResource):
-    """Frames to and from `peer`. Any task may send; one task at a time receives."""
+    """Frames to and from `peer`. Any task may send; one task at a time receives.
+
+    `arrived` is when the frames that `receive` gave came from the stream, before any work on them: Trio's seconds.
+    """
 
     peer: Peer
+    arrived: float
 
     def __init__(
         self, stream: trio.abc.Stream, session: TlsSession, peer: Peer, reader: FrameReader, early: list[Frame]
@@ -44,6 +48,7 @@ class Link(trio.abc.AsyncResource):
         self._reader = reader
         self._early = early
         self._idle = math.inf
+        self.arrived = trio.current_time()
         self._sending = trio.Lock()
         self._usable = True
 
@@ -106,6 +111,7 @@ class Link(trio.abc.AsyncResource):
         data: bytes | bytearray = b""
         with trio.move_on_at(deadline), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             data = await self._stream.receive_some(READ_SIZE)
+        self.arrived = trio.current_time()
         return bytes(data)
 
     async def _write(self, sealed: bytes) -> None:
