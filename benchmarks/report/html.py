@@ -20,7 +20,8 @@ h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; margin: .8rem 0; }
 th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td:not(:first-child) { white-space: nowrap; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .fair { color: var(--fair); } .bad { color: var(--bad); font-weight: bold; }
 .quiet, figcaption, .made { color: var(--quiet); font-size: .86rem; }
 figure { margin: 1rem 0; } figure svg { width: 100%; max-width: 40rem; height: auto; }
