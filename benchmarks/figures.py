@@ -72,7 +72,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control. A positive one must reach `bound`; a null one's interval must hold `chance`."""
+    """One control. A positive one must reach `bound`; a null one's interval, widened to 99.9 %, must hold `chance`."""
 
     role: Role
     what: str
@@ -85,7 +85,7 @@ class Control:
         """Whether the measurement can be believed, as far as this control tells."""
         if self.bound is not None:
             return self.bound.holds(self.estimate.value)
-        return self.estimate.covers(self.chance)
+        return self.estimate.nearly_covers(self.chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _control(control: Control) -> dict[str, object]:
         "what": control.what,
         "value": _number(control.estimate.value),
         "ci": _interval(control.estimate),
-        "expected": f"interval holds {control.chance:g}" if control.bound is None else str(control.bound),
+        "expected": f"99.9 % interval holds {control.chance:g}" if control.bound is None else str(control.bound),
         "passed": control.passed,
     }
 

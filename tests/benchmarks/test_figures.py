@@ -14,7 +14,7 @@ MUST, AIM = Bound(0.2), Bound(0.05)
 WON = Control(Role.POSITIVE, "without the defence", exact(0.995), Bound(0.99, at_least=True))
 LOST = Control(Role.POSITIVE, "without the defence", exact(0.97), Bound(0.99, at_least=True))
 CHANCE = Control(Role.NULL, "no signal", Estimate(0.52, 0.48, 0.56), chance=0.5)
-SIGNAL = Control(Role.NULL, "no signal", Estimate(0.56, 0.52, 0.60), chance=0.5)
+SIGNAL = Control(Role.NULL, "no signal", Estimate(0.58, 0.54, 0.62), chance=0.5)
 
 
 def figure(value, must=MUST, aim=AIM, key="gap"):

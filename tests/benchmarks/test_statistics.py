@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics import auc, bootstrap, distance, distance_between, exact, mean, rate, roc, true_positives
+from benchmarks.statistics import (
+    Estimate,
+    auc,
+    bootstrap,
+    distance,
+    distance_between,
+    exact,
+    mean,
+    rate,
+    roc,
+    true_positives,
+)
 
 SCORES = st.lists(st.integers(-5, 5), min_size=1, max_size=30)  # few values: many ties
 RUNS = 600
@@ -113,3 +124,13 @@ def test_distances():
     assert distance(uniform**2, lambda values: values) == pytest.approx(0.25, abs=0.001)
     assert distance_between(uniform, uniform) == 0
     assert distance_between(uniform, uniform + 1) == 1
+
+
+def test_what_must_hold_in_many_comparisons_fails_by_chance_in_few():
+    rng = np.random.default_rng(5)
+    found = [rate(int(heads), 400) for heads in rng.binomial(400, 0.5, 5000)]
+    assert 0.02 < sum(not one.covers(0.5) for one in found) / 5000 < 0.06
+    assert 0 < sum(not one.nearly_covers(0.5) for one in found) / 5000 < 0.003
+    assert exact(3).nearly_covers(3)
+    assert not exact(3).nearly_covers(3.0001)
+    assert not Estimate(0.55, 0.53, 0.57).nearly_covers(0.5)
