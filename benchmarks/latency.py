@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -123,15 +123,18 @@ async def on_stage(
     node, network = rates
     hops: dict[float, Passage] = {}
     ways: dict[float, Passage] = {}
+    before = await stage.dropped(PATH)
     for level in LEVELS[size]:
         say(f"at {level:.0%} of capacity")
         span = seconds if level or size is not Size.QUICK else seconds / 2
         hops[level] = await _pass(stage, [NODE], level * node, span, seed)
         ways[level] = await _pass(stage, PATH, level * network, span, seed)
+    dropped = await stage.dropped(PATH)
+    reasons = {reason: count - before.get(reason, 0) for reason, count in dropped.items()}
     say("controls")
     late = await _pass(stage, [HEAVIER], HALF * node, seconds / 2, seed)
     bare = await _alone(stage, HALF * node, seconds / 2, seed)
-    return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare)
+    return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons)
 
 
 async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:
@@ -159,6 +162,7 @@ def _finding(
     ways: dict[float, Passage],
     late: Passage,
     bare: Passage,
+    reasons: Mapping[str, int],
 ) -> Finding:
     rng = np.random.default_rng(0)
     way, hop = ways[HALF], hops[HALF]
@@ -185,8 +189,14 @@ def _finding(
         controls=_controls(hop, late, bare),
         curves=_curves(hops, ways, rng),
         note="capacity is what this machine's cores leave: all nodes of the network share them, and whoever else runs; "
-        "half_load_machine without nodes and players is what others took",
+        "half_load_machine without nodes and players is what others took" + _why_lost(reasons),
     )
+
+
+def _why_lost(reasons: Mapping[str, int]) -> str:
+    """What nodes dropped meanwhile, and why: a node that is kept from its core for long fills its doors."""
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()) if count)
+    return f"; nodes dropped {listed} (SPEC.md section 8)" if listed else ""
 
 
 def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.random.Generator) -> tuple[Figure, ...]:

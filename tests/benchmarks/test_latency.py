@@ -53,7 +53,10 @@ async def test_controls_fail_when_the_measurement_does(autojump_clock, late, fai
 
 
 async def test_lost_packets_are_said(autojump_clock):
-    assert flat([await found(lost=2)])["latency_loss"] > 0
+    finding = await found(lost=2)
+    assert flat([finding])["latency_loss"] > 0
+    assert "nodes dropped 8 peel_full (" in finding.note
+    assert "dropped" not in (await found()).note
 
 
 def drive_of(overheads, delays):
