@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from statistics import NormalDist
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Sample = NDArray[np.float64]
 LEVEL = 0.95
-_Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
-_WIDER = float(stats.norm.ppf(0.5 + 0.999 / 2)) / _Z
+_Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
+_WIDER = NormalDist().inv_cdf(0.5 + 0.999 / 2) / _Z
 
 
 class Estimate(NamedTuple):
@@ -49,8 +53,8 @@ def exact(value: float) -> Estimate:
 def rate(successes: int, trials: int) -> Estimate:
     """A share of independent trials, with the interval of Clopper and Pearson (1934)."""
     tail = (1 - LEVEL) / 2
-    low = float(stats.beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
-    high = float(stats.beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
+    low = float(_stats().beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
+    high = float(_stats().beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
     return Estimate(successes / trials, low, high)
 
 
@@ -60,7 +64,7 @@ def mean(values: ArrayLike) -> Estimate:
     middle = float(sample.mean())
     if len(sample) < 2:
         return Estimate(middle, -math.inf, math.inf)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, len(sample) - 1)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    half = float(_stats().t.ppf(0.5 + LEVEL / 2, len(sample) - 1)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
     return Estimate(middle, middle - half, middle + half)
 
 
@@ -81,10 +85,10 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> Estimate:
     as the smaller class has members.
     """
     above, below = _sample(positive), _sample(negative)
-    ranks = stats.rankdata(np.concatenate([above, below]))
+    ranks = _stats().rankdata(np.concatenate([above, below]))
     m, n = len(above), len(below)
-    per_positive = (ranks[:m] - stats.rankdata(above)) / n
-    per_negative = 1 - (ranks[m:] - stats.rankdata(below)) / m
+    per_positive = (ranks[:m] - _stats().rankdata(above)) / n
+    per_negative = 1 - (ranks[m:] - _stats().rankdata(below)) / m
     value = float(per_positive.mean())
     least = rate(min(m, n), min(m, n)).low
     if min(m, n) < 2 or value in (0.0, 1.0):
@@ -111,12 +115,20 @@ def roc(positive: ArrayLike, negative: ArrayLike) -> tuple[Sample, Sample]:
 
 def distance(values: ArrayLike, cdf: Callable[[Sample], Sample]) -> float:
     """The Kolmogorov-Smirnov distance of a sample from a distribution."""
-    return float(stats.kstest(_sample(values), cdf, method="asymp").statistic)
+    return float(_stats().kstest(_sample(values), cdf, method="asymp").statistic)
 
 
 def distance_between(one: ArrayLike, other: ArrayLike) -> float:
     """The Kolmogorov-Smirnov distance of two samples."""
-    return float(stats.ks_2samp(_sample(one), _sample(other)).statistic)
+    return float(_stats().ks_2samp(_sample(one), _sample(other)).statistic)
+
+
+@cache
+def _stats() -> ModuleType:
+    """SciPy's distributions, which take a second to load: whoever needs no interval, as most processes, doesn't."""
+    from scipy import stats  # noqa: PLC0415
+
+    return stats
 
 
 def _sample(values: ArrayLike) -> Sample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import msgpack
 
@@ -13,6 +14,18 @@ from directory.evidence import round_context
 from directory.voting import Phase, Statement
 from mixnet.crypto import Label
 from tests.directory.ring import Ring, Tamper
+from tests.mixnet.pki.builders import Town
+
+
+@cache
+def _signed(
+    town: Town, label: Label, context: bytes, author: int, value: bytes, signers: tuple[int, ...]
+) -> tuple[object, ...]:
+    """A statement as it travels; its signatures follow from keys and statement, so each is made once."""
+    identity, print_ = town.authorities[author].public, fingerprint(label, value)
+    what = stated(label, context, identity, print_)
+    keys = [town.authorities[number] for number in signers]
+    return identity, print_, sorted((key.public, key.sign(label, what)) for key in keys)
 
 
 @dataclass(frozen=True)
@@ -50,10 +63,13 @@ class Conspiracy:
 
         def say(_step: int, bundle: bytes | None, receiver: int) -> bytes | None:
             hearer = self.ring.rounds[receiver]
-            if hearer.phase is Phase.SIGNING:
+            return speak(hearer.phase, hearer._round_number, bundle, receiver)
+
+        @cache
+        def speak(phase: Phase, number: int, bundle: bytes | None, receiver: int) -> bytes | None:
+            if phase is Phase.SIGNING:
                 return bundle if receiver in plot.signs_for else None
-            label, words = (Label.VOTE, plot.votes) if hearer.phase is Phase.VOTING else (Label.REVEAL, plot.reveals)
-            number = hearer._round_number
+            label, words = (Label.VOTE, plot.votes) if phase is Phase.VOTING else (Label.REVEAL, plot.reveals)
             told = [word for word in words if word.when == number and receiver in word.told]
             relays, _ = ([], []) if bundle is None else msgpack.unpackb(bundle)
             items = [item for item in relays if item[0] != me]
@@ -73,13 +89,10 @@ class Conspiracy:
         statement = self.statements[author][which]
         return statement.vote if label is Label.VOTE else statement.secret
 
-    def _item(self, label: Label, author: int, value: bytes, signers: Sequence[int]) -> list[object]:
-        town, round_, print_ = self.ring.town, self.ring.rounds[author], fingerprint(label, value)
+    def _item(self, label: Label, author: int, value: bytes, signers: Sequence[int]) -> tuple[object, ...]:
+        town, round_ = self.ring.town, self.ring.rounds[author]
         context = round_context(town.bootstrap.network_id, round_.epoch, round_.attempt)
-        what = stated(label, context, self._identity(author), print_)
-        keys = [town.authorities[number] for number in signers]
-        signatures = sorted([key.public, key.sign(label, what)] for key in keys)
-        return [self._identity(author), print_, signatures]
+        return _signed(town, label, context, author, value, tuple(signers))
 
     def _identity(self, number: int) -> bytes:
         return self.ring.town.authorities[number].public

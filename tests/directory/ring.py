@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from directory.consensus import NO_DOCUMENT, commit, encode_vote
 from directory.voting import Phase, Round, Statement, step_count
@@ -21,6 +21,7 @@ from tests.mixnet.pki.builders import Town, key
 Tamper = Callable[[int, bytes | None, int], bytes | None]  # (step, honest bundle, receiver) -> what it is told
 
 
+@cache
 def statement(town: Town, number: int, epoch: int = 0, previous: bytes = NO_DOCUMENT) -> Statement:
     """The vote of an honest authority that knows every node."""
     author = town.authorities[number].public
@@ -43,6 +44,7 @@ class Ring:
     false: dict[int, Tamper] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._identities = [one.public for one in self.town.authorities]
         self.rounds = [self._enter(number, one) for number, one in enumerate(self.town.authorities)]
 
     @property
@@ -68,7 +70,10 @@ class Ring:
 
     def _enter(self, number: int, identity: SigningKey) -> Round:
         round_ = Round(self.town.bootstrap, self.epoch, 1, identity, self.known)
-        round_.cast(self.statements.get(number, statement(self.town, number, self.epoch)))
+        if number in self.statements:
+            round_.cast(self.statements[number])
+        else:
+            round_.cast(statement(self.town, number, self.epoch))
         return round_
 
     def _hearings(self) -> list[Callable[[], None]]:
@@ -77,12 +82,13 @@ class Ring:
         for receiver, round_ in enumerate(self.rounds):
             if round_.over:
                 continue
-            if not round_.missing:
+            missing, step = round_.missing, round_.step
+            if not missing:
                 acts.append(partial(self._close, receiver))
             acts.extend(
                 partial(self._hear, sender, receiver)
-                for sender in range(len(self.rounds))
-                if self._identity(sender) in round_.missing and self._says(sender, round_.step, receiver) is not None
+                for sender, identity in enumerate(self._identities)
+                if identity in missing and self._says(sender, step, receiver) is not None
             )
         return acts
 
@@ -124,4 +130,4 @@ class Ring:
             round_.sign()
 
     def _identity(self, number: int) -> bytes:
-        return self.town.authorities[number].public
+        return self._identities[number]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -62,16 +63,19 @@ class Setting:
     behind: frozenset[int]
 
 
+@cache
 def groups(count: int) -> st.SearchStrategy[frozenset[int]]:
     """Everybody, nobody, or some."""
     return st.frozensets(st.integers(0, count - 1)) | st.just(frozenset(range(count)))
 
 
+@cache
 def words(count: int) -> st.SearchStrategy[tuple[Word, ...]]:
     word = st.builds(Word, st.integers(HONEST, LYING), st.integers(1, faults(count) + 1), groups(count))
     return st.lists(word, max_size=2).map(tuple)
 
 
+@cache
 def any_plots(count: int) -> st.SearchStrategy[Plot]:
     return st.builds(Plot, words(count), words(count), groups(count), st.none() | st.integers(0, count - 1))
 
@@ -91,12 +95,14 @@ def surprises(draw: st.DrawFn, count: int, liars: int) -> Plot:
     return Plot((Word(which, 1, everybody),), surprise, everybody)
 
 
+@cache
 def smuggling(count: int) -> st.SearchStrategy[Plot]:
     """A wrong vote, and all that belongs to it."""
     told = (Word(LYING, 1, frozenset(range(count))),)
     return st.just(Plot(told, told, frozenset(range(count))))
 
 
+@cache
 def plots(count: int, liars: int) -> st.SearchStrategy[Plot]:
     """What one of so many liars does."""
     return any_plots(count) | surprises(count, liars) | smuggling(count)
@@ -251,7 +257,7 @@ class Rounds(RuleBasedStateMachine):
 
 
 Rounds.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=8, deadline=None, derandomize=True, report_multiple_bugs=False
+    max_examples=100, stateful_step_count=8, deadline=None, derandomize=True, report_multiple_bugs=False
 )
 TestRounds = pytest.mark.timeout(400)(Rounds.TestCase)  # to make a failure small takes a few minutes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -18,10 +18,12 @@ START = 1_800_000_000.0
 ZEROS = bytes(32)
 
 
+@cache
 def key(name: str) -> SigningKey:
     return SigningKey(hashlib.blake2b(name.encode(), digest_size=32).digest())
 
 
+@cache
 def sphinx_key(name: str, epoch: int) -> bytes:
     return SphinxSecret(hashlib.blake2b(f"{name} {epoch}".encode(), digest_size=32).digest()).public
 
