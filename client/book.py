@@ -104,8 +104,8 @@ class Book:
         self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
         return standing is not contact.standing
 
-    def use(self, contact: int, session: int) -> None:
-        """Send to the contact in this session from now on."""
+    def use(self, contact: int, session: int | None) -> None:
+        """Send to the contact in this session from now on; None: in none yet."""
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
 
     def info(self, number: int) -> ContactInfo:

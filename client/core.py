@@ -23,7 +23,7 @@ from client.views import ContactChanged, Event, MessageState, MessageStateChange
 from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "sending", "invitations")
+_EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations")
 
 
 class Core:
@@ -103,11 +103,28 @@ class Core:
         """The contact has answered in this session: from now on messages go out in one that works."""
         contact = self.book.get(conversation.contact)
         changed = self.book.step(contact, ContactEvent.ANSWER)
-        if contact.session is None:
-            self.book.use(contact.id, conversation.id)
-            self.routes[contact.id] = conversation
+        if contact.session is None and not self.holds(contact.id):
+            self.route(conversation)
         if changed and not contact.blocked:
             self.contact_changed(contact.id)
+
+    def route(self, conversation: Conversation) -> None:
+        """Let messages to its contact go out in this conversation from now on."""
+        self.book.use(conversation.contact, conversation.id)
+        self.routes[conversation.contact] = conversation
+
+    def leave(self, conversation: Conversation) -> None:
+        """Give a conversation up: nothing comes or goes in it any more."""
+        del self.conversations[conversation.id]
+        del self.by_incoming[conversation.incoming.channel]
+        del self.by_outgoing[conversation.outgoing.channel]
+        if self.routes.get(conversation.contact) is conversation:
+            del self.routes[conversation.contact]
+            self.book.use(conversation.contact, None)
+
+    def holds(self, contact: int) -> bool:
+        """Whether messages to a contact wait until it says what it has of an older session (renewal.py)."""
+        return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
 
     def enqueue(
         self, contact: int, lane: int, body: Body, message: int | None, now: float, *, lifetime: float | None = None
@@ -170,6 +187,7 @@ class Core:
             self.archive.explain(number, error)
         self.store.run("DELETE FROM waiting WHERE message = ?", number)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
+        self.store.run("DELETE FROM stranded WHERE message = ?", number)
         for session, lane, place in self.store.all(
             "SELECT session, lane, number FROM outbound WHERE message = ?", number
         ):

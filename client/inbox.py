@@ -22,11 +22,13 @@ from client.messages import (
     MessageEvent,
     Offer,
     Refuse,
+    Resume,
     Seen,
     Text,
     decode_untrusted,
 )
 from client.receiving import Receiving
+from client.renewal import Renewal
 from client.sending import Sending
 from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
 from mixnet.errors import RemoteError
@@ -38,8 +40,11 @@ OUTDATED = "this profile is older than what the contact knows of it: nothing sen
 class Inbox:
     """The way in."""
 
-    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+    def __init__(
+        self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving, renewal: Renewal
+    ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
+        self._renewal = renewal
         self._core = core
         self._introductions = introductions
         self._sending = sending
@@ -70,6 +75,7 @@ class Inbox:
         with self._core.change():
             for delivered in conversation.acknowledged(ack, now):
                 self._note_delivery(delivered)
+            self._renewal.answered(conversation, now)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
 
@@ -111,12 +117,14 @@ class Inbox:
         refused = None
         while (number := conversation.receiver.ready(lane)) is not None:
             try:
-                plaintext = conversation.open_untrusted(conversation.assemble(lane, number))
+                message = conversation.assemble(lane, number)
+                plaintext = conversation.open_untrusted(message)
             except RemoteError as error:
                 conversation.spoil(lane, number)
                 self._warn(conversation.contact, UNOPENED, now)
                 return error
-            conversation.delivered(lane)
+            conversation.delivered(lane, message)
+            self._renewal.answered(conversation, now)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
             try:
@@ -124,7 +132,10 @@ class Inbox:
             except RemoteError as error:
                 refused = error
             else:
-                self._handle(conversation.contact, body, now)
+                if isinstance(body, Resume):
+                    self._renewal.resumed(conversation, body, now)
+                else:
+                    self._handle(conversation.contact, body, now)
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:

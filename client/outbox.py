@@ -44,7 +44,7 @@ class Outbox:
             answer = conversation.receiver.answer(now)
             if answer is not None:
                 # The block's length was checked when it came; what is in it only the network can judge.
-                return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
+                return OutgoingReply(Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming))
         return self._next_fragment(now)
 
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
@@ -172,9 +172,11 @@ class Outbox:
                 self._sending.give_up(message, Reason.EXPIRED, now)
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
-            for message in sorted({row[-1] for row in (*waiting, *under_way)} - {None}):
+            stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
+            for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
                 self.give_up(message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED])
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
+            core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
             for session, lane, number, message in under_way:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
