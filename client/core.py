@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from client.agreement import identity_public
-from client.archive import Archive
+from client.archive import Archive, Entry
 from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.messages import Body, MessageEvent, encode
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
-from client.views import ContactChanged, Event, MessageState, MessageStateChanged
+from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged
 from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
@@ -46,7 +46,7 @@ class Core:
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
-        self._load()
+        self.reload()
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Core:
                 yield
         except BaseException:
             del self._events[before:]
-            self._load()
+            self.reload()
             raise
         finally:
             self._changing = False
@@ -75,7 +75,8 @@ class Core:
             self.store.set_setting(_IDENTITY, made.expose())
         return made
 
-    def _load(self) -> None:
+    def reload(self) -> None:
+        """Make memory again from the store."""
         self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
             self._enter(conversation)
@@ -170,6 +171,14 @@ class Core:
     def contact_changed(self, contact: int) -> None:
         """Tell of a contact's new state."""
         self.emit(ContactChanged(self.book.info(contact)))
+
+    def warn(self, contact: int, error: str, now: float) -> None:
+        """File what is wrong with a contact's session where its messages are."""
+        with self.change():
+            entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
+            number = self.archive.add(entry, now)
+            self.archive.explain(number, error)
+            self.emit(MessageStateChanged(self.archive.get(number)))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:
         """Let `event` happen to a message and tell of it; whether that changes anything."""

@@ -30,11 +30,12 @@ from client.messages import (
 from client.receiving import Receiving
 from client.renewal import Renewal
 from client.sending import Sending
-from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.views import MessageKind, MessageReceived, MessageState
 from mixnet.errors import RemoteError
 
-UNOPENED = "a message of this contact does not open: one of you uses an old copy of a profile; ask in another way"
-OUTDATED = "this profile is older than what the contact knows of it: nothing sent from here arrives; ask in another way"
+_REMEDY = "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
+OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
 
 
 class Inbox:
@@ -75,9 +76,9 @@ class Inbox:
         with self._core.change():
             for delivered in conversation.acknowledged(ack, now):
                 self._note_delivery(delivered)
-            self._renewal.answered(conversation, now)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
+            self._renewal.answered(conversation, now)
 
     def _note_delivery(self, delivered: Delivered) -> None:
         if delivered.message is None:
@@ -142,11 +143,7 @@ class Inbox:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
         if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
-            with core.change():
-                entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
-                number = core.archive.add(entry, now)
-                core.archive.explain(number, error)
-                core.emit(MessageStateChanged(core.archive.get(number)))
+            core.warn(contact, error, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""

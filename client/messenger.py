@@ -24,6 +24,7 @@ from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
 from client.receiving import Receiving
+from client.relinking import relink
 from client.renewal import Renewal
 from client.search import ANY, Filter
 from client.sending import Sending
@@ -74,9 +75,9 @@ class Messenger:
         """Take up where the store left off; `home` is where contacts reach us and what we are called."""
         self._core = Core(store, settings, jitter, home)
         self._sending = Sending(self._core)
-        self._renewal = Renewal(self._core, self._sending)
-        self._introductions = Introductions(self._core, self._renewal)
         self._receiving = Receiving(self._core)
+        self._renewal = Renewal(self._core, self._sending, self._receiving)
+        self._introductions = Introductions(self._core, self._renewal)
         self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
@@ -119,6 +120,13 @@ class Messenger:
     def unblock(self, name: str) -> ContactInfo:
         """Hear from a contact again, from now on; UnknownContact."""
         return self._people.unblock(name)
+
+    def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
+        """Let a contact be who came back under another name, with another identity, because the user says so.
+
+        Raises UnknownContact, SameContact, ContactBlocked, WrongStep.
+        """
+        return relink(self._core, self._renewal, name, new_name, now)
 
     @property
     def identity(self) -> bytes:

@@ -23,6 +23,10 @@ from client.views import ContactState, MessageKind, MessageState
 from mixnet.sphinx import Surb
 
 _NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
+UNANSWERED = (
+    "the invitation that you accepted last was not answered, so the session with this contact is still the one of before: "
+    "ask for a new invitation if it does not work"
+)
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 
 
@@ -165,9 +169,12 @@ class Outbox:
         if core.next_expiry is None or core.next_expiry > now:
             return
         with core.change():
-            first = "SELECT session FROM outbound WHERE expires <= ? AND lane = 0 AND number = 0"
+            first = (
+                "SELECT o.session FROM outbound o JOIN sessions s ON s.id = o.session"
+                " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
+            )
             for (session,) in core.store.all(first, now):
-                self._give_up_contact(core.conversations[session].contact)
+                self._give_up_contact(core.conversations[session].contact, now)
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
                 self._sending.give_up(message, Reason.EXPIRED, now)
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
@@ -183,11 +190,12 @@ class Outbox:
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.find_next_expiry()
 
-    def _give_up_contact(self, number: int) -> None:
+    def _give_up_contact(self, number: int, now: float) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""
         core = self._core
         contact = core.book.get(number)
         if contact.state is not ContactState.PENDING:
+            core.warn(number, UNANSWERED, now)
             return
         core.book.step(contact, ContactEvent.EXPIRE)
         core.contact_changed(number)

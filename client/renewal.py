@@ -15,16 +15,13 @@ from client.core import Core
 from client.errors import FileMissing
 from client.files import START_DIGEST, examine
 from client.messages import Abort, Confirm, MessageEvent, Reason, Refuse, Resume, Seen, decode_untrusted, encode
+from client.receiving import Receiving
 from client.sending import Sending
 from client.store import Row
 from client.tags import TAG_SIZE, agree, tag
-from client.views import MessageState
 
 UNKNOWN = "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
-UNANSWERED = (
-    "the invitation that you accepted was not answered: this contact's session is the old one still; ask for a new one"
-)
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
 _OF_LANE_0 = "SELECT number, tag, message, body, expires FROM stranded WHERE session = ? AND lane = 0 ORDER BY number"
 
@@ -32,10 +29,9 @@ _OF_LANE_0 = "SELECT number, tag, message, body, expires FROM stranded WHERE ses
 class Renewal:
     """Gives sessions up, and settles what was under way in them."""
 
-    def __init__(self, core: Core, sending: Sending) -> None:
-        """Use the messenger's shared state."""
-        self._core = core
-        self._sending = sending
+    def __init__(self, core: Core, sending: Sending, receiving: Receiving) -> None:
+        """Use the messenger's shared state, and the files that a renewal interrupts."""
+        self._core, self._sending, self._receiving = core, sending, receiving
 
     def answered(self, conversation: Conversation, now: float) -> None:
         """The inviter has proven to have a session that we began: give up those of before."""
@@ -53,8 +49,8 @@ class Renewal:
             return
         with self._core.change():
             for one in old:
-                self._give_up(one, new, now)
-            self._forget_what_came(new.contact)
+                self.give_up(one, new, now)
+            self.forget_what_came(new.contact)
             self._release(new)
             self._core.contact_changed(new.contact)
 
@@ -65,30 +61,23 @@ class Renewal:
         if old is via:
             return
         if old is not None and old.contact == via.contact:
-            self._give_up(old, via, now)
-            self._forget_what_came(via.contact)
+            self.give_up(old, via, now)
+            self.forget_what_came(via.contact)
         row = core.store.one(
-            "SELECT s.id FROM sessions s JOIN retired r ON r.session = s.id WHERE s.outgoing = ? AND s.contact = ?",
+            "SELECT s.id, r.settled FROM sessions s JOIN retired r ON r.session = s.id WHERE s.outgoing = ? AND s.contact = ?",
             said.heard,
             via.contact,
         )
         if row is not None:
-            self._settle(int(row[0]), via.contact, said, now)
+            if not row[1]:
+                self._settle(int(row[0]), via.contact, said, now)
             self._release(via)
             core.contact_changed(via.contact)
         elif said.asks and via.sender.has_window(0):  # a copy of before that session: nothing of it is here
             nothing = Resume(said.spoke, said.heard, (0, 0), (b"", b""), asks=False)
             via.post(self._control(nothing, now))
 
-    def unanswered(self, contact: int) -> bool:
-        """Whether a session that we began with a known contact has not been answered yet, or an old one not settled."""
-        first = (
-            "SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0"
-            " WHERE s.contact = ? AND s.entry IS NOT NULL"
-        )
-        return self._core.holds(contact) or self._core.store.one(first, contact) is not None
-
-    def _give_up(self, old: Conversation, new: Conversation, now: float) -> None:
+    def give_up(self, old: Conversation, new: Conversation, now: float) -> None:
         """Nothing is delivered in the old session from now on; what is under way in it is put aside."""
         core = self._core
         said = Resume(
@@ -109,10 +98,11 @@ class Renewal:
                 core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
         for table in ("outbound", "sealed", "posted", "inbound", "taken"):
             core.store.run(f"DELETE FROM {table} WHERE session = ?", old.id)  # noqa: S608
-        core.store.run("INSERT INTO retired VALUES (?, ?)", old.id, old.contact)
+        settled = core.store.one("SELECT 1 FROM stranded WHERE session = ?", old.id) is None
+        core.store.run("INSERT INTO retired VALUES (?, ?, ?)", old.id, old.contact, settled)
         core.leave(old)
         new.post(self._control(said, now))
-        if not core.store.all("SELECT 1 FROM stranded WHERE session = ?", old.id):
+        if settled:
             self._begin_files_again(old.contact, [], now)
 
     def _control(self, body: Resume, now: float) -> Parcel:
@@ -120,12 +110,10 @@ class Renewal:
         self._core.expires(expires)
         return Parcel(0, encode(body), None, False, 0, expires)
 
-    def _forget_what_came(self, contact: int) -> None:
+    def forget_what_came(self, contact: int) -> None:
         """Files that were not complete come again from their beginning; receipts of before say nothing any more."""
         core = self._core
-        coming = "SELECT id FROM messages WHERE contact = ? AND state = ?"
-        for (message,) in core.store.all(coming, contact, MessageState.RECEIVING.value):
-            core.fail_message(message, INTERRUPTED)
+        self._receiving.give_up(contact, INTERRUPTED)
         core.store.run("UPDATE receiving SET remote = -message WHERE contact = ? AND remote >= 0", contact)
         core.store.run("UPDATE messages SET remote = -1 WHERE contact = ? AND remote IS NOT NULL", contact)
         for number, body in core.store.all("SELECT id, body FROM waiting WHERE contact = ?", contact):
@@ -157,6 +145,7 @@ class Renewal:
             session,
         )
         core.store.run("DELETE FROM stranded WHERE session = ?", session)
+        core.store.run("UPDATE retired SET settled = 1 WHERE session = ?", session)
         unfinished = {}
         for number, mark, message, last, expires in files:
             if last and _has(said, 1, number, bytes(mark)):

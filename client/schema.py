@@ -123,7 +123,7 @@ CREATE TABLE posted (
     PRIMARY KEY (session, lane, number)
 ) WITHOUT ROWID;
 -- Sessions that were given up for a newer one, and what was under way in them then: until the contact says what it has.
-CREATE TABLE retired (session INTEGER PRIMARY KEY, contact INTEGER NOT NULL);
+CREATE TABLE retired (session INTEGER PRIMARY KEY, contact INTEGER NOT NULL, settled INTEGER NOT NULL);
 CREATE TABLE stranded (
     session INTEGER NOT NULL, contact INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,
     tag BLOB NOT NULL, message INTEGER, last INTEGER NOT NULL, body BLOB, expires REAL NOT NULL,
