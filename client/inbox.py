@@ -125,9 +125,9 @@ class Inbox:
                 self._warn(conversation.contact, UNOPENED, now)
                 return error
             conversation.delivered(lane, message)
-            self._renewal.answered(conversation, now)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
+            self._renewal.answered(conversation, now)
             try:
                 body = decode_untrusted(plaintext)
             except RemoteError as error:

@@ -139,7 +139,7 @@ class Introductions:
         digest = crypto.digest(Label.INVITATION, b"used", fragment.part)
         if row[5] is None:
             self._answer_untrusted(row, arrival, fragment.part, digest, now)
-        elif crypto.equal(digest, bytes(row[5])):
+        elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
             self._core.conversations[row[6]].receiver.solicited(arrival, now, new=False)
         else:
             raise RemoteError("an invitation that was used before")

@@ -23,6 +23,7 @@ from client.tags import TAG_SIZE, agree, tag
 UNKNOWN = "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
+_POSTED = "SELECT body FROM posted WHERE session = ? ORDER BY lane, number"
 _OF_LANE_0 = "SELECT number, tag, message, body, expires FROM stranded WHERE session = ? AND lane = 0 ORDER BY number"
 
 
@@ -96,12 +97,14 @@ class Renewal:
             if message is not None or (body is not None and not _is_control(body)):
                 values = (old.id, old.contact, lane, number, tag(bytes(ciphertext)), message, last, body, expires)
                 core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
+        undone = [decode_untrusted(bytes(row[0])) for row in core.store.all(_POSTED, old.id)]
         for table in ("outbound", "sealed", "posted", "inbound", "taken"):
             core.store.run(f"DELETE FROM {table} WHERE session = ?", old.id)  # noqa: S608
         settled = core.store.one("SELECT 1 FROM stranded WHERE session = ?", old.id) is None
         core.store.run("INSERT INTO retired VALUES (?, ?, ?)", old.id, old.contact, settled)
         core.leave(old)
-        new.post(self._control(said, now))
+        for body in (*(one for one in undone if isinstance(one, Resume)), said):  # what was said of older ones, too
+            new.post(self._control(body, now))
         if settled:
             self._begin_files_again(old.contact, [], now)
 
