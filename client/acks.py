@@ -4,7 +4,8 @@ Promises: one acknowledgement covers every lane of a session, cumulatively and f
 with the channel's key; older ones that arrive late do no harm, since they say less. It covers only what is stored.
 
     kind 1 · channel 16 · MAC 16 · newest transmission 4 · milliseconds held 2 ·
-        for each lane: next message number 4 · n 1 · n times (number - next 1 · bitmap of fragments 4)
+        for each lane: next message number 4 · n 1 · n times (number - next 1 · bitmap of fragments 4) ·
+                       t 1 · t times (tag 8) of the t messages before `next`
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from client.fragments import (
     check_mac_untrusted,
     seal,
 )
+from client.tags import TAG_SIZE
 from mixnet import crypto
 from mixnet.errors import RemoteError
 
@@ -30,14 +32,19 @@ _HELD = struct.Struct(">H")
 _LANE = struct.Struct(">IB")
 _PARTIAL = struct.Struct(">BI")
 _HELD_LIMIT = 0xFFFF
+_TAGS = struct.Struct(">B")
 
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """All messages below `next_number` are delivered; of some later ones, the fragments in their bitmap are stored."""
+    """All messages below `next_number` are delivered; of some later ones, the fragments in their bitmap are stored.
+
+    `tags` tell what the last of the delivered messages were (history.py), the newest last.
+    """
 
     next_number: int
     partial: dict[int, int]
+    tags: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Ack:
             rest += _LANE.pack(lane.next_number, len(lane.partial))
             for number, bitmap in lane.partial.items():
                 rest += _PARTIAL.pack(number - lane.next_number, bitmap)
+            rest += _TAGS.pack(len(lane.tags)) + b"".join(lane.tags)
         return seal(channel, PlaintextKind.ACK, self.newest, bytes(rest))
 
 
@@ -94,4 +102,9 @@ def _parse_lane_untrusted(raw: bytes, at: int) -> tuple[LaneReport, int]:
         if ahead >= WINDOW or bitmap >> MAX_FRAGMENTS or next_number + ahead in partial:
             raise RemoteError("an acknowledgement of what was never sent")
         partial[next_number + ahead] = bitmap
-    return LaneReport(next_number, partial), at
+    (tags,) = _TAGS.unpack_from(raw, at)
+    at += _TAGS.size
+    end = at + tags * TAG_SIZE
+    if tags > min(WINDOW, next_number) or end > len(raw):
+        raise RemoteError("an acknowledgement with too many tags")
+    return LaneReport(next_number, partial, tuple(raw[start : start + TAG_SIZE] for start in range(at, end, TAG_SIZE))), end

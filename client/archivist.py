@@ -26,7 +26,7 @@ FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN imported i ON i.me
 """
 _UNDER_WAY = " UNION ALL ".join(
     f"SELECT message FROM {table} WHERE message IS NOT NULL"  # noqa: S608  # our own names
-    for table in ("waiting", "outbound", "sending", "receiving")
+    for table in ("waiting", "outbound", "stranded", "sending", "receiving")
 )
 _SETTLED = f"m.state NOT IN ('queued', 'sent', 'receiving') AND m.id NOT IN ({_UNDER_WAY})"
 

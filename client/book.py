@@ -15,6 +15,11 @@ from client.store import Row, Store
 from client.views import ContactInfo, ContactState
 
 _SELECT = "SELECT id, name, identity, state, added_at, session, standing FROM contacts "
+_RENEWING = """
+SELECT 1 FROM stranded WHERE contact = ? UNION ALL
+SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
+WHERE s.contact = ? AND s.entry IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,16 @@ class Book:
         self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
         return standing is not contact.standing
 
-    def use(self, contact: int, session: int) -> None:
-        """Send to the contact in this session from now on."""
+    def use(self, contact: int, session: int | None) -> None:
+        """Send to the contact in this session from now on; None: in none yet."""
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
+
+    def become(self, old: Contact, new: Contact) -> None:
+        """Give the old contact the identity, state and session of the new one, which is gone then."""
+        self._store.run("DELETE FROM retention WHERE contact = ?", new.id)
+        self._store.run("DELETE FROM contacts WHERE id = ?", new.id)
+        values = (new.identity, new.state.value, new.session, old.id)
+        self._store.run("UPDATE contacts SET identity = ?, state = ?, session = ? WHERE id = ?", *values)
 
     def info(self, number: int) -> ContactInfo:
         """What a user sees of a contact."""
@@ -118,7 +130,14 @@ class Book:
             verified=contact.state is ContactState.VERIFIED,
             added_at=contact.added_at,
             blocked=contact.blocked,
+            renewing=self._renewing(contact),
         )
+
+    def _renewing(self, contact: Contact) -> bool:
+        """Whether a session that we began with a known contact is unanswered, or one that was given up unsettled."""
+        if contact.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED):
+            return False
+        return self._store.one(_RENEWING, contact.id, contact.id) is not None
 
 
 def _contact(row: Row) -> Contact:

@@ -144,6 +144,7 @@ async def contacts(
     rename: tuple[str, str] | None = None,
     block: str | None = None,
     unblock: str | None = None,
+    relink: tuple[str, str] | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -163,6 +164,9 @@ async def contacts(
         Neither hear from this contact nor send to it; what it sends meanwhile is lost, and it can't tell.
     unblock
         Hear from this contact again, from now on.
+    relink
+        A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
+        old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.
     """
     from client import render  # noqa: PLC0415
 
@@ -175,6 +179,8 @@ async def contacts(
             await me.block(block)
         if unblock is not None:
             await me.unblock(unblock)
+        if relink is not None:
+            await me.relink(*relink)
         known = await me.contacts()
     render.jsons(known) if as_json else render.contacts(known)
 

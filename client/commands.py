@@ -95,6 +95,16 @@ class Unblock(Command, frozen=True, tag="unblock"):
         return msgspec.to_builtins(await service.unblock(self.contact))
 
 
+class Relink(Command, frozen=True, tag="relink"):
+    """-> the contact, now with the identity of `new`, which is no contact of its own any more."""
+
+    contact: str
+    new: str
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.relink(self.contact, self.new))
+
+
 class Send(Command, frozen=True, tag="send"):
     """-> the number of the queued text."""
 
@@ -177,6 +187,7 @@ AnyCommand = (
     | Rename
     | Block
     | Unblock
+    | Relink
     | Send
     | SendFile
     | Cancel

@@ -111,14 +111,24 @@ class Connection:
         """Hear from a contact again; what it sent while blocked is lost."""
         return _as(ContactInfo, await self._ask(commands.Unblock, contact=contact))
 
+    async def relink(self, contact: str, new: str) -> ContactInfo:
+        """Let a contact be who came back as `new` with another identity, because you know that it is the same person.
+
+        It keeps its name and archive, and is verified only if `new` was. What it did not get goes out again.
+        """
+        return _as(ContactInfo, await self._ask(commands.Relink, contact=contact, new=new))
+
     async def wait_established(self, contact: str) -> ContactInfo:
-        """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired."""
+        """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired.
+
+        If an invitation of a known contact was accepted: once its new session works.
+        """
         while True:
             change = await self._channel.next_change()
             for known in await self.contacts():
                 if known.name == contact and known.state is ContactState.EXPIRED:
                     raise RemoteError("the invitation expired before it was answered: ask for a new one")
-                if known.name == contact and known.state is not ContactState.PENDING:
+                if known.name == contact and known.state is not ContactState.PENDING and not known.renewing:
                     return known
             await _wait(change)
 

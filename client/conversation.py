@@ -7,16 +7,18 @@ on where the store left it (SPEC.md section 7). If a transaction fails, its conv
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from client.acks import Ack
+from client.acks import Ack, LaneReport
 from client.agreement import Channels
 from client.arq import Sender, Transmission
-from client.fragments import LANES, ChannelKey, Fragment, FragmentToSend, ProbeToSend, spans
+from client.fragments import LANES, WINDOW, ChannelKey, Fragment, FragmentToSend, ProbeToSend, spans
+from client.history import History
 from client.outgoing import Destination, Encodable, MessengerSettings
 from client.ratchet import Session
 from client.reassembly import Receiver
 from client.store import Row, Store
+from client.tags import agree, tag
 from client.timing import Path, Timing
 from mixnet.crypto import SymmetricKey
 
@@ -25,6 +27,7 @@ SELECT id, contact, incoming, incoming_key, outgoing, outgoing_key, entry, entry
        ratchet, numbers_0, numbers_1, expected_0, expected_1
 FROM sessions
 """
+_LIVE = "WHERE id NOT IN (SELECT session FROM retired) ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Conversation:
         self._entry = _channel(row[6], row[7]) if row[6] is not None else None
         self.destination = Destination(bytes(row[8]), bytes(row[9]), bytes(row[10]))
         self._store = store
+        self.history = History(store, self.id)
         self._session = Session.restore(row[11])
         path = Path(settings.round_trip, settings.spread, settings.ack_delay)
         self.sender = Sender(Timing(path, jitter), jitter, (int(row[12]), int(row[13])))
@@ -119,8 +123,13 @@ class Conversation:
 
     @classmethod
     def load(cls, store: Store, settings: MessengerSettings, jitter: random.Random) -> list[Conversation]:
-        """All conversations, oldest first."""
-        return [cls(store, row, settings, jitter) for row in store.all(_SELECT + "ORDER BY id")]
+        """All conversations that go on, oldest first."""
+        return [cls(store, row, settings, jitter) for row in store.all(_SELECT + _LIVE)]
+
+    @property
+    def begun_here(self) -> bool:
+        """Whether this side accepted the invitation."""
+        return self._entry is not None
 
     # sending
 
@@ -129,6 +138,8 @@ class Conversation:
         sealed = self._session.encrypt(parcel.body)
         self._store.run("UPDATE sessions SET ratchet = ? WHERE id = ?", sealed.session.serialize(), self.id)
         self._session = sealed.session
+        if parcel.lane == 0:
+            self.history.posted(self.sender.next_number(0), parcel.body)
         self.post_sealed(sealed.message, parcel)
 
     def post_sealed(self, ciphertext: bytes, parcel: Parcel) -> None:
@@ -178,8 +189,31 @@ class Conversation:
         return message
 
     def outdated(self, ack: Ack) -> bool:
-        """Whether the other side has messages of ours that we never sent: then our store is an old copy."""
-        return any(report.next_number > self.sender.next_number(lane) for lane, report in enumerate(ack.lanes))
+        """Whether the other side has messages of ours that we never sent: then our store is an old copy.
+
+        Numbers alone don't tell: an old copy gives them again, to other messages.
+        """
+        return any(
+            report.next_number > self.sender.next_number(lane) or not self._sent_these(lane, report)
+            for lane, report in enumerate(ack.lanes)
+        )
+
+    def _sent_these(self, lane: int, report: LaneReport) -> bool:
+        query = "SELECT number, ciphertext FROM sealed WHERE session = ? AND lane = ? AND number < ?"
+        return all(
+            agree(tag(bytes(ciphertext)), number, report.next_number, report.tags) is not False
+            for number, ciphertext in self._store.all(query, self.id, lane, report.next_number)
+        )
+
+    def told(self, ack: Ack) -> Ack:
+        """The acknowledgement with the tags of what was delivered last."""
+        lanes = enumerate(ack.lanes)
+        return replace(
+            ack,
+            lanes=tuple(
+                replace(report, tags=self.history.tags(lane, report.next_number, WINDOW)) for lane, report in lanes
+            ),
+        )
 
     def acknowledged(self, ack: Ack, now: float) -> list[Delivered]:
         """Take an acknowledgement in and forget what was delivered by it."""
@@ -207,7 +241,7 @@ class Conversation:
     def _remove(self, lane: int, number: int) -> Delivered | None:
         where = "session = ? AND lane = ? AND number = ?"
         row = self._store.one(f"SELECT message, last, size FROM outbound WHERE {where}", self.id, lane, number)  # noqa: S608
-        for table in ("outbound", "sealed"):
+        for table in ("outbound", "sealed", "posted"):
             self._store.run(f"DELETE FROM {table} WHERE {where}", self.id, lane, number)  # noqa: S608
         self._unsent.pop((lane, number), None)
         return None if row is None else Delivered(row[0], bool(row[1]), row[2])
@@ -248,8 +282,9 @@ class Conversation:
         self._session = opened.session
         return opened.plaintext
 
-    def delivered(self, lane: int) -> None:
-        """The next message of a lane is delivered: expect the one after it."""
+    def delivered(self, lane: int, message: bytes) -> None:
+        """The next message of a lane, encrypted as it came, is delivered: expect the one after it."""
+        self.history.delivered(lane, self.receiver.expected(lane), message)
         self.receiver.deliver(lane)
         self._forget_below(lane)
 

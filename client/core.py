@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from client.agreement import identity_public
-from client.archive import Archive
+from client.archive import Archive, Entry
 from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.messages import Body, MessageEvent, encode
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
-from client.views import ContactChanged, Event, MessageState, MessageStateChanged
+from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged
 from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "sending", "invitations")
+_EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations")
 
 
 class Core:
@@ -46,7 +46,7 @@ class Core:
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
-        self._load()
+        self.reload()
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Core:
                 yield
         except BaseException:
             del self._events[before:]
-            self._load()
+            self.reload()
             raise
         finally:
             self._changing = False
@@ -75,7 +75,8 @@ class Core:
             self.store.set_setting(_IDENTITY, made.expose())
         return made
 
-    def _load(self) -> None:
+    def reload(self) -> None:
+        """Make memory again from the store."""
         self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
             self._enter(conversation)
@@ -103,11 +104,28 @@ class Core:
         """The contact has answered in this session: from now on messages go out in one that works."""
         contact = self.book.get(conversation.contact)
         changed = self.book.step(contact, ContactEvent.ANSWER)
-        if contact.session is None:
-            self.book.use(contact.id, conversation.id)
-            self.routes[contact.id] = conversation
+        if contact.session is None and not self.holds(contact.id):
+            self.route(conversation)
         if changed and not contact.blocked:
             self.contact_changed(contact.id)
+
+    def route(self, conversation: Conversation) -> None:
+        """Let messages to its contact go out in this conversation from now on."""
+        self.book.use(conversation.contact, conversation.id)
+        self.routes[conversation.contact] = conversation
+
+    def leave(self, conversation: Conversation) -> None:
+        """Give a conversation up: nothing comes or goes in it any more."""
+        del self.conversations[conversation.id]
+        del self.by_incoming[conversation.incoming.channel]
+        del self.by_outgoing[conversation.outgoing.channel]
+        if self.routes.get(conversation.contact) is conversation:
+            del self.routes[conversation.contact]
+            self.book.use(conversation.contact, None)
+
+    def holds(self, contact: int) -> bool:
+        """Whether messages to a contact wait until it says what it has of an older session (renewal.py)."""
+        return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
 
     def enqueue(
         self, contact: int, lane: int, body: Body, message: int | None, now: float, *, lifetime: float | None = None
@@ -154,6 +172,14 @@ class Core:
         """Tell of a contact's new state."""
         self.emit(ContactChanged(self.book.info(contact)))
 
+    def warn(self, contact: int, error: str, now: float) -> None:
+        """File what is wrong with a contact's session where its messages are."""
+        with self.change():
+            entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
+            number = self.archive.add(entry, now)
+            self.archive.explain(number, error)
+            self.emit(MessageStateChanged(self.archive.get(number)))
+
     def step_message(self, number: int, event: MessageEvent) -> bool:
         """Let `event` happen to a message and tell of it; whether that changes anything."""
         info = self.archive.step(number, event)
@@ -170,6 +196,7 @@ class Core:
             self.archive.explain(number, error)
         self.store.run("DELETE FROM waiting WHERE message = ?", number)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
+        self.store.run("DELETE FROM stranded WHERE message = ?", number)
         for session, lane, place in self.store.all(
             "SELECT session, lane, number FROM outbound WHERE message = ?", number
         ):

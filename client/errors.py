@@ -45,6 +45,10 @@ class UnknownContact(LocalError):
     """There is no contact of this name: `mixnet contacts` shows those there are."""
 
 
+class SameContact(LocalError):
+    """These are one contact already: give the old name, and the name under which the person came back."""
+
+
 class NameTaken(LocalError):
     """There already is a contact of this name: choose another one."""
 

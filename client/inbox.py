@@ -22,24 +22,30 @@ from client.messages import (
     MessageEvent,
     Offer,
     Refuse,
+    Resume,
     Seen,
     Text,
     decode_untrusted,
 )
 from client.receiving import Receiving
+from client.renewal import Renewal
 from client.sending import Sending
-from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.views import MessageKind, MessageReceived, MessageState
 from mixnet.errors import RemoteError
 
-UNOPENED = "a message of this contact does not open: one of you uses an old copy of a profile; ask in another way"
-OUTDATED = "this profile is older than what the contact knows of it: nothing sent from here arrives; ask in another way"
+_REMEDY = "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
+OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
 
 
 class Inbox:
     """The way in."""
 
-    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+    def __init__(
+        self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving, renewal: Renewal
+    ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
+        self._renewal = renewal
         self._core = core
         self._introductions = introductions
         self._sending = sending
@@ -72,6 +78,7 @@ class Inbox:
                 self._note_delivery(delivered)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
+            self._renewal.answered(conversation, now)
 
     def _note_delivery(self, delivered: Delivered) -> None:
         if delivered.message is None:
@@ -111,31 +118,32 @@ class Inbox:
         refused = None
         while (number := conversation.receiver.ready(lane)) is not None:
             try:
-                plaintext = conversation.open_untrusted(conversation.assemble(lane, number))
+                message = conversation.assemble(lane, number)
+                plaintext = conversation.open_untrusted(message)
             except RemoteError as error:
                 conversation.spoil(lane, number)
                 self._warn(conversation.contact, UNOPENED, now)
                 return error
-            conversation.delivered(lane)
+            conversation.delivered(lane, message)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
+            self._renewal.answered(conversation, now)
             try:
                 body = decode_untrusted(plaintext)
             except RemoteError as error:
                 refused = error
             else:
-                self._handle(conversation.contact, body, now)
+                if isinstance(body, Resume):
+                    self._renewal.resumed(conversation, body, now)
+                else:
+                    self._handle(conversation.contact, body, now)
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
         if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
-            with core.change():
-                entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
-                number = core.archive.add(entry, now)
-                core.archive.explain(number, error)
-                core.emit(MessageStateChanged(core.archive.get(number)))
+            core.warn(contact, error, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""

@@ -26,6 +26,7 @@ from client.fragments import Arrival, Fragment, Unverified
 from client.invitation import Invitation
 from client.messages import Confirm, Greeting, decode_untrusted, encode
 from client.outgoing import Destination
+from client.renewal import Renewal
 from client.store import Row
 from client.views import ContactInfo, ContactState
 from mixnet import crypto
@@ -36,9 +37,9 @@ from mixnet.errors import RemoteError
 class Introductions:
     """Invitations made and accepted."""
 
-    def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
-        self._core = core
+    def __init__(self, core: Core, renewal: Renewal) -> None:
+        """Use the messenger's shared state, and what replaces a session by another."""
+        self._core, self._renewal = core, renewal
 
     def create(self, name: str, now: float) -> Invitation:
         """A new invitation that shows `name` as ours; BadName."""
@@ -53,7 +54,7 @@ class Introductions:
             expires=float(round(now + core.settings.invitation_lifetime)),
         )
         with core.change():
-            core.store.run(
+            number = core.store.insert(
                 "INSERT INTO invitations (channel, secret, transcript, prekeys, expires) VALUES (?, ?, ?, ?, ?)",
                 invitation_channel(made.secret).channel,
                 made.secret.expose(),
@@ -61,6 +62,8 @@ class Introductions:
                 prekeys.serialize(),
                 made.expires,
             )
+            newest = "INSERT OR REPLACE INTO invited_after SELECT ?, coalesce(max(id), 0) FROM sessions"
+            core.store.run(newest, number)
             core.expires(made.expires)
         return made
 
@@ -81,7 +84,8 @@ class Introductions:
                 contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
             else:
                 contact = known
-                core.book.step(contact, ContactEvent.ACCEPT)
+                if known.state is ContactState.EXPIRED:
+                    core.book.step(contact, ContactEvent.ACCEPT)
             conversation = core.open_conversation(
                 NewSession(
                     contact=contact.id,
@@ -99,7 +103,7 @@ class Introductions:
         return core.book.info(contact.id)
 
     def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
-        """The contact that the inviter was, if its first invitation expired; else None, or why it can't be one."""
+        """The contact that the inviter is already, whose session will be another; else None, or why it can't be one."""
         core = self._core
         if name is not None:
             check_name(name)
@@ -110,8 +114,11 @@ class Introductions:
         if invitation.expires <= now:
             raise ExpiredInvitation
         known = core.book.known(invitation.keys.identity)
-        if known is not None and known.state is not ContactState.EXPIRED:
-            raise AlreadyContact(f"you already have this contact, named {known.name!r}")
+        entry = invitation_channel(invitation.secret).channel
+        if known is not None and core.store.one("SELECT 1 FROM sessions WHERE entry = ?", entry) is not None:
+            raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
+        if known is not None and known.state is ContactState.PENDING:
+            raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
         if known is not None and known.blocked:
             raise ContactBlocked(core.unblock_first(known))
         if known is None and name in core.book.names():
@@ -132,7 +139,7 @@ class Introductions:
         digest = crypto.digest(Label.INVITATION, b"used", fragment.part)
         if row[5] is None:
             self._answer_untrusted(row, arrival, fragment.part, digest, now)
-        elif crypto.equal(digest, bytes(row[5])):
+        elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
             self._core.conversations[row[6]].receiver.solicited(arrival, now, new=False)
         else:
             raise RemoteError("an invitation that was used before")
@@ -157,6 +164,8 @@ class Introductions:
             expires = now + core.settings.message_lifetime
             conversation.post(Parcel(0, encode(Confirm()), None, False, 0, expires))
             core.expires(expires)
+            before = core.store.one("SELECT session FROM invited_after WHERE invitation = ?", row[0])
+            self._renewal.replace(conversation, 0 if before is None else before[0], now)
             core.store.run(
                 "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?",
                 digest,

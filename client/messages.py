@@ -13,6 +13,7 @@ import msgspec
 
 from client.fragments import MESSAGE_LIMIT
 from client.ratchet import OVERHEAD
+from client.tags import KEPT, TAG_SIZE
 from client.views import MessageState
 from mixnet.errors import RemoteError
 
@@ -117,7 +118,24 @@ class Seen(_Body, frozen=True, tag=8):
     ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
 
 
-Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen
+Channel = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Tags = Annotated[bytes, msgspec.Meta(max_length=KEPT * TAG_SIZE)]
+
+
+class Resume(_Body, frozen=True, tag=90):
+    """The sender has given an older session up: what it had delivered of each lane in it, by number and by tags.
+
+    `heard` is the channel in which the sender of this listened, `spoke` the other; `asks` for the same of the reader.
+    """
+
+    heard: Channel
+    spoke: Channel
+    expected: tuple[Number, Number]
+    tags: tuple[Tags, Tags]
+    asks: bool
+
+
+Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen | Resume
 _DECODER = msgspec.msgpack.Decoder(Body)
 
 

@@ -24,6 +24,8 @@ from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
 from client.receiving import Receiving
+from client.relinking import relink
+from client.renewal import Renewal
 from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
@@ -72,13 +74,14 @@ class Messenger:
     def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
         """Take up where the store left off; `home` is where contacts reach us and what we are called."""
         self._core = Core(store, settings, jitter, home)
-        self._introductions = Introductions(self._core)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
+        self._renewal = Renewal(self._core, self._sending, self._receiving)
+        self._introductions = Introductions(self._core, self._renewal)
         self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
-        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
+        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving, self._renewal)
 
     # contacts
 
@@ -117,6 +120,13 @@ class Messenger:
     def unblock(self, name: str) -> ContactInfo:
         """Hear from a contact again, from now on; UnknownContact."""
         return self._people.unblock(name)
+
+    def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
+        """Let a contact be who came back under another name, with another identity, because the user says so.
+
+        Raises UnknownContact, SameContact, ContactBlocked, WrongStep.
+        """
+        return relink(self._core, self._renewal, name, new_name, now)
 
     @property
     def identity(self) -> bytes:
@@ -186,7 +196,9 @@ class Messenger:
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
             if contact not in core.blocked:
-                core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
+                known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
+                if known:
+                    core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
 
     # the network
 

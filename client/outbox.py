@@ -23,6 +23,10 @@ from client.views import ContactState, MessageKind, MessageState
 from mixnet.sphinx import Surb
 
 _NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
+UNANSWERED = (
+    "the invitation that you accepted last was not answered, so the session with this contact is still the one of before: "
+    "ask for a new invitation if it does not work"
+)
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 
 
@@ -44,7 +48,7 @@ class Outbox:
             answer = conversation.receiver.answer(now)
             if answer is not None:
                 # The block's length was checked when it came; what is in it only the network can judge.
-                return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
+                return OutgoingReply(Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming))
         return self._next_fragment(now)
 
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
@@ -165,27 +169,33 @@ class Outbox:
         if core.next_expiry is None or core.next_expiry > now:
             return
         with core.change():
-            first = "SELECT session FROM outbound WHERE expires <= ? AND lane = 0 AND number = 0"
+            first = (
+                "SELECT o.session FROM outbound o JOIN sessions s ON s.id = o.session"
+                " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
+            )
             for (session,) in core.store.all(first, now):
-                self._give_up_contact(core.conversations[session].contact)
+                self._give_up_contact(core.conversations[session].contact, now)
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
                 self._sending.give_up(message, Reason.EXPIRED, now)
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
-            for message in sorted({row[-1] for row in (*waiting, *under_way)} - {None}):
+            stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
+            for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
                 self.give_up(message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED])
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
+            core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
             for session, lane, number, message in under_way:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.find_next_expiry()
 
-    def _give_up_contact(self, number: int) -> None:
+    def _give_up_contact(self, number: int, now: float) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""
         core = self._core
         contact = core.book.get(number)
         if contact.state is not ContactState.PENDING:
+            core.warn(number, UNANSWERED, now)
             return
         core.book.step(contact, ContactEvent.EXPIRE)
         core.contact_changed(number)

@@ -83,7 +83,7 @@ def contacts(known: Sequence[ContactInfo]) -> None:
 
 
 def _standing(one: ContactInfo) -> str:
-    return f"{one.state}, blocked" if one.blocked else str(one.state)
+    return ", ".join([str(one.state), *(["blocked"] if one.blocked else []), *(["renewing"] if one.renewing else [])])
 
 
 def message(one: MessageInfo) -> None:

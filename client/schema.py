@@ -111,4 +111,27 @@ CREATE TABLE imported (
 );
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE)
+_RENEWAL = """
+-- Of the last messages that were delivered here in each lane of a session: a tag of the ciphertext (history.py).
+CREATE TABLE taken (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, tag BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+-- What was encrypted in lane 0 and is under way: it goes out again if its session is given up.
+CREATE TABLE posted (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+-- Sessions that were given up for a newer one, and what was under way in them then: until the contact says what it has.
+CREATE TABLE retired (session INTEGER PRIMARY KEY, contact INTEGER NOT NULL, settled INTEGER NOT NULL);
+CREATE TABLE stranded (
+    session INTEGER NOT NULL, contact INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,
+    tag BLOB NOT NULL, message INTEGER, last INTEGER NOT NULL, body BLOB, expires REAL NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+CREATE INDEX stranded_of_contact ON stranded (contact);
+-- The newest session that there was when an invitation was made.
+CREATE TABLE invited_after (invitation INTEGER PRIMARY KEY, session INTEGER NOT NULL);
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL)

@@ -108,6 +108,12 @@ class Service:
         await self._changed()
         return unblocked
 
+    async def relink(self, contact: str, new: str) -> ContactInfo:
+        """Let a contact be who came back as `new`, with another identity."""
+        linked = await self._desk.call(self._messenger.relink, contact, new, self._clock.now())
+        await self._changed()
+        return linked
+
     async def send(self, contact: str, text: str, expires: float | None = None) -> int:
         """Queue a text, for at most `expires` seconds; its number."""
         number = await self._desk.call(self._messenger.send_text, contact, text, self._clock.now(), expires)

@@ -41,7 +41,8 @@ class MessageKind(StrEnum):
 class ContactInfo:
     """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches.
 
-    Nothing is heard from a `blocked` one and nothing is written to it; it can't tell.
+    Nothing is heard from a `blocked` one and nothing is written to it; it can't tell. While `renewing`, another session
+    with the contact has begun, and is not yet the one that messages go out in.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ContactInfo:
     verified: bool
     added_at: float
     blocked: bool = False
+    renewing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import stat
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 import trio
@@ -317,5 +318,5 @@ async def test_a_slow_follower_misses_events_and_blocks_nobody():
 
 def test_every_command_says_what_it_answers():
     kinds = commands.Command.__subclasses__()
-    assert len(kinds) == 25
+    assert len(kinds) == len(get_args(commands.AnyCommand)) > 20
     assert all((kind.__doc__ or "").startswith("->") for kind in kinds)
