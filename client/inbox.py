@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from client import acks
 from client.archive import Entry
+from client.attesting import Attesting
 from client.conversation import Conversation, Delivered
 from client.core import Core
 from client.fragments import Arrival, Fragment, Probe, Unverified
@@ -20,9 +21,13 @@ from client.messages import (
     Chunk,
     End,
     MessageEvent,
+    NoReceipt,
     Offer,
+    Receipt,
     Refuse,
     Seen,
+    SignedEnd,
+    SignedText,
     Text,
     decode_untrusted,
 )
@@ -38,12 +43,20 @@ OUTDATED = "this profile is older than what the contact knows of it: nothing sen
 class Inbox:
     """The way in."""
 
-    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+    def __init__(
+        self,
+        core: Core,
+        introductions: Introductions,
+        sending: Sending,
+        receiving: Receiving,
+        attesting: Attesting,
+    ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._core = core
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
+        self._attesting = attesting
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -159,6 +172,14 @@ class Inbox:
             case Refuse():
                 if self._core.archive.is_from_us(body.id, contact):
                     self._core.fail_message(body.id, REASONS[body.reason])
+            case SignedText():
+                self._attesting.text(contact, body, now)
+            case SignedEnd():
+                self._attesting.ended(contact, body, now)
+            case Receipt():
+                self._attesting.receipt(contact, body)
+            case NoReceipt():
+                self._attesting.no_receipt(contact, body)
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
                 return
 

@@ -111,4 +111,21 @@ CREATE TABLE imported (
 );
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE)
+# Signed messages, and what was said about them (client/notary.py). `statement` and `signature` are null until a file
+# was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by whoever
+# received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
+_PROOFS = """
+CREATE TABLE signed (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    statement BLOB, signature BLOB, chain BLOB, receipt TEXT NOT NULL
+);
+CREATE TABLE receipts (
+    message INTEGER NOT NULL REFERENCES signed (message) ON DELETE CASCADE, event TEXT NOT NULL,
+    time INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (message, event)
+) WITHOUT ROWID;
+CREATE TABLE consents (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, rule TEXT NOT NULL
+);
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _PROOFS)
