@@ -149,13 +149,5 @@ class Archive:
 
 def _info(row: Row) -> MessageInfo:
     number, contact, outgoing, kind, state, *rest, receipt = row
-    return MessageInfo(
-        number,
-        contact,
-        bool(outgoing),
-        MessageKind(kind),
-        MessageState(state),
-        *rest,
-        signed=bool(receipt),
-        receipt=ReceiptState(receipt) if receipt else "",
-    )
+    told = (bool(receipt), ReceiptState(receipt) if receipt else None)
+    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest, *told)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 
 class ContactState(StrEnum):
@@ -78,7 +77,7 @@ class MessageInfo:
 
     `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
     0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
-    `signed`: by its sender, and if it came, the signature verified; `receipt` is then a ReceiptState, else empty.
+    `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is.
     """
 
     id: int
@@ -96,7 +95,7 @@ class MessageInfo:
     drawn_delay: float
     received_at: float
     signed: bool = False
-    receipt: ReceiptState | Literal[""] = ""
+    receipt: ReceiptState | None = None
 
 
 @dataclass(frozen=True, slots=True)
