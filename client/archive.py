@@ -149,5 +149,5 @@ class Archive:
 
 def _info(row: Row) -> MessageInfo:
     number, contact, outgoing, kind, state, *rest, receipt = row
-    told = (bool(receipt), ReceiptState(receipt) if receipt else None)
-    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest, *told)
+    rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
+    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -29,7 +29,9 @@ from client.views import (
 from mixnet.errors import RemoteError
 
 LANE = 0
-UNSIGNED = "it claims to be signed and its signature does not verify, so it was refused: ask the contact to send it again"
+UNSIGNED = (
+    "it claims to be signed and its signature does not verify, so it was refused: ask the contact to send it again"
+)
 _EVENTS = {ReceiptKind.DELIVERY: ReceiptEvent.DELIVERY, ReceiptKind.READING: ReceiptEvent.READING}
 _WITHOUT = {Without.DECLINED: ReceiptEvent.DECLINE, Without.UNSIGNED: ReceiptEvent.REFUSE}
 

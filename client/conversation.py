@@ -248,6 +248,11 @@ class Conversation:
         self._session = opened.session
         return opened.plaintext
 
+    @property
+    def session(self) -> Session:
+        """The ratchet as it is now; it never changes, each step gives the next one."""
+        return self._session
+
     def delivered(self, lane: int) -> None:
         """The next message of a lane is delivered: expect the one after it."""
         self.receiver.deliver(lane)

@@ -8,6 +8,7 @@ clock or a task: time and bytes come in as arguments. Calls must not overlap: th
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from client.archive import Entry
@@ -17,6 +18,8 @@ from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.evidence import proof_of
+from client.forgery import forge_transcript
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -198,6 +201,19 @@ class Messenger:
             if contact not in core.blocked:
                 self.attesting.read(contact, [seen for seen, _ in unseen], now)
                 core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
+
+    def proof(self, number: int) -> bytes:
+        """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""
+        return proof_of(self._core, number)
+
+    def forge(self, contact: str, texts: Sequence[str], now: float) -> str:
+        """A transcript in which the contact has written `texts`, and which nobody can tell from a genuine one.
+
+        Nothing is stored or sent. UnknownContact, UnusableText, TextTooLong, NoSession.
+        """
+        for text in texts:
+            _check_text(text, TEXT_LIMIT)
+        return forge_transcript(self._core, contact, texts, now)
 
     # the network
 

@@ -36,9 +36,9 @@ _LABELS = {ReceiptKind.DELIVERY: Label.DELIVERY, ReceiptKind.READING: Label.READ
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """ "I, `sender`, send this to `receiver` on this network as my message `number`, at `time`."
+    """What a sender signs: "I send this to `receiver` on this network, as my message `number`, at `time`."
 
-    `size` is that of the text in UTF-8 or of the file, in bytes; `digest` is `digest_of` the content.
+    `size` is that of the text in UTF-8 or of the file, in bytes; `digest` is a text_digest or file_digest.
     """
 
     network: Key

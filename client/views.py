@@ -40,9 +40,9 @@ class MessageKind(StrEnum):
 class ReceiptState(StrEnum):
     """What there is of receipts for a signed message; `receipts.py` has the transitions.
 
-    Of a message of ours: AWAITED until its receiver has decided; DECLINED; REFUSED, since our signature does not verify
-    there; INVALID, since theirs does not verify here; DELIVERED and READ, once there is such a receipt. Of one that came:
-    ASKED until our user has decided; WITHHELD; GIVEN.
+    Of a message of ours: AWAITED until its receiver has decided; DECLINED; REFUSED, since our signature does not
+    verify there; INVALID, since theirs does not verify here; DELIVERED and READ, once there is such a receipt. Of one
+    that came: ASKED until our user has decided; WITHHELD; GIVEN.
     """
 
     AWAITED = "awaited"
