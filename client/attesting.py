@@ -9,11 +9,12 @@ receiver. Nothing here raises for what a contact sent: the session goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from client.archive import Entry
 from client.core import Core
 from client.errors import ContactBlocked, NotSigned
-from client.messages import NoReceipt, Receipt, SignedEnd, SignedText, Without
+from client.messages import Body, NoReceipt, Receipt, SignedEnd, SignedText, Without
 from client.notary import Signed, StoredReceipt
 from client.receipts import FIRST_STATE, ReceiptEvent, Rule
 from client.receiving import Receiving
@@ -44,9 +45,23 @@ class Attesting:
         self._core, self._receiving = core, receiving
         self._notary = core.notary
 
+    def take(self, contact: int, body: Body, now: float) -> None:
+        """Do what a message says, if it is about signatures."""
+        match body:
+            case SignedText():
+                self._text(contact, body, now)
+            case SignedEnd():
+                self._ended(contact, body, now)
+            case Receipt():
+                self._receipt(contact, body)
+            case NoReceipt():
+                self._no_receipt(contact, body)
+            case _:
+                return
+
     # signed messages that come
 
-    def text(self, contact: int, body: SignedText, now: float) -> None:
+    def _text(self, contact: int, body: SignedText, now: float) -> None:
         """File a signed text, or that one was refused."""
         core = self._core
         size, digest = len(body.text.encode()), text_digest(body.text)
@@ -65,7 +80,7 @@ class Attesting:
             core.emit(MessageStateChanged(core.archive.get(number)))
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
 
-    def ended(self, contact: int, body: SignedEnd, now: float) -> None:
+    def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
         """The end of a signed file: show the file, or refuse it."""
         core = self._core
         number = self._receiving.number_of(contact, body.id)
@@ -101,7 +116,7 @@ class Attesting:
         """Do at arrival what the contact's rule says."""
         match self._first_state(contact):
             case ReceiptState.GIVEN:
-                self._give(contact, number, ReceiptKind.DELIVERY, origin, now, now)
+                self._say(contact, self._notary.give(number, ReceiptKind.DELIVERY, origin, now), now)
             case ReceiptState.WITHHELD:
                 self._say(contact, NoReceipt(origin.number, Without.DECLINED), now)
 
@@ -112,7 +127,7 @@ class Attesting:
         for number in numbers:
             signed = self._notary.signed(number)
             if signed is not None and signed.receipt is ReceiptState.GIVEN:
-                self._give(contact, number, ReceiptKind.READING, signed.origin, now, now)
+                self._say(contact, self._notary.give(number, ReceiptKind.READING, signed.origin, now), now)
 
     def consent(self, number: int, give: bool, now: float) -> MessageInfo:
         """Give receipts for a signed message that came, or give none; UnknownMessage, NotSigned, ContactBlocked.
@@ -129,9 +144,10 @@ class Attesting:
         with core.change():
             self._notary.decide(number, ReceiptState.GIVEN if give else ReceiptState.WITHHELD)
             if give:
-                self._give(contact.id, number, ReceiptKind.DELIVERY, signed.origin, message.received_at, now)
+                give_one = partial(self._notary.give, number, origin=signed.origin)
+                self._say(contact.id, give_one(ReceiptKind.DELIVERY, time=message.received_at), now)
                 if message.state is MessageState.READ:
-                    self._give(contact.id, number, ReceiptKind.READING, signed.origin, now, now)
+                    self._say(contact.id, give_one(ReceiptKind.READING, time=now), now)
             elif not self._notary.receipts(number):
                 self._say(contact.id, NoReceipt(signed.origin.number, Without.DECLINED), now)
             core.emit(MessageStateChanged(core.archive.get(number)))
@@ -147,16 +163,12 @@ class Attesting:
         with self._core.change():
             self._notary.set_rule(whom, rule)
 
-    def _give(self, contact: int, number: int, kind: ReceiptKind, origin: Origin, time: float, now: float) -> None:
-        receipt = self._notary.give(number, kind, origin, time)
-        self._say(contact, Receipt(origin.number, kind, receipt.time, receipt.signature), now)
-
     def _say(self, contact: int, body: Receipt | NoReceipt, now: float) -> None:
         self._core.enqueue(contact, LANE, body, None, now)
 
     # receipts for messages of ours
 
-    def receipt(self, contact: int, body: Receipt) -> None:
+    def _receipt(self, contact: int, body: Receipt) -> None:
         """Store a receipt that verifies; say so if it doesn't."""
         signed = self._ours(contact, body.id)
         if signed is None:
@@ -170,7 +182,7 @@ class Attesting:
             self._notary.add(body.id, StoredReceipt(body.kind, body.time, body.signature))
         self._step(body.id, event)
 
-    def no_receipt(self, contact: int, body: NoReceipt) -> None:
+    def _no_receipt(self, contact: int, body: NoReceipt) -> None:
         """The contact gives no receipt."""
         if self._ours(contact, body.id) is not None:
             self._step(body.id, _WITHOUT[body.why])

@@ -2,8 +2,8 @@
 
 Promises: what comes out was made with the receiver's own keys alone, and is distributed as what the contact would send:
 in the chain that the contact uses now, the very bytes. A transcript for export holds no key that protects anything of
-the real conversation: its session is one into which the ratchet was turned by a fresh key, and lies behind a hash of the real
-one. Nothing is stored or sent. Signed messages can't be made so: a signature needs the contact's own key.
+the real conversation: its session is one in which a fresh key has turned the ratchet, and the real one's keys lie
+before a hash. Nothing is stored or sent. Signed messages can't be made so: a signature needs the contact's own key.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def forge_transcript(core: Core, contact: str, texts: Sequence[str], now: float)
 def forge_next(session: Session, plaintext: bytes, previous_length: int = 0) -> bytes:
     """The contact's next message in the chain that it uses now; NoSession if none of it ever came.
 
-    Key, nonce and header all follow from what both sides have, so this is, byte for byte, what the contact's client sends
-    if it says the same. `previous_length` is that of the contact's chain before, which every message tells in clear.
+    Key, nonce and header all follow from what both sides have, so this is, byte for byte, what the contact's client
+    sends if it says the same. `previous_length` is that of the contact's chain before: every message tells it in clear.
     """
     now = session._ratchet.model.diffie_hellman_ratchet
     chain = now.symmetric_key_ratchet.receiving_chain
@@ -76,7 +76,7 @@ def forge_at(session: Session, header: doubleratchet.Header, plaintext: bytes) -
 
 
 def _departed(session: Session) -> Session:
-    """The session after a turn that the contact never made, without the keys of genuine messages that it still awaits."""
+    """The session after a turn that the contact never made, without the keys of genuine messages that are awaited."""
     turned = session.decrypt_untrusted(forge_turn(session, encode(Confirm()))).session
     associated, model = msgspec.msgpack.decode(turned.serialize(), type=tuple[bytes, str])
     emptied = json.dumps({**json.loads(model), "skipped_message_keys": []})

@@ -21,13 +21,9 @@ from client.messages import (
     Chunk,
     End,
     MessageEvent,
-    NoReceipt,
     Offer,
-    Receipt,
     Refuse,
     Seen,
-    SignedEnd,
-    SignedText,
     Text,
     decode_untrusted,
 )
@@ -172,16 +168,8 @@ class Inbox:
             case Refuse():
                 if self._core.archive.is_from_us(body.id, contact):
                     self._core.fail_message(body.id, REASONS[body.reason])
-            case SignedText():
-                self._attesting.text(contact, body, now)
-            case SignedEnd():
-                self._attesting.ended(contact, body, now)
-            case Receipt():
-                self._attesting.receipt(contact, body)
-            case NoReceipt():
-                self._attesting.no_receipt(contact, body)
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
-                return
+                self._attesting.take(contact, body, now)
 
     def _received_text(self, contact: int, text: Text, now: float) -> None:
         core = self._core

@@ -135,8 +135,8 @@ class Messenger:
     ) -> int:
         """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
 
-        `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong,
-        BadLifetime.
+        `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
+        TextTooLong, BadLifetime.
         """
         _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
         self._check_lifetime(lifetime)

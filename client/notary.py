@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.messages import End, SignedEnd, SignedText
+from client.messages import End, Receipt, SignedEnd, SignedText
 from client.receipts import DEFAULT_RULE, ReceiptEvent, Rule, after
 from client.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest
 from client.store import Store
@@ -51,7 +51,7 @@ class Notary:
 
     def sign_text(self, message: int, receiver: bytes, text: str, now: float) -> SignedText:
         """Sign a text to the identity `receiver`, and keep the statement."""
-        origin = self._state(message, receiver, MessageKind.TEXT, len(text.encode()), text_digest(text), now)
+        origin = self._state(message, receiver, MessageKind.TEXT, (len(text.encode()), text_digest(text)), now)
         signature = origin.sign(self._key)
         self.keep(message, origin, signature, b"", ReceiptState.AWAITED)
         return SignedText(message, text, origin.time, signature)
@@ -64,14 +64,14 @@ class Notary:
         """The end of a file of ours: signed, if that was promised."""
         if self._store.one("SELECT 1 FROM signed WHERE message = ?", end.id) is None:
             return end
-        origin = self._state(end.id, receiver, MessageKind.FILE, size, file_digest(name, end.digest), now)
+        origin = self._state(end.id, receiver, MessageKind.FILE, (size, file_digest(name, end.digest)), now)
         signature = origin.sign(self._key)
         self.keep(end.id, origin, signature, end.digest, ReceiptState.AWAITED)
         return SignedEnd(end.id, end.digest, origin.time, signature)
 
-    def _state(self, number: int, receiver: bytes, kind: MessageKind, size: int, digest: bytes, now: float) -> Origin:
-        sender = self._key.public
-        return Origin(self._network_id, sender, receiver, number, max(0, int(now)), kind.value, size, digest)
+    def _state(self, number: int, receiver: bytes, kind: MessageKind, content: tuple[int, bytes], now: float) -> Origin:
+        sender, time = self._key.public, max(0, int(now))
+        return Origin(self._network_id, sender, receiver, number, time, kind.value, *content)
 
     def step(self, message: int, event: ReceiptEvent) -> bool:
         """Let `event` happen to the receipts of a message of ours; whether that changes anything."""
@@ -124,15 +124,14 @@ class Notary:
 
     # messages that came
 
-    def give(self, message: int, kind: ReceiptKind, origin: Origin, time: float) -> StoredReceipt:
-        """Our receipt: the one that there is, or one for `time`, signed now."""
-        for known in self.receipts(message):
-            if known.kind is kind:
-                return known
-        seconds = max(0, int(time))
-        made = StoredReceipt(kind, seconds, sign_receipt(self._key, kind, origin, seconds))
-        self.add(message, made)
-        return made
+    def give(self, message: int, kind: ReceiptKind, origin: Origin, time: float) -> Receipt:
+        """Our receipt, to be sent: the one that there is, or one for `time`, signed now."""
+        given = next((one for one in self.receipts(message) if one.kind is kind), None)
+        if given is None:
+            seconds = max(0, int(time))
+            given = StoredReceipt(kind, seconds, sign_receipt(self._key, kind, origin, seconds))
+            self.add(message, given)
+        return Receipt(origin.number, kind, given.time, given.signature)
 
     def rule(self, contact: int | None) -> Rule:
         """What holds for a contact, or (None) where nothing else was said."""

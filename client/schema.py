@@ -112,8 +112,8 @@ CREATE TABLE imported (
 """
 
 # Signed messages, and what was said about them (client/notary.py). `statement` and `signature` are null until a file
-# was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by whoever
-# received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
+# was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by
+# whoever received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
 _PROOFS = """
 CREATE TABLE signed (
     message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,

@@ -36,7 +36,7 @@ _LABELS = {ReceiptKind.DELIVERY: Label.DELIVERY, ReceiptKind.READING: Label.READ
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What a sender signs: "I send this to `receiver` on this network, as my message `number`, at `time`."
+    """What a sender signs: that it sends this to `receiver` on this network, as its message `number`, at `time`.
 
     `size` is that of the text in UTF-8 or of the file, in bytes; `digest` is a text_digest or file_digest.
     """
