@@ -69,6 +69,8 @@ class Label(bytes, Enum):
     LOOP = b"mixnet/1 loop"
     FILE = b"mixnet/1 file"
     SURB = b"mixnet/1 surb"
+    RENDEZVOUS = b"mixnet/1 rendez"
+    MATCH = b"mixnet/1 match"
 
 
 class Secret:
