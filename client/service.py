@@ -20,6 +20,7 @@ from client.early import early_figures
 from client.hub import Hub
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from client.proof_service import ProofService
+from client.services import Services
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
 from mixnet.status import process_figures
@@ -51,6 +52,7 @@ class Service:
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
         self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
+        self.services: Services | None = None  # questions to providers, once it is open
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

@@ -74,6 +74,8 @@ class Label(bytes, Enum):
     SUBMISSION = b"mixnet/1 submit"
     DELIVERY = b"mixnet/1 delvry"
     READING = b"mixnet/1 recept"
+    RENDEZVOUS = b"mixnet/1 rendez"
+    MATCH = b"mixnet/1 match"
 
 
 class Secret:
