@@ -6,10 +6,11 @@ from client.core import Core
 from client.errors import NotSigned
 from client.proofs import FORMAT, Proof, Stated, verify_untrusted
 from client.statements import NAME_LIMIT
+from client.submissions import Submissions
 from client.views import MessageKind
 
 
-def proof_of(core: Core, number: int) -> bytes:
+def proof_of(core: Core, submissions: Submissions, number: int) -> bytes:
     """The file that proves a message, with all that was signed of it so far; UnknownMessage, NotSigned.
 
     Either side may have it: the sender to show delivery, the receiver to show origin. It is verified here before
@@ -25,7 +26,8 @@ def proof_of(core: Core, number: int) -> bytes:
         name = message.text[:NAME_LIMIT] if message.outgoing else message.text
         content = (name.encode(), signed.chain)
     receipts = tuple(Stated(one.kind, one.time, one.signature) for one in core.notary.receipts(number))
-    raw = Proof(FORMAT, signed.origin, signed.signature, content, receipts).encode()
+    submission = submissions.of(number)
+    raw = Proof(FORMAT, signed.origin, signed.signature, content, submission, receipts).encode()
     verify_untrusted(raw)
     return raw
 

@@ -26,6 +26,8 @@ from client.ratchet import _HEADER, Session, _Aead, run
 from client.views import MessageKind, MessageState
 from mixnet import crypto
 
+FORGED_LIMIT = 1 << 17  # letters in one transcript: it must fit into an answer of the local protocol
+
 
 def forge_transcript(core: Core, contact: str, texts: Sequence[str], now: float) -> str:
     """A transcript in which a contact has written these texts just now; UnknownContact, NoSession."""

@@ -19,7 +19,7 @@ from client.core import Core
 from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
 from client.evidence import proof_of
-from client.forgery import forge_transcript
+from client.forgery import FORGED_LIMIT, forge_transcript
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -31,6 +31,7 @@ from client.receiving import Receiving
 from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
+from client.submissions import Submissions
 from client.views import (
     ContactChanged,
     ContactInfo,
@@ -83,6 +84,7 @@ class Messenger:
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
         self.attesting = Attesting(self._core, self._receiving)
+        self.submissions = Submissions(self._core.store, self._core.notary)
         self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving, self.attesting)
 
     # contacts
@@ -204,7 +206,7 @@ class Messenger:
 
     def proof(self, number: int) -> bytes:
         """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""
-        return proof_of(self._core, number)
+        return proof_of(self._core, self.submissions, number)
 
     def forge(self, contact: str, texts: Sequence[str], now: float) -> str:
         """A transcript in which the contact has written `texts`, and which nobody can tell from a genuine one.
@@ -213,6 +215,8 @@ class Messenger:
         """
         for text in texts:
             _check_text(text, TEXT_LIMIT)
+        if sum(len(text) for text in texts) > FORGED_LIMIT:
+            raise TextTooLong("these are too many letters for one transcript: forge them in parts")
         return forge_transcript(self._core, contact, texts, now)
 
     # the network

@@ -7,6 +7,7 @@ bytes that begin with 0 or 1, and a label here begins with neither, so no signat
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from client.messages import End, Receipt, SignedEnd, SignedText
@@ -54,11 +55,13 @@ class Notary:
         origin = self._state(message, receiver, MessageKind.TEXT, (len(text.encode()), text_digest(text)), now)
         signature = origin.sign(self._key)
         self.keep(message, origin, signature, b"", ReceiptState.AWAITED)
+        self._to_submit(message)
         return SignedText(message, text, origin.time, signature)
 
     def promise(self, message: int) -> None:
         """A file is to be signed once it was read to its end."""
         self._store.run("INSERT INTO signed (message, receipt) VALUES (?, ?)", message, ReceiptState.AWAITED.value)
+        self._to_submit(message)
 
     def end(self, end: End, receiver: bytes, name: str, size: int, now: float) -> End | SignedEnd:
         """The end of a file of ours: signed, if that was promised."""
@@ -68,6 +71,10 @@ class Notary:
         signature = origin.sign(self._key)
         self.keep(end.id, origin, signature, end.digest, ReceiptState.AWAITED)
         return SignedEnd(end.id, end.digest, origin.time, signature)
+
+    def _to_submit(self, message: int) -> None:
+        """Let a witness be found for it; what the witness sees is sealed by 32 random bytes."""
+        self._store.run("INSERT INTO submissions (message, salt) VALUES (?, ?)", message, os.urandom(32))
 
     def _state(self, number: int, receiver: bytes, kind: MessageKind, content: tuple[int, bytes], now: float) -> Origin:
         sender, time = self._key.public, max(0, int(now))
@@ -88,7 +95,8 @@ class Notary:
     def keep(self, message: int, origin: Origin, signature: bytes, chain: bytes, receipt: ReceiptState) -> None:
         """Store a message's statement; a promise is kept by that."""
         self._store.run(
-            "INSERT OR REPLACE INTO signed VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO signed VALUES (?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET"
+            " statement = excluded.statement, signature = excluded.signature, chain = excluded.chain",
             message,
             origin.encode(),
             signature,

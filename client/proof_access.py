@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from client import proof_commands as ask
+from client.archive_commands import WhoAmI
 from client.receipts import Rule
 from client.views import MessageInfo
-from mixnet.errors import RemoteError
+from mixnet.errors import RemoteError, Unavailable
 
 
 class ProofAccess:
@@ -24,10 +23,17 @@ class ProofAccess:
 
     async def export(self, number: int) -> bytes:
         """The file that proves a signed message, with the receipts that came so far; LocalError if it is not signed."""
-        try:
-            return base64.b64decode(str(await self._ask(ask.ExportProof, number=number)), validate=True)
-        except binascii.Error:
-            raise RemoteError(_OTHER) from None
+        raw, size = b"", 1
+        while len(raw) < size:
+            known, piece = _as(tuple[int, bytes], await self._ask(ask.ExportProof, number=number, start=len(raw)))
+            if (raw and known != size) or not piece:  # a statement came meanwhile
+                raise Unavailable("the proof changed while it was read: try again")
+            raw, size = raw + piece, known
+        return raw
+
+    async def identity(self) -> str:
+        """The key that our signatures are verified with, in hexadecimal."""
+        return str(await self._ask(WhoAmI))
 
     async def consent(self, number: int, *, give: bool = True) -> MessageInfo:
         """Sign receipts for a signed message that came; with `give` false, say that none will come."""

@@ -17,12 +17,14 @@ FORGED_TEXTS = 100  # in one request
 
 
 class ExportProof(Command, frozen=True, tag="proof"):
-    """-> the proof of a message, in base64."""
+    """-> [size of a message's proof, a piece of it from `start` on in base64]; ask again until all is there."""
 
     number: Number
+    start: Number = 0
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return base64.b64encode(await service.proofs.proof(self.number)).decode()
+        size, piece = await service.proofs.proof(self.number, self.start)
+        return [size, base64.b64encode(piece).decode()]
 
 
 class Consent(Command, frozen=True, tag="consent"):

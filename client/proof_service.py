@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from client.bell import Bell
 from client.desk import Desk
 from client.receipts import Rule
+from client.services import Services
+from client.submitting import Submitter
 from client.views import MessageInfo
 from mixnet.clock import Clock
+from mixnet.pki.keeper import DocumentKeeper
+from mixnet.pki.trust import Trust
 
 if TYPE_CHECKING:
     from client.messenger import Messenger
+
+PIECE = 1 << 19  # bytes of a proof in one answer
 
 
 class ProofService:
@@ -22,10 +30,18 @@ class ProofService:
     ) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none; `changed` tells the others."""
         self._desk, self._clock, self._messenger, self._changed = desk, clock, messenger, changed
+        self.signed = Bell()  # rings when a message is signed that needs a witness
 
-    async def proof(self, number: int) -> bytes:
-        """The file that proves a signed message."""
-        return await self._desk.call(self._messenger().proof, number)
+    async def find_witnesses(
+        self, services: Services, keeper: DocumentKeeper, trust: Trust, rng: random.Random, home: bytes
+    ) -> None:
+        """Have all signed messages witnessed, for ever; `home` is the identity of our own provider."""
+        await Submitter(self._messenger(), self._desk, services, keeper, trust, rng, home).run(self.signed)
+
+    async def proof(self, number: int, start: int) -> tuple[int, bytes]:
+        """The size of the file that proves a signed message, and a piece of it from `start` on."""
+        raw = await self._desk.call(self._messenger().proof, number)
+        return len(raw), raw[start : start + PIECE]
 
     async def consent(self, number: int, give: bool) -> MessageInfo:
         """Give receipts for a signed message that came, or none."""

@@ -21,12 +21,14 @@ from client.statements import (
     text_digest,
     verify_receipt_untrusted,
 )
+from client.submission import Submission
 from client.views import MessageKind
 from mixnet.errors import RemoteError
 from mixnet.pki.canonical import Signature, decode_untrusted, encode
+from mixnet.pki.document import Document
 
 FORMAT: Literal["mixnet-proof/1"] = "mixnet-proof/1"
-PROOF_LIMIT = 1 << 20  # bytes
+PROOF_LIMIT = 13 << 20  # bytes
 
 Piece = Annotated[bytes, msgspec.Meta(max_length=1 << 17)]
 
@@ -50,6 +52,7 @@ class Proof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     origin: Origin
     signature: Signature
     content: Annotated[tuple[Piece, ...], msgspec.Meta(min_length=1, max_length=2)]
+    submission: Submission | None
     receipts: Annotated[tuple[Stated, ...], msgspec.Meta(max_length=len(ReceiptKind))]
 
     def encode(self) -> bytes:
@@ -59,12 +62,17 @@ class Proof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a genuine proof proves. `text` for a text, else `name` and `chain` (32 bytes) of a file."""
+    """What a genuine proof proves. `text` for a text, else `name` and `chain` (32 bytes) of a file.
+
+    `document` lists the witness of `submission`.
+    """
 
     origin: Origin
     text: str | None
     name: str | None
     chain: bytes | None
+    submission: Submission | None
+    document: Document | None
     receipts: tuple[Stated, ...]
 
 
@@ -78,24 +86,24 @@ def verify_untrusted(raw: bytes) -> Proven:
             raise BadProof
         for one in proof.receipts:
             verify_receipt_untrusted(one.kind, proof.origin, one.time, one.signature)
-        return _content_untrusted(proof)
+        document = None
+        if proof.submission is not None:
+            document = proof.submission.verify_untrusted(proof.origin, proof.signature)
+        text, name, chain = _content_untrusted(proof)
+        return Proven(proof.origin, text, name, chain, proof.submission, document, proof.receipts)
     except (RemoteError, UnicodeDecodeError):
         raise BadProof from None
 
 
-def _content_untrusted(proof: Proof) -> Proven:
-    """The proof's content; BadProof unless it is what was signed."""
+def _content_untrusted(proof: Proof) -> tuple[str | None, str | None, bytes | None]:
+    """(text, name, chain) of the proof's content; BadProof unless it is what was signed."""
     origin, content = proof.origin, proof.content
     if origin.kind == "text" and len(content) == 1:
         text = content[0].decode()
-        fits = content_fits(origin, MessageKind.TEXT, len(content[0]), text_digest(text))
-        proven = Proven(origin, text, None, None, proof.receipts)
+        if content_fits(origin, MessageKind.TEXT, len(content[0]), text_digest(text)):
+            return text, None, None
     elif origin.kind == "file" and len(content) == 2:
         name, chain = content[0].decode(), content[1]
-        fits = content_fits(origin, MessageKind.FILE, origin.size, file_digest(name, chain))
-        proven = Proven(origin, None, name, chain, proof.receipts)
-    else:
-        raise BadProof
-    if not fits:
-        raise BadProof
-    return proven
+        if content_fits(origin, MessageKind.FILE, origin.size, file_digest(name, chain)):
+            return None, name, chain
+    raise BadProof

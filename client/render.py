@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from client.views import ContactInfo, MessageInfo, MessageKind, MessageState
+from client.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReceiptState
 from mixnet.errors import LocalError
 
 _ARROWS = {True: "→", False: "←"}
@@ -92,7 +92,24 @@ def message(one: MessageInfo) -> None:
     state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
     if one.error:
         state = f"  [{one.state}: {harmless(one.error)}]"
-    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}")
+    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}{_signed(one)}")
+
+
+_RECEIPTS = {
+    ReceiptState.AWAITED: "signed; no receipt yet, the contact decides",
+    ReceiptState.DECLINED: "signed; the contact gives no receipt",
+    ReceiptState.REFUSED: "signed; the contact's client says that the signature does not verify",
+    ReceiptState.INVALID: "signed; a receipt came that does not verify",
+    ReceiptState.DELIVERED: "signed; receipt of delivery",
+    ReceiptState.READ: "signed; receipt of reading",
+    ReceiptState.ASKED: "signed; asks for a receipt: `mixnet proof consent`",
+    ReceiptState.WITHHELD: "signed; no receipt given",
+    ReceiptState.GIVEN: "signed; receipt given",
+}
+
+
+def _signed(one: MessageInfo) -> str:
+    return "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
 
 
 def _content(one: MessageInfo) -> str:

@@ -126,6 +126,18 @@ CREATE TABLE receipts (
 CREATE TABLE consents (
     contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, rule TEXT NOT NULL
 );
+
+-- What witnesses said of signed messages of ours; null until one has. `consensuses` are what makes them believed.
+CREATE TABLE consensuses (name BLOB PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE submissions (
+    message INTEGER PRIMARY KEY REFERENCES signed (message) ON DELETE CASCADE, salt BLOB NOT NULL,
+    witness BLOB, time INTEGER, signature BLOB, consensus BLOB REFERENCES consensuses (name)
+);
+CREATE TRIGGER consensus_unused AFTER DELETE ON submissions WHEN old.consensus IS NOT NULL BEGIN
+    DELETE FROM consensuses WHERE name = old.consensus AND name NOT IN (
+        SELECT consensus FROM submissions WHERE consensus IS NOT NULL
+    );
+END;
 """
 
 MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _PROOFS)

@@ -117,6 +117,8 @@ class Service:
         number = await self._desk.call(
             self._messenger.send_text, contact, text, self._clock.now(), expires, signed=signed
         )
+        if signed:
+            self.proofs.signed.ring()
         await self._changed()
         return number
 
@@ -127,6 +129,8 @@ class Service:
         number = await self._desk.call(
             self._messenger.send_file, contact, path, self._clock.now(), expires, signed=signed
         )
+        if signed:
+            self.proofs.signed.ring()
         await self._changed()
         return number
 

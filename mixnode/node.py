@@ -51,6 +51,7 @@ from mixnode.provider import Provider
 from mixnode.report import describe
 from mixnode.rooms import Room
 from mixnode.services import Rendezvous, Services, is_question
+from mixnode.witness import Witness
 
 ROOM = 1024  # packets that may wait at a door
 SHARE = ROOM // 4  # of those at the first door, from one link
@@ -245,7 +246,9 @@ class _House:
         rendezvous = Rendezvous()
         self._nursery.start_soon(rendezvous.sweep)
         identity, arrived = self._place.identity.public, self._rooms.arrived
-        return Services(identity, self._engine, arrived, self.counters, rendezvous.handlers)
+        witness = Witness(self._place.identity, self._place.trust.network_id, self._place.clock)
+        handlers = rendezvous.handlers | witness.handlers
+        return Services(identity, self._engine, arrived, self.counters, handlers)
 
     async def open_rooms(self) -> Address:
         """Start every room, the door to the street last; where it listens."""
