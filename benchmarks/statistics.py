@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -126,9 +127,7 @@ def distance_between(one: ArrayLike, other: ArrayLike) -> float:
 @cache
 def _stats() -> ModuleType:
     """SciPy's distributions, which take a second to load: whoever needs no interval, as most processes, doesn't."""
-    from scipy import stats  # noqa: PLC0415
-
-    return stats
+    return import_module("scipy.stats")
 
 
 def _sample(values: ArrayLike) -> Sample:

@@ -12,12 +12,12 @@ from client.messages import MessageEvent
 from client.messages import after as state_after
 from client.search import ANY, TIME, Filter, expression
 from client.store import Row, Store
-from client.views import MessageInfo, MessageKind, MessageState
+from client.views import MessageInfo, MessageKind, MessageState, ReceiptState
 
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at
-FROM messages m JOIN contacts c ON c.id = m.contact
+       m.drawn_delay, m.received_at, coalesce(s.receipt, '')
+FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN signed s ON s.message = m.id
 """
 
 
@@ -148,5 +148,6 @@ class Archive:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest = row
+    number, contact, outgoing, kind, state, *rest, receipt = row
+    rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -30,6 +30,7 @@ from client.replies import ReplyTable
 from client.requests import Requests
 from client.routes import Map, UnknownProvider
 from client.service import Service
+from client.services import Services
 from client.session import Session
 from client.store import Store
 from mixnet.clock import Clock
@@ -90,12 +91,14 @@ class Assembly:
         network = Map(keeper.current, around.profile.bootstrap.epochs)
         self._packer = Packer(around.engine, here, replies, network, around.rng)
         self._messenger = messenger_for(around, here, parameters)
+        self.services = Services(bell.ring, lambda: self._packer.network.document)
         self._session = self._make_session()
         self._preparer = self._make_preparer(parameters, bell)
         self._mail = self._make_mail_room(keys, replies)
 
     def open(self, service: Service) -> None:
         """Let the user's side of the daemon do all that it can."""
+        service.services = self.services
         service.open(self._messenger, self._preparer.stir, self.snapshot)
 
     async def run(self) -> None:
@@ -152,6 +155,7 @@ class Assembly:
             desk=self._around.desk,
             loops=self._loops,
             requests=self._requests,
+            services=self.services,
             session=self._session,
             bell=bell,
             publish=self._hub.publish,
@@ -165,6 +169,7 @@ class Assembly:
             desk=self._around.desk,
             replies=replies,
             loops=self._loops,
+            services=self.services,
             clock=self._around.clock,
             schedules=self._preparer.schedules,
             publish=self._happened,

@@ -17,7 +17,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from client import archive_cli
+from client import archive_cli, proof_cli
 from client.daemon_cli import daemon
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
@@ -34,6 +34,8 @@ app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")
 app.command(archive_cli.retention)
 app.command(archive_cli.delete)
+app.command(proof_cli.proof)
+app.command(proof_cli.forge)
 
 
 @app.command
@@ -195,6 +197,7 @@ async def send(
     file: Path | None = None,
     wait: Annotated[bool, Parameter(negative="")] = False,
     expires: str | None = None,
+    signed: Annotated[bool, Parameter(negative="")] = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -216,6 +219,8 @@ async def send(
         Return only when it is delivered.
     expires
         Give it up if it isn't delivered by then: a number and s, m, h or d, like 10m, 2h or 3d.
+    signed
+        Sign it: anybody can be shown that you sent it (`mixnet proof`), and the contact is asked for signed receipts.
     """
     from client import durations, render  # noqa: PLC0415
 
@@ -224,9 +229,9 @@ async def send(
     within = None if expires is None else durations.seconds(expires)
     async with talk(folder, sender) as me:
         if text is not None:
-            number = await me.send(to, text, expires=within)
+            number = await me.send(to, text, expires=within, signed=signed)
         else:
-            number = await me.send_file(to, file or Path(), expires=within)
+            number = await me.send_file(to, file or Path(), expires=within, signed=signed)
         if wait:
             with render.waiting(f"sending to {render.harmless(to)}") as show:
                 await me.wait_delivered(number, show)

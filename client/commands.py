@@ -13,6 +13,7 @@ import msgspec
 
 from client.archive_commands import AnyArchiveCommand
 from client.command import Command, Number
+from client.proof_commands import AnyProofCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -111,9 +112,10 @@ class Send(Command, frozen=True, tag="send"):
     contact: str
     text: str
     expires: float | None = None
+    signed: bool = False
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.send(self.contact, self.text, self.expires)
+        return await service.send(self.contact, self.text, self.expires, signed=self.signed)
 
 
 class SendFile(Command, frozen=True, tag="send_file"):
@@ -122,9 +124,10 @@ class SendFile(Command, frozen=True, tag="send_file"):
     contact: str
     path: str
     expires: float | None = None
+    signed: bool = False
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.send_file(self.contact, Path(self.path), self.expires)
+        return await service.send_file(self.contact, Path(self.path), self.expires, signed=self.signed)
 
 
 class Cancel(Command, frozen=True, tag="cancel"):
@@ -197,6 +200,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyProofCommand
 )
 
 

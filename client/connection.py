@@ -25,6 +25,7 @@ from client import commands, folder, protocol, sockets
 from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.command import Command
+from client.proof_access import ProofAccess
 from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
@@ -132,21 +133,31 @@ class Connection:
                     return known
             await _wait(change)
 
-    async def send(self, contact: str, text: str, *, wait: bool = False, expires: float | None = None) -> int:
+    async def send(
+        self, contact: str, text: str, *, wait: bool = False, expires: float | None = None, signed: bool = False
+    ) -> int:
         """Queue a text and return its number; with `wait`, once it is delivered.
 
         It fails if it is not delivered `expires` seconds from now (None: as long as the network keeps messages).
+        `signed`: anybody can be shown that it is ours, which can't be taken back (`proofs`).
         """
-        number = int(await self._ask(commands.Send, contact=contact, text=text, expires=expires))
+        number = int(await self._ask(commands.Send, contact=contact, text=text, expires=expires, signed=signed))
         if wait:
             await self.wait_delivered(number)
         return number
 
     async def send_file(
-        self, contact: str, path: Path | str, *, wait: bool = False, expires: float | None = None
+        self,
+        contact: str,
+        path: Path | str,
+        *,
+        wait: bool = False,
+        expires: float | None = None,
+        signed: bool = False,
     ) -> int:
-        """Queue a file and return its number; `wait` and `expires` as in `send`."""
-        number = int(await self._ask(commands.SendFile, contact=contact, path=_whole(path), expires=expires))
+        """Queue a file and return its number; `wait`, `expires` and `signed` as in `send`."""
+        fields = {"contact": contact, "path": _whole(path), "expires": expires, "signed": signed}
+        number = int(await self._ask(commands.SendFile, **fields))
         if wait:
             await self.wait_delivered(number)
         return number
@@ -191,6 +202,11 @@ class Connection:
     def archive(self) -> ArchiveAccess:
         """Export, import, deletion, and for how long messages are kept."""
         return ArchiveAccess(self._ask)
+
+    @property
+    def proofs(self) -> ProofAccess:
+        """Proofs of signed messages, receipts, and forgeries of what nobody signed."""
+        return ProofAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

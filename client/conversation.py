@@ -282,6 +282,11 @@ class Conversation:
         self._session = opened.session
         return opened.plaintext
 
+    @property
+    def session(self) -> Session:
+        """The ratchet as it is now; it never changes, each step gives the next one."""
+        return self._session
+
     def delivered(self, lane: int, message: bytes) -> None:
         """The next message of a lane, encrypted as it came, is delivered: expect the one after it."""
         self.history.delivered(lane, self.receiver.expected(lane), message)

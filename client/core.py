@@ -17,6 +17,7 @@ from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.messages import Body, MessageEvent, encode
+from client.notary import Notary
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
 from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged
@@ -36,6 +37,7 @@ class Core:
         self.identity = self._own_identity()
         self.identity_public = identity_public(self.identity)
         self.archive, self.book = Archive(store), Book(store, self.identity_public)
+        self.notary = Notary(store, self.identity, home.network_id)
         self.conversations: dict[int, Conversation] = {}
         self.by_incoming: dict[bytes, Conversation] = {}
         self.by_outgoing: dict[bytes, Conversation] = {}

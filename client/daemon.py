@@ -77,6 +77,7 @@ class _Beginning:
     """What there is before the first document."""
 
     keys: Keys
+    trust: Trust
     keeper: DocumentKeeper
     requests: Requests
     bell: Bell
@@ -106,7 +107,7 @@ async def _begin(around: Surroundings) -> _Beginning:
         memory=documents.StoreMemory(around.store, around.desk),
         views=views,
     )
-    return _Beginning(keys, keeper, requests, bell)
+    return _Beginning(keys, trust, keeper, requests, bell)
 
 
 async def _live(around: Surroundings, beginning: _Beginning, service: Service) -> None:
@@ -126,6 +127,10 @@ async def _live(around: Surroundings, beginning: _Beginning, service: Service) -
         )
         assembly.open(service)
         nursery.start_soon(service.archive.sweep_regularly)
+        witnesses = around.rng.stream("witnesses")
+        nursery.start_soon(
+            service.proofs.find_witnesses, assembly.services, keeper, beginning.trust, witnesses, provider
+        )
         await assembly.run()
 
 

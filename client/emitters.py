@@ -23,6 +23,7 @@ from mixnet.link.frames import Frame, FrameKind
 
 if TYPE_CHECKING:
     from client.messenger import Outgoing
+    from client.services import OutgoingQuestion
 
 STALL = 1.0  # seconds: slots that passed while the machine slept are left out, a burst would tell nothing but that
 LEAST_RESERVE = 4  # of packets: that more slots come within the few milliseconds of making one is next to impossible
@@ -66,6 +67,7 @@ class Prepared:
     outgoing: Outgoing | None = field(default=None, repr=False)
     drawn_delay: float = 0.0
     loop: bytes = field(default=b"", repr=False)  # what identifies a loop when it returns
+    question: OutgoingQuestion | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Shelf:
 
 def is_message(prepared: Prepared) -> bool:
     """Whether this carries something of the user's or of the directory's, not cover."""
-    return prepared.outgoing is not None or prepared.frame.kind is FrameKind.REQUEST
+    carries = prepared.outgoing is not None or prepared.question is not None
+    return carries or prepared.frame.kind is FrameKind.REQUEST
 
 
 PADDING = Prepared(Frame(FrameKind.PAD, b""), -math.inf)

@@ -69,6 +69,14 @@ class NotUnderWay(LocalError):
     """This message is not under way, so it can't be cancelled: `mixnet message` shows what became of it."""
 
 
+class NotSigned(LocalError):
+    """This message is not signed, so there is nothing to prove: ask its sender to send it with --signed."""
+
+
+class NoSession(LocalError):
+    """This contact has not answered yet, so there are no keys to forge with: `mixnet contacts` shows who has."""
+
+
 class TextTooLong(LocalError):
     """This text is too long for one message: send it as a file."""
 

@@ -39,6 +39,19 @@ def chain(digest: bytes, chunk: bytes) -> bytes:
     return crypto.digest(Label.FILE, digest, chunk)
 
 
+def chain_of(path: Path) -> tuple[int, bytes]:
+    """(size in bytes, running digest at the end) of a whole file; FileMissing."""
+    size, stamp = examine(path)
+    digest, position = START_DIGEST, 0
+    try:
+        while position < size:
+            chunk = read_chunk(path, position, stamp)
+            digest, position = chain(digest, chunk), position + len(chunk)
+    except FileTrouble:
+        raise FileMissing(f"{path} changed while it was read: try again") from None
+    return size, digest
+
+
 def examine(path: Path) -> tuple[int, str]:
     """(size in bytes, stamp) of a readable file; FileMissing. Two looks give one stamp if nothing changed between."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from client import acks
 from client.archive import Entry
+from client.attesting import Attesting
 from client.conversation import Conversation, Delivered
 from client.core import Core
 from client.fragments import Arrival, Fragment, Probe, Unverified
@@ -33,7 +34,9 @@ from client.sending import Sending
 from client.views import MessageKind, MessageReceived, MessageState
 from mixnet.errors import RemoteError
 
-_REMEDY = "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+_REMEDY = (
+    "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+)
 UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
 OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
 
@@ -42,7 +45,13 @@ class Inbox:
     """The way in."""
 
     def __init__(
-        self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving, renewal: Renewal
+        self,
+        core: Core,
+        introductions: Introductions,
+        sending: Sending,
+        receiving: Receiving,
+        renewal: Renewal,
+        attesting: Attesting,
     ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._renewal = renewal
@@ -50,6 +59,7 @@ class Inbox:
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
+        self._attesting = attesting
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -168,7 +178,7 @@ class Inbox:
                 if self._core.archive.is_from_us(body.id, contact):
                     self._core.fail_message(body.id, REASONS[body.reason])
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
-                return
+                self._attesting.take(contact, body, now)
 
     def _received_text(self, contact: int, text: Text, now: float) -> None:
         core = self._core

@@ -19,6 +19,7 @@ from client.fragments import PlaintextKind
 from client.loops import LoopMonitor
 from client.messenger import Event, Messenger
 from client.replies import ReplyTable
+from client.services import Services, is_answer
 from client.session import Overrun
 from mixnet.clock import Clock
 from mixnet.crypto import SphinxSecret
@@ -51,6 +52,7 @@ class MailRoom:
         desk: Desk,
         replies: ReplyTable,
         loops: LoopMonitor,
+        services: Services,
         clock: Clock,
         schedules: Sequence[Schedule],
         publish: Callable[[list[Event]], None],
@@ -62,6 +64,7 @@ class MailRoom:
         self._desk = desk
         self._replies = replies
         self._loops = loops
+        self._services = services
         self._clock = clock
         self._schedules = schedules
         self._publish = publish
@@ -128,6 +131,9 @@ class MailRoom:
                     self.counts["stale"] += 1
                     return None
                 message = self._engine.open_reply_untrusted(keys, body)
+                if is_answer(message):
+                    self.counts["answer" if self._services.answered_untrusted(surb_id, message) else "stale"] += 1
+                    return None
                 return Letter("acknowledgement", message, self._messenger.replied_untrusted)
             case _:
                 raise RemoteError("a packet that is for no client")

@@ -13,6 +13,7 @@ import msgspec
 
 from client.fragments import MESSAGE_LIMIT
 from client.ratchet import OVERHEAD
+from client.statements import ReceiptKind, Seconds
 from client.tags import KEPT, TAG_SIZE
 from client.views import MessageState
 from mixnet.errors import RemoteError
@@ -21,11 +22,13 @@ _FRAMING = 32  # more than the msgpack around a text or a chunk
 BODY_LIMIT = MESSAGE_LIMIT - OVERHEAD
 TEXT_LIMIT = BODY_LIMIT - _FRAMING  # bytes of UTF-8
 CHUNK_SIZE = BODY_LIMIT - _FRAMING  # bytes of a file in one message, which then fills its fragments
+SIGNED_TEXT_LIMIT = TEXT_LIMIT - 96  # a signature and its time go with it
 SEEN_LIMIT = 500
 _NAME_LIMIT = 1024
 
 Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
 class Reason(StrEnum):
@@ -135,7 +138,63 @@ class Resume(_Body, frozen=True, tag=90):
     asks: bool
 
 
-Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen | Resume
+class SignedText(_Body, frozen=True, tag=40):
+    """A text with its sender's signature on the statement of its origin (statements.py), made at `time`."""
+
+    id: Number
+    text: Annotated[str, msgspec.Meta(max_length=SIGNED_TEXT_LIMIT)]
+    time: Seconds
+    signature: Signature
+
+
+class SignedEnd(_Body, frozen=True, tag=41):
+    """As End, with its sender's signature on the statement of the file's origin."""
+
+    id: Number
+    digest: Digest
+    time: Seconds
+    signature: Signature
+
+
+class Receipt(_Body, frozen=True, tag=42):
+    """A signed receipt for the signed message `id` of whom this goes to."""
+
+    id: Number
+    kind: ReceiptKind
+    time: Seconds
+    signature: Signature
+
+
+class Without(StrEnum):
+    """Why there is no receipt."""
+
+    DECLINED = "declined"  # the receiver doesn't want to sign one
+    UNSIGNED = "unsigned"  # the sender's own signature does not verify
+
+
+class NoReceipt(_Body, frozen=True, tag=43):
+    """No receipt will come for the signed message `id`."""
+
+    id: Number
+    why: Without
+
+
+Body = (
+    Greeting
+    | Confirm
+    | Text
+    | Offer
+    | Chunk
+    | End
+    | Abort
+    | Refuse
+    | Seen
+    | SignedText
+    | SignedEnd
+    | Receipt
+    | NoReceipt
+    | Resume
+)
 _DECODER = msgspec.msgpack.Decoder(Body)
 
 

@@ -8,18 +8,22 @@ clock or a task: time and bytes come in as arguments. Calls must not overlap: th
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from client.archive import Entry
 from client.archivist import Archivist
+from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.evidence import proof_of
+from client.forgery import FORGED_LIMIT, forge_transcript
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
-from client.messages import SEEN_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
+from client.messages import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
@@ -29,6 +33,7 @@ from client.renewal import Renewal
 from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
+from client.submissions import Submissions
 from client.views import (
     ContactChanged,
     ContactInfo,
@@ -81,7 +86,11 @@ class Messenger:
         self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
-        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving, self._renewal)
+        self.attesting = Attesting(self._core, self._receiving)
+        self.submissions = Submissions(self._core.store, self._core.notary)
+        self._inbox = Inbox(
+            self._core, self._introductions, self._sending, self._receiving, self._renewal, self.attesting
+        )
 
     # contacts
 
@@ -135,27 +144,35 @@ class Messenger:
 
     # messages
 
-    def send_text(self, contact: str, text: str, now: float, lifetime: float | None = None) -> int:
+    def send_text(
+        self, contact: str, text: str, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
         """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
 
-        Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong, BadLifetime.
+        `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
+        TextTooLong, BadLifetime.
         """
-        _check_text(text)
+        _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
         self._check_lifetime(lifetime)
         core = self._core
-        whom = self._people.reached(contact).id
+        reached = self._people.reached(contact)
+        whom = reached.id
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
-            core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now, lifetime=lifetime)
+            sign = core.notary.sign_text
+            body = sign(number, reached.identity, text, now) if signed else Text(number, text)
+            core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
         return number
 
-    def send_file(self, contact: str, path: Path, now: float, lifetime: float | None = None) -> int:
+    def send_file(
+        self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
         """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.
 
-        Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
+        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
         """
         self._check_lifetime(lifetime)
-        return self._sending.start(self._people.reached(contact).id, path, now, lifetime)
+        return self._sending.start(self._people.reached(contact).id, path, now, lifetime, signed=signed)
 
     def _check_lifetime(self, lifetime: float | None) -> None:
         most = self._core.settings.message_lifetime
@@ -196,9 +213,25 @@ class Messenger:
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
             if contact not in core.blocked:
+                self.attesting.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
                 if known:
                     core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
+
+    def proof(self, number: int) -> bytes:
+        """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""
+        return proof_of(self._core, self.submissions, number)
+
+    def forge(self, contact: str, texts: Sequence[str], now: float) -> str:
+        """A transcript in which the contact has written `texts`, and which nobody can tell from a genuine one.
+
+        Nothing is stored or sent. UnknownContact, UnusableText, TextTooLong, NoSession.
+        """
+        for text in texts:
+            _check_text(text, TEXT_LIMIT)
+        if sum(len(text) for text in texts) > FORGED_LIMIT:
+            raise TextTooLong("these are too many letters for one transcript: forge them in parts")
+        return forge_transcript(self._core, contact, texts, now)
 
     # the network
 
@@ -242,12 +275,12 @@ class Messenger:
         return self._core.take_events()
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, limit: int) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise UnusableText from None
     if not size:
         raise UnusableText
-    if size > TEXT_LIMIT:
+    if size > limit:
         raise TextTooLong

@@ -13,6 +13,7 @@ from client.fragments import PlaintextKind, ReplyBlock
 from client.outgoing import Destination, Outgoing, OutgoingFragment
 from client.replies import ReplyTable
 from client.routes import Map, Route
+from client.services import OutgoingQuestion
 from mixnet.link.frames import Frame, FrameKind
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
@@ -36,6 +37,8 @@ class Packer:
         self._drop_routes = rng.stream("routes", "drop")
         self._message_routes = rng.stream("routes", "message")
         self._reply_routes = rng.stream("routes", "reply")
+        self._question_routes = rng.stream("routes", "question")
+        self._answer_routes = rng.stream("routes", "answer")
 
     def loop(self, at: float, made: float) -> Prepared:
         """A packet that comes back to us."""
@@ -60,6 +63,17 @@ class Packer:
             return self._fragment(outgoing, at, made)
         packet = self._engine.use_surb(outgoing.surb, outgoing.message)
         return Prepared(Frame(FrameKind.PACKET, packet), made, outgoing)
+
+    def question(self, asked: OutgoingQuestion, at: float, made: float) -> tuple[Prepared, bytes]:
+        """A question to a provider, and the identifier of its reply block; Unavailable if there is no way to it now."""
+        route = self.network.ask(self._question_routes, self._home.provider, asked.provider, at)
+        surb_id = os.urandom(SURB_ID_SIZE)
+        used_at = at + self.network.document.parameters.path_delay
+        back = self.network.reply(self._answer_routes, asked.provider, self._home, surb_id, used_at)
+        surb, keys = self._engine.create_surb(asked.provider, back.hops, seed=os.urandom(SURB_SEED_SIZE))
+        self._replies.add(surb_id, keys, at)
+        packet = self._create(route, asked.question.encode(surb.serialize()))
+        return Prepared(packet, made, drawn_delay=route.drawn_delay, question=asked), surb_id
 
     def _fragment(self, outgoing: OutgoingFragment, at: float, made: float) -> Prepared:
         destination = outgoing.destination

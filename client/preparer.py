@@ -1,7 +1,8 @@
 """What fills a client's slots: packets are made here, before they are needed (SPEC.md section 4).
 
 Promises: every schedule has cover ready at all times, and a few payload slots ahead what is most urgent of all that
-waits: a question to the directory, then what the messenger wants sent (acknowledgements before fragments), then cover.
+waits: a question to the directory, one to a provider through the mixnet, then what the messenger wants sent
+(acknowledgements before fragments), then cover.
 No packet is made while a slot is about to come. A message counts as sent only once its slot took it; one that is given
 up before that doesn't leave.
 While the loops say that the network is under attack, or the store can't be written, messages wait; the cover goes on,
@@ -26,6 +27,7 @@ from client.messenger import Event, Messenger
 from client.outgoing import Outgoing, OutgoingReply
 from client.packer import Packer
 from client.requests import Requests
+from client.services import Services
 from client.session import Session
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
@@ -65,6 +67,7 @@ class Preparer:
         desk: Desk,
         loops: LoopMonitor,
         requests: Requests,
+        services: Services,
         session: Session,
         bell: Bell,
         publish: Callable[[list[Event]], None],
@@ -83,6 +86,7 @@ class Preparer:
         self._desk = desk
         self._loops = loops
         self._requests = requests
+        self._services = services
         self._session = session
         self._bell = bell
         self._slot = Bell()
@@ -210,6 +214,8 @@ class Preparer:
         if question is not None:
             shelf.put_front(Prepared(question, trio.current_time()))
             return True
+        if self._may_send() and await self._prepare_question():
+            return True
         outgoing = await self._ask_messenger()
         if outgoing is None:
             return False
@@ -219,6 +225,21 @@ class Preparer:
         except (Unavailable, RemoteError):  # no way to this contact now: like a lost slot, others get their turn
             self._bell.ring()
             return False
+        return True
+
+    async def _prepare_question(self) -> bool:
+        """Put a question to a provider in front of the cover; False if none waits."""
+        asked = self._services.next_question()
+        if asked is None:
+            return False
+        await quiet_passed(self.schedules)
+        try:
+            prepared, block = self._packer.question(asked, self._clock.now(), trio.current_time())
+        except (Unavailable, RemoteError):
+            self._services.unsendable(asked)
+        else:
+            self._payload.shelf.put_front(prepared)
+            self._services.packed(asked, block)
         return True
 
     def _nap(self) -> float:
@@ -289,6 +310,8 @@ def kind_of(prepared: Prepared) -> str:
     """The name under which a frame that left is counted."""
     if prepared.loop:
         return "loop"
+    if prepared.question is not None:
+        return "question"
     if prepared.outgoing is not None:
         return "acknowledgement" if isinstance(prepared.outgoing, OutgoingReply) else "message"
     return {FrameKind.REQUEST: "request", FrameKind.PAD: "padding"}.get(prepared.frame.kind, "drop")

@@ -13,7 +13,7 @@ from pathlib import Path
 from client.archive import Entry
 from client.core import Core
 from client.files import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
-from client.messages import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse
+from client.messages import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
 from client.views import FileProgress, MessageKind, MessageReceived, MessageState, MessageStateChanged
 from mixnet import crypto
 
@@ -73,7 +73,7 @@ class Receiving:
         core.store.run("UPDATE receiving SET position = ?, digest = ? WHERE message = ?", end, digest, message)
         core.emit(FileProgress(core.archive.progress(message, end)))
 
-    def ended(self, contact: int, end: End, now: float) -> None:
+    def ended(self, contact: int, end: End | SignedEnd, now: float) -> None:
         """Check the whole file and show it under its name."""
         core = self._core
         row = core.store.one(_SELECT, contact, end.id)
@@ -98,6 +98,16 @@ class Receiving:
         if row is not None:
             self._finished = True
             self._core.fail_message(row[0], REASONS[abort.reason])
+
+    def number_of(self, contact: int, remote: int) -> int | None:
+        """Our number of a file that is being received, by the sender's."""
+        row = self._core.store.one(_SELECT, contact, remote)
+        return None if row is None else int(row[0])
+
+    def reject(self, message: int, error: str) -> None:
+        """A file that is complete is not what it claims to be: `error` says what."""
+        self._finished = True
+        self._core.fail_message(message, error)
 
     def give_up(self, contact: int, error: str) -> None:
         """Stop taking files of a contact, which is not told."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from client.views import ContactInfo, MessageInfo, MessageKind, MessageState
+from client.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReceiptState
 from mixnet.errors import LocalError
 
 _ARROWS = {True: "→", False: "←"}
@@ -92,7 +92,24 @@ def message(one: MessageInfo) -> None:
     state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
     if one.error:
         state = f"  [{one.state}: {harmless(one.error)}]"
-    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}")
+    # In front of all that a contact can have chosen: whoever writes "signed" into a text or a name is not believed.
+    signed = "  signed" if one.signed else ""
+    receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
+    who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}"
+    line(f"{one.id}  {when}{signed}  {who}: {_content(one)}{state}{receipt}")
+
+
+_RECEIPTS = {
+    ReceiptState.AWAITED: "no receipt yet: the contact decides",
+    ReceiptState.DECLINED: "the contact gives no receipt",
+    ReceiptState.REFUSED: "refused: the contact's client says that the signature does not verify",
+    ReceiptState.INVALID: "a receipt came that does not verify: don't rely on it",
+    ReceiptState.DELIVERED: "receipt of delivery",
+    ReceiptState.READ: "receipt of reading",
+    ReceiptState.ASKED: "asks for a receipt: `mixnet proof consent`",
+    ReceiptState.WITHHELD: "no receipt given",
+    ReceiptState.GIVEN: "receipt given",
+}
 
 
 def _content(one: MessageInfo) -> str:

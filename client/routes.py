@@ -46,6 +46,10 @@ class Map:
         """From the replier's provider `entry` back to `home`, which knows the reply block by `surb_id` (32 bytes)."""
         return self._to_mailbox(rng, entry, home, Command(Kind.REPLY, surb_id), at)
 
+    def ask(self, rng: random.Random, entry: bytes, provider: bytes, at: float) -> Route:
+        """From provider `entry` to `provider`, which reads the message itself."""
+        return self._finish(rng, self._sample(rng, entry, provider), (Command(Kind.DELIVER),), (), at)
+
     def drop(self, rng: random.Random, entry: bytes, at: float) -> Route:
         """From provider `entry` to a uniformly random provider, which discards the packet."""
         path = self._sample(rng, entry, sample_provider(self.document, rng).identity)

@@ -134,4 +134,33 @@ CREATE INDEX stranded_of_contact ON stranded (contact);
 CREATE TABLE invited_after (invitation INTEGER PRIMARY KEY, session INTEGER NOT NULL);
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL)
+# Signed messages, and what was said about them (client/notary.py). `statement` and `signature` are null until a file
+# was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by
+# whoever received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
+_PROOFS = """
+CREATE TABLE signed (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    statement BLOB, signature BLOB, chain BLOB, receipt TEXT NOT NULL
+);
+CREATE TABLE receipts (
+    message INTEGER NOT NULL REFERENCES signed (message) ON DELETE CASCADE, event TEXT NOT NULL,
+    time INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (message, event)
+) WITHOUT ROWID;
+CREATE TABLE consents (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, rule TEXT NOT NULL
+);
+
+-- What witnesses said of signed messages of ours; null until one has. `consensuses` are what makes them believed.
+CREATE TABLE consensuses (name BLOB PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE submissions (
+    message INTEGER PRIMARY KEY REFERENCES signed (message) ON DELETE CASCADE, salt BLOB NOT NULL,
+    witness BLOB, time INTEGER, signature BLOB, consensus BLOB REFERENCES consensuses (name)
+);
+CREATE TRIGGER consensus_unused AFTER DELETE ON submissions WHEN old.consensus IS NOT NULL BEGIN
+    DELETE FROM consensuses WHERE name = old.consensus AND name NOT IN (
+        SELECT consensus FROM submissions WHERE consensus IS NOT NULL
+    );
+END;
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS)

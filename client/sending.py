@@ -13,12 +13,12 @@ from client.conversation import Parcel
 from client.core import Core
 from client.errors import FileTooLarge
 from client.files import START_DIGEST, FileTrouble, chain, examine, read_chunk
-from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, encode
+from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
+from client.statements import NAME_LIMIT
 from client.store import Row
 from client.views import FileProgress, MessageKind, MessageState
 
 FILE_LANE = 1
-_NAME_LIMIT = 255
 _SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires FROM sending "
 
 
@@ -29,7 +29,9 @@ class Sending:
         """Use the messenger's shared state."""
         self._core = core
 
-    def start(self, contact: int, path: Path, now: float, lifetime: float | None = None) -> int:
+    def start(
+        self, contact: int, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
         """Queue a file, for `lifetime` seconds, and return its message's number; FileMissing, FileTooLarge."""
         core = self._core
         path = path.expanduser().absolute()
@@ -50,6 +52,8 @@ class Sending:
                 START_DIGEST,
                 expires,
             )
+            if signed:
+                core.notary.promise(number)
             core.files.add(contact)
             core.expires(expires)
         return number
@@ -65,7 +69,7 @@ class Sending:
             turn = "UPDATE sending SET served = (SELECT max(served) + 1 FROM sending) WHERE message = ?"
             core.store.run(turn, row[0])
             try:
-                return self._parcel(row)
+                return self._parcel(row, now)
             except FileTrouble as trouble:
                 self.give_up(row[0], trouble.reason, now)
                 if core.store.one("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, FILE_LANE):
@@ -86,14 +90,14 @@ class Sending:
         done = core.archive.get(message).done + size
         core.emit(FileProgress(core.archive.progress(message, done)))
 
-    def _parcel(self, row: Row) -> Parcel:
+    def _parcel(self, row: Row, now: float) -> Parcel:
         message, path, stamp, size, position, digest, offered, expires = row
         run = self._core.store.run
         body: Body
         read = 0
         if not offered:
             run("UPDATE sending SET offered = 1 WHERE message = ?", message)
-            body = Offer(message, Path(path).name[:_NAME_LIMIT], size)
+            body = Offer(message, Path(path).name[:NAME_LIMIT], size)
         elif position < size:
             chunk = read_chunk(Path(path), position, stamp)
             read = len(chunk)
@@ -102,5 +106,6 @@ class Sending:
             body = Chunk(message, position, chunk)
         else:
             run("DELETE FROM sending WHERE message = ?", message)
-            body = End(message, bytes(digest))
-        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End), read, expires)
+            receiver = self._core.book.get(self._core.archive.contact_of(message)).identity
+            body = self._core.notary.end(End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now)
+        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)

@@ -19,6 +19,8 @@ from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
+from client.proof_service import ProofService
+from client.services import Services
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
 from mixnet.status import process_figures
@@ -49,6 +51,8 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
+        self.services: Services | None = None  # questions to providers, once it is open
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -114,17 +118,25 @@ class Service:
         await self._changed()
         return linked
 
-    async def send(self, contact: str, text: str, expires: float | None = None) -> int:
+    async def send(self, contact: str, text: str, expires: float | None = None, *, signed: bool = False) -> int:
         """Queue a text, for at most `expires` seconds; its number."""
-        number = await self._desk.call(self._messenger.send_text, contact, text, self._clock.now(), expires)
+        number = await self._desk.call(
+            self._messenger.send_text, contact, text, self._clock.now(), expires, signed=signed
+        )
+        if signed:
+            self.proofs.signed.ring()
         await self._changed()
         return number
 
-    async def send_file(self, contact: str, path: Path, expires: float | None = None) -> int:
+    async def send_file(self, contact: str, path: Path, expires: float | None = None, *, signed: bool = False) -> int:
         """Queue a file, for at most `expires` seconds; its number. `path` is absolute: a daemon has its own folder."""
         if not path.is_absolute():
             raise LocalError("give the daemon the whole path of a file")
-        number = await self._desk.call(self._messenger.send_file, contact, path, self._clock.now(), expires)
+        number = await self._desk.call(
+            self._messenger.send_file, contact, path, self._clock.now(), expires, signed=signed
+        )
+        if signed:
+            self.proofs.signed.ring()
         await self._changed()
         return number
 

@@ -37,6 +37,25 @@ class MessageKind(StrEnum):
     FILE = "file"
 
 
+class ReceiptState(StrEnum):
+    """What there is of receipts for a signed message; `receipts.py` has the transitions.
+
+    Of a message of ours: AWAITED until its receiver has decided; DECLINED; REFUSED, since our signature does not
+    verify there; INVALID, since theirs does not verify here; DELIVERED and READ, once there is such a receipt. Of one
+    that came: ASKED until our user has decided; WITHHELD; GIVEN.
+    """
+
+    AWAITED = "awaited"
+    DECLINED = "declined"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    DELIVERED = "delivered"
+    READ = "read"
+    ASKED = "asked"
+    WITHHELD = "withheld"
+    GIVEN = "given"
+
+
 @dataclass(frozen=True, slots=True)
 class ContactInfo:
     """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches.
@@ -60,6 +79,7 @@ class MessageInfo:
 
     `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
     0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
+    `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is.
     """
 
     id: int
@@ -76,6 +96,8 @@ class MessageInfo:
     sent_at: float
     drawn_delay: float
     received_at: float
+    signed: bool = False
+    receipt: ReceiptState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Event(StrEnum):
     LINKS_DIALLED = "links_dialled"
     REQUESTS = "requests"
     DOCUMENTS = "documents"
+    QUESTIONS = "questions"
     KEYS_RETIRED = "keys_retired"
 
 
@@ -66,6 +67,7 @@ class Dropped(StrEnum):
     MAILBOX_LIMIT = "mailbox_limit"
     MAILBOX_STORE = "mailbox_store"
     REQUEST = "request"
+    SERVICE_LIMIT = "service_limit"
 
 
 class Counters:

@@ -69,6 +69,13 @@ class Label(bytes, Enum):
     LOOP = b"mixnet/1 loop"
     FILE = b"mixnet/1 file"
     SURB = b"mixnet/1 surb"
+    CONTENT = b"mixnet/1 contnt"
+    ORIGIN = b"mixnet/1 origin"
+    SUBMISSION = b"mixnet/1 submit"
+    DELIVERY = b"mixnet/1 delvry"
+    READING = b"mixnet/1 recept"
+    RENDEZVOUS = b"mixnet/1 rendez"
+    MATCH = b"mixnet/1 match"
 
 
 class Secret:

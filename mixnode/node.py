@@ -50,6 +50,8 @@ from mixnode.place import Place, document_files, open_keys, open_storage
 from mixnode.provider import Provider
 from mixnode.report import describe
 from mixnode.rooms import Room
+from mixnode.services import Rendezvous, Services, is_question
+from mixnode.witness import Witness
 
 ROOM = 1024  # packets that may wait at a door
 SHARE = ROOM // 4  # of those at the first door, from one link
@@ -173,12 +175,16 @@ async def hold(rooms: Rooms, dispatch: Dispatch) -> None:
         dispatch.send(await rooms.held.take())
 
 
-async def deliver(rooms: Rooms, provider: Provider | None, loops: Loops, counters: Counters) -> None:
-    """What goes no further: mail for a provider's mailboxes, our own loops, cover traffic."""
+async def deliver(
+    rooms: Rooms, provider: Provider | None, services: Services | None, loops: Loops, counters: Counters
+) -> None:
+    """What goes no further: mail for a provider's mailboxes, questions to it, our own loops, cover traffic."""
     while True:
         mail = []
         for peeled in await rooms.ended.take():
             match peeled:
+                case Deliver(message) if services is not None and is_question(message):
+                    services.take_untrusted(message)
                 case Deliver(message):
                     _recognise(message, loops, counters)
                 case Drop():
@@ -224,7 +230,9 @@ class _House:
         self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
         self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
-        self._provider = self._open_provider() if place.config.role is NodeRole.PROVIDER else None
+        is_provider = place.config.role is NodeRole.PROVIDER
+        self._provider = self._open_provider() if is_provider else None
+        self._services = self._open_services() if is_provider else None
 
     def _open_provider(self) -> Provider:
         storage = open_storage(self._place, self._members)
@@ -233,13 +241,21 @@ class _House:
         self._nursery.start_soon(provider.sweep)
         return provider
 
+    def _open_services(self) -> Services:
+        rendezvous = Rendezvous()
+        self._nursery.start_soon(rendezvous.sweep)
+        identity, arrived = self._place.identity.public, self._rooms.arrived
+        witness = Witness(self._place.identity, self._place.trust.network_id, self._place.clock)
+        handlers = rendezvous.handlers | witness.handlers
+        return Services(identity, self._engine, arrived, self.counters, handlers)
+
     async def open_rooms(self) -> Address:
         """Start every room, the door to the street last; where it listens."""
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
         start(peel, rooms, self._keys, self._engine, self._place.clock, counters)
         start(await_seal, rooms, self._smith, counters)
         start(hold, rooms, self._dispatch)
-        start(deliver, rooms, self._provider, self._loops, counters)
+        start(deliver, rooms, self._provider, self._services, self._loops, counters)
         address: Address = await self._nursery.start(self._place.listen, self._welcome, members, counters)
         return address
 

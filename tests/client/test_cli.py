@@ -285,7 +285,8 @@ def test_what_a_contact_wrote_cannot_act_on_a_terminal(capsys):
 def test_every_command_has_an_example_and_help(capsys):
     tried = [["client", name] for name in ("init", "start", "stop", "status")]
     tried += [[name] for name in ("invite", "accept", "contacts", "send", "inbox", "message", "cancel")]
-    tried += [[name] for name in ("search", "export", "import", "retention", "delete")]
+    tried += [[name] for name in ("search", "export", "import", "retention", "delete", "forge")]
+    tried += [["proof", name] for name in ("export", "verify", "identity", "consent", "receipts")]
     for command in tried:
         app([*command, "--help"], result_action="return_value")
         shown = capsys.readouterr().out

@@ -11,6 +11,7 @@ from client.messages import (
     CHUNK_SIZE,
     REASONS,
     SEEN_LIMIT,
+    SIGNED_TEXT_LIMIT,
     TEXT_LIMIT,
     TRANSITIONS,
     Abort,
@@ -19,21 +20,29 @@ from client.messages import (
     End,
     Greeting,
     MessageEvent,
+    NoReceipt,
     Offer,
     Reason,
+    Receipt,
     Refuse,
     Seen,
+    SignedEnd,
+    SignedText,
     Text,
+    Without,
     after,
     decode_untrusted,
     encode,
 )
 from client.ratchet import OVERHEAD
+from client.statements import ReceiptKind
 from client.views import MessageState
 from mixnet.errors import RemoteError
 
 NUMBERS = st.integers(0, (1 << 62) - 1)
 KEYS = st.binary(min_size=32, max_size=32)
+TIMES = st.integers(0, (1 << 40) - 1)
+SIGNATURES = st.binary(min_size=64, max_size=64)
 REASON = st.sampled_from(Reason)
 BODIES = st.one_of(
     st.builds(Greeting, st.text(max_size=64), KEYS, KEYS, KEYS),
@@ -45,6 +54,10 @@ BODIES = st.one_of(
     st.builds(Abort, NUMBERS, REASON),
     st.builds(Refuse, NUMBERS, REASON),
     st.builds(Seen, st.lists(NUMBERS, max_size=5).map(tuple)),
+    st.builds(SignedText, NUMBERS, st.text(max_size=100), TIMES, SIGNATURES),
+    st.builds(SignedEnd, NUMBERS, KEYS, TIMES, SIGNATURES),
+    st.builds(Receipt, NUMBERS, st.sampled_from(ReceiptKind), TIMES, SIGNATURES),
+    st.builds(NoReceipt, NUMBERS, st.sampled_from(Without)),
 )
 
 
@@ -82,6 +95,11 @@ def test_garbage_is_refused_or_a_body(raw):
         [8, list(range(SEEN_LIMIT + 1))],
         [6, 1, "because"],
         [1, 2],
+        [40, 1, "x" * (SIGNED_TEXT_LIMIT + 1), 1, bytes(64)],
+        [40, 1, "x", 1 << 40, bytes(64)],
+        [41, 1, bytes(32), 1, bytes(63)],
+        [42, 1, "seen", 1, bytes(64)],
+        [43, 1, "because"],
         b"",
         None,
     ],
@@ -101,6 +119,7 @@ def test_the_longest_bodies_fit_into_a_message():
         Text((1 << 62) - 1, "x" * TEXT_LIMIT),
         Chunk((1 << 62) - 1, (1 << 62) - 1, bytes(CHUNK_SIZE)),
         Seen(((1 << 62) - 1,) * SEEN_LIMIT),
+        SignedText((1 << 62) - 1, "x" * SIGNED_TEXT_LIMIT, (1 << 40) - 1, bytes(64)),
     )
     for body in longest:
         assert len(encode(body)) + OVERHEAD <= MESSAGE_LIMIT

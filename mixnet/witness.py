@@ -1,0 +1,63 @@
+"""A provider's word that something was submitted by a certain time, byte by byte (SPEC.md section 6.6).
+
+Promises: the witness sees 32 bytes that are random to whoever doesn't know what was hashed into them, and the time; so
+it can witness a message of which it learns nothing, of somebody it doesn't know. Pure.
+
+    question = operation 16, subject: the commitment, no body
+    answer   = time 8 (whole seconds since the Unix epoch) · signature 64
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Self
+
+from mixnet import crypto
+from mixnet.crypto import Label, SigningKey
+from mixnet.errors import RemoteError
+from mixnet.services import Answer, Question, Status
+
+OPERATION = 16
+_ANSWER = struct.Struct(f">Q{crypto.SIGNATURE_SIZE}s")
+_LATEST = 1 << 40  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """A witness has signed that it was given a commitment at `time`, in whole seconds by its clock."""
+
+    time: int
+    signature: bytes
+
+    @classmethod
+    def give(cls, witness: SigningKey, network: bytes, commitment: bytes, now: float) -> Self:
+        """Sign it now; `network` and `commitment` have 32 bytes."""
+        time = max(0, int(now))
+        return cls(time, witness.sign(Label.SUBMISSION, _statement(network, commitment, time)))
+
+    def verify_untrusted(self, witness: bytes, network: bytes, commitment: bytes) -> None:
+        """RemoteError unless the identity `witness` (32 bytes) has signed it."""
+        if not 0 <= self.time < _LATEST:
+            raise RemoteError("a testimony of an impossible time")
+        crypto.verify_untrusted(witness, Label.SUBMISSION, _statement(network, commitment, self.time), self.signature)
+
+    def answer(self) -> Answer:
+        """As it travels."""
+        return Answer(Status.DONE, _ANSWER.pack(self.time, self.signature))
+
+    @classmethod
+    def parse_untrusted(cls, answer: Answer) -> Self:
+        """The testimony in an answer, unverified; RemoteError for anything else."""
+        if answer.status is not Status.DONE or len(answer.body) != _ANSWER.size:
+            raise RemoteError("no testimony")
+        return cls(*_ANSWER.unpack(answer.body))
+
+
+def question(commitment: bytes) -> Question:
+    """What to ask a witness; the same again gets a later time, which is as true."""
+    return Question(OPERATION, commitment)
+
+
+def _statement(network: bytes, commitment: bytes, time: int) -> bytes:
+    return network + commitment + time.to_bytes(8, "big")

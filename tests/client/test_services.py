@@ -1,0 +1,139 @@
+"""Questions to providers cross a whole network of real nodes, and nothing of them shows on a client's link."""
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from benchmarks.world import World, WorldConfig, run_world
+from client.services import OUTSTANDING, SLOT_PATIENCE, TRIES, NotAnswered, Services, TooManyQuestions
+from mixnet.counters import Event
+from mixnet.errors import RemoteError
+from mixnet.pki.parameters import Parameters
+from mixnet.services import Answer, Operation, Question, Status
+
+RULES = Parameters(
+    mean_delay=0.05,
+    payload_rate=3.0,
+    loop_rate=0.2,
+    drop_rate=0.2,
+    downlink_rate=4.0,
+    node_loop_rate=0.05,
+    link_latency=0.01,
+)
+CONFIG = WorldConfig(seed=5, parameters=RULES, codec="plain")
+SLOT = bytes(32)
+
+
+def services_of(world: World, client: int) -> Services:
+    services = world.clients[client]._channel._service.services  # type: ignore[attr-defined]
+    assert isinstance(services, Services)
+    return services
+
+
+def test_two_clients_meet_in_a_slot_and_their_links_look_as_if_nobody_asked() -> None:
+    answers: list[Answer] = []
+
+    async def meet(world: World) -> None:
+        one, other = services_of(world, 0), services_of(world, 1)
+        provider = one.provider_for(b"7")
+        assert provider == other.provider_for(b"7")
+        answers.append(await one.ask(provider, Question(Operation.PUT, SLOT, b"hello")))
+        answers.append(await other.ask(provider, Question(Operation.READ, SLOT, b"\0")))
+        await trio.sleep_until(40)
+
+    async def idle(world: World) -> None:
+        await trio.sleep_until(40)
+
+    busy, quiet = run_world(meet, CONFIG), run_world(idle, CONFIG)
+    assert answers == [Answer(Status.DONE, b"\0"), Answer(Status.DONE, b"hello")]
+    asked = [node.counters[Event.QUESTIONS] for node in busy.nodes.values()]
+    assert sum(asked) == 2
+    for client in ("client-1", "client-2"):
+        seen = busy.trace.around(client)
+        assert len(seen) > 200
+        assert seen == quiet.trace.around(client)
+
+
+async def test_a_question_is_asked_again_with_another_block_until_it_is_answered(autojump_clock: MockClock) -> None:
+    async def provider(services: Services, answer_at: int) -> None:
+        for number in range(TRIES):
+            await trio.testing.wait_all_tasks_blocked()
+            while (asked := services.next_question()) is None:
+                await trio.sleep(0.1)
+            block = bytes([number])
+            services.packed(asked, block)
+            if number == answer_at:
+                # An answer to an earlier try that took very long is as good.
+                assert services.answered_untrusted(bytes([number - 1]), Answer(Status.NOTHING).encode())
+
+    for answer_at in (2, TRIES - 1):
+        services = Services(lambda: None, _document)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(provider, services, answer_at)
+            assert await services.ask(bytes(32), Question(1, SLOT)) == Answer(Status.NOTHING)
+            nursery.cancel_scope.cancel()
+        assert not services.answered_untrusted(b"\0", Answer(Status.NOTHING).encode())
+
+
+async def test_it_is_given_up_without_an_answer_or_a_slot(autojump_clock: MockClock) -> None:
+    services, asked_times = Services(lambda: None, _document), 0
+
+    async def swallow() -> None:
+        nonlocal asked_times
+        while True:
+            asked = services.next_question()
+            if asked is not None:
+                asked_times += 1
+                services.unsendable(asked)
+            await trio.sleep(0.1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(swallow)
+        with pytest.raises(NotAnswered):
+            await services.ask(bytes(32), Question(1, SLOT))
+        nursery.cancel_scope.cancel()
+    assert asked_times == TRIES
+    begun = trio.current_time()
+    with pytest.raises(NotAnswered):
+        await services.ask(bytes(32), Question(1, SLOT))
+    assert trio.current_time() - begun == pytest.approx(SLOT_PATIENCE)
+    assert services.next_question() is None
+
+
+async def test_what_is_outstanding_is_bounded_and_forgotten() -> None:
+    services = Services(lambda: None, lambda: None)  # type: ignore[arg-type, return-value]
+    async with trio.open_nursery() as nursery:
+        for _ in range(OUTSTANDING):
+            nursery.start_soon(services.ask, bytes(32), Question(1, SLOT))
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(TooManyQuestions):
+            await services.ask(bytes(32), Question(1, SLOT))
+        nursery.cancel_scope.cancel()
+    assert services.next_question() is None
+
+
+async def test_only_the_reply_through_its_own_block_is_its_answer() -> None:
+    services = Services(lambda: None, _document)
+    answers: list[Answer] = []
+
+    async def ask() -> None:
+        answers.append(await services.ask(bytes(32), Question(1, SLOT)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        asked = services.next_question()
+        assert asked is not None
+        services.packed(asked, b"mine")
+        assert not services.answered_untrusted(b"else", Answer(Status.FULL).encode())
+        with pytest.raises(RemoteError):
+            services.answered_untrusted(b"mine", b"\x09 nonsense")
+        assert not services.answered_untrusted(b"mine", Answer(Status.DONE).encode())  # a block is used once
+        services.packed(asked, b"again")
+        assert services.answered_untrusted(b"again", Answer(Status.DONE).encode())
+    assert answers == [Answer(Status.DONE)]
+
+
+class _document:  # noqa: N801  # stands for a function that gives a directory document
+    parameters = RULES
