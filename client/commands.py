@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from client.archive_commands import AnyArchiveCommand
+from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from mixnet.errors import RemoteError
 
@@ -24,6 +25,7 @@ _EVENTS = {
     "MessageStateChanged": "state",
     "ContactChanged": "contact",
     "FileProgress": "progress",
+    "CodeChanged": "code",
 }
 
 
@@ -186,6 +188,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyCodeCommand
 )
 
 
