@@ -17,8 +17,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from client import archive_cli
-from client.daemon_cli import daemon
 from client.code_cli import accept_code, codes, invite_by_code
+from client.daemon_cli import daemon
 from client.message_cli import cancel, message
 from client.options import Folder, Json, compare_with, talk
 from mixnet.errors import LocalError

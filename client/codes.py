@@ -59,7 +59,7 @@ class Codes:
         home: bytes,
         publish: Callable[[list[Event]], None],
     ) -> None:
-        """`name` is what invitations call us; at `home`, our own provider, no code of ours waits if there are others."""
+        """`name` is what invitations call us; at `home`, our own provider, no code of ours waits if others exist."""
         self._rendezvous = rendezvous
         self._messenger = messenger
         self._desk = desk
