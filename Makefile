@@ -65,7 +65,7 @@ $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and the tools of its tests into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle]'
+	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
 clean:

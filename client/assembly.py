@@ -17,6 +17,7 @@ from typing import Any
 import trio
 
 from client.bell import Bell
+from client.codes import Codes
 from client.desk import Desk
 from client.hub import Hub
 from client.keys import Keys
@@ -26,6 +27,7 @@ from client.messenger import Destination, Event, Home, Messenger, MessengerSetti
 from client.packer import Packer
 from client.preparer import Preparer
 from client.profile import Profile
+from client.rendezvous import Rendezvous
 from client.replies import ReplyTable
 from client.requests import Requests
 from client.routes import Map, UnknownProvider
@@ -92,6 +94,7 @@ class Assembly:
         self._packer = Packer(around.engine, here, replies, network, around.rng)
         self._messenger = messenger_for(around, here, parameters)
         self.services = Services(bell.ring, lambda: self._packer.network.document)
+        self._codes = self._make_codes(around)
         self._session = self._make_session()
         self._preparer = self._make_preparer(parameters, bell)
         self._mail = self._make_mail_room(keys, replies)
@@ -99,6 +102,7 @@ class Assembly:
     def open(self, service: Service) -> None:
         """Let the user's side of the daemon do all that it can."""
         service.services = self.services
+        service.codes = self._codes
         service.open(self._messenger, self._preparer.stir, self.snapshot)
 
     async def run(self) -> None:
@@ -108,6 +112,7 @@ class Assembly:
             nursery.start_soon(self._preparer.run)
             nursery.start_soon(self._session.run)
             nursery.start_soon(self._follow_documents)
+            nursery.start_soon(self._codes.run)
 
     def snapshot(self) -> dict[str, Any]:
         """The figures that the user and the operator of this machine may see."""
@@ -135,6 +140,19 @@ class Assembly:
             "loops_lost": self._loops.lost,
             **process_figures(),
         }
+
+    def _make_codes(self, around: Surroundings) -> Codes:
+        return Codes(
+            rendezvous=Rendezvous(self.services),
+            messenger=self._messenger,
+            desk=around.desk,
+            clock=around.clock,
+            rng=around.rng.stream("codes"),
+            network_id=around.profile.bootstrap.network_id,
+            name=around.profile.name,
+            home=self._provider,
+            publish=self._happened,
+        )
 
     def _make_session(self) -> Session:
         return Session(

@@ -10,7 +10,6 @@ command makes one line. Never: an import of anything heavy before a command runs
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +17,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from client import archive_cli, proof_cli
+from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.message_cli import cancel, message
-from client.options import Folder, Json, dir_option, talk
+from client.options import Folder, Json, compare_with, talk
 from mixnet.errors import LocalError
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
@@ -29,6 +29,7 @@ app = App(name="messages", help="Commands of a person who talks over the mixnet.
 app.command(daemon)
 app.command(message)
 app.command(cancel)
+app.command(codes)
 app.command(archive_cli.search)
 app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")
@@ -44,13 +45,16 @@ async def invite(
     /,
     *,
     qr: Annotated[bool, Parameter(negative="")] = False,
+    qr_file: Path | None = None,
     out: Path | None = None,
+    code: Annotated[bool, Parameter(negative="")] = False,
+    wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Make an invitation, for one person, once; give it to them over a channel that both of you trust.
 
-    Example: `mixnet invite alice --out for-bob.txt`
+    Example: `mixnet invite alice --out for-bob.txt`, or `mixnet invite alice --code` and tell them the code by phone
 
     Parameters
     ----------
@@ -58,11 +62,22 @@ async def invite(
         Your profile.
     qr
         Draw it as a QR code too.
+    qr_file
+        Write it as a QR code to a new PNG file that only you can read, too.
     out
         Write it to a new file that only you can read, instead of printing it.
+    code
+        Make a short code to say instead, which they give to `mixnet accept`; both programs run until you are done.
+    wait
+        With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
     """
     from client import render  # noqa: PLC0415
 
+    if code:
+        if qr or qr_file or out:
+            raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
+        await invite_by_code(folder, name, wait=wait, as_json=as_json)
+        return
     async with talk(folder, name) as me:
         text = await me.invite()
     if out is not None:
@@ -73,19 +88,26 @@ async def invite(
         render.line(text)
     if qr:
         render.qr(text)
+    if qr_file is not None:
+        _new_file(qr_file, render.qr_png(text))
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text + "\n")
+    _new_file(path, f"{text}\n".encode())
+
+
+def _new_file(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
 
 
 @app.command
 async def accept(
     name: str,
-    invitation: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    invitation: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
+    code: str | None = None,
     contact: Annotated[str | None, Parameter(name="--as")] = None,
     wait: bool = True,
     folder: Folder = None,
@@ -93,7 +115,7 @@ async def accept(
 ) -> None:
     """Accept somebody's invitation, and wait until both of you can write.
 
-    Example: `mixnet accept bob for-bob.txt --as alice`
+    Example: `mixnet accept bob for-bob.txt --as alice`, or `mixnet accept bob --code 7-candle-otter-violin`
 
     Parameters
     ----------
@@ -101,6 +123,8 @@ async def accept(
         Your profile.
     invitation
         Its text (`mixnet1:...`), a file that holds it, or - for standard input.
+    code
+        The code that they told you, instead; the first letters of each word are enough.
     contact
         What to call them; the name in the invitation if not given.
     wait
@@ -108,7 +132,12 @@ async def accept(
     """
     from client import render  # noqa: PLC0415
 
-    text = _invitation(invitation)
+    if (invitation is None) == (code is None):
+        raise LocalError("give either an invitation or --code: mixnet accept NAME INVITATION")
+    if code is not None:
+        await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
+        return
+    text = _invitation(invitation or "")
     async with talk(folder, name) as me:
         known = await me.accept(text, contact)
         if wait:
@@ -118,9 +147,7 @@ async def accept(
         render.json(known)
         return
     render.contacts([known])
-    mine, theirs = shlex.quote(name), shlex.quote(render.harmless(known.name))
-    command = f"mixnet contacts {mine} --verify {theirs}{dir_option(folder)}"
-    sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
+    compare_with(name, known.name, folder)
 
 
 def _invitation(given: str) -> str:

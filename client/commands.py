@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from client.archive_commands import AnyArchiveCommand
+from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from client.proof_commands import AnyProofCommand
 from mixnet.errors import RemoteError
@@ -25,6 +26,7 @@ _EVENTS = {
     "MessageStateChanged": "state",
     "ContactChanged": "contact",
     "FileProgress": "progress",
+    "CodeChanged": "code",
 }
 
 
@@ -201,6 +203,7 @@ AnyCommand = (
     | Stop
     | AnyArchiveCommand
     | AnyProofCommand
+    | AnyCodeCommand
 )
 
 

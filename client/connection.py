@@ -24,6 +24,7 @@ import trio
 from client import commands, folder, protocol, sockets
 from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
+from client.code_access import CodeAccess
 from client.command import Command
 from client.proof_access import ProofAccess
 from client.search import ANY, FOUND_LIMIT, Filter
@@ -197,6 +198,11 @@ class Connection:
     async def search(self, words: str, where: Filter = ANY, limit: int = FOUND_LIMIT) -> list[MessageInfo]:
         """The newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
         return _list(MessageInfo, await self._ask(Search, words=words, where=where, limit=limit))
+
+    @property
+    def codes(self) -> CodeAccess:
+        """Contacts by spoken codes."""
+        return CodeAccess(self._ask, self._channel.next_change)
 
     @property
     def archive(self) -> ArchiveAccess:

@@ -67,6 +67,12 @@ class Introductions:
             core.expires(made.expires)
         return made
 
+    def made_by(self, invitation: Invitation) -> ContactInfo | None:
+        """The contact that used an invitation of ours, if anybody did."""
+        core, channel = self._core, invitation_channel(invitation.secret).channel
+        row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
+        return None if row is None or row[0] is None else core.book.info(core.conversations[row[0]].contact)
+
     def accept(self, text: str, name: str | None, now: float) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for."""
         core = self._core

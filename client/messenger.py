@@ -105,6 +105,10 @@ class Messenger:
         """
         return self._introductions.accept(text, name, now)
 
+    def contact_by(self, invitation: Invitation) -> ContactInfo | None:
+        """The contact that this invitation of ours has made, if it was used."""
+        return self._introductions.made_by(invitation)
+
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
         return [self._core.book.info(contact.id) for contact in self._core.book.all()]

@@ -58,6 +58,14 @@ def dir_option(folder: Path | None) -> str:
     return f" --dir {shlex.quote(str(folder))}" if folder else ""
 
 
+def compare_with(name: str, contact: str, folder: Path | None) -> None:
+    """Say how to verify a new contact."""
+    from client.render import harmless  # noqa: PLC0415
+
+    command = f"mixnet contacts {shlex.quote(name)} --verify {shlex.quote(harmless(contact))}{dir_option(folder)}"
+    sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
+
+
 def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
     """The passphrase of the profile in `directory`, if it has one."""
     from client import passphrase as secrets  # noqa: PLC0415

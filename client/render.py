@@ -6,6 +6,7 @@ colour the screen or look like anything but text.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -168,6 +169,19 @@ def qr(text: str) -> None:
     except segno.DataOverflowError:
         raise LocalError("this invitation is too long for a QR code: use --out and send the file") from None
     code.terminal(compact=True)
+
+
+def qr_png(text: str) -> bytes:
+    """The same as a picture; LocalError if the text is too long for one."""
+    import segno  # noqa: PLC0415  # only this needs it
+
+    try:
+        code = segno.make_qr(text, error="l")
+    except segno.DataOverflowError:
+        raise LocalError("this invitation is too long for a QR code: use --out and send the file") from None
+    picture = io.BytesIO()
+    code.save(picture, kind="png", scale=4)
+    return picture.getvalue()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from client.archive_service import PAGE, ArchiveService, page
+from client.codes import Codes
 from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
@@ -53,6 +54,7 @@ class Service:
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
         self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
         self.services: Services | None = None  # questions to providers, once it is open
+        self._codes: Codes | None = None
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -170,6 +172,17 @@ class Service:
     def stop(self) -> None:
         """End the daemon."""
         self.stopping.set()
+
+    @property
+    def codes(self) -> Codes:
+        """Contacts by spoken codes."""
+        if self._codes is None:
+            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+        return self._codes
+
+    @codes.setter
+    def codes(self, codes: Codes) -> None:
+        self._codes = codes
 
     @property
     def _messenger(self) -> Messenger:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from client.code_states import CodeChanged
+
 
 class ContactState(StrEnum):
     """How far a contact has come; `contacts.py` has the transitions."""
@@ -128,4 +130,4 @@ class FileProgress:
     message: MessageInfo
 
 
-Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress
+Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress | CodeChanged
