@@ -13,6 +13,7 @@ import msgspec
 
 from client.archive_commands import AnyArchiveCommand
 from client.command import Command, Number
+from client.mailbox_commands import AnyMailboxCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyMailboxCommand
 )
 
 

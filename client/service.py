@@ -18,6 +18,7 @@ from client.archive_service import PAGE, ArchiveService, page
 from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
+from client.mailbox_service import MailboxService
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
@@ -49,6 +50,7 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.mailbox = MailboxService(desk, self._not_yet)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -156,8 +158,11 @@ class Service:
     @property
     def _messenger(self) -> Messenger:
         if self._opened_for is None:
-            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+            raise self._not_yet()
         return self._opened_for
+
+    def _not_yet(self) -> StillWaiting:
+        return StillWaiting(f"not yet: the daemon is {self.waits_for}")
 
     def _early(self) -> dict[str, Any]:
         return {**early_figures(self.name, self.waits_for), **process_figures()}
