@@ -70,7 +70,7 @@ class ArchiveAccess:
         how = Format(how)
         profile = str(await self._ask(ask.WhoAmI))
         count, after = 0, 0
-        with _new_file(Path(path)) as file:
+        with new_file(Path(path)) as file:
             if how is Format.JSON:
                 file.write(portable.line(Header(portable.FORMAT, profile, time.time())))
             while page := _pairs(await self._ask(ask.Export, where=where, after=after)):
@@ -81,6 +81,10 @@ class ArchiveAccess:
             if how is Format.JSON:
                 file.write(portable.line(End(count)))
         return count
+
+    async def identity(self) -> str:
+        """By which contacts know this profile: an Ed25519 key, 64 hexadecimal digits."""
+        return str(await self._ask(ask.WhoAmI))
 
     async def import_file(self, path: Path | str, *, known_only: bool = False) -> Imported:
         """File the messages of an exported JSON file as past ones; RemoteError, UnknownPeople."""
@@ -133,7 +137,7 @@ def _pairs(value: Any) -> list[tuple[int, Record]]:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file (0600) that appears whole under its name, or not at all; FileExistsError."""
     if os.path.lexists(path):
         raise FileExistsError(17, "there is such a file already: choose another name", str(path))

@@ -19,8 +19,11 @@ from cyclopts import App, Parameter
 
 from client import archive_cli
 from client.daemon_cli import daemon
+from client.mailbox_cli import mailbox
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
+from client.privacy_cli import privacy
+from client.profile_cli import profile
 from mixnet.errors import LocalError
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
@@ -34,6 +37,9 @@ app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")
 app.command(archive_cli.retention)
 app.command(archive_cli.delete)
+app.command(privacy)
+app.command(mailbox)
+app.command(profile)
 
 
 @app.command

@@ -10,7 +10,7 @@ from mixnet.inventory.authority import AUTHORITY
 from mixnet.inventory.client import ROWS
 from mixnet.inventory.node import MIX, PROVIDER
 from mixnet.inventory.row import Columns, Fields, Figures, Files, Memory, Place, Role, Row, Settings, holders
-from mixnet.inventory.text import as_maps, markdown, retention_markdown
+from mixnet.inventory.text import as_maps, markdown, refreshed, retention_markdown
 
 INVENTORY: dict[Role, tuple[Row, ...]] = {
     Role.CLIENT: ROWS,
@@ -21,5 +21,5 @@ INVENTORY: dict[Role, tuple[Row, ...]] = {
 
 __all__ = [
     "INVENTORY", "Columns", "Fields", "Figures", "Files", "Memory", "Place", "Role", "Row", "Settings", "as_maps",
-    "holders", "markdown", "retention_markdown",
+    "holders", "markdown", "refreshed", "retention_markdown",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mixnet.errors import LocalError
 from mixnet.inventory.row import Role, Row
 
 Inventory = Mapping[Role, Sequence[Row]]
@@ -52,6 +53,18 @@ def retention_markdown(inventory: Inventory) -> str:
                 bound = f"`{row.bound}`" if row.bound.isidentifier() else row.bound
                 lines.append(_line(str(role), row.kind, row.kept, bound, row.readers, row.erased))
     return "\n".join(lines) + "\n"
+
+
+def refreshed(document: str, inventory: Inventory) -> str:
+    """The document with its tables made anew between `<!-- inventory -->`, `<!-- retention -->` and their ends."""
+    for name, table in (("inventory", markdown(inventory)), ("retention", retention_markdown(inventory))):
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        before, _, rest = document.partition(begin)
+        _, _, after = rest.partition(end)
+        if not rest or end not in rest:
+            raise LocalError(f"the document has no place for the {name}: put {begin.strip()} and {end.strip()} there")
+        document = f"{before}{begin}\n{table}\n{end}{after}"
+    return document
 
 
 def _head(*names: str) -> list[str]:
