@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -52,34 +52,41 @@ def packet(number: int) -> bytes:
     return number.to_bytes(4, "big") * 768
 
 
-STEPS = st.lists(st.sampled_from(["store", "tell", "slot", "read", "read done", "erase", "erased"]), max_size=60)
+KINDS = ["store", "tell", "slot", "read", "read done", "erase", "commit", "erased"]
+STEPS = st.lists(st.sampled_from(KINDS), min_size=20, max_size=80)
+READ_MEANWHILE = ["store", "read", "erase", "commit", "erased", "read done", "slot", "slot"]
+STORED_MEANWHILE = ["store", "tell", "erase", "commit", "store", "tell", "erased", "read", "read done", "slot"]
 
 
 @given(STEPS)
+@example(READ_MEANWHILE)
+@example(STORED_MEANWHILE)
 def test_what_was_erased_never_goes_down_and_what_came_after_does_once(steps: list[str]) -> None:
-    """`erase`: the request is taken; `erased`: its transaction is done. Reads and deposits go on meanwhile."""
+    """`erase`: the request is taken; `commit`: on the disk; `erased`: the request knows. Others go on meanwhile."""
     downlink, database, received, read = Downlink(), [], [], None
     number = told = erased = 0
-    erasing = False
-    for step in [*steps, "erased", *["tell", "read", "read done", "slot"] * (3 * len(steps) + 3)]:
+    erasing = ""
+    for step in [*steps, "commit", "erased", *["tell", "read", "read done", "slot"] * (3 * len(steps) + 3)]:
         if step == "store":
             number += 1
             database.append(number)
         elif step == "tell" and told < number:
             told += 1
-            if told > erased:  # a deposit that was committed before the erasure is told before it is done
+            if told > erased or erasing:  # a deposit that was committed before the erasure is told before it is done
                 downlink.offer(told, packet(told))
         elif step == "read" and read is None and (wanted := downlink.wanted()):
             read = ([one for one in database if one > wanted[0]][: wanted[1]], wanted[1])
         elif step == "read done" and read is not None:
             downlink.loaded([(one, packet(one)) for one in read[0]], read[1])
             read = None
-        elif step == "erase" and not erasing:
-            erasing = True
+        elif (step, erasing) == ("erase", ""):
+            erasing = "asked"
             downlink.forget()
-        elif step == "erased" and erasing:
-            erasing, erased = False, number
+        elif (step, erasing) == ("commit", "asked"):
+            erasing, erased = "committed", number
             database.clear()
+        elif (step, erasing) == ("erased", "committed"):
+            erasing = ""
             downlink.resume()
         elif step == "slot":
             kind, encoded = downlink.take()
@@ -88,8 +95,7 @@ def test_what_was_erased_never_goes_down_and_what_came_after_does_once(steps: li
                 assert not erasing
                 received.append(int.from_bytes(Frame.decode_untrusted(encoded).body[:4], "big"))
                 assert received[-1] in database
-    assert len(received) == len(set(received))
-    assert received == sorted(received)
+    assert received == sorted(set(received))
     assert set(received) >= set(database)
 
 
