@@ -41,6 +41,10 @@ class Settings:
     def __str__(self) -> str:
         return f"{DATABASE}: settings {', '.join(repr(name) for name in self.names)}"
 
+    def has(self, name: str) -> bool:
+        """Whether an entry of this name is one of these."""
+        return any(fnmatchcase(name, pattern) for pattern in self.names)
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
