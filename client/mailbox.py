@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
+from typing import Annotated
 
 import msgspec
 import trio
@@ -21,6 +23,8 @@ TRIES = 3  # a provider that is answering something else drops a question
 SHORTEST_PATIENCE = 10.0  # seconds for one try
 SLOTS = 30  # of either schedule, for which an answer may take: others may wait in front
 _ERASED = b"erased"
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # what any clock can show
 
 
 class ProviderAway(Unavailable):
@@ -44,10 +48,10 @@ class AskErase(msgspec.Struct, frozen=True, tag_field="op", tag="erase", omit_de
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A provider's answer to AskAccount."""
 
-    packets: int
-    bytes: int
-    expires: float
-    next_expiry: float | None
+    packets: _Count
+    bytes: _Count
+    expires: _Time
+    next_expiry: _Time | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,10 @@ async def erase(post: Post, *, again: bool) -> None:
 def account_untrusted(raw: bytes) -> _Kept | None:
     """The answer to AskAccount; None if there is no such mailbox. RemoteError if it is no answer."""
     try:
-        return msgspec.msgpack.decode(raw, type=_Kept | None)
+        kept = msgspec.msgpack.decode(raw, type=_Kept | None)
+        if kept is not None and (isnan(kept.expires) or isnan(kept.next_expiry or 0.0)):
+            raise ValueError("no number")
+        return kept
     except (ValueError, RecursionError):
         raise RemoteError("the provider's answer can't be read: it may be of another version") from None
 

@@ -86,9 +86,9 @@ async def erase(
 ) -> None:
     """Have your provider delete your mailbox and all that waits in it.
 
-    Messages that you have not fetched are lost here; their senders' daemons send them again, as they do with
-    whatever was not acknowledged. The mailbox is registered anew in the same moment, so contacts still reach you. With
-    --leave it is not: your daemon stops, contacts can't reach you, and the next start registers it again.
+    What you have not fetched is lost, until the daemons of its senders send it again, as they do for some days with all
+    that nobody acknowledged. The mailbox is registered anew in the same moment, so contacts still reach you. With
+    --leave it is not: your daemon stops, contacts can't reach you, and its next start registers the mailbox again.
 
     Example: `mixnet mailbox erase alice --yes`
 
@@ -111,8 +111,7 @@ async def erase(
             await me.mailbox.erase(leave=leave)
     if as_json:
         render.json({"erased": True, "registered": not leave, "daemon": "stopped" if leave else "running"})
-        return
-    if leave:
+    elif leave:
         start = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
         render.line(f"the mailbox of {name} is erased and its daemon stopped: `{start}` would register it again")
     else:

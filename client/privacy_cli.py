@@ -83,9 +83,10 @@ async def _holdings(directory: Path, passphrase_file: Path | None) -> list[Holdi
     with lock.hold(directory / folder.LOCK):
         store = profile.open_store(profile.load(directory), words)
         try:
-            return [holdings.stored(store, row) + holdings.on_disk(directory, row) for row in holdings.rows()]
+            inside = [holdings.stored(store, row) for row in holdings.rows()]
         finally:
             store.close()
+        return [one + holdings.on_disk(directory, row) for one, row in zip(inside, holdings.rows(), strict=True)]
 
 
 def _show_holdings(found: list[Holding], *, as_json: bool) -> None:

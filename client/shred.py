@@ -1,9 +1,10 @@
 """Erasing a profile's folder, as far as its medium allows (SPEC.md section 7.8).
 
 Promises: no daemon runs meanwhile; the key goes first, so whatever is interrupted, the store is noise from then on
-(with a passphrase: to whoever has no copy of the salt, or not the passphrase); each file is overwritten once with random
-bytes, synced, and removed; done again after an interruption it goes on. A file that has another name elsewhere is not
-overwritten, since it is somebody's; a link is removed, never followed. What is no part of a profile is left and named.
+(with a passphrase: to whoever has no copy of the salt, or not the passphrase); each file is overwritten once with
+random bytes, synced, and removed; done again after an interruption it goes on. A file that has another name elsewhere
+is not overwritten, since it is somebody's; a link is removed, never followed. What is no part of a profile is left, and
+named.
 Never: a promise about copies that a file system, a disk's controller or a backup kept.
 """
 

@@ -1,8 +1,8 @@
 """P4 and P6: what each role holds is what the inventory (mixnet/inventory) says, and nothing else.
 
 Tables, settings, files, log fields and figures are compared with a real network of processes on this machine: whoever
-adds one must say in the inventory what it reveals and how long it is kept. Marks of two users are looked for in all that
-the nodes keep: they are found where the inventory says that they are, which is the control, and nowhere else.
+adds one must say in the inventory what it reveals and how long it is kept. Marks of two users are looked for in all
+that the nodes keep: they are found where the inventory says that they are, which is the control, and nowhere else.
 """
 
 import base64
