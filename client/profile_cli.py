@@ -52,7 +52,7 @@ async def export(name: str, out: Path, /, *, folder: Folder = None, as_json: Jso
 
 
 @profile.command
-async def erase(
+def erase(
     name: str,
     /,
     *,

@@ -51,7 +51,7 @@ AUTHORITY = (
         "log",
         (
             files("node.log"),
-            Fields(("role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
+            Fields(("timestamp", "event", "role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
         ),
         "nothing about a user: when the authority ran, and what hindered a round",
         "the operator can see why there is no document",

@@ -148,7 +148,7 @@ ROWS = (
         "log",
         (
             files("daemon.log", "daemon.err"),
-            Fields(("role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
+            Fields(("timestamp", "event", "role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
         ),
         "when your daemon ran, to the second, and what hindered it",
         "you can see why a daemon does not run",

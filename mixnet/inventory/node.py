@@ -46,7 +46,7 @@ _COMMON = (
         "log",
         (
             files("node.log"),
-            Fields(("role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
+            Fields(("timestamp", "event", "role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
         ),
         "nothing about a user: when the node ran, and what hindered it",
         "the operator can see why a node does not run",

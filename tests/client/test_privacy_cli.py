@@ -110,18 +110,18 @@ async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):
     directory = network / "clients" / "alice"
     async with daemon(network):
         with pytest.raises(AlreadyRunning):
-            await profile_cli.erase("alice", yes=True, folder=network)
+            profile_cli.erase("alice", yes=True, folder=network)
     with pytest.raises(LocalError, match=r"nothing was erased.*mailbox erase alice --leave.*--yes"):
-        await profile_cli.erase("alice", folder=network)
+        profile_cli.erase("alice", folder=network)
     assert (directory / folder.KEY).exists()
     capsys.readouterr()
-    await profile_cli.erase("alice", yes=True, folder=network, as_json=True)
+    profile_cli.erase("alice", yes=True, folder=network, as_json=True)
     out, err = capsys.readouterr()
     assert json.loads(out)["left"] == []
     assert "snapshots and backups may keep older copies" in err
     assert not directory.exists()
     with pytest.raises(NoProfile):
-        await profile_cli.erase("alice", yes=True, folder=network)
+        profile_cli.erase("alice", yes=True, folder=network)
 
 
 async def test_the_inventory_is_shown_by_role(capsys):
