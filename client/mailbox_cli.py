@@ -103,7 +103,7 @@ async def erase(
 
     after = "and contacts can't reach you until you start its daemon again" if leave else "and it goes on, empty"
     confirm(
-        f"The mailbox of {name} is deleted with all that waits in it, {after}; {_STAYS}.",
+        f"This deletes the mailbox of {name} with all that waits in it, {after}; {_STAYS}.",
         yes=yes,
     )
     async with talk(folder, name) as me:

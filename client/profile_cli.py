@@ -82,7 +82,7 @@ def erase(
     check_profile(directory)
     first = f"mixnet mailbox erase {shlex.quote(name)} --leave{dir_option(folder)}"
     confirm(
-        f"Keys, contacts and messages of {name} in {directory} are erased for good. Its mailbox stays at the provider "
+        f"This erases keys, contacts and messages of {name} in {directory} for good. Its mailbox stays at the provider "
         f"until it expires, unless you ran `{first}` before.",
         yes=yes,
     )
