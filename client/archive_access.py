@@ -82,6 +82,10 @@ class ArchiveAccess:
                 file.write(portable.line(End(count)))
         return count
 
+    async def identity(self) -> str:
+        """By which contacts know this profile: an Ed25519 key, 64 hexadecimal digits."""
+        return str(await self._ask(ask.WhoAmI))
+
     async def import_file(self, path: Path | str, *, known_only: bool = False) -> Imported:
         """File the messages of an exported JSON file as past ones; RemoteError, UnknownPeople."""
         with _open(Path(path)) as file:

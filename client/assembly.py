@@ -23,6 +23,7 @@ from client.hub import Hub
 from client.keys import Keys
 from client.loops import Allowance, LoopMonitor
 from client.mail import MailRoom
+from client.mailbox import Post
 from client.messenger import Destination, Event, Home, Messenger, MessengerSettings
 from client.packer import Packer
 from client.preparer import Preparer
@@ -83,6 +84,7 @@ class Assembly:
         self._provider = provider
         self._keeper = keeper
         self._requests = requests
+        self._mailbox = keys.mailbox.public
         self._tls = TlsIdentity(keys.mailbox)
         self._down: Counter[FrameKind] = Counter()
         self._hub = hub
@@ -104,6 +106,7 @@ class Assembly:
         service.services = self.services
         service.codes = self._codes
         service.open(self._messenger, self._preparer.stir, self.snapshot)
+        service.mailbox.open(self._post(), self._around.store, self._around.profile.directory)
 
     async def run(self) -> None:
         """Send, receive and keep the document fresh, for ever."""
@@ -191,6 +194,20 @@ class Assembly:
             clock=self._around.clock,
             schedules=self._preparer.schedules,
             publish=self._happened,
+        )
+
+    def _post(self) -> Post:
+        def rates() -> tuple[float, float]:
+            parameters = self._packer.network.document.parameters
+            return parameters.payload_rate, parameters.downlink_rate
+
+        return Post(
+            mailbox=self._mailbox,
+            provider=self._provider,
+            requests=self._requests,
+            rates=rates,
+            connected=lambda: self._session.connected,
+            forget_loops=self._loops.on_link_lost,
         )
 
     async def _dial(self) -> Link:

@@ -19,8 +19,11 @@ from cyclopts import App, Parameter
 from client import archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
+from client.mailbox_cli import mailbox
 from client.message_cli import cancel, message
 from client.options import Folder, Json, compare_with, talk
+from client.privacy_cli import privacy
+from client.profile_cli import profile
 from mixnet.errors import LocalError
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
@@ -37,6 +40,9 @@ app.command(archive_cli.retention)
 app.command(archive_cli.delete)
 app.command(proof_cli.proof)
 app.command(proof_cli.forge)
+app.command(privacy)
+app.command(mailbox)
+app.command(profile)
 
 
 @app.command

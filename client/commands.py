@@ -14,6 +14,7 @@ import msgspec
 from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
+from client.mailbox_commands import AnyMailboxCommand
 from client.proof_commands import AnyProofCommand
 from mixnet.errors import RemoteError
 
@@ -204,6 +205,7 @@ AnyCommand = (
     | AnyArchiveCommand
     | AnyProofCommand
     | AnyCodeCommand
+    | AnyMailboxCommand
 )
 
 

@@ -26,6 +26,7 @@ from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.code_access import CodeAccess
 from client.command import Command
+from client.mailbox_access import MailboxAccess
 from client.proof_access import ProofAccess
 from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
@@ -213,6 +214,11 @@ class Connection:
     def proofs(self) -> ProofAccess:
         """Proofs of signed messages, receipts, and forgeries of what nobody signed."""
         return ProofAccess(self._ask)
+
+    @property
+    def mailbox(self) -> MailboxAccess:
+        """Our mailbox at the provider, and what the profile holds."""
+        return MailboxAccess(self._ask, self.stop)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

@@ -24,6 +24,7 @@ Folder = Annotated[
     Path | None, Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Don't ask; do it.")]
 PassphraseFile = Annotated[
     Path | None,
     Parameter(
@@ -98,6 +99,12 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
         await background.start(directory, unlock(directory, None))
     async with connect(directory) as me:
         yield me
+
+
+def confirm(lost: str, *, yes: bool) -> None:
+    """Return if the user wants what will be `lost` to be lost; LocalError if not, or if nobody is there to say so."""
+    if not yes and not _agrees(f"{lost} Go on?"):
+        raise LocalError(f"nothing was erased. {lost} Add --yes if that is what you want")
 
 
 def _agrees(question: str) -> bool:

@@ -28,6 +28,11 @@ def line(text: str) -> None:
     sys.stdout.flush()
 
 
+def moment(when: float) -> str:
+    """A time since the Unix epoch, in the machine's zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
 def note(text: str) -> None:
     """One line for the person at the keyboard, beside the output."""
     sys.stderr.write(f"mixnet: {harmless(text)}\n")

@@ -19,6 +19,7 @@ from client.codes import Codes
 from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
+from client.mailbox_service import MailboxService
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from client.proof_service import ProofService
 from client.services import Services
@@ -55,6 +56,7 @@ class Service:
         self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
         self.services: Services | None = None  # questions to providers, once it is open
         self._codes: Codes | None = None
+        self.mailbox = MailboxService(desk, self._not_yet)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -187,8 +189,11 @@ class Service:
     @property
     def _messenger(self) -> Messenger:
         if self._opened_for is None:
-            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+            raise self._not_yet()
         return self._opened_for
+
+    def _not_yet(self) -> StillWaiting:
+        return StillWaiting(f"not yet: the daemon is {self.waits_for}")
 
     def _early(self) -> dict[str, Any]:
         return {**early_figures(self.name, self.waits_for), **process_figures()}

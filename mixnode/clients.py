@@ -21,7 +21,7 @@ from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
 from mixnode.downlink import Downlink
-from mixnode.mailboxes import Acknowledge, Erase, Load, Loaded, Operation
+from mixnode.mailboxes import Account, Acknowledge, Erase, Load, Loaded, Look, Open, Operation
 from mixnode.members import Members
 from mixnode.rooms import Room
 from mixnode.schedule import Schedule
@@ -34,10 +34,16 @@ ERASED = b"erased"
 
 
 class AskErase(msgspec.Struct, frozen=True, tag_field="op", tag="erase", forbid_unknown_fields=True):
-    """The client wants its mailbox and all that it holds deleted."""
+    """The client wants its mailbox and all that it holds deleted; with `again`, and registered anew in that moment."""
+
+    again: bool = False
 
 
-Request = AskDocument | AskErase
+class AskAccount(msgspec.Struct, frozen=True, tag_field="op", tag="account", forbid_unknown_fields=True):
+    """The client wants to know what is kept of its mailbox."""
+
+
+Request = AskDocument | AskErase | AskAccount
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
@@ -142,12 +148,21 @@ class Session:
         match request:
             case AskDocument(epoch):
                 return encode(DocumentAnswer(self._around.members.raw(epoch)))
-            case AskErase():
-                self.erased = True
-                self._through = None
-                self._downlink.forget()
-                await self._around.storage.perform([Erase(self.mailbox)])
-                return ERASED
+            case AskErase(again):
+                return await self._erase(again=again)
+            case AskAccount():
+                (found,) = await self._around.storage.perform([Look(self.mailbox)])
+                return msgspec.msgpack.encode(_told(found) if isinstance(found, Account) else None)
+
+    async def _erase(self, *, again: bool) -> bytes:
+        """Delete the mailbox; it comes back empty in the same transaction, with this link, or with the next one."""
+        self.erased, self._through = not again, None
+        self._downlink.forget()
+        await self._around.storage.perform([Erase(self.mailbox), *([Open(self.mailbox)] if again else [])])
+        if again:
+            self._downlink.resume()
+            self._nudge()
+        return ERASED
 
     async def _keep(self) -> None:
         """Delete what was acknowledged and load what is to be sent, one transaction at a time."""
@@ -175,6 +190,11 @@ class Session:
 def _allowance(parameters: Parameters) -> tuple[float, float]:
     """(frames a second, frames at once) that a client may send."""
     return parameters.send_rate * HEADROOM, parameters.client_burst
+
+
+def _told(kept: Account) -> dict[str, float | None]:
+    """The answer to AskAccount."""
+    return {"packets": kept.packets, "bytes": kept.size, "expires": kept.expires, "next_expiry": kept.next_expiry}
 
 
 _SENT = {FrameKind.MAIL: Event.PACKETS_FETCHED, FrameKind.RESPONSE: Event.PACKETS_OUT}

@@ -34,6 +34,7 @@ class Downlink:
         self._unloaded = True  # the database may have packets above `_newest`
         self._loading = False
         self._missed = False
+        self._stale = False  # what is being loaded was erased meanwhile
         self._taken = True
         self.prepare()
 
@@ -57,7 +58,8 @@ class Downlink:
 
     def loaded(self, packets: Sequence[tuple[int, bytes]], most: int) -> None:
         """What the database had after `wanted`; fewer than `most` means that it has no more."""
-        if self._newest == _NEVER:  # erased while they were read
+        if self._stale:  # erased while they were read; what came since is still to be loaded
+            self._stale = self._loading = False
             return
         self._waiting.extend(packets)
         if packets:
@@ -97,9 +99,14 @@ class Downlink:
         """The mailbox was erased: drop every packet of it that was not sent."""
         self._waiting.clear()
         self._sent.clear()
+        self._stale = self._stale or self._loading
         self._unloaded, self._newest = False, _NEVER
         if self._kind is FrameKind.MAIL and not self._taken:
             self._set(Frame(FrameKind.PAD))
+
+    def resume(self) -> None:
+        """The mailbox is registered again: what comes from now on goes down as ever."""
+        self._newest, self._unloaded = 0, True
 
     def acknowledged_untrusted(self, sequence: int) -> int | None:
         """The number of the newest packet that the client has processed with this, if any is new.

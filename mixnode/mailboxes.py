@@ -82,6 +82,13 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Count what a mailbox holds, changing nothing. Gives Account, or Unknown for one that nobody registered."""
+
+    mailbox: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """Delete whatever is too old. Gives Done."""
 
@@ -109,6 +116,16 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What is kept of a mailbox: packets, their bytes, and when it, and its oldest packet (or None), are deleted."""
+
+    packets: int
+    size: int
+    expires: float
+    next_expiry: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """There is no such mailbox."""
 
@@ -118,8 +135,8 @@ class Full:
     """A limit is reached."""
 
 
-Operation = Open | Store | Load | Acknowledge | Erase | Sweep
-Result = Done | Stored | Loaded | Unknown | Full
+Operation = Open | Store | Load | Acknowledge | Erase | Look | Sweep
+Result = Done | Stored | Loaded | Account | Unknown | Full
 
 
 class Mailboxes:
@@ -191,7 +208,7 @@ class Mailboxes:
             self._usage[mailbox] = (messages, size)
         self._kept = sum(size for _, size in self._usage.values())
 
-    def _do(self, operation: Operation, limits: Limits, now: float) -> Result:
+    def _do(self, operation: Operation, limits: Limits, now: float) -> Result:  # noqa: PLR0911  # one for each
         match operation:
             case Open(mailbox):
                 return self._open(mailbox, limits, now)
@@ -204,6 +221,8 @@ class Mailboxes:
                 return Done(self._delete("mailbox = ? AND number <= ?", mailbox, through))
             case Erase(mailbox):
                 return Done(self._forget(mailbox))
+            case Look(mailbox):
+                return self._look(mailbox)
             case Sweep():
                 return self._sweep(now)
 
@@ -228,6 +247,13 @@ class Mailboxes:
         self._usage[mailbox] = (messages + 1, size + len(packet))
         self._kept += len(packet)
         return Stored(row[0])
+
+    def _look(self, mailbox: bytes) -> Result:
+        row = self._database.execute("SELECT expires FROM mailboxes WHERE mailbox = ?", (mailbox,)).fetchone()
+        if row is None:
+            return Unknown()
+        query = "SELECT min(expires) FROM packets WHERE mailbox = ?"
+        return Account(*self._usage[mailbox], row[0], self._database.execute(query, (mailbox,)).fetchone()[0])
 
     def _has_space(self, size: int, more: int, total: int) -> bool:
         """Whether a mailbox of `size` bytes may grow by `more`: nobody takes the share of the others."""

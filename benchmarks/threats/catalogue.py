@@ -44,7 +44,7 @@ UNCLAIMED = {
 _ALSO = {  # what is not there beside what was tried
     "T5": "there are no group roles yet",
     "P5": "before a judge who takes part while people talk, or who has a provider's records: nothing was tried",
-    "P6": "no command of the client asks its provider for erasure or exports a user's data yet; no impact assessment",
+    "P6": "backups of an operator, and what file systems and flash memory keep of what was overwritten: not tried",
     "F5": "contents of attachments are not searched",
 }
 _FEW = 4

@@ -1,0 +1,181 @@
+"""What a client keeps on its user's own machine (SPEC.md sections 7.7 and 7.8).
+
+Pure. Promises: every table and column of client/schema.py, every setting, every file of a profile's folder, every log
+field and figure is in exactly one row; tests compare.
+"""
+
+from __future__ import annotations
+
+from mixnet.inventory.row import Fields, Figures, Memory, Row, Settings, columns, files
+
+_ME = "you, while the store is open"
+_OWNER = "your account on this machine"
+_PROFILE_END = "`mixnet profile erase`"
+_SEALED = "yes: the store"
+_NEVER = "until the profile is erased"
+
+ROWS = (
+    Row(
+        "keys",
+        (
+            columns("settings", "name value"),
+            Settings(("identity", "mailbox identity", "sphinx secret")),
+        ),
+        "who you are to contacts, and who you are to your provider: whoever has them can pose as you",
+        "nothing can be sent, received or opened without them",
+        _NEVER, "", _ME, _PROFILE_END, _SEALED,
+    ),
+    Row(
+        "provider",
+        (Settings(("provider",)),),
+        "at which provider your mailbox is",
+        "the daemon must find its mailbox again",
+        _NEVER, "", _ME, _PROFILE_END, _SEALED,
+    ),
+    Row(
+        "directory",
+        (Settings(("directory document", "directory introduction*", "directory evidence *")),),
+        "nothing about you but the network that you use: the documents are public",
+        "no older or forged directory can be passed off on you",
+        "the newest document until the next one; introductions and evidence until the profile is erased",
+        "epoch_length", _ME, _PROFILE_END, _SEALED, user=False,
+    ),
+    Row(
+        "contacts",
+        (columns("contacts", "id name identity state added_at session standing"),),
+        "with whom you talk, since when, what you call them, whom you verified and whom you blocked",
+        "messages need somebody to go to; a verified contact stays verified",
+        _NEVER, "", _ME, _PROFILE_END + "; there is no command that deletes one contact", _SEALED,
+        age="contacts.added_at",
+    ),
+    Row(
+        "invitations",
+        (columns("invitations", "id channel secret transcript prekeys expires used session"),),
+        "that you invited somebody, and the one-time keys of that invitation",
+        "the first message of whoever accepts must open, once",
+        "7 days; the one-time keys until the invitation is used", "its own expiry", _ME, "by itself", _SEALED,
+    ),
+    Row(
+        "sessions",
+        (
+            columns(
+                "sessions",
+                "id contact incoming incoming_key outgoing outgoing_key entry entry_key provider mailbox "
+                "sphinx_public ratchet numbers_0 numbers_1 expected_0 expected_1",
+            ),
+        ),
+        "a contact's mailbox and provider, and the state of the encryption with them",
+        "end-to-end encryption; old message keys are not in it",
+        _NEVER, "", _ME, _PROFILE_END, _SEALED,
+    ),
+    Row(
+        "under way",
+        (
+            columns("waiting", "id contact lane body message expires"),
+            columns("outbound", "session lane number length acked message last size expires"),
+            columns("sealed", "session lane number ciphertext"),
+            columns("inbound", "session lane number length position part"),
+        ),
+        "what you send that is not delivered yet, and pieces of what is arriving",
+        "a restart loses nothing",
+        "until delivered, cancelled or too old", "message_age", _ME, "by itself; `mixnet cancel`", _SEALED,
+    ),
+    Row(
+        "messages",
+        (
+            columns(
+                "messages",
+                "id contact outgoing kind state text path size done error created_at sent_at drawn_delay received_at "
+                "remote",
+            ),
+            columns("found", "text"),
+            columns("imported", "message origin number"),
+        ),
+        "what you wrote and read, with whom and when",
+        "your archive and its search",
+        "until you delete them, or as long as you chose for a conversation", "`mixnet retention`", _ME,
+        "`mixnet delete`, `mixnet retention`", _SEALED, age="messages.created_at",
+    ),
+    Row(
+        "files under way",
+        (
+            columns("sending", "message contact path stamp size position digest offered served expires"),
+            columns("receiving", "message contact remote partial size position digest"),
+            files("downloads/.*"),
+        ),
+        "which file of yours is being sent, and a part of one that is coming",
+        "a file of many parts goes on after a restart",
+        "until complete, cancelled or too old", "message_age", _ME, "by itself; `mixnet cancel`",
+        "the tables: yes; the part of a file that came: no",
+    ),
+    Row(
+        "choices",
+        (columns("retention", "contact seconds"),),
+        "for how long you keep which conversation",
+        "old messages are deleted without being asked again",
+        _NEVER, "", _ME, "`mixnet retention PROFILE CONTACT off`", _SEALED,
+    ),
+    Row(
+        "downloads",
+        (files("downloads/[!.]*"),),
+        "files that contacts sent you, under the names that they gave",
+        "you want to open them",
+        "until you remove them: they belong to you", "", _OWNER, "remove the file; " + _PROFILE_END, "no",
+    ),
+    Row(
+        "store",
+        (files("store.db", "store.db-wal", "store.db-shm"),),
+        "to somebody without the key: its size, and when it last changed",
+        "the database in which the rows above lie; the shared-memory file is there while the daemon runs",
+        _NEVER, "", "whoever opens it with the key file or the passphrase", _PROFILE_END,
+        "yes: AEGIS-256, the journal too",
+    ),
+    Row(
+        "key of the store",
+        (files("key"),),
+        "the key itself, or with a passphrase only a salt",
+        "the daemon must open the store",
+        _NEVER, "", _OWNER, _PROFILE_END, "no: use a passphrase where others may copy the folder",
+    ),
+    Row(
+        "profile",
+        (files("profile.toml", "bootstrap.json"),),
+        "the name in your invitations, your network, and the local address or provider that you asked for",
+        "the daemon must know what it runs for",
+        _NEVER, "", _OWNER, _PROFILE_END, "no",
+    ),
+    Row(
+        "log",
+        (
+            files("daemon.log", "daemon.err"),
+            Fields(("timestamp", "event", "role", "epoch", "version", "problem", "warnings", "signatures", "attempt")),
+        ),
+        "when your daemon ran, to the second, and what hindered it",
+        "you can see why a daemon does not run",
+        "until you remove the file: nothing shortens it", "", _OWNER, "remove the file; " + _PROFILE_END, "no",
+    ),
+    Row(
+        "daemon",
+        (
+            files("daemon.lock", "api.sock", "status.sock"),
+            Figures(
+                (
+                    "role", "name", "identity", "layer", "epoch", "ready", "connected", "connections", "problem",
+                    "alarm", "warnings", "packets_in", "packets_out", "dropped", "frames", "received", "loops_sent",
+                    "loops_returned", "loops_late", "loops_lost", "memory_bytes", "cpu_seconds", "pid",
+                )
+            ),
+        ),
+        "that the daemon runs, how many frames carried messages, and your provider's first digits",
+        "programs of yours talk to the daemon, and you can see how it is",
+        "while the daemon runs; the lock file's process number stays", "", _OWNER, "`mixnet client stop`", "no",
+    ),
+    Row(
+        "memory",
+        (Memory("keys, open messages, packets that wait for their slots, reply blocks that may still come back"),),
+        "all of the above, to whoever can read the memory of the process",
+        "the daemon works",
+        "while the daemon runs; Python can't wipe memory, and it may be in swap", "", "root on this machine",
+        "`mixnet client stop`", "no",
+    ),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""What the documents say about commands, files and storage is so."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from benchmarks.threats.catalogue import REQUIREMENTS
+from mixnet.cli import build
+from mixnet.inventory import INVENTORY, refreshed
+from tests.mixnet.test_cli import commands
+
+ROOT = Path(__file__).parents[1]
+IMPACT, COMMANDS, README = ROOT / "docs" / "privacy-impact.md", ROOT / "docs" / "commands.md", ROOT / "README.md"
+CALLED = re.compile(r"`mixnet ([a-z][^`]*)`")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+@cache
+def every() -> dict[tuple[str, ...], App]:
+    found = commands(build())
+    assert len(found) > 35
+    return found
+
+
+def command_of(text: str) -> tuple[str, ...] | None:
+    """The command that a text after `mixnet` calls; None if there is none, or only a group of several."""
+    words = text.split()
+    return next((path for path in every() if tuple(words[: len(path)]) == path), None)
+
+
+def options_of(path: tuple[str, ...]) -> set[str]:
+    arguments = every()[path].assemble_argument_collection()
+    return {name for argument in arguments for name in (*argument.names, *argument.negatives)}
+
+
+def rows(document: Path) -> list[str]:
+    return [line for line in document.read_text().splitlines() if line.startswith("| `mixnet ")]
+
+
+def test_each_command_is_named() -> None:
+    named = [command_of(CALLED.search(row)[1]) for row in rows(COMMANDS)]
+    assert None not in named
+    missing = sorted(" ".join(path) for path in set(every()) - set(named))
+    assert not missing, f"docs/commands.md lacks {missing}: add a row for each"
+
+
+def test_each_command_is_in_the_readmes_table() -> None:
+    section = README.read_text().split("## Commands")[1].split("## ")[0]
+    named = {words.split()[0] for words in re.findall(r"`([a-z][a-z ]*)`", section)}
+    missing = {path[0] for path in every()} - named
+    assert not missing, f"README.md's section Commands lacks {sorted(missing)}"
+    assert named <= {path[0] for path in every()}
+    assert "docs/commands.md" in section
+
+
+@pytest.mark.parametrize("row", rows(COMMANDS))
+def test_each_option_that_is_named_exists(row) -> None:
+    path = command_of(CALLED.search(row)[1])
+    assert set(re.findall(r"--[a-z][a-z-]+", row)) <= options_of(path)
+
+
+def test_an_option_that_does_not_exist_would_show() -> None:
+    """Control."""
+    assert "--leave" in options_of(("mailbox", "erase"))
+    assert "--verify" in options_of(("contacts",))
+    assert "--all" not in options_of(("delete",))
+    assert command_of("mailbox destroy alice") is None
+
+
+def test_the_assessment_has_the_tables_of_the_inventory() -> None:
+    text = IMPACT.read_text()
+    remake = "run `mixnet privacy --markdown docs/privacy-impact.md`"
+    assert refreshed(text, INVENTORY) == text, f"the inventory has changed: {remake}"
+    for role, held in INVENTORY.items():
+        for row in held:
+            if row.user:
+                assert f"| {role} | {row.kind} |" in text
+
+
+def test_what_the_assessment_calls_a_command_is_one() -> None:
+    called = CALLED.findall(IMPACT.read_text())
+    assert len(called) > 20
+    wrong = [text for text in called if command_of(text) is None]
+    assert wrong == []
+    for text in called:
+        assert set(re.findall(r"--[a-z][a-z-]+", text)) <= options_of(command_of(text)), text
+
+
+def test_what_the_assessment_points_at_is_there() -> None:
+    text = IMPACT.read_text()
+    paths = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(set(paths)) > 8
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+    links = LINK.findall(text)
+    assert len(links) > 8
+    for file, anchor in links:
+        target = (IMPACT.parent / file).read_text()
+        heads = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in _heads(target)}
+        assert not anchor or anchor in heads, f"{file}#{anchor}"
+
+
+def _heads(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("#")]
+
+
+def test_each_risk_has_requirements_measures_and_what_remains() -> None:
+    section = IMPACT.read_text().split("## 6. Risks")[1].split("## 7.")[0]
+    risks = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:2] == "| "]
+    names, risks = risks[0], risks[2:]
+    assert names == ["risk", "requirement", "likelihood", "severity", "measures", "shown by", "what remains"]
+    assert len(risks) >= 10
+    for risk in risks:
+        assert len(risk) == len(names), risk
+        assert all(risk), risk
+        assert set(risk[1].split(", ")) <= set(REQUIREMENTS), risk
+    assert {"P4", "P6"} <= {name for risk in risks for name in risk[1].split(", ")}
