@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -114,9 +115,7 @@ def distance_between(one: ArrayLike, other: ArrayLike) -> float:
 @cache
 def _stats() -> ModuleType:
     """SciPy's distributions, which take a second to load: whoever needs no interval, as most processes, doesn't."""
-    from scipy import stats  # noqa: PLC0415
-
-    return stats
+    return import_module("scipy.stats")
 
 
 @cache

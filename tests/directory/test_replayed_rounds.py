@@ -22,7 +22,9 @@ from tests.mixnet.pki.builders import Town, sphinx_key
 TOWNS = {count: Town(count, mixes=3, providers=1) for count in (3, 5, 7)}
 each_town = pytest.mark.parametrize("town", TOWNS.values(), ids=lambda town: f"{town.authority_count} authorities")
 # Seven differ from five in one more round of relays: the test in which most depends on it has all three.
-most_towns = pytest.mark.parametrize("town", (TOWNS[3], TOWNS[5]), ids=lambda town: f"{town.authority_count} authorities")
+most_towns = pytest.mark.parametrize(
+    "town", (TOWNS[3], TOWNS[5]), ids=lambda town: f"{town.authority_count} authorities"
+)
 
 
 def repeating(epoch: int, attempt: int) -> Alter:

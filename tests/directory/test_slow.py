@@ -23,7 +23,9 @@ EPOCH = 1  # the slow ones are slow in the round for it, which is the first regu
 MOMENT = 0.001  # seconds
 each_town = pytest.mark.parametrize("town", TOWNS.values(), ids=lambda town: f"{town.authority_count} authorities")
 # Seven differ from five in one more round of relays: the test in which most depends on it has all three.
-most_towns = pytest.mark.parametrize("town", (TOWNS[3], TOWNS[5]), ids=lambda town: f"{town.authority_count} authorities")
+most_towns = pytest.mark.parametrize(
+    "town", (TOWNS[3], TOWNS[5]), ids=lambda town: f"{town.authority_count} authorities"
+)
 
 Lateness = Callable[[int, bytes], float | None]  # (step, who asks) -> seconds after the deadline; None: at once
 
