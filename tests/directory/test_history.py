@@ -16,7 +16,7 @@ from tests.directory.city import City
 from tests.directory.heirs import Dynasty, heirs
 from tests.mixnet.pki.builders import Town, key
 
-TOWN = Town(5, mixes=6, providers=2, epoch_length=300.0)
+TOWN = Town(5, mixes=4, providers=1, epoch_length=120.0)
 
 
 async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none(

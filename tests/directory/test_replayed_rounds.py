@@ -21,6 +21,10 @@ from tests.mixnet.pki.builders import Town, sphinx_key
 
 TOWNS = {count: Town(count, mixes=3, providers=1) for count in (3, 5, 7)}
 each_town = pytest.mark.parametrize("town", TOWNS.values(), ids=lambda town: f"{town.authority_count} authorities")
+# Seven differ from five in one more round of relays: the test in which most depends on it has all three.
+most_towns = pytest.mark.parametrize(
+    "town", (TOWNS[3], TOWNS[5]), ids=lambda town: f"{town.authority_count} authorities"
+)
 
 
 def repeating(epoch: int, attempt: int) -> Alter:
@@ -105,7 +109,7 @@ async def test_nothing_said_in_the_last_epoch_counts_in_this_one(
         assert set(report.voted) == set(report.revealed) == set(report.signed) == good
 
 
-@each_town
+@most_towns
 async def test_nothing_said_in_the_last_attempt_counts_in_this_one(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
@@ -124,7 +128,7 @@ async def test_nothing_said_in_the_last_attempt_counts_in_this_one(
         assert set(report.voted) == set(report.revealed) == set(report.signed) == good
 
 
-@each_town
+@most_towns
 async def test_an_old_vote_and_secret_do_not_count_where_they_are_signed_anew(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
@@ -145,7 +149,7 @@ async def test_an_old_vote_and_secret_do_not_count_where_they_are_signed_anew(
         assert set(report.voted) == set(report.revealed) == good
 
 
-@each_town
+@most_towns
 async def test_an_older_descriptor_of_a_node_does_not_come_back(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:

@@ -21,7 +21,7 @@ from mixnode.keys import KeyRing
 from mixnode.replay import TagFile
 from mixnode.tags import TAG_SIZE
 
-KILLS, LIVES = 300, 15  # in all, and of one node: its files grow with each
+KILLS, LIVES = 210, 15  # in all, and of one node: its files grow with each
 EPOCHS = Epochs(0.0, 1000.0)
 
 

@@ -8,7 +8,7 @@ from benchmarks.attacks.pairs import PairTable, Scored
 from benchmarks.figures import Role, flat
 from benchmarks.scenarios import converse, play
 from benchmarks.size import Size
-from tests.benchmarks.attacks.worlds import SMALL, run, small
+from tests.benchmarks.attacks.worlds import SMALL, played, run, small
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def files():
     """Trace and truth of a network without any protection of its receiving side."""
-    world = play(**SMALL, off=["downlink"])
+    world = played(**SMALL, off=["downlink"], quiet=False)
     return world.trace, list(world.truth)
 
 

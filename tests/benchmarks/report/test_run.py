@@ -116,11 +116,11 @@ def test_the_parts_are_all_there_is():
 
 
 def test_a_real_part_passes_its_controls(tmp_path):
-    """The real thing on one process, small: disclosure, on the actors and the model, with all of its controls."""
-    report = make(Job(parts(["disclosure"]), wish(), tmp_path), lambda _: None)
+    """The real thing on one process: a short part, with all of its controls."""
+    report = make(Job(parts(["split_view"]), wish(), tmp_path), lambda _: None)
     assert sound(report), report["controls"]
-    assert report["disclosure_ratio"] > 0
-    assert report["controls"]["disclosure"]
+    assert report["split_view_honest"] == 1
+    assert report["controls"]["split_view"]
     for name in ("report.json", "report.md", "report.html"):
         text = (tmp_path / name).read_text()
         assert os.uname().nodename not in text
