@@ -14,6 +14,7 @@ import msgspec
 from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
+from client.match_commands import AnyMatchCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ AnyCommand = (
     | Stop
     | AnyArchiveCommand
     | AnyCodeCommand
+    | AnyMatchCommand
 )
 
 

@@ -111,4 +111,12 @@ CREATE TABLE imported (
 );
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE)
+# Entries of the address book that are looked for (client/match_book.py): `secret` and `progress` are those of `day`.
+_MATCHING = """
+CREATE TABLE matching (
+    address TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'looking', contact INTEGER,
+    error TEXT NOT NULL DEFAULT '', day INTEGER NOT NULL DEFAULT 0, secret BLOB, progress BLOB
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _MATCHING)
