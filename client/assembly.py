@@ -24,6 +24,8 @@ from client.keys import Keys
 from client.loops import Allowance, LoopMonitor
 from client.mail import MailRoom
 from client.mailbox import Post
+from client.match_book import MatchBook
+from client.matching import Matching
 from client.messenger import Destination, Event, Home, Messenger, MessengerSettings
 from client.packer import Packer
 from client.preparer import Preparer
@@ -63,6 +65,7 @@ class Surroundings:
     engine: Engine
     store: Store
     desk: Desk
+    slow_desk: Desk
 
 
 class Assembly:
@@ -97,6 +100,7 @@ class Assembly:
         self._messenger = messenger_for(around, here, parameters)
         self.services = Services(bell.ring, lambda: self._packer.network.document)
         self._codes = self._make_codes(around)
+        self._matching = self._make_matching(around)
         self._session = self._make_session()
         self._preparer = self._make_preparer(parameters, bell)
         self._mail = self._make_mail_room(keys, replies)
@@ -105,6 +109,7 @@ class Assembly:
         """Let the user's side of the daemon do all that it can."""
         service.services = self.services
         service.codes = self._codes
+        service.matching = self._matching
         service.open(self._messenger, self._preparer.stir, self.snapshot)
         service.mailbox.open(self._post(), self._around.store, self._around.profile.directory)
 
@@ -116,6 +121,7 @@ class Assembly:
             nursery.start_soon(self._session.run)
             nursery.start_soon(self._follow_documents)
             nursery.start_soon(self._codes.run)
+            nursery.start_soon(self._matching.run)
 
     def snapshot(self) -> dict[str, Any]:
         """The figures that the user and the operator of this machine may see."""
@@ -154,6 +160,20 @@ class Assembly:
             network_id=around.profile.bootstrap.network_id,
             name=around.profile.name,
             home=self._provider,
+            publish=self._happened,
+        )
+
+    def _make_matching(self, around: Surroundings) -> Matching:
+        return Matching(
+            rendezvous=Rendezvous(self.services, day=True),
+            book=MatchBook(around.store),
+            messenger=self._messenger,
+            desk=around.desk,
+            slow_desk=around.slow_desk,
+            clock=around.clock,
+            rng=around.rng.stream("matching"),
+            network_id=around.profile.bootstrap.network_id,
+            name=around.profile.name,
             publish=self._happened,
         )
 

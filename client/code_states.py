@@ -1,4 +1,4 @@
-"""How far a spoken code has come (SPEC.md section 7.11).
+"""How far a spoken code has come (SPEC.md section 7.12).
 
     ours:    Opening ──▶ Waiting ──▶ HandedOver ──▶ Done
     theirs:  Joining ──▶ Replied ──▶ Accepted ──▶ Done          and from each but Done ──▶ Failed

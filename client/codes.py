@@ -1,4 +1,4 @@
-"""Contacts by spoken codes: what the daemon does between the number that is said and the contact (SPEC.md 7.11).
+"""Contacts by spoken codes: what the daemon does between the number that is said and the contact (SPEC.md 7.12).
 
 Promises: a code serves one attempt, right or wrong, and ends after a time; both sides learn how it ended. An
 invitation is made only once the other side has shown that it knows the code. Several codes run side by side; how many,
@@ -25,6 +25,7 @@ from client.errors import NameTaken
 from client.invitation import Invitation
 from client.messenger import Messenger
 from client.pairing import Exchange, Joined, Meeting, Offered, noise
+from client.pake import require
 from client.rendezvous import Rendezvous
 from client.services import NotAnswered
 from client.spoken import NUMBER_LIMIT, Code
@@ -83,14 +84,16 @@ class Codes:
     # what users ask for
 
     def open(self) -> CodeInfo:
-        """Begin a code of ours; it can be said once it is WAITING. TooManyCodes."""
+        """Begin a code of ours; it can be said once it is WAITING. TooManyCodes, CodesMissing."""
+        require()
         return self._begin(True, self._invite)
 
     async def enter(self, text: str, contact: str | None = None) -> CodeInfo:
         """Use the code that somebody said, for a contact called `contact` (None: as the other side says).
 
-        Raises MalformedCode, BadName, NameTaken, TooManyCodes: before the code's only guess is spent.
+        Raises MalformedCode, BadName, NameTaken, TooManyCodes: before the code's only guess is spent. CodesMissing.
         """
+        require()
         code = Code.parse(text)
         if contact is not None:
             check_name(contact)
@@ -171,7 +174,7 @@ class Codes:
         invitation = await self._desk.call(self._messenger.create_invitation, self._name, self._clock.now())
         await self._put(provider, exchange.slot, exchange.seal(invitation.pack()))
         self._step(number, CodeState.HANDED_OVER)
-        contact = await self._await_contact(lambda: self._messenger.contact_by(invitation))
+        contact = await self._await_contact(lambda: self._messenger.contact_by(invitation.channel))
         self._step(number, CodeState.DONE, contact=contact.name)
 
     async def _join(self, number: int, code: Code, name: str | None) -> None:

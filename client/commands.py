@@ -16,6 +16,7 @@ from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from client.mailbox_commands import AnyMailboxCommand
 from client.proof_commands import AnyProofCommand
+from client.match_commands import AnyMatchCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ AnyCommand = (
     | AnyProofCommand
     | AnyCodeCommand
     | AnyMailboxCommand
+    | AnyMatchCommand
 )
 
 

@@ -28,6 +28,7 @@ from client.code_access import CodeAccess
 from client.command import Command
 from client.mailbox_access import MailboxAccess
 from client.proof_access import ProofAccess
+from client.match_access import MatchAccess
 from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
@@ -204,6 +205,11 @@ class Connection:
     def codes(self) -> CodeAccess:
         """Contacts by spoken codes."""
         return CodeAccess(self._ask, self._channel.next_change)
+
+    @property
+    def matching(self) -> MatchAccess:
+        """Contacts by the address books of both."""
+        return MatchAccess(self._ask)
 
     @property
     def archive(self) -> ArchiveAccess:

@@ -48,14 +48,16 @@ async def serve(
     engine: Engine,
     store: Store,
     desk: Desk | None = None,
+    slow_desk: Desk | None = None,
     task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until cancelled or told to stop; `desk` says where the store is used: in place by default.
+    """Run until cancelled or told to stop.
 
-    `started` gives the user's side, once there is a document, or after PATIENCE seconds; its sockets listen from
-    the first moment on.
+    `desk` says where the store is used, and `slow_desk` where what takes a second is computed: in place by default.
+    `started` gives the user's side, once there is a document, or after PATIENCE seconds; its sockets listen from the
+    first moment on.
     """
-    around = Surroundings(profile, network, clock, rng, engine, store, desk or InPlace())
+    around = Surroundings(profile, network, clock, rng, engine, store, desk or InPlace(), slow_desk or InPlace())
     beginning = await _begin(around)
     service = Service(
         name=profile.name, desk=around.desk, clock=clock, hub=Hub(), problem=lambda: beginning.keeper.problem

@@ -67,9 +67,9 @@ class Introductions:
             core.expires(made.expires)
         return made
 
-    def made_by(self, invitation: Invitation) -> ContactInfo | None:
-        """The contact that used an invitation of ours, if anybody did."""
-        core, channel = self._core, invitation_channel(invitation.secret).channel
+    def made_by(self, channel: bytes) -> ContactInfo | None:
+        """The contact that used our invitation of this channel (16 bytes), if anybody did."""
+        core = self._core
         row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
         return None if row is None or row[0] is None else core.book.info(core.conversations[row[0]].contact)
 

@@ -17,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from client.agreement import PublicKeys
+from client.agreement import PublicKeys, invitation_channel
 from client.contacts import check_name
 from client.errors import BadName, MalformedInvitation
 from client.outgoing import Destination
@@ -57,6 +57,11 @@ class Invitation:
     def unpack_untrusted(cls, raw: bytes) -> Self:
         """Read what `pack` gave; MalformedInvitation."""
         return cls.parse_untrusted(PREFIX + _armour(raw))
+
+    @property
+    def channel(self) -> bytes:
+        """The channel of the first message, 16 bytes."""
+        return invitation_channel(self.secret).channel
 
     @property
     def transcript(self) -> bytes:

@@ -105,9 +105,9 @@ class Messenger:
         """
         return self._introductions.accept(text, name, now)
 
-    def contact_by(self, invitation: Invitation) -> ContactInfo | None:
-        """The contact that this invitation of ours has made, if it was used."""
-        return self._introductions.made_by(invitation)
+    def contact_by(self, channel: bytes) -> ContactInfo | None:
+        """The contact that used our invitation of this channel, if anybody did."""
+        return self._introductions.made_by(channel)
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""

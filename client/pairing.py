@@ -1,4 +1,4 @@
-"""How two people who share a few words get an invitation across, in slots that anybody may write to (SPEC.md 7.11).
+"""How two people who share a few words get an invitation across, in slots that anybody may write to (SPEC.md 7.12).
 
     inviter                       slots                          guest
     offer: SPAKE2 message    ──▶  first                     ──▶

@@ -18,13 +18,9 @@ from mixnet.errors import LocalError, RemoteError
 MESSAGE_SIZE = 33  # a side and a point
 
 
-def available() -> bool:
-    """Whether the package is installed."""
-    try:
-        _package()
-    except CodesMissing:
-        return False
-    return True
+def require() -> None:
+    """CodesMissing unless the package is installed."""
+    _package()
 
 
 def _package() -> Any:

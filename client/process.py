@@ -72,6 +72,7 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
                     engine=engine_by_name(profile.engine),
                     store=store,
                     desk=InThread(),
+                    slow_desk=InThread(),
                     task_status=task_status,
                 )
                 nursery.cancel_scope.cancel()

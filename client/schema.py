@@ -163,4 +163,12 @@ CREATE TRIGGER consensus_unused AFTER DELETE ON submissions WHEN old.consensus I
 END;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS)
+# Entries of the address book that are looked for (client/match_book.py): `secret` and `progress` are those of `day`.
+_MATCHING = """
+CREATE TABLE matching (
+    address TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'looking', contact INTEGER,
+    error TEXT NOT NULL DEFAULT '', day INTEGER NOT NULL DEFAULT 0, secret BLOB, progress BLOB
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING)

@@ -20,6 +20,7 @@ from client.desk import Desk
 from client.early import early_figures
 from client.hub import Hub
 from client.mailbox_service import MailboxService
+from client.matching import Matching
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from client.proof_service import ProofService
 from client.services import Services
@@ -57,6 +58,7 @@ class Service:
         self.services: Services | None = None  # questions to providers, once it is open
         self._codes: Codes | None = None
         self.mailbox = MailboxService(desk, self._not_yet)
+        self._matching: Matching | None = None
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -185,6 +187,17 @@ class Service:
     @codes.setter
     def codes(self, codes: Codes) -> None:
         self._codes = codes
+
+    @property
+    def matching(self) -> Matching:
+        """Contacts by the address books of both."""
+        if self._matching is None:
+            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+        return self._matching
+
+    @matching.setter
+    def matching(self, matching: Matching) -> None:
+        self._matching = matching
 
     @property
     def _messenger(self) -> Messenger:

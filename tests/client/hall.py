@@ -10,9 +10,12 @@ import trio
 
 from client.codes import Codes
 from client.desk import InPlace
+from client.match_book import MatchBook
+from client.matching import Matching
 from client.rendezvous import Rendezvous
 from client.services import NotAnswered
 from mixnet.clock import VirtualClock
+from mixnet.crypto import Label, SymmetricKey, derive
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
 from mixnet.services import Answer, Question, Status, provider_for
@@ -21,6 +24,11 @@ from tests.client.channel import NETWORK, START, Channel
 
 STEP = 0.25  # seconds between two looks at the channel that carries what contacts write
 WAY = 0.5  # seconds that a question and its answer take on average
+
+
+def cheap(passphrase: bytes, salt: bytes) -> SymmetricKey:
+    """In the place of Argon2id."""
+    return SymmetricKey(derive(Label.MATCH, passphrase + salt))
 
 
 class Hall:
@@ -36,8 +44,11 @@ class Hall:
         self.desks = {node.identity: Desks() for node in self.nodes}
         self.asked: list[tuple[bytes, Question]] = []
         self.deaf = False  # no provider answers
+        self.step = STEP
         self.events: list[object] = []
         self.codes = {name: self._codes(name) for name in names}
+        self.matching = {name: self._matching(name) for name in names}
+        self._scopes: dict[str, trio.CancelScope] = {}
 
     # what Services offers
 
@@ -72,12 +83,42 @@ class Hall:
             publish=self.events.extend,
         )
 
+    def _matching(self, name: str) -> Matching:
+        person = self.channel[name]
+        return Matching(
+            rendezvous=Rendezvous(self, day=True),  # type: ignore[arg-type]
+            book=MatchBook(person.store),
+            messenger=person.messenger,
+            desk=InPlace(),
+            slow_desk=InPlace(),
+            clock=self.clock,
+            rng=random.Random(f"matching {name}"),
+            network_id=NETWORK,
+            name=name,
+            publish=self.events.extend,
+            stretch=cheap,
+        )
+
+    async def _match(self, name: str) -> None:
+        """Matching, again and again: `restart` ends one life of it."""
+        while True:
+            with trio.CancelScope() as self._scopes[name]:
+                await self.matching[name].run()
+
+    def restart(self, name: str) -> None:
+        """As kill -9 of somebody's daemon: only the store is left."""
+        self.channel[name].crash()
+        self.codes[name], self.matching[name] = self._codes(name), self._matching(name)
+        self._scopes[name].cancel()
+
     @asynccontextmanager
     async def open(self, *, mail: bool = True):
         """Everything runs; `mail`: what contacts write to one another arrives."""
         async with trio.open_nursery() as nursery:
             for codes in self.codes.values():
                 nursery.start_soon(codes.run)
+            for name in self.matching:
+                nursery.start_soon(self._match, name)
             if mail:
                 nursery.start_soon(self._carry)
             yield
@@ -85,7 +126,7 @@ class Hall:
 
     async def _carry(self) -> None:
         while True:
-            await trio.sleep(STEP)
+            await trio.sleep(self.step)
             self.channel.run(max(0.0, self.clock.now() - self.channel.now))
 
     def people(self, name: str) -> list[str]:

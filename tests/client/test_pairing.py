@@ -100,7 +100,8 @@ def test_points_of_low_order_are_refused() -> None:
 
 def test_without_the_package_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spake2", None)
-    assert not pake.available()
+    with pytest.raises(CodesMissing):
+        pake.require()
     with pytest.raises(CodesMissing, match="extra `codes`"):
         Offered.offer(HERE, b"words")
 
