@@ -3,7 +3,7 @@
 Promises: the secret holds as long as either X25519 or ML-KEM-768 does (the pattern of PQXDH): both parts are hashed
 together with everything that both sides said, so a changed key on either side ends in different secrets and nothing
 opens. One-time keys are made for one invitation and forgotten with it. Nobody can prove to a third person who spoke:
-the only signature is on a prekey, and says nothing of any conversation.
+the only signature is on a prekey, and says nothing of any conversation; those on messages are the user's to ask for.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ REQUIREMENTS = {
     "F7": "several devices of one user",
 }
 UNCLAIMED = {
-    "T4": "there are no signed messages and no receipts for third parties yet",
+    "T4": "signed messages, receipts and witnesses are tested (tests/threats/test_t4.py), and not measured",
     "F3": "there are no groups yet",
     "F4": "there is no voice yet",
     "F6": "contacts are made by invitations; nothing matches address books",
