@@ -136,6 +136,15 @@ class Cancel(Command, frozen=True, tag="cancel"):
         return msgspec.to_builtins(await service.cancel(self.number))
 
 
+class Estimate(Command, frozen=True, tag="estimate"):
+    """-> seconds that a file of ours still takes at the network's rate; nil if there is nothing to tell."""
+
+    number: Number
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.estimate(self.number)
+
+
 class Message(Command, frozen=True, tag="message"):
     """-> one message."""
 
@@ -191,6 +200,7 @@ AnyCommand = (
     | Send
     | SendFile
     | Cancel
+    | Estimate
     | Message
     | Messages
     | MarkRead

@@ -155,6 +155,14 @@ class Connection:
         """Give up a message that is queued or under way: it has failed then; LocalError if it is too late."""
         return _as(MessageInfo, await self._ask(commands.Cancel, number=number))
 
+    async def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at this network's rate, with all else that waits now.
+
+        It is a contact that is there, and no loss, which it is reckoned for. None for anything but a file on its way.
+        """
+        left = await self._ask(commands.Estimate, number=number)
+        return None if left is None else float(left)
+
     async def message(self, number: int) -> MessageInfo:
         """One message."""
         return _as(MessageInfo, await self._ask(commands.Message, number=number))

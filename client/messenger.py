@@ -167,6 +167,13 @@ class Messenger:
         self._outbox.cancel(number, now)
         return self._core.archive.get(number)
 
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
+
+        None for anything that is not a file on its way out, or if nothing is ever sent.
+        """
+        return self._sending.estimate(number)
+
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
         return self._core.archive.get(number)
