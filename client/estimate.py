@@ -21,7 +21,9 @@ def slots(size: float) -> int:
     return math.ceil(size / PER_SLOT) + _AROUND
 
 
-def seconds(mine: float, same: Sequence[float], others: Iterable[float], rate: float, round_trip: float) -> float | None:
+def seconds(
+    mine: float, same: Sequence[float], others: Iterable[float], rate: float, round_trip: float
+) -> float | None:
     """Seconds until a file of `mine` bytes is across, at `rate` packets a second; None if nothing is ever sent.
 
     `same`: bytes of other files to the same contact; `others`: bytes of each other lane.

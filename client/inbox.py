@@ -33,7 +33,9 @@ from client.sending import Sending
 from client.views import MessageKind, MessageReceived, MessageState
 from mixnet.errors import RemoteError
 
-_REMEDY = "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+_REMEDY = (
+    "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+)
 UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
 OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
 

@@ -37,7 +37,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 def _nameless(path: Path) -> int | None:
     """A file without a name beside `path`; None where there is no such thing, or no way to name it."""
-    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
         return None
     try:
         return os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, _MODE)

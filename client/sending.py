@@ -24,8 +24,7 @@ _NAME_LIMIT = 255
 _FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
 _UNDER_WAY = (MessageState.QUEUED, MessageState.SENT)
 _FILES = (
-    "SELECT id, contact, size - done FROM messages"
-    " WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
+    "SELECT id, contact, size - done FROM messages WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
 )
 _TEXTS = (
     "SELECT contact, sum(length(body)) FROM waiting WHERE lane = 0 GROUP BY contact",

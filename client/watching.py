@@ -14,7 +14,7 @@ from client.options import dir_option
 
 
 class Watch:
-    """Around all that a command does: Ctrl-C says how to look at the message that it waits for, and how to cancel it."""
+    """Around all that a command does: Ctrl-C says how to look at the message it waits for, and how to cancel it."""
 
     def __init__(self, profile: str, folder: Path | None) -> None:
         """`number` is set once there is a message to wait for."""

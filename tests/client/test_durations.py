@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from client.durations import BadDuration, about, seconds, spoken
 
 
-@pytest.mark.parametrize(("written", "length"), [("90s", 90), ("10m", 600), ("2h", 7200), ("3d", 259_200), ("1w", 604_800), ("0s", 0)])
+@pytest.mark.parametrize(
+    ("written", "length"), [("90s", 90), ("10m", 600), ("2h", 7200), ("3d", 259_200), ("1w", 604_800), ("0s", 0)]
+)
 def test_what_a_person_writes(written, length):
     assert seconds(written) == length
 
@@ -23,7 +25,8 @@ def test_what_is_said_is_what_was_meant(length):
 
 
 @pytest.mark.parametrize(
-    ("length", "said"), [(0.0, "0s"), (52.3, "53s"), (119.0, "119s"), (120.5, "3m"), (39_600.0, "11h"), (1e6, "12d"), (2e6, "4w")]
+    ("length", "said"),
+    [(0.0, "0s"), (52.3, "53s"), (119.0, "119s"), (120.5, "3m"), (39_600.0, "11h"), (1e6, "12d"), (2e6, "4w")],
 )
 def test_how_long_something_takes(length, said):
     assert about(length) == said

@@ -1,6 +1,5 @@
-"""The archive's sweeps, exports and imports, and given-up messages, where a whole daemon or a process that dies matters."""
+"""Sweeps, exports, imports and given-up messages, where a whole daemon or a process that dies matters."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import textwrap
 
 import pytest
 import trio
+import trio.lowlevel
 
 from client import archive_commands, newfile
 from client.archivist import Archivist
@@ -133,7 +133,7 @@ def test_a_message_given_up_before_its_slot_does_not_leave_a_whole_daemon(monkey
                 with pytest.raises(NotDelivered, match="in time"):
                     await alice.wait_delivered(given_up)
                 continue
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
             if (await alice.message(given_up)).state is MessageState.QUEUED:
                 assert (await alice.cancel(given_up)).error == CANCELLED
                 assert (await alice.message(given_up)).sent_at == 0.0
@@ -178,6 +178,10 @@ with newfile.new_file(Path(sys.argv[1])) as file:
 """
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.mark.parametrize("how", ["nameless", "hidden"])
 def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
     if how == "nameless" and newfile._nameless(tmp_path / "probe") is None:
@@ -186,13 +190,13 @@ def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
     target.parent.mkdir()
     code = subprocess.run([sys.executable, "-c", textwrap.dedent(WRITER), target, how], check=False).returncode
     assert code == -signal.SIGKILL
-    assert len(os.listdir(target.parent)) == (how == "hidden")
+    assert len(names(target.parent)) == (how == "hidden")
     (target.parent / ".other.0123456789ab.part").write_bytes(b"somebody else's")
     with newfile.new_file(target) as file_:
         file_.write(b"whole")
         assert not target.exists()
     assert target.read_bytes() == b"whole" and target.stat().st_mode & 0o777 == 0o600
-    assert sorted(os.listdir(target.parent)) == [".other.0123456789ab.part", "archive.jsonl"]
+    assert names(target.parent) == [".other.0123456789ab.part", "archive.jsonl"]
 
 
 @pytest.mark.parametrize("how", ["nameless", "hidden"])
@@ -201,11 +205,9 @@ def test_a_file_that_fails_leaves_nothing_and_none_is_replaced(tmp_path, monkeyp
         monkeypatch.setattr(newfile, "_nameless", lambda path: None)
     with pytest.raises(ZeroDivisionError), newfile.new_file(tmp_path / "a") as file_:
         file_.write(bytes([1 // 0]))
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
     with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a") as file_:
         (tmp_path / "a").write_bytes(b"precious")
-    assert (tmp_path / "a").read_bytes() == b"precious" and os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"precious" and names(tmp_path) == ["a"]
     with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a"):
         raise AssertionError("it was not even begun")
-
-

@@ -37,7 +37,7 @@ def rows() -> dict[str, set[str]]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         names = re.findall(r"`([a-z_]+)`", cells[0])
         if line.startswith("| `") and len(cells) == 3:
-            found.update(dict.fromkeys(names, set(re.findall(r"`([a-z_]+)`", cells[1]))))
+            found.update({name: set(re.findall(r"`([a-z_]+)`", cells[1])) for name in names})
     return found
 
 
