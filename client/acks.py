@@ -107,4 +107,6 @@ def _parse_lane_untrusted(raw: bytes, at: int) -> tuple[LaneReport, int]:
     end = at + tags * TAG_SIZE
     if tags > min(WINDOW, next_number) or end > len(raw):
         raise RemoteError("an acknowledgement with too many tags")
-    return LaneReport(next_number, partial, tuple(raw[start : start + TAG_SIZE] for start in range(at, end, TAG_SIZE))), end
+    return LaneReport(
+        next_number, partial, tuple(raw[start : start + TAG_SIZE] for start in range(at, end, TAG_SIZE))
+    ), end

@@ -102,8 +102,9 @@ class Archive:
         self._store.run("UPDATE messages SET sent_at = ?, drawn_delay = ? WHERE id = ?", sent_at, drawn_delay, number)
 
     def explain(self, number: int, error: str) -> None:
-        """Record why a message failed."""
-        self._store.run("UPDATE messages SET error = ? WHERE id = ?", error, number)
+        """Record why a message failed: the first reason stays, and what is delivered or read has none."""
+        where = "id = ? AND error = '' AND state NOT IN ('delivered', 'read', 'received')"
+        self._store.run(f"UPDATE messages SET error = ? WHERE {where}", error, number)  # noqa: S608
 
     def last_error(self, contact: int) -> str:
         """Why the newest incoming message of a contact has failed; empty if it has not, or there is none."""

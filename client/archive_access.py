@@ -7,10 +7,8 @@ done again. Memory holds a page at a time.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -22,6 +20,7 @@ import msgspec
 from client import archive_commands as ask
 from client import portable
 from client.mbox import letter
+from client.newfile import new_file
 from client.portable import End, Header, Record, read_untrusted
 from client.search import ANY, Filter
 from mixnet.errors import LocalError, RemoteError
@@ -134,28 +133,6 @@ def _pairs(value: Any) -> list[tuple[int, Record]]:
         return msgspec.convert(value, list[tuple[int, Record]])
     except msgspec.ValidationError:
         raise RemoteError("the daemon is of another version: stop it and start it again") from None
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file (0600) that appears whole under its name, or not at all; FileExistsError."""
-    if os.path.lexists(path):
-        raise FileExistsError(17, "there is such a file already: choose another name", str(path))
-    partial = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.part")
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(partial, path)  # unlike a rename, never over another file
-        except FileExistsError:
-            raise
-        except OSError:
-            partial.rename(path)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -238,6 +239,8 @@ async def send(
 ) -> None:
     """Send a text, or a file of any kind, to a contact; without --wait the daemon goes on by itself.
 
+    It is told how long a file takes (JSON: `estimate`, in seconds). Ctrl-C ends only the waiting.
+
     Example: `mixnet send alice bob "see you at eight" --wait`
 
     Parameters
@@ -251,28 +254,33 @@ async def send(
     file
         The file to send instead.
     wait
-        Return only when it is delivered.
+        Return only when it is delivered, and show how far it is.
     expires
-        Give it up if it isn't delivered by then: a number and s, m, h or d, like 10m, 2h or 3d.
+        Give it up if it isn't delivered by then: a number and s, m, h, d or w, like 10m, 2h or 3d.
     signed
         Sign it: anybody can be shown that you sent it (`mixnet proof`), and the contact is asked for signed receipts.
     """
-    from client import durations, render  # noqa: PLC0415
+    from client import durations, render, watching  # noqa: PLC0415
 
     if (text is None) == (file is None):
         raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
     within = None if expires is None else durations.seconds(expires)
-    async with talk(folder, sender) as me:
-        if text is not None:
-            number = await me.send(to, text, expires=within, signed=signed)
-        else:
-            number = await me.send_file(to, file or Path(), expires=within, signed=signed)
-        if wait:
-            with render.waiting(f"sending to {render.harmless(to)}") as show:
-                await me.wait_delivered(number, show)
-        message = await me.message(number)
+    with watching.Watch(sender, folder) as watch:
+        async with talk(folder, sender) as me:
+            if text is not None:
+                number = await me.send(to, text, expires=within, signed=signed)
+            else:
+                number = await me.send_file(to, file or Path(), expires=within, signed=signed)
+            left = await me.estimate(number)
+            if left is not None and not as_json:
+                render.note(f"message {number}: about {durations.about(left)} at this network's rate, if {to} is there")
+            if wait:
+                watch.number = number
+                with render.waiting(f"sending to {render.harmless(to)}") as show:
+                    await me.wait_delivered(number, show)
+            message = await me.message(number)
     if as_json:
-        render.json(message)
+        render.json({**asdict(message), "estimate": left} if file is not None else message)
     else:
         render.message(message)
 

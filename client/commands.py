@@ -15,8 +15,8 @@ from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from client.mailbox_commands import AnyMailboxCommand
-from client.proof_commands import AnyProofCommand
 from client.match_commands import AnyMatchCommand
+from client.proof_commands import AnyProofCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -143,6 +143,15 @@ class Cancel(Command, frozen=True, tag="cancel"):
         return msgspec.to_builtins(await service.cancel(self.number))
 
 
+class Estimate(Command, frozen=True, tag="estimate"):
+    """-> seconds that a file of ours still takes at the network's rate; nil if there is nothing to tell."""
+
+    number: Number
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.estimate(self.number)
+
+
 class Message(Command, frozen=True, tag="message"):
     """-> one message."""
 
@@ -198,6 +207,7 @@ AnyCommand = (
     | Send
     | SendFile
     | Cancel
+    | Estimate
     | Message
     | Messages
     | MarkRead

@@ -27,8 +27,8 @@ from client.archive_commands import Search
 from client.code_access import CodeAccess
 from client.command import Command
 from client.mailbox_access import MailboxAccess
-from client.proof_access import ProofAccess
 from client.match_access import MatchAccess
+from client.proof_access import ProofAccess
 from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
@@ -168,6 +168,14 @@ class Connection:
     async def cancel(self, number: int) -> MessageInfo:
         """Give up a message that is queued or under way: it has failed then; LocalError if it is too late."""
         return _as(MessageInfo, await self._ask(commands.Cancel, number=number))
+
+    async def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at this network's rate, with all else that waits now.
+
+        It is a contact that is there, and no loss, which it is reckoned for. None for anything but a file on its way.
+        """
+        left = await self._ask(commands.Estimate, number=number)
+        return None if left is None else float(left)
 
     async def message(self, number: int) -> MessageInfo:
         """One message."""

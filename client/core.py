@@ -190,12 +190,8 @@ class Core:
         return info is not None
 
     def fail_message(self, number: int, error: str) -> bool:
-        """A message has failed: record why, and withdraw what of it waits or is under way. The first reason stays."""
-        if (
-            self.store.one("SELECT 1 FROM messages WHERE id = ? AND state = ?", number, MessageState.FAILED.value)
-            is None
-        ):
-            self.archive.explain(number, error)
+        """A message has failed: record why, and withdraw what of it waits or is under way."""
+        self.archive.explain(number, error)
         self.store.run("DELETE FROM waiting WHERE message = ?", number)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
         self.store.run("DELETE FROM stranded WHERE message = ?", number)

@@ -1,4 +1,4 @@
-"""Durations as a person writes them: 90s, 10m, 2h, 3d (SPEC.md section 9). Pure."""
+"""Durations as a person writes them: 90s, 10m, 2h, 3d, 1w (SPEC.md section 9). Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 from mixnet.errors import LocalError
 
-_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
-_WRITTEN = re.compile(r"([0-9]{1,9})([dhms])")
+UNITS = {"w": 7 * 86_400, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_WRITTEN = re.compile(r"([0-9]{1,9})([wdhms])", re.ASCII)
 
 
 class BadDuration(LocalError):
-    """A duration is a whole number and a unit (s, m, h or d), like 10m, 2h or 3d: write it so."""
+    """A duration is a whole number and a unit (s, m, h, d or w), like 10m, 2h or 3d: write it so."""
 
 
 def seconds(written: str) -> int:
@@ -19,11 +19,17 @@ def seconds(written: str) -> int:
     found = _WRITTEN.fullmatch(written)
     if found is None:
         raise BadDuration
-    return int(found[1]) * _UNITS[found[2]]
+    return int(found[1]) * UNITS[found[2]]
 
 
 def spoken(duration: float) -> str:
     """A number of seconds, rounded down, in the largest unit that says it exactly."""
     whole = int(duration)
-    unit, size = next((unit, size) for unit, size in _UNITS.items() if whole % size == 0 and (whole or size == 1))
+    unit, size = next((unit, size) for unit, size in UNITS.items() if whole % size == 0 and (whole or size == 1))
     return f"{whole // size}{unit}"
+
+
+def about(duration: float) -> str:
+    """A number of seconds, rounded up, as a person tells how long something takes: two digits or so, in one unit."""
+    unit, size = next((unit, size) for unit, size in UNITS.items() if duration >= 2 * size or size == 1)
+    return f"{-int(-duration // size)}{unit}"

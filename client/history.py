@@ -1,4 +1,4 @@
-"""What a session has behind it: which messages were delivered here, and what is under way from here (SPEC.md section 7).
+"""What a session has behind it: what was delivered here, and what is under way from here (SPEC.md section 7).
 
 Promises: what is remembered is bounded: KEPT messages of a lane (tags.py).
 """
@@ -18,19 +18,21 @@ class History:
 
     def delivered(self, lane: int, number: int, ciphertext: bytes) -> None:
         """Remember a message that was delivered here, and forget the oldest."""
-        self._store.run("INSERT OR REPLACE INTO taken VALUES (?, ?, ?, ?)", self._session, lane, number, tag(ciphertext))
+        self._store.run(
+            "INSERT OR REPLACE INTO taken VALUES (?, ?, ?, ?)", self._session, lane, number, tag(ciphertext)
+        )
         old = "DELETE FROM taken WHERE session = ? AND lane = ? AND number <= ?"
         self._store.run(old, self._session, lane, number - KEPT)
 
     def tags(self, lane: int, next_number: int, limit: int = KEPT) -> tuple[bytes, ...]:
         """The tags of at most `limit` messages right below `next_number`, the newest last."""
         where = "FROM taken WHERE session = ? AND lane = ?"
-        row = self._store.one(f"SELECT min(number) {where}", self._session, lane)  # noqa: S608
+        row = self._store.one(f"SELECT min(number) {where}", self._session, lane)
         if row is None or row[0] is None:
             return ()
         first = max(row[0], next_number - limit)
-        query = f"SELECT number, tag {where} AND number >= ? AND number < ?"  # noqa: S608
-        known = dict(self._store.all(query, self._session, lane, first, next_number))
+        query = f"SELECT number, tag {where} AND number >= ? AND number < ?"
+        known: dict[int, bytes] = dict(self._store.all(query, self._session, lane, first, next_number))
         return tuple(bytes(known.get(number, SKIPPED)) for number in range(first, next_number))
 
     def posted(self, number: int, body: bytes) -> None:

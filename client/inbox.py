@@ -47,6 +47,7 @@ class Inbox:
     def __init__(
         self,
         core: Core,
+        *,
         introductions: Introductions,
         sending: Sending,
         receiving: Receiving,

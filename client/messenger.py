@@ -89,7 +89,12 @@ class Messenger:
         self.attesting = Attesting(self._core, self._receiving)
         self.submissions = Submissions(self._core.store, self._core.notary)
         self._inbox = Inbox(
-            self._core, self._introductions, self._sending, self._receiving, self._renewal, self.attesting
+            self._core,
+            introductions=self._introductions,
+            sending=self._sending,
+            receiving=self._receiving,
+            renewal=self._renewal,
+            attesting=self.attesting,
         )
 
     # contacts
@@ -187,6 +192,13 @@ class Messenger:
         """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
         self._outbox.cancel(number, now)
         return self._core.archive.get(number)
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
+
+        None for anything that is not a file on its way out, or if nothing is ever sent.
+        """
+        return self._sending.estimate(number)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""

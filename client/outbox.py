@@ -24,8 +24,8 @@ from mixnet.sphinx import Surb
 
 _NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
 UNANSWERED = (
-    "the invitation that you accepted last was not answered, so the session with this contact is still the one of before: "
-    "ask for a new invitation if it does not work"
+    "the invitation that you accepted last was not answered, so this contact's session is still the one of before:"
+    " ask for a new invitation if it does not work"
 )
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 
@@ -48,7 +48,9 @@ class Outbox:
             answer = conversation.receiver.answer(now)
             if answer is not None:
                 # The block's length was checked when it came; what is in it only the network can judge.
-                return OutgoingReply(Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming))
+                return OutgoingReply(
+                    Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming)
+                )
         return self._next_fragment(now)
 
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:

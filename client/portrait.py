@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from client import folder
-from client.archive_access import new_file
 from client.mailbox import MailboxInfo
+from client.newfile import new_file
 from mixnet.errors import LocalError, RemoteError, Unavailable
 
 if TYPE_CHECKING:

@@ -50,8 +50,8 @@ async def export(
         The file; message-NUMBER.proof in this folder if not given.
     """
     from client import proof_report, render  # noqa: PLC0415
-    from client.archive_access import new_file  # noqa: PLC0415
     from client.message_cli import checked  # noqa: PLC0415
+    from client.newfile import new_file  # noqa: PLC0415
     from client.proofs import verify_untrusted  # noqa: PLC0415
 
     target = out or Path(f"message-{number}.proof")
@@ -281,7 +281,7 @@ async def forge(
         A new file for it, instead of printing it; `mixnet proof verify` accepts it.
     """
     from client import render  # noqa: PLC0415
-    from client.archive_access import new_file  # noqa: PLC0415
+    from client.newfile import new_file  # noqa: PLC0415
 
     if not texts:
         raise LocalError('say what the contact shall have said: mixnet forge PROFILE CONTACT "text"')

@@ -62,6 +62,8 @@ class Receiving:
             return
         message, partial, size, position, digest = row
         end = position + len(chunk.content)
+        if position < chunk.position < size:
+            return  # the sender gave the file up: it says so, and why, in a moment
         try:
             if chunk.position != position or end > size:
                 raise FileTrouble(Reason.DAMAGED)

@@ -189,11 +189,28 @@ def qr_png(text: str) -> bytes:
     return picture.getvalue()
 
 
+class _Lines:
+    """Progress as lines, few of them."""
+
+    def __init__(self) -> None:
+        self._said: tuple[MessageState, int] | None = None
+
+    def __call__(self, one: MessageInfo) -> None:
+        tenth = 10 * one.done // one.size if one.size else 0
+        if (one.state, tenth) != self._said and one.state in (MessageState.QUEUED, MessageState.SENT):
+            share = f", {10 * tenth} % of {one.size:,} bytes" if one.size else ""
+            note(f"message {one.id} is {one.state}{share}")
+        self._said = one.state, tenth
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[MessageInfo], None]]:
-    """A sign that something goes on, at a terminal; a message that is given shows how far it has come."""
+    """A sign that something goes on; a message that is given shows how far it has come.
+
+    A bar at a terminal; elsewhere a line of the standard error for each new state and each tenth of a file.
+    """
     if not sys.stderr.isatty():
-        yield lambda _message: None
+        yield _Lines()
         return
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415

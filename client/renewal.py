@@ -1,7 +1,7 @@
 """A new session with a contact in the place of one that no longer works (SPEC.md section 7).
 
 Promises: a session is given up by both sides or by none, and only for one that both know to work; from then on nothing
-is delivered in it, so what each side says of it is final: what the other side has counts as delivered, and all else goes
+is delivered in it, so what each side says of it is final: what the other side has is delivered, and all else goes
 out again in the new session, before what waits behind it. What nobody can tell has failed, with that reason. The
 contact's name, its archive and whether it is verified stay as they are, because its identity is the same.
 """
@@ -20,7 +20,9 @@ from client.sending import Sending
 from client.store import Row
 from client.tags import TAG_SIZE, agree, tag
 
-UNKNOWN = "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
+UNKNOWN = (
+    "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
+)
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
 _POSTED = "SELECT body FROM posted WHERE session = ? ORDER BY lane, number"
@@ -65,7 +67,8 @@ class Renewal:
             self.give_up(old, via, now)
             self.forget_what_came(via.contact)
         row = core.store.one(
-            "SELECT s.id, r.settled FROM sessions s JOIN retired r ON r.session = s.id WHERE s.outgoing = ? AND s.contact = ?",
+            "SELECT s.id, r.settled FROM sessions s JOIN retired r ON r.session = s.id"
+            " WHERE s.outgoing = ? AND s.contact = ?",
             said.heard,
             via.contact,
         )
@@ -149,7 +152,7 @@ class Renewal:
         )
         core.store.run("DELETE FROM stranded WHERE session = ?", session)
         core.store.run("UPDATE retired SET settled = 1 WHERE session = ?", session)
-        unfinished = {}
+        unfinished: dict[int, float] = {}
         for number, mark, message, last, expires in files:
             if last and _has(said, 1, number, bytes(mark)):
                 core.step_message(message, MessageEvent.DELIVER)

@@ -1,17 +1,19 @@
 """Files on their way out: offered, read chunk by chunk, ended (SPEC.md section 7).
 
 Promises: a chunk is read only when the one before it is under way, so a file of any size takes the memory of one chunk;
-several files to a contact take turns; a file that vanishes or changes is given up, its receiver told.
+several files to a contact take turns, a few at a time; a file that vanishes or changes is given up, its receiver told.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from client.archive import Entry
 from client.conversation import Parcel
 from client.core import Core
 from client.errors import FileTooLarge
+from client.estimate import seconds
 from client.files import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
 from client.statements import NAME_LIMIT
@@ -19,6 +21,20 @@ from client.store import Row
 from client.views import FileProgress, MessageKind, MessageState
 
 FILE_LANE = 1
+_FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
+_UNDER_WAY = (MessageState.QUEUED, MessageState.SENT)
+_FILES = (
+    "SELECT id, contact, size - done FROM messages WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
+)
+_TEXTS = (
+    "SELECT contact, sum(length(body)) FROM waiting WHERE lane = 0 GROUP BY contact",
+    "SELECT s.contact, sum(o.length) FROM outbound o JOIN sessions s ON s.id = o.session WHERE o.lane = 0"
+    " GROUP BY s.contact",
+)
+_NEXT = (
+    "WHERE message IN (SELECT message FROM sending WHERE contact = ? ORDER BY offered DESC, message LIMIT ?)"
+    " ORDER BY served, message LIMIT 1"
+)
 _SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires FROM sending "
 
 
@@ -62,7 +78,7 @@ class Sending:
         """What to send next of the contact's files: of the one whose turn it is; None if there are none."""
         core = self._core
         while True:
-            row = core.store.one(_SELECT + "WHERE contact = ? ORDER BY served, message LIMIT 1", contact)
+            row = core.store.one(_SELECT + _NEXT, contact, _FILES_AT_ONCE)
             if row is None:
                 core.files.discard(contact)
                 return None
@@ -83,6 +99,28 @@ class Sending:
         if core.fail_message(message, error or REASONS[reason]) and offered:
             contact = core.archive.contact_of(message)
             core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""
+        core, settings = self._core, self._core.settings
+        file = core.archive.get(number)
+        if not file.outgoing or file.kind is not MessageKind.FILE or file.state not in _UNDER_WAY:
+            return None
+        contact = core.archive.contact_of(number)
+        lanes: Counter[tuple[int, int]] = Counter()
+        same = []
+        for message, whom, left in core.store.all(_FILES):
+            if message == number:
+                continue
+            if whom == contact:
+                same.append(left)
+            else:
+                lanes[whom, FILE_LANE] += left
+        for query in _TEXTS:
+            for whom, size in core.store.all(query):
+                lanes[whom, 0] += size
+        left = file.size - file.done
+        return seconds(left, same, lanes.values(), settings.payload_rate, settings.round_trip)
 
     def delivered(self, message: int, size: int) -> None:
         """`size` more bytes of a file are across."""

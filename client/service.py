@@ -152,6 +152,10 @@ class Service:
         await self._changed()
         return cancelled
 
+    async def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate; None if there is nothing to tell."""
+        return await self._desk.call(self._messenger.estimate, number)
+
     async def message(self, number: int) -> MessageInfo:
         """One message."""
         return await self._desk.call(self._messenger.message, number)

@@ -40,7 +40,7 @@ class Parameters(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     mailbox_bytes: int = 20_000 * PACKET_SIZE
     mailbox_age: float = 7 * _DAY
     client_burst: int = 200  # frames that a client may send above its rate before its provider drops
-    max_message_bytes: int = 64 * 2**20  # one message or file
+    max_message_bytes: int = 100 * 2**20  # one message or file
     message_age: float = 7 * _DAY  # after which an undelivered message is given up
     ack_delay: float = 0.25  # how long a recipient gathers fragments before it acknowledges
     retransmit_timeout: float = 2.0  # beyond the expected round trip

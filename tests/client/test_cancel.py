@@ -237,7 +237,7 @@ def test_while_nothing_can_be_sent_it_expires_too(friends):
 @pytest.mark.parametrize("lifetime", [0, -1.0, 7 * DAY + 1, float("nan"), float("inf")])
 def test_a_time_that_the_network_does_not_allow_is_refused(friends, lifetime):
     alice = friends["alice"].messenger
-    with pytest.raises(BadLifetime, match="at most 7d"):
+    with pytest.raises(BadLifetime, match="at most 1w"):
         alice.send_text("bob", "hi", friends.now, lifetime)
     with pytest.raises(BadLifetime):
         alice.send_file("bob", write(friends, 10), friends.now, lifetime)

@@ -3,10 +3,11 @@
 import random
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.acks import Ack, LaneReport
+from client.acks import Ack, LaneReport, parse_untrusted
 from client.contacts import WrongStep
 from client.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
 from client.inbox import OUTDATED
@@ -15,8 +16,12 @@ from client.messenger import ContactState, MessageKind, MessageState
 from client.outbox import UNANSWERED
 from client.renewal import INTERRUPTED, UNKNOWN
 from client.tags import KEPT, agree, tag
+from mixnet.errors import RemoteError
 from tests.client.channel import Channel
+from tests.client.test_acks import CHANNEL
 from tests.client.test_broken import copy, errors, restore
+from tests.client.test_daemon import befriend as friends_of_daemons
+from tests.client.test_daemon import play
 from tests.client.test_messenger import befriend, downloads, write
 
 DAY = 86_400
@@ -325,10 +330,6 @@ def test_tags_tell_of_the_messages_right_below(number, ciphertexts):
 
 
 def test_an_answer_with_more_tags_than_messages_is_refused():
-    from client.acks import parse_untrusted
-    from mixnet.errors import RemoteError
-    from tests.client.test_acks import CHANNEL
-
     good = Ack(1, 0.0, (LaneReport(2, {}, (b"a" * 8, b"b" * 8)), LaneReport(0, {})))
     assert parse_untrusted(good.encode(CHANNEL), CHANNEL) == good
     for lane in (LaneReport(1, {}, (b"a" * 8,) * 2), LaneReport(99, {}, (b"a" * 8,) * 17)):
@@ -344,3 +345,22 @@ def test_tags_are_bounded_and_skipped_ones_match_nothing(channel):
     assert len(history.tags(1, KEPT + 20)) == KEPT
     assert history.tags(1, 10, 3) == (), "what is older is forgotten"
     assert conversation._store.one("SELECT count(*) FROM taken WHERE lane = 1")[0] <= KEPT
+
+
+def test_a_whole_daemon_goes_on_with_a_contact_who_began_anew():
+    async def program(town, nursery):
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await friends_of_daemons(alice, bob)
+        await alice.send("bob", "to the old one", wait=True)
+        again = await town.start(nursery, "bobby", 3)
+        await again.accept(await alice.invite(), "alice")
+        await again.wait_established("alice")
+        linked = await alice.relink("bob", "bobby")
+        assert (linked.name, linked.state) == ("bob", "established")
+        with trio.fail_after(60):
+            await alice.send("bob", "same person", wait=True)
+            await again.send("alice", "yes", wait=True)
+        assert [message.text async for message in again.messages()] == ["same person", "yes"]
+
+    play(program)
