@@ -166,11 +166,10 @@ class Codes:
         self._step(number, CodeState.WAITING, code=code.text)
         provider = self._rendezvous.provider_for(meeting.slot)
         reply = await self._await_body(provider, offered.slot)
-        try:
-            exchange = await self._desk.call(offered.agree_untrusted, reply)
-        except WrongCode:
+        exchange = await self._desk.call(offered.try_untrusted, reply)
+        if exchange is None:
             await self._put(provider, offered.refusal_slot(reply), noise())
-            raise
+            raise WrongCode
         invitation = await self._desk.call(self._messenger.create_invitation, self._name, self._clock.now())
         await self._put(provider, exchange.slot, exchange.seal(invitation.pack()))
         self._step(number, CodeState.HANDED_OVER)

@@ -213,11 +213,10 @@ class Matching:
         return offering
 
     async def _invite(self, look: Look, provider: bytes, offered: Offered, reply: bytes) -> None:
-        try:
-            exchange = await self._desk.call(offered.agree_untrusted, reply)
-        except WrongCode:
+        exchange = await self._desk.call(offered.try_untrusted, reply)
+        if exchange is None:
             await self._rendezvous.put(provider, offered.refusal_slot(reply), noise())
-            raise
+            raise WrongCode
         answering = await self._desk.call(self._make_answer, look, exchange)
         await self._answer(look, answering)
 

@@ -153,6 +153,13 @@ class Offered:
             raise WrongCode
         return exchange
 
+    def try_untrusted(self, body: bytes) -> Exchange | None:
+        """The same, with None for WrongCode: there is something to do then."""
+        try:
+            return self.agree_untrusted(body)
+        except WrongCode:
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
