@@ -170,11 +170,16 @@ def test_only_providers_are_witnesses(key):
 
 def test_a_network_that_somebody_made_up_is_another_one():
     """Anybody can sign documents as authorities of a network of their own; its identifier is what the sender signed."""
-    fake = Town(parameters=TOWN.parameters, start=START)
-    fake.authority = SigningKey(b"f" * 32)
-    made_up = msgspec.structs.replace(consensus(), authorities=(fake.authority.public,))
+    fake = Town(start=START + 1)
+    assert fake.bootstrap.network_id != NETWORK
+    whole, said = consensus(fake), origin()
+    document = whole.verify_untrusted(fake.bootstrap.network_id)
+    committed = commitment(said, said.sign(ALICE), SALT)
+    testimony = witness.Testimony.give(fake.providers[0], document.network_id, committed, START + 2)
+    check_untrusted(testimony, fake.providers[0].public, document, committed)  # nothing else is wrong with it
+    made_up = Submission(fake.providers[0].public, testimony.time, testimony.signature, SALT, whole)
     with pytest.raises(BadProof):
-        verify_untrusted(proof(submission=submission(whole=made_up)).encode())
+        verify_untrusted(proof(submission=made_up).encode())
     for changes in ({"genesis": float("nan")}, {"epoch_length": -1.0}, {"required": 0}, {"epoch_length": float("inf")}):
         with pytest.raises(BadProof):
             odd = msgspec.structs.replace(consensus(), **changes)
