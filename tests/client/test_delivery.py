@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from client import estimate
 from client.durations import about
-from client.messages import CHUNK_SIZE, REASONS, Reason, Refuse
+from client.messages import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
 from client.messenger import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
 from tests.client.channel import RATE, Channel
@@ -153,3 +153,23 @@ def test_a_file_goes_on_where_a_crash_left_it(friends):
     assert downloads(friends) == {"file.bin": path.read_bytes()}
     assert friends["alice"].fragments - before < 1.5 * estimate.slots(1_000_000), "it did not begin again"
     assert friends["bob"].inbox(MessageKind.FILE) == ["file.bin"]
+
+
+@pytest.mark.parametrize("last", [Abort(1, Reason.CANCELLED), End(1, bytes(32))])
+def test_a_chunk_that_is_missing_is_explained_by_what_follows(friends, last):
+    """A given-up chunk is skipped, one behind it was complete already: the sender's word decides."""
+    core, receiving = friends["bob"].messenger._core, friends["bob"].messenger._receiving
+    contact = core.book.named("alice").id
+    with core.change():
+        receiving.offered(contact, Offer(1, "x", 30), friends.now)
+        receiving.chunk(contact, Chunk(1, 0, b"a" * 10), friends.now)
+        receiving.chunk(contact, Chunk(1, 20, b"c" * 10), friends.now)
+        if isinstance(last, Abort):
+            receiving.aborted(contact, last)
+        else:
+            receiving.ended(contact, last, friends.now)
+    receiving.sweep()
+    reason = Reason.CANCELLED if isinstance(last, Abort) else Reason.DAMAGED
+    (came,) = friends["bob"].messenger.messages()
+    assert (came.state, came.error) == (MessageState.FAILED, REASONS[reason])
+    assert downloads(friends) == {}

@@ -64,6 +64,6 @@ async def test_sending_a_file_says_how_long_it_takes_and_a_wait_that_ends_early_
             raise KeyboardInterrupt
 
         monkeypatch.setattr(Connection, "wait_delivered", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
             await cli.send("alice", "bob", "hi", wait=True, folder=network)
         assert f"cancel with `mixnet cancel alice 3 --dir {network}`" in capsys.readouterr().err
