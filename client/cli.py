@@ -19,6 +19,7 @@ from cyclopts import App, Parameter
 
 from client import archive_cli
 from client.daemon_cli import daemon
+from client.device_cli import device
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
@@ -29,6 +30,7 @@ app = App(name="messages", help="Commands of a person who talks over the mixnet.
 app.command(daemon)
 app.command(message)
 app.command(cancel)
+app.command(device)
 app.command(archive_cli.search)
 app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")

@@ -13,6 +13,7 @@ import msgspec
 
 from client.archive_commands import AnyArchiveCommand
 from client.command import Command, Number
+from client.device_commands import AnyDeviceCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _EVENTS = {
     "MessageStateChanged": "state",
     "ContactChanged": "contact",
     "FileProgress": "progress",
+    "DeviceChanged": "device",
 }
 
 
@@ -186,6 +188,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyDeviceCommand
 )
 
 
@@ -198,5 +201,5 @@ def command_untrusted(message: dict[str, Any]) -> AnyCommand:
 
 
 def event_map(event: Event) -> dict[str, Any]:
-    """An event as the protocol has it: {"event": name, "message" or "contact": ...}."""
+    """An event as the protocol has it: {"event": name, "message", "contact" or "device": ...}."""
     return {"event": _EVENTS[type(event).__name__], **msgspec.to_builtins(event)}

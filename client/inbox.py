@@ -124,18 +124,28 @@ class Inbox:
             except RemoteError as error:
                 refused = error
             else:
-                self._handle(conversation.contact, body, now)
+                self._hear_untrusted(conversation.contact, body, now)
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
-        if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
+        if contact in core.siblings:
+            with core.change():
+                core.devices.trouble(contact, error)
+        elif contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             with core.change():
                 entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
                 number = core.archive.add(entry, now)
                 core.archive.explain(number, error)
                 core.emit(MessageStateChanged(core.archive.get(number)))
+
+    def _hear_untrusted(self, contact: int, body: Body, now: float) -> None:
+        """Other devices of the user have a say that contacts don't have."""
+        if contact in self._core.siblings:
+            self._core.household.heard_untrusted(contact, body, now)
+        else:
+            self._handle(contact, body, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""

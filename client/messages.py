@@ -117,7 +117,15 @@ class Seen(_Body, frozen=True, tag=8):
     ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
 
 
-Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen
+class DevicePiece(_Body, frozen=True, tag=50):
+    """A piece of a message between a user's own devices (device_messages.py); `left` more belong to it."""
+
+    lane: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    left: Annotated[int, msgspec.Meta(ge=0, lt=4)]
+    content: Annotated[bytes, msgspec.Meta(max_length=BODY_LIMIT)]
+
+
+Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen | DevicePiece
 _DECODER = msgspec.msgpack.Decoder(Body)
 
 

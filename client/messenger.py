@@ -16,6 +16,7 @@ from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.household import Household
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -79,6 +80,12 @@ class Messenger:
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
         self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
+        self.household = self._core.household = Household(self._core, self, self._introductions)
+
+    @property
+    def for_user(self) -> Messenger:
+        """What the user's programs talk to: this, or on a satellite what asks the home (client/satellite.py)."""
+        return self.household.user_side(self)
 
     # contacts
 
@@ -130,14 +137,19 @@ class Messenger:
 
         Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong, BadLifetime.
         """
-        _check_text(text)
-        self._check_lifetime(lifetime)
         core = self._core
-        whom = self._people.reached(contact).id
+        whom = self.addressed(contact, text, lifetime)
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now, lifetime=lifetime)
         return number
+
+    def addressed(self, contact: str, text: str | None, lifetime: float | None) -> int:
+        """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
+        if text is not None:
+            _check_text(text)
+        self._check_lifetime(lifetime)
+        return self._people.reached(contact).id
 
     def send_file(self, contact: str, path: Path, now: float, lifetime: float | None = None) -> int:
         """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.

@@ -16,6 +16,7 @@ import trio
 
 from client.archive_service import PAGE, ArchiveService, page
 from client.desk import Desk
+from client.device_service import DeviceService
 from client.early import early_figures
 from client.hub import Hub
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
@@ -49,6 +50,7 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -157,7 +159,7 @@ class Service:
     def _messenger(self) -> Messenger:
         if self._opened_for is None:
             raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
-        return self._opened_for
+        return self._opened_for.for_user
 
     def _early(self) -> dict[str, Any]:
         return {**early_figures(self.name, self.waits_for), **process_figures()}
