@@ -1,8 +1,8 @@
 """The user's other devices, from Python: `Connection.devices` (SPEC.md section 7).
 
-    text = await home.devices.link("phone")
-    await phone.devices.accept(text)
-    await phone.devices.wait_linked()
+text = await home.devices.link("phone")
+await phone.devices.accept(text)
+await phone.devices.wait_linked()
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ _LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing
 class DeviceAccess:
     """What a program may ask about the user's other devices."""
 
-    def __init__(
-        self, asker: Callable[..., Awaitable[Any]], next_change: Callable[[], Awaitable[trio.Event]]
-    ) -> None:
+    def __init__(self, asker: Callable[..., Awaitable[Any]], next_change: Callable[[], Awaitable[trio.Event]]) -> None:
         """Ask through a connection."""
         self._ask = asker
         self._next_change = next_change
@@ -45,7 +43,7 @@ class DeviceAccess:
             home = next((one for one in await self.all() if one.role is DeviceRole.HOME), None)
             if home is None or home.state in (DeviceState.EXPIRED, DeviceState.REVOKED):
                 raise RemoteError("the link to the home device is gone: make another invitation there")
-            if home.state is DeviceState.LINKED and not (history and (home.history or not home.welcomed)):
+            if home.state is DeviceState.LINKED and not (history and home.history):
                 return home
             with trio.move_on_after(_LOOK_AGAIN):
                 await change.wait()

@@ -192,7 +192,9 @@ class DeviceLinks:
                 self._forget(former)
             identity = invitation.keys.identity
             contact = core.book.add(_HIDDEN + identity.hex(), identity, ContactState.PENDING, now)
-            core.devices.add(contact.id, invitation.name, DeviceRole.HOME, now)
+            core.devices.add(
+                contact.id, invitation.name, DeviceRole.HOME, now, history=1
+            )  # at least, until the home says
             core.load_devices()
             conversation = core.open_conversation(
                 NewSession(

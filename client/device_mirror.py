@@ -25,9 +25,10 @@ class Mirror:
         """Use the messenger's shared state."""
         self._core = core
 
-    def welcome(self, welcome: Welcome) -> None:
+    def welcome(self, home: int, welcome: Welcome) -> None:
         """Keep numbers free for the history."""
         store = self._core.store
+        self._core.devices.set_history(home, welcome.newest)
         store.set_setting(_NEWEST, str(welcome.newest).encode())
         store.run("DELETE FROM sqlite_sequence WHERE name = 'messages'")
         store.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", welcome.newest)

@@ -105,7 +105,7 @@ class Household:
             case Ask() if at_home:
                 self._errands.asked(device, message, now)
             case Welcome() if not at_home:
-                self.mirror.welcome(message)
+                self.mirror.welcome(device.contact, message)
             case Sync() if not at_home:
                 self.mirror.apply(device.contact, message)
                 self.changed(device.contact)
