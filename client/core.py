@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from client.household import Household
 
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "sending", "invitations")
+_EXPIRING = ("outbound", "waiting", "sending", "invitations", "device_asks")
 
 
 class Core:

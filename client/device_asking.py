@@ -73,13 +73,12 @@ class Asking:
         if row is None:
             return
         message = row[0]
+        if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
+            self._mirror.link(message, answer.message)
         if answer.error:
             core.devices.trouble(home, answer.error)
             self.failed(answer.number, answer.error)
-            return
         core.store.run("DELETE FROM device_asks WHERE number = ?", answer.number)
-        if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
-            self._mirror.link(message, answer.message)
 
     def failed(self, number: int, error: str) -> None:
         """A request will not be done: nor will its message be sent, or its invitation be accepted."""
@@ -96,15 +95,12 @@ class Asking:
             core.contact_changed(contact)
 
     def expire(self, now: float) -> None:
-        """Messages that the home did not take over in time have failed; outside of a change."""
+        """Messages that the home did not take over in time have failed; inside of a change."""
         core = self._core
-        late = core.store.all("SELECT number, message FROM device_asks WHERE expires <= ?", now)
-        if late:
-            with core.change():
-                for number, message in late:
-                    core.store.run("UPDATE device_asks SET expires = NULL WHERE number = ?", number)
-                    if message is not None:
-                        core.fail_message(message, _LATE)
+        for number, message in core.store.all("SELECT number, message FROM device_asks WHERE expires <= ?", now):
+            core.store.run("UPDATE device_asks SET expires = NULL WHERE number = ?", number)
+            if message is not None:
+                core.fail_message(message, _LATE)
 
     def revoked(self) -> None:
         """Nothing that waits will be done."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client import device_messages as wanted
+from client.archive import Entry
 from client.core import Core
 from client.device_files import DeviceFiles
 from client.device_line import tell
@@ -18,7 +19,7 @@ from client.devices import Device
 from client.errors import DamagedStore, NotAtHome, UnknownContact
 from client.files import FileTrouble
 from client.messages import REASONS, Reason
-from client.views import MessageKind
+from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import LocalError, RemoteError
 
 if TYPE_CHECKING:
@@ -67,9 +68,21 @@ class Errands:
             store.run("ROLLBACK TO errand")
             store.run("RELEASE errand")
             self._tell_again(request)
-            return str(error), 0
+            return self._refused(request, str(error), now)
         store.run("RELEASE errand")
         return "", message
+
+    def _refused(self, request: Request, error: str, now: float) -> tuple[str, int]:
+        """A text that was refused stays in the history of all devices, as one that has failed."""
+        core = self._core
+        contact = core.book.known(request.identity) if isinstance(request, wanted.SendText) else None
+        if contact is None or not isinstance(request, wanted.SendText):
+            return error, 0
+        entry = Entry(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
+        number = core.archive.add(entry, now)
+        core.archive.explain(number, error)
+        core.emit(MessageStateChanged(core.archive.get(number)))
+        return error, number
 
     def _do(self, device: Device, number: int, request: Request, now: float) -> int:
         messenger, archivist = self._messenger, self._messenger.archivist

@@ -127,7 +127,7 @@ class DeviceLinks:
                 core.store.run("UPDATE waiting SET expires = ? WHERE contact = ?", now + NOTICE_LIFE, device.contact)
                 core.expires(now + NOTICE_LIFE)
                 core.household.changed(device.contact)
-        core.household.sweep()
+        core.household.files.sweep()
         current = core.devices.get(contact)
         return core.devices.info(device if current is None else current)
 
@@ -216,14 +216,14 @@ class DeviceLinks:
         core = self._core
         if not invitation.device:
             raise NoDeviceInvitation
+        if core.satellite:
+            raise NotFresh
         if invitation.network_id != core.home.network_id:
             raise WrongNetwork
         if invitation.keys.identity == core.identity_public:
             raise OwnInvitation
         if not invitation.expires > now or math.isinf(invitation.expires):
             raise ExpiredInvitation
-        if core.devices.home() is not None:
-            raise NotFresh
         own = "SELECT 1 FROM messages UNION ALL SELECT 1 FROM invitations"
         if core.book.all() or core.devices.satellites() or core.store.one(own) is not None:
             raise NotFresh

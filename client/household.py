@@ -44,7 +44,8 @@ class Household:
         self._news = DeviceNews(core)
         self._errands = Errands(core, messenger, self._news, self.files)
         self._satellite = Satellite(core, messenger, introductions, self)
-        self.sweep()
+        self._idle_at = -1  # `Store.changes` when there was nothing to do
+        self.files.sweep()
 
     def user_side(self, messenger: Messenger) -> Messenger:
         """What does the verbs of the user: on a satellite it has those of a messenger that a satellite has."""
@@ -123,20 +124,24 @@ class Household:
 
     def due(self) -> bool:
         """Whether `pump` has something to do."""
-        if not self._core.siblings:
+        core = self._core
+        if not core.siblings or self._idle_at == core.store.changes:
             return False
-        return any(self._due(device) for device in self._linked())
+        if any(self._due(device) for device in self._linked()):
+            return True
+        self._idle_at = core.store.changes
+        return False
 
     def pump(self, now: float) -> None:
         """Make what may be sent next to each device, and clear away what is done."""
-        if not self._core.siblings:
+        core = self._core
+        if not core.siblings or self._idle_at == core.store.changes:
             return
-        self.sweep()
+        self.files.sweep()
         self.links.forget_told()
-        self.asking.expire(now)
         for device in self._linked():
             if self._due(device):
-                with self._core.change():
+                with core.change():
                     if device.role is DeviceRole.SATELLITE and self._news.due(device):
                         self._news.tell_next(device)
                     if self.files.due(device.contact):
@@ -149,7 +154,3 @@ class Household:
     def _due(self, device: Device) -> bool:
         tells = device.role is DeviceRole.SATELLITE and self._news.due(device)
         return tells or self.files.due(device.contact)
-
-    def sweep(self) -> None:
-        """Clear away what is left of files; outside of any change."""
-        self.files.sweep()

@@ -182,6 +182,7 @@ class Outbox:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
+            core.household.asking.expire(now)
             core.find_next_expiry()
 
     def _give_up_contact(self, number: int) -> None:

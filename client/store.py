@@ -88,6 +88,11 @@ class Store:
         if not self._cut:
             self.all("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since the store was opened: as long as it is the same, nothing has changed."""
+        return int(self._connection.total_changes())
+
     def run(self, statement: str, *values: object) -> None:
         """Execute a statement that gives no rows."""
         with _translated():
