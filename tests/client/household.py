@@ -75,7 +75,9 @@ def quiet(person: Person) -> bool:
 
 def history(person: Person) -> list[tuple]:
     """All that a device shows of its messages but their numbers and paths, in the order of the home's numbers."""
-    rows = person.store.all("SELECT m.id, coalesce(r.number, m.id) FROM messages m LEFT JOIN mirrored r ON r.message = m.id")
+    rows = person.store.all(
+        "SELECT m.id, coalesce(r.number, m.id) FROM messages m LEFT JOIN mirrored r ON r.message = m.id"
+    )
     return [_shown(person.messenger.message(number)) for number, _ in sorted(rows, key=lambda row: row[1])]
 
 
