@@ -292,7 +292,7 @@ def test_a_home_has_five_satellites_at_most_with_names_of_their_own(tmp_path):
     with pytest.raises(TooManyDevices):
         home.links.invite(None, family.now)
     family["d5"].messenger.household.links.accept(spare, family.now)
-    family.run(60)
+    family.run(5)
     assert [one.name for one in home.all()] == ["same", "d1", "d2", "d3", "d4"]
     with pytest.raises(DeviceNameTaken):
         home.rename("d1", "same")
