@@ -67,6 +67,8 @@ class Errands:
         except _REFUSALS as error:
             store.run("ROLLBACK TO errand")
             store.run("RELEASE errand")
+            if isinstance(request, wanted.SendFile):
+                self._files.drop_incoming(device.contact, ask.number)
             self._tell_again(request)
             return self._refused(request, str(error), now)
         store.run("RELEASE errand")
@@ -136,6 +138,7 @@ class Errands:
     def _send_file(self, device: Device, number: int, request: wanted.SendFile, now: float) -> int:
         lifetime = self._left(request, now)
         name = self._name(request.identity)
+        self._messenger.addressed(name, None, lifetime)  # before the file has a name
         try:
             path = self._files.finish(device.contact, number)
         except FileTrouble as trouble:

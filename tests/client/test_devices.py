@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from client import device_files, inbox
-from client.device_messages import Ask, SendText, raw, split
+from client.device_line import post, tell
+from client.device_messages import Ask, GoneRecord, Revoked, SendText, Sync, raw, split
 from client.errors import (
     DeviceNameTaken,
     ExpiredInvitation,
@@ -18,7 +20,7 @@ from client.errors import (
     TooManyDevices,
     UnknownDevice,
 )
-from client.messages import TEXT_LIMIT
+from client.messages import TEXT_LIMIT, DevicePiece
 from client.messenger import MessageKind
 from client.store import Store
 from client.views import DeviceChanged
@@ -334,6 +336,45 @@ def test_a_satellite_refuses_what_only_a_home_can_do(tmp_path):
         )
 
 
+def test_a_request_that_comes_again_is_done_once(tmp_path):
+    family = Family(tmp_path, 23, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.link_all()
+    core = family[PHONE].messenger._core
+    home = core.devices.home()
+    bob = core.book.named("bob").identity
+    with core.change():
+        for number, text in ((7, "once"), (7, "once"), (7, "another"), (8, "next"), (7, "late")):
+            tell(core, home.contact, Ask(number, 7 if number == 7 else 8, raw(SendText(bob, text, None))))
+    assert family.run(120, family.calm)
+    assert family["bob"].inbox() == ["once", "next"]
+    assert family[HOME].store.all("SELECT number FROM device_requests") == [(8,)]
+
+
+def test_what_a_home_or_a_satellite_should_not_say_is_noted_and_harms_nothing(tmp_path):
+    family = Family(tmp_path, 24, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.link_all()
+    phone, home = family[PHONE].messenger._core, family[HOME].messenger._core
+    record = raw(GoneRecord(1))
+    for core, device, bodies in (
+        (phone, phone.devices.home(), [*split(Sync(False, 0, (record,))), *split(Revoked())]),
+        (home, home.devices.satellites()[0], split(Ask(1, 1, record))),
+        (home, home.devices.satellites()[0], [DevicePiece(0, 3, b"x"), DevicePiece(1, 0, b"no message")]),
+        (home, home.devices.satellites()[0], split(Sync(False, 0, (msgspec.Raw(b"\x92\x63\x01"),)))),
+    ):
+        with core.change():
+            for body in bodies:
+                post(core, device.contact, 0, body)
+        assert family.run(60, family.calm)
+        there = family[PHONE if core is home else HOME].messenger.household.all()[0]
+        assert there.problem
+        assert there.state == "linked"
+    assert "newer" in family[PHONE].messenger.household.all()[0].problem
+    family.user(PHONE).send_text("bob", "still works", family.now)
+    assert family.run(60, lambda: "still works" in family["bob"].inbox())
+
+
 # revocation
 
 
@@ -473,6 +514,21 @@ def test_a_file_goes_from_a_satellite_to_a_contact_and_can_be_fetched_by_another
     family.run(30, family.calm)
     assert not list(tmp_path.rglob("*.part"))
     agree(family)
+
+
+def test_a_file_that_the_home_may_not_send_leaves_nothing_there(tmp_path):
+    family = Family(tmp_path, 22, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.link_all()
+    (tmp_path / "photo.bin").write_bytes(bytes(100_000))
+    number = family.user(PHONE).send_file("bob", tmp_path / "photo.bin", family.now)
+    family.user(HOME).block("bob", family.now)
+    assert family.run(300, family.calm)
+    family.run(5)
+    assert family[PHONE].messenger.message(number).state.value == "failed"
+    assert "blocked" in family[PHONE].messenger.message(number).error
+    assert [path for path in (tmp_path / HOME / "downloads").rglob("*") if path.is_file()] == []
+    assert family[HOME].store.one("SELECT 1 FROM device_incoming") is None
 
 
 @pytest.mark.parametrize("step", ["write_chunk", "finish", "discard"])
