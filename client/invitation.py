@@ -126,5 +126,5 @@ def _purpose(device: bool) -> tuple[bytes, ...]:
     return (b"device",) if device else ()
 
 
-def _checksum(body: bytes, device: bool) -> bytes:
+def _checksum(body: bytes, device: bool = False) -> bytes:
     return crypto.digest(Label.INVITATION, *_purpose(device), b"checksum", body)[:_CHECKSUM_SIZE]
