@@ -20,6 +20,7 @@ SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
 WHERE s.contact = ? AND s.entry IS NOT NULL
 """
+_SHOWN = "id NOT IN (SELECT contact FROM devices)"  # the user's own devices are no contacts (devices.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Book:
         self._store = store
         self._identity = identity
 
+    def speak_for(self, identity: bytes) -> None:
+        """On a satellite: contacts know us by the identity of its home."""
+        self._identity = identity
+
     def add(self, name: str, identity: bytes, state: ContactState, now: float) -> Contact:
         """A new contact; NameTaken."""
         if name in self.names():
@@ -70,7 +75,7 @@ class Book:
 
     def named(self, name: str) -> Contact:
         """The contact of a name; UnknownContact."""
-        row = self._store.one(_SELECT + "WHERE name = ?", name)
+        row = self._store.one(_SELECT + f"WHERE name = ? AND {_SHOWN}", name)
         if row is None:
             raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
         return _contact(row)
@@ -82,7 +87,7 @@ class Book:
 
     def all(self) -> list[Contact]:
         """All of them, oldest first."""
-        return [_contact(row) for row in self._store.all(_SELECT + "ORDER BY id")]
+        return [_contact(row) for row in self._store.all(_SELECT + f"WHERE {_SHOWN} ORDER BY id")]
 
     def names(self) -> set[str]:
         """All names in use."""

@@ -20,6 +20,7 @@ from cyclopts import App, Parameter
 from client import archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
+from client.device_cli import device
 from client.mailbox_cli import mailbox
 from client.match_cli import match
 from client.message_cli import cancel, message
@@ -36,6 +37,7 @@ app.command(message)
 app.command(cancel)
 app.command(codes)
 app.command(match)
+app.command(device)
 app.command(archive_cli.search)
 app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")

@@ -14,6 +14,7 @@ import msgspec
 from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
+from client.device_commands import AnyDeviceCommand
 from client.mailbox_commands import AnyMailboxCommand
 from client.match_commands import AnyMatchCommand
 from client.proof_commands import AnyProofCommand
@@ -29,6 +30,7 @@ _EVENTS = {
     "ContactChanged": "contact",
     "FileProgress": "progress",
     "CodeChanged": "code",
+    "DeviceChanged": "device",
 }
 
 
@@ -218,6 +220,7 @@ AnyCommand = (
     | AnyCodeCommand
     | AnyMailboxCommand
     | AnyMatchCommand
+    | AnyDeviceCommand
 )
 
 
@@ -230,5 +233,5 @@ def command_untrusted(message: dict[str, Any]) -> AnyCommand:
 
 
 def event_map(event: Event) -> dict[str, Any]:
-    """An event as the protocol has it: {"event": name, "message" or "contact": ...}."""
+    """An event as the protocol has it: {"event": name, "message", "contact" or "device": ...}."""
     return {"event": _EVENTS[type(event).__name__], **msgspec.to_builtins(event)}

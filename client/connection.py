@@ -26,6 +26,7 @@ from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.code_access import CodeAccess
 from client.command import Command
+from client.device_access import DeviceAccess
 from client.mailbox_access import MailboxAccess
 from client.match_access import MatchAccess
 from client.proof_access import ProofAccess
@@ -233,6 +234,11 @@ class Connection:
     def mailbox(self) -> MailboxAccess:
         """Our mailbox at the provider, and what the profile holds."""
         return MailboxAccess(self._ask, self.stop)
+
+    @property
+    def devices(self) -> DeviceAccess:
+        """The user's other devices."""
+        return DeviceAccess(self._ask, self._channel.next_change)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

@@ -10,12 +10,14 @@ import random
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from client.agreement import identity_public
 from client.archive import Archive, Entry
 from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
+from client.devices import Devices
 from client.messages import Body, MessageEvent, encode
 from client.notary import Notary
 from client.outgoing import Home, MessengerSettings
@@ -23,8 +25,11 @@ from client.store import Store
 from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged
 from mixnet.crypto import SymmetricKey
 
+if TYPE_CHECKING:
+    from client.household import Household
+
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations")
+_EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations", "device_asks")
 
 
 class Core:
@@ -38,6 +43,10 @@ class Core:
         self.identity_public = identity_public(self.identity)
         self.archive, self.book = Archive(store), Book(store, self.identity_public)
         self.notary = Notary(store, self.identity, home.network_id)
+        self.devices = Devices(store)
+        self.household: Household  # set by the messenger, which makes it of the other parts
+        self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
+        self.satellite = False  # this profile is a device of another one
         self.conversations: dict[int, Conversation] = {}
         self.by_incoming: dict[bytes, Conversation] = {}
         self.by_outgoing: dict[bytes, Conversation] = {}
@@ -68,6 +77,11 @@ class Core:
         finally:
             self._changing = False
 
+    @property
+    def changing(self) -> bool:
+        """Whether a change is under way, so that nothing of it is on disk yet."""
+        return self._changing
+
     def _own_identity(self) -> SymmetricKey:
         raw = self.store.setting(_IDENTITY)
         if raw is not None:
@@ -87,9 +101,23 @@ class Core:
         for contact in known:
             if contact.session is not None:
                 self.routes[contact.id] = self.conversations[contact.session]
+        self.load_devices()
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
+
+    def load_devices(self) -> None:
+        """The other devices have sessions too; a satellite speaks for the identity of its home."""
+        known = self.devices.all()
+        self.siblings = {device.contact for device in known}
+        for device in known:
+            session = self.book.get(device.contact).session
+            if session is not None:
+                self.routes[device.contact] = self.conversations[session]
+        home = self.devices.home()
+        self.satellite = home is not None
+        self.identity_public = identity_public(self.identity) if home is None else home.identity
+        self.book.speak_for(self.identity_public)
 
     def _enter(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
@@ -171,8 +199,11 @@ class Core:
         return taken
 
     def contact_changed(self, contact: int) -> None:
-        """Tell of a contact's new state."""
-        self.emit(ContactChanged(self.book.info(contact)))
+        """Tell of a contact's new state, or of a device's."""
+        if contact in self.siblings:
+            self.household.changed(contact)
+        else:
+            self.emit(ContactChanged(self.book.info(contact)))
 
     def warn(self, contact: int, error: str, now: float) -> None:
         """File what is wrong with a contact's session where its messages are."""

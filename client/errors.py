@@ -103,3 +103,43 @@ class StillUnderWay(LocalError):
 
 class SearchTooLong(LocalError):
     """A search has at most 32 words and 1,000 letters: leave some out."""
+
+
+class UnknownDevice(LocalError):
+    """There is no device of this name: `mixnet device list` shows those there are."""
+
+
+class DeviceNameTaken(LocalError):
+    """There already is a device of this name: choose another one."""
+
+
+class TooManyDevices(LocalError):
+    """A home has at most 5 satellites: revoke one with `mixnet device revoke` first."""
+
+
+class NoContactInvitation(RemoteError):
+    """This links devices of one person: use it with `mixnet device accept`, in a new profile of yours."""
+
+
+class NoDeviceInvitation(RemoteError):
+    """This makes contacts, not devices: use it with `mixnet accept`, or make one with `mixnet device link` at home."""
+
+
+class NotFresh(LocalError):
+    """This profile has contacts, messages or invitations of its own: make a new one and let that become the device."""
+
+
+class HomeOnly(LocalError):
+    """This profile is a satellite, which can't do this: do it in your home profile, on the device that has that."""
+
+
+class DeviceRevoked(LocalError):
+    """This device was revoked at your home device: read what is here; to write again, link a new profile."""
+
+
+class HomeAway(Unavailable):
+    """Your home device has not taken over 1,000 requests of this one: start its daemon and wait until it has."""
+
+
+class NotAtHome(LocalError):
+    """This message's file is not at your home device: only files that came there can be brought here."""

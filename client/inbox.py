@@ -147,14 +147,24 @@ class Inbox:
                 if isinstance(body, Resume):
                     self._renewal.resumed(conversation, body, now)
                 else:
-                    self._handle(conversation.contact, body, now)
+                    self._hear_untrusted(conversation.contact, body, now)
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
-        if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
+        if contact in core.siblings:
+            with core.change():
+                core.devices.trouble(contact, error)
+        elif contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
+
+    def _hear_untrusted(self, contact: int, body: Body, now: float) -> None:
+        """Other devices of the user have a say that contacts don't have."""
+        if contact in self._core.siblings:
+            self._core.household.heard_untrusted(contact, body, now)
+        else:
+            self._handle(contact, body, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""

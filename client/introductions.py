@@ -19,6 +19,7 @@ from client.errors import (
     ExpiredInvitation,
     MalformedInvitation,
     NameTaken,
+    NoContactInvitation,
     OwnInvitation,
     WrongNetwork,
 )
@@ -41,8 +42,8 @@ class Introductions:
         """Use the messenger's shared state, and what replaces a session by another."""
         self._core, self._renewal = core, renewal
 
-    def create(self, name: str, now: float) -> Invitation:
-        """A new invitation that shows `name` as ours; BadName."""
+    def create(self, name: str, now: float, *, device: bool = False) -> Invitation:
+        """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName."""
         core = self._core
         prekeys = Prekeys.generate(core.identity)
         made = Invitation(
@@ -52,6 +53,7 @@ class Introductions:
             keys=prekeys.public,
             secret=SymmetricKey.generate(),
             expires=float(round(now + core.settings.invitation_lifetime)),
+            device=device,
         )
         with core.change():
             number = core.store.insert(
@@ -108,11 +110,18 @@ class Introductions:
             core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
+    def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
+        """An invitation that could be accepted, and the expired contact that its maker is; errors as `accept`."""
+        invitation = Invitation.parse_untrusted(text)
+        return invitation, self._check_acceptable(invitation, name, now)
+
     def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
         """The contact that the inviter is already, whose session will be another; else None, or why it can't be one."""
         core = self._core
         if name is not None:
             check_name(name)
+        if invitation.device:
+            raise NoContactInvitation
         if invitation.network_id != core.home.network_id:
             raise WrongNetwork
         if invitation.keys.identity == core.identity_public:
@@ -157,9 +166,15 @@ class Introductions:
         where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
+        links = core.household.links
+        for_device = links.expects(row[0])
+        if for_device:
+            links.check_untrusted(answered.identity)
         with core.change():
             contact = core.book.known(answered.identity)
-            if contact is None:
+            if for_device:
+                contact = links.greeted(row[0], answered.identity, greeting.name, now)
+            elif contact is None:
                 name = free_name(greeting.name, core.book.names())
                 contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 core.contact_changed(contact.id)
@@ -178,6 +193,8 @@ class Introductions:
                 conversation.id,
                 row[0],
             )
+            if for_device:
+                links.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)
 
 

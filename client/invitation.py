@@ -2,7 +2,8 @@
 
 Promises: the text names its format and ends in a checksum, so a mistyped or cut one is refused and never half-used.
 Never: a secret key. Its 32-byte `secret` only opens the channel of the first message; whoever sees an invitation before
-its use can take the contact's place, which is what the safety number is compared for.
+its use can take the contact's place, which is what the safety number is compared for. One that links a device of the
+same user begins with "mixnet1-device:"; checksum and transcript say so too, so neither kind can be used as the other.
 
     "mixnet1:" base64url( msgpack[name, network, provider, mailbox, sphinx, identity, prekey, signature, one-time,
                                   kem, secret, expires] · digest 8 )
@@ -26,6 +27,7 @@ from mixnet.crypto import Label, SymmetricKey
 from mixnet.errors import RemoteError
 
 PREFIX = "mixnet1:"
+DEVICE_PREFIX = "mixnet1-device:"
 _CHECKSUM_SIZE = 8
 _LIMIT = 4096
 _SIZES = (32, 32, 32, 32, 32, 32, crypto.SIGNATURE_SIZE, 32, crypto.KEM_PUBLIC_SIZE, 32)
@@ -42,11 +44,12 @@ class Invitation:
     keys: PublicKeys
     secret: SymmetricKey = field(repr=False)
     expires: float
+    device: bool = False
 
     def encode(self) -> str:
         """One line of text, about 2,000 characters."""
         body = self._body()
-        return PREFIX + _armour(body + _checksum(body))
+        return _prefix(self.device) + _armour(body + _checksum(body, self.device))
 
     def pack(self) -> bytes:
         """The same in fewer bytes, for a program."""
@@ -66,7 +69,7 @@ class Invitation:
     @property
     def transcript(self) -> bytes:
         """What both sides hash into the first secret."""
-        return crypto.digest(Label.INVITATION, self._body())
+        return crypto.digest(Label.INVITATION, *_purpose(self.device), self._body())
 
     def _body(self) -> bytes:
         where = self.destination
@@ -86,22 +89,24 @@ class Invitation:
     def parse_untrusted(cls, text: str) -> Self:
         """Read the text of `encode`, with white space anywhere; MalformedInvitation."""
         compact = "".join(text.split())
-        if not compact.startswith(PREFIX) or not compact.isascii() or len(compact) > _LIMIT:
+        device = compact.startswith(DEVICE_PREFIX)
+        prefix = _prefix(device)
+        if not compact.startswith(prefix) or not compact.isascii() or len(compact) > _LIMIT:
             raise MalformedInvitation
-        encoded = compact.removeprefix(PREFIX)
+        encoded = compact.removeprefix(prefix)
         try:
             raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
             body, checksum = raw[:-_CHECKSUM_SIZE], raw[-_CHECKSUM_SIZE:]
-            if not crypto.equal(checksum, _checksum(body)) or _armour(raw) != encoded:
+            if not crypto.equal(checksum, _checksum(body, device)) or _armour(raw) != encoded:
                 raise MalformedInvitation
             fields = msgspec.msgpack.decode(body, type=_Fields)
             check_name(fields[0])
         except (binascii.Error, msgspec.MsgspecError, BadName):
             raise MalformedInvitation from None
-        return cls._from_fields_untrusted(fields, body)
+        return cls._from_fields_untrusted(fields, body, device)
 
     @classmethod
-    def _from_fields_untrusted(cls, fields: _Fields, body: bytes) -> Self:
+    def _from_fields_untrusted(cls, fields: _Fields, body: bytes, device: bool) -> Self:
         name, network, provider, mailbox, sphinx, identity, prekey, signature, one_time, kem, secret, expires = fields
         if tuple(len(part) for part in fields[1:-1] if isinstance(part, bytes)) != _SIZES:
             raise MalformedInvitation
@@ -112,6 +117,7 @@ class Invitation:
             PublicKeys(identity, prekey, signature, one_time, kem),
             SymmetricKey(secret),
             expires,
+            device,
         )
         if made._body() != body or not 0 <= expires < float("inf"):
             raise MalformedInvitation
@@ -126,5 +132,14 @@ def _armour(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _checksum(body: bytes) -> bytes:
-    return crypto.digest(Label.INVITATION, b"checksum", body)[:_CHECKSUM_SIZE]
+def _prefix(device: bool) -> str:
+    return DEVICE_PREFIX if device else PREFIX
+
+
+def _purpose(device: bool) -> tuple[bytes, ...]:
+    """What is hashed before all else, so that an invitation is good for one purpose."""
+    return (b"device",) if device else ()
+
+
+def _checksum(body: bytes, device: bool = False) -> bytes:
+    return crypto.digest(Label.INVITATION, *_purpose(device), b"checksum", body)[:_CHECKSUM_SIZE]

@@ -179,6 +179,14 @@ class NoReceipt(_Body, frozen=True, tag=43):
     why: Without
 
 
+class DevicePiece(_Body, frozen=True, tag=50):
+    """A piece of a message between a user's own devices (device_messages.py); `left` more belong to it."""
+
+    lane: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    left: Annotated[int, msgspec.Meta(ge=0, lt=4)]
+    content: Annotated[bytes, msgspec.Meta(max_length=BODY_LIMIT)]
+
+
 Body = (
     Greeting
     | Confirm
@@ -194,6 +202,7 @@ Body = (
     | Receipt
     | NoReceipt
     | Resume
+    | DevicePiece
 )
 _DECODER = msgspec.msgpack.Decoder(Body)
 

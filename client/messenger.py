@@ -20,6 +20,7 @@ from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
+from client.household import Household
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -96,6 +97,12 @@ class Messenger:
             renewal=self._renewal,
             attesting=self.attesting,
         )
+        self.household = self._core.household = Household(self._core, self, self._introductions)
+
+    @property
+    def for_user(self) -> Messenger:
+        """What the user's programs talk to: this, or on a satellite what asks the home (client/satellite.py)."""
+        return self.household.user_side(self)
 
     # contacts
 
@@ -161,17 +168,21 @@ class Messenger:
         `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
         TextTooLong, BadLifetime.
         """
-        _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
-        self._check_lifetime(lifetime)
         core = self._core
-        reached = self._people.reached(contact)
-        whom = reached.id
+        whom = self.addressed(contact, text, lifetime, signed=signed)
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             sign = core.notary.sign_text
-            body = sign(number, reached.identity, text, now) if signed else Text(number, text)
+            body = sign(number, core.book.get(whom).identity, text, now) if signed else Text(number, text)
             core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
         return number
+
+    def addressed(self, contact: str, text: str | None, lifetime: float | None, *, signed: bool = False) -> int:
+        """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
+        if text is not None:
+            _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
+        self._check_lifetime(lifetime)
+        return self._people.reached(contact).id
 
     def send_file(
         self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False

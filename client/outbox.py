@@ -44,6 +44,7 @@ class Outbox:
         """What the next slot should carry, or None."""
         core = self._core
         self.expire(now)
+        core.household.pump(now)
         for conversation in core.conversations.values():
             answer = conversation.receiver.answer(now)
             if answer is not None:
@@ -71,6 +72,8 @@ class Outbox:
         if any(self._may_refill(contact, lane) for contact, lane in core.waiting):
             return 0.0
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
+            return 0.0
+        if core.household.due():
             return 0.0
         times = [conversation.wake_at() for conversation in core.conversations.values() if conversation.wants_slot()]
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
@@ -190,6 +193,7 @@ class Outbox:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
+            core.household.asking.expire(now)
             core.find_next_expiry()
 
     def _give_up_contact(self, number: int, now: float) -> None:

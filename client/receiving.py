@@ -122,7 +122,7 @@ class Receiving:
 
     def sweep(self) -> None:
         """Remove the partial files of what is received or has failed; outside of any change, when that is on disk."""
-        if not self._finished:
+        if not self._finished or self._core.changing:
             return
         store = self._core.store
         query = "SELECT r.message, r.partial FROM receiving r JOIN messages m ON m.id = r.message WHERE m.state <> ?"

@@ -17,7 +17,9 @@ import trio
 from client.archive_service import PAGE, ArchiveService, page
 from client.codes import Codes
 from client.desk import Desk
+from client.device_service import DeviceService
 from client.early import early_figures
+from client.errors import HomeOnly
 from client.hub import Hub
 from client.mailbox_service import MailboxService
 from client.matching import Matching
@@ -59,6 +61,7 @@ class Service:
         self._codes: Codes | None = None
         self.mailbox = MailboxService(desk, self._not_yet)
         self._matching: Matching | None = None
+        self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -183,9 +186,10 @@ class Service:
 
     @property
     def codes(self) -> Codes:
-        """Contacts by spoken codes."""
+        """Contacts by spoken codes; HomeOnly on a satellite."""
+        self._refuse_satellites()
         if self._codes is None:
-            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+            raise self._not_yet()
         return self._codes
 
     @codes.setter
@@ -194,9 +198,10 @@ class Service:
 
     @property
     def matching(self) -> Matching:
-        """Contacts by the address books of both."""
+        """Contacts by the address books of both; HomeOnly on a satellite."""
+        self._refuse_satellites()
         if self._matching is None:
-            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
+            raise self._not_yet()
         return self._matching
 
     @matching.setter
@@ -207,7 +212,12 @@ class Service:
     def _messenger(self) -> Messenger:
         if self._opened_for is None:
             raise self._not_yet()
-        return self._opened_for
+        return self._opened_for.for_user
+
+    def _refuse_satellites(self) -> None:
+        """What makes contacts of its own isn't for a satellite, which has the home's."""
+        if self._opened_for is not None and self._opened_for.household.on_satellite:
+            raise HomeOnly
 
     def _not_yet(self) -> StillWaiting:
         return StillWaiting(f"not yet: the daemon is {self.waits_for}")

@@ -33,6 +33,7 @@ class Store:
         """Take over an open, unlocked and current database."""
         self._connection = connection
         self._depth = 0
+        self._cut = False  # the journal, when the transaction ends
 
     @classmethod
     def open(cls, path: Path | str, key: SymmetricKey) -> Store:
@@ -75,10 +76,22 @@ class Store:
             raise
         finally:
             self._depth -= 1
+        if self._cut:
+            self.truncate_journal()
 
     def truncate_journal(self) -> None:
-        """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since."""
-        self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since.
+
+        Inside of a transaction that is done when it has ended.
+        """
+        self._cut = self._depth > 0
+        if not self._cut:
+            self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since the store was opened: as long as it is the same, nothing has changed."""
+        return int(self._connection.total_changes())
 
     def run(self, statement: str, *values: object) -> None:
         """Execute a statement that gives no rows."""

@@ -130,4 +130,45 @@ class FileProgress:
     message: MessageInfo
 
 
-Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress | CodeChanged
+class DeviceRole(StrEnum):
+    """What another device of the user is: the one with the contacts' sessions, or one that follows it."""
+
+    HOME = "home"
+    SATELLITE = "satellite"
+
+
+class DeviceState(StrEnum):
+    """How far the link to another device has come."""
+
+    LINKING = "linking"
+    LINKED = "linked"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Another device of the user. `last_seen` is the start of a day (UTC), 0.0 for never.
+
+    `waiting`: changes that a satellite was not sent yet; on a satellite, its requests that the home has not answered.
+    `history`: older messages that are still to come. `problem`: what is wrong, or was refused last.
+    """
+
+    name: str
+    role: DeviceRole
+    state: DeviceState
+    linked_at: float
+    last_seen: float
+    waiting: int
+    history: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """Another device was linked, renamed or revoked, or something of it came across."""
+
+    device: DeviceInfo
+
+
+Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress | CodeChanged | DeviceChanged

@@ -1,0 +1,146 @@
+"""What a home tells its satellites: what has changed, then what was before they were linked (SPEC.md section 7).
+
+Promises: the log has one row for each thing that changed, so it is never larger than the archive; a thing is told as it
+is when its record is made, in the order of the last changes; a contact is told before the messages with it. A record
+and how far the log was read are stored together. What has happened goes before history, which goes newest first.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from client.contacts import Standing
+from client.core import Core
+from client.device_line import CONTROL_LANE, has_room, tell
+from client.device_messages import (
+    ERROR_LIMIT,
+    RECORDS,
+    RECORDS_SIZE,
+    ContactRecord,
+    GoneRecord,
+    MessageRecord,
+    Record,
+    Sync,
+    raw,
+)
+from client.devices import LOGGED, Device
+from client.store import Row
+from client.views import ContactState, MessageKind, MessageState
+
+_MESSAGES = """
+SELECT m.id, c.identity, m.outgoing, m.kind, m.state, m.text, m.size, m.done, m.error, m.created_at, m.sent_at,
+       m.drawn_delay, m.received_at
+FROM messages m JOIN contacts c ON c.id = m.contact WHERE
+"""
+_NEWS = "SELECT position, item FROM device_log WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
+
+
+class _Batch:
+    """The records of one message, as far as they fit."""
+
+    def __init__(self) -> None:
+        self.records: list[msgspec.Raw] = []
+        self._size = 0
+
+    def add(self, record: Record) -> bool:
+        """Whether there was room for it; there is for the first."""
+        one = raw(record)
+        size = len(memoryview(one)) + 4
+        if self.records and (len(self.records) >= RECORDS or self._size + size > RECORDS_SIZE):
+            return False
+        self.records.append(one)
+        self._size += size
+        return True
+
+
+class DeviceNews:
+    """The log, and how far each satellite was told of it."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+
+    def touch(self, kind: str, item: int) -> None:
+        """Tell all satellites of a thing again, although it has not changed."""
+        self._core.store.run("DELETE FROM device_log WHERE kind = ? AND item = ?", kind, item)
+        self._core.store.run("INSERT INTO device_log (kind, item) VALUES (?, ?)", kind, item)
+
+    def due(self, device: Device) -> bool:
+        """Whether there is something to tell, and room to tell it."""
+        if not has_room(self._core, device.contact, CONTROL_LANE):
+            return False
+        return device.history > 0 or any(self._news(device, kind, 1) for kind in LOGGED)
+
+    def tell_next(self, device: Device) -> None:
+        """Let the next records wait for their turn."""
+        if not self._tell_news(device):
+            self._tell_history(device)
+
+    def _news(self, device: Device, kind: str, limit: int) -> list[Row]:
+        query = "SELECT position FROM device_cursors WHERE device = ? AND kind = ?"
+        row = self._core.store.one(query, device.contact, kind)
+        return [] if row is None else self._core.store.all(_NEWS, kind, row[0], limit)
+
+    def _tell_news(self, device: Device) -> bool:
+        batch = _Batch()
+        for kind in LOGGED:
+            told = None
+            for position, item in self._news(device, kind, RECORDS):
+                record = self._contact(item) if kind == "contact" else self._message(item)
+                if record is not None and not batch.add(record):
+                    self._advance(device, kind, told)
+                    self._send(device, batch, history=False, left=device.history)
+                    return True
+                told = position
+            self._advance(device, kind, told)
+        if batch.records:
+            self._send(device, batch, history=False, left=device.history)
+        return bool(batch.records)
+
+    def _tell_history(self, device: Device) -> None:
+        store, batch, reached = self._core.store, _Batch(), 0
+        for row in store.all(_MESSAGES + "m.id < ? ORDER BY m.id DESC LIMIT ?", device.history, RECORDS):
+            if not batch.add(_message_record(row)):
+                break
+            reached = row[0]
+        self._core.devices.set_history(device.contact, reached)
+        self._send(device, batch, history=True, left=reached)
+
+    def _send(self, device: Device, batch: _Batch, *, history: bool, left: int) -> None:
+        row = self._core.store.one("SELECT count(*) FROM messages WHERE id < ?", left)
+        count = 0 if row is None else int(row[0])
+        tell(self._core, device.contact, Sync(history, count, tuple(batch.records)))
+
+    def _advance(self, device: Device, kind: str, position: int | None) -> None:
+        """Remember how far the log was read, and forget what everybody has read."""
+        if position is None:
+            return
+        run = self._core.store.run
+        run("UPDATE device_cursors SET position = ? WHERE device = ? AND kind = ?", position, device.contact, kind)
+        everybody = (
+            "SELECT min(c.position) FROM device_cursors c JOIN devices d ON d.contact = c.device"
+            " WHERE c.kind = ? AND NOT d.revoked"
+        )
+        run(f"DELETE FROM device_log WHERE kind = ? AND position <= ({everybody})", kind, kind)  # noqa: S608
+
+    def _contact(self, number: int) -> Record | None:
+        """None for a device, which is no contact."""
+        query = (
+            "SELECT c.identity, c.name, c.state, c.standing, c.added_at, r.seconds FROM contacts c"
+            " LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ?"
+        )
+        row = self._core.store.one(query, number)
+        if row is None or number in self._core.siblings:
+            return None
+        identity, name, state, standing, added_at, seconds = row
+        return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds)
+
+    def _message(self, number: int) -> Record:
+        row = self._core.store.one(_MESSAGES + "m.id = ?", number)
+        return GoneRecord(number) if row is None else _message_record(row)
+
+
+def _message_record(row: Row) -> MessageRecord:
+    number, identity, outgoing, kind, state, text, size, done, error, *times = row
+    head = (number, bytes(identity), bool(outgoing), MessageKind(kind), MessageState(state), text)
+    return MessageRecord(*head, size, done, error[:ERROR_LIMIT], *times)

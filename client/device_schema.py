@@ -1,0 +1,83 @@
+"""The tables of a user's devices, and what writes the log of changes (SPEC.md section 7).
+
+Promises: whoever changes a contact, a message or a period, the log has it in the same transaction; without a satellite
+nothing is written. As all scripts of schema.py, what was published is never changed.
+"""
+
+from __future__ import annotations
+
+# Other devices of the user. At home: the satellites; on a satellite: the home. The contact's row is shown nowhere else.
+# `history`: at home, messages with lower numbers are still to be sent; on a satellite, how many are still to come.
+# `floor`: what the satellite asked for under lower numbers was answered. `seen` is the start of a day.
+_TABLES = """
+CREATE TABLE devices (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id), name TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+    linked_at REAL NOT NULL, seen REAL NOT NULL, history INTEGER NOT NULL, floor INTEGER NOT NULL,
+    revoked INTEGER NOT NULL, problem TEXT NOT NULL
+);
+CREATE TABLE device_invitations (
+    invitation INTEGER PRIMARY KEY REFERENCES invitations (id) ON DELETE CASCADE, name TEXT
+);
+
+-- What has changed at home, the newest change of each thing only; cursors say how far it was sent.
+CREATE TABLE device_log (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, item INTEGER NOT NULL, UNIQUE (kind, item)
+);
+CREATE TABLE device_cursors (
+    device INTEGER NOT NULL REFERENCES devices (contact) ON DELETE CASCADE, kind TEXT NOT NULL,
+    position INTEGER NOT NULL, PRIMARY KEY (device, kind)
+) WITHOUT ROWID;
+
+-- The beginning of a message of which more pieces are to come.
+CREATE TABLE device_pieces (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, device INTEGER NOT NULL REFERENCES devices (contact) ON DELETE CASCADE,
+    lane INTEGER NOT NULL, content BLOB NOT NULL
+);
+
+-- On a satellite: what was asked for and not answered; `message` or `contact` is what that is about.
+CREATE TABLE device_asks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, message INTEGER, contact INTEGER, expires REAL
+);
+-- At home: what was answered and may come again, and the message that it made.
+CREATE TABLE device_requests (
+    device INTEGER NOT NULL REFERENCES devices (contact) ON DELETE CASCADE, number INTEGER NOT NULL, message INTEGER,
+    PRIMARY KEY (device, number)
+) WITHOUT ROWID;
+-- On a satellite: the home's numbers of messages.
+CREATE TABLE mirrored (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, number INTEGER NOT NULL UNIQUE
+);
+
+-- Files between devices; `request` follows the file when all of it is sent.
+CREATE TABLE device_outgoing (
+    device INTEGER NOT NULL REFERENCES devices (contact) ON DELETE CASCADE, number INTEGER NOT NULL,
+    path TEXT NOT NULL, stamp TEXT NOT NULL, size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL,
+    offered INTEGER NOT NULL, request BLOB, PRIMARY KEY (device, number)
+) WITHOUT ROWID;
+CREATE TABLE device_incoming (
+    device INTEGER NOT NULL REFERENCES devices (contact) ON DELETE CASCADE, number INTEGER NOT NULL,
+    partial TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL,
+    complete INTEGER NOT NULL, PRIMARY KEY (device, number)
+) WITHOUT ROWID;
+"""
+
+_TRIGGERS = "".join(
+    f"""
+CREATE TRIGGER device_log_{table}_{event} AFTER {change} ON {table}
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = '{kind}' AND item = {item};
+    INSERT INTO device_log (kind, item) VALUES ('{kind}', {item});
+END;
+"""  # noqa: S608  # our own names
+    for table, event, change, kind, item in (
+        ("contacts", "insert", "INSERT", "contact", "new.id"),
+        ("contacts", "update", "UPDATE OF name, state, standing", "contact", "new.id"),
+        ("retention", "insert", "INSERT", "contact", "new.contact"),
+        ("retention", "delete", "DELETE", "contact", "old.contact"),
+        ("messages", "insert", "INSERT", "message", "new.id"),
+        ("messages", "update", "UPDATE OF state, text, error, sent_at, received_at", "message", "new.id"),
+        ("messages", "delete", "DELETE", "message", "old.id"),
+    )
+)
+
+DEVICES = _TABLES + _TRIGGERS

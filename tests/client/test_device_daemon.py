@@ -1,0 +1,110 @@
+"""Devices as whole daemons in virtual time, and their commands."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from client import cli, device_cli
+from client.connection import Connection
+from client.errors import HomeOnly, NoDeviceInvitation, UnknownDevice
+from client.views import DeviceRole, DeviceState
+from mixnet.errors import LocalError, RemoteError
+from tests.client.test_cli import daemon_of
+from tests.client.test_daemon import befriend, play
+from tests.client.town import Town
+
+
+@pytest.fixture
+def network(tmp_path):
+    Town().bootstrap.save(tmp_path / "bootstrap.json")
+    return tmp_path
+
+
+def test_a_satellite_receives_and_sends_over_a_whole_network():
+    async def program(town, nursery: trio.Nursery) -> None:
+        home = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(home, bob)
+        await home.send("bob", "before", wait=True)
+        phone = await town.start(nursery, "phone", 3)
+        await phone.devices.accept(await home.devices.link("mobile"))
+        linked = await phone.devices.wait_linked(history=True)
+        assert (linked.name, linked.role, linked.state) == ("alice", DeviceRole.HOME, DeviceState.LINKED)
+        assert [one.name for one in await home.devices.all()] == ["mobile"]
+        assert [m.text async for m in phone.messages()] == ["before"]
+        await phone.send("bob", "from the phone", wait=True)
+        await bob.send("alice", "hello", wait=True)
+        async for message in phone.messages(follow=True):
+            if message.text == "hello":
+                await phone.mark_read(message.id)
+                break
+        sent = [m.id async for m in bob.messages() if m.outgoing]
+        while (await bob.message(sent[0])).state != "read":
+            await trio.sleep(1.0)
+        assert [m.text async for m in bob.messages() if not m.outgoing] == ["before", "from the phone"]
+        assert (await phone.devices.all())[0].problem == ""
+        with pytest.raises(LocalError, match="satellite"):
+            await phone.invite()
+        await home.devices.revoke("mobile")
+        while (await phone.devices.all())[0].state is not DeviceState.REVOKED:
+            await trio.sleep(1.0)
+        with pytest.raises(LocalError, match="revoked"):
+            await phone.send("bob", "again")
+        with pytest.raises(RemoteError):
+            await phone.devices.wait_linked()
+
+    play(program)
+
+
+@asynccontextmanager
+async def two(network: Path):
+    async with daemon_of(network, "alice") as home, daemon_of(network, "phone") as phone:
+        yield home, phone
+
+
+async def test_the_commands_about_devices(network, capsys, tmp_path):
+    def printed() -> dict | list:
+        return json.loads(capsys.readouterr().out)
+
+    async with two(network) as (home, phone):
+        assert isinstance(home, Connection)
+        capsys.readouterr()
+        await device_cli.list_("alice", folder=network)
+        assert "mixnet device link" in capsys.readouterr().err
+        await device_cli.link("alice", called="mobile", out=tmp_path / "for-phone.txt", folder=network)
+        assert (tmp_path / "for-phone.txt").stat().st_mode & 0o777 == 0o600
+        await device_cli.accept("phone", str(tmp_path / "for-phone.txt"), wait=False, folder=network, as_json=True)
+        assert printed() | {"linked_at": 0} == {
+            **{"name": "alice", "role": "home", "state": "linking", "linked_at": 0, "last_seen": 0.0},
+            **{"waiting": 0, "history": 1, "problem": ""},
+        }
+        await device_cli.list_("phone", folder=network, as_json=True)
+        assert [one["role"] for one in printed()] == ["home"]
+        await device_cli.rename("phone", "alice", "desk", folder=network)
+        assert capsys.readouterr().out.startswith("desk\thome\tlinking\tnever\t1 older messages\t-")
+        for command in (
+            device_cli.link("phone", folder=network),
+            device_cli.revoke("phone", "desk", folder=network),
+            cli.invite("phone", folder=network),
+        ):
+            with pytest.raises(LocalError, match=str(HomeOnly())):
+                await command
+        with pytest.raises(LocalError, match=str(UnknownDevice())):
+            await device_cli.revoke("alice", "nobody", folder=network)
+        await cli.invite("alice", folder=network)
+        text = capsys.readouterr().out.strip()
+        with pytest.raises(RemoteError, match="makes contacts"):
+            await device_cli.accept("phone", text, folder=network)
+        await device_cli.link("alice", folder=network, as_json=True)
+        with pytest.raises(RemoteError, match="links devices"):
+            await phone.accept(printed()["invitation"])
+        with pytest.raises(LocalError, match="empty"):
+            await device_cli.accept("phone", "", folder=network)
+        with pytest.raises(LocalError):
+            await device_cli.fetch("alice", 7, folder=network)
+    assert issubclass(NoDeviceInvitation, RemoteError)

@@ -1,0 +1,239 @@
+"""What devices say to each other: its bytes, what is unknown in it, and the order in which it is taken."""
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from client import device_messages as wanted
+from client import device_news
+from client.archive import Entry
+from client.contacts import Standing, Verdict, free_name
+from client.device_messages import (
+    MESSAGE_SIZE,
+    PIECE_SIZE,
+    Answer,
+    Ask,
+    ContactRecord,
+    GoneRecord,
+    MessageRecord,
+    Revoked,
+    Sync,
+    Welcome,
+    decode_untrusted,
+    encode,
+    raw,
+    records_untrusted,
+    request_untrusted,
+    split,
+)
+from client.device_mirror import Mirror
+from client.device_news import DeviceNews
+from client.errors import NameTaken
+from client.messages import BODY_LIMIT, DevicePiece, MessageEvent
+from client.messages import encode as encode_body
+from client.messenger import Destination, Home, Messenger, MessengerSettings
+from client.store import Store
+from client.views import ContactState, DeviceRole, MessageKind, MessageState
+from mixnet.crypto import SymmetricKey
+from mixnet.errors import LocalError, RemoteError
+
+DIGESTS = st.binary(min_size=32, max_size=32)
+NUMBERS = st.integers(0, (1 << 62) - 1)
+TIMES = st.floats(0, 1e10, allow_nan=False)
+PERIODS = st.none() | st.floats(60, 1e9)
+NAMES = st.text(min_size=1, max_size=20)
+TEXTS = st.text(max_size=50)
+RECORDS = st.one_of(
+    st.builds(ContactRecord, DIGESTS, NAMES, st.sampled_from(ContactState), st.sampled_from(Standing), TIMES, PERIODS),
+    st.builds(
+        MessageRecord,
+        *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES),
+    ),
+    st.builds(GoneRecord, NUMBERS),
+)
+REQUESTS = st.one_of(
+    st.builds(wanted.SendText, DIGESTS, TEXTS, st.none() | TIMES),
+    st.builds(wanted.MarkRead, NUMBERS),
+    st.builds(wanted.Rename, DIGESTS, NAMES),
+    st.builds(wanted.Verify, DIGESTS),
+    st.builds(wanted.Block, DIGESTS, st.booleans()),
+    st.builds(wanted.Accept, DIGESTS, TEXTS, st.none() | NAMES),
+    st.builds(wanted.Cancel, NUMBERS, NUMBERS),
+    st.builds(wanted.Delete, NUMBERS),
+    st.builds(wanted.Clear, DIGESTS),
+    st.builds(wanted.Retain, DIGESTS, PERIODS),
+    st.builds(wanted.SendFile, DIGESTS, st.none() | TIMES),
+    st.builds(wanted.Fetch, NUMBERS),
+)
+SYNCS = st.builds(lambda h, n, rs: Sync(h, n, tuple(raw(r) for r in rs)), st.booleans(), NUMBERS, st.lists(RECORDS))
+MESSAGES = st.one_of(
+    SYNCS,
+    st.builds(lambda n, f, r: Ask(n, f, raw(r)), NUMBERS, NUMBERS, REQUESTS),
+    st.builds(Answer, NUMBERS, TEXTS, NUMBERS),
+    st.builds(Welcome, NUMBERS),
+    st.just(Revoked()),
+)
+
+
+@given(MESSAGES)
+def test_a_message_comes_out_of_its_pieces_as_it_went_in(message):
+    pieces = split(message)
+    assert [piece.left for piece in pieces] == list(reversed(range(len(pieces))))
+    assert encode(decode_untrusted(b"".join(piece.content for piece in pieces))) == encode(message)
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_records_are_read_as_they_were_written(records):
+    assert records_untrusted(Sync(False, 0, tuple(raw(r) for r in records))) == (records, 0)
+
+
+@given(REQUESTS)
+def test_a_request_is_read_as_it_was_written(request):
+    assert request_untrusted(Ask(1, 1, raw(request))) == request
+
+
+@given(st.binary(max_size=300) | MESSAGES.map(encode), st.data())
+def test_any_bytes_are_a_message_or_one_kind_of_error(content, data):
+    changed = bytearray(content)
+    if changed:
+        changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(0, 255))
+    try:
+        message = decode_untrusted(bytes(changed))
+    except RemoteError:
+        return
+    if isinstance(message, Sync):
+        known, unknown = records_untrusted(message)
+        assert len(known) + unknown == len(message.records)
+    if isinstance(message, Ask):
+        request_untrusted(message)
+
+
+@given(st.lists(RECORDS, max_size=3), st.integers(3, 127), st.lists(NUMBERS, max_size=3), st.integers(0, 3))
+def test_a_record_of_a_newer_version_is_passed_over_alone(records, tag, fields, place):
+    raws = [raw(record) for record in records]
+    raws.insert(place, msgspec.Raw(msgspec.msgpack.encode([tag, *fields])))
+    assert records_untrusted(Sync(False, 0, tuple(raws))) == (records, 1)
+
+
+@given(RECORDS)
+def test_what_a_newer_version_adds_to_a_record_is_passed_over(record):
+    longer = [*msgspec.msgpack.decode(raw(record)), "more"]
+    assert records_untrusted(Sync(False, 0, (msgspec.Raw(msgspec.msgpack.encode(longer)),))) == ([record], 0)
+
+
+def test_a_piece_fits_into_a_body_and_a_message_into_its_pieces():
+    assert len(encode_body(DevicePiece(1, 2, bytes(PIECE_SIZE)))) <= BODY_LIMIT
+    with pytest.raises(LocalError):
+        split(Sync(False, 0, (msgspec.Raw(msgspec.msgpack.encode(bytes(MESSAGE_SIZE))),)))
+
+
+# order
+
+
+def profile(name: str) -> Messenger:
+    store = Store.open(":memory:", SymmetricKey(bytes(32)))
+    home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
+    return Messenger(store, MessengerSettings(), random.Random(1), home)
+
+
+VERBS = ("write", "come", "step", "delete", "rename", "swap", "block", "tell", "meet", "lose")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(VERBS),
+        st.integers(0, 9),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS, st.integers(0, 6))
+def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_other(steps, before):
+    """Each step changes something at home or tells a message of it; "lose" undoes a telling that was not stored."""
+    home, phone = profile("home"), profile("phone")
+    core, there = home._core, phone._core
+    there.book.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
+    there.devices.add(1, "home", DeviceRole.HOME, 1.0)
+    there.load_devices()
+    news, mirror = DeviceNews(core), Mirror(there)
+    told: list[Sync] = []
+    now = 10.0
+
+    def change(what: str, number: int) -> None:
+        known = core.book.all()
+        contact = known[number % len(known)] if known else None
+        numbers = [m.id for m in home.messages()]
+        match what:
+            case "meet":
+                name = free_name(f"c{len(known)}", core.book.names())
+                core.book.add(name, bytes([len(known)]) * 32, ContactState.ESTABLISHED, now)
+            case "write" if contact:
+                core.archive.add(Entry(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
+            case "come" if contact:
+                entry = Entry(contact.id, MessageKind.TEXT, MessageState.RECEIVED, f"c{now}", received_at=now, remote=7)
+                core.archive.add(entry, now)
+            case "step" if numbers:
+                core.archive.step(numbers[number % len(numbers)], list(MessageEvent)[number % len(MessageEvent)])
+            case "delete" if numbers:
+                core.store.run("DELETE FROM messages WHERE id = ?", numbers[number % len(numbers)])
+            case "rename" if contact:
+                try:
+                    core.book.rename(contact, f"c{number}")
+                except NameTaken:
+                    return
+            case "swap" if len(known) > 1:
+                first, second = known[0], known[number % (len(known) - 1) + 1]
+                for one, name in ((first, "tmp"), (second, first.name), (core.book.get(first.id), second.name)):
+                    core.book.rename(one, name)
+            case "block" if contact:
+                core.book.judge(contact, list(Verdict)[number % 2])
+
+    def tell(device: int) -> None:
+        current = core.devices.get(device)
+        assert current is not None
+        if news.due(current):
+            news.tell_next(current)
+        while told:
+            with there.change():
+                mirror.apply(1, told.pop(0))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device_news, "tell", lambda _core, _device, message: told.append(message))
+        patch.setattr(device_news, "has_room", lambda _core, _device, _lane: True)
+        patch.setattr(device_news, "RECORDS", 2)
+        for number in range(before):
+            change("meet" if number % 3 == 0 else "write", number)
+        device = core.book.add("\0phone", b"P" * 32, ContactState.ESTABLISHED, 1.0).id
+        core.devices.add(device, "phone", DeviceRole.SATELLITE, now, before + 1)
+        core.load_devices()
+        mirror.welcome(1, Welcome(before))
+        for contact in core.book.all():
+            news.touch("contact", contact.id)
+        for what, number in steps:
+            now += 1.0
+            if what == "tell":
+                tell(device)
+            elif what == "lose":
+                with pytest.raises(ZeroDivisionError), core.change():
+                    current = core.devices.get(device)
+                    if news.due(current):
+                        news.tell_next(current)
+                    told.clear()
+                    raise ZeroDivisionError
+            else:
+                with core.change():
+                    change(what, number)
+        while news.due(core.devices.get(device)):
+            tell(device)
+    numbers = dict(there.store.all("SELECT message, number FROM mirrored"))
+    here = sorted((numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages())
+    assert here == [(m.id, m.contact, m.text, m.state, m.received_at) for m in home.messages()]
+    assert sorted((c.name, c.blocked, c.added_at) for c in phone.contacts()) == sorted(
+        (c.name, c.blocked, c.added_at) for c in home.contacts()
+    )
+    assert core.store.one("SELECT 1 FROM device_log") is None
+    assert core.devices.get(device).history == there.devices.get(1).history == 0
