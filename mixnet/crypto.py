@@ -69,6 +69,9 @@ class Label(bytes, Enum):
     LOOP = b"mixnet/1 loop"
     FILE = b"mixnet/1 file"
     SURB = b"mixnet/1 surb"
+    GROUP_CHANGE = b"mixnet/1 grpchg"
+    GROUP_POST = b"mixnet/1 grppst"
+    GROUP_PAIR = b"mixnet/1 grpair"
 
 
 class Secret:
