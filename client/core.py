@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from client.agreement import identity_public
@@ -46,6 +46,7 @@ class Core:
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
+        self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self._load()
 
     @contextmanager
@@ -85,6 +86,8 @@ class Core:
             if contact.session is not None:
                 self.routes[contact.id] = self.conversations[contact.session]
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
+        for forget in self.on_reload:
+            forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
 
@@ -106,7 +109,7 @@ class Core:
         if contact.session is None:
             self.book.use(contact.id, conversation.id)
             self.routes[contact.id] = conversation
-        if changed and not contact.blocked:
+        if changed and not contact.blocked and contact.role == "contact":
             self.contact_changed(contact.id)
 
     def enqueue(

@@ -40,8 +40,8 @@ class Introductions:
         """Use the messenger's shared state."""
         self._core = core
 
-    def create(self, name: str, now: float) -> Invitation:
-        """A new invitation that shows `name` as ours; BadName."""
+    def create(self, name: str, now: float, *, hidden: bool = False) -> Invitation:
+        """A new invitation that shows `name` as ours; who uses a `hidden` one is no contact of the user. BadName."""
         core = self._core
         prekeys = Prekeys.generate(core.identity)
         made = Invitation(
@@ -54,18 +54,19 @@ class Introductions:
         )
         with core.change():
             core.store.run(
-                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden) VALUES (?, ?, ?, ?, ?, ?)",
                 invitation_channel(made.secret).channel,
                 made.secret.expose(),
                 made.transcript,
                 prekeys.serialize(),
                 made.expires,
+                hidden,
             )
             core.expires(made.expires)
         return made
 
-    def accept(self, text: str, name: str | None, now: float) -> ContactInfo:
-        """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for."""
+    def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
+        """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for, unless it is `hidden`."""
         core = self._core
         invitation = Invitation.parse_untrusted(text)
         known = self._check_acceptable(invitation, name, now)
@@ -77,8 +78,14 @@ class Introductions:
             raise MalformedInvitation from None
         with core.change():
             if known is None:
-                wanted = free_name(invitation.name, core.book.names()) if name is None else name
+                wanted = _hidden_name(invitation.keys.identity) if hidden else name
+                wanted = free_name(invitation.name, core.book.names()) if wanted is None else wanted
                 contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
+                if hidden:
+                    core.book.hide(contact.id)
+            elif known.role == "member":
+                contact = known
+                core.book.show(contact.id, free_name(invitation.name, core.book.names()) if name is None else name)
             else:
                 contact = known
                 core.book.step(contact, ContactEvent.ACCEPT)
@@ -95,7 +102,8 @@ class Introductions:
             expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
             conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
             core.expires(expires)
-            core.contact_changed(contact.id)
+            if not hidden:
+                core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
     def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
@@ -110,18 +118,18 @@ class Introductions:
         if invitation.expires <= now:
             raise ExpiredInvitation
         known = core.book.known(invitation.keys.identity)
-        if known is not None and known.state is not ContactState.EXPIRED:
+        if known is not None and known.state is not ContactState.EXPIRED and known.role == "contact":
             raise AlreadyContact(f"you already have this contact, named {known.name!r}")
         if known is not None and known.blocked:
             raise ContactBlocked(core.unblock_first(known))
-        if known is None and name in core.book.names():
+        if (known is None or known.role == "member") and name in core.book.names():
             raise NameTaken
         return known
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
         """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
         store = self._core.store
-        query = "SELECT id, secret, transcript, prekeys, expires, used, session FROM invitations WHERE channel = ?"
+        query = "SELECT id, secret, transcript, prekeys, expires, used, session, hidden FROM invitations WHERE channel = ?"
         row = store.one(query, unverified.channel)
         if row is None or row[4] <= now:
             raise RemoteError("a fragment for an unknown channel")
@@ -147,8 +155,14 @@ class Introductions:
         with core.change():
             contact = core.book.known(answered.identity)
             if contact is None:
-                name = free_name(greeting.name, core.book.names())
+                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.book.names())
                 contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
+                if row[7]:
+                    core.book.hide(contact.id)
+                else:
+                    core.contact_changed(contact.id)
+            elif contact.role == "member" and not row[7]:
+                core.book.show(contact.id, free_name(greeting.name, core.book.names()))
                 core.contact_changed(contact.id)
             conversation = core.open_conversation(
                 NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
@@ -164,6 +178,11 @@ class Introductions:
                 row[0],
             )
         conversation.receiver.solicited(arrival, now, new=True)
+
+
+def _hidden_name(identity: bytes) -> str:
+    """What no user can call a contact, since it begins with a space."""
+    return " " + identity.hex()[:62]
 
 
 def _read_greeting_untrusted(answered: Answered) -> Greeting:

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from client.fragments import MESSAGE_LIMIT
+from client.groups.bodies import GroupBody
 from client.ratchet import OVERHEAD
 from client.views import MessageState
 from mixnet.errors import RemoteError
@@ -117,7 +118,7 @@ class Seen(_Body, frozen=True, tag=8):
     ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
 
 
-Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen
+Body = Greeting | Confirm | Text | Offer | Chunk | End | Abort | Refuse | Seen | GroupBody
 _DECODER = msgspec.msgpack.Decoder(Body)
 
 

@@ -188,7 +188,8 @@ class Outbox:
         if contact.state is not ContactState.PENDING:
             return
         core.book.step(contact, ContactEvent.EXPIRE)
-        core.contact_changed(number)
+        if contact.role == "contact":
+            core.contact_changed(number)
         unsent = "SELECT message FROM waiting WHERE contact = ? UNION SELECT message FROM sending WHERE contact = ?"
         for (message,) in core.store.all(unsent, number, number):
             if message is not None:

@@ -6,6 +6,8 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 
 from __future__ import annotations
 
+from client.groups.schema import GROUPS
+
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
@@ -111,4 +113,4 @@ CREATE TABLE imported (
 );
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE)
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, GROUPS)
