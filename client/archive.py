@@ -16,8 +16,8 @@ from client.views import MessageInfo, MessageKind, MessageState
 
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at
-FROM messages m JOIN contacts c ON c.id = m.contact
+       m.drawn_delay, m.received_at, g.author, g.members, g.reached
+FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN group_messages g ON g.message = m.id
 """
 
 
@@ -148,5 +148,6 @@ class Archive:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest = row
-    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)
+    number, contact, outgoing, kind, state, *rest, author, members, reached = row
+    group = () if author is None else (author, members, reached)
+    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest, *group)

@@ -24,6 +24,7 @@ _EVENTS = {
     "MessageStateChanged": "state",
     "ContactChanged": "contact",
     "FileProgress": "progress",
+    "GroupChanged": "group",
 }
 
 

@@ -10,6 +10,7 @@ import random
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from client.agreement import identity_public
 from client.archive import Archive
@@ -24,6 +25,16 @@ from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
 _EXPIRING = ("outbound", "waiting", "sending", "invitations")
+
+
+class Feeder(Protocol):
+    """A part that hands bodies to the sessions by the passing of time: asked before each slot."""
+
+    def feed(self, now: float) -> None:
+        """Let wait what is due."""
+
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once, None for never."""
 
 
 class Core:
@@ -47,6 +58,7 @@ class Core:
         self._events: list[Event] = []
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.feeders: list[Feeder] = []
         self._load()
 
     @contextmanager

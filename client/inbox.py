@@ -12,6 +12,8 @@ from client.archive import Entry
 from client.conversation import Conversation, Delivered
 from client.core import Core
 from client.fragments import Arrival, Fragment, Probe, Unverified
+from client.groups.bodies import GroupBody
+from client.groups.groups import Groups
 from client.introductions import Introductions
 from client.messages import (
     REASONS,
@@ -38,12 +40,15 @@ OUTDATED = "this profile is older than what the contact knows of it: nothing sen
 class Inbox:
     """The way in."""
 
-    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+    def __init__(
+        self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving, groups: Groups
+    ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._core = core
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
+        self._groups = groups
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -124,7 +129,10 @@ class Inbox:
             except RemoteError as error:
                 refused = error
             else:
-                self._handle(conversation.contact, body, now)
+                try:
+                    self._handle(conversation.contact, body, now)
+                except RemoteError as error:
+                    refused = error
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
@@ -141,6 +149,11 @@ class Inbox:
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""
         if contact in self._core.blocked:
             return
+        if isinstance(body, GroupBody):
+            self._groups.handle_untrusted(contact, body, now)
+            return
+        if isinstance(body, Text | Offer) and self._core.book.get(contact).role != "contact":
+            return  # who is known by a group only doesn't write to the user
         match body:
             case Text():
                 self._received_text(contact, body, now)

@@ -83,7 +83,7 @@ class Introductions:
                 contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
                 if hidden:
                     core.book.hide(contact.id)
-            elif known.role == "member":
+            elif known.role == "member" and not hidden:
                 contact = known
                 core.book.show(contact.id, free_name(invitation.name, core.book.names()) if name is None else name)
             else:

@@ -16,6 +16,7 @@ from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
 from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.groups.groups import Groups
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -73,12 +74,13 @@ class Messenger:
         """Take up where the store left off; `home` is where contacts reach us and what we are called."""
         self._core = Core(store, settings, jitter, home)
         self._introductions = Introductions(self._core)
+        self.groups = Groups(self._core, self._introductions)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
         self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
-        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
+        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving, self.groups)
 
     # contacts
 
@@ -95,12 +97,12 @@ class Messenger:
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
-        return [self._core.book.info(contact.id) for contact in self._core.book.all()]
+        return [self._core.book.info(contact.id) for contact in self._core.book.all() if contact.role == "contact"]
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 core.contact_changed(contact.id)
@@ -132,6 +134,8 @@ class Messenger:
         """
         _check_text(text)
         self._check_lifetime(lifetime)
+        if self.groups.has(contact):
+            return self.groups.send(contact, text, now)
         core = self._core
         whom = self._people.reached(contact).id
         with core.change():
@@ -185,7 +189,7 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
-            if contact not in core.blocked:
+            if contact not in core.blocked and core.book.get(contact).role == "contact":
                 core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
 
     # the network

@@ -40,6 +40,8 @@ class Outbox:
         """What the next slot should carry, or None."""
         core = self._core
         self.expire(now)
+        for feeder in core.feeders:
+            feeder.feed(now)
         for conversation in core.conversations.values():
             answer = conversation.receiver.answer(now)
             if answer is not None:
@@ -67,6 +69,7 @@ class Outbox:
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
             return 0.0
         times = [conversation.wake_at() for conversation in core.conversations.values() if conversation.wants_slot()]
+        times += [feeder.wake_at() for feeder in core.feeders]
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
     def _may_refill(self, contact: int, lane: int) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from client.groups.views import GroupChanged
+
 
 class ContactState(StrEnum):
     """How far a contact has come; `contacts.py` has the transitions."""
@@ -57,7 +59,8 @@ class MessageInfo:
     """A message of the archive. For a file `text` is its name, `path` where it is, `done` the bytes across so far.
 
     `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
-    0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
+    0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0). In a
+    group `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it.
     """
 
     id: int
@@ -74,6 +77,9 @@ class MessageInfo:
     sent_at: float
     drawn_delay: float
     received_at: float
+    author: str = ""
+    members: int = 0
+    reached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +110,4 @@ class FileProgress:
     message: MessageInfo
 
 
-Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress
+Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress | GroupChanged

@@ -92,6 +92,11 @@ class Registry:
         )
         return self.get(number)
 
+    def identify(self, group: Group, identifier: bytes) -> None:
+        """A group that we make gets its identifier: the hash of its first change, which has our key in it."""
+        self._store.run("UPDATE groups SET identifier = ? WHERE id = ?", identifier, group.id)
+        self._store.run("UPDATE contacts SET identity = ? WHERE id = ?", identifier, group.contact)
+
     def again(self, group: Group, sponsor: int) -> None:
         """Forget what was before we left: another invitation came. Keys are new, since old ones never come back."""
         for table in ("group_changes", "group_peers", "group_passes", "group_posts", "group_offers"):

@@ -124,6 +124,23 @@ class History:
         has = self._closure(head for head in heads if head in self._index)
         return [change for number, change in enumerate(self._changes) if not has >> number & 1]
 
+    def adder(self, key: bytes) -> bytes | None:
+        """Who brought a member in."""
+        return next((change.author for change in self._joining(key)), None)
+
+    def is_newer(self, one: bytes, other: bytes) -> bool:
+        """Whether one member came when the other was known to be there; a fixed choice if neither knew of the other."""
+        for first, second, answer in ((one, other, True), (other, one, False)):
+            for change in self._joining(first):
+                past = self._past[self._index[change.hash]]
+                if any(past >> self._index[earlier.hash] & 1 for earlier in self._joining(second)):
+                    return answer
+        return one > other
+
+    def _joining(self, key: bytes) -> list[Change]:
+        kinds = (Kind.CREATE, Kind.ADD)
+        return [change for change in self._changes if change.subject == key and change.kind in kinds]
+
     def _closure(self, heads: Iterable[bytes]) -> int:
         found = 0
         for head in heads:
