@@ -236,4 +236,23 @@ def measure(*, trials: int = 40, seed: int = 1, sizes: Iterable[int] = SIZES) ->
 
 def render(figures: Mapping[str, Any]) -> None:
     """The tables for a person."""
-    from deploy.display import table  # noqa: PLC0415
+    from deploy.display import say, tabulate  # noqa: PLC0415
+
+    columns = ("members", "away", "way", "50 %", "90 %", "100 %", "faster at 90 %", "packets")
+    for table in figures["tables"]:
+        rows: list[tuple[object, ...]] = []
+        for row in table["rows"]:
+            for way in _WAYS:
+                times = [_interval(row["seconds"][way][str(q)], 2) for q in QUANTILES]
+                faster = _interval(row["faster"][way]["0.9"], 1) if way in row["faster"] else ""
+                rows.append((row["members"], f"{row['away']:.0%}", way, *times, faster, f"{row['packets'][way]:.0f}"))
+        tabulate(f"seconds until members have it, {table['payload_rate']:g} slots a second", columns, rows)
+    say(
+        "unicast: the author writes to everybody. first: nobody is known to be away. later: who didn't answer is known."
+    )
+    say("Virtual time; the means over trials and their 95 % intervals; members who are away are not counted.")
+
+
+def _interval(estimate: list[float], digits: int) -> str:
+    value, low, high = (f"{one:.{digits}f}" for one in estimate)
+    return f"{value} ({low}-{high})"

@@ -19,6 +19,7 @@ from cyclopts import App, Parameter
 
 from client import archive_cli
 from client.daemon_cli import daemon
+from client.groups.cli import group
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
@@ -27,6 +28,7 @@ _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
+app.command(group)
 app.command(message)
 app.command(cancel)
 app.command(archive_cli.search)

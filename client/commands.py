@@ -13,6 +13,7 @@ import msgspec
 
 from client.archive_commands import AnyArchiveCommand
 from client.command import Command, Number
+from client.groups.commands import AnyGroupCommand
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyGroupCommand
 )
 
 

@@ -25,6 +25,7 @@ from client import commands, folder, protocol, sockets
 from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.command import Command
+from client.groups.access import GroupAccess
 from client.search import ANY, FOUND_LIMIT, Filter
 from client.views import ContactInfo, ContactState, MessageInfo, MessageState
 from mixnet.errors import RemoteError, Unavailable
@@ -181,6 +182,11 @@ class Connection:
     def archive(self) -> ArchiveAccess:
         """Export, import, deletion, and for how long messages are kept."""
         return ArchiveAccess(self._ask)
+
+    @property
+    def groups(self) -> GroupAccess:
+        """Groups: who is in them, and what is said there."""
+        return GroupAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

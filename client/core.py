@@ -59,6 +59,7 @@ class Core:
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.feeders: list[Feeder] = []
+        self.version = 0  # rises with each change
         self._load()
 
     @contextmanager
@@ -78,6 +79,7 @@ class Core:
             raise
         finally:
             self._changing = False
+            self.version += 1
 
     def _own_identity(self) -> SymmetricKey:
         raw = self.store.setting(_IDENTITY)

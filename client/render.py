@@ -92,7 +92,10 @@ def message(one: MessageInfo) -> None:
     state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
     if one.error:
         state = f"  [{one.state}: {harmless(one.error)}]"
-    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}: {_content(one)}{state}")
+    if one.outgoing and one.members:
+        state = f"{state}  {one.reached} of {one.members} have it"
+    author = f"/{harmless(one.author)}" if one.author else ""
+    line(f"{one.id}  {when}  {_ARROWS[one.outgoing]} {harmless(one.contact)}{author}: {_content(one)}{state}")
 
 
 def _content(one: MessageInfo) -> str:

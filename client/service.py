@@ -17,6 +17,7 @@ import trio
 from client.archive_service import PAGE, ArchiveService, page
 from client.desk import Desk
 from client.early import early_figures
+from client.groups.service import GroupService
 from client.hub import Hub
 from client.messenger import ContactInfo, Event, MessageInfo, Messenger
 from mixnet.clock import Clock
@@ -49,6 +50,7 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

@@ -94,6 +94,4 @@ class GroupPass(_GroupBody, frozen=True, tag=27):
     sealed: Annotated[bytes, msgspec.Meta(max_length=4096)]
 
 
-GroupBody = (
-    GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass
-)
+GroupBody = GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass

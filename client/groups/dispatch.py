@@ -39,15 +39,20 @@ class Dispatch:
         self._timing = Timing.of(core.settings)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
+        self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
         self._fed: int | None = None  # the contact whose hop was handed to its session last
         core.on_reload.append(self._load)
         self._load()
 
     def _load(self) -> None:
         self._deliveries, self._fresh, self._fed = {}, set(), None
-        rows = self._store.all("SELECT DISTINCT p.id, p.grp, p.plans FROM group_posts p JOIN group_awaited a ON a.post = p.id")
+        rows = self._store.all(
+            "SELECT DISTINCT p.id, p.grp, p.plans FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+        )
         for number, grp, plans in rows:
-            members = [bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)]
+            members = [
+                bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
+            ]
             self._deliveries[number] = self._delivery(self._registry.get(grp), members, plans)
             self._fresh.add(number)
 
@@ -143,7 +148,10 @@ class Dispatch:
         if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
             raise RemoteError("a message of a group with an impossible way on")
         row = self._store.one(
-            "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?", group.id, post.author, post.number
+            "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
+            group.id,
+            post.author,
+            post.number,
         )
         peer = self._registry.peers(group).get(post.author)
         if row is None:
@@ -155,7 +163,9 @@ class Dispatch:
                 self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
         if row[1] >> body.plan & 1:
             return
-        self._store.run("UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0])
+        self._store.run(
+            "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
+        )
         self._core.expires(now + self._core.settings.message_lifetime)
         self._receipt(group, contact, body.plan, post, row[0], now)
         self._pass_on(group, post, row[0], body, order)
@@ -175,7 +185,10 @@ class Dispatch:
         targets = [
             key
             for key in onward
-            if key in roster.members and key in peers and key != post.author and self._registry.reachable(peers[key].contact)
+            if key in roster.members
+            and key in peers
+            and key != post.author
+            and self._registry.reachable(peers[key].contact)
         ]
         for branch in split(targets, self._timing.latency):
             self._add_hop(order, stored, body.plan, branch)
@@ -212,7 +225,10 @@ class Dispatch:
     def receipts_untrusted(self, group: Group, body: GroupReceipts, now: float) -> None:
         """Take receipts: ours to note, others' to hand on up the tree. RemoteError."""
         row = self._store.one(
-            "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?", group.id, body.author, body.number
+            "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
+            group.id,
+            body.author,
+            body.number,
         )
         if row is None:
             return
@@ -310,11 +326,17 @@ class Dispatch:
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
-        if self._fresh or self._next_hop() is not None:
+        if self._version != self._core.version:
+            self._version = self._core.version
+            query = "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+            times = [row[0] for row in self._store.all(query) if row[0] is not None]
+            self._due = min(times, default=math.inf)
+            self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
+        if self._fresh or (self._hops and self._next_hop() is not None):
             return 0.0
-        times = [row[0] for row in self._store.all("SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts")]
-        times += [one.next_due for one in self._deliveries.values()]
-        return min((time for time in times if time is not None and math.isfinite(time)), default=None)
+        due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
+        due = min(due, self._due)
+        return due if math.isfinite(due) else None
 
     def _expire(self, now: float) -> None:
         for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
@@ -325,7 +347,9 @@ class Dispatch:
     def _look_after(self, now: float) -> None:
         for post in sorted(self._deliveries):
             delivery = self._deliveries[post]
-            row = self._store.one("SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post)
+            row = self._store.one(
+                "SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post
+            )
             if row is None or row[1] == MessageState.FAILED.value:
                 self._give_up(post, "")
                 continue
@@ -344,7 +368,9 @@ class Dispatch:
             now,
         )
         for post, plan, parent, receipts, identifier, author, number in rows:
-            self._store.run("UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan)
+            self._store.run(
+                "UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan
+            )
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
             self._core.enqueue(parent, _LANE, body, None, now)
 

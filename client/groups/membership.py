@@ -49,6 +49,9 @@ class Membership:
         self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
         self._introductions = introductions
         self._rng: random.Random = core.jitter
+        self._version = -1  # of what `wake_at` found in the store last:
+        self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
+        self._retry: float | None = None
 
     # what we do
 
@@ -263,8 +266,16 @@ class Membership:
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
-        if self._ungreeted():
-            return 0.0
+        if self._version != self._core.version:
+            self._version = self._core.version
+            rows = self._store.all(
+                "SELECT grp, key, contact FROM group_peers WHERE contact IS NOT NULL AND greeted = 0"
+            )
+            self._silent = [(grp, bytes(key), contact) for grp, key, contact in rows]
+            self._retry = self._next_retry()
+        return 0.0 if self._ungreeted() else self._retry
+
+    def _next_retry(self) -> float | None:
         row = self._store.one(
             "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
             " WHERE p.contact IS NULL AND p.tries BETWEEN 1 AND ? AND g.state = ?",
@@ -275,13 +286,20 @@ class Membership:
         return None if row is None else row[0]
 
     def _ungreeted(self) -> list[tuple[int, bytes, int]]:
-        rows = self._store.all("SELECT grp, key, contact FROM group_peers WHERE contact IS NOT NULL AND greeted = 0")
-        return [(grp, bytes(key), contact) for grp, key, contact in rows if self._registry.reachable(contact)]
+        return [one for one in self._silent if self._registry.reachable(one[2])]
 
     def _introduce(self, group: Group, now: float) -> None:
         """Make invitations for the members whom we don't know and who were there before us."""
-        history, roster, peers = self._registry.history(group), self._registry.roster(group), self._registry.peers(group)
-        ways = sorted(peer.contact for peer in peers.values() if peer.contact is not None and self._registry.reachable(peer.contact))
+        history, roster, peers = (
+            self._registry.history(group),
+            self._registry.roster(group),
+            self._registry.peers(group),
+        )
+        ways = sorted(
+            peer.contact
+            for peer in peers.values()
+            if peer.contact is not None and self._registry.reachable(peer.contact)
+        )
         if history is None or not ways:
             return
         for key, peer in peers.items():
@@ -337,5 +355,10 @@ class Membership:
             raws = tuple(change.raw for change in made[at : at + CHANGES_AT_ONCE])
             self._say(contact, GroupChanges(group.identifier, raws), now)
 
-    def _say(self, contact: int, body: GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPass, now: float) -> None:
+    def _say(
+        self,
+        contact: int,
+        body: GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPass,
+        now: float,
+    ) -> None:
         self._core.enqueue(contact, _LANE, body, None, now)

@@ -57,7 +57,14 @@ class Post:
 
 
 def write(
-    key: SigningKey, group: bytes, number: int, floor: int, heads: tuple[bytes, ...], *, text: str = "", change: bytes = b""
+    key: SigningKey,
+    group: bytes,
+    number: int,
+    floor: int,
+    heads: tuple[bytes, ...],
+    *,
+    text: str = "",
+    change: bytes = b"",
 ) -> Post:
     """Sign a post."""
     core = _Core(group, key.public, number, floor, heads, text, change)

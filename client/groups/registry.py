@@ -232,6 +232,12 @@ class Registry:
 def _group(row: Row) -> Group:
     number, identifier, contact, state, key, agree, sponsor, next_number = row
     return Group(
-        number, bytes(identifier), contact, GroupState(state), SigningKey(bytes(key)), SphinxSecret(bytes(agree)),
-        sponsor, next_number,
+        number,
+        bytes(identifier),
+        contact,
+        GroupState(state),
+        SigningKey(bytes(key)),
+        SphinxSecret(bytes(agree)),
+        sponsor,
+        next_number,
     )
