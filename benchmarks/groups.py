@@ -21,6 +21,7 @@ from typing import Any
 from client.groups.delivery import Delivery, Plan, Timing
 from client.groups.rollercoaster import split
 from client.outgoing import MessengerSettings
+from mixnet.errors import LocalError
 from mixnet.pki.parameters import Parameters
 
 SIZES = (8, 32, 128)
@@ -107,8 +108,11 @@ def unicast(model: Model) -> None:
     others = list(range(1, len(model.members)))
     model.rng.shuffle(others)
 
+    def arrived(member: int) -> Callable[[], None]:
+        return lambda: model.reached.update({member: model.now})
+
     for member in others:
-        model.send(_SOURCE, member, lambda member=member: model.reached.setdefault(member, model.now))  # type: ignore[misc]
+        model.send(_SOURCE, member, arrived(member))
     model.run(lambda: _all_reached(model))
 
 
@@ -132,6 +136,8 @@ class _Group:
     def _look(self) -> None:
         if self.delivery.next_due <= self.model.now:
             self.carry_out(self.delivery.due(self.model.now))
+        else:
+            self.model.at(self.delivery.next_due, self._look)
 
     def _pass_on(self, sender: int, receiver: int, plan: int, onward: tuple[int, ...]) -> None:
         self.model.send(sender, receiver, lambda: self._take(sender, receiver, plan, onward))
@@ -195,6 +201,9 @@ def _trial(size: int, share: float, settings: MessengerSettings, seed: str) -> d
     unicast(models["unicast"])
     doubted = rollercoaster(models["first"])
     rollercoaster(models["later"], doubted)
+    for way, model in models.items():
+        if not _all_reached(model):
+            raise LocalError(f"members of a group were not reached ({way}): this is a bug of its schedule")
     return {way: (model, sorted(model.reached.values())) for way, model in models.items()}
 
 

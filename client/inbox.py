@@ -145,7 +145,7 @@ class Inbox:
                 core.archive.explain(number, error)
                 core.emit(MessageStateChanged(core.archive.get(number)))
 
-    def _handle(self, contact: int, body: Body, now: float) -> None:
+    def _handle(self, contact: int, body: Body, now: float) -> None:  # noqa: PLR0912  # one for each kind of body
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""
         if contact in self._core.blocked:
             return

@@ -54,7 +54,8 @@ class Introductions:
         )
         with core.change():
             core.store.run(
-                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 invitation_channel(made.secret).channel,
                 made.secret.expose(),
                 made.transcript,
@@ -66,7 +67,7 @@ class Introductions:
         return made
 
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
-        """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for, unless it is `hidden`."""
+        """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
         core = self._core
         invitation = Invitation.parse_untrusted(text)
         known = self._check_acceptable(invitation, name, now)
@@ -129,7 +130,8 @@ class Introductions:
     def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
         """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
         store = self._core.store
-        query = "SELECT id, secret, transcript, prekeys, expires, used, session, hidden FROM invitations WHERE channel = ?"
+        columns = "id, secret, transcript, prekeys, expires, used, session, hidden"
+        query = f"SELECT {columns} FROM invitations WHERE channel = ?"  # noqa: S608  # our own names
         row = store.one(query, unverified.channel)
         if row is None or row[4] <= now:
             raise RemoteError("a fragment for an unknown channel")

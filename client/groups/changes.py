@@ -1,8 +1,8 @@
 """Signed changes of a group's membership: what a roster is made of (SPEC.md section 7, Groups).
 
 Promises: pure; a change names all that its author knew (its parents, by hash) and is signed by the author's key of this
-group, which is tied to no identity; an encoding that is not the one of `encode` is refused. The identifier of a group is
-the hash of the change that made it, so nobody can make a second beginning of it.
+group, which is tied to no identity; an encoding that is not canonical is refused. The identifier of a group is the
+hash of the change that made it, so nobody can make a second beginning of it.
 """
 
 from __future__ import annotations

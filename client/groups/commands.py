@@ -24,7 +24,7 @@ class _Verb(Command, frozen=True):
 
     group: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: Service) -> Any:  # as the class says
         verb = str(self.__struct_config__.tag).removeprefix("group_")
         return msgspec.to_builtins(await service.groups.do(verb, self.group, *self.arguments()))
 
@@ -36,7 +36,7 @@ class _Verb(Command, frozen=True):
 class _OnMember(_Verb, frozen=True):
     member: str
 
-    def arguments(self) -> tuple[str, ...]:  # noqa: D102  # as the base class says
+    def arguments(self) -> tuple[str, ...]:  # as the base class says
         return (self.member,)
 
 

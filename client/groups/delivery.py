@@ -18,6 +18,7 @@ from client.groups.rollercoaster import LATENCY_LIMIT, Branch, arrange, places, 
 from client.outgoing import MessengerSettings
 
 T = TypeVar("T", bytes, int)
+_MISSES = 2  # time-outs after which a member is written to directly
 PLANS = 48  # trees and direct messages for one message, at most
 _PATIENCE = 4.0  # standard deviations of one way that an answer may be late
 
@@ -66,7 +67,7 @@ class Delivery(Generic[T]):
         self._deadline: dict[T, float] = dict.fromkeys(targets, math.inf)  # of all who have not answered
         self._parent: dict[T, T | None] = {}
         self._misses: dict[T, int] = {}
-        self.doubted = set(doubted)
+        self.doubted: set[T] = set(doubted)
 
     @property
     def missing(self) -> frozenset[T]:
@@ -92,23 +93,25 @@ class Delivery(Generic[T]):
         self._deadline.pop(member, None)
 
     def due(self, now: float) -> list[Plan[T]]:
-        """What to send because answers are late."""
-        late = {member for member, deadline in self._deadline.items() if deadline <= now}
-        if not late:
+        """What to send because answers are late. Who is behind somebody who is late is not in doubt for that."""
+        if self.next_due > now:
             return []
+        soon = now + self._timing.spread  # what is late next would cost a tree of its own
+        waited = {member for member, deadline in self._deadline.items() if deadline <= soon}
+        late = {member for member in waited if not self._is_behind(member, waited)}
         for member in late:
             self._misses[member] = self._misses.get(member, 0) + 1
-            self._deadline[member] = math.inf
         self.doubted |= late
-        orphans = [member for member in self._deadline if member not in late and self._is_behind(member, late)]
-        again = [member for member in late if self._misses[member] < 2]
-        direct = [member for member in late if self._misses[member] == 2]
-        plans = []
-        if (orphans or again) and self._plans < PLANS:
-            plans.append(self._plan([*orphans, *again], now))
-        if direct:
-            plans.append(Plan(self._number(), [Branch(member, ()) for member in sorted(direct)]))
-        return plans
+        again: list[T] = [member for member in late if self._misses[member] < _MISSES]
+        again += [member for member in self._deadline if member not in late and self._is_behind(member, late)]
+        again = [member for member in again if self._misses.get(member, 0) < _MISSES]
+        direct = sorted(late - set(again))
+        if self._plans >= PLANS - 2:  # it goes on and on: the last word is to write to everybody
+            again, direct = [], sorted(self._deadline)
+        for member in (*late, *direct):
+            self._deadline[member] = math.inf
+        plans = [self._plan(again, now)] if again else []
+        return plans + ([Plan(self._number(), [Branch(member, ()) for member in direct])] if direct else [])
 
     def _is_behind(self, member: T, late: Collection[T]) -> bool:
         """Whether the way to a member leads over one that is late."""
@@ -137,4 +140,4 @@ class Delivery(Generic[T]):
 
     def _number(self) -> int:
         self._plans += 1
-        return min(self._plans, PLANS + 1) - 1
+        return min(self._plans, PLANS) - 1

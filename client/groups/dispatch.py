@@ -19,8 +19,8 @@ from client.groups.changes import Change, Kind
 from client.groups.delivery import Delivery, Plan, Timing
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
-from client.groups.roster import Roster
 from client.groups.rollercoaster import Branch, split
+from client.groups.roster import Roster
 from client.messages import MessageEvent
 from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
 from mixnet import crypto
@@ -68,7 +68,10 @@ class Dispatch:
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
         number = self._registry.take_number(group)
-        unfinished = "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id WHERE p.grp = ? AND p.author = ?"
+        unfinished = (
+            "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ?"
+        )
         row = self._store.one(unfinished, group.id, group.me)
         floor = number if row is None or row[0] is None else int(row[0])
         raw = b"" if change is None else change.raw
@@ -166,17 +169,14 @@ class Dispatch:
         self._store.run(
             "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
         )
-        self._core.expires(now + self._core.settings.message_lifetime)
-        self._receipt(group, contact, body.plan, post, row[0], now)
+        up = (row[0], body.plan, contact, self._own_receipt(group, post, then), now + self._timing.gather)
+        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *up)
         self._pass_on(group, post, row[0], body, order)
         self.file(group, post.author, now, post.floor)
 
-    def _receipt(self, group: Group, contact: int, plan: int, post: Post, stored: int, now: float) -> None:
-        then = self._roster_at(group, post)
+    def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
         proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
-        own = bytes([then.order().index(group.me)]) + proof
-        query = "INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)"
-        self._store.run(query, stored, plan, contact, own, now + self._timing.gather)
+        return bytes([then.order().index(group.me)]) + proof
 
     def _pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
         """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
@@ -288,7 +288,10 @@ class Dispatch:
         for key in keys:
             hops = "DELETE FROM group_hops WHERE target = ? AND post IN (SELECT id FROM group_posts WHERE grp = ?)"
             self._store.run(hops, key, group.id)
-            rows = "SELECT a.post, p.message FROM group_awaited a JOIN group_posts p ON p.id = a.post WHERE a.member = ? AND p.grp = ?"
+            rows = (
+                "SELECT a.post, p.message FROM group_awaited a JOIN group_posts p ON p.id = a.post"
+                " WHERE a.member = ? AND p.grp = ?"
+            )
             for post, message in self._store.all(rows, key, group.id):
                 self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
                 self._deliveries[post].drop(key)

@@ -209,9 +209,10 @@ class Groups:
             self._post_untrusted(contact, body, now)
             return
         group = self._registry.known(body.group)
-        if group is None or group.state not in (GroupState.JOINING, GroupState.MEMBER):
-            if not isinstance(body, GroupReceipts) or group is None or group.state is not GroupState.LEFT:
-                return
+        if group is None or group.state is GroupState.INVITED:
+            return
+        if group.state is GroupState.LEFT and not isinstance(body, GroupReceipts):
+            return  # receipts for the message that says that we left
         match body:
             case GroupAnswer():
                 self._membership.answered_untrusted(group, contact, body, now)

@@ -1,7 +1,7 @@
 """How people come into a group, leave it, and get to know each other in it (SPEC.md section 7, Groups).
 
-Promises: a change is taken in by everybody by the roster's rules, whoever brought it; a session counts as a member's only
-after a proof by that member's key; who is a member only is no contact of the user. Whoever joined later makes the
+Promises: a change is taken in by everybody by the roster's rules, whoever brought it; a session counts as a member's
+only after a proof by that member's key; who is a member only is no contact of the user. Whoever joined later makes the
 invitation for a pair of members; it goes through a third who knows both and can't read it.
 """
 
@@ -332,7 +332,7 @@ class Membership:
                 self._store.run(query, group.id, source, target)
 
     def _meet_untrusted(self, group: Group, member: Member, sealed: bytes, now: float) -> None:
-        """Use a member's invitation, unless we know the person already; what is wrong with it is its maker's trouble."""
+        """Use a member's invitation, unless we know the person; what is wrong with it is its maker's trouble."""
         peer = self._registry.peers(group).get(member.key)
         if peer is None or peer.contact is not None:
             return

@@ -1,7 +1,7 @@
 """A group's message as its author signed it (SPEC.md section 7, Groups).
 
-Promises: pure; whoever passes a post on can neither change it nor make one; members can tell who wrote it, and since the
-author's key is tied to a person only inside deniable sessions, they can't prove that to others.
+Promises: pure; whoever passes a post on can neither change it nor make one; members can tell who wrote it, and since
+the author's key is tied to a person only inside deniable sessions, they can't prove that to others.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class Registry:
             "SELECT key, contact, greeted, tries, introduced, first, expected, doubted FROM group_peers WHERE grp = ?",
             group.id,
         )
-        return {bytes(row[0]): Peer(bytes(row[0]), row[1], bool(row[2]), *row[3:7], bool(row[7])) for row in rows}
+        return {bytes(row[0]): _peer(row) for row in rows}
 
     def set_peer(self, group: Group, key: bytes, **values: object) -> None:
         """Change some columns of a member's row."""
@@ -227,6 +227,11 @@ class Registry:
     def changed(self, group: Group) -> None:
         """Tell of it."""
         self._core.emit(GroupChanged(self.info(group)))
+
+
+def _peer(row: Row) -> Peer:
+    key, contact, greeted, tries, introduced, first, expected, doubted = row
+    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted))
 
 
 def _group(row: Row) -> Group:

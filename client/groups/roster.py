@@ -114,7 +114,7 @@ class History:
         if any(head not in self._index for head in heads):
             raise MissingParents
         if heads not in self._known:
-            if len(self._known) > 64:  # noqa: PLR2004
+            if len(self._known) > 64:
                 self._known.clear()
             self._known[heads] = _Judge(self, self._closure(heads)).roster()
         return self._known[heads]
@@ -168,9 +168,9 @@ class _Judge:
     """Which changes of a set count. Only a change's past and the set decide, never the order in which they came."""
 
     def __init__(self, history: History, chosen: int) -> None:
-        self._changes, self._past = history._changes, history._past  # noqa: SLF001  # one module's two halves
+        self._changes, self._past = history._changes, history._past  # one module's two halves
         self._chosen = chosen
-        self._rank = [(depth, change.hash) for depth, change in zip(history._depth, self._changes, strict=True)]  # noqa: SLF001
+        self._rank = [(depth, change.hash) for depth, change in zip(history._depth, self._changes, strict=True)]
         self._order = sorted(_bits(chosen), key=self._rank.__getitem__)
         self._void = 0
         self._fold()
@@ -240,7 +240,7 @@ class _Judge:
                 self._applied |= 1 << number
                 self._events[change.kind][change.subject] |= 1 << number
 
-    def _may(self, number: int, change: Change) -> bool:
+    def _may(self, number: int, change: Change) -> bool:  # noqa: PLR0911  # one for each kind
         past, who = self._past[number], change.subject
         if change.kind is Kind.CREATE:
             return not past

@@ -1,7 +1,7 @@
 """What two members of a group share by their keys of it: proofs and seals between the two (SPEC.md section 7, Groups).
 
-Promises: pure but for the nonce of a seal. Either of the two could have made any of it, so none of it proves anything to
-a third person.
+Promises: pure but for the nonce of a seal. Either of the two could have made any of it, so none of it proves anything
+to a third person.
 """
 
 from __future__ import annotations
