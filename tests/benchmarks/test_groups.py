@@ -14,7 +14,7 @@ from tests.client.groups.circle import Circle
 
 @pytest.fixture(scope="module")
 def figures():
-    return measure(trials=8, seed=3, sizes=(128,))
+    return measure(trials=5, seed=3, sizes=(128,))
 
 
 def test_a_large_group_is_reached_four_times_as_fast(figures):
@@ -27,7 +27,7 @@ def test_a_large_group_is_reached_four_times_as_fast(figures):
 
 
 def test_the_same_seed_gives_the_same_figures_and_a_table(figures, capsys):
-    assert measure(trials=8, seed=3, sizes=(128,)) == figures
+    assert measure(trials=5, seed=3, sizes=(128,)) == figures
     render(figures)
     shown = capsys.readouterr().out
     assert "unicast" in shown and "128" in shown
