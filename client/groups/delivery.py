@@ -98,18 +98,17 @@ class Delivery(Generic[T]):
             return []
         soon = now + self._timing.spread  # what is late next would cost a tree of its own
         waited = {member for member, deadline in self._deadline.items() if deadline <= soon}
-        late = {member for member in waited if not self._is_behind(member, waited)}
+        late: set[T] = {member for member in waited if not self._is_behind(member, waited)}
         for member in late:
             self._misses[member] = self._misses.get(member, 0) + 1
         self.doubted |= late
         again: list[T] = [member for member in late if self._misses[member] < _MISSES]
         again += [member for member in self._deadline if member not in late and self._is_behind(member, late)]
         again = [member for member in again if self._misses.get(member, 0) < _MISSES]
-        direct = sorted(late - set(again))
+        direct: list[T] = sorted(late - set(again))
         if self._plans >= PLANS - 2:  # it goes on and on: the last word is to write to everybody
             again, direct = [], sorted(self._deadline)
-        for member in (*late, *direct):
-            self._deadline[member] = math.inf
+        self._deadline.update(dict.fromkeys(late.union(direct), math.inf))
         plans = [self._plan(again, now)] if again else []
         return plans + ([Plan(self._number(), [Branch(member, ()) for member in direct])] if direct else [])
 

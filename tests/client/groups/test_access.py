@@ -24,6 +24,7 @@ async def hear(me, text):
     async for message in me.messages("club", follow=True):
         if message.text == text:
             return message
+    raise AssertionError("the daemon ended")
 
 
 async def until(check):
@@ -144,6 +145,6 @@ def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
     shown = capsys.readouterr().out
     if as_json:
         found = json.loads(shown)
-        assert (found[0] if verb[0] == "list" else found)
+        assert found[0] if verb[0] == "list" else found
     else:
         assert "club" in shown and (verb[0] != "send" or "2 of 3 have it" in shown)
