@@ -76,3 +76,13 @@ def test_who_never_answers_is_written_to_directly_once(count):
     direct = [branch for plan in plans[-1:] for branch in plan.branches]
     assert all(not branch.onward for branch in direct) and len(plans) <= PLANS
     assert len({plan.number for plan in plans}) == len(plans)
+
+
+def test_those_behind_who_is_late_get_a_tree_of_their_own_at_once():
+    delivery = made(99)
+    late = delivery.start(0.0).branches[0]
+    assert late.onward
+    for member in set(range(99)) - {late.child, *late.onward}:
+        delivery.acknowledged(member)
+    plan = delivery.due(delivery.next_due)[0]
+    assert reached(plan, away={late.child}) >= set(late.onward)
