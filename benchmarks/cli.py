@@ -103,5 +103,28 @@ def directory(*, authorities: Positive = 7, nodes: Positive = 1000, seed: int = 
         render(figures)
 
 
+@bench.command
+def groups(*, trials: Positive = 40, seed: int = 1, as_json: Json = False) -> None:
+    """Compare how long a message takes to reach a group with plain unicast, on the client's own schedule.
+
+    Example: mixnet bench groups --json
+
+    Args:
+        trials: How many messages each mean is taken over, 2 at least for an interval.
+        seed: What everything follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    from benchmarks.extra import needed  # noqa: PLC0415
+
+    with needed():
+        from benchmarks.groups import measure, render  # noqa: PLC0415
+
+        figures = measure(trials=trials, seed=seed)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
 def _print_json(figures: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -16,8 +16,9 @@ from client.views import MessageInfo, MessageKind, MessageState, ReceiptState
 
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at, coalesce(s.receipt, '')
-FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN signed s ON s.message = m.id
+       m.drawn_delay, m.received_at, coalesce(s.receipt, ''), g.author, g.members, g.reached
+FROM messages m JOIN contacts c ON c.id = m.contact
+LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
 """
 
 
@@ -149,6 +150,7 @@ class Archive:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest, receipt = row
+    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached = row
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
-    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)
+    group = () if author is None else (author, members, reached)
+    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest, *group)

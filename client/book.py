@@ -14,7 +14,7 @@ from client.safety import safety_number
 from client.store import Row, Store
 from client.views import ContactInfo, ContactState
 
-_SELECT = "SELECT id, name, identity, state, added_at, session, standing FROM contacts "
+_SELECT = "SELECT id, name, identity, state, added_at, session, standing, role FROM contacts "
 _RENEWING = """
 SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
@@ -34,6 +34,7 @@ class Contact:
     added_at: float
     session: int | None
     standing: Standing
+    role: str = "contact"  # "member": known by a group only; "group": a group's conversation
 
     @property
     def blocked(self) -> bool:
@@ -75,10 +76,17 @@ class Book:
 
     def named(self, name: str) -> Contact:
         """The contact of a name; UnknownContact."""
-        row = self._store.one(_SELECT + f"WHERE name = ? AND {_SHOWN}", name)
+        row = self._store.one(_SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}", name)
         if row is None:
             raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
         return _contact(row)
+
+    def person(self, name: str) -> Contact:
+        """The contact of a name, which is no group; UnknownContact."""
+        contact = self.named(name)
+        if contact.role == "group":
+            raise UnknownContact(f"{name!r} is a group, not a contact: `mixnet group --help` shows what can be done")
+        return contact
 
     def known(self, identity: bytes) -> Contact | None:
         """The contact of an identity, if there is one."""
@@ -114,6 +122,14 @@ class Book:
         self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
         return standing is not contact.standing
 
+    def hide(self, contact: int) -> None:
+        """Known by a group only: no contact of the user."""
+        self._store.run("UPDATE contacts SET role = 'member' WHERE id = ?", contact)
+
+    def show(self, contact: int, name: str) -> None:
+        """From now on a contact of the user, called `name`."""
+        self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
+
     def use(self, contact: int, session: int | None) -> None:
         """Send to the contact in this session from now on; None: in none yet."""
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
@@ -146,5 +162,5 @@ class Book:
 
 
 def _contact(row: Row) -> Contact:
-    number, name, identity, state, added_at, session, standing = row
-    return Contact(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing))
+    number, name, identity, state, added_at, session, standing, role = row
+    return Contact(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role)

@@ -21,6 +21,7 @@ from client import archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.device_cli import device
+from client.groups.cli import group
 from client.mailbox_cli import mailbox
 from client.match_cli import match
 from client.message_cli import cancel, message
@@ -33,6 +34,7 @@ _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
+app.command(group)
 app.command(message)
 app.command(cancel)
 app.command(codes)

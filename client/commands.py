@@ -15,6 +15,7 @@ from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from client.device_commands import AnyDeviceCommand
+from client.groups.commands import AnyGroupCommand
 from client.mailbox_commands import AnyMailboxCommand
 from client.match_commands import AnyMatchCommand
 from client.proof_commands import AnyProofCommand
@@ -31,6 +32,7 @@ _EVENTS = {
     "FileProgress": "progress",
     "CodeChanged": "code",
     "DeviceChanged": "device",
+    "GroupChanged": "group",
 }
 
 
@@ -221,6 +223,7 @@ AnyCommand = (
     | AnyMailboxCommand
     | AnyMatchCommand
     | AnyDeviceCommand
+    | AnyGroupCommand
 )
 
 

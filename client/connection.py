@@ -27,6 +27,7 @@ from client.archive_commands import Search
 from client.code_access import CodeAccess
 from client.command import Command
 from client.device_access import DeviceAccess
+from client.groups.access import GroupAccess
 from client.mailbox_access import MailboxAccess
 from client.match_access import MatchAccess
 from client.proof_access import ProofAccess
@@ -239,6 +240,11 @@ class Connection:
     def devices(self) -> DeviceAccess:
         """The user's other devices."""
         return DeviceAccess(self._ask, self._channel.next_change)
+
+    @property
+    def groups(self) -> GroupAccess:
+        """Groups: who is in them, and what is said there."""
+        return GroupAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from client.agreement import identity_public
 from client.archive import Archive, Entry
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 _IDENTITY = "identity"
 _EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations", "device_asks")
+
+
+class Feeder(Protocol):
+    """A part that hands bodies to the sessions by the passing of time: asked before each slot."""
+
+    def feed(self, now: float) -> None:
+        """Let wait what is due."""
+
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once, None for never."""
 
 
 class Core:
@@ -57,6 +67,9 @@ class Core:
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
+        self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.feeders: list[Feeder] = []
+        self.version = 0  # rises with each change
         self.reload()
 
     @contextmanager
@@ -76,6 +89,7 @@ class Core:
             raise
         finally:
             self._changing = False
+            self.version += 1
 
     @property
     def changing(self) -> bool:
@@ -103,6 +117,8 @@ class Core:
                 self.routes[contact.id] = self.conversations[contact.session]
         self.load_devices()
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
+        for forget in self.on_reload:
+            forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
 
@@ -136,7 +152,7 @@ class Core:
         changed = self.book.step(contact, ContactEvent.ANSWER)
         if contact.session is None and not self.holds(contact.id):
             self.route(conversation)
-        if changed and not contact.blocked:
+        if changed and not contact.blocked and contact.role == "contact":
             self.contact_changed(contact.id)
 
     def route(self, conversation: Conversation) -> None:

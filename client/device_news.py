@@ -30,8 +30,9 @@ from client.views import ContactState, MessageKind, MessageState
 _MESSAGES = """
 SELECT m.id, c.identity, m.outgoing, m.kind, m.state, m.text, m.size, m.done, m.error, m.created_at, m.sent_at,
        m.drawn_delay, m.received_at
-FROM messages m JOIN contacts c ON c.id = m.contact WHERE
+FROM messages m JOIN contacts c ON c.id = m.contact WHERE c.role = 'contact' AND
 """
+_LEFT = "SELECT count(*) FROM messages m JOIN contacts c ON c.id = m.contact WHERE c.role = 'contact' AND m.id < ?"
 _NEWS = "SELECT position, item FROM device_log WHERE kind = ? AND position > ? ORDER BY position LIMIT ?"
 
 
@@ -107,7 +108,7 @@ class DeviceNews:
         self._send(device, batch, history=True, left=reached)
 
     def _send(self, device: Device, batch: _Batch, *, history: bool, left: int) -> None:
-        row = self._core.store.one("SELECT count(*) FROM messages WHERE id < ?", left)
+        row = self._core.store.one(_LEFT, left)
         count = 0 if row is None else int(row[0])
         tell(self._core, device.contact, Sync(history, count, tuple(batch.records)))
 
@@ -124,10 +125,10 @@ class DeviceNews:
         run(f"DELETE FROM device_log WHERE kind = ? AND position <= ({everybody})", kind, kind)  # noqa: S608
 
     def _contact(self, number: int) -> Record | None:
-        """None for a device, which is no contact."""
+        """None for a device, a group, or who is known by a group only: groups are at home alone."""
         query = (
             "SELECT c.identity, c.name, c.state, c.standing, c.added_at, r.seconds FROM contacts c"
-            " LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ?"
+            " LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ? AND c.role = 'contact'"
         )
         row = self._core.store.one(query, number)
         if row is None or number in self._core.siblings:
@@ -135,9 +136,13 @@ class DeviceNews:
         identity, name, state, standing, added_at, seconds = row
         return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds)
 
-    def _message(self, number: int) -> Record:
+    def _message(self, number: int) -> Record | None:
+        """None for a message of a group."""
         row = self._core.store.one(_MESSAGES + "m.id = ?", number)
-        return GoneRecord(number) if row is None else _message_record(row)
+        if row is not None:
+            return _message_record(row)
+        there = self._core.store.one("SELECT 1 FROM messages WHERE id = ?", number)
+        return None if there is not None else GoneRecord(number)
 
 
 def _message_record(row: Row) -> MessageRecord:

@@ -143,3 +143,7 @@ class HomeAway(Unavailable):
 
 class NotAtHome(LocalError):
     """This message's file is not at your home device: only files that came there can be brought here."""
+
+
+class NotInGroups(LocalError):
+    """What is said in a group can't be signed: sign a message to a contact instead."""

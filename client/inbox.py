@@ -13,6 +13,8 @@ from client.attesting import Attesting
 from client.conversation import Conversation, Delivered
 from client.core import Core
 from client.fragments import Arrival, Fragment, Probe, Unverified
+from client.groups.bodies import GroupBody
+from client.groups.groups import Groups
 from client.introductions import Introductions
 from client.messages import (
     REASONS,
@@ -53,6 +55,7 @@ class Inbox:
         receiving: Receiving,
         renewal: Renewal,
         attesting: Attesting,
+        groups: Groups,
     ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._renewal = renewal
@@ -61,6 +64,7 @@ class Inbox:
         self._sending = sending
         self._receiving = receiving
         self._attesting = attesting
+        self._groups = groups
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -144,10 +148,13 @@ class Inbox:
             except RemoteError as error:
                 refused = error
             else:
-                if isinstance(body, Resume):
-                    self._renewal.resumed(conversation, body, now)
-                else:
-                    self._hear_untrusted(conversation.contact, body, now)
+                try:
+                    if isinstance(body, Resume):
+                        self._renewal.resumed(conversation, body, now)
+                    else:
+                        self._hear_untrusted(conversation.contact, body, now)
+                except RemoteError as error:
+                    refused = error
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
@@ -166,10 +173,15 @@ class Inbox:
         else:
             self._handle(contact, body, now)
 
-    def _handle(self, contact: int, body: Body, now: float) -> None:
+    def _handle(self, contact: int, body: Body, now: float) -> None:  # noqa: PLR0912  # one for each kind of body
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""
         if contact in self._core.blocked:
             return
+        if isinstance(body, GroupBody):
+            self._groups.handle_untrusted(contact, body, now)
+            return
+        if isinstance(body, Text | Offer) and self._core.book.get(contact).role != "contact":
+            return  # who is known by a group only doesn't write to the user
         match body:
             case Text():
                 self._received_text(contact, body, now)

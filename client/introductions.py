@@ -42,8 +42,11 @@ class Introductions:
         """Use the messenger's shared state, and what replaces a session by another."""
         self._core, self._renewal = core, renewal
 
-    def create(self, name: str, now: float, *, device: bool = False) -> Invitation:
-        """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName."""
+    def create(self, name: str, now: float, *, device: bool = False, hidden: bool = False) -> Invitation:
+        """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName.
+
+        Who uses a `hidden` one is no contact of the user.
+        """
         core = self._core
         prekeys = Prekeys.generate(core.identity)
         made = Invitation(
@@ -57,12 +60,14 @@ class Introductions:
         )
         with core.change():
             number = core.store.insert(
-                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 invitation_channel(made.secret).channel,
                 made.secret.expose(),
                 made.transcript,
                 prekeys.serialize(),
                 made.expires,
+                hidden,
             )
             newest = "INSERT OR REPLACE INTO invited_after SELECT ?, coalesce(max(id), 0) FROM sessions"
             core.store.run(newest, number)
@@ -75,8 +80,8 @@ class Introductions:
         row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
         return None if row is None or row[0] is None else core.book.info(core.conversations[row[0]].contact)
 
-    def accept(self, text: str, name: str | None, now: float) -> ContactInfo:
-        """Begin a session with the inviter, whom `name` (None: the invitation's) will stand for."""
+    def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
+        """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
         core = self._core
         invitation = Invitation.parse_untrusted(text)
         known = self._check_acceptable(invitation, name, now)
@@ -88,8 +93,14 @@ class Introductions:
             raise MalformedInvitation from None
         with core.change():
             if known is None:
-                wanted = free_name(invitation.name, core.book.names()) if name is None else name
+                wanted = _hidden_name(invitation.keys.identity) if hidden else name
+                wanted = free_name(invitation.name, core.book.names()) if wanted is None else wanted
                 contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
+                if hidden:
+                    core.book.hide(contact.id)
+            elif known.role == "member" and not hidden:
+                contact = known
+                core.book.show(contact.id, free_name(invitation.name, core.book.names()) if name is None else name)
             else:
                 contact = known
                 if known.state is ContactState.EXPIRED:
@@ -107,7 +118,8 @@ class Introductions:
             expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
             conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
             core.expires(expires)
-            core.contact_changed(contact.id)
+            if not hidden:
+                core.contact_changed(contact.id)
         return core.book.info(contact.id)
 
     def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
@@ -132,18 +144,19 @@ class Introductions:
         entry = invitation_channel(invitation.secret).channel
         if known is not None and core.store.one("SELECT 1 FROM sessions WHERE entry = ?", entry) is not None:
             raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
-        if known is not None and known.state is ContactState.PENDING:
+        if known is not None and known.state is ContactState.PENDING and known.role == "contact":
             raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
         if known is not None and known.blocked:
             raise ContactBlocked(core.unblock_first(known))
-        if known is None and name in core.book.names():
+        if (known is None or known.role == "member") and name in core.book.names():
             raise NameTaken
         return known
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
         """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
         store = self._core.store
-        query = "SELECT id, secret, transcript, prekeys, expires, used, session FROM invitations WHERE channel = ?"
+        columns = "id, secret, transcript, prekeys, expires, used, session, hidden"
+        query = f"SELECT {columns} FROM invitations WHERE channel = ?"  # noqa: S608  # our own names
         row = store.one(query, unverified.channel)
         if row is None or row[4] <= now:
             raise RemoteError("a fragment for an unknown channel")
@@ -175,8 +188,14 @@ class Introductions:
             if for_device:
                 contact = links.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
-                name = free_name(greeting.name, core.book.names())
+                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.book.names())
                 contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
+                if row[7]:
+                    core.book.hide(contact.id)
+                else:
+                    core.contact_changed(contact.id)
+            elif contact.role == "member" and not row[7]:
+                core.book.show(contact.id, free_name(greeting.name, core.book.names()))
                 core.contact_changed(contact.id)
             conversation = core.open_conversation(
                 NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
@@ -196,6 +215,11 @@ class Introductions:
             if for_device:
                 links.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)
+
+
+def _hidden_name(identity: bytes) -> str:
+    """What no user can call a contact, since it begins with a space."""
+    return " " + identity.hex()[:62]
 
 
 def _read_greeting_untrusted(answered: Answered) -> Greeting:

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from client.fragments import MESSAGE_LIMIT
+from client.groups.bodies import GroupBody
 from client.ratchet import OVERHEAD
 from client.statements import ReceiptKind, Seconds
 from client.tags import KEPT, TAG_SIZE
@@ -203,6 +204,7 @@ Body = (
     | NoReceipt
     | Resume
     | DevicePiece
+    | GroupBody
 )
 _DECODER = msgspec.msgpack.Decoder(Body)
 

@@ -17,9 +17,10 @@ from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
-from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.errors import BadLifetime, NotInGroups, TextTooLong, UnusableText
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
+from client.groups.groups import Groups
 from client.household import Household
 from client.inbox import Inbox
 from client.introductions import Introductions
@@ -87,6 +88,7 @@ class Messenger:
         self.archivist = Archivist(self._core, self._receiving)
         self._outbox = Outbox(self._core, self._sending)
         self._people = People(self._core, self._outbox, self._receiving)
+        self.groups = Groups(self._core, self._introductions)
         self.attesting = Attesting(self._core, self._receiving)
         self.submissions = Submissions(self._core.store, self._core.notary)
         self._inbox = Inbox(
@@ -96,6 +98,7 @@ class Messenger:
             receiving=self._receiving,
             renewal=self._renewal,
             attesting=self.attesting,
+            groups=self.groups,
         )
         self.household = self._core.household = Household(self._core, self, self._introductions)
 
@@ -123,12 +126,12 @@ class Messenger:
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
-        return [self._core.book.info(contact.id) for contact in self._core.book.all()]
+        return [self._core.book.info(contact.id) for contact in self._core.book.all() if contact.role == "contact"]
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 core.contact_changed(contact.id)
@@ -168,6 +171,12 @@ class Messenger:
         `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
         TextTooLong, BadLifetime.
         """
+        if self.groups.has(contact):
+            _check_text(text, TEXT_LIMIT)
+            self._check_lifetime(lifetime)
+            if signed:
+                raise NotInGroups
+            return self.groups.send(contact, text, now)
         core = self._core
         whom = self.addressed(contact, text, lifetime, signed=signed)
         with core.change():
@@ -239,7 +248,7 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
-            if contact not in core.blocked:
+            if contact not in core.blocked and core.book.get(contact).role == "contact":
                 self.attesting.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
                 if known:

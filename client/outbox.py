@@ -45,6 +45,8 @@ class Outbox:
         core = self._core
         self.expire(now)
         core.household.pump(now)
+        for feeder in core.feeders:
+            feeder.feed(now)
         for conversation in core.conversations.values():
             answer = conversation.receiver.answer(now)
             if answer is not None:
@@ -76,6 +78,7 @@ class Outbox:
         if core.household.due():
             return 0.0
         times = [conversation.wake_at() for conversation in core.conversations.values() if conversation.wants_slot()]
+        times += [feeder.wake_at() for feeder in core.feeders]
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
     def _may_refill(self, contact: int, lane: int) -> bool:
@@ -204,7 +207,8 @@ class Outbox:
             core.warn(number, UNANSWERED, now)
             return
         core.book.step(contact, ContactEvent.EXPIRE)
-        core.contact_changed(number)
+        if contact.role == "contact":
+            core.contact_changed(number)
         unsent = "SELECT message FROM waiting WHERE contact = ? UNION SELECT message FROM sending WHERE contact = ?"
         for (message,) in core.store.all(unsent, number, number):
             if message is not None:

@@ -31,7 +31,7 @@ class People:
 
     def reached(self, name: str) -> Contact:
         """The contact of a name, to write to; UnknownContact, ContactBlocked."""
-        contact = self._core.book.named(name)
+        contact = self._core.book.person(name)
         if contact.blocked:
             raise ContactBlocked(self._core.unblock_first(contact))
         return contact
@@ -39,7 +39,7 @@ class People:
     def rename(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name; UnknownContact, BadName, NameTaken."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         check_name(new_name)
         with core.change():
             if core.book.rename(contact, new_name):
@@ -49,7 +49,7 @@ class People:
     def block(self, name: str, now: float) -> ContactInfo:
         """Hear nothing more from a contact, and send nothing more to it; UnknownContact."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.judge(contact, Verdict.BLOCK):
                 core.blocked.add(contact.id)
@@ -63,7 +63,7 @@ class People:
     def unblock(self, name: str) -> ContactInfo:
         """Hear from a contact again, from now on; UnknownContact."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.judge(contact, Verdict.UNBLOCK):
                 core.blocked.discard(contact.id)

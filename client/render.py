@@ -101,7 +101,10 @@ def message(one: MessageInfo) -> None:
     # In front of all that a contact can have chosen: whoever writes "signed" into a text or a name is not believed.
     signed = "  signed" if one.signed else ""
     receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
-    who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}"
+    if one.outgoing and one.members:
+        state = f"{state}  {one.reached} of {one.members} have it"
+    author = f"/{harmless(one.author)}" if one.author else ""
+    who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}{author}"
     line(f"{one.id}  {when}{signed}  {who}: {_content(one)}{state}{receipt}")
 
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from client.household import Household
     from client.messenger import Messenger
 
-_READS: Final = frozenset({"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate"})
+_READS: Final = frozenset(
+    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate"}
+)
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 

@@ -7,6 +7,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 from __future__ import annotations
 
 from client.device_schema import DEVICES
+from client.groups.schema import GROUPS
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -173,4 +174,4 @@ CREATE TABLE matching (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, DEVICES)
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES)

@@ -20,6 +20,7 @@ from client.desk import Desk
 from client.device_service import DeviceService
 from client.early import early_figures
 from client.errors import HomeOnly
+from client.groups.service import GroupService
 from client.hub import Hub
 from client.mailbox_service import MailboxService
 from client.matching import Matching
@@ -62,6 +63,7 @@ class Service:
         self.mailbox = MailboxService(desk, self._not_yet)
         self._matching: Matching | None = None
         self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
+        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from client.code_states import CodeChanged
+from client.groups.views import GroupChanged
 
 
 class ContactState(StrEnum):
@@ -81,7 +82,8 @@ class MessageInfo:
 
     `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
     0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
-    `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is.
+    `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is. In a group
+    `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it.
     """
 
     id: int
@@ -100,6 +102,9 @@ class MessageInfo:
     received_at: float
     signed: bool = False
     receipt: ReceiptState | None = None
+    author: str = ""
+    members: int = 0
+    reached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +176,6 @@ class DeviceChanged:
     device: DeviceInfo
 
 
-Event = MessageReceived | MessageStateChanged | ContactChanged | FileProgress | CodeChanged | DeviceChanged
+Event = (
+    MessageReceived | MessageStateChanged | ContactChanged | FileProgress | CodeChanged | DeviceChanged | GroupChanged
+)

@@ -76,6 +76,9 @@ class Label(bytes, Enum):
     READING = b"mixnet/1 recept"
     RENDEZVOUS = b"mixnet/1 rendez"
     MATCH = b"mixnet/1 match"
+    GROUP_CHANGE = b"mixnet/1 grpchg"
+    GROUP_POST = b"mixnet/1 grppst"
+    GROUP_PAIR = b"mixnet/1 grpair"
 
 
 class Secret:

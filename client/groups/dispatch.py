@@ -1,0 +1,404 @@
+"""Posts under way: written, taken, filed, passed on, and answered (SPEC.md section 7, Groups).
+
+Promises: a post is filed once, in its author's order, and only if its author and we were members by what the author
+knew, and its author still is; what is stored of it is stored with the transaction that lets its packet be acknowledged;
+hops leave one at a time, in the order of the tree; a tree is served once. Nothing is passed on to who was removed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable
+
+from client.archive import Entry
+from client.core import Core
+from client.groups import posts
+from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
+from client.groups.changes import Change, Kind
+from client.groups.delivery import Delivery, Plan, Timing
+from client.groups.posts import Post
+from client.groups.registry import Group, Registry
+from client.groups.rollercoaster import Branch, split
+from client.groups.roster import Roster
+from client.messages import MessageEvent
+from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from mixnet import crypto
+from mixnet.errors import RemoteError
+
+_LANE = 0
+_HELD_LIMIT = 64  # posts of one author that wait for earlier ones
+
+
+class Dispatch:
+    """All posts of all groups."""
+
+    def __init__(self, core: Core, registry: Registry, rng: random.Random) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
+        self._timing = Timing.of(core.settings)
+        self._deliveries: dict[int, Delivery[bytes]] = {}
+        self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
+        self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
+        self._fed: int | None = None  # the contact whose hop was handed to its session last
+        core.on_reload.append(self._load)
+        self._load()
+
+    def _load(self) -> None:
+        self._deliveries, self._fresh, self._fed = {}, set(), None
+        rows = self._store.all(
+            "SELECT DISTINCT p.id, p.grp, p.plans FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+        )
+        for number, grp, plans in rows:
+            members = [
+                bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
+            ]
+            self._deliveries[number] = self._delivery(self._registry.get(grp), members, plans)
+            self._fresh.add(number)
+
+    def _delivery(self, group: Group, members: Iterable[bytes], plans: int = 0) -> Delivery[bytes]:
+        peers = self._registry.peers(group)
+        doubted = {key for key, peer in peers.items() if peer.doubted or not self._registry.reachable(peer.contact)}
+        return Delivery(members, doubted, self._timing, self._rng, plans=plans)
+
+    # writing
+
+    def write(self, group: Group, now: float, *, text: str = "", change: Change | None = None) -> int | None:
+        """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet."""
+        history = self._registry.history(group)
+        assert history is not None  # noqa: S101  only members write
+        number = self._registry.take_number(group)
+        unfinished = (
+            "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ?"
+        )
+        row = self._store.one(unfinished, group.id, group.me)
+        floor = number if row is None or row[0] is None else int(row[0])
+        raw = b"" if change is None else change.raw
+        post = posts.write(group.key, group.identifier, number, floor, history.heads, text=text, change=raw)
+        removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
+        targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
+        message = None if change is not None else self._file_own(group, text, len(targets), now)
+        stored = self._insert(group, post, message, now)
+        self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
+        for key in targets:
+            self._store.run("INSERT INTO group_awaited VALUES (?, ?)", stored, key)
+        if targets:
+            self._deliveries[stored] = self._delivery(group, targets)
+            self._queue(group, stored, self._deliveries[stored].start(now))
+        elif message is not None:
+            self._core.step_message(message, MessageEvent.DELIVER)
+        return message
+
+    def _file_own(self, group: Group, text: str, members: int, now: float) -> int:
+        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0)", number, members)
+        return number
+
+    def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
+        expires = now + self._core.settings.message_lifetime
+        return self._store.insert(
+            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
+            group.id,
+            post.author,
+            post.number,
+            post.raw,
+            message,
+            expires,
+        )
+
+    def _queue(self, group: Group, post: int, plan: Plan[bytes]) -> None:
+        """Let a tree of ours begin; who has no session with us gets it through one who has."""
+        peers = self._registry.peers(group)
+        able = sorted(key for key, peer in peers.items() if self._registry.reachable(peer.contact))
+        had = [key for key in able if key not in self._deliveries[post].missing]
+        for branch in plan.branches:
+            hop = branch
+            peer = peers.get(branch.child)
+            if (peer is None or not self._registry.reachable(peer.contact)) and able:
+                hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
+            self._add_hop(self._order(post), post, plan.number, hop)
+        self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
+
+    def _order(self, post: int) -> tuple[bytes, ...]:
+        row = self._store.one("SELECT raw, grp FROM group_posts WHERE id = ?", post)
+        assert row is not None  # noqa: S101  it is under way
+        return self._roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0]))).order()
+
+    def _roster_at(self, group: Group, post: Post) -> Roster:
+        history = self._registry.history(group)
+        if history is None:
+            raise RemoteError("a message of a group that has no beginning yet")
+        return history.roster(post.heads)
+
+    def _add_hop(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes]) -> None:
+        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
+        query = "INSERT INTO group_hops (post, target, plan, onward) VALUES (?, ?, ?, ?)"
+        self._store.run(query, post, branch.child, plan, onward)
+
+    # taking
+
+    def take_untrusted(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
+        """Store a post that came from `contact`, file what is in order, and pass it on. MissingParents, RemoteError."""
+        sender = self._registry.member_of(group, contact)
+        roster, then = self._registry.roster(group), self._roster_at(group, post)
+        order = then.order()
+        if group.me not in then.members or post.author not in then.members or post.author == group.me:
+            raise RemoteError("a message of a group between others")
+        if sender is None or (post.text and post.author not in roster.members):
+            raise RemoteError("a message of a group from one who isn't in it")
+        if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
+            raise RemoteError("a message of a group with an impossible way on")
+        row = self._store.one(
+            "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
+            group.id,
+            post.author,
+            post.number,
+        )
+        peer = self._registry.peers(group).get(post.author)
+        if row is None:
+            expected = 0 if peer is None or peer.expected is None else peer.expected
+            if post.number >= max(expected, post.floor) + _HELD_LIMIT:
+                raise RemoteError("a message of a group far ahead of its author's others")
+            row = (self._insert(group, post, None, now), 0)
+            if peer is not None and peer.expected is not None and post.number < peer.expected:
+                self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
+        if row[1] >> body.plan & 1:
+            return
+        self._store.run(
+            "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
+        )
+        up = (row[0], body.plan, contact, self._own_receipt(group, post, then), now + self._timing.gather)
+        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *up)
+        self._pass_on(group, post, row[0], body, order)
+        self.file(group, post.author, now, post.floor)
+
+    def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
+        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
+        return bytes([then.order().index(group.me)]) + proof
+
+    def _pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
+        """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        onward = [order[index] for index in body.onward]
+        targets = [
+            key
+            for key in onward
+            if key in roster.members
+            and key in peers
+            and key != post.author
+            and self._registry.reachable(peers[key].contact)
+        ]
+        for branch in split(targets, self._timing.latency):
+            self._add_hop(order, stored, body.plan, branch)
+
+    def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
+        """File what is next in an author's order."""
+        peer = self._registry.peers(group).get(author)
+        if peer is None or peer.expected is None:
+            return  # its hello, which says where we begin, is still to come
+        expected = peer.expected
+        query = "SELECT id, number, raw FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0 ORDER BY number"
+        for stored, number, raw in self._store.all(query, group.id, author):
+            if number > max(expected, floor):
+                break
+            if number >= expected:
+                self._file(group, posts.parse_untrusted(bytes(raw)), now)
+                expected = number + 1
+            self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", stored)
+        self._registry.set_peer(group, author, expected=max(expected, floor))
+
+    def _file(self, group: Group, post: Post, now: float) -> None:
+        if not post.text:
+            return
+        entry = Entry(
+            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
+        )
+        number = self._core.archive.add(entry, now)
+        name = self._roster_at(group, post).members[post.author].name
+        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0)", number, name)
+        self._core.emit(MessageReceived(self._core.archive.get(number)))
+
+    # receipts
+
+    def receipts_untrusted(self, group: Group, body: GroupReceipts, now: float) -> None:
+        """Take receipts: ours to note, others' to hand on up the tree. RemoteError."""
+        row = self._store.one(
+            "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
+            group.id,
+            body.author,
+            body.number,
+        )
+        if row is None:
+            return
+        if len(body.receipts) % RECEIPT_SIZE:
+            raise RemoteError("receipts of the wrong size")
+        if body.author == group.me:
+            self._note_untrusted(group, row[0], body)
+            return
+        up = self._store.one("SELECT receipts, due FROM group_receipts WHERE post = ? AND plan = ?", row[0], body.plan)
+        if up is None or len(up[0]) + len(body.receipts) > 100 * RECEIPT_SIZE:
+            raise RemoteError("receipts for a tree that is not served here")
+        due = now + self._timing.gather if up[1] is None else up[1]
+        query = "UPDATE group_receipts SET receipts = ?, due = ? WHERE post = ? AND plan = ?"
+        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], body.plan)
+
+    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts) -> None:
+        """Whose proofs are right has the post."""
+        delivery = self._deliveries.get(post)
+        if delivery is None:
+            return
+        order, roster = self._order(post), self._registry.roster(group)
+        for at in range(0, len(body.receipts), RECEIPT_SIZE):
+            index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
+            member = roster.members.get(order[index]) if index < len(order) else None
+            if member is None or member.key not in delivery.missing:
+                continue
+            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
+                raise RemoteError("a receipt that was not made by its member")
+            self._reached(group, post, member.key)
+
+    def _reached(self, group: Group, post: int, key: bytes) -> None:
+        self._deliveries[post].acknowledged(key)
+        self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
+        self._registry.set_peer(group, key, doubted=0)
+        row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
+        message = None if row is None else row[0]
+        if message is not None:
+            self._store.run("UPDATE group_messages SET reached = reached + 1 WHERE message = ?", message)
+        self._finish(post, message)
+
+    def _finish(self, post: int, message: int | None) -> None:
+        """All who are still members have it, or news of how many."""
+        done = not self._deliveries[post].missing
+        if done:
+            del self._deliveries[post]
+            self._fresh.discard(post)
+            self._store.run("DELETE FROM group_posts WHERE id = ?", post)
+        if message is None or self._store.one("SELECT 1 FROM messages WHERE id = ?", message) is None:
+            return
+        if not done or not self._core.step_message(message, MessageEvent.DELIVER):
+            self._core.emit(MessageStateChanged(self._core.archive.get(message)))
+
+    # members come and go
+
+    def removed(self, group: Group, keys: Iterable[bytes]) -> None:
+        """Send nothing more to those who are no members any more, and wait for nothing from them."""
+        for key in keys:
+            hops = "DELETE FROM group_hops WHERE target = ? AND post IN (SELECT id FROM group_posts WHERE grp = ?)"
+            self._store.run(hops, key, group.id)
+            rows = (
+                "SELECT a.post, p.message FROM group_awaited a JOIN group_posts p ON p.id = a.post"
+                " WHERE a.member = ? AND p.grp = ?"
+            )
+            for post, message in self._store.all(rows, key, group.id):
+                self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
+                self._deliveries[post].drop(key)
+                if message is not None:
+                    self._store.run("UPDATE group_messages SET members = members - 1 WHERE message = ?", message)
+                self._finish(post, message)
+
+    def ended(self, group: Group) -> None:
+        """We were removed: nothing of ours goes on."""
+        for (post,) in self._store.all("SELECT id FROM group_posts WHERE grp = ?", group.id):
+            self._deliveries.pop(post, None)
+            self._give_up(post, "you were removed from the group before all had it: ask an admin")
+
+    def _give_up(self, post: int, error: str) -> None:
+        row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
+        self._store.run("DELETE FROM group_posts WHERE id = ?", post)
+        self._deliveries.pop(post, None)
+        self._fresh.discard(post)
+        if row is not None and row[0] is not None:
+            self._core.fail_message(row[0], error)
+
+    # slots
+
+    def feed(self, now: float) -> None:
+        """Hand what is due to the sessions: one hop at a time, so that they leave in their order."""
+        if self.wake_at() is None or (self.wake_at() or 0.0) > now:
+            return
+        with self._core.change():
+            self._expire(now)
+            self._send_receipts(now)
+            self._look_after(now)
+            hop = self._next_hop()
+            if hop is not None:
+                self._send_hop(hop, now)
+
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once."""
+        if self._version != self._core.version:
+            self._version = self._core.version
+            query = "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+            times = [row[0] for row in self._store.all(query) if row[0] is not None]
+            self._due = min(times, default=math.inf)
+            self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
+        if self._fresh or (self._hops and self._next_hop() is not None):
+            return 0.0
+        due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
+        due = min(due, self._due)
+        return due if math.isfinite(due) else None
+
+    def _expire(self, now: float) -> None:
+        for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
+            row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
+            had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
+            self._give_up(post, f"it could not be delivered to all in time{had}: send it again")
+
+    def _look_after(self, now: float) -> None:
+        for post in sorted(self._deliveries):
+            delivery = self._deliveries[post]
+            row = self._store.one(
+                "SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post
+            )
+            if row is None or row[1] == MessageState.FAILED.value:
+                self._give_up(post, "")
+                continue
+            group = self._registry.get(row[0])
+            plans = [delivery.start(now)] if post in self._fresh else delivery.due(now)
+            self._fresh.discard(post)
+            for plan in plans:
+                self._queue(group, post, plan)
+            for key in delivery.doubted if plans else ():
+                self._registry.set_peer(group, key, doubted=1)
+
+    def _send_receipts(self, now: float) -> None:
+        rows = self._store.all(
+            "SELECT r.post, r.plan, r.parent, r.receipts, g.identifier, p.author, p.number FROM group_receipts r"
+            " JOIN group_posts p ON p.id = r.post JOIN groups g ON g.id = p.grp WHERE r.due <= ?",
+            now,
+        )
+        for post, plan, parent, receipts, identifier, author, number in rows:
+            self._store.run(
+                "UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan
+            )
+            body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
+            self._core.enqueue(parent, _LANE, body, None, now)
+
+    def _next_hop(self) -> tuple[int, int, int, int, bytes] | None:
+        """(hop, post, contact, plan, onward) of the first hop that can go to a session now."""
+        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
+            return None
+        rows = self._store.all(
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.id"
+        )
+        for hop, post, contact, plan, onward in rows:
+            if contact is not None and self._has_place(contact):
+                return hop, post, contact, plan, bytes(onward)
+        return None
+
+    def _has_place(self, contact: int) -> bool:
+        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
+
+    def _send_hop(self, hop: tuple[int, int, int, int, bytes], now: float) -> None:
+        number, post, contact, plan, onward = hop
+        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", post)
+        assert row is not None  # noqa: S101  hops go with their posts
+        self._store.run("DELETE FROM group_hops WHERE id = ?", number)
+        self._core.enqueue(contact, _LANE, GroupPost(bytes(row[0]), plan, onward), None, now, lifetime=row[2] - now)
+        self._fed = contact
+        if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
+            self._core.archive.left(row[1], now, 0.0)

@@ -1,0 +1,260 @@
+"""Groups of one profile: what the user does with them, and what their members say (SPEC.md section 7, Groups).
+
+Promises: each call is one transaction; what a body does is refused with one RemoteError before anything is changed, or
+by its own right change by change; a body about a group that we have nothing to do with is ignored.
+"""
+
+from __future__ import annotations
+
+from client.contacts import check_name
+from client.core import Core
+from client.errors import TextTooLong, UnusableText
+from client.groups import changes, posts
+from client.groups.bodies import (
+    GroupAnswer,
+    GroupBody,
+    GroupChanges,
+    GroupHello,
+    GroupOffer,
+    GroupPass,
+    GroupPost,
+    GroupReceipts,
+    GroupWant,
+)
+from client.groups.changes import Change, Kind
+from client.groups.dispatch import Dispatch
+from client.groups.membership import Membership
+from client.groups.registry import Group, Registry
+from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
+from client.groups.views import GroupInfo, GroupState
+from client.introductions import Introductions
+from client.views import ContactState
+from mixnet.errors import LocalError, RemoteError
+
+_HELD = 64  # posts that wait for changes, in memory: their authors send them again
+
+
+class NoMember(LocalError):
+    """You are not in this group (any more): an admin of it can invite you."""
+
+
+class NotAllowed(LocalError):
+    """Only admins of the group may do this, and only to admins who came after them: ask one of the others."""
+
+
+class UnknownMember(LocalError):
+    """The group has no member of this name: `mixnet group show PROFILE GROUP` shows those there are."""
+
+
+class LastAdmin(LocalError):
+    """You are the group's only admin: make somebody else one first with `mixnet group promote`, then leave."""
+
+
+class NotEstablished(LocalError):
+    """This contact has not answered yet: wait until `mixnet contacts` shows it as established."""
+
+
+class Groups:
+    """All groups of a profile."""
+
+    def __init__(self, core: Core, introductions: Introductions) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._registry = Registry(core)
+        self._dispatch = Dispatch(core, self._registry, core.jitter)
+        self._membership = Membership(core, self._registry, self._dispatch, introductions)
+        self._held: list[tuple[int, GroupPost]] = []
+        core.feeders += [self._dispatch, self._membership]
+
+    # what the user does
+
+    def create(self, title: str, now: float) -> GroupInfo:
+        """A new group, with us as its first admin; BadName."""
+        with self._core.change():
+            group = self._registry.begin(b"", check_name(title), GroupState.MEMBER, None, now)
+            first = changes.create(group.key, group.agree.public, self._core.home.name, title)
+            self._registry.identify(group, first.hash)
+            group = self._registry.get(group.id)
+            self._registry.take_untrusted(group, first)
+            self._registry.changed(group)
+        return self._registry.info(group)
+
+    def list(self) -> list[GroupInfo]:
+        """All groups, oldest first."""
+        return [self._registry.info(group) for group in self._registry.all()]
+
+    def show(self, name: str) -> GroupInfo:
+        """One group; UnknownGroup."""
+        return self._registry.info(self._registry.named(name))
+
+    def has(self, name: str) -> bool:
+        """Whether a group is called so."""
+        return any(self._core.book.get(group.contact).name == name for group in self._registry.all())
+
+    def invite(self, name: str, contact: str, now: float) -> GroupInfo:
+        """Offer a contact to join; UnknownGroup, NoMember, NotAllowed, UnknownContact, NotEstablished, GroupFull."""
+        group, history = self._member(name)
+        self._check_admin(group)
+        whom = self._core.book.person(contact)
+        if whom.state in (ContactState.PENDING, ContactState.EXPIRED) or whom.blocked:
+            raise NotEstablished
+        if len(self._registry.roster(group).members) >= MEMBERS_LIMIT or len(history) >= CHANGES_LIMIT:
+            raise GroupFull
+        with self._core.change():
+            self._membership.offer(group, whom.id, now)
+        return self._registry.info(group)
+
+    def accept(self, name: str, now: float) -> GroupInfo:
+        """Join a group that we were invited to; UnknownGroup, NoMember."""
+        group = self._registry.named(name)
+        if group.state is GroupState.LEFT:
+            raise NoMember
+        with self._core.change():
+            if group.state is GroupState.INVITED:
+                self._membership.answer(group, self._core.home.name, now)
+                self._registry.changed(group)
+        return self._registry.info(group)
+
+    def leave(self, name: str, now: float) -> GroupInfo:
+        """Leave, or turn an invitation down; UnknownGroup, NoMember, LastAdmin."""
+        group = self._registry.named(name)
+        if group.state in (GroupState.INVITED, GroupState.JOINING):
+            with self._core.change():
+                self._registry.step(group, GroupState.LEFT)
+                self._registry.changed(group)
+            return self._registry.info(group)
+        group, _ = self._member(name)
+        members = self._registry.roster(group).members
+        if len(members) > 1 and [key for key, one in members.items() if one.admin] == [group.me]:
+            raise LastAdmin
+        return self._about(group, Kind.REMOVE, group.me, now)
+
+    def remove(self, name: str, member: str, now: float) -> GroupInfo:
+        """Put a member out; UnknownGroup, NoMember, UnknownMember, NotAllowed."""
+        return self._on(name, Kind.REMOVE, member, now)
+
+    def promote(self, name: str, member: str, now: float) -> GroupInfo:
+        """Make a member an admin; errors as `remove`."""
+        return self._on(name, Kind.PROMOTE, member, now)
+
+    def demote(self, name: str, member: str, now: float) -> GroupInfo:
+        """Make an admin a plain member; errors as `remove`."""
+        return self._on(name, Kind.DEMOTE, member, now)
+
+    def rename(self, name: str, title: str, now: float) -> GroupInfo:
+        """Call the group by another name, for all; UnknownGroup, NoMember, NotAllowed, BadName."""
+        group, history = self._member(name)
+        self._check_admin(group)
+        return self._commit(group, changes.rename(group.key, group.identifier, history.heads, title), now)
+
+    def send(self, name: str, text: str, now: float) -> int:
+        """Queue a text for all members; its number. UnknownGroup, NoMember, UnusableText, TextTooLong."""
+        group, _ = self._member(name)
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise UnusableText from None
+        if not size:
+            raise UnusableText
+        if size > posts.TEXT_LIMIT:
+            raise TextTooLong
+        with self._core.change():
+            number = self._dispatch.write(group, now, text=text)
+        assert number is not None  # noqa: S101  a text has a message
+        return number
+
+    def _on(self, name: str, kind: Kind, member: str, now: float) -> GroupInfo:
+        group, _ = self._member(name)
+        found = [one for one in self._registry.roster(group).members.values() if one.name == member]
+        if not found:
+            raise UnknownMember
+        if kind is not Kind.REMOVE or found[0].key != group.me:
+            self._check_admin(group)
+        return self._about(group, kind, found[0].key, now)
+
+    def _about(self, group: Group, kind: Kind, subject: bytes, now: float) -> GroupInfo:
+        history = self._registry.history(group)
+        assert history is not None  # noqa: S101  members have one
+        return self._commit(group, changes.about(group.key, group.identifier, history.heads, kind, subject), now)
+
+    def _commit(self, group: Group, change: Change, now: float) -> GroupInfo:
+        try:
+            with self._core.change():
+                self._membership.commit(group, change, now)
+        except RemoteError:
+            raise NotAllowed from None
+        return self._registry.info(group)
+
+    def _member(self, name: str) -> tuple[Group, History]:
+        group = self._registry.named(name)
+        history = self._registry.history(group)
+        if group.state is not GroupState.MEMBER or history is None:
+            raise NoMember
+        return group, history
+
+    def _check_admin(self, group: Group) -> Member:
+        me = self._registry.roster(group).members[group.me]
+        if not me.admin:
+            raise NotAllowed
+        return me
+
+    # what members say
+
+    def handle_untrusted(self, contact: int, body: GroupBody, now: float) -> None:
+        """Do what a body says; RemoteError if it is not as it must be."""
+        if isinstance(body, GroupOffer):
+            self._membership.offered_untrusted(contact, body, now)
+            return
+        if isinstance(body, GroupPost):
+            self._post_untrusted(contact, body, now)
+            return
+        group = self._registry.known(body.group)
+        if group is None or group.state is GroupState.INVITED:
+            return
+        if group.state is GroupState.LEFT and not isinstance(body, GroupReceipts):
+            return  # receipts for the message that says that we left
+        match body:
+            case GroupAnswer():
+                self._membership.answered_untrusted(group, contact, body, now)
+            case GroupHello():
+                self._membership.hello_untrusted(group, contact, body, now)
+            case GroupChanges():
+                self._membership.changes_untrusted(group, contact, body, now)
+            case GroupWant():
+                self._membership.wanted_untrusted(group, contact, body, now)
+            case GroupReceipts():
+                self._dispatch.receipts_untrusted(group, body, now)
+            case GroupPass():
+                self._membership.passed_untrusted(group, contact, body, now)
+        self._take_held(now)
+
+    def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:
+        post = posts.parse_untrusted(body.post)
+        group = self._registry.known(post.group)
+        if group is None or group.state is not GroupState.MEMBER:
+            return
+        if self._registry.member_of(group, contact) is None:
+            raise RemoteError("a message of a group from one who isn't in it")
+        try:
+            self._dispatch.take_untrusted(group, contact, body, post, now)
+        except MissingParents:
+            self._held = [*self._held[1 - _HELD :], (contact, body)]
+            self._membership.ask(group, contact, now)
+            return
+        if post.change:
+            self._membership.take_in_untrusted(group, contact, [changes.parse_untrusted(post.change)], now)
+
+    def _take_held(self, now: float) -> None:
+        """Try again what waited for changes; what still waits, or is wrong, is gone."""
+        held, self._held = self._held, []
+        for contact, body in held:
+            post = posts.parse_untrusted(body.post)
+            group = self._registry.known(post.group)
+            history = None if group is None else self._registry.history(group)
+            if history is not None and any(head not in history for head in post.heads):
+                self._held.append((contact, body))
+                continue
+            try:
+                self._post_untrusted(contact, body, now)
+            except RemoteError:
+                continue

@@ -1,0 +1,364 @@
+"""How people come into a group, leave it, and get to know each other in it (SPEC.md section 7, Groups).
+
+Promises: a change is taken in by everybody by the roster's rules, whoever brought it; a session counts as a member's
+only after a proof by that member's key; who is a member only is no contact of the user. Whoever joined later makes the
+invitation for a pair of members; it goes through a third who knows both and can't read it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from client.contacts import free_name
+from client.core import Core
+from client.errors import MalformedInvitation
+from client.groups import changes
+from client.groups.bodies import (
+    CHANGES_AT_ONCE,
+    GroupAnswer,
+    GroupChanges,
+    GroupHello,
+    GroupOffer,
+    GroupPass,
+    GroupWant,
+)
+from client.groups.changes import Change, Newcomer
+from client.groups.dispatch import Dispatch
+from client.groups.registry import GROUPS_LIMIT, Group, Peer, Registry
+from client.groups.roster import Member, MissingParents, Roster
+from client.groups.views import GroupState
+from client.introductions import Introductions
+from client.invitation import Invitation
+from client.views import ContactState
+from mixnet import crypto
+from mixnet.errors import MixnetError, RemoteError
+
+_LANE = 0
+_OFFERS = 32  # invitations to groups that wait for the user
+_PASSES = 200  # of a group, that wait for a session
+_TRIES = 6
+_RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries
+
+
+class Membership:
+    """The comings and goings of all groups."""
+
+    def __init__(self, core: Core, registry: Registry, dispatch: Dispatch, introductions: Introductions) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
+        self._introductions = introductions
+        self._rng: random.Random = core.jitter
+        self._version = -1  # of what `wake_at` found in the store last:
+        self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
+        self._retry: float | None = None
+
+    # what we do
+
+    def commit(self, group: Group, change: Change, now: float) -> None:
+        """Make a change of ours known to all, and take it in."""
+        before = self._registry.roster(group)
+        history = self._registry.history(group)
+        if history is not None and before.members.keys() - {group.me}:
+            self._dispatch.write(group, now, change=change)
+        self._registry.take_untrusted(group, change)
+        for key in before.members.keys() - self._registry.roster(group).members.keys() - {group.me}:
+            peer = self._registry.peers(group).get(key)
+            if peer is not None and peer.contact is not None:
+                self._say(peer.contact, GroupChanges(group.identifier, (change.raw,)), now)
+        self.settle(group, before, now)
+
+    def offer(self, group: Group, contact: int, now: float) -> None:
+        """Invite a contact."""
+        self._store.run("INSERT OR IGNORE INTO group_offers VALUES (?, ?)", group.id, contact)
+        self._say(contact, GroupOffer(group.identifier, self._registry.roster(group).title), now)
+
+    def answer(self, group: Group, name: str, now: float) -> None:
+        """Join a group that we were invited to."""
+        self._registry.step(group, GroupState.JOINING)
+        assert group.sponsor is not None  # noqa: S101  somebody invited us
+        self._say(group.sponsor, GroupAnswer(group.identifier, group.me, group.agree.public, name), now)
+
+    # what comes
+
+    def offered_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
+        """A contact invites us; strangers in our groups can't."""
+        known = self._registry.known(body.group)
+        if self._core.book.get(contact).role != "contact" or not body.title:
+            raise RemoteError("an invitation to a group from a stranger")
+        open_ = [group for group in self._registry.all() if group.state is GroupState.INVITED]
+        if known is None and len(open_) < _OFFERS and len(self._registry.all()) < GROUPS_LIMIT:
+            title = body.title if body.title.isprintable() and body.title.strip() == body.title else "group"
+            self._registry.changed(self._registry.begin(body.group, title, GroupState.INVITED, contact, now))
+        elif known is not None and known.state in (GroupState.LEFT, GroupState.INVITED):
+            if known.state is GroupState.LEFT:
+                self._dispatch.ended(known)
+            self._registry.again(known, contact)
+            self._registry.changed(known)
+
+    def answered_untrusted(self, group: Group, contact: int, body: GroupAnswer, now: float) -> None:
+        """Whom we invited wants to join: add it, and tell it all that there is to know."""
+        offered = self._store.one("SELECT 1 FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
+        roster, history = self._registry.roster(group), self._registry.history(group)
+        me = roster.members.get(group.me)
+        if offered is None or history is None or me is None or not me.admin or body.key in roster.members:
+            raise RemoteError("an answer to no invitation to a group")
+        try:
+            who = Newcomer(body.key, body.agree, body.name)
+            added = changes.add(group.key, group.identifier, history.heads, who)
+            changes.parse_untrusted(added.raw)
+            self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, ours=True)
+        except MixnetError:
+            raise RemoteError("an answer to an invitation with an impossible name or key") from None
+        self._store.run("DELETE FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
+        self.commit(group, added, now)
+        self._tell(group, contact, history.missing(()), now)
+        self._bind(group, body.key, contact, None, now)
+
+    def changes_untrusted(self, group: Group, contact: int, body: GroupChanges, now: float) -> None:
+        """Changes from our sponsor or another member: each is taken by its own right."""
+        joining = group.state is GroupState.JOINING and contact == group.sponsor
+        if not joining and self._registry.member_of(group, contact) is None:
+            raise RemoteError("changes of a group from one who isn't in it")
+        self.take_in_untrusted(group, contact, [changes.parse_untrusted(raw) for raw in body.changes], now)
+
+    def take_in_untrusted(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
+        """Take changes in, as far as they are allowed; ask for what they build on."""
+        before, refused = self._registry.roster(group), None
+        for change in made:
+            try:
+                self._registry.take_untrusted(group, change)
+            except MissingParents:
+                self.ask(group, contact, now)
+                break
+            except RemoteError as error:
+                refused = error
+        self.settle(group, before, now)
+        if refused is not None:
+            raise refused
+
+    def wanted_untrusted(self, group: Group, contact: int, body: GroupWant, now: float) -> None:
+        """A member asks for changes that it lacks."""
+        history = self._registry.history(group)
+        if history is None or self._registry.member_of(group, contact) is None:
+            raise RemoteError("a question about a group from one who isn't in it")
+        self._tell(group, contact, history.missing(body.heads), now)
+
+    def hello_untrusted(self, group: Group, contact: int, body: GroupHello, now: float) -> None:
+        """Somebody proves which member it is."""
+        member = self._registry.roster(group).members.get(body.key)
+        if member is None or body.key == group.me:
+            raise RemoteError("a greeting from one who isn't in the group")
+        pair = self._registry.pair(group, member)
+        channels = [
+            (one.incoming.channel, one.outgoing.channel)
+            for one in self._core.conversations.values()
+            if one.contact == contact
+        ]
+        if not any(crypto.equal(pair.proof(pair_of, ours=False), body.tag) for pair_of in channels):
+            raise RemoteError("a greeting whose proof is wrong")
+        self._bind(group, body.key, contact, body.first, now)
+        history = self._registry.history(group)
+        if history is not None and any(head not in history for head in body.heads):
+            self.ask(group, contact, now)
+
+    def passed_untrusted(self, group: Group, contact: int, body: GroupPass, now: float) -> None:
+        """An invitation on its way: for us, or for somebody whom we may know."""
+        if self._registry.member_of(group, contact) is None or body.source == body.target:
+            raise RemoteError("an introduction from one who isn't in the group")
+        row = self._store.one("SELECT count(*) FROM group_passes WHERE grp = ?", group.id)
+        if row is not None and row[0] < _PASSES:
+            query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
+            self._store.run(query, group.id, body.source, body.target, body.sealed)
+        self._move_passes(group, now)
+
+    # what follows from it
+
+    def ask(self, group: Group, contact: int, now: float) -> None:
+        """Ask a member for the changes that we lack."""
+        history = self._registry.history(group)
+        self._say(contact, GroupWant(group.identifier, () if history is None else history.heads), now)
+
+    def settle(self, group: Group, before: Roster, now: float) -> None:
+        """Do what new changes ask for: get to know who came, forget who went."""
+        group = self._registry.get(group.id)
+        roster = self._registry.roster(group)
+        if roster == before:
+            return
+        if roster.title != before.title:
+            self._rename(group, roster.title)
+        if group.me in roster.members:
+            self._registry.step(group, GroupState.MEMBER)
+            peers = self._registry.peers(group)
+            for key in roster.members.keys() - peers.keys() - {group.me}:
+                query = "INSERT INTO group_peers (grp, key, first) VALUES (?, ?, ?)"
+                self._store.run(query, group.id, key, group.next_number)
+            self._dispatch.removed(group, peers.keys() - roster.members.keys())
+            for key in peers.keys() - roster.members.keys():
+                self._store.run("DELETE FROM group_peers WHERE grp = ? AND key = ?", group.id, key)
+            if group.sponsor is not None and not peers:
+                self._greet_sponsor(group, now)
+            self._introduce(group, now)
+            self._move_passes(group, now)
+        elif group.me in before.members:
+            leaves = any(change.author == change.subject == group.me for change in self._last(group))
+            self._registry.step(group, GroupState.LEFT)
+            if not leaves:
+                self._dispatch.ended(group)
+        self._registry.changed(group)
+
+    def _last(self, group: Group) -> list[Change]:
+        history = self._registry.history(group)
+        return [] if history is None else [one for one in history.missing(()) if one.kind is changes.Kind.REMOVE]
+
+    def _rename(self, group: Group, title: str) -> None:
+        names = self._core.book.names() - {self._core.book.get(group.contact).name}
+        name = title
+        if title in names:
+            name = free_name(title, names)
+        self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, group.contact)
+
+    def _greet_sponsor(self, group: Group, now: float) -> None:
+        """Our sponsor knows which session is ours already; it needs our hello for the order of what we write."""
+        history = self._registry.history(group)
+        by = None if history is None else history.adder(group.me)
+        if by is not None and group.sponsor is not None:
+            self._registry.set_peer(group, by, contact=group.sponsor)
+            self._greet(group, by, group.sponsor, now)
+
+    def _bind(self, group: Group, key: bytes, contact: int, first: int | None, now: float) -> None:
+        """From now on this member is reached in this contact's sessions."""
+        peer = self._registry.peers(group).get(key)
+        if peer is None:
+            return
+        self._registry.set_peer(group, key, contact=contact)
+        if peer.expected is None and first is not None:
+            self._registry.set_peer(group, key, expected=first)
+        if not peer.greeted:
+            self._greet(group, key, contact, now)
+        self._move_passes(group, now)
+        self._dispatch.file(group, key, now)
+        self._registry.changed(group)
+
+    def _greet(self, group: Group, key: bytes, contact: int, now: float) -> None:
+        """Say who we are, in a session of which the other's proof must be made, so it has to be there first."""
+        route = self._core.routes.get(contact)
+        if route is None:
+            self._registry.set_peer(group, key, greeted=0)
+            return
+        member, history = self._registry.roster(group).members[key], self._registry.history(group)
+        tag = self._registry.pair(group, member).proof((route.incoming.channel, route.outgoing.channel), ours=True)
+        first = self._registry.peers(group)[key].first
+        heads = () if history is None else history.heads
+        self._say(contact, GroupHello(group.identifier, group.me, tag, first, heads), now)
+        self._registry.set_peer(group, key, greeted=1)
+
+    def feed(self, now: float) -> None:
+        """Greet those whose sessions have come up, and try introductions again that lead to nothing."""
+        if self.wake_at() is None or (self.wake_at() or 0.0) > now:
+            return
+        with self._core.change():
+            for grp, key, contact in self._ungreeted():
+                self._greet(self._registry.get(grp), key, contact, now)
+            for group in self._registry.all():
+                if group.state is GroupState.MEMBER:
+                    self._introduce(group, now)
+
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once."""
+        if self._version != self._core.version:
+            self._version = self._core.version
+            rows = self._store.all(
+                "SELECT grp, key, contact FROM group_peers WHERE contact IS NOT NULL AND greeted = 0"
+            )
+            self._silent = [(grp, bytes(key), contact) for grp, key, contact in rows]
+            self._retry = self._next_retry()
+        return 0.0 if self._ungreeted() else self._retry
+
+    def _next_retry(self) -> float | None:
+        row = self._store.one(
+            "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
+            " WHERE p.contact IS NULL AND p.tries BETWEEN 1 AND ? AND g.state = ?",
+            _RETRY,
+            _TRIES - 1,
+            GroupState.MEMBER.value,
+        )
+        return None if row is None else row[0]
+
+    def _ungreeted(self) -> list[tuple[int, bytes, int]]:
+        return [one for one in self._silent if self._registry.reachable(one[2])]
+
+    def _introduce(self, group: Group, now: float) -> None:
+        """Make invitations for the members whom we don't know and who were there before us."""
+        history, roster, peers = (
+            self._registry.history(group),
+            self._registry.roster(group),
+            self._registry.peers(group),
+        )
+        ways = sorted(
+            peer.contact
+            for peer in peers.values()
+            if peer.contact is not None and self._registry.reachable(peer.contact)
+        )
+        if history is None or not ways:
+            return
+        for key, peer in peers.items():
+            if peer.contact is None and self._is_due(peer, now) and history.is_newer(group.me, key):
+                way = group.sponsor if peer.tries == 0 and group.sponsor in ways else self._rng.choice(ways)
+                text = self._introductions.create(self._core.home.name, now, hidden=True).encode()
+                sealed = self._registry.pair(group, roster.members[key]).seal(text.encode())
+                self._say(way, GroupPass(group.identifier, group.me, key, sealed), now)
+                self._registry.set_peer(group, key, tries=peer.tries + 1, introduced=now)
+
+    def _is_due(self, peer: Peer, now: float) -> bool:
+        return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * _RETRY <= now)
+
+    def _move_passes(self, group: Group, now: float) -> None:
+        """Take the invitations that are for us, and hand on those whose receivers we can reach."""
+        peers, roster = self._registry.peers(group), self._registry.roster(group)
+        rows = self._store.all("SELECT source, target, sealed FROM group_passes WHERE grp = ?", group.id)
+        for source, target, sealed in ((bytes(a), bytes(b), bytes(c)) for a, b, c in rows):
+            if target == group.me:
+                done = source in roster.members
+                if done:
+                    self._meet_untrusted(group, roster.members[source], sealed, now)
+            else:
+                contact = peers[target].contact if target in peers else None
+                done = contact is not None and self._registry.reachable(contact)
+                if done and contact is not None:
+                    self._say(contact, GroupPass(group.identifier, source, target, sealed), now)
+            if done:
+                query = "DELETE FROM group_passes WHERE grp = ? AND source = ? AND target = ?"
+                self._store.run(query, group.id, source, target)
+
+    def _meet_untrusted(self, group: Group, member: Member, sealed: bytes, now: float) -> None:
+        """Use a member's invitation, unless we know the person; what is wrong with it is its maker's trouble."""
+        peer = self._registry.peers(group).get(member.key)
+        if peer is None or peer.contact is not None:
+            return
+        try:
+            text = self._registry.pair(group, member).unseal_untrusted(sealed).decode(errors="replace")
+            invitation = Invitation.parse_untrusted(text)
+            if invitation.keys.identity == self._core.identity_public:
+                raise MalformedInvitation
+            known = self._core.book.known(invitation.keys.identity)
+            if known is None or known.state is ContactState.EXPIRED:
+                self._introductions.accept(text, None, now, hidden=True)
+                known = self._core.book.known(invitation.keys.identity)
+        except (RemoteError, MixnetError):
+            return
+        if known is not None:
+            self._bind(group, member.key, known.id, None, now)
+
+    def _tell(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
+        for at in range(0, len(made), CHANGES_AT_ONCE):
+            raws = tuple(change.raw for change in made[at : at + CHANGES_AT_ONCE])
+            self._say(contact, GroupChanges(group.identifier, raws), now)
+
+    def _say(
+        self,
+        contact: int,
+        body: GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPass,
+        now: float,
+    ) -> None:
+        self._core.enqueue(contact, _LANE, body, None, now)

@@ -1,0 +1,86 @@
+"""A group's message as its author signed it (SPEC.md section 7, Groups).
+
+Promises: pure; whoever passes a post on can neither change it nor make one; members can tell who wrote it, and since
+the author's key is tied to a person only inside deniable sessions, they can't prove that to others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+
+from client.groups.changes import PARENTS_LIMIT, SIZE_LIMIT, Key
+from client.messages import BODY_LIMIT, Number
+from mixnet import crypto
+from mixnet.crypto import Label, SigningKey
+from mixnet.errors import RemoteError
+
+TEXT_LIMIT = BODY_LIMIT - 2048  # bytes of UTF-8: the rest is for keys, signature, heads and the way on
+
+
+class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    group: Key
+    author: Key
+    number: Number
+    floor: Number
+    heads: Annotated[tuple[Key, ...], msgspec.Meta(min_length=1, max_length=PARENTS_LIMIT)]
+    text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
+    change: Annotated[bytes, msgspec.Meta(max_length=SIZE_LIMIT)]
+
+
+class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    core: bytes
+    signature: Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+
+_CORE = msgspec.msgpack.Decoder(_Core)
+_SIGNED = msgspec.msgpack.Decoder(_Signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A text, or a change of the group, by `author`, for those whom `heads` make members.
+
+    `number` counts an author's posts in the group; all below `floor` are delivered or given up.
+    """
+
+    group: bytes
+    author: bytes
+    number: int
+    floor: int
+    heads: tuple[bytes, ...]
+    text: str
+    change: bytes
+    raw: bytes = field(repr=False)
+
+
+def write(
+    key: SigningKey,
+    group: bytes,
+    number: int,
+    floor: int,
+    heads: tuple[bytes, ...],
+    *,
+    text: str = "",
+    change: bytes = b"",
+) -> Post:
+    """Sign a post."""
+    core = _Core(group, key.public, number, floor, heads, text, change)
+    encoded = msgspec.msgpack.encode(core)
+    raw = msgspec.msgpack.encode(_Signed(encoded, key.sign(Label.GROUP_POST, encoded)))
+    return Post(group, key.public, number, floor, heads, text, change, raw)
+
+
+def parse_untrusted(raw: bytes) -> Post:
+    """The post in `raw`; RemoteError unless it is whole, and signed by the author that it names."""
+    try:
+        signed = _SIGNED.decode(raw)
+        core = _CORE.decode(signed.core)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RemoteError("a group's message that is malformed") from None
+    if core.floor > core.number or bool(core.text) is bool(core.change):
+        raise RemoteError("a group's message whose fields contradict each other")
+    crypto.verify_untrusted(core.author, Label.GROUP_POST, signed.core, signed.signature)
+    return Post(core.group, core.author, core.number, core.floor, core.heads, core.text, core.change, raw)

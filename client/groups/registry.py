@@ -1,0 +1,248 @@
+"""Groups as the store keeps them: keys, changes, and in which sessions their members are reached.
+
+Promises: whatever changes here is written in the caller's transaction; memory is made again from the store when one
+fails (SPEC.md section 7, Groups).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.contacts import free_name
+from client.core import Core
+from client.errors import UnknownContact
+from client.groups import changes
+from client.groups.changes import Change
+from client.groups.roster import History, Member, Roster
+from client.groups.secrets import Pair
+from client.groups.views import GroupChanged, GroupInfo, GroupMember, GroupState
+from client.store import Row
+from client.views import ContactState
+from mixnet.crypto import SigningKey, SphinxSecret
+from mixnet.errors import LocalError, RemoteError
+
+_SELECT = "SELECT id, identifier, contact, state, key, agree, sponsor, next_number FROM groups "
+GROUPS_LIMIT = 1000
+
+
+class UnknownGroup(LocalError):
+    """There is no group of this name: `mixnet group list PROFILE` shows those there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group's row."""
+
+    id: int
+    identifier: bytes
+    contact: int
+    state: GroupState
+    key: SigningKey
+    agree: SphinxSecret
+    sponsor: int | None
+    next_number: int
+
+    @property
+    def me(self) -> bytes:
+        """Our key in it."""
+        return self.key.public
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another member's row; `contact` is None as long as there is no session with it."""
+
+    key: bytes
+    contact: int | None
+    greeted: bool
+    tries: int
+    introduced: float
+    first: int
+    expected: int | None
+    doubted: bool
+
+
+class Registry:
+    """All groups of a profile."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store = core, core.store
+        self._histories: dict[int, History] = {}
+        core.on_reload.append(self._histories.clear)
+
+    # groups
+
+    def begin(self, identifier: bytes, title: str, state: GroupState, sponsor: int | None, now: float) -> Group:
+        """A new group, with new keys."""
+        core = self._core
+        name = free_name(title, core.book.names())
+        contact = core.book.add(name, identifier, ContactState.ESTABLISHED, now)
+        self._store.run("UPDATE contacts SET role = 'group' WHERE id = ?", contact.id)
+        key, agree = SigningKey.generate(), SphinxSecret.generate()
+        number = self._store.insert(
+            "INSERT INTO groups (identifier, contact, state, key, agree, sponsor, next_number)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0)",
+            identifier,
+            contact.id,
+            state.value,
+            key.expose(),
+            agree.expose(),
+            sponsor,
+        )
+        return self.get(number)
+
+    def identify(self, group: Group, identifier: bytes) -> None:
+        """A group that we make gets its identifier: the hash of its first change, which has our key in it."""
+        self._store.run("UPDATE groups SET identifier = ? WHERE id = ?", identifier, group.id)
+        self._store.run("UPDATE contacts SET identity = ? WHERE id = ?", identifier, group.contact)
+
+    def again(self, group: Group, sponsor: int) -> None:
+        """Forget what was before we left: another invitation came. Keys are new, since old ones never come back."""
+        for table in ("group_changes", "group_peers", "group_passes", "group_posts", "group_offers"):
+            self._store.run(f"DELETE FROM {table} WHERE grp = ?", group.id)  # noqa: S608  # our own names
+        self._store.run(
+            "UPDATE groups SET state = ?, key = ?, agree = ?, sponsor = ?, next_number = 0 WHERE id = ?",
+            GroupState.INVITED.value,
+            SigningKey.generate().expose(),
+            SphinxSecret.generate().expose(),
+            sponsor,
+            group.id,
+        )
+        self._histories.pop(group.id, None)
+
+    def get(self, number: int) -> Group:
+        """The group of a row."""
+        row = self._store.one(_SELECT + "WHERE id = ?", number)
+        if row is None:
+            raise UnknownGroup
+        return _group(row)
+
+    def named(self, name: str) -> Group:
+        """The group of a name; UnknownGroup."""
+        try:
+            contact = self._core.book.named(name).id
+        except UnknownContact:
+            contact = -1
+        row = self._store.one(_SELECT + "WHERE contact = ?", contact)
+        if row is None:
+            raise UnknownGroup(f"there is no group named {name!r}: `mixnet group list PROFILE` shows those there are")
+        return _group(row)
+
+    def known(self, identifier: bytes) -> Group | None:
+        """The group of an identifier, if we have anything to do with it."""
+        row = self._store.one(_SELECT + "WHERE identifier = ?", identifier)
+        return None if row is None else _group(row)
+
+    def all(self) -> list[Group]:
+        """All of them, oldest first."""
+        return [_group(row) for row in self._store.all(_SELECT + "ORDER BY id")]
+
+    def step(self, group: Group, state: GroupState) -> None:
+        """We are in another state."""
+        self._store.run("UPDATE groups SET state = ? WHERE id = ?", state.value, group.id)
+
+    def take_number(self, group: Group) -> int:
+        """The number of our next post, given once."""
+        number = self.get(group.id).next_number
+        self._store.run("UPDATE groups SET next_number = ? WHERE id = ?", number + 1, group.id)
+        return number
+
+    # changes
+
+    def history(self, group: Group) -> History | None:
+        """All changes; None before the first came."""
+        if group.id not in self._histories:
+            rows = self._store.all("SELECT raw FROM group_changes WHERE grp = ? ORDER BY position", group.id)
+            if not rows:
+                return None
+            made = History(changes.parse_untrusted(bytes(rows[0][0])))
+            for (raw,) in rows[1:]:
+                made.add_untrusted(changes.parse_untrusted(bytes(raw)))
+            self._histories[group.id] = made
+        return self._histories[group.id]
+
+    def take_untrusted(self, group: Group, change: Change) -> bool:
+        """Take a change in; whether it is new. MissingParents, RemoteError, GroupFull."""
+        history = self.history(group)
+        if history is None:
+            if change.hash != group.identifier:
+                raise RemoteError("the beginning of another group")
+            self._histories[group.id] = History(change)
+        elif not history.add_untrusted(change):
+            return False
+        query = "INSERT INTO group_changes SELECT ?, count(*), ? FROM group_changes WHERE grp = ?"
+        self._store.run(query, group.id, change.raw, group.id)
+        return True
+
+    def roster(self, group: Group) -> Roster:
+        """Who is in it now, as far as we know."""
+        history = self.history(group)
+        return Roster("", {}) if history is None else history.roster()
+
+    # members
+
+    def peers(self, group: Group) -> dict[bytes, Peer]:
+        """The other members that we know of."""
+        rows = self._store.all(
+            "SELECT key, contact, greeted, tries, introduced, first, expected, doubted FROM group_peers WHERE grp = ?",
+            group.id,
+        )
+        return {bytes(row[0]): _peer(row) for row in rows}
+
+    def set_peer(self, group: Group, key: bytes, **values: object) -> None:
+        """Change some columns of a member's row."""
+        for column, value in values.items():
+            self._store.run(f"UPDATE group_peers SET {column} = ? WHERE grp = ? AND key = ?", value, group.id, key)  # noqa: S608
+
+    def member_of(self, group: Group, contact: int) -> Member | None:
+        """Which member of the group a contact is known to be."""
+        row = self._store.one("SELECT key FROM group_peers WHERE grp = ? AND contact = ?", group.id, contact)
+        return None if row is None else self.roster(group).members.get(bytes(row[0]))
+
+    def reachable(self, contact: int | None) -> bool:
+        """Whether something can be sent to a contact now."""
+        return contact in self._core.routes and contact not in self._core.blocked
+
+    def pair(self, group: Group, other: Member) -> Pair:
+        """What we share with another member."""
+        return Pair(group.identifier, group.key, group.agree, other)
+
+    # views
+
+    def info(self, group: Group) -> GroupInfo:
+        """What a user sees of a group."""
+        group = self.get(group.id)
+        peers, roster = self.peers(group), self.roster(group)
+        members = tuple(
+            GroupMember(one.name, one.admin, key == group.me, key == group.me or self._connected(peers.get(key)))
+            for key, one in roster.members.items()
+        )
+        name = self._core.book.get(group.contact).name
+        return GroupInfo(name, roster.title or name, group.state, group.identifier.hex(), members)
+
+    def _connected(self, peer: Peer | None) -> bool:
+        return peer is not None and self.reachable(peer.contact)
+
+    def changed(self, group: Group) -> None:
+        """Tell of it."""
+        self._core.emit(GroupChanged(self.info(group)))
+
+
+def _peer(row: Row) -> Peer:
+    key, contact, greeted, tries, introduced, first, expected, doubted = row
+    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted))
+
+
+def _group(row: Row) -> Group:
+    number, identifier, contact, state, key, agree, sponsor, next_number = row
+    return Group(
+        number,
+        bytes(identifier),
+        contact,
+        GroupState(state),
+        SigningKey(bytes(key)),
+        SphinxSecret(bytes(agree)),
+        sponsor,
+        next_number,
+    )

@@ -1,0 +1,53 @@
+"""The tables of groups (SPEC.md section 7, Groups). A script that was published is never changed."""
+
+from __future__ import annotations
+
+# `role`: 'contact' of the user, 'member' (known by a group only), or 'group' (a group's conversation).
+GROUPS = """
+ALTER TABLE contacts ADD COLUMN role TEXT NOT NULL DEFAULT 'contact';
+ALTER TABLE invitations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+
+-- `contact` is the row under which the conversation is filed; `sponsor` the contact who invited us.
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY, identifier BLOB NOT NULL UNIQUE, contact INTEGER NOT NULL UNIQUE REFERENCES contacts (id),
+    state TEXT NOT NULL, key BLOB NOT NULL, agree BLOB NOT NULL, sponsor INTEGER, next_number INTEGER NOT NULL
+);
+CREATE TABLE group_offers (grp INTEGER NOT NULL, contact INTEGER NOT NULL, PRIMARY KEY (grp, contact)) WITHOUT ROWID;
+CREATE TABLE group_changes (
+    grp INTEGER NOT NULL, position INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (grp, position)
+) WITHOUT ROWID;
+
+-- `first`: the number of our first post for it; `expected`: that of its next post, null before its hello.
+CREATE TABLE group_peers (
+    grp INTEGER NOT NULL, key BLOB NOT NULL, contact INTEGER, greeted INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0, introduced REAL NOT NULL DEFAULT 0, first INTEGER NOT NULL, expected INTEGER,
+    doubted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (grp, key)
+) WITHOUT ROWID;
+CREATE TABLE group_passes (
+    grp INTEGER NOT NULL, source BLOB NOT NULL, target BLOB NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (grp, source, target)
+);
+
+-- `plans`: of others' posts, which trees were served, as bits; of our own, how many were made.
+CREATE TABLE group_posts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL, author BLOB NOT NULL, number INTEGER NOT NULL,
+    raw BLOB NOT NULL, message INTEGER, delivered INTEGER NOT NULL, plans INTEGER NOT NULL, expires REAL NOT NULL,
+    UNIQUE (grp, author, number)
+);
+CREATE TABLE group_hops (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, post INTEGER NOT NULL REFERENCES group_posts (id) ON DELETE CASCADE,
+    target BLOB NOT NULL, plan INTEGER NOT NULL, onward BLOB NOT NULL
+);
+CREATE TABLE group_awaited (
+    post INTEGER NOT NULL REFERENCES group_posts (id) ON DELETE CASCADE, member BLOB NOT NULL,
+    PRIMARY KEY (post, member)
+) WITHOUT ROWID;
+CREATE TABLE group_receipts (
+    post INTEGER NOT NULL REFERENCES group_posts (id) ON DELETE CASCADE, plan INTEGER NOT NULL,
+    parent INTEGER NOT NULL, receipts BLOB NOT NULL, due REAL, PRIMARY KEY (post, plan)
+);
+CREATE TABLE group_messages (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, author TEXT NOT NULL,
+    members INTEGER NOT NULL, reached INTEGER NOT NULL
+);
+"""

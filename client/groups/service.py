@@ -1,0 +1,52 @@
+"""What a user's programs can ask about groups (SPEC.md section 7, Groups): the groups' part of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from client.desk import Desk
+from client.groups.views import GroupInfo
+from mixnet.clock import Clock
+
+if TYPE_CHECKING:
+    from client.messenger import Messenger
+
+
+class GroupService:
+    """Each verb is one visit to the messenger, and stored when it returns."""
+
+    def __init__(
+        self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`messenger` gives it, or raises Unavailable; `changed` tells everybody and looks for what is to be sent."""
+        self._desk, self._clock, self._messenger, self._changed = desk, clock, messenger, changed
+
+    async def all(self) -> list[GroupInfo]:
+        """All groups, oldest first."""
+        return await self._desk.call(self._messenger().groups.list)
+
+    async def do(self, verb: str, group: str, *arguments: str) -> GroupInfo:
+        """One of the verbs of client/groups/groups.py; the group after it."""
+        groups = self._messenger().groups
+        if verb == "show":
+            return await self._desk.call(groups.show, group)
+        verbs: dict[str, Callable[..., GroupInfo]] = {
+            "create": groups.create,
+            "invite": groups.invite,
+            "accept": groups.accept,
+            "leave": groups.leave,
+            "remove": groups.remove,
+            "promote": groups.promote,
+            "demote": groups.demote,
+            "rename": groups.rename,
+        }
+        done = await self._desk.call(verbs[verb], group, *arguments, self._clock.now())
+        await self._changed()
+        return done
+
+    async def send(self, group: str, text: str) -> int:
+        """Queue a text for all members; its number."""
+        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now())
+        await self._changed()
+        return number

@@ -1,0 +1,43 @@
+"""What a user sees of groups (SPEC.md section 7, Groups)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GroupState(StrEnum):
+    """How far we are in a group."""
+
+    INVITED = "invited"
+    JOINING = "joining"
+    MEMBER = "member"
+    LEFT = "left"  # or removed
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member: `connected` if it can be written to from here."""
+
+    name: str
+    admin: bool
+    you: bool
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """A group: `name` is what it is called here, `title` what its admins call it."""
+
+    name: str
+    title: str
+    state: GroupState
+    identifier: str
+    members: tuple[GroupMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChanged:
+    """A group appeared, or its name, its members or our state in it changed."""
+
+    group: GroupInfo

@@ -1,0 +1,232 @@
+"""Groups of real messengers, whose packets are lost, doubled and reordered."""
+
+import pytest
+
+from client.errors import UnknownContact
+from client.groups import changes
+from client.groups.bodies import GroupChanges, GroupPost
+from client.groups.changes import Kind
+from client.groups.dispatch import Dispatch
+from client.groups.groups import LastAdmin, NoMember, NotAllowed
+from client.groups.views import GroupState
+from client.messages import Text
+from client.messenger import MessageState
+from client.search import Filter
+from tests.client.groups.circle import CLUB, Circle
+
+
+@pytest.fixture
+def circle(tmp_path):
+    made = Circle(tmp_path, 4)
+    made.found()
+    return made
+
+
+def test_everybody_gets_a_message_once(circle):
+    number = circle.send("bob", "hello all")
+    assert circle.run(120, lambda: circle.delivered("bob", number))
+    for name in ("alice", "carol", "dave"):
+        assert circle.heard(name) == [("bob", "hello all")]
+    message = circle["bob"].messenger.message(number)
+    assert (message.contact, message.reached, message.members) == (CLUB, 3, 3)
+    assert message.state is MessageState.DELIVERED
+
+
+def test_messages_come_in_their_author_s_order_though_packets_are_lost_and_doubled(tmp_path):
+    circle = Circle(tmp_path, 4, seed=5, loss=0.1, duplication=0.2)
+    circle.found()
+    numbers = [circle.send("bob", f"b{n}") for n in range(6)] + [circle.send("carol", f"c{n}") for n in range(3)]
+    assert circle.run(
+        900,
+        lambda: all(circle.delivered("bob" if i < 6 else "carol", number) for i, number in enumerate(numbers)),
+    )
+    for name in ("alice", "dave"):
+        heard = circle.heard(name)
+        assert [text for author, text in heard if author == "bob"] == [f"b{n}" for n in range(6)]
+        assert [text for author, text in heard if author == "carol"] == [f"c{n}" for n in range(3)]
+        assert len(heard) == 9
+
+
+def test_members_are_no_contacts_and_can_t_write_to_the_user(circle):
+    assert [contact.name for contact in circle["bob"].messenger.contacts()] == ["alice"]
+    core = circle["bob"].messenger._core
+    hidden = [contact for contact in core.book.all() if contact.role == "member"]
+    assert len(hidden) == 2
+    theirs = circle["carol"].messenger._core
+    to_bob = next(c for c in theirs.book.all() if c.identity == core.identity_public)
+    with theirs.change():
+        theirs.enqueue(to_bob.id, 0, Text(1, "psst"), None, circle.now)
+    circle.run(30)
+    assert circle["bob"].inbox() == []
+    with pytest.raises(UnknownContact):
+        circle["carol"].messenger.send_text(to_bob.name, "psst", circle.now)
+
+
+def test_a_member_becomes_a_contact_by_an_invitation_of_its_own(circle):
+    text = circle["bob"].messenger.create_invitation("bob", circle.now).encode()
+    assert circle["carol"].messenger.accept_invitation(text, "bobby", circle.now).name == "bobby"
+    circle.run(30)
+    number = circle["carol"].messenger.send_text("bobby", "hi", circle.now)
+    assert circle.run(60, lambda: circle.delivered("carol", number))
+    assert circle["bob"].inbox() == ["hi"]
+    assert {contact.name for contact in circle["bob"].messenger.contacts()} == {"alice", "carol"}
+
+
+def test_who_is_removed_reads_nothing_new(circle):
+    assert circle.delivered("alice", said(circle, "alice", "before"))
+    circle.groups("alice").remove(CLUB, "dave", circle.now)
+    number = said(circle, "alice", "after")
+    said(circle, "bob", "also after")
+    assert circle["alice"].messenger.message(number).members == 2
+    assert circle.run(60, lambda: circle.groups("dave").show(CLUB).state is GroupState.LEFT)
+    circle.run(60)
+    assert [text for _, text in circle.heard("dave")] == ["before"]
+    with pytest.raises(NoMember):
+        circle.send("dave", "still here?")
+    assert all(circle.members(name) == {"alice", "bob", "carol"} for name in ("alice", "bob", "carol"))
+
+
+def test_what_a_removed_member_writes_all_the_same_is_not_heard(circle):
+    dave = circle["dave"].messenger
+    dave.groups._membership.settle = lambda *_: None  # his client doesn't want to know
+    circle.groups("alice").remove(CLUB, "dave", circle.now)
+    assert circle.run(60, lambda: all("dave" not in circle.members(name) for name in ("bob", "carol")))
+    dave.groups.send(CLUB, "still here", circle.now)
+    circle.run(60)
+    assert all(circle.heard(name) == [] for name in ("alice", "bob", "carol"))
+
+
+def test_who_joins_later_sees_nothing_from_before(tmp_path):
+    circle = Circle(tmp_path, 4, seed=2)
+    circle.names = circle.names[:3]
+    circle.found()
+    said(circle, "bob", "old")
+    circle.bring("alice", "dave")
+    circle.names = (*circle.names, "dave")
+    assert circle.run(300, lambda: circle.complete(circle.names))
+    said(circle, "bob", "new")
+    said(circle, "dave", "mine")
+    assert circle.heard("dave") == [("bob", "new")]
+    assert circle.heard("carol") == [("bob", "old"), ("bob", "new"), ("dave", "mine")]
+
+
+def test_leaving_renaming_and_roles(circle):
+    groups = circle.groups
+    with pytest.raises(LastAdmin):
+        groups("alice").leave(CLUB, circle.now)
+    with pytest.raises(NotAllowed):
+        groups("bob").remove(CLUB, "carol", circle.now)
+    with pytest.raises(NotAllowed):
+        groups("bob").rename(CLUB, "bob's", circle.now)
+    groups("alice").promote(CLUB, "bob", circle.now)
+    assert circle.run(60, lambda: all(admin(circle, name, "bob") for name in circle.names))
+    with pytest.raises(NotAllowed):
+        groups("bob").demote(CLUB, "alice", circle.now)
+    groups("bob").remove(CLUB, "carol", circle.now)
+    groups("alice").leave(CLUB, circle.now)
+    rest = ("bob", "dave")
+    assert circle.run(120, lambda: all(circle.members(name) == set(rest) for name in rest))
+    groups("bob").rename(CLUB, "two", circle.now)
+    assert circle.run(60, lambda: groups("dave").list()[0].title == "two")
+    assert groups("dave").show("two").name == "two"
+    assert groups("alice").show(CLUB).state is GroupState.LEFT
+
+
+def test_a_member_who_forges_a_change_is_ignored(circle):
+    bob = circle["bob"].messenger
+    registry = bob.groups._registry
+    group = registry.named(CLUB)
+    history = registry.history(group)
+    forged = changes.about(group.key, group.identifier, history.heads, Kind.REMOVE, history.adder(group.me))
+    with bob._core.change():
+        for peer in registry.peers(group).values():
+            bob._core.enqueue(peer.contact, 0, GroupChanges(group.identifier, (forged.raw,)), None, circle.now)
+        bob.groups._dispatch.write(group, circle.now, change=forged)
+    refused = circle["carol"].refused
+    circle.run(60)
+    assert circle["carol"].refused > refused
+    assert all(circle.members(name) == set(circle.names) for name in circle.names)
+    number = said(circle, "alice", "still together")
+    assert circle.delivered("alice", number)
+
+
+def test_a_message_altered_by_who_passes_it_on_is_refused(circle):
+    core, registry = circle["bob"].messenger._core, circle["bob"].messenger.groups._registry
+    group = registry.named(CLUB)
+    carol = next(k for k, m in registry.roster(group).members.items() if m.name == "carol")
+    taken = []
+    take = Dispatch.take_untrusted
+    said(circle, "alice", "first")
+    circle["bob"].messenger.groups._dispatch.take_untrusted = lambda g, c, body, post, now: (
+        taken.append(body),
+        take(circle["bob"].messenger.groups._dispatch, g, c, body, post, now),
+    )
+    circle.send("alice", "pay bob")
+    circle.run(20)
+    altered = taken[0].post.replace(b"pay bob", b"pay eve")
+    assert altered != taken[0].post
+    refused = circle["carol"].refused
+    with core.change():
+        body = GroupPost(altered, 40, b"")
+        core.enqueue(registry.peers(group)[carol].contact, 0, body, None, circle.now)
+    circle.run(30)
+    assert circle["carol"].refused == refused + 1
+    assert [text for _, text in circle.heard("carol")] == ["first", "pay bob"]
+
+
+def test_members_who_are_away_get_it_later_and_nobody_waits_for_them(tmp_path):
+    circle = Circle(tmp_path, 6, seed=3)
+    circle.found()
+    for name in ("bob", "carol"):
+        circle[name].online = False
+    number = circle.send("alice", "who is there?")
+    here = ("dave", "erin", "frank")
+    assert circle.run(60, lambda: all(circle.heard(name) for name in here))
+    assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 3)
+    circle["bob"].online = circle["carol"].online = True
+    assert circle.run(300, lambda: circle.delivered("alice", number))
+    assert circle.heard("bob") == circle.heard("carol") == [("alice", "who is there?")]
+
+
+def test_all_of_it_survives_crashes(circle):
+    numbers = []
+    for turn, name in enumerate(("alice", "bob", "carol", "dave") * 3):
+        numbers.append((name, circle.send(name, f"{name} {turn}")))
+        circle.run(0.2)
+        circle[circle.names[(turn + 1) % 4]].crash()
+        circle[name].crash()
+    assert circle.run(900, lambda: all(circle.delivered(name, number) for name, number in numbers))
+    for name in circle.names:
+        for author in circle.names:
+            if author != name:
+                heard = [text for who, text in circle.heard(name) if who == author]
+                assert heard == [f"{author} {turn}" for turn in range(12) if circle.names[turn % 4] == author]
+
+
+def test_the_archive_has_group_messages(circle):
+    said(circle, "bob", "the treasure is under the oak")
+    alice = circle["alice"].messenger
+    (found,) = alice.search("treas*", where=Filter(contact=CLUB))
+    assert (found.contact, found.author) == (CLUB, "bob")
+    assert alice.search("treasure", where=Filter(contact="bob")) == []
+    alice.mark_read(found.id, circle.now)
+    alice.archivist.delete(found.id)
+    assert alice.search("treasure") == []
+    assert alice.archivist.clear(CLUB) == (0, 0)
+
+
+def test_a_cancelled_message_goes_no_further(circle):
+    number = circle.send("alice", "never mind")
+    circle["alice"].messenger.cancel(number, circle.now)
+    circle.run(40)
+    assert all(circle.heard(name) == [] for name in ("bob", "carol", "dave"))
+
+
+def said(circle, name, text):
+    number = circle.send(name, text)
+    assert circle.run(200, lambda: circle.delivered(name, number)), circle["alice"].messenger.message(number)
+    return number
+
+
+def admin(circle, name, whom):
+    return any(m.name == whom and m.admin for m in circle.groups(name).show(CLUB).members)
