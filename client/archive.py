@@ -16,8 +16,10 @@ from client.views import MessageInfo, MessageKind, MessageState
 
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at
-FROM messages m JOIN contacts c ON c.id = m.contact
+       m.drawn_delay, m.received_at,
+       CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
+           (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END
+FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
 """
 
 

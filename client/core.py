@@ -11,19 +11,23 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from client.agreement import identity_public
 from client.archive import Archive
 from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
-from client.messages import Body, MessageEvent, encode
+from client.letters import AnonymousBody
+from client.messages import Body, MessageEvent
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
-from client.views import ContactChanged, Event, MessageState, MessageStateChanged
+from client.views import ContactChanged, Event, MessageState, MessageStateChanged, Role
 from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "sending", "invitations")
+_EXPIRING = ("outbound", "waiting", "sending", "invitations", "anonymous", "anonymous_blocks", "anonymous_given")
+_CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
 
 class Core:
@@ -43,6 +47,7 @@ class Core:
         self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
         self.files: set[int] = set()  # contacts with files that are not read to their ends yet
         self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
+        self.anonymous: dict[int, Role] = {}  # contacts that stand for somebody anonymous, or for an address
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
@@ -84,6 +89,8 @@ class Core:
         for contact in known:
             if contact.session is not None:
                 self.routes[contact.id] = self.conversations[contact.session]
+        rows = self.store.all("SELECT contact, role FROM anonymous")
+        self.anonymous = {contact: Role(role) for contact, role in rows}
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
@@ -99,6 +106,12 @@ class Core:
         self._enter(conversation)
         return conversation
 
+    def leave(self, conversation: Conversation) -> None:
+        """Forget a conversation whose rows are deleted."""
+        del self.conversations[conversation.id]
+        del self.by_incoming[conversation.incoming.channel]
+        del self.by_outgoing[conversation.outgoing.channel]
+
     def establish(self, conversation: Conversation) -> None:
         """The contact has answered in this session: from now on messages go out in one that works."""
         contact = self.book.get(conversation.contact)
@@ -110,7 +123,14 @@ class Core:
             self.contact_changed(contact.id)
 
     def enqueue(
-        self, contact: int, lane: int, body: Body, message: int | None, now: float, *, lifetime: float | None = None
+        self,
+        contact: int,
+        lane: int,
+        body: Body | AnonymousBody,
+        message: int | None,
+        now: float,
+        *,
+        lifetime: float | None = None,
     ) -> None:
         """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
@@ -118,7 +138,7 @@ class Core:
             "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
             contact,
             lane,
-            encode(body),
+            msgspec.msgpack.encode(body),
             message,
             expires,
         )
@@ -132,6 +152,7 @@ class Core:
     def find_next_expiry(self) -> None:
         """Look it up in the store."""
         rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
+        rows.append(self.store.one(_CLOSING))
         self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
 
     def unblock_first(self, contact: Contact) -> str:

@@ -8,6 +8,7 @@ a blocked contact sends is taken and acknowledged like everything else, so that 
 from __future__ import annotations
 
 from client import acks
+from client.anonymous import Anonymous
 from client.archive import Entry
 from client.conversation import Conversation, Delivered
 from client.core import Core
@@ -38,9 +39,17 @@ OUTDATED = "this profile is older than what the contact knows of it: nothing sen
 class Inbox:
     """The way in."""
 
-    def __init__(self, core: Core, introductions: Introductions, sending: Sending, receiving: Receiving) -> None:
+    def __init__(
+        self,
+        core: Core,
+        introductions: Introductions,
+        sending: Sending,
+        receiving: Receiving,
+        anonymous: Anonymous,
+    ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._core = core
+        self._anonymous = anonymous
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
@@ -50,20 +59,38 @@ class Inbox:
         unverified = Unverified.parse_untrusted(raw)
         conversation = self._core.by_incoming.get(unverified.channel)
         if conversation is None:
-            self._introductions.greeted_untrusted(unverified, now)
+            if not self._anonymous.greeted_untrusted(unverified, now):
+                self._introductions.greeted_untrusted(unverified, now)
             return
         arrival = unverified.verify_untrusted(conversation.incoming)
+        if conversation.contact in self._core.anonymous:
+            self._anonymous.admit_untrusted(conversation, arrival, now)
         refused = self._take_untrusted(conversation, arrival, now)
         self._receiving.sweep()
         if refused is not None:
             raise refused
 
-    def replied_untrusted(self, raw: bytes, now: float) -> None:
-        """Take an acknowledgement; RemoteError if it is not genuine."""
+    def came_back_untrusted(self, raw: bytes, now: float) -> None:
+        """Take an answer of somebody to whom we are anonymous: a reply block's id, and what came through it."""
+        conversation, arrival, surb_id = self._anonymous.came_back_untrusted(raw)
+        with self._core.change():
+            refused = self._take_untrusted(conversation, arrival, now)
+            self._anonymous.answered(conversation, surb_id, now)
+        if refused is not None:
+            raise refused
+
+    def replied_untrusted(self, raw: bytes, now: float, session: int | None) -> None:
+        """Take an acknowledgement through a reply block of `session`; RemoteError if it is not genuine.
+
+        One about another session is refused, whoever made it: if it counted, somebody who knows us by name could try
+        with a block that we gave under our name whether an anonymous conversation is ours, too; or the other way round.
+        """
         conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
         if conversation is None:
             raise RemoteError("an acknowledgement for an unknown channel")
         ack = acks.parse_untrusted(raw, conversation.outgoing)
+        if conversation.id != session:
+            raise RemoteError("an acknowledgement through a reply block of another conversation")
         if conversation.outdated(ack):
             self._warn(conversation.contact, OUTDATED, now)
             raise RemoteError("an acknowledgement of what was never sent")
@@ -120,16 +147,19 @@ class Inbox:
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
             try:
-                body = decode_untrusted(plaintext)
+                if conversation.contact in self._core.anonymous:
+                    self._anonymous.handle_untrusted(conversation, plaintext, now)
+                else:
+                    self._handle(conversation.contact, decode_untrusted(plaintext), now)
             except RemoteError as error:
                 refused = error
-            else:
-                self._handle(conversation.contact, body, now)
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
+        if contact in core.anonymous:  # whoever has no name has nobody who could ask in another way
+            return
         if contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             with core.change():
                 entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from client.anonymous import Anonymous
 from client.archive import Entry
 from client.archivist import Archivist
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
-from client.errors import BadLifetime, TextTooLong, UnusableText
+from client.errors import AnonymousOnly, BadLifetime, TextTooLong, UnusableText
 from client.inbox import Inbox
 from client.introductions import Introductions
 from client.invitation import Invitation
@@ -23,6 +24,7 @@ from client.messages import SEEN_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
+from client.pools import NoWorkshop, Workshop
 from client.receiving import Receiving
 from client.search import ANY, Filter
 from client.sending import Sending
@@ -69,16 +71,27 @@ _ALL = -1
 class Messenger:
     """One profile's conversations. `now` is always seconds since the Unix epoch; a repeated `now` is fine."""
 
-    def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
-        """Take up where the store left off; `home` is where contacts reach us and what we are called."""
+    def __init__(
+        self,
+        store: Store,
+        settings: MessengerSettings,
+        jitter: random.Random,
+        home: Home,
+        workshop: Workshop | None = None,
+    ) -> None:
+        """Take up where the store left off; `home` is where contacts reach us and what we are called.
+
+        `workshop` makes the reply blocks of anonymous messages; without one there are none.
+        """
         self._core = Core(store, settings, jitter, home)
         self._introductions = Introductions(self._core)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
         self.archivist = Archivist(self._core, self._receiving)
-        self._outbox = Outbox(self._core, self._sending)
+        self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
+        self._outbox = Outbox(self._core, self._sending, self.anonymous)
         self._people = People(self._core, self._outbox, self._receiving)
-        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving)
+        self._inbox = Inbox(self._core, self._introductions, self._sending, self._receiving, self.anonymous)
 
     # contacts
 
@@ -94,13 +107,16 @@ class Messenger:
         return self._introductions.accept(text, name, now)
 
     def contacts(self) -> list[ContactInfo]:
-        """All contacts, oldest first."""
-        return [self._core.book.info(contact.id) for contact in self._core.book.all()]
+        """All contacts, oldest first, without those who are anonymous."""
+        core = self._core
+        return [core.book.info(contact.id) for contact in core.book.all() if contact.id not in core.anonymous]
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
         core = self._core
         contact = core.book.named(name)
+        if contact.id in core.anonymous:
+            raise AnonymousOnly
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 core.contact_changed(contact.id)
@@ -128,12 +144,15 @@ class Messenger:
     def send_text(self, contact: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
 
-        Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong, BadLifetime.
+        Raises UnknownContact, ContactBlocked, UnusableText, TextTooLong, BadLifetime; to somebody anonymous
+        AnonymousTextTooLong, NoLongerReached and ConversationEnded too.
         """
         _check_text(text)
         self._check_lifetime(lifetime)
         core = self._core
         whom = self._people.reached(contact).id
+        if whom in core.anonymous:
+            return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             core.enqueue(whom, _TEXT_LANE, Text(number, text), number, now, lifetime=lifetime)
@@ -145,7 +164,18 @@ class Messenger:
         Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
         """
         self._check_lifetime(lifetime)
-        return self._sending.start(self._people.reached(contact).id, path, now, lifetime)
+        whom = self._people.reached(contact).id
+        if whom in self._core.anonymous:
+            raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
+        return self._sending.start(whom, path, now, lifetime)
+
+    def send_anonymous(
+        self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
+    ) -> int:
+        """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
+        _check_text(text)
+        self._check_lifetime(lifetime)
+        return self.anonymous.send(address, text, now, answers, lifetime)
 
     def _check_lifetime(self, lifetime: float | None) -> None:
         most = self._core.settings.message_lifetime
@@ -175,7 +205,7 @@ class Messenger:
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
 
-        A blocked sender is not told, then or later.
+        A blocked sender is not told, then or later, and nobody is in an anonymous conversation.
         """
         core = self._core
         contact = core.archive.contact_of(number)
@@ -185,7 +215,7 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
-            if contact not in core.blocked:
+            if contact not in core.blocked and contact not in core.anonymous:
                 core.enqueue(contact, _TEXT_LANE, Seen(tuple(remote for _, remote in unseen)), None, now)
 
     # the network
@@ -220,9 +250,20 @@ class Messenger:
         self._inbox.delivered_untrusted(message, now)
         return self.take_events()
 
-    def replied_untrusted(self, message: bytes, now: float) -> list[Event]:
-        """Take the plaintext that came back through one of our reply blocks; RemoteError, StoreUnavailable."""
-        self._inbox.replied_untrusted(message, now)
+    def replied_untrusted(self, message: bytes, now: float, session: int | None = None) -> list[Event]:
+        """Take the plaintext that came back through a reply block that left in a fragment of `session`.
+
+        Raises RemoteError, for what is about another session too, and StoreUnavailable.
+        """
+        self._inbox.replied_untrusted(message, now, session)
+        return self.take_events()
+
+    def came_back_untrusted(self, raw: bytes, now: float) -> list[Event]:
+        """Take what came through a reply block that none of this process is: its id (32 bytes), then what came.
+
+        Raises UnknownBlock, RemoteError, StoreUnavailable.
+        """
+        self._inbox.came_back_untrusted(raw, now)
         return self.take_events()
 
     def take_events(self) -> list[Event]:

@@ -23,7 +23,7 @@ from client.desk import Desk
 from client.emitters import MOST_RESERVE, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
 from client.loops import Alarm, LoopMonitor
 from client.messenger import Event, Messenger
-from client.outgoing import Outgoing, OutgoingReply
+from client.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
 from client.packer import Packer
 from client.requests import Requests
 from client.session import Session
@@ -290,5 +290,6 @@ def kind_of(prepared: Prepared) -> str:
     if prepared.loop:
         return "loop"
     if prepared.outgoing is not None:
-        return "acknowledgement" if isinstance(prepared.outgoing, OutgoingReply) else "message"
+        reply = isinstance(prepared.outgoing, OutgoingReply) and not isinstance(prepared.outgoing, OutgoingAnswer)
+        return "acknowledgement" if reply else "message"
     return {FrameKind.REQUEST: "request", FrameKind.PAD: "padding"}.get(prepared.frame.kind, "drop")

@@ -69,6 +69,7 @@ class Label(bytes, Enum):
     LOOP = b"mixnet/1 loop"
     FILE = b"mixnet/1 file"
     SURB = b"mixnet/1 surb"
+    ADDRESS = b"mixnet/1 addres"
 
 
 class Secret:
