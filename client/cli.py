@@ -17,7 +17,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from client import archive_cli
+from client import address_cli, archive_cli
 from client.daemon_cli import daemon
 from client.message_cli import cancel, message
 from client.options import Folder, Json, dir_option, talk
@@ -29,6 +29,9 @@ app = App(name="messages", help="Commands of a person who talks over the mixnet.
 app.command(daemon)
 app.command(message)
 app.command(cancel)
+app.command(address_cli.address)
+app.command(address_cli.anonymous)
+app.command(address_cli.reply)
 app.command(archive_cli.search)
 app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")
@@ -189,12 +192,18 @@ async def send(
     file: Path | None = None,
     wait: Annotated[bool, Parameter(negative="")] = False,
     expires: str | None = None,
+    anonymous: Annotated[bool, Parameter(negative="")] = False,
+    answers: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Send a text, or a file of any kind, to a contact; without --wait the daemon goes on by itself.
 
-    Example: `mixnet send alice bob "see you at eight" --wait`
+    With --anonymous the text goes to a public address in a conversation of its own: the receiver learns nothing of you,
+    and can answer while your daemon runs (and for up to three epochs after, an hour at the default length). Go on in
+    that conversation by sending to its name, which is shown.
+
+    Example: `mixnet send alice bob "see you at eight" --wait` or `mixnet send bob address.txt "who am I?" --anonymous`
 
     Parameters
     ----------
@@ -210,14 +219,29 @@ async def send(
         Return only when it is delivered.
     expires
         Give it up if it isn't delivered by then: a number and s, m, h or d, like 10m, 2h or 3d.
+    anonymous
+        TO is a public address (`mixnet-address1:...`), a file that holds one, or - for standard input.
+    answers
+        Take answers to an anonymous text for so long; a day if not given.
     """
     from client import durations, render  # noqa: PLC0415
 
     if (text is None) == (file is None):
         raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
+    if to.startswith("mixnet-address1:") and not anonymous:
+        raise LocalError("this is a public address, no contact: add --anonymous to write to it without a name")
+    if anonymous and text is None:
+        raise LocalError("files can't be sent anonymously: send a text")
+    if answers is not None and not anonymous:
+        raise LocalError("--answers is for an anonymous text: add --anonymous, or leave it out")
     within = None if expires is None else durations.seconds(expires)
+    taken = None if answers is None else durations.seconds(answers)
+    address = address_cli.address_text(to) if anonymous else ""
     async with talk(folder, sender) as me:
-        if text is not None:
+        if anonymous and text is not None:
+            number = await me.anonymous.send(address, text, answers=taken, expires=within)
+            to = (await me.message(number)).contact
+        elif text is not None:
             number = await me.send(to, text, expires=within)
         else:
             number = await me.send_file(to, file or Path(), expires=within)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from client.anonymous_commands import AnyAnonymousCommand
 from client.archive_commands import AnyArchiveCommand
 from client.command import Command, Number
 from mixnet.errors import RemoteError
@@ -186,6 +187,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyAnonymousCommand
 )
 
 

@@ -22,6 +22,7 @@ import msgspec
 import trio
 
 from client import commands, folder, protocol, sockets
+from client.anonymous_access import AnonymousAccess
 from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.command import Command
@@ -181,6 +182,11 @@ class Connection:
     def archive(self) -> ArchiveAccess:
         """Export, import, deletion, and for how long messages are kept."""
         return ArchiveAccess(self._ask)
+
+    @property
+    def anonymous(self) -> AnonymousAccess:
+        """Public addresses, and messages without a name."""
+        return AnonymousAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

@@ -23,7 +23,7 @@ async def message(name: str, number: int, /, *, folder: Folder = None, as_json: 
     from client import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
-        found = await me.message(_checked(number))
+        found = await me.message(checked(number))
     render.json(found) if as_json else render.message(found)
 
 
@@ -42,11 +42,11 @@ async def cancel(name: str, number: int, /, *, folder: Folder = None, as_json: J
     from client import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
-        given_up = await me.cancel(_checked(number))
+        given_up = await me.cancel(checked(number))
     render.json(given_up) if as_json else render.message(given_up)
 
 
-def _checked(number: int) -> int:
+def checked(number: int) -> int:
     """`number`, if it can be that of a message; UnknownMessage."""
     from client.errors import UnknownMessage  # noqa: PLC0415
 

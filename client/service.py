@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from client.anonymous_service import AnonymousService
 from client.archive_service import PAGE, ArchiveService, page
 from client.desk import Desk
 from client.early import early_figures
@@ -49,6 +50,7 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.anonymous = AnonymousService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
