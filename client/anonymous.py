@@ -144,7 +144,8 @@ class Anonymous:
         content = arrival.content
         if arrival.block is not None or not isinstance(content, Fragment) or content.lane != LANE:
             raise RemoteError("an answer that is none")
-        if content.length > MESSAGE_LIMIT or content.number >= conversation.receiver.expected(LANE) + AHEAD:
+        first = max(conversation.receiver.expected(LANE), content.floor)
+        if content.length > MESSAGE_LIMIT or content.number >= first + AHEAD:
             raise RemoteError("an answer beyond the bounds")
         return conversation, arrival, surb_id
 

@@ -35,7 +35,7 @@ LANE = 0
 OPEN_AT_ONCE = 64  # conversations
 OPENINGS = (64, 3600.0)  # first messages: so many at once, and so many more in this time (seconds)
 TEXTS = (256, DAY)
-HELD = 65_536  # bytes of incomplete messages of one conversation, beside the next one
+HELD = 49_152  # bytes of incomplete messages of one conversation, beside the next one
 AHEAD = 8  # messages that may be under way to us
 REMEMBERED = 4096  # first messages
 TRIES = 4  # how often a part of an answer leaves
@@ -139,7 +139,7 @@ class Readers:
             if content.floors[1]:
                 raise RemoteError("an anonymous message in the lane of files")
             return
-        expected = conversation.receiver.expected(LANE)
+        expected = max(conversation.receiver.expected(LANE), content.floor)
         if content.lane != LANE or content.length > MESSAGE_LIMIT or content.number >= expected + AHEAD:
             raise RemoteError("an anonymous message beyond the bounds")
         if not self._texts.has(now):
