@@ -29,6 +29,7 @@ from client.pools import KEPT, Given, UnknownBlock, Workshop, end_of
 from client.views import ContactState, Role
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
+from mixnet.pki.errors import NoKey
 
 LANE = 0
 OPEN_AT_ONCE = 32  # conversations
@@ -56,10 +57,7 @@ class Writers:
         # What stands for the address in the archive is random: no two conversations have anything in common.
         contact = core.book.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
         core.anonymous[contact] = Role.WRITER
-        entry = address.destination.provider
-        epochs = self._workshop.open_epochs(now)
-        blocks = [self._make(contact, entry, epoch) for epoch in (epochs[:1] + epochs[-1:])[:FIRST_BLOCKS]]
-        opening = encode(Opening(tuple(blocks)))
+        opening = encode(Opening(tuple(self._first_blocks(contact, address.destination.provider, now))))
         try:
             started = start_untrusted(SymmetricKey.generate(), address.keys, address.transcript, opening)
         except RemoteError:
@@ -74,6 +72,21 @@ class Writers:
         self._shared.begin(conversation, Role.WRITER, address.id, now, listens=now + answers, supply=first)
         self._shared.look_at(contact, now + answers)
         return contact
+
+    def _first_blocks(self, contact: int, entry: bytes, now: float) -> list[bytes]:
+        """FIRST_BLOCKS blocks, of epochs as late as there are keys for; Unavailable if none can be made."""
+        made: list[bytes] = []
+        missing: Unavailable = NoKey()
+        for epoch in reversed(self._workshop.open_epochs(now)):
+            try:
+                made.append(self._make(contact, entry, epoch))
+            except Unavailable as error:  # a node may have published fewer keys than there are epochs
+                missing = error
+            if len(made) == FIRST_BLOCKS:
+                break
+        if not made:
+            raise missing
+        return made
 
     def _check(self, address: Address, now: float) -> Address:
         core = self._core
@@ -126,7 +139,7 @@ class Writers:
             for _ in range(min(lacking, SUPPLY_BLOCKS - len(made))):
                 try:
                     made.append(self._make(conversation.contact, conversation.destination.provider, epoch))
-                except Unavailable:  # a provider is not in this document: the next one may have it
+                except Unavailable:  # a provider or a key is not in this document: the next one may have it
                     return made
         return made
 
