@@ -31,9 +31,10 @@ from client.letters import LETTER_LIMIT, Letter, Opening, Supply
 from client.messenger import MessageState, OutgoingFragment, OutgoingReply
 from client.outgoing import DAY
 from client.pools import EACH_EPOCH, STOCK
+from client.ratchet import Session
 from client.readers import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
 from client.views import Role
-from mixnet.crypto import SymmetricKey
+from mixnet.crypto import KEM_CIPHERTEXT_SIZE, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
 from tests.client.channel import BLOCK_LIFE, START, Channel
@@ -498,7 +499,7 @@ def test_a_reply_block_of_the_readers_making_is_refused(channel):
     fragment = Fragment(LANE, 0, 0, 0, 4, b"trap")
     trap = FragmentToSend(conversation.outgoing, 1, fragment).encode(ReplyBlock(bytes(GEOMETRY.surb_size), 2**32 - 1))
     assert trap[0] == PlaintextKind.FRAGMENT_WITH_SURB
-    with pytest.raises(RemoteError):
+    with pytest.raises(RemoteError, match="an answer that is none"):
         at(channel, "bob").came_back_untrusted(surb_id + trap, channel.now)
 
 
@@ -524,14 +525,21 @@ def count(channel, table):
     return channel["alice"].store.one(f"SELECT count(*) FROM {table}")[0]
 
 
-def test_a_copy_of_a_first_message_opens_nothing(channel):
-    address = published(channel)
+def test_a_copy_of_a_first_message_opens_nothing(channel, monkeypatch):
+    address, started = published(channel), []
+    original = Session.start
+    monkeypatch.setattr(Session, "start", lambda *given: started.append(given) or original(*given))
     first = opening(channel, address)
+    monkeypatch.undo()
     assert not refused(channel, first)
     assert not refused(channel, first)  # its acknowledgement may have been lost
     it = Address.parse_untrusted(address)
     part = Unverified.parse_untrusted(first).verify_untrusted(it.channel).content.part
-    for changed in (part[:-1] + bytes([part[-1] ^ 1]), part + b"x"):
+    # One that opens as well as the first, made from the same secrets by whoever has them.
+    secret, prekey, transcript, _ = started[0]
+    head = part[: 64 + KEM_CIPHERTEXT_SIZE]
+    other = head + original(secret, prekey, transcript, letters.encode(Opening((bytes(408),)))).message
+    for changed in (other, part[:-1] + bytes([part[-1] ^ 1]), part + b"x"):
         again = FragmentToSend(it.channel, 9, Fragment(LANE, 0, 0, 0, len(changed), changed)).encode(None)
         refused(channel, again)
     assert count(channel, "sessions") == count(channel, "anonymous") == 1
