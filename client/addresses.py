@@ -1,96 +1,114 @@
-"""Entries of address books: e-mail addresses and phone numbers, and the files they are in (SPEC.md section 7.13).
+"""Public addresses: all that anybody needs to write to their owner without a name, as one line of text (SPEC.md 7).
 
-Promises: one address has one form, however it is written: e-mail in small letters, phone numbers in E.164; what has
-none (a number without its country) is counted, never guessed. Sizes are bounded. Pure.
+Promises: the text names its format and ends in a checksum, so a mistyped or cut one is refused and never half-used; the
+keys are those of this address alone, so it shows no identity of its owner. Never: a secret. What it does show, because
+packets must get there, is the owner's provider and mailbox.
+
+    "mixnet-address1:" base64url( msgpack[network, provider, mailbox, sphinx, identity, prekey, signature,
+                                          second prekey, kem, expires] · digest 8 )
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import base64
+import binascii
 from dataclasses import dataclass
+from typing import Self
 
-from client.code_errors import BadAddress, NoEntries, TooManyEntries
+import msgspec
 
-ENTRY_LIMIT = 500
-FILE_LIMIT = 8 << 20  # bytes; vCards may have pictures in them
-LABEL_LIMIT = 64
-_EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\]{1,190}")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_DECORATION = re.compile(r"[\s().\-/\u2010-\u2013]")
-_FIELD = re.compile(r"(?:[\w-]+\.)?(EMAIL|TEL|FN)(?:;[^:]*)?:(.*)", re.IGNORECASE)
+from client.agreement import PublicKeys, invitation_channel
+from client.errors import MalformedAddress
+from client.fragments import ChannelKey
+from client.outgoing import Destination
+from mixnet import crypto
+from mixnet.crypto import Label, SymmetricKey
+from mixnet.errors import RemoteError
+
+PREFIX = "mixnet-address1:"
+_CHECKSUM_SIZE = 8
+_LIMIT = 4096
+_SIZES = (32, 32, 32, 32, 32, 32, crypto.SIGNATURE_SIZE, 32, crypto.KEM_PUBLIC_SIZE)
+_Fields = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A normal address, and what its owner is called in the address book (may be empty)."""
+class Address:
+    """`expires` is in seconds since the Unix epoch, 0.0 for never."""
 
-    address: str
-    label: str = ""
+    network_id: bytes
+    destination: Destination
+    keys: PublicKeys
+    expires: float
 
+    def encode(self) -> str:
+        """One line of text, about 2,000 characters."""
+        body = self._body()
+        return PREFIX + _armour(body + _checksum(body))
 
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Those of a file, each address once, and how many lines had none that is usable."""
+    @property
+    def id(self) -> str:
+        """What people call it: 8 hexadecimal digits."""
+        return self.transcript.hex()[:8]
 
-    entries: tuple[Entry, ...]
-    skipped: int
+    @property
+    def transcript(self) -> bytes:
+        """What both sides hash into the first secret."""
+        return crypto.digest(Label.ADDRESS, self._body())
 
+    @property
+    def channel(self) -> ChannelKey:
+        """Where first messages go. Whoever has the address has its key, so its MAC only keeps noise away."""
+        return invitation_channel(SymmetricKey(crypto.digest(Label.ADDRESS, b"channel", self._body())))
 
-def normal(text: str) -> str:
-    """The one form of an address; BadAddress if it is none."""
-    bare = text.strip().casefold()
-    bare = bare.removeprefix("mailto:").removeprefix("tel:").partition(";")[0]
-    if "@" in bare:
-        if _EMAIL.fullmatch(bare) is None or not bare.isprintable():
-            raise BadAddress
-        return bare
-    number = _DECORATION.sub("", bare)
-    if number.startswith("00"):
-        number = "+" + number[2:]
-    if not number.isascii() or _PHONE.fullmatch(number) is None:
-        raise BadAddress
-    return number
+    def _body(self) -> bytes:
+        where = self.destination
+        fields: _Fields = (
+            self.network_id,
+            where.provider,
+            where.mailbox,
+            where.sphinx_public,
+            *self.keys.fields(),  # type: ignore[assignment]
+            self.expires,
+        )
+        return msgspec.msgpack.encode(fields)
 
-
-def read(text: str) -> Entries:
-    """The entries of a vCard file, or of a text with one address a line; NoEntries, TooManyEntries."""
-    cards = re.search(r"^BEGIN:VCARD\s*$", text, re.IGNORECASE | re.MULTILINE) is not None
-    found: dict[str, Entry] = {}
-    skipped = 0
-    for written, label in _cards(text) if cards else _lines(text):
+    @classmethod
+    def parse_untrusted(cls, text: str) -> Self:
+        """Read the text of `encode`, with white space anywhere; MalformedAddress."""
+        compact = "".join(text.split())
+        if not compact.startswith(PREFIX) or not compact.isascii() or len(compact) > _LIMIT:
+            raise MalformedAddress
+        encoded = compact.removeprefix(PREFIX)
         try:
-            address = normal(written)
-        except BadAddress:
-            skipped += 1
-        else:
-            found.setdefault(address, Entry(address, label))
-    if not found:
-        raise NoEntries
-    if len(found) > ENTRY_LIMIT:
-        raise TooManyEntries(f"{len(found)} entries: matching looks for {ENTRY_LIMIT} at most, leave some out")
-    return Entries(tuple(found.values()), skipped)
+            raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+            body, checksum = raw[:-_CHECKSUM_SIZE], raw[-_CHECKSUM_SIZE:]
+            if not crypto.equal(checksum, _checksum(body)) or _armour(raw) != encoded:
+                raise MalformedAddress
+            fields = msgspec.msgpack.decode(body, type=_Fields)
+        except (binascii.Error, msgspec.MsgspecError):
+            raise MalformedAddress from None
+        return cls._from_fields_untrusted(fields, body)
+
+    @classmethod
+    def _from_fields_untrusted(cls, fields: _Fields, body: bytes) -> Self:
+        network, provider, mailbox, sphinx, identity, prekey, signature, second, kem, expires = fields
+        if tuple(len(part) for part in fields[:-1] if isinstance(part, bytes)) != _SIZES:
+            raise MalformedAddress
+        keys = PublicKeys(identity, prekey, signature, second, kem)
+        made = cls(network, Destination(provider, mailbox, sphinx), keys, expires)
+        if made._body() != body or not 0 <= expires < float("inf"):
+            raise MalformedAddress
+        try:
+            made.destination.check_untrusted()
+        except RemoteError:
+            raise MalformedAddress from None
+        return made
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        written = line.partition("#")[0].strip()
-        if written:
-            yield written, ""
+def _armour(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _cards(text: str) -> Iterator[tuple[str, str]]:
-    """(address, name) of each card; a card's name may stand after its addresses."""
-    label, addresses = "", list[str]()
-    for line in re.sub(r"\r?\n[ \t]", "", text).splitlines():
-        field = _FIELD.fullmatch(line.strip())
-        if line.strip().casefold() == "end:vcard":
-            yield from ((address, label) for address in addresses)
-            label, addresses = "", []
-        elif field is None:
-            continue
-        elif field[1].casefold() == "fn":
-            plain = re.sub(r"\\([,;\\])", r"\1", field[2])
-            label = "".join(one for one in plain if one.isprintable()).strip()[:LABEL_LIMIT].strip()
-        else:
-            addresses.append(field[2])
+def _checksum(body: bytes) -> bytes:
+    return crypto.digest(Label.ADDRESS, b"checksum", body)[:_CHECKSUM_SIZE]

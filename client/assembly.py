@@ -38,6 +38,7 @@ from client.service import Service
 from client.services import Services
 from client.session import Session
 from client.store import Store
+from client.workshop import BlockWorkshop
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind, Link, Role, TlsIdentity, connect
@@ -97,7 +98,7 @@ class Assembly:
         self._loops = LoopMonitor(loop_allowance(parameters))
         network = Map(keeper.current, around.profile.bootstrap.epochs)
         self._packer = Packer(around.engine, here, replies, network, around.rng)
-        self._messenger = messenger_for(around, here, parameters)
+        self._messenger = messenger_for(around, here, parameters, self._workshop(here))
         self.services = Services(bell.ring, lambda: self._packer.network.document)
         self._codes = self._make_codes(around)
         self._matching = self._make_matching(around)
@@ -176,6 +177,10 @@ class Assembly:
             name=around.profile.name,
             publish=self._happened,
         )
+
+    def _workshop(self, here: Destination) -> BlockWorkshop:
+        stream = self._around.rng.stream("routes", "anonymous")
+        return BlockWorkshop(self._around.engine, here, lambda: self._packer.network, stream)
 
     def _make_session(self) -> Session:
         return Session(
@@ -286,7 +291,9 @@ class Assembly:
             self._loops.allowed = loop_allowance(document.parameters)
 
 
-def messenger_for(around: Surroundings, here: Destination, parameters: Parameters) -> Messenger:
+def messenger_for(
+    around: Surroundings, here: Destination, parameters: Parameters, workshop: BlockWorkshop
+) -> Messenger:
     """The messenger of a profile that is reached at `here`."""
     settings = MessengerSettings(
         mean_delay=parameters.mean_delay,
@@ -299,7 +306,7 @@ def messenger_for(around: Surroundings, here: Destination, parameters: Parameter
         downloads=around.profile.downloads,
     )
     home = Home(around.profile.name, around.profile.bootstrap.network_id, here)
-    return Messenger(around.store, settings, around.rng.stream("retransmissions"), home)
+    return Messenger(around.store, settings, around.rng.stream("retransmissions"), home, workshop)
 
 
 def loop_allowance(parameters: Parameters) -> Allowance:

@@ -126,6 +126,10 @@ class Book:
         """Known by a group only: no contact of the user."""
         self._store.run("UPDATE contacts SET role = 'member' WHERE id = ?", contact)
 
+    def nameless(self, contact: int) -> None:
+        """One side of an anonymous conversation: no contact of the user."""
+        self._store.run("UPDATE contacts SET role = 'anonymous' WHERE id = ?", contact)
+
     def show(self, contact: int, name: str) -> None:
         """From now on a contact of the user, called `name`."""
         self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)

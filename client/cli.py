@@ -17,7 +17,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from client import archive_cli, proof_cli
+from client import address_cli, archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.device_cli import device
@@ -40,6 +40,9 @@ app.command(cancel)
 app.command(codes)
 app.command(match)
 app.command(device)
+app.command(address_cli.address)
+app.command(address_cli.anonymous)
+app.command(address_cli.reply)
 app.command(archive_cli.search)
 app.command(archive_cli.export)
 app.command(archive_cli.import_, name="import")
@@ -238,6 +241,8 @@ async def send(
     wait: Annotated[bool, Parameter(negative="")] = False,
     expires: str | None = None,
     signed: Annotated[bool, Parameter(negative="")] = False,
+    anonymous: Annotated[bool, Parameter(negative="")] = False,
+    answers: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -245,7 +250,11 @@ async def send(
 
     It is told how long a file takes (JSON: `estimate`, in seconds). Ctrl-C ends only the waiting.
 
-    Example: `mixnet send alice bob "see you at eight" --wait`
+    With --anonymous the text goes to a public address in a conversation of its own: the receiver learns nothing of you,
+    and can answer while your daemon runs (and for up to three epochs after, an hour at the default length). Go on in
+    that conversation by sending to its name, which is shown.
+
+    Example: `mixnet send alice bob "see you at eight" --wait` or `mixnet send bob address.txt "who am I?" --anonymous`
 
     Parameters
     ----------
@@ -263,15 +272,32 @@ async def send(
         Give it up if it isn't delivered by then: a number and s, m, h, d or w, like 10m, 2h or 3d.
     signed
         Sign it: anybody can be shown that you sent it (`mixnet proof`), and the contact is asked for signed receipts.
+    anonymous
+        TO is a public address (`mixnet-address1:...`), a file that holds one, or - for standard input.
+    answers
+        Take answers to an anonymous text for so long; a day if not given.
     """
     from client import durations, render, watching  # noqa: PLC0415
 
     if (text is None) == (file is None):
         raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
+    if to.startswith("mixnet-address1:") and not anonymous:
+        raise LocalError("this is a public address, no contact: add --anonymous to write to it without a name")
+    if anonymous and text is None:
+        raise LocalError("files can't be sent anonymously: send a text")
+    if anonymous and signed:
+        raise LocalError("a signature would name you: leave out --signed or --anonymous")
+    if answers is not None and not anonymous:
+        raise LocalError("--answers is for an anonymous text: add --anonymous, or leave it out")
     within = None if expires is None else durations.seconds(expires)
+    taken = None if answers is None else durations.seconds(answers)
+    address = address_cli.address_text(to) if anonymous else ""
     with watching.Watch(sender, folder) as watch:
         async with talk(folder, sender) as me:
-            if text is not None:
+            if anonymous and text is not None:
+                number = await me.anonymous.send(address, text, answers=taken, expires=within)
+                to = (await me.message(number)).contact
+            elif text is not None:
                 number = await me.send(to, text, expires=within, signed=signed)
             else:
                 number = await me.send_file(to, file or Path(), expires=within, signed=signed)

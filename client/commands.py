@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from client.anonymous_commands import AnyAnonymousCommand
 from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
@@ -224,6 +225,7 @@ AnyCommand = (
     | AnyMatchCommand
     | AnyDeviceCommand
     | AnyGroupCommand
+    | AnyAnonymousCommand
 )
 
 

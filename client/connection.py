@@ -22,6 +22,7 @@ import msgspec
 import trio
 
 from client import commands, folder, protocol, sockets
+from client.anonymous_access import AnonymousAccess
 from client.archive_access import ArchiveAccess
 from client.archive_commands import Search
 from client.code_access import CodeAccess
@@ -245,6 +246,11 @@ class Connection:
     def groups(self) -> GroupAccess:
         """Groups: who is in them, and what is said there."""
         return GroupAccess(self._ask)
+
+    @property
+    def anonymous(self) -> AnonymousAccess:
+        """Public addresses, and messages without a name."""
+        return AnonymousAccess(self._ask)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

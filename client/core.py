@@ -12,24 +12,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from client.agreement import identity_public
 from client.archive import Archive, Entry
 from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.devices import Devices
-from client.messages import Body, MessageEvent, encode
+from client.letters import AnonymousBody
+from client.messages import Body, MessageEvent
 from client.notary import Notary
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
-from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged
+from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
 from mixnet.crypto import SymmetricKey
 
 if TYPE_CHECKING:
     from client.household import Household
 
 _IDENTITY = "identity"
-_EXPIRING = ("outbound", "waiting", "stranded", "sending", "invitations", "device_asks")
+_EXPIRING = (
+    "outbound",
+    "waiting",
+    "stranded",
+    "sending",
+    "invitations",
+    "device_asks",
+    "anonymous",
+    "anonymous_blocks",
+    "anonymous_given",
+)
+_CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
 
 class Feeder(Protocol):
@@ -64,6 +78,7 @@ class Core:
         self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
         self.files: set[int] = set()  # contacts with files that are not read to their ends yet
         self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
+        self.anonymous: dict[int, Role] = {}  # contacts that stand for somebody anonymous, or for an address
         self.next_expiry: float | None = None
         self._events: list[Event] = []
         self._changing = False
@@ -116,6 +131,8 @@ class Core:
             if contact.session is not None:
                 self.routes[contact.id] = self.conversations[contact.session]
         self.load_devices()
+        rows = self.store.all("SELECT contact, role FROM anonymous")
+        self.anonymous = {contact: Role(role) for contact, role in rows}
         self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
         for forget in self.on_reload:
             forget()
@@ -174,7 +191,14 @@ class Core:
         return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
 
     def enqueue(
-        self, contact: int, lane: int, body: Body, message: int | None, now: float, *, lifetime: float | None = None
+        self,
+        contact: int,
+        lane: int,
+        body: Body | AnonymousBody,
+        message: int | None,
+        now: float,
+        *,
+        lifetime: float | None = None,
     ) -> None:
         """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
@@ -182,7 +206,7 @@ class Core:
             "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
             contact,
             lane,
-            encode(body),
+            msgspec.msgpack.encode(body),
             message,
             expires,
         )
@@ -196,6 +220,7 @@ class Core:
     def find_next_expiry(self) -> None:
         """Look it up in the store."""
         rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
+        rows.append(self.store.one(_CLOSING))
         self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
 
     def unblock_first(self, contact: Contact) -> str:

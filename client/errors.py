@@ -147,3 +147,51 @@ class NotAtHome(LocalError):
 
 class NotInGroups(LocalError):
     """What is said in a group can't be signed: sign a message to a contact instead."""
+
+
+class MalformedAddress(RemoteError):
+    """This is not a complete address: copy the whole text, from `mixnet-address1:` to its end, and try again."""
+
+
+class AddressOfOtherNetwork(RemoteError):
+    """This address is of another network: use a profile of that network."""
+
+
+class ExpiredAddress(RemoteError):
+    """This address has expired: ask for a newer one where you found it."""
+
+
+class OwnAddress(LocalError):
+    """This is your own address: publish it, or give it to those who should be able to write to you."""
+
+
+class UnknownAddress(LocalError):
+    """There is no address of this number: `mixnet address list` shows those there are."""
+
+
+class TooManyAddresses(LocalError):
+    """This profile has as many addresses as it can have: retire one with `mixnet address retire`."""
+
+
+class AnonymousOnly(LocalError):
+    """This can't be done with somebody anonymous: become contacts by an invitation first."""
+
+
+class AnonymousTextTooLong(LocalError):
+    """An anonymous text has at most 8,192 bytes: shorten it, or send it in parts."""
+
+
+class NotAnonymous(LocalError):
+    """This is no anonymous conversation: `mixnet anonymous` shows those there are."""
+
+
+class NoLongerReached(Unavailable):
+    """The sender can no longer be reached: all reply blocks are used or have expired. Wait until they write again."""
+
+
+class ConversationEnded(LocalError):
+    """This anonymous conversation has ended: write to the address again with `mixnet send --anonymous`."""
+
+
+class TooManyConversations(Unavailable):
+    """Too many anonymous conversations are open: end one with `mixnet anonymous PROFILE --end NAME`."""

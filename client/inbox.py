@@ -8,6 +8,7 @@ a blocked contact sends is taken and acknowledged like everything else, so that 
 from __future__ import annotations
 
 from client import acks
+from client.anonymous import Anonymous
 from client.archive import Entry
 from client.attesting import Attesting
 from client.conversation import Conversation, Delivered
@@ -56,10 +57,12 @@ class Inbox:
         renewal: Renewal,
         attesting: Attesting,
         groups: Groups,
+        anonymous: Anonymous,
     ) -> None:
         """Use the messenger's shared state and the parts that messages are for."""
         self._renewal = renewal
         self._core = core
+        self._anonymous = anonymous
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
@@ -71,20 +74,38 @@ class Inbox:
         unverified = Unverified.parse_untrusted(raw)
         conversation = self._core.by_incoming.get(unverified.channel)
         if conversation is None:
-            self._introductions.greeted_untrusted(unverified, now)
+            if not self._anonymous.greeted_untrusted(unverified, now):
+                self._introductions.greeted_untrusted(unverified, now)
             return
         arrival = unverified.verify_untrusted(conversation.incoming)
+        if conversation.contact in self._core.anonymous:
+            self._anonymous.admit_untrusted(conversation, arrival, now)
         refused = self._take_untrusted(conversation, arrival, now)
         self._receiving.sweep()
         if refused is not None:
             raise refused
 
-    def replied_untrusted(self, raw: bytes, now: float) -> None:
-        """Take an acknowledgement; RemoteError if it is not genuine."""
+    def came_back_untrusted(self, raw: bytes, now: float) -> None:
+        """Take an answer of somebody to whom we are anonymous: a reply block's id, and what came through it."""
+        conversation, arrival, surb_id = self._anonymous.came_back_untrusted(raw)
+        with self._core.change():
+            refused = self._take_untrusted(conversation, arrival, now)
+            self._anonymous.answered(conversation, surb_id, now)
+        if refused is not None:
+            raise refused
+
+    def replied_untrusted(self, raw: bytes, now: float, session: int | None) -> None:
+        """Take an acknowledgement through a reply block of `session`; RemoteError if it is not genuine.
+
+        One about another session is refused, whoever made it: if it counted, somebody who knows us by name could try
+        with a block that we gave under our name whether an anonymous conversation is ours, too; or the other way round.
+        """
         conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
         if conversation is None:
             raise RemoteError("an acknowledgement for an unknown channel")
         ack = acks.parse_untrusted(raw, conversation.outgoing)
+        if conversation.id != session:
+            raise RemoteError("an acknowledgement through a reply block of another conversation")
         if conversation.outdated(ack):
             self._warn(conversation.contact, OUTDATED, now)
             raise RemoteError("an acknowledgement of what was never sent")
@@ -144,34 +165,33 @@ class Inbox:
                 self._core.establish(conversation)
             self._renewal.answered(conversation, now)
             try:
-                body = decode_untrusted(plaintext)
+                if conversation.contact in self._core.anonymous:
+                    self._anonymous.handle_untrusted(conversation, plaintext, now)
+                else:
+                    self._heed_untrusted(conversation, decode_untrusted(plaintext), now)
             except RemoteError as error:
                 refused = error
-            else:
-                try:
-                    if isinstance(body, Resume):
-                        self._renewal.resumed(conversation, body, now)
-                    else:
-                        self._hear_untrusted(conversation.contact, body, now)
-                except RemoteError as error:
-                    refused = error
         return refused
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
+        if contact in core.anonymous:  # whoever has no name has nobody who could ask in another way
+            return
         if contact in core.siblings:
             with core.change():
                 core.devices.trouble(contact, error)
         elif contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
 
-    def _hear_untrusted(self, contact: int, body: Body, now: float) -> None:
-        """Other devices of the user have a say that contacts don't have."""
-        if contact in self._core.siblings:
-            self._core.household.heard_untrusted(contact, body, now)
+    def _heed_untrusted(self, conversation: Conversation, body: Body, now: float) -> None:
+        """Do what a message says; other devices of the user have a say that contacts don't have."""
+        if isinstance(body, Resume):
+            self._renewal.resumed(conversation, body, now)
+        elif conversation.contact in self._core.siblings:
+            self._core.household.heard_untrusted(conversation.contact, body, now)
         else:
-            self._handle(contact, body, now)
+            self._handle(conversation.contact, body, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:  # noqa: PLR0912  # one for each kind of body
         """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""

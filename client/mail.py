@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import trio
@@ -18,8 +19,9 @@ from client.emitters import Schedule, quiet_passed
 from client.fragments import PlaintextKind
 from client.loops import LoopMonitor
 from client.messenger import Event, Messenger
+from client.pools import UnknownBlock
 from client.replies import ReplyTable
-from client.services import Services, is_answer
+from client.services import Services
 from client.session import Overrun
 from mixnet.clock import Clock
 from mixnet.crypto import SphinxSecret
@@ -99,6 +101,9 @@ class MailRoom:
         try:
             letter = self._open_untrusted(packet)
             events = await self._keep_trying(letter) if letter else []
+        except UnknownBlock:  # used before, too old, or of a time before a restart
+            self.counts["stale"] += 1
+            events = []
         except RemoteError:
             self.counts["refused"] += 1
             events = []
@@ -126,14 +131,14 @@ class MailRoom:
             case Deliver(message):
                 return Letter("message", message, self._messenger.delivered_untrusted)
             case Reply(surb_id, body):
-                keys = self._replies.take(surb_id)
-                if keys is None:  # used before, too old, or of a time before a restart
-                    self.counts["stale"] += 1
-                    return None
-                message = self._engine.open_reply_untrusted(keys, body)
-                if is_answer(message):
+                awaited = self._replies.take(surb_id)
+                if awaited is None:  # the store knows those that outlive a restart
+                    return Letter("message", surb_id + body, self._messenger.came_back_untrusted)
+                message = self._engine.open_reply_untrusted(awaited.keys, body)
+                if awaited.session is None:  # one that a question carried
                     self.counts["answer" if self._services.answered_untrusted(surb_id, message) else "stale"] += 1
                     return None
-                return Letter("acknowledgement", message, self._messenger.replied_untrusted)
+                read = partial(self._messenger.replied_untrusted, session=awaited.session)
+                return Letter("acknowledgement", message, read)
             case _:
                 raise RemoteError("a packet that is for no client")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from client import match_commands as ask
-from client.addresses import Entry
+from client.entries import Entry
 from client.match_states import MatchStatus
 
 

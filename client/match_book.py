@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from client.addresses import Entry
+from client.entries import Entry
 from client.match_states import TRANSITIONS, MatchInfo, MatchState
 from client.store import Row, Store
 from mixnet.errors import LocalError

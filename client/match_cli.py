@@ -46,7 +46,10 @@ async def match(
     off
         Look for nobody any more, and forget all addresses; contacts that were found stay.
     """
-    from client import addresses, render  # noqa: PLC0415
+    from client import (
+        entries,
+        render,
+    )
 
     if (me is None) != (contacts is None) or (off and me is not None):
         raise LocalError("give --me and --contacts together, or --off, or none of them")
@@ -54,7 +57,7 @@ async def match(
         if off:
             await mine.matching.stop()
         if me is not None and contacts is not None:
-            found = addresses.read(_text(contacts))
+            found = entries.read(_text(contacts))
             if found.skipped:
                 render.note(f"{found.skipped} left out: phone numbers need their country (+49...), e-mail an @")
             await mine.matching.start(me, found.entries)
@@ -63,7 +66,7 @@ async def match(
 
 
 def _text(path: Path) -> str:
-    from client.addresses import FILE_LIMIT  # noqa: PLC0415
+    from client.entries import FILE_LIMIT  # noqa: PLC0415
 
     with path.open("rb") as file:
         raw = file.read(FILE_LIMIT + 1)

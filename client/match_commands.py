@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from client.addresses import ENTRY_LIMIT, LABEL_LIMIT, Entry
 from client.command import Command
+from client.entries import ENTRY_LIMIT, LABEL_LIMIT, Entry
 
 if TYPE_CHECKING:
     from client.service import Service

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 
 import trio
 
-from client.addresses import Entry, normal
 from client.code_errors import WrongCode
 from client.contacts import NAME_LIMIT, free_name
 from client.desk import Desk
+from client.entries import Entry, normal
 from client.errors import AlreadyContact, OwnInvitation
 from client.invitation import Invitation
 from client.match_book import Answering, Look, MatchBook, Offering, Replying, Spoiled

@@ -11,13 +11,14 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from client.anonymous import Anonymous
 from client.archive import Entry
 from client.archivist import Archivist
 from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
-from client.errors import BadLifetime, NotInGroups, TextTooLong, UnusableText
+from client.errors import AnonymousOnly, BadLifetime, NotInGroups, TextTooLong, UnusableText
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
 from client.groups.groups import Groups
@@ -29,6 +30,7 @@ from client.messages import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEv
 from client.outbox import Outbox
 from client.outgoing import Destination, Home, MessengerSettings, Outgoing, OutgoingFragment, OutgoingReply
 from client.people import People
+from client.pools import NoWorkshop, Workshop
 from client.receiving import Receiving
 from client.relinking import relink
 from client.renewal import Renewal
@@ -78,15 +80,26 @@ _ALL = -1
 class Messenger:
     """One profile's conversations. `now` is always seconds since the Unix epoch; a repeated `now` is fine."""
 
-    def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
-        """Take up where the store left off; `home` is where contacts reach us and what we are called."""
+    def __init__(
+        self,
+        store: Store,
+        settings: MessengerSettings,
+        jitter: random.Random,
+        home: Home,
+        workshop: Workshop | None = None,
+    ) -> None:
+        """Take up where the store left off; `home` is where contacts reach us and what we are called.
+
+        `workshop` makes the reply blocks of anonymous messages; without one there are none.
+        """
         self._core = Core(store, settings, jitter, home)
         self._sending = Sending(self._core)
         self._receiving = Receiving(self._core)
         self._renewal = Renewal(self._core, self._sending, self._receiving)
         self._introductions = Introductions(self._core, self._renewal)
         self.archivist = Archivist(self._core, self._receiving)
-        self._outbox = Outbox(self._core, self._sending)
+        self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
+        self._outbox = Outbox(self._core, self._sending, self.anonymous)
         self._people = People(self._core, self._outbox, self._receiving)
         self.groups = Groups(self._core, self._introductions)
         self.attesting = Attesting(self._core, self._receiving)
@@ -99,6 +112,7 @@ class Messenger:
             renewal=self._renewal,
             attesting=self.attesting,
             groups=self.groups,
+            anonymous=self.anonymous,
         )
         self.household = self._core.household = Household(self._core, self, self._introductions)
 
@@ -125,13 +139,15 @@ class Messenger:
         return self._introductions.made_by(channel)
 
     def contacts(self) -> list[ContactInfo]:
-        """All contacts, oldest first."""
+        """All contacts, oldest first, without groups and those who are anonymous."""
         return [self._core.book.info(contact.id) for contact in self._core.book.all() if contact.role == "contact"]
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
         core = self._core
         contact = core.book.person(name)
+        if contact.id in core.anonymous:
+            raise AnonymousOnly
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 core.contact_changed(contact.id)
@@ -169,7 +185,8 @@ class Messenger:
         """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
 
         `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
-        TextTooLong, BadLifetime.
+        TextTooLong, BadLifetime; to somebody anonymous AnonymousTextTooLong, NoLongerReached, ConversationEnded and
+        AnonymousOnly too.
         """
         if self.groups.has(contact):
             _check_text(text, TEXT_LIMIT)
@@ -179,6 +196,10 @@ class Messenger:
             return self.groups.send(contact, text, now)
         core = self._core
         whom = self.addressed(contact, text, lifetime, signed=signed)
+        if whom in core.anonymous:
+            if signed:
+                raise AnonymousOnly("what is signed isn't anonymous: leave the signature out")
+            return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
             number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             sign = core.notary.sign_text
@@ -201,7 +222,18 @@ class Messenger:
         `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
         """
         self._check_lifetime(lifetime)
-        return self._sending.start(self._people.reached(contact).id, path, now, lifetime, signed=signed)
+        whom = self._people.reached(contact).id
+        if whom in self._core.anonymous:
+            raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
+        return self._sending.start(whom, path, now, lifetime, signed=signed)
+
+    def send_anonymous(
+        self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
+    ) -> int:
+        """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
+        _check_text(text, TEXT_LIMIT)
+        self._check_lifetime(lifetime)
+        return self.anonymous.send(address, text, now, answers, lifetime)
 
     def _check_lifetime(self, lifetime: float | None) -> None:
         most = self._core.settings.message_lifetime
@@ -238,7 +270,7 @@ class Messenger:
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
 
-        A blocked sender is not told, then or later.
+        A blocked sender is not told, then or later, and nobody is in an anonymous conversation.
         """
         core = self._core
         contact = core.archive.contact_of(number)
@@ -301,9 +333,20 @@ class Messenger:
         self._inbox.delivered_untrusted(message, now)
         return self.take_events()
 
-    def replied_untrusted(self, message: bytes, now: float) -> list[Event]:
-        """Take the plaintext that came back through one of our reply blocks; RemoteError, StoreUnavailable."""
-        self._inbox.replied_untrusted(message, now)
+    def replied_untrusted(self, message: bytes, now: float, session: int | None = None) -> list[Event]:
+        """Take the plaintext that came back through a reply block that left in a fragment of `session`.
+
+        Raises RemoteError, for what is about another session too, and StoreUnavailable.
+        """
+        self._inbox.replied_untrusted(message, now, session)
+        return self.take_events()
+
+    def came_back_untrusted(self, raw: bytes, now: float) -> list[Event]:
+        """Take what came through a reply block that none of this process is: its id (32 bytes), then what came.
+
+        Raises UnknownBlock, RemoteError, StoreUnavailable.
+        """
+        self._inbox.came_back_untrusted(raw, now)
         return self.take_events()
 
     def take_events(self) -> list[Event]:

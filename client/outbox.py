@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from client.anonymous import Anonymous
 from client.arq import Transmission
 from client.contacts import ContactEvent
 from client.conversation import Conversation, Parcel
@@ -17,7 +18,7 @@ from client.core import Core
 from client.errors import NotUnderWay
 from client.fragments import LANES, FragmentToSend
 from client.messages import REASONS, MessageEvent, Reason
-from client.outgoing import Outgoing, OutgoingFragment, OutgoingReply
+from client.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.sending import FILE_LANE, Sending
 from client.views import ContactState, MessageKind, MessageState
 from mixnet.sphinx import Surb
@@ -27,17 +28,20 @@ UNANSWERED = (
     "the invitation that you accepted last was not answered, so this contact's session is still the one of before:"
     " ask for a new invitation if it does not work"
 )
+_STRANGERS = 0  # stands for all anonymous conversations: no conversation has this number
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 
 
 class Outbox:
     """The order of all that leaves."""
 
-    def __init__(self, core: Core, sending: Sending) -> None:
+    def __init__(self, core: Core, sending: Sending, anonymous: Anonymous) -> None:
         """Use the messenger's shared state."""
         self._core = core
         self._sending = sending
-        self._turns: deque[tuple[int, int]] = deque()  # (conversation, lane); the first one is next
+        self._anonymous = anonymous
+        # (conversation, lane); the first one is next. All anonymous conversations have one turn together.
+        self._turns: deque[tuple[int, int]] = deque([(_STRANGERS, 0)])
         self._known: set[int] = set()  # conversations that have turns
 
     def next(self, now: float) -> Outgoing | None:
@@ -47,7 +51,7 @@ class Outbox:
         core.household.pump(now)
         for feeder in core.feeders:
             feeder.feed(now)
-        for conversation in core.conversations.values():
+        for conversation in self._named():
             answer = conversation.receiver.answer(now)
             if answer is not None:
                 # The block's length was checked when it came; what is in it only the network can judge.
@@ -56,9 +60,14 @@ class Outbox:
                 )
         return self._next_fragment(now)
 
+    def _named(self) -> list[Conversation]:
+        """The conversations with contacts: strangers don't go before them."""
+        core = self._core
+        return [one for one in core.conversations.values() if one.contact not in core.anonymous]
+
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
         """It left: start its timer; a message of which it is the first is sent."""
-        if isinstance(outgoing, OutgoingReply):
+        if isinstance(outgoing, OutgoingReply) and not isinstance(outgoing, OutgoingAnswer):
             return
         core = self._core
         conversation = core.conversations.get(outgoing.key[0])
@@ -77,7 +86,8 @@ class Outbox:
             return 0.0
         if core.household.due():
             return 0.0
-        times = [conversation.wake_at() for conversation in core.conversations.values() if conversation.wants_slot()]
+        times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
+        times.append(self._anonymous.wake_at())
         times += [feeder.wake_at() for feeder in core.feeders]
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
@@ -87,26 +97,35 @@ class Outbox:
 
     def _next_fragment(self, now: float) -> Outgoing | None:
         core = self._core
-        for id_ in core.conversations.keys() - self._known:
-            self._known.add(id_)
-            self._turns.extend((id_, lane) for lane in range(LANES))
+        for conversation in self._named():
+            if conversation.id not in self._known:
+                self._known.add(conversation.id)
+                self._turns.extend((conversation.id, lane) for lane in range(LANES))
         for _ in range(len(self._turns)):
-            turn = self._turns[0]
+            id_, lane = self._turns[0]
             self._turns.rotate(-1)
-            conversation = core.conversations.get(turn[0])
-            if conversation is None:
+            if id_ == _STRANGERS:
+                outgoing = self._anonymous.next(now, self._refill, self._fragment)
+            elif id_ in core.conversations:
+                outgoing = self._fragment(core.conversations[id_], lane, now)
+            else:
                 continue
-            transmission = self._transmission(conversation, turn[1], now)
-            if transmission is not None:
-                # A change that failed on the way may have made all conversations again.
-                current = core.conversations[turn[0]]
-                return OutgoingFragment(
-                    destination=current.destination,
-                    wants_surb=transmission.wants_surb,
-                    key=(current.id, transmission.id),
-                    content=current.content(transmission),
-                )
+            if outgoing is not None:
+                return outgoing
         return None
+
+    def _fragment(self, conversation: Conversation, lane: int, now: float) -> Outgoing | None:
+        transmission = self._transmission(conversation, lane, now)
+        if transmission is None:
+            return None
+        # A change that failed on the way may have made all conversations again.
+        current = self._core.conversations[conversation.id]
+        return OutgoingFragment(
+            destination=current.destination,
+            wants_surb=transmission.wants_surb,
+            key=(current.id, transmission.id),
+            content=current.content(transmission),
+        )
 
     def _transmission(self, conversation: Conversation, lane: int, now: float) -> Transmission | None:
         sender = conversation.sender
@@ -197,6 +216,7 @@ class Outbox:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.household.asking.expire(now)
+            self._anonymous.expire(now)
             core.find_next_expiry()
 
     def _give_up_contact(self, number: int, now: float) -> None:

@@ -101,4 +101,11 @@ class OutgoingReply:
     message: bytes = field(repr=False)
 
 
-Outgoing = OutgoingFragment | OutgoingReply
+@dataclass(frozen=True, slots=True)
+class OutgoingAnswer(OutgoingReply):
+    """Part of a message to somebody anonymous, to be sent through one of the reply blocks that came for it."""
+
+    key: tuple[int, int] = field(repr=False)  # as in OutgoingFragment
+
+
+Outgoing = OutgoingFragment | OutgoingReply | OutgoingAnswer

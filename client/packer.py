@@ -11,7 +11,7 @@ import os
 from client.emitters import Prepared
 from client.fragments import PlaintextKind, ReplyBlock
 from client.outgoing import Destination, Outgoing, OutgoingFragment
-from client.replies import ReplyTable
+from client.replies import Awaited, ReplyTable
 from client.routes import Map, Route
 from client.services import OutgoingQuestion
 from mixnet.link.frames import Frame, FrameKind
@@ -71,29 +71,29 @@ class Packer:
         used_at = at + self.network.document.parameters.path_delay
         back = self.network.reply(self._answer_routes, asked.provider, self._home, surb_id, used_at)
         surb, keys = self._engine.create_surb(asked.provider, back.hops, seed=os.urandom(SURB_SEED_SIZE))
-        self._replies.add(surb_id, keys, at)
+        self._replies.add(surb_id, Awaited(keys, None), at)
         packet = self._create(route, asked.question.encode(surb.serialize()))
         return Prepared(packet, made, drawn_delay=route.drawn_delay, question=asked), surb_id
 
     def _fragment(self, outgoing: OutgoingFragment, at: float, made: float) -> Prepared:
         destination = outgoing.destination
         route = self.network.deliver(self._message_routes, self._home.provider, destination, at)
-        block = self._reply_block(destination.provider, at) if outgoing.wants_surb else None
+        block = self._reply_block(outgoing, at) if outgoing.wants_surb else None
         packet = self._create(route, outgoing.encode(block))
         return Prepared(packet, made, outgoing, route.drawn_delay)
 
-    def _reply_block(self, entry: bytes, at: float) -> ReplyBlock:
-        """A block for a replier whose packets enter at provider `entry`, used about one path's delay after `at`.
+    def _reply_block(self, outgoing: OutgoingFragment, at: float) -> ReplyBlock:
+        """A block for the replier at the fragment's destination, used about one path's delay after `at`.
 
         It may be used until its first key's epoch ends: each later hop's key is of that epoch or a later one, and the
         grace after it is for the packet's way and for clocks that differ.
         """
-        surb_id = os.urandom(SURB_ID_SIZE)
+        surb_id, entry = os.urandom(SURB_ID_SIZE), outgoing.destination.provider
         parameters = self.network.document.parameters
         used_at = at + parameters.path_delay + parameters.ack_delay
         route = self.network.reply(self._reply_routes, entry, self._home, surb_id, used_at)
         surb, keys = self._engine.create_surb(entry, route.hops, seed=os.urandom(SURB_SEED_SIZE))
-        self._replies.add(surb_id, keys, at)
+        self._replies.add(surb_id, Awaited(keys, outgoing.key[0]), at)
         return ReplyBlock(surb.serialize(), int(self.network.usable_until(used_at)))
 
     def _create(self, route: Route, message: bytes) -> Frame:

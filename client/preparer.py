@@ -24,7 +24,7 @@ from client.desk import Desk
 from client.emitters import MOST_RESERVE, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
 from client.loops import Alarm, LoopMonitor
 from client.messenger import Event, Messenger
-from client.outgoing import Outgoing, OutgoingReply
+from client.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
 from client.packer import Packer
 from client.requests import Requests
 from client.services import Services
@@ -313,5 +313,6 @@ def kind_of(prepared: Prepared) -> str:
     if prepared.question is not None:
         return "question"
     if prepared.outgoing is not None:
-        return "acknowledgement" if isinstance(prepared.outgoing, OutgoingReply) else "message"
+        reply = isinstance(prepared.outgoing, OutgoingReply) and not isinstance(prepared.outgoing, OutgoingAnswer)
+        return "acknowledgement" if reply else "message"
     return {FrameKind.REQUEST: "request", FrameKind.PAD: "padding"}.get(prepared.frame.kind, "drop")

@@ -122,6 +122,11 @@ class Receiver:
         due = now + self._ack_delay
         self._due = due if self._due is None else min(self._due, due)
 
+    def report(self, lane: int) -> LaneReport:
+        """What of a lane is here."""
+        it = self._lanes[lane]
+        return LaneReport(it.expected, {number: held.bitmap for number, held in sorted(it.partial.items())})
+
     def due_at(self) -> float | None:
         """When an answer is due; None if none is."""
         return self._due
@@ -138,8 +143,5 @@ class Receiver:
         self._owed -= 1
         if not self._owed or not self._blocks:
             self._owed, self._due = 0, None
-        lanes = tuple(
-            LaneReport(it.expected, {number: held.bitmap for number, held in sorted(it.partial.items())})
-            for it in self._lanes
-        )
+        lanes = tuple(self.report(lane) for lane in range(len(self._lanes)))
         return Answer(newest.block.surb, Ack(newest.transmission, now - newest.arrived_at, lanes))

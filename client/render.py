@@ -16,7 +16,16 @@ from typing import Any
 
 import msgspec
 
-from client.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReceiptState
+from client.views import (
+    AddressInfo,
+    ContactInfo,
+    CorrespondentInfo,
+    MessageInfo,
+    MessageKind,
+    MessageState,
+    ReceiptState,
+    Role,
+)
 from mixnet.errors import LocalError
 
 _ARROWS = {True: "→", False: "←"}
@@ -92,6 +101,53 @@ def _standing(one: ContactInfo) -> str:
     return ", ".join([str(one.state), *(["blocked"] if one.blocked else []), *(["renewing"] if one.renewing else [])])
 
 
+def addresses(known: Sequence[AddressInfo]) -> None:
+    """Addresses by their ids."""
+    if not known:
+        sys.stderr.write("no addresses yet: make one with `mixnet address create NAME`\n")
+        return
+    rows = [(one.id, _address_state(one), _moment(one.created_at)) for one in known]
+    table(("id", "state", "made"), rows)
+
+
+def _address_state(one: AddressInfo) -> str:
+    if one.retired or 0 < one.expires_at <= time.time():
+        return "retired"
+    return f"open until {_moment(one.expires_at)}" if one.expires_at else "open"
+
+
+def correspondents(known: Sequence[CorrespondentInfo]) -> None:
+    """Anonymous conversations, and until when each can be answered."""
+    if not known:
+        sys.stderr.write("no anonymous conversations: begin one with `mixnet send NAME ADDRESS TEXT --anonymous`\n")
+        return
+    rows = [(one.name, _side(one), one.address, _answers(one)) for one in known]
+    table(("name", "who is anonymous", "address", "answers"), rows)
+
+
+def _side(one: CorrespondentInfo) -> str:
+    return "you" if one.role is Role.WRITER else "they"
+
+
+def _answers(one: CorrespondentInfo) -> str:
+    if not one.open:
+        return "ended"
+    if one.role is Role.READER:
+        return answerable(one.answer_until)
+    return f"taken until {_moment(one.listens_until)}" if one.listens_until > time.time() else "no longer taken"
+
+
+def answerable(until: float) -> str:
+    """Whether somebody anonymous can be answered."""
+    if until > time.time():
+        return f"can be answered until {_moment(until)}"
+    return "can't be answered now: all reply blocks are used or have expired; the sender's client may send new ones"
+
+
+def _moment(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
 def message(one: MessageInfo) -> None:
     """One message on one line: number, time, who, what, and for our own what became of it."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.received_at or one.created_at))
@@ -103,6 +159,8 @@ def message(one: MessageInfo) -> None:
     receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
     if one.outgoing and one.members:
         state = f"{state}  {one.reached} of {one.members} have it"
+    if one.answer_until is not None:
+        state += f"  [{answerable(one.answer_until)}]"
     author = f"/{harmless(one.author)}" if one.author else ""
     who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}{author}"
     line(f"{one.id}  {when}{signed}  {who}: {_content(one)}{state}{receipt}")
@@ -175,7 +233,7 @@ def qr(text: str) -> None:
     try:
         code = segno.make_qr(text, error="l")
     except segno.DataOverflowError:
-        raise LocalError("this invitation is too long for a QR code: use --out and send the file") from None
+        raise LocalError("this is too long for a QR code: use --out and send the file") from None
     code.terminal(compact=True)
 
 

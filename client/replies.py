@@ -7,32 +7,43 @@ Pure: time comes in as an argument. It lives in memory: what a restart loses is 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 from mixnet.sphinx import SurbKeys
 
 LIMIT = 8192
 
 
+class Awaited(NamedTuple):
+    """What opens a reply, and the session in whose fragment the block left: what comes back is about that only.
+
+    Without a session it went to a provider with a question, and what comes back is its answer and nothing else.
+    """
+
+    keys: SurbKeys
+    session: int | None
+
+
 class ReplyTable:
-    """SURB id to SURB keys."""
+    """SURB id to what is awaited."""
 
     def __init__(self, lifetime: float, limit: int = LIMIT) -> None:
         """Forget what is older than `lifetime` seconds, and the oldest beyond `limit`."""
         self._lifetime = lifetime
         self._limit = limit
-        self._waiting: OrderedDict[bytes, tuple[float, SurbKeys]] = OrderedDict()
+        self._waiting: OrderedDict[bytes, tuple[float, Awaited]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, surb_id: bytes, keys: SurbKeys, now: float) -> None:
+    def add(self, surb_id: bytes, awaited: Awaited, now: float) -> None:
         """Await a reply through this block."""
-        self._waiting[surb_id] = (now, keys)
+        self._waiting[surb_id] = (now, awaited)
         while self._waiting and (len(self._waiting) > self._limit or self._oldest() < now - self._lifetime):
             self._waiting.popitem(last=False)
 
-    def take(self, surb_id: bytes) -> SurbKeys | None:
-        """The keys of this block, for the one time that it opens."""
+    def take(self, surb_id: bytes) -> Awaited | None:
+        """What is awaited through this block, for the one time that it opens."""
         found = self._waiting.pop(surb_id, None)
         return found[1] if found else None
 

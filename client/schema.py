@@ -174,4 +174,45 @@ CREATE TABLE matching (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES)
+# Public addresses: `text` is what people get; `prekeys` is null once it is retired.
+_ANONYMOUS = """
+CREATE TABLE addresses (
+    id TEXT PRIMARY KEY, channel BLOB NOT NULL UNIQUE, text TEXT NOT NULL, prekeys BLOB, created_at REAL NOT NULL,
+    closes REAL NOT NULL
+) WITHOUT ROWID;
+
+-- Conversations with somebody who has no name. `role`: whether we are the writer, who is anonymous, or the reader.
+-- `listens`: a writer takes answers until then, a reader has had reply blocks until then (0: that is over);
+-- `supply`: when a writer next sends reply blocks; `touched`: when something last came; `expires`: when to look again.
+-- `session` is null once it has ended.
+CREATE TABLE anonymous (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, role TEXT NOT NULL, address TEXT NOT NULL,
+    session INTEGER, listens REAL NOT NULL, supply REAL, touched REAL NOT NULL, expires REAL
+);
+
+-- First messages that came, so that a copy of one opens nothing again; `session` is the one that it opened.
+CREATE TABLE anonymous_openings (
+    digest BLOB PRIMARY KEY, address TEXT NOT NULL, session INTEGER NOT NULL, arrived REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX anonymous_openings_of_time ON anonymous_openings (arrived);
+
+-- Reply blocks that came, usable in the epoch that ends at `expires`; the keys of those that we gave out (null: used).
+CREATE TABLE anonymous_blocks (
+    id INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    surb BLOB NOT NULL UNIQUE, expires REAL NOT NULL
+);
+CREATE INDEX anonymous_blocks_of_contact ON anonymous_blocks (contact, expires);
+CREATE TABLE anonymous_given (
+    surb_id BLOB PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE, keys BLOB,
+    until REAL NOT NULL, expires REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX anonymous_given_of_contact ON anonymous_given (contact, until);
+
+-- How often each part of an answer has left, and when it did last.
+CREATE TABLE anonymous_parts (
+    session INTEGER NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL, tries INTEGER NOT NULL,
+    left_at REAL NOT NULL, PRIMARY KEY (session, number, position)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS)

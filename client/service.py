@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from client.anonymous_service import AnonymousService
 from client.archive_service import PAGE, ArchiveService, page
 from client.codes import Codes
 from client.desk import Desk
@@ -64,6 +65,7 @@ class Service:
         self._matching: Matching | None = None
         self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
         self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed)
+        self.anonymous = AnonymousService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

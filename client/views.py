@@ -84,6 +84,7 @@ class MessageInfo:
     0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
     `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is. In a group
     `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it.
+    `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
     """
 
     id: int
@@ -105,6 +106,40 @@ class MessageInfo:
     author: str = ""
     members: int = 0
     reached: int = 0
+    answer_until: float | None = None
+
+
+class Role(StrEnum):
+    """Which side of an anonymous conversation this profile is."""
+
+    WRITER = "writer"  # anonymous: wrote to an address
+    READER = "reader"  # wrote that address down for others, and reads what comes
+
+
+@dataclass(frozen=True, slots=True)
+class AddressInfo:
+    """A public address: `text` is what to publish, `expires_at` 0.0 for never. A retired one takes nothing more."""
+
+    id: str
+    text: str
+    created_at: float
+    expires_at: float
+    retired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorrespondentInfo:
+    """An anonymous conversation, with the name that it has here and the id of the address that it is about.
+
+    A reader can answer until `answer_until` (0.0: not now), a writer takes answers until `listens_until` (0.0: else).
+    """
+
+    name: str
+    role: Role
+    address: str
+    open: bool
+    answer_until: float
+    listens_until: float
 
 
 @dataclass(frozen=True, slots=True)

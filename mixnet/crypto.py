@@ -79,6 +79,7 @@ class Label(bytes, Enum):
     GROUP_CHANGE = b"mixnet/1 grpchg"
     GROUP_POST = b"mixnet/1 grppst"
     GROUP_PAIR = b"mixnet/1 grpair"
+    ADDRESS = b"mixnet/1 addres"
 
 
 class Secret:

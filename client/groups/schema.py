@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# `role`: 'contact' of the user, 'member' (known by a group only), or 'group' (a group's conversation).
+# `role`: 'contact' of the user, 'member' (known by a group only), 'group' (a group's conversation), or 'anonymous'.
 GROUPS = """
 ALTER TABLE contacts ADD COLUMN role TEXT NOT NULL DEFAULT 'contact';
 ALTER TABLE invitations ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;

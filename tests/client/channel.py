@@ -9,10 +9,12 @@ from pathlib import Path
 from client.errors import StoreUnavailable
 from client.fragments import ReplyBlock
 from client.messenger import Destination, Event, Home, Messenger, MessengerSettings, OutgoingFragment, OutgoingReply
+from client.pools import MadeBlock, end_of
 from client.store import Store
+from mixnet.clock import Epochs
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
-from mixnet.sphinx import GEOMETRY, Surb
+from mixnet.sphinx import GEOMETRY, Surb, SurbKeys
 
 NETWORK = b"N" * 32
 RATE = 30.0
@@ -21,12 +23,33 @@ START = 1_800_000_000.0
 BLOCK_LIFE = 1200.0  # seconds: an epoch
 
 
+class FakeWorkshop:
+    """Reply blocks of which only the channel knows where they lead."""
+
+    def __init__(self, channel, name: str) -> None:
+        self._channel, self._name = channel, name
+        self.epochs = Epochs(START, BLOCK_LIFE)
+
+    def open_epochs(self, now: float) -> list[int]:
+        return [self.epochs.at(now) + ahead for ahead in range(3)]
+
+    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+        surb = Surb(self._channel.rng.randbytes(32), self._channel.rng.randbytes(GEOMETRY.header_size), bytes(16))
+        self._channel._surbs[surb.first_hop] = (self._name, None)
+        block = ReplyBlock(surb.serialize(), end_of(self.epochs, epoch))
+        return MadeBlock(block, surb.first_hop, SurbKeys(bytes(48)))
+
+    def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
+        return body
+
+
 @dataclass
 class Person:
     name: str
     folder: Path
     settings: MessengerSettings
     rng: random.Random
+    workshop: FakeWorkshop
     key: SymmetricKey = field(default_factory=SymmetricKey.generate)
     events: list[Event] = field(default_factory=list)
     fragments: int = 0
@@ -44,7 +67,7 @@ class Person:
     def open(self) -> None:
         self.store = Store.open(self.folder / "store.db", self.key)
         self.store._connection.pragma("synchronous", 0)  # a crash of the process only: the tests need no disk
-        self.messenger = Messenger(self.store, self.settings, self.rng, self.home)
+        self.messenger = Messenger(self.store, self.settings, self.rng, self.home, self.workshop)
 
     def crash(self) -> None:
         """As kill -9: what is in the files at this moment is all that survives, journal included."""
@@ -77,9 +100,10 @@ class Channel:
         self.people: dict[str, Person] = {}
         self._queue: list[tuple] = []
         self._order = itertools.count()
-        self._surbs: dict[bytes, str] = {}
+        self._surbs: dict[bytes, tuple] = {}  # id → owner, and the session of those that are kept in memory
         self.reused = 0
         self.tamper = None  # called with every plaintext on its way
+        self.watch = None  # called with everything that arrives: whose, how, and the plaintext
         for name in names:
             self.join(name)
 
@@ -91,7 +115,11 @@ class Channel:
             **changes,
         }
         person = Person(
-            name, self.tmp / name, MessengerSettings(**settings), random.Random(f"{name} {self.rng.random()}")
+            name,
+            self.tmp / name,
+            MessengerSettings(**settings),
+            random.Random(f"{name} {self.rng.random()}"),
+            FakeWorkshop(self, name),
         )
         self.people[name] = person
         self._later(self.rng.expovariate(RATE), "slot", name)
@@ -132,10 +160,13 @@ class Channel:
         drawn = sum(self.rng.expovariate(1 / MEAN_DELAY) for _ in range(4))
         if isinstance(outgoing, OutgoingReply):
             person.replies += 1
-            owner = self._surbs.pop(outgoing.surb.first_hop, None)
+            surb_id = outgoing.surb.first_hop
+            owner, session = self._surbs.pop(surb_id, (None, None))
             self.reused += owner is None  # mixes drop it as a replay
-            if owner is not None:
-                self._travel(drawn, "replied", owner, outgoing.message)
+            if owner is not None and session is None:
+                self._travel(drawn, "came_back", owner, outgoing.message, surb_id)
+            elif owner is not None:
+                self._travel(drawn, "replied", owner, outgoing.message, session)
         else:
             self._send(person, outgoing, drawn)
         person.messenger.transmitted(outgoing, self.now, drawn)
@@ -145,7 +176,7 @@ class Channel:
         block = None
         if outgoing.wants_surb:
             surb = Surb(self.rng.randbytes(32), bytes(GEOMETRY.header_size), bytes(16))
-            self._surbs[surb.first_hop] = person.name
+            self._surbs[surb.first_hop] = (person.name, outgoing.key[0])
             block = ReplyBlock(surb.serialize(), int(self.now + BLOCK_LIFE))
         plaintext = outgoing.encode(block)
         assert len(plaintext) <= GEOMETRY.message_size
@@ -153,30 +184,29 @@ class Channel:
         person.probes += plaintext[0] == 3
         self._travel(drawn, "delivered", outgoing.destination.mailbox.rstrip(b".").decode(), plaintext)
 
-    def _travel(self, drawn: float, what: str, name: str, plaintext: bytes) -> None:
+    def _travel(self, drawn: float, what: str, name: str, plaintext: bytes, *through) -> None:
         if self.tamper is not None:
             plaintext = self.tamper(plaintext)
         copies = 1 + (self.rng.random() < self.duplication)
         for _ in range(copies if what == "delivered" else 1):
             if self.rng.random() >= self.loss:
-                self._later(drawn + 0.06 + self.rng.expovariate(60), what, name, plaintext)
+                self._later(drawn + 0.06 + self.rng.expovariate(60), "arrive", what, name, plaintext, *through)
 
-    def _delivered(self, name: str, plaintext: bytes) -> None:
-        self._arrive(name, plaintext, lambda messenger: messenger.delivered_untrusted)
-
-    def _replied(self, name: str, plaintext: bytes) -> None:
-        self._arrive(name, plaintext, lambda messenger: messenger.replied_untrusted)
-
-    def _arrive(self, name: str, plaintext: bytes, way) -> None:
+    def _arrive(self, what: str, name: str, plaintext: bytes, *through) -> None:
         person = self[name]
         if not person.online:
-            self._later(
-                1.0, "delivered" if way(person.messenger).__name__.startswith("d") else "replied", name, plaintext
-            )
+            self._later(1.0, "arrive", what, name, plaintext, *through)
             return
+        if self.watch is not None:
+            self.watch(name, what, plaintext)
         try:
-            person.events += way(person.messenger)(plaintext, self.now)
+            if what == "delivered":
+                person.events += person.messenger.delivered_untrusted(plaintext, self.now)
+            elif what == "replied":
+                person.events += person.messenger.replied_untrusted(plaintext, self.now, *through)
+            else:
+                person.events += person.messenger.came_back_untrusted(through[0] + plaintext, self.now)
         except RemoteError:
             person.refused += 1
         except StoreUnavailable:
-            self._later(1.0, "delivered", name, plaintext)
+            self._later(1.0, "arrive", what, name, plaintext, *through)

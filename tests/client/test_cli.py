@@ -17,7 +17,19 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client import background, cli, daemon_cli, documents, folder, lock, message_cli, options, passphrase, render
+from client import (
+    address_cli,
+    background,
+    cli,
+    daemon_cli,
+    documents,
+    folder,
+    lock,
+    message_cli,
+    options,
+    passphrase,
+    render,
+)
 from client.api import serve_api
 from client.cli import app
 from client.connection import Connection, DirectChannel, connect
@@ -26,7 +38,7 @@ from client.folder import NoProfile
 from client.messenger import MessageInfo, MessageKind, MessageState
 from client.profile import PassphraseNeeded, ProfileExists, load, open_store
 from client.sockets import NotRunning
-from mixnet.errors import LocalError, MixnetError, Unavailable
+from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from tests.client.test_api import make_service
 from tests.client.town import Town, rules
@@ -393,3 +405,33 @@ async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys,
     log = (silent / "clients" / "alice" / folder.LOG).read_text().splitlines()
     assert [json.loads(line)["event"] for line in log[:2]] == ["started", "retrying"]
     assert json.loads(log[1])["problem"] == said.removeprefix("mixnet: ").strip()
+
+
+async def test_addresses_are_made_shown_and_retired(network, capsys):
+    async with daemon_of(network, "alice"):
+        capsys.readouterr()
+        await address_cli.create("alice", expires="30d", folder=network, as_json=True)
+        made = json.loads(capsys.readouterr().out)
+        assert made["text"].startswith("mixnet-address1:") and made["expires_at"] > made["created_at"]
+        await address_cli.show("alice", made["id"], qr=True, folder=network)
+        assert made["text"] in capsys.readouterr().out
+        await address_cli.retire("alice", made["id"], folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["retired"]
+        await address_cli.list_("alice", folder=network)
+        assert capsys.readouterr().out.split("\t")[:2] == [made["id"], "retired"]
+        await address_cli.anonymous("alice", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out) == []
+
+
+async def test_what_can_t_be_sent_anonymously_is_said(network):
+    async with daemon_of(network, "alice"):
+        (network / "note.txt").write_text("no address")
+        sent = {"folder": network}
+        with pytest.raises(LocalError, match="files can't be sent anonymously"):
+            await cli.send("alice", "mixnet-address1:x", file=network / "note.txt", anonymous=True, **sent)
+        with pytest.raises(LocalError, match="add --anonymous"):
+            await cli.send("alice", "mixnet-address1:x", "hi", **sent)
+        with pytest.raises(LocalError, match="--answers is for"):
+            await cli.send("alice", "bob", "hi", answers="1d", **sent)
+        with pytest.raises(RemoteError, match="not a complete address"):
+            await cli.send("alice", str(network / "note.txt"), "hi", anonymous=True, **sent)

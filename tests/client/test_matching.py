@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from benchmarks.world import World, WorldConfig, run_world
 from client import matching
-from client.addresses import Entry
+from client.entries import Entry
 from client.code_errors import BadAddress
 from client.match_states import TRANSITIONS, MatchState
 from client.matching import SPOILED, day_secret, meeting

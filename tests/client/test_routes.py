@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.outgoing import Destination
-from client.replies import ReplyTable
+from client.replies import Awaited, ReplyTable
 from client.requests import Requests
 from client.routes import Map, UnknownProvider
 from mixnet.crypto import SphinxSecret
@@ -93,7 +93,7 @@ def test_reply_blocks_open_once_and_are_bounded_in_number_and_age(steps):
         now += pause
         surb_id = number.to_bytes(32, "big")
         if number % 3:
-            table.add(surb_id, SurbKeys(bytes([number]) * 48), now)
+            table.add(surb_id, Awaited(SurbKeys(bytes([number]) * 48), number), now)
             waiting[surb_id] = now
         else:
             surb_id = (number // 3).to_bytes(32, "big")
@@ -107,9 +107,9 @@ def test_reply_blocks_open_once_and_are_bounded_in_number_and_age(steps):
 def test_the_oldest_reply_block_goes_first_and_age_counts_from_its_renewal():
     table = ReplyTable(lifetime=10.0, limit=2)
     for number in range(3):
-        table.add(bytes([number]) * 32, SurbKeys(bytes(48)), float(number))
+        table.add(bytes([number]) * 32, Awaited(SurbKeys(bytes(48)), 1), float(number))
     assert table.take(bytes(32)) is None
-    table.add(b"n" * 32, SurbKeys(bytes(48)), 50.0)
+    table.add(b"n" * 32, Awaited(SurbKeys(bytes(48)), 1), 50.0)
     assert len(table) == 1
 
 

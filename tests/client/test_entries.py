@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.addresses import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
+from client.entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
 from client.code_errors import BadAddress, NoEntries, TooManyEntries
 
 CARDS = """BEGIN:VCARD
