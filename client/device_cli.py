@@ -5,7 +5,6 @@ Promises: as client/cli.py. Never: an import of anything heavy before a command 
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -65,12 +64,13 @@ async def link(
         Write it to a new file that only you can read, instead of printing it.
     """
     from client import render  # noqa: PLC0415
+    from client.newfile import new_file  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         text = await me.devices.link(called)
     if out is not None:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text + "\n")
+        with new_file(out) as file:
+            file.write(f"{text}\n".encode())
     elif as_json:
         render.json({"invitation": text})
     else:

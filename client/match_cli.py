@@ -46,10 +46,7 @@ async def match(
     off
         Look for nobody any more, and forget all addresses; contacts that were found stay.
     """
-    from client import (
-        entries,
-        render,
-    )
+    from client import entries, render  # noqa: PLC0415
 
     if (me is None) != (contacts is None) or (off and me is not None):
         raise LocalError("give --me and --contacts together, or --off, or none of them")

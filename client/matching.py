@@ -276,7 +276,10 @@ class Matching:
         self._publish(await self._desk.call(self._messenger.take_events))
 
     def _accept(self, look: Look, text: str) -> ContactInfo:
-        """The contact is called what the address book calls it."""
+        """The contact is called what the address book calls it; AlreadyContact, whose session stays as it is."""
+        known = self._messenger.contact_of(Invitation.parse_untrusted(text).keys.identity)
+        if known is not None:
+            raise AlreadyContact(f"you already have this contact, named {known.name!r}")
         names = {contact.name for contact in self._messenger.contacts()}
         name = free_name((look.label or look.address)[:NAME_LIMIT].strip(), names)
         return self._messenger.accept_invitation(text, name, self._clock.now())

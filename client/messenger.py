@@ -74,6 +74,7 @@ __all__ = [
 
 
 _TEXT_LANE = 0
+_ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
 _ALL = -1
 
 
@@ -137,6 +138,13 @@ class Messenger:
     def contact_by(self, channel: bytes) -> ContactInfo | None:
         """The contact that used our invitation of this channel, if anybody did."""
         return self._introductions.made_by(channel)
+
+    def contact_of(self, identity: bytes) -> ContactInfo | None:
+        """The user's contact of an identity (32 bytes), if there is one that has answered."""
+        contact = self._core.book.known(identity)
+        if contact is None or contact.role != "contact" or contact.state not in _ANSWERED:
+            return None
+        return self._core.book.info(contact.id)
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first, without groups and those who are anonymous."""

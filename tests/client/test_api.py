@@ -317,6 +317,6 @@ async def test_a_slow_follower_misses_events_and_blocks_nobody():
 
 
 def test_every_command_says_what_it_answers():
-    kinds = commands.Command.__subclasses__()
-    assert len(kinds) == len(get_args(commands.AnyCommand)) > 20
+    kinds = get_args(commands.AnyCommand)
+    assert len(kinds) == len({kind.__struct_config__.tag for kind in kinds}) > 50
     assert all((kind.__doc__ or "").startswith("->") for kind in kinds)

@@ -10,8 +10,8 @@ from trio.testing import MockClock
 
 from benchmarks.world import World, WorldConfig, run_world
 from client import matching
-from client.entries import Entry
 from client.code_errors import BadAddress
+from client.entries import Entry
 from client.match_states import TRANSITIONS, MatchState
 from client.matching import SPOILED, day_secret, meeting
 from client.messenger import ContactState

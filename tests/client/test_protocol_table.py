@@ -8,21 +8,47 @@ from typing import get_args
 import msgspec
 
 from client import commands
+from client.anonymous_access import AnonymousAccess
 from client.archive_access import ArchiveAccess
+from client.code_access import CodeAccess
 from client.connection import Connection
+from client.device_access import DeviceAccess
+from client.groups.access import GroupAccess
+from client.mailbox_access import MailboxAccess
+from client.match_access import MatchAccess
+from client.proof_access import ProofAccess
 
 SPEC = Path(__file__).parents[2] / "SPEC.md"
-OTHERWISE = {  # op → where Python has it
+OTHERWISE = {  # op → where Python has it, if not under its own name
     "follow": "messages",
     "export": "archive.export",
     "identity": "archive.import_file",
     "strangers": "archive.import_file",
     "import": "archive.import_file",
-    "delete": "archive.delete",
-    "clear": "archive.clear",
-    "retention": "archive.retention",
-    "retain": "archive.retain",
+    **{op: f"archive.{op}" for op in ("delete", "clear", "retention", "retain")},
+    "proof": "proofs.export",
+    "receipt_rule": "proofs.rule",
+    **{op: f"proofs.{op}" for op in ("consent", "forge")},
+    "erase_mailbox": "mailbox.erase",
+    "holdings": "mailbox.holdings",
+    "send_anonymous": "anonymous.send",
+    "end_correspondence": "anonymous.end",
+    **{op: f"anonymous.{op}" for op in ("create_address", "addresses", "retire_address", "correspondents")},
+    "match_start": "matching.start",
+    "match_stop": "matching.stop",
+    "groups": "groups.list",
 }
+PARTS = {
+    "archive": ArchiveAccess,
+    "proofs": ProofAccess,
+    "mailbox": MailboxAccess,
+    "devices": DeviceAccess,
+    "groups": GroupAccess,
+    "codes": CodeAccess,
+    "matching": MatchAccess,
+    "anonymous": AnonymousAccess,
+}
+PREFIXES = {"code_": "codes", "device_": "devices", "group_": "groups"}  # op → its part of a connection
 
 
 def ops() -> dict[str, type[commands.Command]]:
@@ -51,7 +77,9 @@ def test_every_request_is_in_the_specification_with_its_arguments_and_nothing_el
 
 def test_every_request_has_its_method_in_python_with_a_docstring():
     for op in ops():
-        holder, name = Connection, OTHERWISE.get(op, op)
-        if name.startswith("archive."):
-            holder, name = ArchiveAccess, name.removeprefix("archive.")
-        assert inspect.getdoc(getattr(holder, name)), op
+        name = OTHERWISE.get(op, op)
+        for prefix, part in PREFIXES.items():
+            if name.startswith(prefix):
+                name = f"{part}.{name.removeprefix(prefix)}"
+        part, _, last = name.rpartition(".")
+        assert inspect.getdoc(getattr(PARTS[part] if part else Connection, last)), op

@@ -126,17 +126,19 @@ def test_with_all_of_the_receivers_secrets_nobody_tells_the_stores_apart(friends
     shutil.copy(tmp_path / "bob" / "store.db", copy / "store.db")
     first = recorded(friends, monkeypatch, SAID)
     _, previous, _ = _HEADER.unpack_from(first.sealed)
-    other = type(bob)("bob", copy, bob.settings, bob.rng, bob.key)  # a second bob, from the copy
+    other = type(bob)("bob", copy, bob.settings, bob.rng, bob.workshop, bob.key)  # a second bob, from the copy
     number = decode_body_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id
     forged = forge_next(session_of(other), encode(Text(number, NEVER_SAID)), previous)
     (conversation,) = other.messenger._core.conversations.values()
     with other.messenger._core.change():
         plaintext = conversation.open_untrusted(forged)
-        conversation.delivered(0)
+        conversation.delivered(0, forged)
         other.messenger._inbox._handle(conversation.contact, decode_body_untrusted(plaintext), friends.now)
     tables = [row[0] for row in bob.store.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
     assert "messages" in tables and "sessions" in tables
-    for table in set(tables) - {"messages"} - {name for name in tables if name.startswith(("found", "sqlite"))}:
+    for table in (
+        set(tables) - {"messages", "taken"} - {name for name in tables if name.startswith(("found", "sqlite"))}
+    ):
         rows = [one.store.all(f"SELECT * FROM {table}") for one in (bob, other)]
         assert rows[0] == rows[1], table  # the ratchets too: both stand after the same message key
     hidden = "id, contact, outgoing, kind, state, size, error, remote"

@@ -111,7 +111,9 @@ class FakeMe:
 
     async def message(self, number):
         kind, state = MessageKind.TEXT, MessageState.SENT
-        return MessageInfo(number, "club", True, kind, state, "hi", "", 0, 0, "", 1.0, 2.0, 0.0, 0.0, "", 3, 2)
+        return MessageInfo(
+            number, "club", True, kind, state, "hi", "", 0, 0, "", 1.0, 2.0, 0.0, 0.0, members=3, reached=2
+        )
 
     async def __aenter__(self):
         return self
