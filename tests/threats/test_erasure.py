@@ -166,5 +166,5 @@ def test_an_observer_of_the_link_sees_nothing_of_it():
     assert asking == quiet
     for host in CLIENTS:
         assert sum(row.src == host for row in asking[host]) > 1.3 * LENGTH
-    assert sum(serving.counters.snapshot()["requests"] for serving in world.nodes.values()) > 20  # the control
+    assert sum(serving.counters.snapshot()["requests"] for serving in world.nodes.values()) > LENGTH / 4  # the control
     assert BRISK.epoch_length < LENGTH
