@@ -36,13 +36,13 @@ REQUIREMENTS = {
 }
 UNCLAIMED = {
     "T4": "signed messages, receipts and witnesses are tested (tests/threats/test_t4.py), and not measured",
-    "F3": "there are no groups yet",
+    "F3": "groups are tested (tests/client/groups), and not measured here: `mixnet bench groups` has their speed",
     "F4": "there is no voice yet",
-    "F6": "contacts are made by invitations; nothing matches address books",
-    "F7": "a user has one device",
+    "F6": "spoken codes and matching are tested (tests/client), and not attacked here",
+    "F7": "devices are tested (tests/client/test_devices.py), and not attacked here",
 }
 _ALSO = {  # what is not there beside what was tried
-    "T5": "there are no group roles yet",
+    "T5": "group roles are tested (tests/client/groups/test_roster.py), and not attacked here",
     "P5": "before a judge who takes part while people talk, or who has a provider's records: nothing was tried",
     "P6": "backups of an operator, and what file systems and flash memory keep of what was overwritten: not tried",
     "F5": "contents of attachments are not searched",
