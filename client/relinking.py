@@ -14,7 +14,7 @@ from client.errors import ContactBlocked, SameContact
 from client.renewal import Renewal
 from client.views import ContactInfo, ContactState
 
-_MOVED = ("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired")
+_MOVED = ("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired", "group_peers")
 
 
 def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -> ContactInfo:
