@@ -18,7 +18,7 @@ _SELECT = "SELECT id, name, identity, state, added_at, session, standing, role F
 _RENEWING = """
 SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
-WHERE s.contact = ? AND s.entry IS NOT NULL
+WHERE s.contact = ? AND s.entry IS NOT NULL AND s.id IS NOT ?
 """
 _SHOWN = "id NOT IN (SELECT contact FROM devices)"  # the user's own devices are no contacts (devices.py)
 
@@ -162,7 +162,7 @@ class Book:
         """Whether a session that we began with a known contact is unanswered, or one that was given up unsettled."""
         if contact.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED):
             return False
-        return self._store.one(_RENEWING, contact.id, contact.id) is not None
+        return self._store.one(_RENEWING, contact.id, contact.id, contact.session) is not None
 
 
 def _contact(row: Row) -> Contact:

@@ -24,7 +24,7 @@ class FakeLink:
     """Gives batches of frames, then nothing any more."""
 
     def __init__(self, batches: int, size: int) -> None:
-        self.peer = SimpleNamespace(identity=bytes(32))
+        self.peer, self.arrived = SimpleNamespace(identity=bytes(32)), 0.0
         self._batches = [[PACKET] * size] * batches
 
     async def receive(self) -> list[Frame]:
