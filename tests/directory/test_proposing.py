@@ -23,7 +23,7 @@ from tests.directory.heirs import heirs, infos
 from tests.mixnet.pki.builders import Town, key
 
 PRESENT = 10
-LENGTH = 1200.0
+LENGTH = 36_000.0  # the middle of an epoch lasts for as long as a run of all tests may
 
 
 class Now(Town):

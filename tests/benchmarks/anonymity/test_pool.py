@@ -184,7 +184,7 @@ def test_whole_nodes_at_once_are_what_one_event_after_the_other_gives(packets):
 
 
 def test_a_pool_that_never_empties_is_cut_and_loses_nothing(monkeypatch):
-    run = flow(Network(60, 4.0, 0.5, layers=2, width=2), 20.0, np.random.default_rng(4))
+    run = flow(Network(30, 4.0, 0.5, layers=2, width=2), 8.0, np.random.default_rng(4))
     start = beginning(run.packets, range(0, run.packets, 31))
     whole = propagate(run.visits, start, 4)
     monkeypatch.setattr(pool, "_SMALLEST", -0.5)
