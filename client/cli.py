@@ -9,7 +9,6 @@ command makes one line. Never: an import of anything heavy before a command runs
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -113,7 +112,9 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _new_file(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    from client.newfile import new_file  # noqa: PLC0415
+
+    with new_file(path) as file:
         file.write(content)
 
 

@@ -43,6 +43,7 @@ _EXPIRING = (
     "anonymous_blocks",
     "anonymous_given",
 )
+_UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
 
@@ -178,7 +179,9 @@ class Core:
         self.routes[conversation.contact] = conversation
 
     def leave(self, conversation: Conversation) -> None:
-        """Give a conversation up: nothing comes or goes in it any more."""
+        """Give a conversation up: nothing comes or goes in it any more, and nothing of that is kept. In a change."""
+        for table in _UNDER_WAY:
+            self.store.run(f"DELETE FROM {table} WHERE session = ?", conversation.id)  # noqa: S608  # our own names
         del self.conversations[conversation.id]
         del self.by_incoming[conversation.incoming.channel]
         del self.by_outgoing[conversation.outgoing.channel]

@@ -11,7 +11,6 @@ from client.messages import MessageEvent
 from client.views import Role
 
 ENDED = "the anonymous conversation ended before this was delivered: write to the address again"
-_EMPTIED = ("outbound", "sealed", "posted", "taken", "inbound", "anonymous_parts")
 
 
 class Correspondence:
@@ -46,19 +45,17 @@ class Correspondence:
     def end(self, contact: int) -> None:
         """Close a conversation for good; what of it was not delivered has failed. In the caller's change."""
         core, store = self._core, self._core.store
-        conversation = core.routes.pop(contact)
+        conversation = core.routes[contact]
         unsettled = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state IN ('queued', 'sent')"
         for (message,) in store.all(unsettled, contact):
             core.fail_message(message, ENDED)
         store.run("DELETE FROM waiting WHERE contact = ?", contact)
         core.waiting.discard((contact, 0))
-        for table in _EMPTIED:
-            store.run(f"DELETE FROM {table} WHERE session = ?", conversation.id)  # noqa: S608  # our own names
+        store.run("DELETE FROM anonymous_parts WHERE session = ?", conversation.id)
         for table in ("anonymous_blocks", "anonymous_given"):
             store.run(f"DELETE FROM {table} WHERE contact = ?", contact)  # noqa: S608
         # Its number may be given again: nothing may point there.
         store.run("UPDATE anonymous_openings SET session = 0 WHERE session = ?", conversation.id)
-        store.run("UPDATE contacts SET session = NULL WHERE id = ?", contact)
         store.run("DELETE FROM sessions WHERE id = ?", conversation.id)
         row = "UPDATE anonymous SET session = NULL, supply = NULL, listens = 0, expires = NULL WHERE contact = ?"
         store.run(row, contact)

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import math
 
-from client.agreement import invitation_channel, start_untrusted
+from client.agreement import invitation_channel
 from client.book import Contact
 from client.contacts import NAME_LIMIT, check_name, free_name
-from client.conversation import NewSession, Parcel
 from client.core import Core
-from client.device_line import CONTROL_LANE, tell
+from client.device_line import tell
 from client.device_messages import Revoked, Welcome
 from client.devices import Device
 from client.errors import (
     DeviceNameTaken,
     ExpiredInvitation,
     HomeOnly,
-    MalformedInvitation,
     NoDeviceInvitation,
     NotFresh,
     OwnInvitation,
@@ -30,7 +28,6 @@ from client.errors import (
 )
 from client.introductions import Introductions
 from client.invitation import Invitation
-from client.messages import Greeting, encode
 from client.views import ContactState, DeviceInfo, DeviceRole
 from mixnet.errors import RemoteError
 
@@ -161,12 +158,8 @@ class DeviceLinks:
         self.silence(device)
         for (session,) in core.store.all("SELECT id FROM sessions WHERE contact = ?", contact):
             core.store.run("DELETE FROM invitations WHERE session = ?", session)
-            core.store.run("DELETE FROM inbound WHERE session = ?", session)
             core.store.run("DELETE FROM sessions WHERE id = ?", session)
-            gone = core.conversations.pop(session)
-            del core.by_incoming[gone.incoming.channel]
-            del core.by_outgoing[gone.outgoing.channel]
-        core.routes.pop(contact, None)
+            core.leave(core.conversations[session])
         core.devices.remove(contact)
         core.store.run("DELETE FROM contacts WHERE id = ?", contact)
         core.load_devices()
@@ -181,12 +174,7 @@ class DeviceLinks:
         core = self._core
         invitation = Invitation.parse_untrusted(text)
         self._check_acceptable(invitation, now)
-        where = core.home.destination
-        greeting = Greeting(core.home.name, where.provider, where.mailbox, where.sphinx_public)
-        try:
-            started = start_untrusted(core.identity, invitation.keys, invitation.transcript, encode(greeting))
-        except RemoteError:
-            raise MalformedInvitation from None
+        started = self._introductions.begin(invitation)
         with core.change():
             for former in core.devices.all():
                 self._forget(former)
@@ -196,19 +184,7 @@ class DeviceLinks:
                 contact.id, invitation.name, DeviceRole.HOME, now, history=1
             )  # at least, until the home says
             core.load_devices()
-            conversation = core.open_conversation(
-                NewSession(
-                    contact=contact.id,
-                    channels=started.channels,
-                    entry=invitation_channel(invitation.secret),
-                    destination=invitation.destination,
-                    session=started.session,
-                    expected=0,
-                )
-            )
-            expires = min(invitation.expires, now + core.settings.invitation_lifetime)
-            conversation.post_sealed(started.hello, Parcel(CONTROL_LANE, b"", None, False, 0, expires))
-            core.expires(expires)
+            self._introductions.greet(contact.id, invitation, started, now)
             core.household.changed(contact.id)
         return core.devices.info(core.devices.named(invitation.name))
 

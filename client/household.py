@@ -46,6 +46,7 @@ class Household:
         self._satellite = Satellite(core, messenger, introductions, self)
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
+        core.feeders.insert(0, self)
 
     def user_side(self, messenger: Messenger) -> Messenger:
         """What does the verbs of the user: on a satellite it has those of a messenger that a satellite has."""
@@ -127,8 +128,11 @@ class Household:
             case _:  # from a device that may not say this
                 self._core.devices.trouble(device.contact, PROBLEMS[Broken.MALFORMED])
 
-    def due(self) -> bool:
-        """Whether `pump` has something to do."""
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once, None for never by the passing of time."""
+        return 0.0 if self._has_news() else None
+
+    def _has_news(self) -> bool:
         core = self._core
         if not core.siblings or self._idle_at == core.store.changes:
             return False
@@ -137,7 +141,7 @@ class Household:
         self._idle_at = core.store.changes
         return False
 
-    def pump(self, now: float) -> None:
+    def feed(self, now: float) -> None:
         """Make what may be sent next to each device, and clear away what is done."""
         core = self._core
         if not core.siblings or self._idle_at == core.store.changes:

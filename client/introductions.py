@@ -7,7 +7,7 @@ contact on each side: both sessions receive, and each side sends in the first on
 
 from __future__ import annotations
 
-from client.agreement import Answered, Prekeys, invitation_channel, start_untrusted
+from client.agreement import Answered, Prekeys, Started, invitation_channel, start_untrusted
 from client.book import Contact
 from client.contacts import ContactEvent, check_name, free_name
 from client.conversation import NewSession, Parcel
@@ -85,12 +85,7 @@ class Introductions:
         core = self._core
         invitation = Invitation.parse_untrusted(text)
         known = self._check_acceptable(invitation, name, now)
-        where = core.home.destination
-        greeting = Greeting(core.home.name, where.provider, where.mailbox, where.sphinx_public)
-        try:
-            started = start_untrusted(core.identity, invitation.keys, invitation.transcript, encode(greeting))
-        except RemoteError:
-            raise MalformedInvitation from None
+        started = self.begin(invitation)
         with core.change():
             if known is None:
                 wanted = _hidden_name(invitation.keys.identity) if hidden else name
@@ -105,22 +100,37 @@ class Introductions:
                 contact = known
                 if known.state is ContactState.EXPIRED:
                     core.book.step(contact, ContactEvent.ACCEPT)
-            conversation = core.open_conversation(
-                NewSession(
-                    contact=contact.id,
-                    channels=started.channels,
-                    entry=invitation_channel(invitation.secret),
-                    destination=invitation.destination,
-                    session=started.session,
-                    expected=0,
-                )
-            )
-            expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
-            conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
-            core.expires(expires)
+            self.greet(contact.id, invitation, started, now)
             if not hidden:
                 core.contact_changed(contact.id)
         return core.book.info(contact.id)
+
+    def begin(self, invitation: Invitation) -> Started:
+        """Our side of a session with the inviter, which nobody has heard of yet; MalformedInvitation."""
+        core = self._core
+        where = core.home.destination
+        greeting = Greeting(core.home.name, where.provider, where.mailbox, where.sphinx_public)
+        try:
+            return start_untrusted(core.identity, invitation.keys, invitation.transcript, encode(greeting))
+        except RemoteError:
+            raise MalformedInvitation from None
+
+    def greet(self, contact: int, invitation: Invitation, started: Started, now: float) -> None:
+        """Keep a session that `begin` gave, and let its first message leave. In the caller's change."""
+        core = self._core
+        conversation = core.open_conversation(
+            NewSession(
+                contact=contact,
+                channels=started.channels,
+                entry=invitation_channel(invitation.secret),
+                destination=invitation.destination,
+                session=started.session,
+                expected=0,
+            )
+        )
+        expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
+        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
+        core.expires(expires)
 
     def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
         """An invitation that could be accepted, and the expired contact that its maker is; errors as `accept`."""

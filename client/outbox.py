@@ -48,7 +48,6 @@ class Outbox:
         """What the next slot should carry, or None."""
         core = self._core
         self.expire(now)
-        core.household.pump(now)
         for feeder in core.feeders:
             feeder.feed(now)
         for conversation in self._named():
@@ -83,8 +82,6 @@ class Outbox:
         if any(self._may_refill(contact, lane) for contact, lane in core.waiting):
             return 0.0
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
-            return 0.0
-        if core.household.due():
             return 0.0
         times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
         times.append(self._anonymous.wake_at())

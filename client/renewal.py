@@ -101,8 +101,6 @@ class Renewal:
                 values = (old.id, old.contact, lane, number, tag(bytes(ciphertext)), message, last, body, expires)
                 core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
         undone = [decode_untrusted(bytes(row[0])) for row in core.store.all(_POSTED, old.id)]
-        for table in ("outbound", "sealed", "posted", "inbound", "taken"):
-            core.store.run(f"DELETE FROM {table} WHERE session = ?", old.id)  # noqa: S608
         settled = core.store.one("SELECT 1 FROM stranded WHERE session = ?", old.id) is None
         core.store.run("INSERT INTO retired VALUES (?, ?, ?)", old.id, old.contact, settled)
         core.leave(old)

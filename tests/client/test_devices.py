@@ -409,6 +409,22 @@ def test_a_revoked_device_hears_nothing_more_and_what_it_asks_has_no_effect(tmp_
     assert family[HOME].store.one("SELECT 1 FROM device_requests UNION ALL SELECT 1 FROM device_pieces") is None
 
 
+def test_nothing_of_a_revoked_devices_session_is_kept(tmp_path):
+    """Its number may be given again."""
+    family = Family(tmp_path, 13, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.link_all()
+    family.user(PHONE).send_text("bob", "of the phone", family.now)
+    assert family.run(300, lambda: "of the phone" in family["bob"].inbox())
+    store = family[HOME].store
+    others = "SELECT count(*) FROM taken WHERE session <> (SELECT session FROM contacts WHERE name = 'bob')"
+    assert store.one(others)[0] > 0
+    family[HOME].messenger.household.links.revoke(PHONE, family.now)
+    assert family.run(900, lambda: not family[HOME].messenger.household.all())
+    for table in ("outbound", "sealed", "posted", "taken", "inbound"):
+        assert store.one(f"SELECT 1 FROM {table} WHERE session NOT IN (SELECT id FROM sessions)") is None, table
+
+
 def test_a_thief_who_ignores_the_notice_is_not_heard(tmp_path):
     family = Family(tmp_path, 14, satellites=(PHONE,), contacts=("bob",))
     family.meet()
