@@ -92,8 +92,9 @@ class Desk:
         done = []
         while self._jobs and len(self._answer) >= (size := len(self._jobs[0].packets) * batches.RECORD_SIZE):
             job = self._jobs[0]
+            answer = bytes(memoryview(self._answer)[:size])
             starts = range(0, size, batches.RECORD_SIZE)
-            openings = [_opening(job, bytes(self._answer[at : at + batches.RECORD_SIZE])) for at in starts]
+            openings = [_opening(job, answer[at : at + batches.RECORD_SIZE]) for at in starts]
             self._jobs.popleft()
             del self._answer[:size]
             done.append(Done(job, openings))

@@ -30,7 +30,7 @@ PATIENCE = 10.0  # seconds for one batch, which takes milliseconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between the end of a worker and the start of the next
 STEADY = 60.0  # seconds that a worker runs if nothing is wrong: after a shorter run the pause grows
 _FAREWELL = 2.0  # seconds from the end of its socket to SIGKILL
-_PART = 1 << 18  # bytes of an answer to read at once
+_PART = 1 << 16  # bytes to read at once: beyond 128 KiB a buffer is new memory each time, which costs more than reading
 WARNING = "worker_lost"
 
 

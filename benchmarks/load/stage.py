@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from benchmarks.load.meter import Floor, Reading, machine_seconds, waiting_seconds
+from benchmarks.load.meter import Floor, Reading, computed_seconds, machine_seconds, waiting_seconds
 from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
 from deploy.local import prepare, programs
@@ -30,11 +30,12 @@ from mixnet.status import read_status
 
 HEAVIER, CLEAR = "provider-3", "provider-4"
 PLAYERS = ("provider-5", "provider-6")
+HELPED = "provider-7"  # a real node with one worker process
 PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
 NODE, TWIN = "mix-1", "mix-2"  # the one that is measured alone, and its like
 MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
 _ALTERED = {HEAVIER: "heavier", CLEAR: "clear"}
-_PLAN = {"layers": 3, "width": 1, "providers": 6, "authorities": 1}
+_PLAN = {"layers": 3, "width": 1, "providers": 7, "authorities": 1}
 _LONGEST_LINE = 1 << 26
 _FLOOR_PAUSE = 0.2  # seconds between two timings of the floor
 
@@ -101,7 +102,8 @@ class Stage:
         # Both of the node's own at one instant: asked from outside, its CPU would be that of a little later.
         cpu, packets = figures["cpu_seconds"], figures["packets_out"]
         floor = self._timed[-1] if self._timed else math.nan
-        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
+        workers = {pid: computed_seconds(pid) for pid in figures["workers"]}
+        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor, workers)
 
     def machine(self) -> float:
         """CPU seconds that all programs of this machine have used."""
@@ -162,11 +164,12 @@ def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], Non
 
 @asynccontextmanager
 async def open_stage(say: Callable[[str], None] = lambda _what: None) -> AsyncIterator[Stage]:
-    """A network of five real nodes, two altered ones, and two players, in a temporary folder."""
+    """A network of six real nodes (one has a worker), two altered ones, and two players, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="mixnet-bench-") as parent:
         folder = Path(parent) / "network"
         parameters = {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY}
         plan = await trio.to_thread.run_sync(lambda: prepare(folder, dict(_PLAN), parameters=parameters))
+        _give_worker(folder / HELPED / CONFIG)
         say("starting a network")
         async with open_crew(folder) as crew, trio.open_nursery() as nursery:
             hands = [await nursery.start(_employ, folder, name) for name in PLAYERS]
@@ -174,6 +177,12 @@ async def open_stage(say: Callable[[str], None] = lambda _what: None) -> AsyncIt
             await crew.start(real, lambda _name: None)
             yield Stage(folder, crew, hands)
             nursery.cancel_scope.cancel()
+
+
+def _give_worker(config: Path) -> None:
+    """Let the node of this configuration have one worker: with its own process, two cores' worth."""
+    with config.open("a") as settings:
+        settings.write("workers = 1\n")
 
 
 def _as_altered(program: Program) -> Program:
