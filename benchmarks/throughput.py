@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, curve
-from benchmarks.load.drives import Drive, capacity, drive
+from benchmarks.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.load.meter import Window
 from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
 from benchmarks.size import Size
@@ -50,7 +50,9 @@ async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda
     await make("saturating", [NODE], round(expected.most * seconds * _RESERVE))
     await make("heavier", [HEAVIER], round(expected.most * short))
     await make("twin", [TWIN], round(expected.most * short))
-    await make("helped", [HELPED], round(2 * expected.most * short))
+    # Held for less, so that what is under way waits to be peeled and not to leave: two cores take more than one.
+    count = round(2 * expected.most * short)
+    await stage.make("helped", [HELPED], count, holds=1, mean=PATH_MEAN, seed=seed)
     await make("clear", [CLEAR], round(3 * expected.most * short), clear=True)
     say(f"saturating one node for {seconds:g} s")
     full = await drive(stage, "saturating", [NODE], seconds, seed=seed)

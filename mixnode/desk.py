@@ -17,7 +17,7 @@ from mixnode import batches
 from mixnode.arrival import Arrived
 from mixnode.keys import EpochKey
 
-UNDER_WAY = 2  # batches: one in hand, and one that waits, so that a worker never waits for the node
+UNDER_WAY = 4  # batches: one in hand and others behind it, so that a worker never waits for the node to come round
 WORTH = 8  # packets for which it pays to wake another process; fewer are peeled sooner and cheaper where they are
 
 Opening = tuple[EpochKey, Peeled] | None  # the key that fitted and what it showed; None: none did
