@@ -26,7 +26,7 @@ HEAD = (
     "A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
     "Try it with `mixnet demo`; run a network of your own with `mixnet up`."
 )
-_HELP = (["--help"], ["-h"], [])
+_HELP: tuple[list[str], ...] = (["--help"], ["-h"], [])
 _WIDE = 10_000  # columns
 
 

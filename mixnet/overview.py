@@ -10,7 +10,6 @@ that a room which is added later is there, only more slowly.
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -89,4 +88,4 @@ def _first_line(help_: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
