@@ -5,8 +5,8 @@
 Promises: everything but what is named here is the real node's. `heavier` does two more scalar multiplications a packet
 and holds it `LATE` seconds longer; `clear` does no cryptography on packets at all: it reads where they go in plain
 bytes; `leaking` keeps `LEAK` bytes of each packet for ever; `slowing` works longer on each packet than on the one
-before; `hoarding` keeps `HOARD` bytes more of each client than of the one before; `counting` counts what its store does,
-in a file beside it.
+before; `hoarding` keeps `HOARD` bytes more of each client than of the one before; `counting` counts what its store
+does, in a file beside it.
 Never: a way to start either from a node's own configuration.
 """
 

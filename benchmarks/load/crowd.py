@@ -5,7 +5,7 @@
 Promises: every client has a key and a link of its own, sends what a client sends (packets that the provider peels,
 holds and passes on, to this process), takes its down-link and acknowledges its mail; mail is deposited over a link of a
 node, as a mix deposits it. Clients send at the times of one Poisson process for all, which is what Poisson clients do
-together.
+together, but in turns, so that none is silent for so long that a provider lets it go.
 """
 
 from __future__ import annotations
@@ -146,14 +146,18 @@ class Crowd(Player):
         key, rng = node.key_at(epoch), random.Random(order.seed)
         boxes = [*map(idle_mailbox, range(order.mailboxes)), *(one.mailbox for one in clients)]
         sent, before, present = array("Q", [0, 0]), self._mail, len(clients)
+        turns: list[_Client] = []
         begun, worked = trio.current_time(), time.process_time()
 
         async def talk() -> None:
-            client = rng.choice(clients)
+            if not turns:
+                turns.extend(rng.sample(clients, len(clients)))
+            client = turns.pop()
             command = Command(Kind.FORWARD, self._identity.public, microseconds(rng.expovariate(1 / _MEAN_DELAY)))
             frame = Frame(FrameKind.PACKET, self._single(key, command), acknowledged=client.acknowledged)
-            await client.link.send([frame])
-            sent[0] += 1
+            with suppress(Unavailable):  # the answer says how many were lost
+                await client.link.send([frame])
+                sent[0] += 1
 
         async with await self._dial(order.target) as link:
 

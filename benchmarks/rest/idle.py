@@ -2,9 +2,9 @@
 
 Promises: the daemon is `python -m client` with a profile of its own, at the default rates; its CPU and memory are what
 it says of itself since its start, as `mixnet client status --json` shows them. Beside it stands what the same work
-costs when it is done without pauses: its slots' packets made and sealed, its frames opened, and how often it has to be woken,
-at the price of waking a process that does nothing, measured in the same seconds. The controls are a daemon in a network
-of four times the rates, and the same daemon in two halves of the time.
+costs when it is done without pauses: its slots' packets made and sealed, its frames opened, and how often it has to be
+woken, at the price of waking a process that does nothing, measured in the same seconds. The controls are a daemon in
+a network of four times the rates, and the same daemon in two halves of the time.
 """
 
 from __future__ import annotations
