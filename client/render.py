@@ -201,6 +201,7 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
         ("loops", loops),
         ("network", _network(figures) if figures["connected"] else "unknown until the provider is back"),
         ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
+        ("CPU", f"{100 * figures['cpu_seconds'] / max(figures['uptime_seconds'], 1):.1f} % of a core since its start"),
     ]
     table((name, ""), rows)
 

@@ -256,7 +256,8 @@ ROWS = (
                 (
                     "role", "name", "identity", "layer", "epoch", "ready", "connected", "connections", "problem",
                     "alarm", "warnings", "packets_in", "packets_out", "dropped", "frames", "received", "loops_sent",
-                    "loops_returned", "loops_late", "loops_lost", "memory_bytes", "cpu_seconds", "pid",
+                    "loops_returned", "loops_late", "loops_lost", "memory_bytes", "cpu_seconds", "uptime_seconds",
+                    "pid",
                 )
             ),
         ),
