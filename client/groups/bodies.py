@@ -68,11 +68,15 @@ class GroupWant(_GroupBody, frozen=True, tag=24):
 
 
 class GroupPost(_GroupBody, frozen=True, tag=25):
-    """A signed post, to be passed on to `onward` (indices of members) by the tree number `plan` of its author."""
+    """A signed post, to be passed on to `onward` (indices of members) by the tree number `plan` of its author.
+
+    Who had it from nobody yet sends `spares` copies more, to members drawn at random.
+    """
 
     post: Annotated[bytes, msgspec.Meta(max_length=GROUP_BODY_LIMIT)]
     plan: _Plan
     onward: Annotated[bytes, msgspec.Meta(max_length=100)]
+    spares: Annotated[int, msgspec.Meta(ge=0, le=8)]
 
 
 class GroupReceipts(_GroupBody, frozen=True, tag=26):

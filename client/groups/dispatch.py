@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from client.archive import Entry
 from client.core import Core
+from client.fragments import spans
 from client.groups import posts
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
-from client.groups.delivery import Delivery, Plan, Timing
+from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch, split
@@ -28,6 +30,19 @@ from mixnet.errors import RemoteError
 
 _LANE = 0
 _HELD_LIMIT = 64  # posts of one author that wait for earlier ones
+_LATELY = 3600.0  # seconds for which a member that answered is taken to be there
+_AROUND = 256  # bytes that a body and its encryption add to a post
+_SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    id: int
+    post: int
+    contact: int
+    plan: int
+    onward: bytes
+    spares: int
 
 
 class Dispatch:
@@ -47,19 +62,26 @@ class Dispatch:
     def _load(self) -> None:
         self._deliveries, self._fresh, self._fed = {}, set(), None
         rows = self._store.all(
-            "SELECT DISTINCT p.id, p.grp, p.plans FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
         )
-        for number, grp, plans in rows:
+        for number, grp, plans, raw in rows:
             members = [
                 bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
             ]
-            self._deliveries[number] = self._delivery(self._registry.get(grp), members, plans)
+            self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
             self._fresh.add(number)
 
-    def _delivery(self, group: Group, members: Iterable[bytes], plans: int = 0) -> Delivery[bytes]:
+    def _delivery(self, group: Group, members: Iterable[bytes], raw: bytes, plans: int = 0) -> Delivery[bytes]:
         peers = self._registry.peers(group)
         doubted = {key for key, peer in peers.items() if peer.doubted or not self._registry.reachable(peer.contact)}
-        return Delivery(members, doubted, self._timing, self._rng, plans=plans)
+        packets = len(spans(len(raw) + _AROUND))
+        return Delivery(members, doubted, self._timing, self._rng, packets=packets, plans=plans)
+
+    def _start(self, group: Group, post: int, now: float) -> None:
+        """Let the first tree of a post of ours begin."""
+        peers = self._registry.peers(group).items()
+        unheard = {key for key, peer in peers if not max(0.0, now - _LATELY) < peer.answered <= now}
+        self._queue(group, post, self._deliveries[post].start(now, unheard))
 
     # writing
 
@@ -84,8 +106,8 @@ class Dispatch:
         for key in targets:
             self._store.run("INSERT INTO group_awaited VALUES (?, ?)", stored, key)
         if targets:
-            self._deliveries[stored] = self._delivery(group, targets)
-            self._queue(group, stored, self._deliveries[stored].start(now))
+            self._deliveries[stored] = self._delivery(group, targets, post.raw)
+            self._start(group, stored, now)
         elif message is not None:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
@@ -118,7 +140,7 @@ class Dispatch:
             peer = peers.get(branch.child)
             if (peer is None or not self._registry.reachable(peer.contact)) and able:
                 hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
-            self._add_hop(self._order(post), post, plan.number, hop)
+            self._add_hop(self._order(post), post, plan.number, hop, plan.spares)
         self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
 
     def _order(self, post: int) -> tuple[bytes, ...]:
@@ -132,10 +154,10 @@ class Dispatch:
             raise RemoteError("a message of a group that has no beginning yet")
         return history.roster(post.heads)
 
-    def _add_hop(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes]) -> None:
+    def _add_hop(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
         onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
-        query = "INSERT INTO group_hops (post, target, plan, onward) VALUES (?, ?, ?, ?)"
-        self._store.run(query, post, branch.child, plan, onward)
+        query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
+        self._store.run(query, post, branch.child, plan, onward, spares)
 
     # taking
 
@@ -150,13 +172,15 @@ class Dispatch:
             raise RemoteError("a message of a group from one who isn't in it")
         if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
             raise RemoteError("a message of a group with an impossible way on")
+        if body.plan == SPARE_PLAN and body.onward:
+            raise RemoteError("a spare copy of a group's message with a way on")
         row = self._store.one(
             "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
             group.id,
             post.author,
             post.number,
         )
-        peer = self._registry.peers(group).get(post.author)
+        peer, news = self._registry.peers(group).get(post.author), row is None
         if row is None:
             expected = 0 if peer is None or peer.expected is None else peer.expected
             if post.number >= max(expected, post.floor) + _HELD_LIMIT:
@@ -164,14 +188,24 @@ class Dispatch:
             row = (self._insert(group, post, None, now), 0)
             if peer is not None and peer.expected is not None and post.number < peer.expected:
                 self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
-        if row[1] >> body.plan & 1:
+        self._store.run(
+            "DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender.key, SPARE_PLAN
+        )
+        if row[1] >> body.plan & 1 or (body.plan == SPARE_PLAN and not news):
             return
         self._store.run(
             "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
         )
-        up = (row[0], body.plan, contact, self._own_receipt(group, post, then), now + self._timing.gather)
-        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *up)
+        if news or body.plan:  # else it was on its way already when the first tree came here
+            own, due = self._own_receipt(group, post, then), now + self._timing.gather
+        else:
+            own, due = b"", None
+        query = "INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)"
+        self._store.run(query, row[0], body.plan, contact, own, due)
         self._pass_on(group, post, row[0], body, order)
+        if news and body.spares:
+            served = {post.author, sender.key, *(order[index] for index in body.onward)}
+            self._spare(group, row[0], body, order, served)
         self.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
@@ -191,7 +225,22 @@ class Dispatch:
             and self._registry.reachable(peers[key].contact)
         ]
         for branch in split(targets, self._timing.latency):
-            self._add_hop(order, stored, body.plan, branch)
+            self._add_hop(order, stored, body.plan, branch, body.spares)
+
+    def _spare(self, group: Group, stored: int, body: GroupPost, order: tuple[bytes, ...], served: set[bytes]) -> None:
+        """Send copies to a few who may be behind somebody who is away."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        others = [
+            key
+            for key in order
+            if key in roster.members
+            and key in peers
+            and key not in served
+            and not peers[key].doubted
+            and self._registry.reachable(peers[key].contact)
+        ]
+        for key in spare_targets(others, body.spares, self._rng):
+            self._add_hop(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
         """File what is next in an author's order."""
@@ -235,16 +284,24 @@ class Dispatch:
         if len(body.receipts) % RECEIPT_SIZE:
             raise RemoteError("receipts of the wrong size")
         if body.author == group.me:
-            self._note_untrusted(group, row[0], body)
+            self._note_untrusted(group, row[0], body, now)
             return
-        up = self._store.one("SELECT receipts, due FROM group_receipts WHERE post = ? AND plan = ?", row[0], body.plan)
+        up = self._store.one(
+            "SELECT receipts, due, plan FROM group_receipts WHERE post = ? AND (plan = ? OR ? = ?)"
+            " ORDER BY plan = ? DESC, plan LIMIT 1",
+            row[0],
+            body.plan,
+            body.plan,
+            SPARE_PLAN,
+            body.plan,
+        )  # who had the message by a tree before it sent spare copies has no other way up for their receipts
         if up is None or len(up[0]) + len(body.receipts) > 100 * RECEIPT_SIZE:
             raise RemoteError("receipts for a tree that is not served here")
         due = now + self._timing.gather if up[1] is None else up[1]
         query = "UPDATE group_receipts SET receipts = ?, due = ? WHERE post = ? AND plan = ?"
-        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], body.plan)
+        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], up[2])
 
-    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts) -> None:
+    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts, now: float) -> None:
         """Whose proofs are right has the post."""
         delivery = self._deliveries.get(post)
         if delivery is None:
@@ -257,12 +314,12 @@ class Dispatch:
                 continue
             if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
                 raise RemoteError("a receipt that was not made by its member")
-            self._reached(group, post, member.key)
+            self._reached(group, post, member.key, now)
 
-    def _reached(self, group: Group, post: int, key: bytes) -> None:
+    def _reached(self, group: Group, post: int, key: bytes, now: float) -> None:
         self._deliveries[post].acknowledged(key)
         self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
-        self._registry.set_peer(group, key, doubted=0)
+        self._registry.set_peer(group, key, doubted=0, answered=now)
         row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
         message = None if row is None else row[0]
         if message is not None:
@@ -357,8 +414,10 @@ class Dispatch:
                 self._give_up(post, "")
                 continue
             group = self._registry.get(row[0])
-            plans = [delivery.start(now)] if post in self._fresh else delivery.due(now)
-            self._fresh.discard(post)
+            plans = [] if post in self._fresh else delivery.due(now)
+            if post in self._fresh:
+                self._fresh.discard(post)
+                self._start(group, post, now)
             for plan in plans:
                 self._queue(group, post, plan)
             for key in delivery.doubted if plans else ():
@@ -377,28 +436,33 @@ class Dispatch:
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
             self._core.enqueue(parent, _LANE, body, None, now)
 
-    def _next_hop(self) -> tuple[int, int, int, int, bytes] | None:
-        """(hop, post, contact, plan, onward) of the first hop that can go to a session now."""
+    def _next_hop(self) -> _Hop | None:
+        """The first hop that can go to a session now; spare copies after all others."""
         if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
             return None
         rows = self._store.all(
-            "SELECT h.id, h.post, q.contact, h.plan, h.onward FROM group_hops h JOIN group_posts p ON p.id = h.post"
-            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.id"
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares"
+            " FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.plan = ?, h.id",
+            SPARE_PLAN,
         )
-        for hop, post, contact, plan, onward in rows:
+        for hop, post, contact, plan, onward, spares in rows:
             if contact is not None and self._has_place(contact):
-                return hop, post, contact, plan, bytes(onward)
+                return _Hop(hop, post, contact, plan, bytes(onward), spares)
         return None
 
     def _has_place(self, contact: int) -> bool:
         return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
 
-    def _send_hop(self, hop: tuple[int, int, int, int, bytes], now: float) -> None:
-        number, post, contact, plan, onward = hop
-        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", post)
+    def _send_hop(self, hop: _Hop, now: float) -> None:
+        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", hop.post)
         assert row is not None  # noqa: S101  hops go with their posts
-        self._store.run("DELETE FROM group_hops WHERE id = ?", number)
-        self._core.enqueue(contact, _LANE, GroupPost(bytes(row[0]), plan, onward), None, now, lifetime=row[2] - now)
-        self._fed = contact
+        self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
+        lifetime = row[2] - now
+        if hop.plan == SPARE_PLAN:
+            lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
+        body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
+        self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
+        self._fed = hop.contact
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
             self._core.archive.left(row[1], now, 0.0)

@@ -60,6 +60,7 @@ class Peer:
     first: int
     expected: int | None
     doubted: bool
+    answered: float
 
 
 class Registry:
@@ -185,7 +186,8 @@ class Registry:
     def peers(self, group: Group) -> dict[bytes, Peer]:
         """The other members that we know of."""
         rows = self._store.all(
-            "SELECT key, contact, greeted, tries, introduced, first, expected, doubted FROM group_peers WHERE grp = ?",
+            "SELECT key, contact, greeted, tries, introduced, first, expected, doubted, answered"
+            " FROM group_peers WHERE grp = ?",
             group.id,
         )
         return {bytes(row[0]): _peer(row) for row in rows}
@@ -230,8 +232,8 @@ class Registry:
 
 
 def _peer(row: Row) -> Peer:
-    key, contact, greeted, tries, introduced, first, expected, doubted = row
-    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted))
+    key, contact, greeted, tries, introduced, first, expected, doubted, answered = row
+    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted), answered)
 
 
 def _group(row: Row) -> Group:

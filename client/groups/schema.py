@@ -51,3 +51,11 @@ CREATE TABLE group_messages (
     members INTEGER NOT NULL, reached INTEGER NOT NULL
 );
 """
+
+# `answered`: when a member's last receipt came. `retry`: when a post that waits for earlier ones of its author need not
+# wait for one of them any more.
+GROUP_SPARES = """
+ALTER TABLE group_peers ADD COLUMN answered REAL NOT NULL DEFAULT 0;
+ALTER TABLE group_hops ADD COLUMN spares INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE group_posts ADD COLUMN retry REAL;
+"""

@@ -3,9 +3,10 @@
 import pytest
 
 from client.errors import UnknownContact
-from client.groups import changes
+from client.groups import changes, delivery
 from client.groups.bodies import GroupChanges, GroupPost
 from client.groups.changes import Kind
+from client.groups.delivery import Timing
 from client.groups.dispatch import Dispatch
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
 from client.groups.views import GroupState
@@ -167,7 +168,7 @@ def test_a_message_altered_by_who_passes_it_on_is_refused(circle):
     assert altered != taken[0].post
     refused = circle["carol"].refused
     with core.change():
-        body = GroupPost(altered, 40, b"")
+        body = GroupPost(altered, 40, b"", 0)
         core.enqueue(registry.peers(group)[carol].contact, 0, body, None, circle.now)
     circle.run(30)
     assert circle["carol"].refused == refused + 1
@@ -186,6 +187,29 @@ def test_members_who_are_away_get_it_later_and_nobody_waits_for_them(tmp_path):
     circle["bob"].online = circle["carol"].online = True
     assert circle.run(300, lambda: circle.delivered("alice", number))
     assert circle.heard("bob") == circle.heard("carol") == [("alice", "who is there?")]
+
+
+@pytest.mark.parametrize("hedged", [True, False])
+def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_path, monkeypatch, hedged):
+    if not hedged:
+        monkeypatch.setattr(delivery, "SPARES", 0)
+    monkeypatch.setattr(Timing, "latency", 0)  # so that a small group's tree has inner places
+    monkeypatch.setattr(delivery, "_PATIENCE", 1000.0)
+    circle = Circle(tmp_path, 6, seed=3)
+    circle.found()
+    core = circle["alice"].messenger._core
+    core.store.run("UPDATE group_peers SET answered = 0")
+    number = circle.send("alice", "who is there?")
+    (hop,) = core.store.all("SELECT target FROM group_hops ORDER BY id LIMIT 1")
+    roster = circle["alice"].messenger.groups._registry.roster(circle["alice"].messenger.groups._registry.named(CLUB))
+    away = roster.members[bytes(hop[0])].name  # the first child, with the most behind it
+    circle[away].online = False
+    here = [name for name in circle.names if name not in ("alice", away)]
+    assert circle.run(60, lambda: all(circle.heard(name) for name in here)) is hedged
+    if hedged:
+        assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 4)
+        assert all(len(circle.heard(name)) == 1 for name in here)
+    assert core.store.one("SELECT plans FROM group_posts")[0] == 1
 
 
 def test_all_of_it_survives_crashes(circle):
