@@ -2,7 +2,7 @@
 
 Promises: a post is filed once, in its author's order, and only if its author and we were members by what the author
 knew, and its author still is; what is stored of it is stored with the transaction that lets its packet be acknowledged;
-hops leave one at a time, in the order of the tree; a tree is served once. Nothing is passed on to who was removed.
+a tree is served once. Nothing is passed on to who was removed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from client.archive import Entry
 from client.core import Core
@@ -19,6 +18,7 @@ from client.groups import posts
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
 from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.hops import Hops
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch, split
@@ -32,17 +32,6 @@ _LANE = 0
 _HELD_LIMIT = 64  # posts of one author that wait for earlier ones
 _LATELY = 3600.0  # seconds for which a member that answered is taken to be there
 _AROUND = 256  # bytes that a body and its encryption add to a post
-_SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
-
-
-@dataclass(frozen=True, slots=True)
-class _Hop:
-    id: int
-    post: int
-    contact: int
-    plan: int
-    onward: bytes
-    spares: int
 
 
 class Dispatch:
@@ -52,15 +41,16 @@ class Dispatch:
         """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
+        self._out = Hops(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
-        self._fed: int | None = None  # the contact whose hop was handed to its session last
         core.on_reload.append(self._load)
         self._load()
 
     def _load(self) -> None:
-        self._deliveries, self._fresh, self._fed = {}, set(), None
+        self._deliveries, self._fresh = {}, set()
+        self._out.reload()
         rows = self._store.all(
             "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
         )
@@ -140,7 +130,7 @@ class Dispatch:
             peer = peers.get(branch.child)
             if (peer is None or not self._registry.reachable(peer.contact)) and able:
                 hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
-            self._add_hop(self._order(post), post, plan.number, hop, plan.spares)
+            self._out.add(self._order(post), post, plan.number, hop, plan.spares)
         self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
 
     def _order(self, post: int) -> tuple[bytes, ...]:
@@ -153,11 +143,6 @@ class Dispatch:
         if history is None:
             raise RemoteError("a message of a group that has no beginning yet")
         return history.roster(post.heads)
-
-    def _add_hop(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
-        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
-        query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
-        self._store.run(query, post, branch.child, plan, onward, spares)
 
     # taking
 
@@ -225,7 +210,7 @@ class Dispatch:
             and self._registry.reachable(peers[key].contact)
         ]
         for branch in split(targets, self._timing.latency):
-            self._add_hop(order, stored, body.plan, branch, body.spares)
+            self._out.add(order, stored, body.plan, branch, body.spares)
 
     def _spare(self, group: Group, stored: int, body: GroupPost, order: tuple[bytes, ...], served: set[bytes]) -> None:
         """Send copies to a few who may be behind somebody who is away."""
@@ -240,7 +225,7 @@ class Dispatch:
             and self._registry.reachable(peers[key].contact)
         ]
         for key in spare_targets(others, body.spares, self._rng):
-            self._add_hop(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
+            self._out.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
         """File what is next in an author's order."""
@@ -380,9 +365,9 @@ class Dispatch:
             self._expire(now)
             self._send_receipts(now)
             self._look_after(now)
-            hop = self._next_hop()
+            hop = self._out.next()
             if hop is not None:
-                self._send_hop(hop, now)
+                self._out.send(hop, now)
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -392,7 +377,7 @@ class Dispatch:
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
             self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
-        if self._fresh or (self._hops and self._next_hop() is not None):
+        if self._fresh or (self._hops and self._out.next() is not None):
             return 0.0
         due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
         due = min(due, self._due)
@@ -435,34 +420,3 @@ class Dispatch:
             )
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
             self._core.enqueue(parent, _LANE, body, None, now)
-
-    def _next_hop(self) -> _Hop | None:
-        """The first hop that can go to a session now; spare copies after all others."""
-        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
-            return None
-        rows = self._store.all(
-            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares"
-            " FROM group_hops h JOIN group_posts p ON p.id = h.post"
-            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.plan = ?, h.id",
-            SPARE_PLAN,
-        )
-        for hop, post, contact, plan, onward, spares in rows:
-            if contact is not None and self._has_place(contact):
-                return _Hop(hop, post, contact, plan, bytes(onward), spares)
-        return None
-
-    def _has_place(self, contact: int) -> bool:
-        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
-
-    def _send_hop(self, hop: _Hop, now: float) -> None:
-        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", hop.post)
-        assert row is not None  # noqa: S101  hops go with their posts
-        self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
-        lifetime = row[2] - now
-        if hop.plan == SPARE_PLAN:
-            lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
-        body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
-        self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
-        self._fed = hop.contact
-        if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
-            self._core.archive.left(row[1], now, 0.0)

@@ -189,15 +189,13 @@ def test_members_who_are_away_get_it_later_and_nobody_waits_for_them(tmp_path):
     assert circle.heard("bob") == circle.heard("carol") == [("alice", "who is there?")]
 
 
-@pytest.mark.parametrize("hedged", [True, False])
-def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_path, monkeypatch, hedged):
-    if not hedged:
-        monkeypatch.setattr(delivery, "SPARES", 0)
+def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_path, monkeypatch):
     monkeypatch.setattr(Timing, "latency", 0)  # so that a small group's tree has inner places
-    monkeypatch.setattr(delivery, "_PATIENCE", 1000.0)
     circle = Circle(tmp_path, 6, seed=3)
     circle.found()
     core = circle["alice"].messenger._core
+    assert circle.run(300, lambda: core.store.one("SELECT 1 FROM group_awaited") is None)
+    monkeypatch.setattr(delivery, "_PATIENCE", 1000.0)
     core.store.run("UPDATE group_peers SET answered = 0")
     number = circle.send("alice", "who is there?")
     (hop,) = core.store.all("SELECT target FROM group_hops ORDER BY id LIMIT 1")
@@ -205,10 +203,9 @@ def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_p
     away = roster.members[bytes(hop[0])].name  # the first child, with the most behind it
     circle[away].online = False
     here = [name for name in circle.names if name not in ("alice", away)]
-    assert circle.run(60, lambda: all(circle.heard(name) for name in here)) is hedged
-    if hedged:
-        assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 4)
-        assert all(len(circle.heard(name)) == 1 for name in here)
+    assert circle.run(60, lambda: all(circle.heard(name) for name in here))
+    assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 4)
+    assert all(len(circle.heard(name)) == 1 for name in here)
     assert core.store.one("SELECT plans FROM group_posts")[0] == 1
 
 
