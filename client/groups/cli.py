@@ -226,12 +226,13 @@ async def send(
     /,
     *,
     wait: Annotated[bool, Parameter(negative="")] = False,
+    expires: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Send a text to all members of a group.
 
-    Example: `mixnet group send alice book-club "see you at eight"`
+    Example: `mixnet group send alice book-club "see you at eight" --expires 2h`
 
     Parameters
     ----------
@@ -243,11 +244,14 @@ async def send(
         What to say; put -- before one that begins with a hyphen.
     wait
         Return only when all members have it.
+    expires
+        Who doesn't have it by then doesn't get it: a number and s, m, h, d or w, like 10m, 2h or 3d.
     """
-    from client import render  # noqa: PLC0415
+    from client import durations, render  # noqa: PLC0415
 
+    within = None if expires is None else durations.seconds(expires)
     async with talk(folder, name) as me:
-        number = await me.groups.send(group, text)
+        number = await me.groups.send(group, text, expires=within)
         if wait:
             with render.waiting(f"sending to {render.harmless(group)}"):
                 await me.wait_delivered(number)

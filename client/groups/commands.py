@@ -91,9 +91,10 @@ class GroupSend(Command, frozen=True, tag="group_send"):
 
     group: str
     text: str
+    expires: float | None = None
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.groups.send(self.group, self.text)
+        return await service.groups.send(self.group, self.text, self.expires)
 
 
 AnyGroupCommand = (

@@ -18,20 +18,25 @@ from client.groups import posts
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
 from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.filing import Filing
 from client.groups.hops import Hops
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch, split
 from client.groups.roster import Roster
 from client.messages import MessageEvent
-from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet import crypto
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 
 _LANE = 0
 _HELD_LIMIT = 64  # posts of one author that wait for earlier ones
 _LATELY = 3600.0  # seconds for which a member that answered is taken to be there
 _AROUND = 256  # bytes that a body and its encryption add to a post
+
+
+class TooManyExpiring(LocalError):
+    """16 texts with a time of their own are on their way in this group: wait, or send without `--expires`."""
 
 
 class Dispatch:
@@ -41,6 +46,7 @@ class Dispatch:
         """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
+        self.filing = Filing(core, registry)
         self._out = Hops(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
@@ -75,10 +81,24 @@ class Dispatch:
 
     # writing
 
-    def write(self, group: Group, now: float, *, text: str = "", change: Change | None = None) -> int | None:
-        """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet."""
+    def write(
+        self,
+        group: Group,
+        now: float,
+        *,
+        text: str = "",
+        change: Change | None = None,
+        lifetime: float | None = None,
+    ) -> int | None:
+        """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
+
+        After `lifetime` seconds (None: the network's) it expires; TooManyExpiring.
+        """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
+        lapsing = self._lapsing(group)
+        if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
+            raise TooManyExpiring
         number = self._registry.take_number(group)
         unfinished = (
             "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
@@ -86,8 +106,17 @@ class Dispatch:
         )
         row = self._store.one(unfinished, group.id, group.me)
         floor = number if row is None or row[0] is None else int(row[0])
-        raw = b"" if change is None else change.raw
-        post = posts.write(group.key, group.identifier, number, floor, history.heads, text=text, change=raw)
+        post = posts.write(
+            group.key,
+            group.identifier,
+            number,
+            floor,
+            history.heads,
+            text=text,
+            change=b"" if change is None else change.raw,
+            expires=0 if lifetime is None else math.ceil(now + lifetime),
+            lapsing=lapsing,
+        )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
         message = None if change is not None else self._file_own(group, text, len(targets), now)
@@ -102,22 +131,33 @@ class Dispatch:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
 
+    def _lapsing(self, group: Group) -> tuple[tuple[int, int], ...]:
+        """(number, end) of our posts under way that have a time of their own."""
+        query = (
+            "SELECT DISTINCT p.number, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ? AND p.ends IS NOT NULL ORDER BY p.number"
+        )
+        return tuple((number, int(ends)) for number, ends in self._store.all(query, group.id, group.me))
+
     def _file_own(self, group: Group, text: str, members: int, now: float) -> int:
         number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
         self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0)", number, members)
         return number
 
     def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
+        """A post of ours is given up when it expires; others' are known for longer, so that none is taken twice."""
         expires = now + self._core.settings.message_lifetime
+        ends = post.expires or None
         return self._store.insert(
-            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires)"
-            " VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
+            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires, ends)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)",
             group.id,
             post.author,
             post.number,
             post.raw,
             message,
-            expires,
+            min(expires, ends or math.inf) if post.author == group.me else expires,
+            ends,
         )
 
     def _queue(self, group: Group, post: int, plan: Plan[bytes]) -> None:
@@ -136,20 +176,14 @@ class Dispatch:
     def _order(self, post: int) -> tuple[bytes, ...]:
         row = self._store.one("SELECT raw, grp FROM group_posts WHERE id = ?", post)
         assert row is not None  # noqa: S101  it is under way
-        return self._roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0]))).order()
-
-    def _roster_at(self, group: Group, post: Post) -> Roster:
-        history = self._registry.history(group)
-        if history is None:
-            raise RemoteError("a message of a group that has no beginning yet")
-        return history.roster(post.heads)
+        return self._registry.roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0])).heads).order()
 
     # taking
 
     def take_untrusted(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
         """Store a post that came from `contact`, file what is in order, and pass it on. MissingParents, RemoteError."""
         sender = self._registry.member_of(group, contact)
-        roster, then = self._registry.roster(group), self._roster_at(group, post)
+        roster, then = self._registry.roster(group), self._registry.roster_at(group, post.heads)
         order = then.order()
         if group.me not in then.members or post.author not in then.members or post.author == group.me:
             raise RemoteError("a message of a group between others")
@@ -176,6 +210,9 @@ class Dispatch:
         self._store.run(
             "DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender.key, SPARE_PLAN
         )
+        if post.is_over(now):  # it has its place in its author's order, and no tree that was served
+            self.filing.file(group, post.author, now, post.floor)
+            return
         if row[1] >> body.plan & 1 or (body.plan == SPARE_PLAN and not news):
             return
         self._store.run(
@@ -191,7 +228,7 @@ class Dispatch:
         if news and body.spares:
             served = {post.author, sender.key, *(order[index] for index in body.onward)}
             self._spare(group, row[0], body, order, served)
-        self.file(group, post.author, now, post.floor)
+        self.filing.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
         proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
@@ -226,33 +263,6 @@ class Dispatch:
         ]
         for key in spare_targets(others, body.spares, self._rng):
             self._out.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
-
-    def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
-        """File what is next in an author's order."""
-        peer = self._registry.peers(group).get(author)
-        if peer is None or peer.expected is None:
-            return  # its hello, which says where we begin, is still to come
-        expected = peer.expected
-        query = "SELECT id, number, raw FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0 ORDER BY number"
-        for stored, number, raw in self._store.all(query, group.id, author):
-            if number > max(expected, floor):
-                break
-            if number >= expected:
-                self._file(group, posts.parse_untrusted(bytes(raw)), now)
-                expected = number + 1
-            self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", stored)
-        self._registry.set_peer(group, author, expected=max(expected, floor))
-
-    def _file(self, group: Group, post: Post, now: float) -> None:
-        if not post.text:
-            return
-        entry = Entry(
-            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
-        )
-        number = self._core.archive.add(entry, now)
-        name = self._roster_at(group, post).members[post.author].name
-        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0)", number, name)
-        self._core.emit(MessageReceived(self._core.archive.get(number)))
 
     # receipts
 
@@ -373,7 +383,11 @@ class Dispatch:
         """When `feed` has something to do: 0.0 for at once."""
         if self._version != self._core.version:
             self._version = self._core.version
-            query = "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+            query = (
+                "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+                " UNION ALL SELECT min(retry) FROM group_posts UNION ALL"
+                " SELECT min(p.ends) FROM group_posts p JOIN group_hops h ON h.post = p.id"
+            )
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
             self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
@@ -384,6 +398,10 @@ class Dispatch:
         return due if math.isfinite(due) else None
 
     def _expire(self, now: float) -> None:
+        hops = "DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)"
+        self._store.run(hops, now)
+        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
+            self.filing.file(self._registry.get(grp), bytes(author), now)
         for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"

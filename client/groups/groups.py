@@ -147,8 +147,12 @@ class Groups:
         self._check_admin(group)
         return self._commit(group, changes.rename(group.key, group.identifier, history.heads, title), now)
 
-    def send(self, name: str, text: str, now: float) -> int:
-        """Queue a text for all members; its number. UnknownGroup, NoMember, UnusableText, TextTooLong."""
+    def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
+        """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
+
+        UnknownGroup, NoMember, UnusableText, TextTooLong, BadLifetime, TooManyExpiring.
+        """
+        self._core.check_lifetime(lifetime)
         group, _ = self._member(name)
         try:
             size = len(text.encode())
@@ -159,7 +163,7 @@ class Groups:
         if size > posts.TEXT_LIMIT:
             raise TextTooLong
         with self._core.change():
-            number = self._dispatch.write(group, now, text=text)
+            number = self._dispatch.write(group, now, text=text, lifetime=lifetime)
         assert number is not None  # noqa: S101  a text has a message
         return number
 

@@ -69,7 +69,9 @@ class Hops:
 
     def send(self, hop: Hop, now: float) -> None:
         """Hand a hop to its session."""
-        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", hop.post)
+        row = self._store.one(
+            "SELECT raw, message, min(expires, coalesce(ends, expires)) FROM group_posts WHERE id = ?", hop.post
+        )
         assert row is not None  # noqa: S101  hops go with their posts
         self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
         lifetime = row[2] - now

@@ -181,6 +181,13 @@ class Registry:
         history = self.history(group)
         return Roster("", {}) if history is None else history.roster()
 
+    def roster_at(self, group: Group, heads: tuple[bytes, ...]) -> Roster:
+        """Who was in it by the changes up to `heads`; MissingParents, RemoteError."""
+        history = self.history(group)
+        if history is None:
+            raise RemoteError("a message of a group that has no beginning yet")
+        return history.roster(heads)
+
     # members
 
     def peers(self, group: Group) -> dict[bytes, Peer]:

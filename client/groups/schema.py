@@ -53,9 +53,10 @@ CREATE TABLE group_messages (
 """
 
 # `answered`: when a member's last receipt came. `retry`: when a post that waits for earlier ones of its author need not
-# wait for one of them any more.
+# wait for one of them any more. `ends`: when a post expires that has a time of its own.
 GROUP_SPARES = """
 ALTER TABLE group_peers ADD COLUMN answered REAL NOT NULL DEFAULT 0;
 ALTER TABLE group_hops ADD COLUMN spares INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE group_posts ADD COLUMN retry REAL;
+ALTER TABLE group_posts ADD COLUMN ends REAL;
 """

@@ -45,8 +45,8 @@ class GroupService:
         await self._changed()
         return done
 
-    async def send(self, group: str, text: str) -> int:
-        """Queue a text for all members; its number."""
-        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now())
+    async def send(self, group: str, text: str, expires: float | None = None) -> int:
+        """Queue a text for all members, for at most `expires` seconds; its number."""
+        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
         await self._changed()
         return number

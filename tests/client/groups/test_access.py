@@ -82,7 +82,7 @@ def test_three_daemons_make_a_group_and_talk_in_it():
 
 def test_requests_are_of_their_types_or_refused():
     for kind in AnyGroupCommand.__args__:
-        fields = dict.fromkeys(set(kind.__struct_fields__) - {"id"}, "x")
+        fields = dict.fromkeys(set(kind.__struct_fields__) - {"id", "expires"}, "x")
         made = command_untrusted({"op": kind.__struct_config__.tag, "id": 1, **fields})
         assert type(made) is kind
         with pytest.raises(RemoteError):
@@ -95,11 +95,12 @@ def test_requests_are_of_their_types_or_refused():
 
 class FakeGroups:
     def __init__(self):
-        self.asked = []
+        self.asked, self.named = [], []
 
     def __getattr__(self, verb):
-        async def answer(*arguments):
+        async def answer(*arguments, **named):
             self.asked.append((verb, *arguments))
+            self.named.append(named)
             return 7 if verb == "send" else [INFO] if verb == "list" else INFO
 
         return answer
@@ -150,3 +151,10 @@ def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
         assert found[0] if verb[0] == "list" else found
     else:
         assert "club" in shown and (verb[0] != "send" or "2 of 3 have it" in shown)
+
+
+def test_a_text_may_have_a_time_of_its_own(monkeypatch):
+    me = FakeMe()
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: me)
+    app(["group", "send", "alice", "club", "hi", "--expires", "2m"], result_action="return_value")
+    assert me.groups.named == [{"expires": 120.0}]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from client.errors import UnknownContact
+from client.errors import BadLifetime, UnknownContact
 from client.groups import changes, delivery
 from client.groups.bodies import GroupChanges, GroupPost
 from client.groups.changes import Kind
 from client.groups.delivery import Timing
-from client.groups.dispatch import Dispatch
+from client.groups.dispatch import Dispatch, TooManyExpiring
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
 from client.groups.views import GroupState
 from client.messages import Text
@@ -207,6 +207,52 @@ def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_p
     assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 4)
     assert all(len(circle.heard(name)) == 1 for name in here)
     assert core.store.one("SELECT plans FROM group_posts")[0] == 1
+
+
+def test_what_expired_is_passed_on_to_nobody_and_keeps_nothing_back(circle):
+    circle["dave"].online = False
+    expiring = circle.groups("alice").send(CLUB, "come at once", circle.now, 30.0)
+    later = circle.send("alice", "too late")
+    assert circle.run(20, lambda: circle.heard("bob") == [("alice", "come at once"), ("alice", "too late")])
+    assert not circle.run(40)
+    message = circle["alice"].messenger.message(expiring)
+    assert message.state is MessageState.FAILED and "in time (2 of 3 members" in message.error
+    for name in ("alice", "bob", "carol"):
+        hops = "SELECT 1 FROM group_hops h JOIN group_posts p ON p.id = h.post WHERE p.ends IS NOT NULL"
+        assert circle[name].messenger._core.store.one(hops) is None
+    circle["dave"].online = True
+    assert circle.run(200, lambda: circle.delivered("alice", later))
+    assert circle.heard("dave") == [("alice", "too late")]
+    assert circle.heard("bob") == [("alice", "come at once"), ("alice", "too late")]
+
+
+def test_what_comes_when_its_time_is_over_is_neither_shown_nor_passed_on_nor_acknowledged(circle):
+    number = circle.groups("alice").send(CLUB, "now", circle.now, 30.0)
+    row = circle["alice"].messenger._core.store.one("SELECT raw, grp FROM group_posts WHERE message = ?", number)
+    circle["alice"].messenger.cancel(number, circle.now)
+    circle.run(40)
+    bob, registry = circle["bob"].messenger, circle["bob"].messenger.groups._registry
+    group = registry.named(CLUB)
+    others = bytes(range(4))
+    with bob._core.change():
+        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        bob.groups.handle_untrusted(contact, GroupPost(bytes(row[0]), 0, others, 7), circle.now)
+        assert bob._core.store.one("SELECT 1 FROM group_hops") is None
+        assert bob._core.store.one("SELECT 1 FROM group_receipts WHERE due IS NOT NULL") is None
+    assert circle.heard("bob") == []
+    said(circle, "alice", "then")
+    assert circle.heard("bob") == [("alice", "then")] and registry.named(CLUB) == group
+
+
+def test_few_texts_with_a_time_of_their_own_are_under_way(circle):
+    circle["dave"].online = False
+    for turn in range(16):
+        circle.groups("alice").send(CLUB, f"{turn}", circle.now, 600.0)
+    with pytest.raises(TooManyExpiring):
+        circle.groups("alice").send(CLUB, "one more", circle.now, 600.0)
+    with pytest.raises(BadLifetime):
+        circle["alice"].messenger.send_text(CLUB, "never", circle.now, 0.0)
+    circle["alice"].messenger.send_text(CLUB, "without", circle.now)
 
 
 def test_all_of_it_survives_crashes(circle):
