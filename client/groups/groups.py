@@ -47,7 +47,7 @@ class UnknownMember(LocalError):
 
 
 class LastAdmin(LocalError):
-    """You are the group's only admin: make somebody else one first with `mixnet group promote`, then leave."""
+    """You are the group's only admin: make somebody else one first with `mixnet group promote`."""
 
 
 class NotEstablished(LocalError):
@@ -124,9 +124,8 @@ class Groups:
                 self._registry.changed(group)
             return self._registry.info(group)
         group, _ = self._member(name)
-        members = self._registry.roster(group).members
-        if len(members) > 1 and [key for key, one in members.items() if one.admin] == [group.me]:
-            raise LastAdmin
+        if len(self._registry.roster(group).members) > 1:
+            self._check_other_admin(group)
         return self._about(group, Kind.REMOVE, group.me, now)
 
     def remove(self, name: str, member: str, now: float) -> GroupInfo:
@@ -134,11 +133,14 @@ class Groups:
         return self._on(name, Kind.REMOVE, member, now)
 
     def promote(self, name: str, member: str, now: float) -> GroupInfo:
-        """Make a member an admin; errors as `remove`."""
+        """Make a member an admin; errors as `remove`. Who is one only for want of others stays one by that."""
+        group, history = self._member(name)
+        if history.is_heir(group.me) and self._registry.roster(group).members[group.me].name != member:
+            self._about(group, Kind.PROMOTE, group.me, now)
         return self._on(name, Kind.PROMOTE, member, now)
 
     def demote(self, name: str, member: str, now: float) -> GroupInfo:
-        """Make an admin a plain member; errors as `remove`."""
+        """Make an admin a plain member; errors as `remove`, LastAdmin."""
         return self._on(name, Kind.DEMOTE, member, now)
 
     def rename(self, name: str, title: str, now: float) -> GroupInfo:
@@ -174,7 +176,13 @@ class Groups:
             raise UnknownMember
         if kind is not Kind.REMOVE or found[0].key != group.me:
             self._check_admin(group)
+        if kind is Kind.DEMOTE and found[0].key == group.me:
+            self._check_other_admin(group)
         return self._about(group, kind, found[0].key, now)
+
+    def _check_other_admin(self, group: Group) -> None:
+        if [key for key, one in self._registry.roster(group).members.items() if one.admin] == [group.me]:
+            raise LastAdmin
 
     def _about(self, group: Group, kind: Kind, subject: bytes, now: float) -> GroupInfo:
         history = self._registry.history(group)

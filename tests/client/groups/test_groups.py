@@ -3,7 +3,7 @@
 import pytest
 
 from client.errors import BadLifetime, UnknownContact
-from client.groups import changes, delivery
+from client.groups import changes, delivery, posts
 from client.groups.bodies import GroupChanges, GroupPost
 from client.groups.changes import Kind
 from client.groups.delivery import Timing
@@ -13,6 +13,7 @@ from client.groups.views import GroupState
 from client.messages import Text
 from client.messenger import MessageState
 from client.search import Filter
+from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 
 
@@ -131,6 +132,63 @@ def test_leaving_renaming_and_roles(circle):
     assert circle.run(60, lambda: groups("dave").list()[0].title == "two")
     assert groups("dave").show("two").name == "two"
     assert groups("alice").show(CLUB).state is GroupState.LEFT
+
+
+def test_admins_who_leave_at_once_leave_an_admin(circle):
+    groups = circle.groups
+    with pytest.raises(LastAdmin):
+        groups("alice").demote(CLUB, "alice", circle.now)
+    groups("alice").promote(CLUB, "dave", circle.now)
+    assert circle.run(60, lambda: admin(circle, "dave", "dave"))
+    groups("alice").leave(CLUB, circle.now)
+    groups("dave").leave(CLUB, circle.now)
+    assert circle.run(120, lambda: all(circle.members(name) == {"bob", "carol"} for name in ("bob", "carol")))
+    assert all(admin(circle, name, "bob") and not admin(circle, name, "carol") for name in ("bob", "carol"))
+    groups("bob").promote(CLUB, "carol", circle.now)
+    assert circle.run(60, lambda: all(admin(circle, "carol", name) for name in ("bob", "carol")))
+
+
+def test_what_a_removed_author_wrote_is_treated_alike_whoever_passes_it_on(circle):
+    """Carol doesn't know yet that dave was removed, and passes on what he wrote; bob and alice know."""
+    said(circle, "dave", "first word")
+    registry = circle["dave"].messenger.groups._registry
+    group = registry.named(CLUB)
+    history = registry.history(group)
+    old = history.heads
+    circle["carol"].online = False
+    circle.groups("alice").remove(CLUB, "dave", circle.now)
+    assert circle.run(120, lambda: circle.members("bob") == {"alice", "bob", "carol"})
+    order = history.roster(old).order()
+    number = registry.take_number(group)
+    post = posts.write(group.key, group.identifier, number, number, old, text="one last word")
+
+    def bring(name, sender, onward=b""):
+        core = circle[name].messenger._core
+        theirs = circle[name].messenger.groups._registry
+        club = theirs.named(CLUB)
+        key = next(k for k, m in history.roster(old).members.items() if m.name == sender)
+        with core.change():
+            body = GroupPost(post.raw, 0, onward, 0)
+            circle[name].messenger.groups.handle_untrusted(theirs.peers(club)[key].contact, body, circle.now)
+
+    onward = bytes(order.index(k) for k, m in history.roster(old).members.items() if m.name in ("alice", "bob"))
+    bring("carol", "dave", onward)  # as far as she knows he is a member, and so it is filed there
+    assert circle.heard("carol")[-1] == ("dave", "one last word")
+    refused = {name: circle[name].refused for name in ("alice", "bob")}
+    for name in ("alice", "bob"):
+        with pytest.raises(RemoteError):
+            bring(name, "carol")
+    circle["carol"].online = True
+    assert circle.run(200, lambda: circle.members("carol") == {"alice", "bob", "carol"})
+    circle.run(60)
+    assert all(circle[name].refused > refused[name] for name in ("alice", "bob"))  # hers came there too
+    for name in ("alice", "bob"):
+        assert circle.heard(name) == [("dave", "first word")]
+    assert circle.heard("carol") == [("dave", "first word"), ("dave", "one last word")]  # what was read stays read
+    with pytest.raises(RemoteError):
+        bring("carol", "bob")  # now she decides as the others did
+    said(circle, "bob", "onward")
+    assert circle.heard("alice") == [("dave", "first word"), ("bob", "onward")]
 
 
 def test_a_member_who_forges_a_change_is_ignored(circle):
