@@ -282,6 +282,7 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
+            self.groups.was_read(contact, unseen, now)
             if contact not in core.blocked and core.book.get(contact).role == "contact":
                 self.attesting.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up

@@ -63,6 +63,10 @@ class GroupAccess:
         """Queue a text for all members; its number. It is given up `expires` seconds from now if not all have it."""
         return int(await self._asker(ask.GroupSend, group=group, text=text, expires=expires))
 
+    async def readers(self, number: int) -> tuple[str, ...]:
+        """The members who have read a text of ours, by name."""
+        return tuple(str(name) for name in await self._asker(ask.GroupReaders, number=number))
+
 
 def _group(value: Any) -> GroupInfo:
     try:

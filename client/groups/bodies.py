@@ -1,4 +1,4 @@
-"""What members say to each other inside their sessions about a group: tags 20 to 27 (SPEC.md section 7, Groups).
+"""What members say to each other inside their sessions about a group: tags 20 to 28 (SPEC.md section 7, Groups).
 
 Pure. Promises: every field is bounded here; what it means is checked by who handles it.
 """
@@ -98,4 +98,13 @@ class GroupPass(_GroupBody, frozen=True, tag=27):
     sealed: Annotated[bytes, msgspec.Meta(max_length=4096)]
 
 
-GroupBody = GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass
+class GroupSeen(_GroupBody, frozen=True, tag=28):
+    """The sender's user has read these posts of the receiver, by their numbers."""
+
+    group: Key
+    numbers: Annotated[tuple[_Number, ...], msgspec.Meta(max_length=500)]
+
+
+GroupBody = (
+    GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass | GroupSeen
+)

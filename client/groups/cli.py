@@ -284,6 +284,32 @@ async def messages(name: str, group: str, /, *, after: int = 0, folder: Folder =
             render.json(message) if as_json else render.message(message)
 
 
+@group.command
+async def readers(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """Show which members have read a text of yours, as far as they let you know.
+
+    Example: `mixnet group readers alice 12`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    number
+        The message, by the number that `mixnet group messages` shows.
+    """
+    from client import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        message = await me.message(number)
+        names = await me.groups.readers(number)
+    if as_json:
+        render.json({"number": number, "readers": names, "reached": message.reached, "members": message.members})
+        return
+    render.line(f"{len(names)} of {message.members} have read message {number}, {message.reached} have it")
+    for reader in names:
+        render.line(f"  {render.harmless(reader)}")
+
+
 def _show(one: GroupInfo, *, as_json: bool) -> None:
     from client import render  # noqa: PLC0415
 

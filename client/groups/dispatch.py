@@ -119,7 +119,7 @@ class Dispatch:
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = None if change is not None else self._file_own(group, text, len(targets), now)
+        message = None if change is not None else self._file_own(group, post, len(targets), now)
         stored = self._insert(group, post, message, now)
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
@@ -139,9 +139,10 @@ class Dispatch:
         )
         return tuple((number, int(ends)) for number, ends in self._store.all(query, group.id, group.me))
 
-    def _file_own(self, group: Group, text: str, members: int, now: float) -> int:
-        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
-        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0)", number, members)
+    def _file_own(self, group: Group, post: Post, members: int, now: float) -> int:
+        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text), now)
+        values = (number, members, post.number)
+        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
         return number
 
     def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
@@ -310,6 +311,13 @@ class Dispatch:
             if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
                 raise RemoteError("a receipt that was not made by its member")
             self._reached(group, post, member.key, now)
+
+    def has_it(self, group: Group, number: int, key: bytes, now: float) -> None:
+        """A member has our post of this number, as something else than a receipt says."""
+        query = "SELECT id FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, group.me, number)
+        if row is not None and row[0] in self._deliveries and key in self._deliveries[row[0]].missing:
+            self._reached(group, row[0], key, now)
 
     def _reached(self, group: Group, post: int, key: bytes, now: float) -> None:
         self._deliveries[post].acknowledged(key)

@@ -55,7 +55,7 @@ class Filing:
         )
         number = self._core.archive.add(entry, now)
         name = self._registry.roster_at(group, post.heads).members[post.author].name
-        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0)", number, name)
+        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
         self._core.emit(MessageReceived(self._core.archive.get(number)))
 
 

@@ -6,6 +6,8 @@ by its own right change by change; a body about a group that we have nothing to 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from client.contacts import check_name
 from client.core import Core
 from client.errors import TextTooLong, UnusableText
@@ -19,11 +21,13 @@ from client.groups.bodies import (
     GroupPass,
     GroupPost,
     GroupReceipts,
+    GroupSeen,
     GroupWant,
 )
 from client.groups.changes import Change, Kind
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
+from client.groups.reading import Reading
 from client.groups.registry import Group, Registry
 from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
 from client.groups.views import GroupInfo, GroupState
@@ -63,6 +67,7 @@ class Groups:
         self._registry = Registry(core)
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
+        self.reading = Reading(core, self._registry, self._dispatch)
         self._held: list[tuple[int, GroupPost]] = []
         core.feeders += [self._dispatch, self._membership]
 
@@ -169,6 +174,12 @@ class Groups:
         assert number is not None  # noqa: S101  a text has a message
         return number
 
+    def was_read(self, contact: int, seen: Iterable[tuple[int, int]], now: float) -> None:
+        """The user has read these (message, its author's number of it) of a group's conversation."""
+        for group in self._registry.all():
+            if group.contact == contact and group.state is GroupState.MEMBER:
+                self.reading.tell(group, seen, now)
+
     def _on(self, name: str, kind: Kind, member: str, now: float) -> GroupInfo:
         group, _ = self._member(name)
         found = [one for one in self._registry.roster(group).members.values() if one.name == member]
@@ -238,6 +249,8 @@ class Groups:
                 self._dispatch.receipts_untrusted(group, body, now)
             case GroupPass():
                 self._membership.passed_untrusted(group, contact, body, now)
+            case GroupSeen():
+                self.reading.seen_untrusted(group, contact, body, now)
         self._take_held(now)
 
     def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:

@@ -50,3 +50,7 @@ class GroupService:
         number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
         await self._changed()
         return number
+
+    async def readers(self, number: int) -> list[str]:
+        """Who has read a text of ours."""
+        return await self._desk.call(self._messenger().groups.reading.readers, number)

@@ -4,7 +4,7 @@ import pytest
 
 from client.errors import BadLifetime, UnknownContact
 from client.groups import changes, delivery, posts
-from client.groups.bodies import GroupChanges, GroupPost
+from client.groups.bodies import GroupChanges, GroupPost, GroupSeen
 from client.groups.changes import Kind
 from client.groups.delivery import Timing
 from client.groups.dispatch import Dispatch, TooManyExpiring
@@ -267,6 +267,42 @@ def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_p
     assert core.store.one("SELECT plans FROM group_posts")[0] == 1
 
 
+def test_the_author_learns_who_read_it_from_those_who_tell(circle):
+    number = said(circle, "alice", "read this")
+    alice = circle["alice"].messenger
+    read(circle, "bob")
+    read(circle, "bob")
+    assert circle.run(60, lambda: alice.message(number).readers == 1)
+    assert alice.groups.reading.readers(number) == ["bob"]
+    assert alice.message(number).state is MessageState.DELIVERED
+    circle["carol"].messenger.block("alice", circle.now)
+    read(circle, "carol")
+    read(circle, "dave")
+    circle.run(30)
+    assert alice.groups.reading.readers(number) == ["bob", "dave"]  # carol blocked the author
+    later = said_to(circle, "alice", "and this", ("bob", "dave"))
+    assert alice.message(later).readers == 0
+    assert circle["bob"].messenger.message(read(circle, "bob")).state is MessageState.READ
+
+
+def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circle):
+    number = said(circle, "alice", "read this")
+    bob, alice = circle["bob"].messenger, circle["alice"].messenger
+    registry = alice.groups._registry
+    group = registry.named(CLUB)
+    post = alice._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)[0]
+    with alice._core.change(), pytest.raises(RemoteError):
+        alice.groups.reading.seen_untrusted(group, -1, GroupSeen(group.identifier, (post,)), circle.now)
+    with bob._core.change():  # of what was before it joined, and of what never was
+        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        bob._core.enqueue(contact, 0, GroupSeen(group.identifier, (0, 10_000, post, post)), None, circle.now)
+    assert circle.run(60, lambda: alice.message(number).readers == 1)
+    for name in ("carol", "dave"):
+        read(circle, name)
+    assert circle.run(60, lambda: alice.message(number).state is MessageState.READ)
+    assert alice.groups.reading.readers(number) == ["bob", "carol", "dave"]
+
+
 def test_what_expired_is_passed_on_to_nobody_and_keeps_nothing_back(circle):
     circle["dave"].online = False
     expiring = circle.groups("alice").send(CLUB, "come at once", circle.now, 30.0)
@@ -345,6 +381,20 @@ def test_a_cancelled_message_goes_no_further(circle):
     circle["alice"].messenger.cancel(number, circle.now)
     circle.run(40)
     assert all(circle.heard(name) == [] for name in ("bob", "carol", "dave"))
+
+
+def read(circle, name):
+    """`name` reads all that came."""
+    messenger = circle[name].messenger
+    last = [m.id for m in messenger.messages(CLUB) if not m.outgoing][-1]
+    messenger.mark_read(last, circle.now)
+    return last
+
+
+def said_to(circle, name, text, whom):
+    number = circle.send(name, text)
+    assert circle.run(200, lambda: all(circle.heard(one)[-1:] == [(name, text)] for one in whom))
+    return number
 
 
 def said(circle, name, text):
