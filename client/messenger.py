@@ -17,7 +17,7 @@ from client.archivist import Archivist
 from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
-from client.errors import AnonymousOnly, NotInGroups, TextTooLong, UnusableText
+from client.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong, UnusableText
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
 from client.groups.groups import Groups
@@ -226,9 +226,12 @@ class Messenger:
     ) -> int:
         """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.
 
-        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
+        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime,
+        NoGroupFiles.
         """
         self._core.check_lifetime(lifetime)
+        if self.groups.has(contact):
+            raise NoGroupFiles
         whom = self._people.reached(contact).id
         if whom in self._core.anonymous:
             raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")

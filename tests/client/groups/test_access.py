@@ -14,7 +14,7 @@ from client.groups.groups import NotAllowed, UnknownMember
 from client.groups.registry import UnknownGroup
 from client.groups.views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.views import MessageInfo, MessageKind, MessageState
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 from tests.client.town import Town
 
 INFO = GroupInfo("club", "club", GroupState.MEMBER, "00" * 32, (GroupMember("alice", True, True, True),))
@@ -163,6 +163,13 @@ def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
         assert found[0] if verb[0] == "list" else found
     else:
         assert "club" in shown and (verb[0] != "send" or "2 of 3 have it" in shown)
+
+
+def test_a_file_for_a_group_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: FakeMe())
+    for arguments in (["--file", "x.pdf"], []):
+        with pytest.raises(LocalError, match=r"mixnet (group )?send"):
+            app(["group", "send", "alice", "club", *arguments], result_action="return_value")
 
 
 def test_readers_are_shown_with_counts(monkeypatch, capsys):

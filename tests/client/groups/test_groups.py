@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.errors import BadLifetime, UnknownContact
+from client.errors import BadLifetime, NoGroupFiles, UnknownContact
 from client.groups import changes, delivery, posts
 from client.groups.bodies import GroupChanges, GroupPost, GroupSeen
 from client.groups.changes import Kind
@@ -374,6 +374,11 @@ def test_the_archive_has_group_messages(circle):
     alice.archivist.delete(found.id)
     assert alice.search("treasure") == []
     assert alice.archivist.clear(CLUB) == (0, 0)
+
+
+def test_a_file_for_a_group_is_refused(circle, tmp_path):
+    with pytest.raises(NoGroupFiles):
+        circle["alice"].messenger.send_file(CLUB, tmp_path / "x", circle.now)
 
 
 def test_a_cancelled_message_goes_no_further(circle):
