@@ -106,7 +106,8 @@ class Delivery(Generic[T]):
         """
         able = self._deadline.keys() - self.doubted
         unsure = len(able.intersection(unheard)) > _SURE * len(able)
-        return self._plan(self._deadline, now, SPARES // self._packets if unsure else 0)
+        spares = min(SPARES // self._packets, len(self._deadline).bit_length())  # few are soon all reached
+        return self._plan(self._deadline, now, spares if unsure else 0)
 
     def acknowledged(self, member: T) -> bool:
         """A member has the message; whether that is news."""

@@ -94,6 +94,7 @@ def test_a_first_message_is_hedged_and_one_to_those_who_answered_lately_is_not()
     assert made(99).start(0.0).spares == made(99).start(0.0, range(3)).spares == 0
     assert made(99, doubted=range(40)).start(0.0, range(40)).spares == 0  # they are on leaves anyway
     assert made(3).start(0.0, range(3)).spares == 0  # nobody is behind anybody
+    assert made(16).start(0.0, range(16)).spares == 5  # the more members, the more copies
     long = Delivery(everybody, (), TIMING, random.Random(1), packets=3)
     assert long.start(0.0, everybody).spares == SPARES // 3
     assert made(99).start(0.0, everybody).number == 0
