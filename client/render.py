@@ -158,7 +158,7 @@ def message(one: MessageInfo) -> None:
     signed = "  signed" if one.signed else ""
     receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
     if one.outgoing and one.members:
-        state = f"{state}  {one.reached} of {one.members} have it"
+        state = f"{state}  {one.reached} of {one.members} have it, {one.readers} have read it"
     if one.answer_until is not None:
         state += f"  [{answerable(one.answer_until)}]"
     author = f"/{harmless(one.author)}" if one.author else ""
