@@ -8,6 +8,7 @@ controls are nodes of the same network: one with a floor's work added, and one t
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -97,6 +98,8 @@ def _cost(windows: Sequence[Window]) -> Estimate:
 
 
 def _median(values: Sequence[float]) -> Estimate:
+    if not values:
+        return exact(math.nan)
     value, (low, high) = median(values)
     return Estimate(value, low, high)
 
@@ -142,7 +145,7 @@ def _finding(
 ) -> Finding:
     real = saturated(full.windows[0])
     heavier, twin, clear = (one.windows[0] for one in controls)
-    two_cores = saturated(helped.windows[0])
+    two_cores = [window for window in helped.windows[0] if window.wanted >= SATURATED]  # none: then no gain is claimed
     hops = list(chain.from_iterable(whole.windows))
     growth = full.readings[0][-1].memory_mb - full.readings[0][0].memory_mb
     per_core = median([window.packets / window.cpu for window in real])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.figures import Verdict, flat
-from benchmarks.load.meter import Reading, windows
+from benchmarks.figures import Bound, Figure, Verdict, flat
+from benchmarks.load.meter import Reading, Window, windows
 from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, NODE, TWIN
 from benchmarks.size import Size
-from benchmarks.throughput import on_stage, ratio, saturated
+from benchmarks.throughput import _gain, on_stage, ratio, saturated
 from mixnet.errors import LocalError
 from tests.benchmarks.stages import CAPACITY, FLOOR, FakeStage
 
@@ -43,6 +43,11 @@ async def test_two_cores_gain_what_the_busiest_process_leaves(autojump_clock, ma
     assert figures["two_core_ratio"] == pytest.approx(gain, rel=0.01)
     assert figures["two_core_cost"] == pytest.approx(cost, rel=0.01)
     assert (verdict(finding, "two_core_ratio") is Verdict.AIM) is met
+
+
+def test_two_cores_that_were_never_busy_gain_nothing():
+    nothing = _gain([Window(1.0, 0.9, 0.1, 9000, FLOOR)], [])
+    assert Figure("two_core_ratio", "", nothing, "", Bound(1.5, at_least=True)).verdict is Verdict.MISSED
 
 
 @pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {TWIN: 1.5}, {TWIN: 2.5}])

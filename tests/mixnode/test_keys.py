@@ -60,6 +60,19 @@ def test_the_packet_of_a_neighbouring_epoch_is_peeled_with_its_key() -> None:
         peel_untrusted(engine, ring.live(1150.0), packets[0])
 
 
+def test_whoever_shares_the_keys_is_told_of_each_that_is_given_up() -> None:
+    ring, gone = KeyRing(MemoryKeys(limit=1), EPOCHS, GRACE), []
+    ring.when_forgotten(lambda key: gone.append(key.epoch))
+    ring.turn(1000.0)
+    assert gone == []
+    ring.turn(1150.0)
+    assert gone == [0]
+    with pytest.raises(Unavailable):
+        ring.live(1150.0)[0].replay.admit([bytes(16), bytes([1] * 16)])
+    ring.turn(1150.0)
+    assert gone == [0, 1]  # its memory for tags is full
+
+
 def test_keys_and_tags_survive_and_expire_on_disk(tmp_path: Path) -> None:
     ring = KeyRing(FileKeys(tmp_path / "keys"), EPOCHS, GRACE)
     ring.turn(1000.0)

@@ -14,6 +14,7 @@ from mixnet.errors import RemoteError
 from mixnet.link import Frame, FrameKind, Role
 from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import Command, Deliver, Kind, engine_by_name
+from mixnode.peelers import Peelers
 from tests.mixnode.town import Town, packet_frame
 
 NOBODY = bytes(32)
@@ -61,6 +62,20 @@ async def test_nodes_with_either_engine_share_a_network(autojump_clock: MockCloc
         for member in town.members:
             assert member.count(Event.LOOPS_RETURNED) >= member.count(Event.LOOPS_SENT) - 3 > 10
             assert member.count(Dropped.MALFORMED_PACKET) == 0
+
+
+async def test_workers_are_told_of_every_key_that_a_node_gives_up(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(Peelers, "forget", lambda _peelers, key: told.append(key.epoch))
+    town = Town()
+    async with town.running():
+        assert town.mixes[0].serving is not None
+        assert town.mixes[0].serving.snapshot()["workers"] == []  # none in virtual time
+        epoch = town.trust.epochs.at(town.clock.now())
+        await trio.sleep(town.trust.epochs.end(epoch) + 700 - town.clock.now())  # a grace lasts for 600 s
+    assert told == [epoch] * len(town.members)
 
 
 async def test_a_packet_leaves_a_mix_exactly_when_its_delay_is_over(autojump_clock: MockClock) -> None:

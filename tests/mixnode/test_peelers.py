@@ -163,6 +163,7 @@ async def test_keys_are_turned_while_packets_are_under_way():
                 helped.peelers.peel(one)
             helped.peelers.forget(keys[first])  # while both may still have it to use
             await helped.until(len(jobs))
+        assert [desk.keys for desk in helped.peelers._open] == [2, 2]  # those of the last three that weren't given up
         alone = Crew(0)
         for one in jobs:
             alone.peelers.peel(one)
