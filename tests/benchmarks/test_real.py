@@ -1,6 +1,7 @@
 """A real network of processes under load: what comes back, what is lost, and that nothing is left running."""
 
 import pytest
+import trio
 
 from benchmarks import latency, throughput
 from benchmarks.figures import flat
@@ -22,7 +23,8 @@ async def test_real_nodes_under_load(monkeypatch):
         monkeypatch.setattr(room, "_TRIAL", 0.8)
     async with open_stage() as stage:
         everybody = [stage.process(name) for name in (*PATH, HEAVIER, HELPED, CLEAR)]
-        workers = (await stage.read(HELPED)).workers
+        while not (workers := (await stage.read(HELPED)).workers):
+            await trio.sleep(0.05)  # a node is ready before its worker is
         assert len(workers) == 1
         cost = flat([await throughput.on_stage(stage, Size.QUICK)])
         assert cost["relay_ratio"] > 1  # nobody peels for less than the floor
