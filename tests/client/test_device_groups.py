@@ -254,7 +254,8 @@ def test_messages_stand_in_the_home_s_order_though_earlier_ones_change_before_th
         assert family.run(60, lambda n=n: f"number {n}" in heard(family, HOME))
         number = home.groups.send(CLUB, f"answer {n}", family.now)
         assert family.run(60, lambda number=number: settled_text(family, HOME, number))
-    home.mark_read(home.messages(CLUB)[0].id, family.now)
+    came = [m.id for m in home.messages(CLUB) if not m.outgoing]
+    home.mark_read(came[3], family.now)  # the first ones may be on their way already
     family[PHONE].online = True
     assert family.run(900, family.calm)
     shown = [(m.text, m.state) for m in family.user(PHONE).messages(CLUB)]
@@ -266,12 +267,13 @@ def test_what_is_not_told_yet_is_told_once(family, monkeypatch):
     family.link(PHONE)
     family[PHONE].online = False
     family.run(5)
-    number = family.user(HOME).groups.send(CLUB, "hello", family.now)
-    assert family.run(60, lambda: settled_text(family, HOME, number))
+    for n in range(3):  # the first ones may be on their way already
+        number = family.user(HOME).groups.send(CLUB, f"hello {n}", family.now)
+        assert family.run(60, lambda number=number: settled_text(family, HOME, number))
     told = []
     original = DeviceNews._message
     monkeypatch.setattr(DeviceNews, "_message", lambda self, item: told.append(item) or original(self, item))
     family[PHONE].online = True
     assert family.run(900, family.calm)
     assert told.count(number) == 1
-    assert settled_text(family, PHONE, family.user(PHONE).messages(CLUB)[0].id)
+    assert set(family[PHONE].states()) == {"delivered"}
