@@ -177,6 +177,7 @@ class Crowd(Player):
             "sent": sent[0],
             "deposited": sent[1],
             "fetched": self._mail - before,
+            "clients": len(clients),
             "lost": present - len(clients),
         }
 
