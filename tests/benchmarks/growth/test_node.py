@@ -6,6 +6,7 @@ from benchmarks.figures import Verdict, flat
 from benchmarks.growth.node import LEAKING, NODE, PACKETS, SLOWING, Look, finding
 from benchmarks.load.altered import LEAK, Leaking, Slowing
 from benchmarks.load.altered import SLOWING as EVERY
+from benchmarks.report.plots import save
 from benchmarks.size import Size
 from mixnet.crypto import SphinxSecret
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
@@ -71,3 +72,9 @@ def test_the_altered_engines_peel_as_the_real_one_and_do_what_they_say(monkeypat
     for _ in range(EVERY):
         slowing.peel_untrusted(secret, made)
     assert len(hashed) == 2
+
+
+def test_the_lines_are_drawn(tmp_path):
+    drawn = save(found().as_map(), tmp_path / "plots")
+    assert [path.name for path in drawn] == ["growth-kept.png", "growth-worked.png", "growth-epochs.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
