@@ -170,8 +170,8 @@ ROWS = (
             columns("group_messages", "message author members reached writer number"),
             columns("group_reads", "message member name"),
         ),
-        "in which groups you are, who was in them when and by whose decision, when each last answered, who has read your "
-        "texts, and posts that you pass on to others",
+        "in which groups you are, who was in them when and by whose decision, when each last answered, who has read "
+        "your texts, and posts that you pass on to others",
         "all members agree on who is in, and a post reaches those who are offline",
         "who was in, until the profile is erased; posts to pass on until all have them, or they are too old",
         "message_age", _ME, _PROFILE_END + "; `mixnet delete` for what was said", _SEALED,
