@@ -338,6 +338,21 @@ def test_what_comes_when_its_time_is_over_is_neither_shown_nor_passed_on_nor_ack
     assert circle.heard("bob") == [("alice", "then")] and registry.named(CLUB) == group
 
 
+def test_a_text_that_waited_for_one_that_was_given_up_is_shown_though_it_is_below_the_floor(circle):
+    said(circle, "alice", "first")
+    registry = circle["alice"].messenger.groups._registry
+    group = registry.named(CLUB)
+    given_up, waits, last = (registry.take_number(group) for _ in range(3))
+    bob = circle["bob"].messenger
+    contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+    for number, floor in ((waits, given_up), (last, last)):
+        heads = registry.history(group).heads
+        post = posts.write(group.key, group.identifier, number, floor, heads, text=f"{number - given_up}")
+        with bob._core.change():
+            bob.groups.handle_untrusted(contact, GroupPost(post.raw, 0, b"", 0), circle.now)
+    assert circle.heard("bob") == [("alice", "first"), ("alice", "1"), ("alice", "2")]
+
+
 def test_few_texts_with_a_time_of_their_own_are_under_way(circle):
     circle["dave"].online = False
     for turn in range(16):
