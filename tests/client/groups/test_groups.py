@@ -293,6 +293,14 @@ def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circ
     post = alice._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)[0]
     with alice._core.change(), pytest.raises(RemoteError):
         alice.groups.reading.seen_untrusted(group, -1, GroupSeen(group.identifier, (post,)), circle.now)
+    key = registry.member_of(group, next(c.id for c in alice._core.book.all() if c.name == "bob")).key
+    first = registry.peers(group)[key].first
+    registry.set_peer(group, key, first=post + 1)  # as if bob had joined later
+    with alice._core.change():
+        contact = registry.peers(group)[key].contact
+        alice.groups.reading.seen_untrusted(group, contact, GroupSeen(group.identifier, (post,)), circle.now)
+    assert alice.message(number).readers == 0
+    registry.set_peer(group, key, first=first)
     with bob._core.change():  # of what was before it joined, and of what never was
         contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
         bob._core.enqueue(contact, 0, GroupSeen(group.identifier, (0, 10_000, post, post)), None, circle.now)
