@@ -64,7 +64,7 @@ class Service:
         self.mailbox = MailboxService(desk, self._not_yet)
         self._matching: Matching | None = None
         self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
-        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed)
+        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed, hub.next_change)
         self.anonymous = AnonymousService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
