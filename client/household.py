@@ -57,6 +57,11 @@ class Household:
         """Whether this profile is a satellite."""
         return self._core.satellite
 
+    def check_home(self) -> None:
+        """HomeOnly on a satellite."""
+        if self._core.satellite:
+            raise self._core.home_only()
+
     # the user
 
     def all(self) -> list[DeviceInfo]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from client import cli, device_cli
+from client import address_cli, cli, device_cli
 from client.connection import Connection
-from client.errors import HomeOnly, HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
+from client.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
 from client.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.test_cli import daemon_of
@@ -116,8 +116,11 @@ async def test_the_commands_about_devices(network, capsys, tmp_path):
             device_cli.link("phone", folder=network),
             device_cli.revoke("phone", "desk", folder=network),
             cli.invite("phone", folder=network),
+            cli.invite("phone", code=True, folder=network),
+            cli.send("phone", "bob", "hi", signed=True, folder=network),
+            address_cli.create("phone", folder=network),
         ):
-            with pytest.raises(LocalError, match=str(HomeOnly())):
+            with pytest.raises(LocalError, match="do it at your home device 'desk'"):
                 await command
         with pytest.raises(LocalError, match=str(UnknownDevice())):
             await device_cli.revoke("alice", "nobody", folder=network)
