@@ -3,6 +3,7 @@
 import pytest
 
 from client.device_news import DeviceNews
+from client.device_schema import DEVICE_GROUPS
 from client.errors import (
     BadName,
     DeviceRevoked,
@@ -16,6 +17,7 @@ from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.registry import UnknownGroup
 from client.groups.views import GroupChanged, GroupState
+from client.schema import MIGRATIONS
 from client.search import Filter
 from client.store import Store
 from tests.client.household import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history
@@ -285,6 +287,39 @@ def test_what_is_not_told_yet_is_told_once(family, monkeypatch):
     assert family.run(900, family.calm)
     assert told.count(number) == 1
     assert set(family[PHONE].states()) == {"delivered"}
+
+
+def before_groups(store: Store) -> None:
+    """Make a store as it was when satellites weren't told of groups."""
+    new = (
+        *("group_messages_insert", "group_messages_update", "groups_update", "group_changes_insert"),
+        *("group_changes_delete", "group_peers_update", "contacts_reach"),
+    )
+    for trigger in new:
+        store.run(f"DROP TRIGGER device_log_{trigger}")
+    store.run("DROP TABLE mirrored_groups")
+    store.run("DELETE FROM device_cursors WHERE kind = 'new'")
+    store.run("DELETE FROM device_log")
+    store.run(f"PRAGMA user_version = {MIGRATIONS.index(DEVICE_GROUPS)}")
+
+
+def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path, monkeypatch):
+    family = Family(tmp_path, 7, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.user("bob").send_text("alice", "to alice", family.now)
+    assert family.run(60, lambda: family[HOME].inbox() == ["to alice"])
+    family.link(PHONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(DeviceNews, "due", lambda *_: False)
+        found(family)
+        family.user("bob").groups.send(CLUB, "to all", family.now)
+        assert family.run(60, lambda: heard(family, HOME) == ["to all"])
+        before_groups(family[HOME].store)
+        family[HOME].crash()
+    assert family.run(60, lambda: family.calm() and heard(family, PHONE) == ["to all"])
+    family.user("bob").groups.send(CLUB, "again", family.now)
+    assert family.run(60, lambda: family.calm() and heard(family, PHONE) == ["to all", "again"])
+    agree(family)
 
 
 # changes that a satellite asks for
