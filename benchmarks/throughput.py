@@ -14,9 +14,9 @@ from functools import partial
 from itertools import chain
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, curve
-from benchmarks.load.drives import Drive, capacity, drive
+from benchmarks.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.load.meter import Window
-from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
+from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
 from benchmarks.size import Size
 from benchmarks.statistics import Estimate, exact, rate
 from benchmarks.timing import median
@@ -29,6 +29,7 @@ SATURATED = 0.93  # of a window, computing or ready to; the rest goes into quest
 _TRIAL = 1.2  # seconds in which capacity is found
 _RESERVE = 1.1  # packets made beyond those that the trial foresees
 _SHORT = 0.5  # seconds between two readings where a drive is short
+_MOST_GAIN = 1.25  # what two cores may seem to gain where only one is used
 _LEAST_RISE, _MOST_DIFFERENCE = 0.8, 0.4  # floors: what one floor's work must show, and what none may
 
 Say = Callable[[str], None]
@@ -49,12 +50,16 @@ async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda
     await make("saturating", [NODE], round(expected.most * seconds * _RESERVE))
     await make("heavier", [HEAVIER], round(expected.most * short))
     await make("twin", [TWIN], round(expected.most * short))
+    # Held for less, so that what is under way waits to be peeled and not to leave: two cores take more than one.
+    count = round(2 * expected.most * short)
+    await stage.make("helped", [HELPED], count, holds=1, mean=PATH_MEAN, seed=seed)
     await make("clear", [CLEAR], round(3 * expected.most * short), clear=True)
     say(f"saturating one node for {seconds:g} s")
     full = await drive(stage, "saturating", [NODE], seconds, seed=seed)
     say("controls")
     heavier = await drive(stage, "heavier", [HEAVIER], short, every=_SHORT, seed=seed)
     twin = await drive(stage, "twin", [TWIN], short, every=_SHORT, seed=seed)
+    helped = await drive(stage, "helped", [HELPED], short, every=_SHORT, seed=seed)
     clear = await drive(stage, "clear", [CLEAR], short, every=_SHORT, seed=seed)
     say("saturating the whole network")
     whole = (await capacity(stage, PATH, short, seed=seed)).shown
@@ -62,8 +67,9 @@ async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda
     for level in LEVELS[size]:
         say(f"offering {level:.0%} of its capacity")
         steps.append(await _step(stage, full.rate, level, short, seed))
-    dropped = await stage.dropped(dict.fromkeys((NODE, *PATH)))
-    return _finding(size, full=full, controls=(heavier, twin, clear), whole=whole, steps=steps, dropped=dropped)
+    dropped = await stage.dropped(dict.fromkeys((NODE, HELPED, *PATH)))
+    controls = (heavier, twin, clear)
+    return _finding(size, full=full, controls=controls, helped=helped, whole=whole, steps=steps, dropped=dropped)
 
 
 async def _step(stage: Stage, full: float, level: float, seconds: float, seed: int) -> tuple[float, Drive]:
@@ -87,8 +93,22 @@ def ratio(windows: Sequence[Window]) -> Estimate:
 
 
 def _cost(windows: Sequence[Window]) -> Estimate:
-    value, (low, high) = median([window.cost for window in windows])
+    return _median([window.cost for window in windows])
+
+
+def _median(values: Sequence[float]) -> Estimate:
+    value, (low, high) = median(values)
     return Estimate(value, low, high)
+
+
+def _gain(alone: Sequence[Window], helped: Sequence[Window]) -> Estimate:
+    """Packets/s of `helped` with a core for each of its processes, over those of `alone` with one core."""
+    return _times(_cost(alone), _median([window.busiest for window in helped]))
+
+
+def _times(one: Estimate, other: Estimate) -> Estimate:
+    """How many times the other the one is, with the bounds that are furthest apart."""
+    return Estimate(one.value / other.value, one.low / other.high, one.high / other.low)
 
 
 def _over_floor(cost: Estimate, windows: Sequence[Window]) -> Estimate:
@@ -115,12 +135,14 @@ def _finding(
     *,
     full: Drive,
     controls: tuple[Drive, Drive, Drive],
+    helped: Drive,
     whole: Drive,
     steps: Sequence[tuple[float, Drive]],
     dropped: dict[str, int],
 ) -> Finding:
     real = saturated(full.windows[0])
     heavier, twin, clear = (one.windows[0] for one in controls)
+    two_cores = saturated(helped.windows[0])
     hops = list(chain.from_iterable(whole.windows))
     growth = full.readings[0][-1].memory_mb - full.readings[0][0].memory_mb
     per_core = median([window.packets / window.cpu for window in real])
@@ -134,6 +156,13 @@ def _finding(
         Figure("packets_per_s", "packets a second that it took here", exact(full.rate), "1/s"),
         Figure("relay_floor_us", "the floor, timed beside it", exact(_floor(real)), "µs"),
         Figure("relay_clear_ratio", "the same without cryptography, as far as it could be driven", ratio(clear)),
+        Figure(
+            "two_core_ratio", "packets/s with one worker and a core for each process, over one process and core",
+            _gain(real, two_cores), "", Bound(1.5, at_least=True),
+        ),
+        Figure("two_core_cost", "CPU a packet of node and worker together, over that of one process",
+               _times(_median([window.together for window in two_cores]), _cost(real))),
+        Figure("two_core_loss", "packets lost with a worker", rate(helped.lost, helped.sent), "", Bound(0.0)),
         Figure("relay_memory_mb", "its memory at the end", exact(full.readings[0][-1].memory_mb), "MB"),
         Figure("relay_memory_growth", "bytes of memory for each packet", exact(growth * 1e6 / full.sent), "B"),
         Figure("network_ratio", "CPU a packet and node, all five saturated together", ratio(hops)),
@@ -152,6 +181,12 @@ def _finding(
             "floors by which a packet costs more or less at a second node like it",
             _size(_difference(twin, real)),
             Bound(_MOST_DIFFERENCE),
+        ),
+        Control(
+            Role.NULL,
+            "the gain of two cores at a second node that has no worker",
+            _gain(real, twin),
+            Bound(_MOST_GAIN),
         ),
     )
     return Finding(

@@ -36,6 +36,7 @@ async def up(
     threshold: int | None = None,
     epoch: float | None = None,
     engine: str | None = None,
+    workers: int | None = None,
     port: int | None = None,
     foreground: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -60,6 +61,8 @@ async def up(
         Length of an epoch in seconds; 1200 if not given.
     engine
         What peels packets: `mixnet`, or `sphinxmix` where it is installed.
+    workers
+        Processes that peel packets for each mix and provider, beside its own: 0 to 8; 0 if not given.
     port
         Port of every node, each on its own loopback address; 7400 if not given.
     foreground
@@ -75,6 +78,7 @@ async def up(
         "threshold": threshold,
         "epoch": epoch,
         "engine": engine,
+        "workers": workers,
         "port": port,
     }
     given = {name: value for name, value in options.items() if value is not None}

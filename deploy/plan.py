@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from mixnet.errors import LocalError
+from mixnode.config import MOST_WORKERS
 
 PORT = 7400  # below the range from which systems take the ports of outgoing connections
 PRIVILEGED = 1024  # ports below it are the system administrator's
@@ -58,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: int | None = None  # signatures that make a document valid; None: a bare majority
     epoch: float = 1200.0
     engine: str = "mixnet"
+    workers: int = 0  # of each mix and provider
     subnet: int = 1
     port: int = PORT
 
@@ -75,6 +77,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LocalError(f"{len(self.members())} nodes are too many for one machine: {MEMBERS_LIMIT} at most")
         if not 1 <= self.epoch <= LONGEST_EPOCH:
             raise LocalError(f"--epoch {self.epoch:g} is impossible: choose 1 to {LONGEST_EPOCH:,} seconds")
+        if not 0 <= self.workers <= MOST_WORKERS:
+            raise LocalError(f"--workers {self.workers} is impossible: choose 0 to {MOST_WORKERS}")
         if not PRIVILEGED <= self.port <= 65535:
             raise LocalError(f"--port {self.port} is impossible: choose {PRIVILEGED} to 65535")
         return self
@@ -98,10 +102,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def describe(self) -> str:
         """The plan in the words of the command line."""
+        workers = f" --workers {self.workers}" if self.workers else ""
         threshold = "" if self.threshold is None else f"--threshold {self.threshold} "
         return (
             f"--layers {self.layers} --width {self.width} --providers {self.providers} "
-            f"--authorities {self.authorities} {threshold}--epoch {self.epoch:g} --engine {self.engine}"
+            f"--authorities {self.authorities} {threshold}--epoch {self.epoch:g} --engine {self.engine}{workers}"
         )
 
 

@@ -69,7 +69,8 @@ def _settings(member: Member, plan: Plan, keys: Keys, parameters: dict[str, Any]
         "source": member.host,
     }
     if member.kind is not Kind.AUTHORITY:
-        return {"role": str(member.kind), **common, "engine": plan.engine}
+        workers = {"workers": plan.workers} if plan.workers else {}
+        return {"role": str(member.kind), **common, "engine": plan.engine, **workers}
 
     def approved(kind: Kind) -> list[str]:
         return [keys[other.name].public.hex() for other in plan.members() if other.kind is kind]

@@ -52,6 +52,7 @@ class Dropped(StrEnum):
     RATE_LIMIT = "rate_limit"
     PEEL_FULL = "peel_full"
     MALFORMED_PACKET = "malformed_packet"
+    WORKER_LOST = "worker_lost"
     REPLAY_FULL = "replay_full"
     REPLAYED = "replayed"
     REPLAY_STORE = "replay_store"

@@ -1,6 +1,22 @@
-"""Mixes and providers: packets in, peeled, held, and on their way; mailboxes at the edge (SPEC.md sections 4 and 6)."""
+"""Mixes and providers: packets in, peeled, held, and on their way; mailboxes at the edge (SPEC.md sections 4 and 6).
 
-from mixnode.config import NodeConfig, Storage, load_config
-from mixnode.node import Serving, serve
+What is imported from here is loaded when it is asked for: a worker process (SPEC.md section 4.7) needs none of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mixnode.config import NodeConfig, Storage, load_config
+    from mixnode.node import Serving, serve
 
 __all__ = ["NodeConfig", "Serving", "Storage", "load_config", "serve"]
+_WHERE = {"NodeConfig": "config", "Storage": "config", "load_config": "config", "Serving": "node", "serve": "node"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

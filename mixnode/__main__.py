@@ -33,6 +33,7 @@ from mixnode.metrics import serve_metrics
 from mixnode.node import Serving, serve
 
 SPARE_FILES = 320  # handshakes under way, links that we dial, and files
+FILES_OF_WORKER = 4  # its socket and its process, and while it starts the other end and a pipe
 USAGE = "usage: python -m mixnode CONFIG.toml"
 
 
@@ -79,7 +80,7 @@ def _run_logged(arguments: list[str]) -> None:
     config = load_config(Path(arguments[0]))
     engine = engine_by_name(config.engine)
     os.umask(0o077)  # SQLite's files too are their owner's only, whoever made the folder
-    _allow_files(config.connection_limit + SPARE_FILES)
+    _allow_files(config.connection_limit + SPARE_FILES + FILES_OF_WORKER * config.workers)
     make_folder(config.data_dir)
     with closing(Log(config.log_file)) as log:
         try:

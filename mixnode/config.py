@@ -14,6 +14,8 @@ import msgspec
 from mixnet.errors import LocalError
 from mixnet.pki.descriptor import NodeRole
 
+MOST_WORKERS = 8  # the rest of a node's work is one process's, which can't keep more of them busy
+
 
 class ConfigError(LocalError):
     """The node's configuration can't be used: correct it and start again."""
@@ -36,6 +38,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     key_file: Path  # the Ed25519 identity: 64 hexadecimal digits
     data_dir: Path
     engine: str = "mixnet"  # or "sphinxmix"
+    workers: int = 0  # processes that peel beside the node's own: 0 to 8
     storage: Storage = Storage.FILE
     source: str | None = None  # the local IP address to dial from
     log_file: Path | None = None
@@ -56,6 +59,8 @@ def load_config(path: Path) -> NodeConfig:
         raise ConfigError(f"the configuration {path} is wrong: {error}") from None
     if min(config.connection_limit, config.mailbox_limit, config.storage_limit, config.replay_limit) < 1:
         raise ConfigError(f"the configuration {path} is wrong: a limit is at least 1")
+    if not 0 <= config.workers <= MOST_WORKERS:
+        raise ConfigError(f"the configuration {path} is wrong: `workers` is 0 to {MOST_WORKERS}")
     return _anchored(config, path.resolve().parent)
 
 

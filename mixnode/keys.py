@@ -90,6 +90,7 @@ class KeyRing:
         self._keys = {key.epoch: key for key in stored.keys}
         self._retired = dict.fromkeys(stored.retired, Retired.UNPROVEN)
         self._wake: Callable[[], None] = _nobody
+        self._forgotten: Callable[[EpochKey], None] = _nobody
 
     def turn(self, now: float) -> None:
         """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace.
@@ -110,7 +111,9 @@ class KeyRing:
         self._retired.update(dict.fromkeys(full, Retired.FULL))
         gone = full + [epoch for epoch in self._keys if epoch not in full and self._over(epoch, now)]
         for epoch in gone:
-            self._keys.pop(epoch).replay.discard()
+            key = self._keys.pop(epoch)
+            key.replay.discard()
+            self._forgotten(key)
         for epoch in [epoch for epoch in self._retired if self._over(epoch, now)]:
             del self._retired[epoch]
         return gone
@@ -135,6 +138,10 @@ class KeyRing:
     def wake_when_full(self, wake: Callable[[], None]) -> None:
         """Call `wake` when `turn` is due before its time, because a key is full."""
         self._wake = wake
+
+    def when_forgotten(self, tell: Callable[[EpochKey], None]) -> None:
+        """Call `tell` with each key that is given up, so that whoever else has it gives it up too."""
+        self._forgotten = tell
 
     def next_turn(self, now: float) -> float:
         """When `turn` is due again: at the end of an epoch or of a grace."""
@@ -166,8 +173,8 @@ class KeyRing:
         self._keys.clear()
 
 
-def _nobody() -> None:
-    """Nobody waits for a full key."""
+def _nobody(*_key: EpochKey) -> None:
+    """Nobody waits for a full key, or has one that is given up."""
 
 
 def peel_untrusted(engine: Engine, keys: Sequence[EpochKey], packet: bytes) -> tuple[EpochKey, Peeled]:

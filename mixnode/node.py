@@ -39,13 +39,15 @@ from mixnet.timer import Timer
 from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
+from mixnode.desk import Done, Job
 from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
-from mixnode.keys import EpochKey, KeyRing, peel_untrusted
+from mixnode.keys import EpochKey, KeyRing
 from mixnode.locksmith import Locksmith
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
+from mixnode.peelers import Peelers
 from mixnode.place import Place, document_files, open_keys, open_storage
 from mixnode.provider import Provider
 from mixnode.report import describe
@@ -97,23 +99,26 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
             raise RemoteError("a frame that no node may send")
 
 
-async def peel(rooms: Rooms, keys: KeyRing, engine: Engine, clock: Clock, counters: Counters) -> None:
-    """Take off the outer layer with the key of the epoch; what isn't a packet for us ends here."""
+async def peel(rooms: Rooms, keys: KeyRing, clock: Clock, peelers: Peelers) -> None:
+    """Take off the outer layer with the key of the epoch, by a worker or else here."""
     while True:
         batch = await rooms.arrived.take()
-        live = keys.live(clock.now())
-        layers = []
-        for packet, when, origin, share in batch:
-            if share is not None:
-                share.left += 1
-            try:
-                key, peeled = peel_untrusted(engine, live, packet)
-            except RemoteError:
-                counters.drop(Dropped.MALFORMED_PACKET)
-            else:
-                layers.append(Opened(key, peeled, when, origin))
-        counters.add(Event.PACKETS_PEELED, len(layers))
-        refuse_replay(rooms, layers, counters)
+        for one in batch:
+            if one.share is not None:
+                one.share.left += 1
+        peelers.peel(Job(keys.live(clock.now()), batch))
+
+
+def sort_out(rooms: Rooms, counters: Counters, done: Done) -> None:
+    """Go on with what was peeled; what isn't a packet for us ends here."""
+    layers = [
+        Opened(*opening, one.when, one.origin)
+        for one, opening in zip(done.job.packets, done.openings, strict=True)
+        if opening is not None
+    ]
+    counters.drop(Dropped.MALFORMED_PACKET, len(done.openings) - len(layers))
+    counters.add(Event.PACKETS_PEELED, len(layers))
+    refuse_replay(rooms, layers, counters)
 
 
 def refuse_replay(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
@@ -227,6 +232,9 @@ class _House:
         self._members = Members(place.identity.public, self._keeper.raw)
         held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
         self._rooms = Rooms(held, self.counters)
+        done = partial(sort_out, self._rooms, self.counters)
+        self._peelers = Peelers(place.config.workers, engine, done=done, counters=self.counters)
+        keys.when_forgotten(self._peelers.forget)
         self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
         self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
@@ -252,7 +260,9 @@ class _House:
     async def open_rooms(self) -> Address:
         """Start every room, the door to the street last; where it listens."""
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
-        start(peel, rooms, self._keys, self._engine, self._place.clock, counters)
+        start(peel, rooms, self._keys, self._place.clock, self._peelers)
+        if self._place.config.workers:
+            start(self._peelers.run, self._place.log)
         start(await_seal, rooms, self._smith, counters)
         start(hold, rooms, self._dispatch)
         start(deliver, rooms, self._provider, self._services, self._loops, counters)
@@ -284,7 +294,8 @@ class _House:
         held, connections = len(self._rooms.held), len(self._links)
         warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
         figures = describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
-        return {**figures, "warnings": figures["warnings"] + warnings, "problem": self._keeper.problem}
+        extra = {"problem": self._keeper.problem, "workers": self._peelers.pids}
+        return {**figures, "warnings": figures["warnings"] + warnings, **extra}
 
 
 async def serve(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import os
 import statistics
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.timing import timed
@@ -37,6 +38,14 @@ def machine_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
+def computed_seconds(pid: int) -> float:
+    """The CPU seconds of a process with one thread, to the nanosecond; 0 if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        return 0.0
+
+
 class Floor:
     """Two X25519 multiplications, the least that a peel can cost."""
 
@@ -57,7 +66,10 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a node: `when` (seconds of Trio's clock), CPU and waiting seconds and packets so far, size, floor."""
+    """One look at a node: `when` (seconds of Trio's clock), CPU and waiting seconds and packets so far, size, floor.
+
+    `workers`: the CPU seconds of each worker process that it has, by process number.
+    """
 
     when: float
     cpu: float
@@ -65,17 +77,29 @@ class Reading:
     packets: int
     memory_mb: float
     floor: float
+    workers: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What happened between two readings; `floor` is that of the second one."""
+    """What happened between two readings; `floor` is that of the second one, `workers` the CPU of each worker."""
 
     seconds: float
     cpu: float
     waited: float
     packets: int
     floor: float
+    workers: tuple[float, ...] = ()
+
+    @property
+    def busiest(self) -> float:
+        """CPU seconds a packet of the process that spent most: its inverse is what a core for each would allow."""
+        return max(self.cpu, *self.workers, 0.0) / self.packets
+
+    @property
+    def together(self) -> float:
+        """CPU seconds a packet of the node and its workers."""
+        return (self.cpu + sum(self.workers)) / self.packets
 
     @property
     def cost(self) -> float:
@@ -97,6 +121,7 @@ def windows(readings: list[Reading]) -> list[Window]:
             after.waited - before.waited,
             after.packets - before.packets,
             after.floor,
+            tuple(spent - before.workers.get(pid, 0.0) for pid, spent in after.workers.items()),
         )
         for before, after in itertools.pairwise(readings)
         if after.packets > before.packets

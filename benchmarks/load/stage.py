@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from benchmarks.load.meter import Floor, Reading, machine_seconds, waiting_seconds
+from benchmarks.load.meter import Floor, Reading, computed_seconds, machine_seconds, waiting_seconds
 from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG, toml
 from deploy.local import prepare, programs
@@ -31,6 +31,7 @@ from mixnet.status import read_status
 
 HEAVIER, CLEAR = "provider-3", "provider-4"
 PLAYERS = ("provider-5", "provider-6")
+HELPED = "provider-7"  # a real node with one worker process
 PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
 NODE, TWIN = "mix-1", "mix-2"  # the one that is measured alone, and its like
 MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
@@ -58,10 +59,11 @@ class Cast:
 
 
 RELAYS = Cast(
-    {"layers": 3, "width": 1, "providers": 6, "authorities": 1},
+    {"layers": 3, "width": 1, "providers": 7, "authorities": 1},
     dict.fromkeys(PLAYERS, "benchmarks.load.player"),
     {HEAVIER: "heavier", CLEAR: "clear"},
     _PARAMETERS,
+    settings={HELPED: {"workers": 1}},  # with the node's own process: two cores' worth
 )
 
 
@@ -125,7 +127,8 @@ class Stage:
         # Both of the node's own at one instant: asked from outside, its CPU would be that of a little later.
         cpu, packets = figures["cpu_seconds"], figures["packets_out"]
         floor = self._timed[-1] if self._timed else math.nan
-        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
+        workers = {pid: computed_seconds(pid) for pid in figures["workers"]}
+        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor, workers)
 
     @property
     def folder(self) -> Path:

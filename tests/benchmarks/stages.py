@@ -5,7 +5,7 @@ import random
 import trio
 
 from benchmarks.load.meter import Reading
-from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, TWIN
+from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN
 
 FLOOR = 72e-6
 CAPACITY = 5000.0
@@ -14,10 +14,11 @@ CAPACITY = 5000.0
 class FakeStage:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
-    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5):
-        self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5} | (ratios or {})
+    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5, worker=1.0):
+        self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5, HELPED: 1.1} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
         self.lost, self.wanted, self.players, self.others = lost, wanted, players, machine
+        self.worker = worker
         self.made, self.drives = {}, []
 
     async def make(self, stock, route, count, *, holds=0, mean=0.0, clear=False, seed=1):
@@ -51,7 +52,8 @@ class FakeStage:
             now = trio.current_time()
             packets = round(CAPACITY * now)
             cpu = packets * self.ratios.get(name, 2.0) * FLOOR
-            readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR))
+            workers = {4711: packets * self.worker * FLOOR} if name == HELPED else {}
+            readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR, workers))
             await trio.sleep(every)
 
     def machine(self):

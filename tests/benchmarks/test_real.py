@@ -5,9 +5,9 @@ import pytest
 from benchmarks import latency, throughput
 from benchmarks.figures import flat
 from benchmarks.load.drives import drive
-from benchmarks.load.stage import CLEAR, HEAVIER, MEAN_DELAY, NODE, PATH, open_stage
+from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, open_stage
 from benchmarks.size import Size
-from deploy.processes import alive
+from deploy.processes import alive, identify
 
 pytestmark = pytest.mark.timeout(300)
 LONG = 1000.0  # seconds of mean delay: nearly all are longer than any node holds
@@ -21,11 +21,16 @@ async def test_real_nodes_under_load(monkeypatch):
     for room in (throughput, latency):
         monkeypatch.setattr(room, "_TRIAL", 0.8)
     async with open_stage() as stage:
-        everybody = [stage.process(name) for name in (*PATH, HEAVIER, CLEAR)]
+        everybody = [stage.process(name) for name in (*PATH, HEAVIER, HELPED, CLEAR)]
+        workers = (await stage.read(HELPED)).workers
+        assert len(workers) == 1
         cost = flat([await throughput.on_stage(stage, Size.QUICK)])
         assert cost["relay_ratio"] > 1  # nobody peels for less than the floor
         assert cost["relay_clear_ratio"] < cost["relay_ratio"]
-        assert cost["loss"] == cost["network_loss"] == 0
+        assert cost["loss"] == cost["network_loss"] == cost["two_core_loss"] == 0
+        assert cost["two_core_ratio"] > 0
+        assert (await stage.read(HELPED)).workers.keys() == workers.keys()
+        assert sum((await stage.read(HELPED)).workers.values()) > sum(workers.values())  # it has peeled
         assert cost["packets_per_s_core"] > 0
         assert await stage.dropped(PATH) == {}
         await lose_some(stage)
@@ -34,6 +39,7 @@ async def test_real_nodes_under_load(monkeypatch):
         assert added["hop_p50_ms"] > added["player_p50_ms"] > 0
         assert added["overhead_idle_p50_ms"] > added["player_p50_ms"]
     assert not any(alive(process) for process in everybody)
+    assert not any(identify(pid) for pid in workers)
 
 
 async def lose_some(stage):

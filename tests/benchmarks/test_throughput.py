@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.figures import Verdict, flat
 from benchmarks.load.meter import Reading, windows
-from benchmarks.load.stage import CLEAR, HEAVIER, NODE, TWIN
+from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, NODE, TWIN
 from benchmarks.size import Size
 from benchmarks.throughput import on_stage, ratio, saturated
 from mixnet.errors import LocalError
@@ -28,9 +28,21 @@ async def test_a_node_of_two_floors_costs_two_floors(autojump_clock):
     assert figures["relay_clear_ratio"] == pytest.approx(0.5, rel=0.01)
     assert figures["relay_floor_us"] == pytest.approx(72)
     assert (figures["loss"], figures["network_loss"]) == (0, 0)
-    assert [control["passed"] for control in figures["controls"]["throughput"]] == [True, True]
+    assert [control["passed"] for control in figures["controls"]["throughput"]] == [True, True, True]
     assert verdict(finding, "loss") is Verdict.AIM
     assert verdict(finding, "relay_ratio") in {Verdict.AIM, Verdict.MUST}
+
+
+@pytest.mark.parametrize(
+    ("main", "worker", "gain", "cost", "met"),
+    [(1.1, 1.0, 2 / 1.1, 1.05, True), (0.7, 1.6, 2 / 1.6, 1.15, False), (2.0, 0.0, 1.0, 1.0, False)],
+)
+async def test_two_cores_gain_what_the_busiest_process_leaves(autojump_clock, main, worker, gain, cost, met):
+    finding = await found(ratios={HELPED: main}, worker=worker)
+    figures = flat([finding])
+    assert figures["two_core_ratio"] == pytest.approx(gain, rel=0.01)
+    assert figures["two_core_cost"] == pytest.approx(cost, rel=0.01)
+    assert (verdict(finding, "two_core_ratio") is Verdict.AIM) is met
 
 
 @pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {TWIN: 1.5}, {TWIN: 2.5}])
@@ -66,6 +78,15 @@ async def test_steps_of_load_become_curves(autojump_clock):
 
 def reading(when, cpu, packets, waited=0.0):
     return Reading(when, cpu, waited, packets, 50.0, FLOOR)
+
+
+def test_a_worker_counts_from_when_it_began():
+    before = Reading(0, 1.0, 0.0, 0, 50.0, FLOOR, {7: 0.5, 8: 9.0})
+    after = Reading(1, 1.3, 0.0, 100, 50.0, FLOOR, {7: 0.9, 9: 0.1})  # 8 has ended, 9 is new
+    (window,) = windows([before, after])
+    assert window.workers == pytest.approx((0.4, 0.1))
+    assert window.busiest == pytest.approx(0.004)
+    assert window.together == pytest.approx(0.008)
 
 
 def test_windows_are_what_lies_between_readings():

@@ -42,6 +42,8 @@ def test_the_default_network_has_eleven_nodes() -> None:
         {"width": 60},
         {"epoch": 0.5},
         {"epoch": float("nan")},
+        {"workers": -1},
+        {"workers": 9},
         {"port": 0},
         {"port": 70000},
     ],

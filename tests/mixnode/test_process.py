@@ -24,7 +24,7 @@ from mixnode.config import ConfigError, load_config
 from mixnode.identity import load_identity
 
 
-def write(folder: Path, *, role: str = "mix", address: str = "127.0.0.1:0", **more: str) -> Path:
+def write(folder: Path, *, role: str = "mix", address: str = "127.0.0.1:0", **more: str | int) -> Path:
     """The folder of a node whose authority doesn't run."""
     folder.mkdir(exist_ok=True)
     key = folder / "identity.key"
@@ -139,6 +139,34 @@ def test_what_the_operator_can_put_right_is_one_line(tmp_path: Path) -> None:
     assert "bootstrap" in refused(config)
     assert "no engine" in refused(write(tmp_path / "node", engine="other"))
     assert "can't read the configuration" in refused(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_node(tmp_path: Path, number: int) -> None:
+    config = write(tmp_path / "node", workers=2)
+    with running(config) as process:
+        while len(workers := status(config).get("workers") or []) < 2:
+            assert process.poll() is None
+        assert [pid for pid in workers if Path(f"/proc/{pid}/cmdline").read_bytes()] == workers
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)  # whoever is left would still hold this pipe
+        assert err == b""
+    assert process.returncode == (0 if number == signal.SIGTERM else -number)
+    deadline = time.monotonic() + 30
+    while any(_runs(pid) for pid in workers):  # init reaps them when it pleases
+        assert time.monotonic() < deadline
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [-1, 9])
+def test_an_impossible_number_of_workers_is_refused(tmp_path: Path, number: int) -> None:
+    assert "`workers` is 0 to 8" in refused(write(tmp_path / "node", workers=number))
 
 
 def test_peers_can_never_take_its_last_descriptor(tmp_path: Path) -> None:

@@ -12,7 +12,19 @@ from tests.threats.stage import visit
 
 pytestmark = pytest.mark.timeout(600)
 # `problem` is what hinders the directory: authorities and clocks, no client (the test above looks for one in it).
-EXACT = {"role", "layer", "identity", "ready", "epoch", "connections", "held", "warnings", "dropped", "problem"}
+EXACT = {
+    "role",
+    "layer",
+    "identity",
+    "ready",
+    "epoch",
+    "connections",
+    "held",
+    "warnings",
+    "dropped",
+    "problem",
+    "workers",
+}
 
 
 class Watched:
