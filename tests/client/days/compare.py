@@ -98,9 +98,9 @@ def _pair(author: str, reader: str, sent: Sequence[Line], read: Sequence[Line]) 
         there = here.get(line.text)
         if there is not None and line.kind is MessageKind.FILE and there.content != line.content:
             complaints.append(f"{author} to {reader}: the file {line.text} is another one")
-        if there is not None and (line.state is MessageState.READ) != (there.state is MessageState.READ):
-            if line.state is not MessageState.FAILED:
-                complaints.append(f"{author} to {reader}: {line.text[:40]!r} is {line.state} and {there.state}")
+        unlike = there is not None and (line.state is MessageState.READ) != (there.state is MessageState.READ)
+        if unlike and line.state is not MessageState.FAILED:
+            complaints.append(f"{author} to {reader}: {line.text[:40]!r} is {line.state} here and not there, or there")
     return complaints
 
 

@@ -66,6 +66,10 @@ class Device:
         self._uses: list[trio.CancelScope] = []  # what its user does at this moment
         self.starting = False
 
+    def move(self, village: Village) -> None:
+        """Live in another village from the first start on."""
+        self._village = village
+
     async def start(self, nursery: trio.Nursery) -> None:
         """Return when its user can use it, or when it was stopped before that."""
         self.starting = True
@@ -80,6 +84,7 @@ class Device:
         store = self._open_store()
         try:
             with trio.CancelScope() as self._scope:
+                store.on_death = self._scope.cancel
                 await serve(
                     village.profile(self.name, self._number, self.downloads),
                     network=village.network,
@@ -105,7 +110,7 @@ class Device:
         store = self.store = Mortal.open(self.folder / "store.db", self.key)  # type: ignore[assignment]
         assert isinstance(store, Mortal)
         store._connection.pragma("synchronous", 0)  # processes die here, no machines
-        store.folder, store.on_death = self.folder, lambda: self._scope.cancel()
+        store.folder = self.folder
         self._village.furnish(store, self.name)
         return store
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import trio
 
+from benchmarks import virtual
 from client.connection import Connection
 from client.errors import NotUnderWay
 from client.groups.views import GroupInfo, GroupState
@@ -364,6 +365,17 @@ class Player:
                 return
             await trio.sleep(STEP)
         raise Stuck(f"in {PATIENCE / HOUR:.0f} h not: {what}; {self.restless()}")
+
+
+def play(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _line: None) -> tuple[Player, list[str]]:
+    """The player of a whole story, and what is wrong at its end."""
+    player, complaints = Player(plan, folder, tell=tell), []
+
+    async def look(player: Player) -> None:
+        complaints.extend(await player.complaints())
+
+    virtual.run(lambda: player.play(look), seed=plan.seed)
+    return player, complaints
 
 
 def under_way(device: Device) -> dict[str, int]:
