@@ -14,6 +14,8 @@ from typing import Annotated, Final
 import msgspec
 
 from client.contacts import NAME_LIMIT, Standing
+from client.groups.roster import MEMBERS_LIMIT
+from client.groups.views import GroupState
 from client.messages import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.views import ContactState, MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
@@ -76,7 +78,36 @@ class GoneRecord(_Tagged, frozen=True, tag=2):
     number: Number
 
 
-Record = ContactRecord | MessageRecord | GoneRecord
+class GroupMemberRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A member, as `GroupMember` has it."""
+
+    name: Name
+    admin: bool
+    you: bool
+    connected: bool
+
+
+class GroupRecord(_Tagged, frozen=True, tag=3):
+    """A group; `identity` is its identifier, `retention` as of a contact."""
+
+    identity: Digest
+    name: Name
+    title: Name
+    state: GroupState
+    added_at: Time
+    retention: Seconds | None
+    members: Annotated[tuple[GroupMemberRecord, ...], msgspec.Meta(max_length=MEMBERS_LIMIT)]
+
+
+class GroupMessageRecord(MessageRecord, frozen=True, tag=4):
+    """A message in a group, whose identifier `identity` is."""
+
+    author: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
+    members: Number
+    reached: Number
+
+
+Record = ContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessageRecord
 
 
 # what a satellite's user wants done

@@ -41,7 +41,7 @@ class Household:
         self.files = DeviceFiles(core)
         self.mirror = Mirror(core)
         self.asking = Asking(core, self.mirror)
-        self._news = DeviceNews(core)
+        self._news = DeviceNews(core, messenger.groups)
         self._errands = Errands(core, messenger, self._news, self.files)
         self._satellite = Satellite(core, messenger, introductions, self)
         self._idle_at = -1  # `Store.changes` when there was nothing to do

@@ -18,7 +18,7 @@ from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
 from client.durations import spoken
-from client.errors import AnonymousOnly, BadLifetime, NotInGroups, TextTooLong, UnusableText
+from client.errors import AnonymousOnly, BadLifetime, NotInGroups, TextTooLong
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
 from client.groups.groups import Groups
@@ -38,6 +38,7 @@ from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
 from client.submissions import Submissions
+from client.texts import check_text
 from client.views import (
     ContactChanged,
     ContactInfo,
@@ -197,8 +198,8 @@ class Messenger:
         AnonymousOnly too.
         """
         if self.groups.has(contact):
-            _check_text(text, TEXT_LIMIT)
-            self._check_lifetime(lifetime)
+            check_text(text, TEXT_LIMIT)
+            self.check_lifetime(lifetime)
             if signed:
                 raise NotInGroups
             return self.groups.send(contact, text, now)
@@ -218,8 +219,8 @@ class Messenger:
     def addressed(self, contact: str, text: str | None, lifetime: float | None, *, signed: bool = False) -> int:
         """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
         if text is not None:
-            _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
-        self._check_lifetime(lifetime)
+            check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
+        self.check_lifetime(lifetime)
         return self._people.reached(contact).id
 
     def send_file(
@@ -229,7 +230,7 @@ class Messenger:
 
         `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
         """
-        self._check_lifetime(lifetime)
+        self.check_lifetime(lifetime)
         whom = self._people.reached(contact).id
         if whom in self._core.anonymous:
             raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
@@ -239,11 +240,12 @@ class Messenger:
         self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
     ) -> int:
         """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
-        _check_text(text, TEXT_LIMIT)
-        self._check_lifetime(lifetime)
+        check_text(text, TEXT_LIMIT)
+        self.check_lifetime(lifetime)
         return self.anonymous.send(address, text, now, answers, lifetime)
 
-    def _check_lifetime(self, lifetime: float | None) -> None:
+    def check_lifetime(self, lifetime: float | None) -> None:
+        """BadLifetime unless a message may wait for so many seconds."""
         most = self._core.settings.message_lifetime
         if lifetime is not None and not 0 < lifetime <= most:
             raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
@@ -304,7 +306,7 @@ class Messenger:
         Nothing is stored or sent. UnknownContact, UnusableText, TextTooLong, NoSession.
         """
         for text in texts:
-            _check_text(text, TEXT_LIMIT)
+            check_text(text, TEXT_LIMIT)
         if sum(len(text) for text in texts) > FORGED_LIMIT:
             raise TextTooLong("these are too many letters for one transcript: forge them in parts")
         return forge_transcript(self._core, contact, texts, now)
@@ -360,14 +362,3 @@ class Messenger:
     def take_events(self) -> list[Event]:
         """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
         return self._core.take_events()
-
-
-def _check_text(text: str, limit: int) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise UnusableText from None
-    if not size:
-        raise UnusableText
-    if size > limit:
-        raise TextTooLong

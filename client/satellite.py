@@ -15,11 +15,12 @@ from client.archive import Entry
 from client.contacts import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.core import Core
 from client.device_asking import Asking
-from client.errors import FileTooLarge, HomeOnly, NotAtHome, NotUnderWay
+from client.errors import FileTooLarge, HomeOnly, NotAtHome, NotInGroups, NotUnderWay
 from client.files import examine
 from client.introductions import Introductions
 from client.messages import SEEN_LIMIT, MessageEvent, Reason
 from client.outbox import CANCELLED
+from client.satellite_groups import SatelliteGroups
 from client.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Satellite:
         self._messenger = messenger
         self._introductions = introductions
         self._asking, self._mirror, self._files = household.asking, household.mirror, household.files
+        self.groups = SatelliteGroups(core, household.asking, household.mirror.groups)
 
     def __getattr__(self, name: str) -> Any:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
@@ -78,7 +80,7 @@ class Satellite:
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, WrongStep, DeviceRevoked."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 self._ask("verify", wanted.Verify(contact.identity))
@@ -88,7 +90,7 @@ class Satellite:
     def rename_contact(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name on all devices; UnknownContact, BadName, NameTaken, DeviceRevoked."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         check_name(new_name)
         with core.change():
             if core.book.rename(contact, new_name):
@@ -106,7 +108,7 @@ class Satellite:
 
     def _judge(self, name: str, verdict: Verdict) -> ContactInfo:
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if STANDINGS[contact.standing, verdict] is not contact.standing:
                 core.book.judge(contact, verdict)
@@ -125,6 +127,11 @@ class Satellite:
 
         A satellite has no key to sign with: HomeOnly.
         """
+        if self.groups.has(contact):
+            self._messenger.check_lifetime(lifetime)
+            if signed:
+                raise NotInGroups
+            return self.groups.send(contact, text, now, lifetime)
         if signed:
             raise HomeOnly
         core, home = self._core, self._asking.home()

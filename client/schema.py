@@ -6,7 +6,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 
 from __future__ import annotations
 
-from client.device_schema import DEVICES
+from client.device_schema import DEVICE_GROUPS, DEVICES
 from client.groups.schema import GROUPS
 
 _FIRST = """
@@ -215,4 +215,4 @@ CREATE TABLE anonymous_parts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS)
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS, DEVICE_GROUPS)

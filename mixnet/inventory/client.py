@@ -185,6 +185,7 @@ ROWS = (
             columns("device_asks", "number kind message contact expires"),
             columns("device_requests", "device number message"),
             columns("mirrored", "message number"),
+            columns("mirrored_groups", "contact title state members"),
             columns("device_outgoing", "device number path stamp size position digest offered request"),
             columns("device_incoming", "device number partial name size position digest complete"),
             Settings(("newest message at home",)),
