@@ -357,12 +357,29 @@ class Dispatch:
                 self._give_up(post, "")
                 continue
             group = self._registry.get(row[0])
+            if delivery.next_due <= now and self._waits_for_slots(post):
+                delivery.held_up(now)
             plans = [delivery.start(now)] if post in self._fresh else delivery.due(now)
             self._fresh.discard(post)
             for plan in plans:
+                self._supersede(post, plan)
                 self._queue(group, post, plan)
             for key in delivery.doubted if plans else ():
                 self._registry.set_peer(group, key, doubted=1)
+
+    def _waits_for_slots(self, post: int) -> bool:
+        """Whether a copy has not left only because others go first: silence says nothing of its receiver then."""
+        contacts = (
+            "SELECT DISTINCT q.contact FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target WHERE h.post = ? AND q.contact IS NOT NULL"
+        )
+        return any(self._has_place(contact) for (contact,) in self._store.all(contacts, post))
+
+    def _supersede(self, post: int, plan: Plan[bytes]) -> None:
+        """Copies of earlier trees that have not left are not sent beside those of a new one."""
+        for branch in plan.branches:
+            for key in (branch.child, *branch.onward):
+                self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ?", post, key)
 
     def _send_receipts(self, now: float) -> None:
         rows = self._store.all(

@@ -360,9 +360,11 @@ class Player:
         return called(await user.contacts(), to)
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
-        for _ in range(int(PATIENCE / STEP)):
+        for step in range(int(PATIENCE / STEP)):
             if await condition():  # type: ignore[misc]
                 return
+            if step % 12 == 11:
+                self.tell(f"waiting for {(step + 1) * STEP / HOUR:.0f} h until {what}; {'; '.join(self.restless())}")
             await trio.sleep(STEP)
         raise Stuck(f"in {PATIENCE / HOUR:.0f} h not: {what}; {self.restless()}")
 
