@@ -265,7 +265,9 @@ class Player:
     # the end
 
     async def settle(self) -> None:
-        """Nobody does anything, nothing goes wrong: wait until nothing is under way."""
+        """All devices are on, nobody does anything, nothing goes wrong: wait until nothing is under way."""
+        for device in self.devices.values():
+            await self._wake(device)
         self.end = trio.current_time()
         await self.until(self._calm, "nothing is under way")
         self.tell(f"calm after {(trio.current_time() - self.end) / HOUR:.1f} h")
@@ -275,7 +277,11 @@ class Player:
 
     def restless(self) -> list[str]:
         """The devices that still have something to say, and what."""
-        return [f"{device.name}: {under_way(device)}" for device in self.devices.values() if under_way(device)]
+        return [
+            f"{device.name}: {under_way(device)}"
+            for device in self.devices.values()
+            if device.user and under_way(device)
+        ]
 
     async def complaints(self) -> list[str]:
         """What is wrong with the histories, now that all is settled."""
@@ -329,15 +335,7 @@ class Player:
             " ORDER BY place"
         )
         shown = [messenger.message(number) for number, _ in rows]
-        return [
-            tuple(getattr(message, field) for field in SHOWN)
-            for message in shown
-            if message.contact not in {group.name for group in self._groups_of(one)}
-        ]
-
-    def _groups_of(self, device: Device) -> list[GroupInfo]:
-        assert device.service is not None
-        return [] if device.service._messenger.household.on_satellite else device.service._messenger.groups.list()
+        return [tuple(getattr(message, field) for field in SHOWN) for message in shown]
 
     # all along
 

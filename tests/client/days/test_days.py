@@ -58,7 +58,6 @@ def test_a_few_hours_of_three_people(tmp_path):
     assert len(player.meant) == 6 + 6 + 1 + 8
 
 
-
 def lose(patch):
     """A text is acknowledged and not filed."""
     received = Inbox._received_text

@@ -20,7 +20,8 @@ from tests.client.days.village import SLOW, Village
 from tests.client.town import rules
 
 PAIR = (("alice", "bob"),)
-RARE = rules(**SLOW | {"payload_rate": 1 / 1200, "downlink_rate": 1 / 900, "loop_rate": 0.0, "epoch_length": 172_800.0})
+RARE = rules(**SLOW | {"payload_rate": 1 / 1200, "downlink_rate": 1 / 300, "loop_rate": 0.0, "epoch_length": 172_800.0})
+MOST = 300  # packets to somebody who is away for days: after a while one a time-out
 Program = Callable[[Player], Awaitable[None]]
 
 
@@ -80,24 +81,24 @@ def test_a_provider_that_is_down_for_an_hour_loses_nothing(tmp_path):
     played(tmp_path, program)
 
 
-@pytest.mark.parametrize("away", [6.5, 7.5], ids=["a day less", "longer than messages wait"])
+@pytest.mark.parametrize("away", [5.0, 7.5], ids=["less", "longer than messages wait"])
 def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away):
     (tmp_path / "photo.bin").write_bytes(content_of("photo.bin"))
 
     async def program(player: Player) -> None:
         alice = player.user("alice")
+        await off(player.devices["alice", PHONE])
         for device in (HOME, PHONE):
             await off(player.devices["bob", device])
         early = [await alice.send("bob", f"early {n}") for n in range(3)]
         early.append(await alice.send_file("bob", tmp_path / "photo.bin"))
-        frames = (await alice.status())["frames"]["message"]
         await trio.sleep(2 * DAY)
         late = await alice.send("bob", "late")
         await off(player.devices["alice", HOME])  # what waits outlasts a restart of the one who waits, too
         await player.devices["alice", HOME].start(player._nursery)
         alice = player.user("alice")
         await trio.sleep((away - 2) * DAY)
-        assert (await alice.status())["frames"]["message"] < 7 * DAY / 600 < frames + 7 * DAY / 600
+        assert (await alice.status())["frames"]["message"] < MOST
         for device in (HOME, PHONE):
             await player.devices["bob", device].start(player._nursery)
         await player.settle()
@@ -113,7 +114,13 @@ def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away)
             assert [one.state for one in states] == [MessageState.FAILED] * 4 + [MessageState.DELIVERED]
             assert all("in time" in one.error for one in states[:4])
             assert [one for one in heard if one == "late"] == ["late"]
-            assert set(heard) <= {"early 0", "early 1", "early 2", "late"}  # what had left may still arrive
+            assert set(heard) <= {
+                "early 0",
+                "early 1",
+                "early 2",
+                "late",
+                "photo.bin",
+            }  # what had left may still arrive
         assert heard == await texts(player, "bob", PHONE)
 
     played(tmp_path, program, parameters=RARE)
@@ -121,13 +128,15 @@ def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away)
 
 def test_a_group_does_not_wait_for_a_member_who_is_away_for_days(tmp_path):
     async def program(player: Player) -> None:
+        for name in ("alice", "bob", "carol"):
+            await off(player.devices[name, PHONE])
         await off(player.devices["carol", HOME])
         alice = player.user("alice")
         numbers = [await alice.send("club", f"{n}") for n in range(2)]
         await trio.sleep(DAY)
         assert await texts(player, "bob") == ["0", "1"]
         assert [(await alice.message(number)).reached for number in numbers] == [1, 1]
-        await trio.sleep(3 * DAY)
+        await trio.sleep(DAY)
         await player.devices["carol", HOME].start(player._nursery)
         await player.settle()
         assert await texts(player, "carol") == ["0", "1"]
