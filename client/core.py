@@ -20,6 +20,7 @@ from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.devices import Devices
+from client.errors import HomeOnly
 from client.letters import AnonymousBody
 from client.messages import Body, MessageEvent
 from client.notary import Notary
@@ -72,6 +73,7 @@ class Core:
         self.household: Household  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
+        self._home_name = ""  # what that one is called here
         self.conversations: dict[int, Conversation] = {}
         self.by_incoming: dict[bytes, Conversation] = {}
         self.by_outgoing: dict[bytes, Conversation] = {}
@@ -150,6 +152,7 @@ class Core:
                 self.routes[device.contact] = self.conversations[session]
         home = self.devices.home()
         self.satellite = home is not None
+        self._home_name = "" if home is None else home.name
         self.identity_public = identity_public(self.identity) if home is None else home.identity
         self.book.speak_for(self.identity_public)
 
@@ -230,6 +233,12 @@ class Core:
         """What a user reads who wants something of a contact that is blocked."""
         mine, theirs = shlex.quote(self.home.name), shlex.quote(contact.name)
         return f"you blocked {contact.name!r}: unblock it first with `mixnet contacts {mine} --unblock {theirs}`"
+
+    def home_only(self) -> HomeOnly:
+        """What a satellite's user is told of what the home alone can do."""
+        return HomeOnly(
+            f"this profile is a satellite, which can't do this: do it at your home device {self._home_name!r}"
+        )
 
     # events
 

@@ -9,6 +9,7 @@ along. Never: I/O. A message may be longer than a body: it travels in pieces, in
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
@@ -194,7 +195,55 @@ class Fetch(_Tagged, frozen=True, tag=11):
     number: Number
 
 
-Request = SendText | MarkRead | Rename | Verify | Block | Accept | Cancel | Delete | Clear | Retain | SendFile | Fetch
+class GroupCreate(_Tagged, frozen=True, tag=12):
+    """Begin a group."""
+
+    title: Name
+
+
+class GroupInvite(_Tagged, frozen=True, tag=13):
+    """Ask a contact to join a group; `identity` is the group's identifier."""
+
+    identity: Digest
+    contact: Digest
+
+
+class GroupVerb(StrEnum):
+    """What else a user does with a group."""
+
+    ACCEPT = "accept"
+    LEAVE = "leave"
+    REMOVE = "remove"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+    RENAME = "rename"
+
+
+class GroupDo(_Tagged, frozen=True, tag=14):
+    """Do so with a group; `argument`: the name of a member, or the group's new one."""
+
+    identity: Digest
+    verb: GroupVerb
+    argument: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
+
+
+Request = (
+    SendText
+    | MarkRead
+    | Rename
+    | Verify
+    | Block
+    | Accept
+    | Cancel
+    | Delete
+    | Clear
+    | Retain
+    | SendFile
+    | Fetch
+    | GroupCreate
+    | GroupInvite
+    | GroupDo
+)
 
 
 # messages
@@ -218,11 +267,15 @@ class Sync(_Tagged, frozen=True, tag=1):
 
 
 class Answer(_Tagged, frozen=True, tag=2):
-    """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0."""
+    """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0.
+
+    `group`: the identifier of the group that it made or changed.
+    """
 
     number: Number
     error: Explanation
     message: Number
+    group: Digest | None = None
 
 
 class Revoked(_Tagged, frozen=True, tag=3):

@@ -88,6 +88,14 @@ class DeviceNews:
         if not self._tell_news(device):
             self._tell_history(device)
 
+    def tell_group(self, device: Device, identifier: bytes) -> None:
+        """Tell a satellite what has become of a group, before the answer to its request, inside of a change."""
+        contact, batch = self._core.book.known(identifier), _Batch()
+        record = None if contact is None else self._contact(contact.id)
+        if record is not None:
+            batch.add(record)
+            self._send(device, batch, history=False, left=device.history)
+
     def _news(self, device: Device, kind: str, limit: int) -> list[Row]:
         query = "SELECT position FROM device_cursors WHERE device = ? AND kind = ?"
         row = self._core.store.one(query, device.contact, kind)

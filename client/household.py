@@ -52,10 +52,10 @@ class Household:
         """What does the verbs of the user: on a satellite it has those of a messenger that a satellite has."""
         return cast("Messenger", self._satellite) if self._core.satellite else messenger
 
-    @property
-    def on_satellite(self) -> bool:
-        """Whether this profile is a satellite."""
-        return self._core.satellite
+    def check_home(self) -> None:
+        """HomeOnly on a satellite."""
+        if self._core.satellite:
+            raise self._core.home_only()
 
     # the user
 

@@ -15,7 +15,7 @@ from client.archive import Entry
 from client.contacts import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.core import Core
 from client.device_asking import Asking
-from client.errors import FileTooLarge, HomeOnly, NotAtHome, NotInGroups, NotUnderWay
+from client.errors import FileTooLarge, NotAtHome, NotInGroups, NotUnderWay
 from client.files import examine
 from client.introductions import Introductions
 from client.messages import SEEN_LIMIT, MessageEvent, Reason
@@ -52,7 +52,7 @@ class Satellite:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
         if name in _READS:
             return getattr(self._messenger, name)
-        raise HomeOnly
+        raise self._core.home_only()
 
     @property
     def archivist(self) -> SatelliteArchive:
@@ -133,7 +133,7 @@ class Satellite:
                 raise NotInGroups
             return self.groups.send(contact, text, now, lifetime)
         if signed:
-            raise HomeOnly
+            raise self._core.home_only()
         core, home = self._core, self._asking.home()
         whom = self._messenger.addressed(contact, text, lifetime)
         expires = self._expires(now, lifetime)
@@ -148,7 +148,7 @@ class Satellite:
     ) -> int:
         """Let the home send a file, which is brought there first; its number here. Errors as `Messenger.send_file`."""
         if signed:
-            raise HomeOnly
+            raise self._core.home_only()
         core, home = self._core, self._asking.home()
         whom = self._messenger.addressed(contact, None, lifetime)
         path = path.expanduser().absolute()
@@ -219,7 +219,7 @@ class SatelliteArchive:
         """What only shows, or shortens what is here; HomeOnly for the rest."""
         if name in _ARCHIVE_READS:
             return getattr(self._archivist, name)
-        raise HomeOnly
+        raise self._core.home_only()
 
     def delete(self, number: int) -> None:
         """Delete one message on all devices; UnknownMessage, StillUnderWay, DeviceRevoked."""

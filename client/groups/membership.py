@@ -224,7 +224,7 @@ class Membership:
         """Our sponsor knows which session is ours already; it needs our hello for the order of what we write."""
         history = self._registry.history(group)
         by = None if history is None else history.adder(group.me)
-        if by is not None and group.sponsor is not None:
+        if by is not None and group.sponsor is not None and by in self._registry.roster(group).members:
             self._registry.set_peer(group, by, contact=group.sponsor)
             self._greet(group, by, group.sponsor, now)
 
