@@ -10,7 +10,7 @@ CODE := mixnet mixnode directory client benchmarks deploy
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test lint bench soak oracle clean
+.PHONY: help demo test lint bench soak fortnight oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
+	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -40,6 +41,9 @@ bench: $(VENV)/.installed-bench
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m deploy.soak
+
+fortnight: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.client.days --days 14
 
 # The reference implementation of Sphinx, that the tests compare with. It has no wheels, and its own metadata would
 # replace msgpack by an old fork that shares its files: what it needs comes with the extra, then these two come alone.

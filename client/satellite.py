@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from client.messenger import Messenger
 
 _READS: Final = frozenset(
-    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate"}
+    # `submissions` is what the daemon looks through at each start: a satellite has signed nothing.
+    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate", "submissions"}
 )
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
