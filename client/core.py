@@ -37,6 +37,7 @@ _EXPIRING = (
     "waiting",
     "stranded",
     "sending",
+    "receiving",
     "invitations",
     "device_asks",
     "anonymous",

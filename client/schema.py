@@ -215,4 +215,10 @@ CREATE TABLE anonymous_parts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS)
+# When a file that is coming is given up if no further piece comes.
+_UNFINISHED = """
+ALTER TABLE receiving ADD COLUMN expires REAL;
+UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
+"""
+
+MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS, _UNFINISHED)
