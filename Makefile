@@ -8,9 +8,11 @@ CODE := mixnet mixnode directory client benchmarks deploy
 # Without the rules that are off by default (ASYNC9), one that asks for configuration only (114), and one that doesn't
 # follow task_status into the function that it is handed to (128). It is slow, so files without a coroutine are left out.
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
+# Tests start hundreds of processes: each would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test lint bench soak fortnight oracle clean
+.PHONY: help demo test lint types coroutines bench soak fortnight oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -30,9 +32,14 @@ test: lint oracle
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@grep -rlZ --include='*.py' 'async ' $(CODE) | xargs -0 -n 16 -P 2 $(BIN)/flake8-async $(ASYNC)
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 types coroutines
+
+types: $(VENV)/.installed-test
+	@$(BIN)/mypy
+
+coroutines: $(VENV)/.installed-test
+	@grep -rlZ --include='*.py' 'async ' $(CODE) | xargs -0 -n 16 -P 2 $(BIN)/flake8-async $(ASYNC)
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/mixnet bench sphinx

@@ -39,6 +39,7 @@ _EXPIRING = (
     "waiting",
     "stranded",
     "sending",
+    "receiving",
     "invitations",
     "device_asks",
     "anonymous",

@@ -100,7 +100,7 @@ class Messenger:
         self._introductions = Introductions(self._core, self._renewal)
         self.archivist = Archivist(self._core, self._receiving)
         self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
-        self._outbox = Outbox(self._core, self._sending, self.anonymous)
+        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
         self._people = People(self._core, self._outbox, self._receiving)
         self.groups = Groups(self._core, self._introductions)
         self.attesting = Attesting(self._core, self._receiving)

@@ -215,6 +215,12 @@ CREATE TABLE anonymous_parts (
 ) WITHOUT ROWID;
 """
 
+# When a file that is coming is given up if no further piece comes.
+_UNFINISHED = """
+ALTER TABLE receiving ADD COLUMN expires REAL;
+UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -227,4 +233,5 @@ MIGRATIONS = (
     _ANONYMOUS,
     GROUP_SPARES,
     DEVICE_GROUPS,
+    _UNFINISHED,
 )

@@ -101,7 +101,7 @@ ROWS = (
         "files under way",
         (
             columns("sending", "message contact path stamp size position digest offered served expires"),
-            columns("receiving", "message contact remote partial size position digest"),
+            columns("receiving", "message contact remote partial size position digest expires"),
             files("downloads/.*"),
         ),
         "which file of yours is being sent, and a part of one that is coming",
