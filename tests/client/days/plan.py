@@ -156,8 +156,8 @@ class Plan:
 class Rates:
     """How much happens, a day. Of a person, but `kills` of a device and `splits` and `downs` of the network."""
 
-    texts: float = 6.0
-    posts: float = 2.0
+    texts: float = 5.0
+    posts: float = 1.5
     reads: float = 3.0
     kills: float = 1.5
     cuts: float = 4.0

@@ -28,7 +28,9 @@ PATIENCE = 2 * DAY  # for the beginning, and for the end
 UNSETTLED = (  # tables that are empty when nobody has anything to say or to wait for
     *("outbound", "waiting", "sending", "receiving", "stranded", "inbound"),
     *("device_outgoing", "device_incoming", "device_asks", "device_pieces", "device_log"),
-    *("group_awaited", "group_hops", "group_receipts WHERE due IS NOT NULL"),
+    # Who has left waits in vain for those who heard of that from others, until its last posts expire.
+    "group_awaited a JOIN group_posts p ON p.id = a.post JOIN groups g ON g.id = p.grp WHERE g.state <> 'left'",
+    *("group_hops", "group_receipts WHERE due IS NOT NULL"),
 )
 
 
