@@ -36,6 +36,7 @@ lint: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	@$(BIN)/mixnet bench sphinx
 	@$(BIN)/mixnet bench all --quick --out report
+	-@$(BIN)/mixnet bench history --add
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m deploy.soak

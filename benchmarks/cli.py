@@ -15,12 +15,13 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from benchmarks import anonymity_cli, attack_cli, real_cli, report_cli
+from benchmarks import anonymity_cli, attack_cli, growth_cli, real_cli, report_cli
 
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
 app.command(bench)
 real_cli.register(bench)
+growth_cli.register(bench)
 anonymity_cli.register(bench, app)
 attack_cli.register(app)
 report_cli.register(bench, app)

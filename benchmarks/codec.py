@@ -58,12 +58,12 @@ class PlainEngine:
         alpha, beta = packet[: GEOMETRY.alpha_size], packet[GEOMETRY.alpha_size : _BETA_END]
         gamma, body = packet[_BETA_END : GEOMETRY.header_size], packet[GEOMETRY.header_size :]
         shared = _agree(alpha, secret.public)
-        opened = header.open_layer(shared.rho(), beta)
-        if not equal(gamma, mac(shared.mu(), beta)) or opened.command[:1] != header.LENGTH:
+        command, next_beta, next_gamma = header.open_layer(shared.rho(), beta)
+        if not equal(gamma, mac(shared.mu(), beta)) or command[:1] != header.LENGTH:
             raise RemoteError("a header that is not genuine")
         key = shared.pi()
-        following = _next_alpha(alpha, shared) + opened.beta + opened.gamma
-        layer = Layer(shared.tau(), opened.command[1:], following, payload.unpermute(key, body), key)
+        following = _next_alpha(alpha, shared) + next_beta + next_gamma
+        layer = Layer(shared.tau(), command[1:], following, payload.unpermute(key, body), key)
         return interpret_untrusted(layer)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.groups.delivery import Delivery, Plan, Timing
+from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
 from client.groups.rollercoaster import split
 from client.outgoing import MessengerSettings
 from mixnet.errors import LocalError
@@ -121,16 +121,17 @@ class _Group:
 
     def __init__(self, model: Model, doubted: frozenset[int]) -> None:
         self.model, self.timing = model, Timing.of(model.settings)
-        self.delivery = Delivery(range(1, len(model.members)), doubted, self.timing, model.rng)
+        targets = range(1, len(model.members))
+        self.delivery = Delivery(targets, doubted, self.timing, model.rng)
         self._handled: set[tuple[int, int]] = set()
-        self._parent: dict[tuple[int, int], int] = {}  # (member, plan)
+        self._parent: dict[int, dict[int, int]] = {member: {} for member in targets}  # of each plan, the first first
         self._gathered: dict[tuple[int, int], set[int]] = {}
 
     def carry_out(self, plans: Iterable[Plan[int]]) -> None:
         """Send what the source shall send, and look again when answers are due."""
         for plan in plans:
             for branch in plan.branches:
-                self._pass_on(_SOURCE, branch.child, plan.number, branch.onward)
+                self._pass_on(_SOURCE, branch.child, plan, branch.onward)
         self.model.at(self.delivery.next_due, self._look)
 
     def _look(self) -> None:
@@ -139,23 +140,30 @@ class _Group:
         else:
             self.model.at(self.delivery.next_due, self._look)
 
-    def _pass_on(self, sender: int, receiver: int, plan: int, onward: tuple[int, ...]) -> None:
+    def _pass_on(self, sender: int, receiver: int, plan: Plan[int], onward: tuple[int, ...]) -> None:
         self.model.send(sender, receiver, lambda: self._take(sender, receiver, plan, onward))
 
-    def _take(self, sender: int, receiver: int, plan: int, onward: tuple[int, ...]) -> None:
+    def _take(self, sender: int, receiver: int, plan: Plan[int], onward: tuple[int, ...]) -> None:
+        """As client/groups/dispatch.py: a spare copy counts only if it is the first, and a receipt goes back once."""
+        had = receiver in self.model.reached
         self.model.reached.setdefault(receiver, self.model.now)
-        if (receiver, plan) in self._handled:
+        if (receiver, plan.number) in self._handled or (had and plan.number == SPARE_PLAN):
             return
-        self._handled.add((receiver, plan))
-        self._parent[receiver, plan] = sender
-        self._gather(receiver, plan, {receiver})
+        self._handled.add((receiver, plan.number))
+        self._parent[receiver][plan.number] = sender
+        if not had or plan.number:
+            self._gather(receiver, plan.number, {receiver})
         for branch in split(onward, self.timing.latency):
             self._pass_on(receiver, branch.child, plan, branch.onward)
+        if not had:
+            others = frozenset(self._parent) - {receiver, sender, *onward}
+            for other in spare_targets(sorted(others), plan.spares, self.model.rng):
+                self._pass_on(receiver, other, Plan(SPARE_PLAN, [], plan.spares), ())
 
     def _receipts(self, member: int, plan: int, whom: set[int]) -> None:
         """Receipts come in: the source notes them, others hand them on after a while."""
         if member != _SOURCE:
-            self._gather(member, plan, whom)
+            self._gather(member, plan if plan in self._parent[member] else next(iter(self._parent[member])), whom)
             return
         for one in whom:
             self.delivery.acknowledged(one)
@@ -167,14 +175,18 @@ class _Group:
         waiting |= whom
 
     def _hand_on(self, member: int, plan: int) -> None:
-        whom, parent = self._gathered.pop((member, plan)), self._parent[member, plan]
+        whom, parent = self._gathered.pop((member, plan)), self._parent[member][plan]
         self.model.send(member, parent, lambda: self._receipts(parent, plan, whom))
 
 
-def rollercoaster(model: Model, doubted: frozenset[int] = frozenset()) -> frozenset[int]:
-    """The client's schedule; gives who was in doubt when all that are there had answered."""
-    group = _Group(model, doubted)
-    group.carry_out([group.delivery.start(0.0)])
+def rollercoaster(model: Model, doubted: frozenset[int] | None = None) -> frozenset[int]:
+    """The client's schedule; gives who was in doubt when all that are there had answered.
+
+    `doubted` is what it gave for the message before; None for a first message, when nobody was heard of yet.
+    """
+    unheard = frozenset(range(1, len(model.members))) if doubted is None else frozenset[int]()
+    group = _Group(model, doubted or frozenset())
+    group.carry_out([group.delivery.start(0.0, unheard)])
     model.run(lambda: _all_reached(model) and group.delivery.missing <= model.away)
     return model.away & frozenset(group.delivery.doubted) | frozenset(group.delivery.missing)
 

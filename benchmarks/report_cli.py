@@ -59,7 +59,7 @@ def everything(
 
     Args:
         out: Folder to write to.
-        quick: Everything in about three minutes on two cores.
+        quick: Everything in about five minutes on two cores.
         full: The real actors at full size: hours.
         only: Parts to measure, with commas, such as anonymity,correlation; all if not given.
         workers: Processes that share the work; one for each core if not given.

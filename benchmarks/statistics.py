@@ -65,8 +65,13 @@ def mean(values: ArrayLike) -> Estimate:
     middle = float(sample.mean())
     if len(sample) < 2:
         return Estimate(middle, -math.inf, math.inf)
-    half = float(_stats().t.ppf(0.5 + LEVEL / 2, len(sample) - 1)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    half = student(0.5 + LEVEL / 2, len(sample) - 1) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
     return Estimate(middle, middle - half, middle + half)
+
+
+def student(share: float, free: int) -> float:
+    """The quantile of Student's distribution with `free` degrees of freedom."""
+    return float(_stats().t.ppf(share, free))
 
 
 def bootstrap(

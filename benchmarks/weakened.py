@@ -193,10 +193,10 @@ def switched_off(names: Sequence[str]) -> Iterator[None]:
 def _patient_links() -> Iterator[None]:
     """Silence ends no link: where cover is off it is no sign of a failure."""
 
-    def expect_within(self: Link, seconds: float) -> None:
+    async def end_after_silence(self: Link, seconds: float) -> None:
         """Expect nothing."""
 
-    with _replaced(Link, "expect_within", expect_within):
+    with _replaced(Link, "end_after_silence", end_after_silence):
         yield
 
 

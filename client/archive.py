@@ -17,6 +17,7 @@ from client.views import MessageInfo, MessageKind, MessageState, ReceiptState
 _SELECT = """
 SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
        m.drawn_delay, m.received_at, coalesce(s.receipt, ''), g.author, g.members, g.reached,
+       (SELECT count(*) FROM group_reads r WHERE r.message = m.id),
        CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
            (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
@@ -152,8 +153,8 @@ class Archive:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, until = row
+    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, readers, until = row
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     rest += ["", 0, 0] if author is None else [author, members, reached]
-    rest.append(until)
+    rest += [until, readers]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -20,7 +20,8 @@ from client.book import Book, Contact
 from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.devices import Devices
-from client.errors import HomeOnly
+from client.durations import spoken
+from client.errors import BadLifetime, HomeOnly
 from client.letters import AnonymousBody
 from client.messages import Body, MessageEvent
 from client.notary import Notary
@@ -218,6 +219,12 @@ class Core:
         )
         self.waiting.add((contact, lane))
         self.expires(expires)
+
+    def check_lifetime(self, lifetime: float | None) -> None:
+        """Refuse a time that no message may wait: BadLifetime."""
+        most = self.settings.message_lifetime
+        if lifetime is not None and not 0 < lifetime <= most:
+            raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
 
     def expires(self, when: float) -> None:
         """Something expires at `when`."""

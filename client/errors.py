@@ -153,6 +153,10 @@ class NotAtHome(LocalError):
     """This message's file is not at your home device: only files that came there can be brought here."""
 
 
+class NoGroupFiles(LocalError):
+    """Files can't go to a group: send the file to each member who is a contact of yours."""
+
+
 class NotInGroups(LocalError):
     """What is said in a group can't be signed: sign a message to a contact instead."""
 

@@ -17,8 +17,7 @@ from client.archivist import Archivist
 from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
-from client.durations import spoken
-from client.errors import AnonymousOnly, BadLifetime, NotInGroups, TextTooLong
+from client.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
 from client.groups.groups import Groups
@@ -199,10 +198,10 @@ class Messenger:
         """
         if self.groups.has(contact):
             check_text(text, TEXT_LIMIT)
-            self.check_lifetime(lifetime)
+            self._core.check_lifetime(lifetime)
             if signed:
                 raise NotInGroups
-            return self.groups.send(contact, text, now)
+            return self.groups.send(contact, text, now, lifetime)
         core = self._core
         whom = self.addressed(contact, text, lifetime, signed=signed)
         if whom in core.anonymous:
@@ -220,7 +219,7 @@ class Messenger:
         """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
         if text is not None:
             check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
-        self.check_lifetime(lifetime)
+        self._core.check_lifetime(lifetime)
         return self._people.reached(contact).id
 
     def send_file(
@@ -228,9 +227,12 @@ class Messenger:
     ) -> int:
         """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.
 
-        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime.
+        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime,
+        NoGroupFiles.
         """
-        self.check_lifetime(lifetime)
+        self._core.check_lifetime(lifetime)
+        if self.groups.has(contact):
+            raise NoGroupFiles
         whom = self._people.reached(contact).id
         if whom in self._core.anonymous:
             raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
@@ -241,14 +243,8 @@ class Messenger:
     ) -> int:
         """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
         check_text(text, TEXT_LIMIT)
-        self.check_lifetime(lifetime)
+        self._core.check_lifetime(lifetime)
         return self.anonymous.send(address, text, now, answers, lifetime)
-
-    def check_lifetime(self, lifetime: float | None) -> None:
-        """BadLifetime unless a message may wait for so many seconds."""
-        most = self._core.settings.message_lifetime
-        if lifetime is not None and not 0 < lifetime <= most:
-            raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
 
     def cancel(self, number: int, now: float) -> MessageInfo:
         """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
@@ -290,6 +286,7 @@ class Messenger:
         with core.change():
             for seen, _ in unseen:
                 core.archive.step(seen, MessageEvent.SEE)
+            self.groups.was_read(contact, unseen, now)
             if contact not in core.blocked and core.book.get(contact).role == "contact":
                 self.attesting.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up

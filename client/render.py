@@ -158,7 +158,7 @@ def message(one: MessageInfo) -> None:
     signed = "  signed" if one.signed else ""
     receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
     if one.outgoing and one.members:
-        state = f"{state}  {one.reached} of {one.members} have it"
+        state = f"{state}  {one.reached} of {one.members} have it, {one.readers} have read it"
     if one.answer_until is not None:
         state += f"  [{answerable(one.answer_until)}]"
     author = f"/{harmless(one.author)}" if one.author else ""
@@ -201,6 +201,7 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
         ("loops", loops),
         ("network", _network(figures) if figures["connected"] else "unknown until the provider is back"),
         ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
+        ("CPU", f"{100 * figures['cpu_seconds'] / max(figures['uptime_seconds'], 1):.1f} % of a core since its start"),
     ]
     table((name, ""), rows)
 

@@ -7,7 +7,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 from __future__ import annotations
 
 from client.device_schema import DEVICE_GROUPS, DEVICES
-from client.groups.schema import GROUPS
+from client.groups.schema import GROUP_SPARES, GROUPS
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -215,4 +215,16 @@ CREATE TABLE anonymous_parts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS, DEVICE_GROUPS)
+MIGRATIONS = (
+    _FIRST,
+    _STANDING,
+    _ARCHIVE,
+    _RENEWAL,
+    _PROOFS,
+    _MATCHING,
+    GROUPS,
+    DEVICES,
+    _ANONYMOUS,
+    GROUP_SPARES,
+    DEVICE_GROUPS,
+)

@@ -104,13 +104,13 @@ class Session:
 
     async def _use(self, link: Link) -> None:
         """Send and receive until the link ends."""
-        link.expect_within(self._silence())
         sending, waiting = trio.open_memory_channel[Frame](QUEUE)
         self.acknowledged = 0
         self.connections += 1
         self._queue, self.problem = sending, ""
         try:
             async with sending, waiting, trio.open_nursery() as nursery:
+                nursery.start_soon(link.end_after_silence, self._silence())
                 nursery.start_soon(self._send, link, waiting)
                 await self._receive(link)
         except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:

@@ -83,7 +83,8 @@ class MessageInfo:
     `sent_at` is the slot in which the first fragment left and `drawn_delay` the seconds of mixing drawn for it (both
     0.0 before that, and for incoming messages); `received_at` is when an incoming message was complete (else 0.0).
     `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is. In a group
-    `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it.
+    `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it,
+    and `readers` have read it.
     `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
     """
 
@@ -107,6 +108,7 @@ class MessageInfo:
     members: int = 0
     reached: int = 0
     answer_until: float | None = None
+    readers: int = 0
 
 
 class Role(StrEnum):

@@ -12,6 +12,7 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mixnet import overview
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 GROUP = "mixnet.commands"
+HEAD = (
+    "A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
+    "Try it with `mixnet demo`; run a network of your own with `mixnet up`."
+)
+_HELP: tuple[list[str], ...] = (["--help"], ["-h"], [])
 _WIDE = 10_000  # columns
 
 
@@ -55,14 +61,18 @@ class _Plain:
         self._real(console).render_description(console, options, description)
 
 
-def build() -> App:
-    """The whole command, made of the rooms that are installed."""
+def rooms() -> list[metadata.EntryPoint]:
+    """The rooms that are installed, by name."""
+    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+def build(only: str | None = None) -> App:
+    """The whole command, made of the rooms that are installed, or of one of them."""
     from cyclopts import App, Parameter  # noqa: PLC0415  # inside the net that takes Ctrl-C without a traceback
 
     app = App(
         name="mixnet",
-        help="A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
-        "Try it with `mixnet demo`; run a network of your own with `mixnet up`.",
+        help=HEAD,
         version=lambda: metadata.version("mixnet"),
         backend="trio",
         help_format="plaintext",  # Markdown would cost a sixth of the whole time to show a few words differently
@@ -74,17 +84,27 @@ def build() -> App:
         suppress_keyboard_interrupt=False,
     )
     app.register_install_completion_command(help="Install shell completion for bash, zsh or fish.")
-    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
-        app.command(entry.load(), name="*")
+    for entry in rooms():
+        if only in (None, entry.name):
+            app.command(entry.load(), name="*")
     return app
 
 
 def _run() -> Any:
-    """Build the command inside the net that explains failures, since a room may fail to load."""
+    """Build the command inside the net that explains failures, since a room may fail to load.
+
+    What the list of commands answers needs no room, and a command that it knows needs only its own.
+    """
+    lines, asked = overview.read(), sys.argv[1:]
+    if {line.room for line in lines} != {entry.name for entry in rooms()}:
+        lines = []
+    if lines and asked in _HELP:
+        sys.stdout.write(overview.render(HEAD, lines, terminal=sys.stdout.isatty()))
+        return 0
     from cyclopts import CycloptsError  # noqa: PLC0415
 
     try:
-        return build()()
+        return build(overview.room_of(asked[0], lines) if asked else None)()
     except CycloptsError as error:
         help_ = " ".join(["mixnet", *(error.command_chain or ()), "--help"])
         problem = str(error).rstrip(".")

@@ -16,6 +16,7 @@ from typing import Protocol
 import trio
 
 from mixnet.errors import LocalError, Unavailable
+from mixnet.tcp_stream import TcpStream
 
 DIAL_TIMEOUT = 10.0  # seconds
 BACKLOG = 256  # connections that wait to be accepted
@@ -96,7 +97,7 @@ class TCP:
             raise
         return _SocketListener(trio.SocketListener(sock))
 
-    async def dial(self, address: Address, *, source: str | None = None) -> trio.abc.Stream:
+    async def dial(self, address: Address, *, source: str | None = None) -> TcpStream:
         """A connected socket; Unavailable after ten seconds, or at once if the connection is refused."""
         try:
             with trio.fail_after(DIAL_TIMEOUT):
@@ -106,7 +107,7 @@ class TCP:
         except (OSError, UnicodeError) as error:
             raise _unavailable(f"can't reach {address}", error) from error
         _give_up_on_silence(stream)
-        return stream
+        return TcpStream(stream)
 
 
 class _SocketListener(Listener):
@@ -121,7 +122,7 @@ class _SocketListener(Listener):
     def address(self) -> Address:
         return self._address
 
-    async def accept(self) -> trio.SocketStream:
+    async def accept(self) -> TcpStream:
         while True:
             try:
                 stream = await self._listener.accept()
@@ -131,7 +132,7 @@ class _SocketListener(Listener):
                 await trio.sleep(_RESOURCE_PAUSE)
             else:
                 _give_up_on_silence(stream)
-                return stream
+                return TcpStream(stream)
 
     async def aclose(self) -> None:
         await self._listener.aclose()

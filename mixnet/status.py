@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from mixnet.errors import LocalError, Unavailable
 
 SOCKET_NAME = "status.sock"
 ANSWER_LIMIT = 1 << 20  # bytes
+_STARTED = time.monotonic()  # of the process, but for the moments before this line
 _TIMEOUT = 2.0  # seconds for the whole exchange
 _STATUS, _METRICS = b"status\n", b"metrics\n"
 
@@ -69,10 +71,18 @@ async def read_metrics(path: Path) -> str:
 
 
 def process_figures() -> dict[str, Any]:
-    """What every process reports of itself: {"memory_bytes": resident, "cpu_seconds": user and system, "pid"}."""
+    """What every process reports of itself: resident memory, CPU (user and system) and time since it started, number.
+
+    {"memory_bytes", "cpu_seconds", "uptime_seconds", "pid"}; the second over the third is its share of a core.
+    """
     times = os.times()
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return {"memory_bytes": resident, "cpu_seconds": round(times.user + times.system, 3), "pid": os.getpid()}
+    return {
+        "memory_bytes": resident,
+        "cpu_seconds": round(times.user + times.system, 3),
+        "uptime_seconds": round(time.monotonic() - _STARTED, 1),
+        "pid": os.getpid(),
+    }
 
 
 async def _ask(path: Path, question: bytes) -> bytes:

@@ -151,8 +151,8 @@ def _open(secret: bytes, packet: bytes) -> bytes:
     """What stands behind the command in the last hop's layer."""
     beta_end = GEOMETRY.alpha_size + GEOMETRY.beta_size
     shared = SharedSecret(x25519(secret, packet[: GEOMETRY.alpha_size]))
-    layer = header.open_layer(shared.rho(), packet[GEOMETRY.alpha_size : beta_end])
-    return layer.gamma + layer.beta
+    _, beta, gamma = header.open_layer(shared.rho(), packet[GEOMETRY.alpha_size : beta_end])
+    return gamma + beta
 
 
 def _draw(run: Run, packets: int, seed: int, part: int, off: Sequence[str] = ()) -> Headers:

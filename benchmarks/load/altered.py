@@ -2,9 +2,11 @@
 
     python -m benchmarks.load.altered KIND CONFIG.toml
 
-Promises: everything but the packet engine is the real node's. `heavier` does two more scalar multiplications a packet
+Promises: everything but what is named here is the real node's. `heavier` does two more scalar multiplications a packet
 and holds it `LATE` seconds longer; `clear` does no cryptography on packets at all: it reads where they go in plain
-bytes.
+bytes; `leaking` keeps `LEAK` bytes of each packet for ever; `slowing` works longer on each packet than on the one
+before; `hoarding` keeps `HOARD` bytes more of each client than of the one before; `counting` counts what its store
+does, in a file beside it.
 Never: a way to start either from a node's own configuration.
 """
 
@@ -19,16 +21,23 @@ from pathlib import Path
 
 import trio
 
+from benchmarks.load import syncs
 from benchmarks.load.packets import clear_tag, open_clear
-from mixnet.crypto import SphinxSecret, x25519
+from mixnet.crypto import SphinxSecret, keyed_hash, x25519
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.link import Link
 from mixnet.log import Log
 from mixnet.sphinx import Engine, Forward, Hop, Peeled, SphinxEngine, Surb, SurbKeys
 from mixnode.__main__ import run
 from mixnode.config import load_config, make_folder
+from mixnode.provider import Provider
 
 LATE = 0.005  # seconds
+LEAK = 600  # bytes
+SLOWING = 120  # packets after which one costs a hash of `_HASHED` bytes more
+HOARD = 6000  # bytes
+_HASHED = 16384
 
 
 class Heavier:
@@ -78,7 +87,63 @@ class Clear(Heavier):
         return Forward(following, delay, packet, clear_tag(packet))
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"heavier": Heavier, "clear": Clear}
+class Leaking(Heavier):
+    """An engine that forgets nothing."""
+
+    name = "leaking"
+
+    def __init__(self) -> None:
+        """Begin with nothing kept."""
+        super().__init__()
+        self._kept: list[bytes] = []
+
+    def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
+        """As the real engine, and keep a piece of the packet."""
+        self._kept.append(packet[:LEAK])
+        return self._real.peel_untrusted(secret, packet)
+
+
+class Slowing(Heavier):
+    """An engine whose work grows with all that it has done."""
+
+    name = "slowing"
+
+    def __init__(self) -> None:
+        """Begin as fast as the real one."""
+        super().__init__()
+        self._seen = 0
+
+    def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
+        """As the real engine, after some hashing."""
+        self._seen += 1
+        for _ in range(self._seen // SLOWING):
+            keyed_hash(_KEY, _FILLING)
+        return self._real.peel_untrusted(secret, packet)
+
+
+_FILLING, _KEY = bytes(_HASHED), bytes(32)
+
+
+def hoard() -> None:
+    """Let this process' provider keep more of each client than of the one before."""
+    kept: list[bytes] = []
+    serve = Provider.serve_client
+
+    async def serve_client(self: Provider, link: Link) -> None:
+        kept.append(b"\1" * (HOARD * len(kept)))
+        await serve(self, link)
+
+    Provider.serve_client = serve_client  # type: ignore[method-assign]
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "heavier": Heavier,
+    "clear": Clear,
+    "leaking": Leaking,
+    "slowing": Slowing,
+    "hoarding": SphinxEngine,
+    "counting": SphinxEngine,
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -88,6 +153,10 @@ def main(arguments: list[str]) -> None:
     config = load_config(Path(arguments[1]))
     os.umask(0o077)
     make_folder(config.data_dir)
+    if arguments[0] == "hoarding":
+        hoard()
+    elif arguments[0] == "counting":
+        syncs.count(config.data_dir / syncs.COUNTS)
     with closing(Log(config.log_file)) as log:
         trio.run(run, config, ENGINES[arguments[0]](), log)
 

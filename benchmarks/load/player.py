@@ -13,7 +13,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,9 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 class Player:
-    """One played member."""
+    """One played member. `order` is what it understands."""
+
+    order: type[msgspec.Struct] = Order
 
     def __init__(self, folder: Path, name: str) -> None:
         """Take the identity that the network's folder holds for `name`."""
@@ -120,7 +122,10 @@ class Player:
             task_status=task_status,
         )
 
-    async def obey(self, order: Order) -> dict[str, Any]:
+    def attach(self, nursery: trio.Nursery) -> None:
+        """Where tasks may run that outlive an order."""
+
+    async def obey(self, order: Any) -> dict[str, Any]:
         """Carry out one order; what it gave."""
         if order.do == "make":
             await self._make(order)
@@ -232,10 +237,11 @@ async def _send(link: Link, frames: Sequence[bytes]) -> None:
     await trio.lowlevel.checkpoint()
 
 
-async def play(folder: Path, name: str) -> None:
+async def play(folder: Path, name: str, kind: Callable[[Path, str], Player] = Player) -> None:
     """Be the member until standard input ends."""
-    player = Player(folder, name)
+    player = kind(folder, name)
     async with trio.open_nursery() as nursery:
+        player.attach(nursery)
         await nursery.start(player.listen)
         nursery.start_soon(partial(_hear, player, nursery.cancel_scope))
         with suppress(Unavailable):  # then the network doesn't start either, and says why
@@ -250,7 +256,7 @@ async def _hear(player: Player, scope: trio.CancelScope) -> None:
         *lines, buffer = (buffer + part).split(b"\n")
         for line in lines:
             try:
-                answer = await player.obey(msgspec.json.decode(line, type=Order))
+                answer = await player.obey(msgspec.json.decode(line, type=player.order))
             except (MixnetError, trio.EndOfChannel) as error:
                 answer = {"error": str(error)}
             await trio.to_thread.run_sync(_answer, msgspec.json.encode(answer))

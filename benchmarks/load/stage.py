@@ -11,8 +11,9 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,11 +22,11 @@ import trio
 
 from benchmarks.load.meter import Floor, Reading, machine_seconds, waiting_seconds
 from deploy.background import end_on_signal
-from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG
+from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG, toml
 from deploy.local import prepare, programs
 from deploy.processes import PATIENCE, ProcessId, open_log
 from deploy.supervisor import Crew, Program, open_crew
-from mixnet.errors import LocalError
+from mixnet.errors import LocalError, Unavailable
 from mixnet.status import read_status
 
 HEAVIER, CLEAR = "provider-3", "provider-4"
@@ -33,12 +34,35 @@ PLAYERS = ("provider-5", "provider-6")
 PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
 NODE, TWIN = "mix-1", "mix-2"  # the one that is measured alone, and its like
 MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
-_ALTERED = {HEAVIER: "heavier", CLEAR: "clear"}
-_PLAN = {"layers": 3, "width": 1, "providers": 6, "authorities": 1}
+_PARAMETERS = {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY}
 _LONGEST_LINE = 1 << 26
+_QUESTIONS = 8  # to a node that doesn't answer
 _FLOOR_PAUSE = 0.2  # seconds between two timings of the floor
 
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A network to measure on: its plan and parameters, who is played by which module, who is altered and how.
+
+    `settings` are lines of a node's own configuration; `before` sees the network's folder before anything starts.
+    """
+
+    plan: Mapping[str, Any]
+    players: Mapping[str, str]
+    altered: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    before: Callable[[Path], None] = lambda _folder: None
+
+
+RELAYS = Cast(
+    {"layers": 3, "width": 1, "providers": 6, "authorities": 1},
+    dict.fromkeys(PLAYERS, "benchmarks.load.player"),
+    {HEAVIER: "heavier", CLEAR: "clear"},
+    _PARAMETERS,
+)
 
 
 class Hand:
@@ -103,6 +127,31 @@ class Stage:
         floor = self._timed[-1] if self._timed else math.nan
         return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor)
 
+    @property
+    def folder(self) -> Path:
+        """The network's folder."""
+        return self._folder
+
+    async def start(self, program: Program) -> None:
+        """Start one more process, and return when it is ready."""
+        await self._crew.start([program], lambda _name: None)
+
+    async def figures(self, name: str) -> dict[str, Any]:
+        """All that a node says of itself; it is asked again where it is too busy to answer at once."""
+        for _ in range(_QUESTIONS - 1):
+            with suppress(Unavailable):
+                return await read_status(self._folder / name / SOCKET)
+            await trio.sleep(_FLOOR_PAUSE)
+        return await read_status(self._folder / name / SOCKET)
+
+    async def order(self, player: int, what: str, **order: Any) -> Answer:
+        """One order to one player."""
+        return await self._hands[player].ask(do=what, **order)
+
+    def floor(self) -> float:
+        """CPU seconds of one floor, timed now."""
+        return self._floor.seconds()
+
     def machine(self) -> float:
         """CPU seconds that all programs of this machine have used."""
         return machine_seconds()
@@ -143,14 +192,14 @@ class Stage:
 Result = TypeVar("Result")
 
 
-def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], None]) -> Result:
+def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], None], cast: Cast = RELAYS) -> Result:
     """Start a network, do `work` on it, and end it; KeyboardInterrupt if a signal comes first. Main thread only."""
     results: list[Result] = []
 
     async def run() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_on_signal, nursery.cancel_scope)
-            async with open_stage(say) as stage:
+            async with open_stage(say, cast) as stage:
                 results.append(await work(stage))
             nursery.cancel_scope.cancel()
 
@@ -161,33 +210,45 @@ def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], Non
 
 
 @asynccontextmanager
-async def open_stage(say: Callable[[str], None] = lambda _what: None) -> AsyncIterator[Stage]:
-    """A network of five real nodes, two altered ones, and two players, in a temporary folder."""
+async def open_stage(say: Callable[[str], None] = lambda _what: None, cast: Cast = RELAYS) -> AsyncIterator[Stage]:
+    """A network of real nodes, altered ones and players, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="mixnet-bench-") as parent:
         folder = Path(parent) / "network"
-        parameters = {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY}
-        plan = await trio.to_thread.run_sync(lambda: prepare(folder, dict(_PLAN), parameters=parameters))
+        plan = await trio.to_thread.run_sync(lambda: prepare(folder, dict(cast.plan), parameters=dict(cast.parameters)))
+        for name, settings in cast.settings.items():
+            await trio.to_thread.run_sync(_settle, folder / name / CONFIG, settings)
+        await trio.to_thread.run_sync(cast.before, folder)
         say("starting a network")
         async with open_crew(folder) as crew, trio.open_nursery() as nursery:
-            hands = [await nursery.start(_employ, folder, name) for name in PLAYERS]
-            real = [_as_altered(program) for program in programs(folder, plan) if program.name not in PLAYERS]
+            hands = [await nursery.start(_employ, folder, name, module) for name, module in cast.players.items()]
+            real = [
+                _as_altered(program, cast.altered) for program in programs(folder, plan)
+                if program.name not in cast.players
+            ]  # fmt: skip
             await crew.start(real, lambda _name: None)
             yield Stage(folder, crew, hands)
             nursery.cancel_scope.cancel()
 
 
-def _as_altered(program: Program) -> Program:
+def _settle(config: Path, settings: Mapping[str, Any]) -> None:
+    """Add to a node's configuration."""
+    with config.open("ab") as file:
+        file.write(toml(dict(settings)))
+
+
+def _as_altered(program: Program, altered: Mapping[str, str]) -> Program:
     """The program itself, or what runs in its place for a control."""
-    if program.name not in _ALTERED:
+    if program.name not in altered:
         return program
-    kind = _ALTERED[program.name]
     config = str(program.folder / CONFIG)
-    return Program(program.name, ("-P", "-m", "benchmarks.load.altered", kind, config), program.folder)
+    return Program(program.name, ("-P", "-m", "benchmarks.load.altered", altered[program.name], config), program.folder)
 
 
-async def _employ(folder: Path, name: str, *, task_status: trio.TaskStatus[Hand] = trio.TASK_STATUS_IGNORED) -> None:
+async def _employ(
+    folder: Path, name: str, module: str, *, task_status: trio.TaskStatus[Hand] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Run one player until cancelled."""
-    arguments = [sys.executable, "-P", "-m", "benchmarks.load.player", str(folder), name]
+    arguments = [sys.executable, "-P", "-m", module, str(folder), name]
     with open_log(folder / SUPERVISOR_LOG) as log:
         process = await trio.lowlevel.open_process(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, process_group=0

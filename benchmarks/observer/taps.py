@@ -17,6 +17,7 @@ import trio
 from benchmarks.observer.recorder import Recorder
 from mixnet.errors import Unavailable
 from mixnet.network import TCP, Address
+from mixnet.tcp_stream import TcpStream
 
 _READ = 1 << 17  # bytes
 
@@ -36,7 +37,7 @@ async def serve_tap(
     listener = await TCP().listen(tap.front)
 
     async def forward(stream: trio.abc.Stream) -> None:
-        assert isinstance(stream, trio.SocketStream)  # noqa: S101 -- TCP gives no others
+        assert isinstance(stream, TcpStream)  # noqa: S101 -- TCP gives no others
         with suppress(OSError, Unavailable, trio.BrokenResourceError):
             caller = stream.socket.getpeername()[0]
             async with stream, await TCP().dial(tap.behind, source=caller) as node:

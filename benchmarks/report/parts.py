@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 SPHINX, PROCESSES, ANONYMITY = "sphinx", "processes", "anonymity"
+GROWTH, REST = "growth", "rest"
 _SPHINX_SECONDS = {Size.QUICK: 6.0, Size.STANDARD: 8.0, Size.FULL: 30.0}
 _CHARGED = (ANONYMITY, "correlation", "activity")  # the longest ones: begun first, so that none is left over
 
@@ -46,6 +47,14 @@ class Part:
             from benchmarks.real import measure as real  # noqa: PLC0415
 
             return real(size, seed=seed, say=say)
+        if self.name == GROWTH:
+            from benchmarks.growth import node, provider  # noqa: PLC0415
+
+            return [measured.measure(size, seed=seed, say=say) for measured in (provider, node)]
+        if self.name == REST:
+            from benchmarks.rest import idle, start  # noqa: PLC0415
+
+            return [measured.measure(size, seed=seed, say=say) for measured in (idle, start)]
         if self.name == ANONYMITY:
             from benchmarks.anonymity.measure import measure as anonymity  # noqa: PLC0415
 
@@ -56,7 +65,8 @@ class Part:
 def parts(only: Iterable[str] = ()) -> list[Part]:
     """The parts asked for, or all, in the order in which they are begun; UnknownPart for a wrong name."""
     attacks = sorted(ATTACKS, key=lambda name: (name not in _CHARGED, list(ATTACKS).index(name)))
-    known = [Part(SPHINX, True), Part(PROCESSES, True), *(Part(name, False) for name in (ANONYMITY, *attacks))]
+    alone = (Part(name, True) for name in (SPHINX, PROCESSES, GROWTH, REST))
+    known = [*alone, *(Part(name, False) for name in (ANONYMITY, *attacks))]
     wished = set(only)
     if unknown := wished - {part.name for part in known}:
         names = ", ".join(part.name for part in known)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -184,6 +185,46 @@ PLOTS = (
         (Curve("load_ratio", "CPU a packet, over the floor", MAIN),),
         low=0, rules=(Rule("must: 3", 3.0), Rule("aim: 2", 2.0)),
     ),
+    Plot(
+        "clients", "provider", "Memory of a provider against its clients", "connected clients", "memory, MB",
+        (
+            Curve("provider_memory_fit", "fitted line", MODEL, "--", marks=False),
+            Curve("provider_memory", "measured", MAIN, "o"),
+        ),
+        low=0, least=0,
+    ),
+    Plot(
+        "share", "provider", "CPU of a provider against its clients", "connected clients", "of one core, %",
+        (
+            Curve("provider_share_fit", "fitted line", MODEL, "--", marks=False),
+            Curve("provider_share", "measured", MAIN, "o"),
+        ),
+        low=0, least=0,
+    ),
+    Plot(
+        "kept", "growth", "Memory of a node against the packets that passed", "packets", "memory taken since, MB",
+        (
+            Curve("packet_memory", "node", MAIN),
+            Curve("packet_memory_leaking", "control: keeps a piece of each", CONTROL, "--"),
+        ),
+        least=0,
+    ),
+    Plot(
+        "worked", "growth", "CPU of a node against the packets that passed", "packets", "CPU taken since, s",
+        (
+            Curve("packet_cpu", "node", MAIN),
+            Curve("packet_cpu_slowing", "control: slower with each", CONTROL, "--"),
+        ),
+        low=0, least=0,
+    ),
+    Plot(
+        "epochs", "growth", "Memory of nodes against epochs", "epochs since the first that was read", "memory, MB",
+        (
+            Curve("epoch_memory_mix", "mix", MAIN),
+            Curve("epoch_memory_provider", "provider", SECOND),
+        ),
+        low=0,
+    ),
 )  # fmt: skip
 
 
@@ -235,6 +276,18 @@ def _canvas(plot: Plot, curves: Mapping[str, Mapping[str, list[float]]]) -> Canv
     return made
 
 
+def save(finding: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Each plot of a finding as a picture in `folder`, which is made; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for plot in (plot for plot in PLOTS if plot.finding == finding["name"]):
+        path = folder / f"{plot.finding}-{plot.name}.png"
+        with _inked("black"):
+            _canvas(plot, finding["curves"]).savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
+        written.append(path)
+    return written
+
+
 def svg(made: Canvas, name: str) -> str:
     """An SVG element whose identifiers no other plot of the page has."""
     import matplotlib as mpl  # noqa: PLC0415
@@ -256,9 +309,13 @@ def _blank() -> tuple[Canvas, Axes]:
 
 
 def _styled() -> AbstractContextManager[None]:
+    return _inked(INK)
+
+
+def _inked(ink: str) -> AbstractContextManager[None]:
     import matplotlib as mpl  # noqa: PLC0415
 
-    return mpl.rc_context({**_STYLE, **dict.fromkeys(_INKED, INK)})
+    return mpl.rc_context({**_STYLE, **dict.fromkeys(_INKED, ink)})
 
 
 def _line(axes: Axes, curve: Curve, points: Mapping[str, list[float]]) -> None:

@@ -59,9 +59,13 @@ class GroupAccess:
         """Call a group by another name, for all of its members."""
         return _group(await self._asker(ask.GroupRename, group=group, name=name))
 
-    async def send(self, group: str, text: str) -> int:
-        """Queue a text for all members; its number."""
-        return int(await self._asker(ask.GroupSend, group=group, text=text))
+    async def send(self, group: str, text: str, *, expires: float | None = None) -> int:
+        """Queue a text for all members; its number. It is given up `expires` seconds from now if not all have it."""
+        return int(await self._asker(ask.GroupSend, group=group, text=text, expires=expires))
+
+    async def readers(self, number: int) -> tuple[str, ...]:
+        """The members who have read a text of ours, by name."""
+        return tuple(str(name) for name in await self._asker(ask.GroupReaders, number=number))
 
 
 def _group(value: Any) -> GroupInfo:

@@ -1,4 +1,4 @@
-"""What members say to each other inside their sessions about a group: tags 20 to 27 (SPEC.md section 7, Groups).
+"""What members say to each other inside their sessions about a group: tags 20 to 28 (SPEC.md section 7, Groups).
 
 Pure. Promises: every field is bounded here; what it means is checked by who handles it.
 """
@@ -68,11 +68,15 @@ class GroupWant(_GroupBody, frozen=True, tag=24):
 
 
 class GroupPost(_GroupBody, frozen=True, tag=25):
-    """A signed post, to be passed on to `onward` (indices of members) by the tree number `plan` of its author."""
+    """A signed post, to be passed on to `onward` (indices of members) by the tree number `plan` of its author.
+
+    Who had it from nobody yet sends `spares` copies more, to members drawn at random.
+    """
 
     post: Annotated[bytes, msgspec.Meta(max_length=GROUP_BODY_LIMIT)]
     plan: _Plan
     onward: Annotated[bytes, msgspec.Meta(max_length=100)]
+    spares: Annotated[int, msgspec.Meta(ge=0, le=8)]
 
 
 class GroupReceipts(_GroupBody, frozen=True, tag=26):
@@ -94,4 +98,13 @@ class GroupPass(_GroupBody, frozen=True, tag=27):
     sealed: Annotated[bytes, msgspec.Meta(max_length=4096)]
 
 
-GroupBody = GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass
+class GroupSeen(_GroupBody, frozen=True, tag=28):
+    """The sender's user has read these posts of the receiver, by their numbers."""
+
+    group: Key
+    numbers: Annotated[tuple[_Number, ...], msgspec.Meta(max_length=500)]
+
+
+GroupBody = (
+    GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass | GroupSeen
+)

@@ -5,13 +5,18 @@ Promises: as client/cli.py. Never: an import of anything heavy before a command 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from client.options import Folder, Json, talk
+from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from client.groups.access import GroupAccess
     from client.groups.views import GroupInfo
 
 group = App(
@@ -35,9 +40,7 @@ async def create(name: str, group: str, /, *, folder: Folder = None, as_json: Js
     group
         What the group shall be called.
     """
-    async with talk(folder, name) as me:
-        made = await me.groups.create(group)
-    _show(made, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.create(group))
 
 
 @group.command(name="list")
@@ -78,9 +81,7 @@ async def show(name: str, group: str, /, *, folder: Folder = None, as_json: Json
     group
         The group.
     """
-    async with talk(folder, name) as me:
-        found = await me.groups.show(group)
-    _show(found, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.show(group))
 
 
 @group.command
@@ -98,9 +99,7 @@ async def invite(name: str, group: str, contact: str, /, *, folder: Folder = Non
     contact
         The contact.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.invite(group, contact)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.invite(group, contact))
 
 
 @group.command
@@ -116,9 +115,7 @@ async def accept(name: str, group: str, /, *, folder: Folder = None, as_json: Js
     group
         The group, as `mixnet group list` shows it.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.accept(group)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.accept(group))
 
 
 @group.command
@@ -134,9 +131,7 @@ async def leave(name: str, group: str, /, *, folder: Folder = None, as_json: Jso
     group
         The group.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.leave(group)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.leave(group))
 
 
 @group.command
@@ -154,9 +149,7 @@ async def remove(name: str, group: str, member: str, /, *, folder: Folder = None
     member
         The member, as `mixnet group show` names it.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.remove(group, member)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.remove(group, member))
 
 
 @group.command
@@ -174,9 +167,7 @@ async def promote(name: str, group: str, member: str, /, *, folder: Folder = Non
     member
         The member, as `mixnet group show` names it.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.promote(group, member)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.promote(group, member))
 
 
 @group.command
@@ -194,9 +185,7 @@ async def demote(name: str, group: str, member: str, /, *, folder: Folder = None
     member
         The admin, as `mixnet group show` names it.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.demote(group, member)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.demote(group, member))
 
 
 @group.command
@@ -214,25 +203,25 @@ async def rename(name: str, group: str, new: str, /, *, folder: Folder = None, a
     new
         Its new name.
     """
-    async with talk(folder, name) as me:
-        done = await me.groups.rename(group, new)
-    _show(done, as_json=as_json)
+    await _tell(name, folder, as_json, lambda groups: groups.rename(group, new))
 
 
 @group.command
 async def send(
     name: str,
     group: str,
-    text: str,
+    text: str | None = None,
     /,
     *,
+    file: Path | None = None,
     wait: Annotated[bool, Parameter(negative="")] = False,
+    expires: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Send a text to all members of a group.
 
-    Example: `mixnet group send alice book-club "see you at eight"`
+    Example: `mixnet group send alice book-club "see you at eight" --expires 2h`
 
     Parameters
     ----------
@@ -242,13 +231,25 @@ async def send(
         The group.
     text
         What to say; put -- before one that begins with a hyphen.
+    file
+        Refused: files go to contacts, with `mixnet send`.
     wait
         Return only when all members have it.
+    expires
+        Who doesn't have it by then doesn't get it: a number and s, m, h, d or w, like 10m, 2h or 3d.
     """
-    from client import render  # noqa: PLC0415
+    from client import durations, render  # noqa: PLC0415
 
+    if file is not None:
+        raise LocalError(
+            "files can't go to a group: send it to each member who is a contact, with"
+            " `mixnet send PROFILE CONTACT --file FILE`"
+        )
+    if text is None:
+        raise LocalError('say what to send: mixnet group send PROFILE GROUP "text"')
+    within = None if expires is None else durations.seconds(expires)
     async with talk(folder, name) as me:
-        number = await me.groups.send(group, text)
+        number = await me.groups.send(group, text, expires=within)
         if wait:
             with render.waiting(f"sending to {render.harmless(group)}"):
                 await me.wait_delivered(number)
@@ -281,9 +282,43 @@ async def messages(name: str, group: str, /, *, after: int = 0, folder: Folder =
             render.json(message) if as_json else render.message(message)
 
 
-def _show(one: GroupInfo, *, as_json: bool) -> None:
+@group.command
+async def readers(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """Show which members have read a text of yours, as far as they let you know.
+
+    Example: `mixnet group readers alice 12`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    number
+        The message, by the number that `mixnet group messages` shows.
+    """
     from client import render  # noqa: PLC0415
 
+    async with talk(folder, name) as me:
+        message = await me.message(number)
+        names = await me.groups.readers(number)
+    if as_json:
+        render.json({"number": number, "readers": names, "reached": message.reached, "members": message.members})
+        return
+    render.line(f"{len(names)} of {message.members} have read message {number}, {message.reached} have it")
+    for reader in names:
+        render.line(f"  {render.harmless(reader)}")
+
+
+async def _tell(
+    name: str,
+    folder: Path | None,
+    as_json: bool,
+    verb: Callable[[GroupAccess], Awaitable[GroupInfo]],
+) -> None:
+    """Have the daemon do a verb, and show the group after it."""
+    from client import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        one = await verb(me.groups)
     if as_json:
         render.json(one)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -91,9 +91,19 @@ class GroupSend(Command, frozen=True, tag="group_send"):
 
     group: str
     text: str
+    expires: float | None = None
 
     async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
-        return await service.groups.send(self.group, self.text)
+        return await service.groups.send(self.group, self.text, self.expires)
+
+
+class GroupReaders(Command, frozen=True, tag="group_readers"):
+    """-> names of the members who have read a text of ours."""
+
+    number: Annotated[int, msgspec.Meta(ge=0)]
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return await service.groups.readers(self.number)
 
 
 AnyGroupCommand = (
@@ -108,4 +118,5 @@ AnyGroupCommand = (
     | GroupDemote
     | GroupRename
     | GroupSend
+    | GroupReaders
 )

@@ -4,23 +4,31 @@ Promises: pure: times and randomness come in, branches go out. A member that doe
 behind it get a tree of their own at once, with members in doubt on its leaves only; who is in doubt twice is written to
 directly, once, and the session's own retransmission does the rest (SPEC.md section 7, Groups; Rollercoaster's fault
 tolerance). Plans are few, so nobody forwards a message for ever.
+
+A time-out is several times a packet's way, so where many of those in the inner places of the first tree may be away it
+comes too late. Then the first tree is hedged: after its own children everybody sends spare copies to a few others,
+drawn at random, so those behind somebody who is away get the message before anybody knows that they lack it.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from client.groups.rollercoaster import LATENCY_LIMIT, Branch, arrange, places, split
+from client.groups.rollercoaster import LATENCY_LIMIT, Branch, Place, arrange, places, split
 from client.outgoing import MessengerSettings
 
 T = TypeVar("T", bytes, int)
 _MISSES = 2  # time-outs after which a member is written to directly
 PLANS = 48  # trees and direct messages for one message, at most
 _PATIENCE = 4.0  # standard deviations of one way that an answer may be late
+_QUEUE = 2  # slots that a receipt waits at each level: behind acknowledgements, and for its turn
+SPARE_PLAN = 60  # what a spare copy has for the number of its tree
+SPARES = 7  # packets that everybody spends on spare copies of a message, if it is hedged
+_SURE = 0.05  # of those who should pass a message on this share may be unheard of without a hedge
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,8 @@ class Timing:
     def of(cls, settings: MessengerSettings) -> Timing:
         """What the network's parameters say; what they allow for links counts for time-outs only."""
         mixing = 4 * settings.mean_delay + 1 / settings.downlink_rate
-        return cls(1 / settings.payload_rate, mixing, settings.one_way, settings.spread, settings.ack_delay)
+        slot = 1 / settings.payload_rate
+        return cls(slot, mixing, settings.one_way, settings.spread, max(settings.ack_delay, _QUEUE * slot))
 
     @property
     def latency(self) -> int:
@@ -50,20 +59,31 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Generic[T]):
-    """What the source sends now: `number` tells this tree from others for the same message."""
+    """What the source sends now: `number` tells this tree from others for the same message.
+
+    Whoever gets the message for the first time sends `spares` copies more, to members drawn at random.
+    """
 
     number: int
     branches: list[Branch[T]]
+    spares: int = 0
 
 
 class Delivery(Generic[T]):
     """One message under way to all of a group."""
 
     def __init__(
-        self, targets: Iterable[T], doubted: Collection[T], timing: Timing, rng: random.Random, *, plans: int = 0
+        self,
+        targets: Iterable[T],
+        doubted: Collection[T],
+        timing: Timing,
+        rng: random.Random,
+        *,
+        packets: int = 1,
+        plans: int = 0,
     ) -> None:
-        """`doubted` did not answer lately; `plans` were made before a restart."""
-        self._timing, self._rng, self._plans = timing, rng, plans
+        """`doubted` did not answer lately; the message takes `packets`; `plans` were made before a restart."""
+        self._timing, self._rng, self._plans, self._packets = timing, rng, plans, packets
         self._deadline: dict[T, float] = dict.fromkeys(targets, math.inf)  # of all who have not answered
         self._parent: dict[T, T | None] = {}
         self._misses: dict[T, int] = {}
@@ -79,9 +99,15 @@ class Delivery(Generic[T]):
         """When `due` has something to say; infinite if never."""
         return min(self._deadline.values(), default=math.inf)
 
-    def start(self, now: float) -> Plan[T]:
-        """The first tree."""
-        return self._plan(self._deadline, now)
+    def start(self, now: float, unheard: Collection[T] = ()) -> Plan[T]:
+        """The first tree; hedged, if too many of those who should pass the message on may be away.
+
+        `unheard`: who may be, as it neither answered lately nor failed to.
+        """
+        able = self._deadline.keys() - self.doubted
+        unsure = len(able.intersection(unheard)) > _SURE * len(able)
+        spares = min(SPARES // self._packets, len(self._deadline).bit_length())  # few are soon all reached
+        return self._plan(self._deadline, now, spares if unsure else 0)
 
     def acknowledged(self, member: T) -> bool:
         """A member has the message; whether that is news."""
@@ -119,24 +145,37 @@ class Delivery(Generic[T]):
             above = self._parent.get(above)
         return above is not None
 
-    def _plan(self, members: Iterable[T], now: float) -> Plan[T]:
+    def _plan(self, members: Iterable[T], now: float, spares: int = 0) -> Plan[T]:
         targets = sorted(members)
         self._rng.shuffle(targets)  # so that the work of passing on is spread
         able = [member for member in targets if member not in self.doubted]
         doubtful = [member for member in targets if member in self.doubted]
         order = arrange(able, doubtful, self._timing.latency)
-        self._expect(order, now)
-        return Plan(self._number(), split(order, self._timing.latency))
+        found = places(order, self._timing.latency)
+        if all(place.parent is None for place in found.values()):
+            spares = 0  # nobody is behind anybody
+        self._expect(found, now, spares)
+        return Plan(self._number(), split(order, self._timing.latency), spares)
 
-    def _expect(self, order: Sequence[T], now: float) -> None:
-        """When each must have answered: its place in the tree, the way back, and patience for both."""
+    def _expect(self, found: Mapping[T, Place[T]], now: float, spares: int) -> None:
+        """When each must have answered: its place in the tree, the way back, and patience for both.
+
+        A spare copy leaves when the tree is done, and its receipt takes one level more.
+        """
         timing = self._timing
-        level = timing.one_way + timing.slot + timing.gather  # of the way back: a receipt waits for those behind it
-        for member, place in places(order, timing.latency).items():
-            grace = place.depth * level + _PATIENCE * timing.spread * math.sqrt(2 * place.depth)
+        level = timing.one_way + (1 + _QUEUE) * timing.slot + timing.gather  # of the way back
+        last = max((place.step for place in found.values()), default=0) + spares
+        for member, place in found.items():
+            depth, step = (place.depth + 1, last) if spares else (place.depth, place.step)
             self._parent[member] = place.parent
-            self._deadline[member] = now + place.step * timing.slot + grace
+            grace = depth * level + _PATIENCE * timing.spread * math.sqrt(2 * depth)
+            self._deadline[member] = now + step * timing.slot + grace
 
     def _number(self) -> int:
         self._plans += 1
         return min(self._plans, PLANS) - 1
+
+
+def spare_targets(members: Sequence[T], spares: int, rng: random.Random) -> list[T]:
+    """Whom somebody who has a hedged message for the first time sends it to, after those whom its tree names."""
+    return rng.sample(members, min(spares, len(members)))

@@ -2,7 +2,7 @@
 
 Promises: a post is filed once, in its author's order, and only if its author and we were members by what the author
 knew, and its author still is; what is stored of it is stored with the transaction that lets its packet be acknowledged;
-hops leave one at a time, in the order of the tree; a tree is served once. Nothing is passed on to who was removed.
+a tree is served once. Nothing is passed on to who was removed.
 """
 
 from __future__ import annotations
@@ -13,21 +13,30 @@ from collections.abc import Iterable
 
 from client.archive import Entry
 from client.core import Core
+from client.fragments import spans
 from client.groups import posts
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
-from client.groups.delivery import Delivery, Plan, Timing
+from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.filing import Filing
+from client.groups.hops import Hops
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch, split
 from client.groups.roster import Roster
 from client.messages import MessageEvent
-from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet import crypto
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 
 _LANE = 0
 _HELD_LIMIT = 64  # posts of one author that wait for earlier ones
+_LATELY = 3600.0  # seconds for which a member that answered is taken to be there
+_AROUND = 256  # bytes that a body and its encryption add to a post
+
+
+class TooManyExpiring(LocalError):
+    """16 texts with a time of their own are on their way in this group: wait, or send without `--expires`."""
 
 
 class Dispatch:
@@ -37,36 +46,59 @@ class Dispatch:
         """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
+        self.filing = Filing(core, registry)
+        self._out = Hops(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
-        self._fed: int | None = None  # the contact whose hop was handed to its session last
         core.on_reload.append(self._load)
         self._load()
 
     def _load(self) -> None:
-        self._deliveries, self._fresh, self._fed = {}, set(), None
+        self._deliveries, self._fresh = {}, set()
+        self._out.reload()
         rows = self._store.all(
-            "SELECT DISTINCT p.id, p.grp, p.plans FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
         )
-        for number, grp, plans in rows:
+        for number, grp, plans, raw in rows:
             members = [
                 bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
             ]
-            self._deliveries[number] = self._delivery(self._registry.get(grp), members, plans)
+            self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
             self._fresh.add(number)
 
-    def _delivery(self, group: Group, members: Iterable[bytes], plans: int = 0) -> Delivery[bytes]:
+    def _delivery(self, group: Group, members: Iterable[bytes], raw: bytes, plans: int = 0) -> Delivery[bytes]:
         peers = self._registry.peers(group)
         doubted = {key for key, peer in peers.items() if peer.doubted or not self._registry.reachable(peer.contact)}
-        return Delivery(members, doubted, self._timing, self._rng, plans=plans)
+        packets = len(spans(len(raw) + _AROUND))
+        return Delivery(members, doubted, self._timing, self._rng, packets=packets, plans=plans)
+
+    def _start(self, group: Group, post: int, now: float) -> None:
+        """Let the first tree of a post of ours begin."""
+        peers = self._registry.peers(group).items()
+        unheard = {key for key, peer in peers if not max(0.0, now - _LATELY) < peer.answered <= now}
+        self._queue(group, post, self._deliveries[post].start(now, unheard))
 
     # writing
 
-    def write(self, group: Group, now: float, *, text: str = "", change: Change | None = None) -> int | None:
-        """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet."""
+    def write(
+        self,
+        group: Group,
+        now: float,
+        *,
+        text: str = "",
+        change: Change | None = None,
+        lifetime: float | None = None,
+    ) -> int | None:
+        """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
+
+        After `lifetime` seconds (None: the network's) it expires; TooManyExpiring.
+        """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
+        lapsing = self._lapsing(group)
+        if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
+            raise TooManyExpiring
         number = self._registry.take_number(group)
         unfinished = (
             "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
@@ -74,38 +106,59 @@ class Dispatch:
         )
         row = self._store.one(unfinished, group.id, group.me)
         floor = number if row is None or row[0] is None else int(row[0])
-        raw = b"" if change is None else change.raw
-        post = posts.write(group.key, group.identifier, number, floor, history.heads, text=text, change=raw)
+        post = posts.write(
+            group.key,
+            group.identifier,
+            number,
+            floor,
+            history.heads,
+            text=text,
+            change=b"" if change is None else change.raw,
+            expires=0 if lifetime is None else math.ceil(now + lifetime),
+            lapsing=lapsing,
+        )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = None if change is not None else self._file_own(group, text, len(targets), now)
+        message = None if change is not None else self._file_own(group, post, len(targets), now)
         stored = self._insert(group, post, message, now)
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
             self._store.run("INSERT INTO group_awaited VALUES (?, ?)", stored, key)
         if targets:
-            self._deliveries[stored] = self._delivery(group, targets)
-            self._queue(group, stored, self._deliveries[stored].start(now))
+            self._deliveries[stored] = self._delivery(group, targets, post.raw)
+            self._start(group, stored, now)
         elif message is not None:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
 
-    def _file_own(self, group: Group, text: str, members: int, now: float) -> int:
-        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
-        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0)", number, members)
+    def _lapsing(self, group: Group) -> tuple[tuple[int, int], ...]:
+        """(number, end) of our posts under way that have a time of their own."""
+        query = (
+            "SELECT DISTINCT p.number, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ? AND p.ends IS NOT NULL ORDER BY p.number"
+        )
+        return tuple((number, int(ends)) for number, ends in self._store.all(query, group.id, group.me))
+
+    def _file_own(self, group: Group, post: Post, members: int, now: float) -> int:
+        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text), now)
+        values = (number, members, post.number)
+        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
         return number
 
     def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
+        """A post of ours is given up when it expires; others' are known for longer, so that none is taken twice."""
         expires = now + self._core.settings.message_lifetime
+        ends = post.expires or None
         return self._store.insert(
-            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires)"
-            " VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
+            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires, ends)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)",
             group.id,
             post.author,
             post.number,
             post.raw,
             message,
-            expires,
+            min(expires, ends or math.inf) if post.author == group.me else expires,
+            ends,
         )
 
     def _queue(self, group: Group, post: int, plan: Plan[bytes]) -> None:
@@ -118,31 +171,20 @@ class Dispatch:
             peer = peers.get(branch.child)
             if (peer is None or not self._registry.reachable(peer.contact)) and able:
                 hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
-            self._add_hop(self._order(post), post, plan.number, hop)
+            self._out.add(self._order(post), post, plan.number, hop, plan.spares)
         self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
 
     def _order(self, post: int) -> tuple[bytes, ...]:
         row = self._store.one("SELECT raw, grp FROM group_posts WHERE id = ?", post)
         assert row is not None  # noqa: S101  it is under way
-        return self._roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0]))).order()
-
-    def _roster_at(self, group: Group, post: Post) -> Roster:
-        history = self._registry.history(group)
-        if history is None:
-            raise RemoteError("a message of a group that has no beginning yet")
-        return history.roster(post.heads)
-
-    def _add_hop(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes]) -> None:
-        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
-        query = "INSERT INTO group_hops (post, target, plan, onward) VALUES (?, ?, ?, ?)"
-        self._store.run(query, post, branch.child, plan, onward)
+        return self._registry.roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0])).heads).order()
 
     # taking
 
     def take_untrusted(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
         """Store a post that came from `contact`, file what is in order, and pass it on. MissingParents, RemoteError."""
         sender = self._registry.member_of(group, contact)
-        roster, then = self._registry.roster(group), self._roster_at(group, post)
+        roster, then = self._registry.roster(group), self._registry.roster_at(group, post.heads)
         order = then.order()
         if group.me not in then.members or post.author not in then.members or post.author == group.me:
             raise RemoteError("a message of a group between others")
@@ -150,13 +192,15 @@ class Dispatch:
             raise RemoteError("a message of a group from one who isn't in it")
         if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
             raise RemoteError("a message of a group with an impossible way on")
+        if body.plan == SPARE_PLAN and body.onward:
+            raise RemoteError("a spare copy of a group's message with a way on")
         row = self._store.one(
             "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
             group.id,
             post.author,
             post.number,
         )
-        peer = self._registry.peers(group).get(post.author)
+        peer, news = self._registry.peers(group).get(post.author), row is None
         if row is None:
             expected = 0 if peer is None or peer.expected is None else peer.expected
             if post.number >= max(expected, post.floor) + _HELD_LIMIT:
@@ -164,15 +208,28 @@ class Dispatch:
             row = (self._insert(group, post, None, now), 0)
             if peer is not None and peer.expected is not None and post.number < peer.expected:
                 self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
-        if row[1] >> body.plan & 1:
+        self._store.run(
+            "DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender.key, SPARE_PLAN
+        )
+        if post.is_over(now):  # it has its place in its author's order, and no tree that was served
+            self.filing.file(group, post.author, now, post.floor)
+            return
+        if row[1] >> body.plan & 1 or (body.plan == SPARE_PLAN and not news):
             return
         self._store.run(
             "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
         )
-        up = (row[0], body.plan, contact, self._own_receipt(group, post, then), now + self._timing.gather)
-        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *up)
+        if news or body.plan:  # else it was on its way already when the first tree came here
+            own, due = self._own_receipt(group, post, then), now + self._timing.gather
+        else:
+            own, due = b"", None
+        query = "INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)"
+        self._store.run(query, row[0], body.plan, contact, own, due)
         self._pass_on(group, post, row[0], body, order)
-        self.file(group, post.author, now, post.floor)
+        if news and body.spares:
+            served = {post.author, sender.key, *(order[index] for index in body.onward)}
+            self._spare(group, row[0], body, order, served)
+        self.filing.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
         proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
@@ -191,34 +248,22 @@ class Dispatch:
             and self._registry.reachable(peers[key].contact)
         ]
         for branch in split(targets, self._timing.latency):
-            self._add_hop(order, stored, body.plan, branch)
+            self._out.add(order, stored, body.plan, branch, body.spares)
 
-    def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
-        """File what is next in an author's order."""
-        peer = self._registry.peers(group).get(author)
-        if peer is None or peer.expected is None:
-            return  # its hello, which says where we begin, is still to come
-        expected = peer.expected
-        query = "SELECT id, number, raw FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0 ORDER BY number"
-        for stored, number, raw in self._store.all(query, group.id, author):
-            if number > max(expected, floor):
-                break
-            if number >= expected:
-                self._file(group, posts.parse_untrusted(bytes(raw)), now)
-                expected = number + 1
-            self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", stored)
-        self._registry.set_peer(group, author, expected=max(expected, floor))
-
-    def _file(self, group: Group, post: Post, now: float) -> None:
-        if not post.text:
-            return
-        entry = Entry(
-            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
-        )
-        number = self._core.archive.add(entry, now)
-        name = self._roster_at(group, post).members[post.author].name
-        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0)", number, name)
-        self._core.emit(MessageReceived(self._core.archive.get(number)))
+    def _spare(self, group: Group, stored: int, body: GroupPost, order: tuple[bytes, ...], served: set[bytes]) -> None:
+        """Send copies to a few who may be behind somebody who is away."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        others = [
+            key
+            for key in order
+            if key in roster.members
+            and key in peers
+            and key not in served
+            and not peers[key].doubted
+            and self._registry.reachable(peers[key].contact)
+        ]
+        for key in spare_targets(others, body.spares, self._rng):
+            self._out.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     # receipts
 
@@ -235,16 +280,24 @@ class Dispatch:
         if len(body.receipts) % RECEIPT_SIZE:
             raise RemoteError("receipts of the wrong size")
         if body.author == group.me:
-            self._note_untrusted(group, row[0], body)
+            self._note_untrusted(group, row[0], body, now)
             return
-        up = self._store.one("SELECT receipts, due FROM group_receipts WHERE post = ? AND plan = ?", row[0], body.plan)
+        up = self._store.one(
+            "SELECT receipts, due, plan FROM group_receipts WHERE post = ? AND (plan = ? OR ? = ?)"
+            " ORDER BY plan = ? DESC, plan LIMIT 1",
+            row[0],
+            body.plan,
+            body.plan,
+            SPARE_PLAN,
+            body.plan,
+        )  # who had the message by a tree before it sent spare copies has no other way up for their receipts
         if up is None or len(up[0]) + len(body.receipts) > 100 * RECEIPT_SIZE:
             raise RemoteError("receipts for a tree that is not served here")
         due = now + self._timing.gather if up[1] is None else up[1]
         query = "UPDATE group_receipts SET receipts = ?, due = ? WHERE post = ? AND plan = ?"
-        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], body.plan)
+        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], up[2])
 
-    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts) -> None:
+    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts, now: float) -> None:
         """Whose proofs are right has the post."""
         delivery = self._deliveries.get(post)
         if delivery is None:
@@ -257,12 +310,19 @@ class Dispatch:
                 continue
             if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
                 raise RemoteError("a receipt that was not made by its member")
-            self._reached(group, post, member.key)
+            self._reached(group, post, member.key, now)
 
-    def _reached(self, group: Group, post: int, key: bytes) -> None:
+    def has_it(self, group: Group, number: int, key: bytes, now: float) -> None:
+        """A member has our post of this number, as something else than a receipt says."""
+        query = "SELECT id FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, group.me, number)
+        if row is not None and row[0] in self._deliveries and key in self._deliveries[row[0]].missing:
+            self._reached(group, row[0], key, now)
+
+    def _reached(self, group: Group, post: int, key: bytes, now: float) -> None:
         self._deliveries[post].acknowledged(key)
         self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
-        self._registry.set_peer(group, key, doubted=0)
+        self._registry.set_peer(group, key, doubted=0, answered=now)
         row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
         message = None if row is None else row[0]
         if message is not None:
@@ -323,25 +383,33 @@ class Dispatch:
             self._expire(now)
             self._send_receipts(now)
             self._look_after(now)
-            hop = self._next_hop()
+            hop = self._out.next()
             if hop is not None:
-                self._send_hop(hop, now)
+                self._out.send(hop, now)
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
         if self._version != self._core.version:
             self._version = self._core.version
-            query = "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+            query = (
+                "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
+                " UNION ALL SELECT min(retry) FROM group_posts UNION ALL"
+                " SELECT min(p.ends) FROM group_posts p JOIN group_hops h ON h.post = p.id"
+            )
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
             self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
-        if self._fresh or (self._hops and self._next_hop() is not None):
+        if self._fresh or (self._hops and self._out.next() is not None):
             return 0.0
         due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
         due = min(due, self._due)
         return due if math.isfinite(due) else None
 
     def _expire(self, now: float) -> None:
+        hops = "DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)"
+        self._store.run(hops, now)
+        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
+            self.filing.file(self._registry.get(grp), bytes(author), now)
         for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
@@ -357,8 +425,10 @@ class Dispatch:
                 self._give_up(post, "")
                 continue
             group = self._registry.get(row[0])
-            plans = [delivery.start(now)] if post in self._fresh else delivery.due(now)
-            self._fresh.discard(post)
+            plans = [] if post in self._fresh else delivery.due(now)
+            if post in self._fresh:
+                self._fresh.discard(post)
+                self._start(group, post, now)
             for plan in plans:
                 self._queue(group, post, plan)
             for key in delivery.doubted if plans else ():
@@ -376,29 +446,3 @@ class Dispatch:
             )
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
             self._core.enqueue(parent, _LANE, body, None, now)
-
-    def _next_hop(self) -> tuple[int, int, int, int, bytes] | None:
-        """(hop, post, contact, plan, onward) of the first hop that can go to a session now."""
-        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
-            return None
-        rows = self._store.all(
-            "SELECT h.id, h.post, q.contact, h.plan, h.onward FROM group_hops h JOIN group_posts p ON p.id = h.post"
-            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.id"
-        )
-        for hop, post, contact, plan, onward in rows:
-            if contact is not None and self._has_place(contact):
-                return hop, post, contact, plan, bytes(onward)
-        return None
-
-    def _has_place(self, contact: int) -> bool:
-        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
-
-    def _send_hop(self, hop: tuple[int, int, int, int, bytes], now: float) -> None:
-        number, post, contact, plan, onward = hop
-        row = self._store.one("SELECT raw, message, expires FROM group_posts WHERE id = ?", post)
-        assert row is not None  # noqa: S101  hops go with their posts
-        self._store.run("DELETE FROM group_hops WHERE id = ?", number)
-        self._core.enqueue(contact, _LANE, GroupPost(bytes(row[0]), plan, onward), None, now, lifetime=row[2] - now)
-        self._fed = contact
-        if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
-            self._core.archive.left(row[1], now, 0.0)

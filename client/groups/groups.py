@@ -6,6 +6,8 @@ by its own right change by change; a body about a group that we have nothing to 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from client.contacts import check_name
 from client.core import Core
 from client.errors import TextTooLong, UnusableText
@@ -19,11 +21,13 @@ from client.groups.bodies import (
     GroupPass,
     GroupPost,
     GroupReceipts,
+    GroupSeen,
     GroupWant,
 )
 from client.groups.changes import Change, Kind
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
+from client.groups.reading import Reading
 from client.groups.registry import Group, Registry
 from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
 from client.groups.views import GroupInfo, GroupState
@@ -47,7 +51,7 @@ class UnknownMember(LocalError):
 
 
 class LastAdmin(LocalError):
-    """You are the group's only admin: make somebody else one first with `mixnet group promote`, then leave."""
+    """You are the group's only admin: make somebody else one first with `mixnet group promote`."""
 
 
 class NotEstablished(LocalError):
@@ -63,6 +67,7 @@ class Groups:
         self._registry = Registry(core)
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
+        self.reading = Reading(core, self._registry, self._dispatch)
         self._held: list[tuple[int, GroupPost]] = []
         core.feeders += [self._dispatch, self._membership]
 
@@ -129,9 +134,8 @@ class Groups:
                 self._registry.changed(group)
             return self._registry.info(group)
         group, _ = self._member(name)
-        members = self._registry.roster(group).members
-        if len(members) > 1 and [key for key, one in members.items() if one.admin] == [group.me]:
-            raise LastAdmin
+        if len(self._registry.roster(group).members) > 1:
+            self._check_other_admin(group)
         return self._about(group, Kind.REMOVE, group.me, now)
 
     def remove(self, name: str, member: str, now: float) -> GroupInfo:
@@ -139,11 +143,14 @@ class Groups:
         return self._on(name, Kind.REMOVE, member, now)
 
     def promote(self, name: str, member: str, now: float) -> GroupInfo:
-        """Make a member an admin; errors as `remove`."""
+        """Make a member an admin; errors as `remove`. Who is one only for want of others stays one by that."""
+        group, history = self._member(name)
+        if history.is_heir(group.me) and self._registry.roster(group).members[group.me].name != member:
+            self._about(group, Kind.PROMOTE, group.me, now)
         return self._on(name, Kind.PROMOTE, member, now)
 
     def demote(self, name: str, member: str, now: float) -> GroupInfo:
-        """Make an admin a plain member; errors as `remove`."""
+        """Make an admin a plain member; errors as `remove`, LastAdmin."""
         return self._on(name, Kind.DEMOTE, member, now)
 
     def rename(self, name: str, title: str, now: float) -> GroupInfo:
@@ -152,8 +159,12 @@ class Groups:
         self._check_admin(group)
         return self._commit(group, changes.rename(group.key, group.identifier, history.heads, title), now)
 
-    def send(self, name: str, text: str, now: float) -> int:
-        """Queue a text for all members; its number. UnknownGroup, NoMember, UnusableText, TextTooLong."""
+    def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
+        """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
+
+        UnknownGroup, NoMember, UnusableText, TextTooLong, BadLifetime, TooManyExpiring.
+        """
+        self._core.check_lifetime(lifetime)
         group, _ = self._member(name)
         try:
             size = len(text.encode())
@@ -164,9 +175,15 @@ class Groups:
         if size > posts.TEXT_LIMIT:
             raise TextTooLong
         with self._core.change():
-            number = self._dispatch.write(group, now, text=text)
+            number = self._dispatch.write(group, now, text=text, lifetime=lifetime)
         assert number is not None  # noqa: S101  a text has a message
         return number
+
+    def was_read(self, contact: int, seen: Iterable[tuple[int, int]], now: float) -> None:
+        """The user has read these (message, its author's number of it) of a group's conversation."""
+        for group in self._registry.all():
+            if group.contact == contact and group.state is GroupState.MEMBER:
+                self.reading.tell(group, seen, now)
 
     def _on(self, name: str, kind: Kind, member: str, now: float) -> GroupInfo:
         group, _ = self._member(name)
@@ -175,7 +192,13 @@ class Groups:
             raise UnknownMember
         if kind is not Kind.REMOVE or found[0].key != group.me:
             self._check_admin(group)
+        if kind is Kind.DEMOTE and found[0].key == group.me:
+            self._check_other_admin(group)
         return self._about(group, kind, found[0].key, now)
+
+    def _check_other_admin(self, group: Group) -> None:
+        if [key for key, one in self._registry.roster(group).members.items() if one.admin] == [group.me]:
+            raise LastAdmin
 
     def _about(self, group: Group, kind: Kind, subject: bytes, now: float) -> GroupInfo:
         history = self._registry.history(group)
@@ -231,6 +254,8 @@ class Groups:
                 self._dispatch.receipts_untrusted(group, body, now)
             case GroupPass():
                 self._membership.passed_untrusted(group, contact, body, now)
+            case GroupSeen():
+                self.reading.seen_untrusted(group, contact, body, now)
         self._take_held(now)
 
     def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:

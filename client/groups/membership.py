@@ -237,7 +237,7 @@ class Membership:
         if not peer.greeted:
             self._greet(group, key, contact, now)
         self._move_passes(group, now)
-        self._dispatch.file(group, key, now)
+        self._dispatch.filing.file(group, key, now)
         self._registry.changed(group)
 
     def _greet(self, group: Group, key: bytes, contact: int, now: float) -> None:

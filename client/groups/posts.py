@@ -17,7 +17,9 @@ from mixnet import crypto
 from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError
 
+LAPSING_LIMIT = 16  # posts of an author with a time of their own that may be under way
 TEXT_LIMIT = BODY_LIMIT - 2048  # bytes of UTF-8: the rest is for keys, signature, heads and the way on
+_Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 
 
 class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -28,6 +30,8 @@ class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     heads: Annotated[tuple[Key, ...], msgspec.Meta(min_length=1, max_length=PARENTS_LIMIT)]
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
     change: Annotated[bytes, msgspec.Meta(max_length=SIZE_LIMIT)]
+    expires: _Time
+    lapsing: Annotated[tuple[tuple[Number, _Time], ...], msgspec.Meta(max_length=LAPSING_LIMIT)]
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -43,7 +47,9 @@ _SIGNED = msgspec.msgpack.Decoder(_Signed)
 class Post:
     """A text, or a change of the group, by `author`, for those whom `heads` make members.
 
-    `number` counts an author's posts in the group; all below `floor` are delivered or given up.
+    `number` counts an author's posts in the group; all below `floor` are delivered or given up. After `expires`
+    (seconds since 1970; 0: as long as the network keeps messages) nobody takes it or passes it on; `lapsing` says that
+    of earlier ones that are under way, by their numbers.
     """
 
     group: bytes
@@ -53,7 +59,13 @@ class Post:
     heads: tuple[bytes, ...]
     text: str
     change: bytes
+    expires: int
+    lapsing: tuple[tuple[int, int], ...]
     raw: bytes = field(repr=False)
+
+    def is_over(self, now: float) -> bool:
+        """Whether its time is over."""
+        return bool(self.expires) and self.expires <= now
 
 
 def write(
@@ -65,12 +77,14 @@ def write(
     *,
     text: str = "",
     change: bytes = b"",
+    expires: int = 0,
+    lapsing: tuple[tuple[int, int], ...] = (),
 ) -> Post:
     """Sign a post."""
-    core = _Core(group, key.public, number, floor, heads, text, change)
+    core = _Core(group, key.public, number, floor, heads, text, change, expires, lapsing)
     encoded = msgspec.msgpack.encode(core)
     raw = msgspec.msgpack.encode(_Signed(encoded, key.sign(Label.GROUP_POST, encoded)))
-    return Post(group, key.public, number, floor, heads, text, change, raw)
+    return Post(group, key.public, number, floor, heads, text, change, expires, lapsing, raw)
 
 
 def parse_untrusted(raw: bytes) -> Post:
@@ -83,4 +97,15 @@ def parse_untrusted(raw: bytes) -> Post:
     if core.floor > core.number or bool(core.text) is bool(core.change):
         raise RemoteError("a group's message whose fields contradict each other")
     crypto.verify_untrusted(core.author, Label.GROUP_POST, signed.core, signed.signature)
-    return Post(core.group, core.author, core.number, core.floor, core.heads, core.text, core.change, raw)
+    return Post(
+        core.group,
+        core.author,
+        core.number,
+        core.floor,
+        core.heads,
+        core.text,
+        core.change,
+        core.expires,
+        core.lapsing,
+        raw,
+    )

@@ -60,6 +60,7 @@ class Peer:
     first: int
     expected: int | None
     doubted: bool
+    answered: float
 
 
 class Registry:
@@ -185,12 +186,20 @@ class Registry:
         history = self.history(group)
         return Roster("", {}) if history is None else history.roster()
 
+    def roster_at(self, group: Group, heads: tuple[bytes, ...]) -> Roster:
+        """Who was in it by the changes up to `heads`; MissingParents, RemoteError."""
+        history = self.history(group)
+        if history is None:
+            raise RemoteError("a message of a group that has no beginning yet")
+        return history.roster(heads)
+
     # members
 
     def peers(self, group: Group) -> dict[bytes, Peer]:
         """The other members that we know of."""
         rows = self._store.all(
-            "SELECT key, contact, greeted, tries, introduced, first, expected, doubted FROM group_peers WHERE grp = ?",
+            "SELECT key, contact, greeted, tries, introduced, first, expected, doubted, answered"
+            " FROM group_peers WHERE grp = ?",
             group.id,
         )
         return {bytes(row[0]): _peer(row) for row in rows}
@@ -235,8 +244,8 @@ class Registry:
 
 
 def _peer(row: Row) -> Peer:
-    key, contact, greeted, tries, introduced, first, expected, doubted = row
-    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted))
+    key, contact, greeted, tries, introduced, first, expected, doubted, answered = row
+    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted), answered)
 
 
 def _group(row: Row) -> Group:

@@ -6,7 +6,8 @@ right is older) makes void what its target did without knowing of it, so nobody 
 A key that was removed never comes back; a person does, with new keys.
 
 An admin adds and removes members, names the group, promotes, and removes or demotes admins whose right is younger than
-its own. Everybody may leave.
+its own. Everybody may leave. Where several admins go at once and leave none, the member who is there the longest is
+one as long as there is no other: no group that has members is without an admin.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CHANGES_LIMIT = 1000
 
 _Rank = tuple[int, bytes]  # what is smaller is more senior: depth in the graph, then hash
 _TAKING = frozenset({Kind.REMOVE, Kind.DEMOTE})
+_JOINING = frozenset({Kind.CREATE, Kind.ADD})
 
 
 class MissingParents(RemoteError):
@@ -119,6 +121,11 @@ class History:
             self._known[heads] = _Judge(self, self._closure(heads)).roster()
         return self._known[heads]
 
+    def is_heir(self, key: bytes) -> bool:
+        """Whether a member is an admin only because nobody else is."""
+        judge = _Judge(self, self._closure(self._index))
+        return judge.given(key) is None and judge.heir() == key
+
     def missing(self, heads: Iterable[bytes]) -> list[Change]:
         """What one who names these heads lacks, in an order in which it can be taken."""
         has = self._closure(head for head in heads if head in self._index)
@@ -176,25 +183,35 @@ class _Judge:
         self._fold()
         self._settle()
 
+    def given(self, who: bytes) -> _Rank | None:
+        return self._given(who, self._chosen)
+
+    def heir(self) -> bytes | None:
+        return self._heir(self._chosen)
+
     def counts(self, number: int) -> bool:
         return bool(self._applied >> number & 1)
 
     def roster(self) -> Roster:
         title: tuple[_Rank, str] = ((-1, b""), "")
-        taken: set[str] = set()
-        members: dict[bytes, Member] = {}
+        joined: dict[bytes, Change] = {}  # the longest there first
         for number in self._order:
             change = self._changes[number]
             if not self.counts(number):
                 continue
             if change.title:
                 title = max(title, (self._rank[number], change.title))
-            who = change.subject
-            joins = change.kind in (Kind.CREATE, Kind.ADD)
-            if joins and who not in members and self._is_member(who, self._chosen) and len(members) < MEMBERS_LIMIT:
+            if change.kind in _JOINING and self._is_member(change.subject, self._chosen):
+                joined.setdefault(change.subject, change)
+        admins = {who for who in joined if self._right(who, self._chosen) is not None}
+        staying = set(sorted(joined, key=lambda who: who not in admins)[:MEMBERS_LIMIT])  # sorting keeps their order
+        taken: set[str] = set()
+        members: dict[bytes, Member] = {}
+        for who, change in joined.items():
+            if who in staying:
                 name = free_name(change.name, taken)
                 taken.add(name)
-                members[who] = Member(who, change.agree, name, self._right(who, self._chosen) is not None)
+                members[who] = Member(who, change.agree, name, who in admins)
         return Roster(title[1], members)
 
     def _settle(self) -> None:
@@ -231,6 +248,7 @@ class _Judge:
         """Decide for each change, those that it builds on first."""
         self._applied = 0
         self._by: dict[int, _Rank | None] = {}
+        self._heirs: dict[int, bytes | None] = {}
         empty: dict[Kind, dict[bytes, int]] = {kind: defaultdict(int) for kind in Kind}
         self._events = empty
         for number in self._order:
@@ -274,11 +292,32 @@ class _Judge:
 
     def _right(self, who: bytes, among: int) -> _Rank | None:
         """Since when `who` is an admin by these changes (its seniority), or None if it is none."""
+        given = self._given(who, among)
+        return given if given is not None or self._heir(among) != who else self._since(who, among)
+
+    def _given(self, who: bytes, among: int) -> _Rank | None:
+        """`_right`, if somebody gave it."""
         if not self._is_member(who, among):
             return None
         given = (self._events[Kind.CREATE].get(who, 0) | self._events[Kind.PROMOTE].get(who, 0)) & among
         taken = self._events[Kind.DEMOTE].get(who, 0) & among
         return min((self._rank[n] for n in _bits(given) if not taken & ~self._past[n]), default=None)
+
+    def _heir(self, among: int) -> bytes | None:
+        """Who is an admin because nobody else is: the member who is there the longest."""
+        if among not in self._heirs:
+            given = self._events[Kind.CREATE].keys() | self._events[Kind.PROMOTE].keys()
+            heir = None
+            if all(self._given(who, among) is None for who in given):
+                joined = self._events[Kind.CREATE].keys() | self._events[Kind.ADD].keys()
+                members = [who for who in joined if self._is_member(who, among)]
+                heir = min(members, key=lambda who: self._since(who, among), default=None)
+            self._heirs[among] = heir
+        return self._heirs[among]
+
+    def _since(self, who: bytes, among: int) -> _Rank:
+        """The rank of the change by which a member came."""
+        return min(self._rank[n] for n in _bits(self._joined(who, among)))
 
 
 def _bits(number: int) -> Iterator[int]:

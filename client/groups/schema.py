@@ -51,3 +51,20 @@ CREATE TABLE group_messages (
     members INTEGER NOT NULL, reached INTEGER NOT NULL
 );
 """
+
+# `answered`: when a member's last receipt came. `retry`: when a post that waits for earlier ones of its author need not
+# wait for one of them any more. `ends`: when a post expires that has a time of its own.
+# `writer`: the key of who wrote a message that came; `number`: that of the post of ours. group_reads: who read ours.
+GROUP_SPARES = """
+ALTER TABLE group_peers ADD COLUMN answered REAL NOT NULL DEFAULT 0;
+ALTER TABLE group_hops ADD COLUMN spares INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE group_posts ADD COLUMN retry REAL;
+ALTER TABLE group_posts ADD COLUMN ends REAL;
+ALTER TABLE group_messages ADD COLUMN writer BLOB;
+ALTER TABLE group_messages ADD COLUMN number INTEGER;
+CREATE INDEX group_messages_of_number ON group_messages (number);
+CREATE TABLE group_reads (
+    message INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE, member BLOB NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY (message, member)
+) WITHOUT ROWID;
+"""

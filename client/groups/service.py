@@ -73,8 +73,12 @@ class GroupService:
                 await change.wait()
         raise HomeSilent
 
-    async def send(self, group: str, text: str) -> int:
-        """Queue a text for all members; its number."""
-        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now())
+    async def send(self, group: str, text: str, expires: float | None = None) -> int:
+        """Queue a text for all members, for at most `expires` seconds; its number."""
+        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
         await self._changed()
         return number
+
+    async def readers(self, number: int) -> list[str]:
+        """Who has read a text of ours."""
+        return await self._desk.call(self._messenger().groups.reading.readers, number)

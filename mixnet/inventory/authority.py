@@ -65,7 +65,8 @@ AUTHORITY = (
                 (
                     "role", "layer", "identity", "epoch", "ready", "signatures", "document_epoch", "approved",
                     "descriptors", "problem", "office", "successors_from", "proposed_from", "absent", "suspects",
-                    "two_documents", "dropped", "memory_bytes", "cpu_seconds", "pid",
+                    "two_documents", "dropped", "memory_bytes", "cpu_seconds", "uptime_seconds",
+                    "pid",
                 ),
                 counters=True,
             ),

@@ -59,7 +59,8 @@ _COMMON = (
             Figures(
                 (
                     "role", "layer", "identity", "ready", "epoch", "connections", "held", "warnings", "dropped",
-                    "problem", "memory_bytes", "cpu_seconds", "pid",
+                    "problem", "memory_bytes", "cpu_seconds", "uptime_seconds",
+                    "pid",
                 ),
                 counters=True,
             ),

@@ -149,11 +149,13 @@ class _Server:
             return
         self._count(LinkEvent.ACCEPTED)
         self._links[link] = None
-        link.expect_within(self._limits.idle_timeout)
         try:
             surplus = len(older) + 1 - self._limits.per_peer
             await self._replace(older if full else older[: max(0, surplus)])
-            await self._handler(link)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(link.end_after_silence, self._limits.idle_timeout)
+                await self._handler(link)
+                nursery.cancel_scope.cancel()
         except* RemoteError:
             self._count(LinkEvent.HOSTILE)
         except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):

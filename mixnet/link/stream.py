@@ -8,7 +8,6 @@ for its receiver, `Unavailable` for its sender. Never: an error message to the p
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Sequence
 
 import trio
@@ -17,6 +16,7 @@ from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link.frames import FRAME_SIZE, Frame, FrameReader
 from mixnet.link.handshake import Peer
 from mixnet.link.tls import TlsSession
+from mixnet.tcp_stream import TcpStream
 
 SEND_TIMEOUT = 60.0  # seconds in which a peer must take what is sent to it
 READ_SIZE = 65536  # bytes that one receive takes from the stream
@@ -44,17 +44,19 @@ class Link(trio.abc.AsyncResource):
         """
         self.peer = peer
         self._stream = stream
+        self._send_now = stream.send_now if isinstance(stream, TcpStream) else None
         self._session = session
         self._reader = reader
         self._early = early
-        self._idle = math.inf
-        self.arrived = trio.current_time()
+        self.arrived = self._heard = trio.current_time()
         self._sending = trio.Lock()
         self._usable = True
 
-    def expect_within(self, seconds: float) -> None:
-        """End the link when nothing arrives for `seconds`."""
-        self._idle = seconds
+    async def end_after_silence(self, seconds: float) -> None:
+        """End the link once no frame has come for `seconds`: a task beside the receiver, which spares it a deadline."""
+        while (left := self._heard + seconds - trio.current_time()) > 0:  # noqa: ASYNC110 -- it moves on with every frame
+            await trio.sleep(left)
+        await self.aclose()
 
     async def send(self, frames: Sequence[Frame]) -> None:
         """Send frames in one write; Unavailable if the link is gone, or the peer takes nothing for a minute.
@@ -68,8 +70,9 @@ class Link(trio.abc.AsyncResource):
         plaintext = b"".join(frames)
         if len(plaintext) != FRAME_SIZE * len(frames):
             raise LocalError(f"a frame has {FRAME_SIZE} bytes")
+        await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            self._sending.acquire_nowait()  # the write is a checkpoint already: a lock that is free needn't be one
+            self._sending.acquire_nowait()  # a lock that is free needn't be a checkpoint
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
@@ -87,9 +90,8 @@ class Link(trio.abc.AsyncResource):
         frames, self._early = self._early, []
         if frames:
             await trio.lowlevel.checkpoint()
-        deadline = trio.current_time() + self._idle
         while not frames:
-            data = await self._read(deadline)
+            data = await self._read()
             if not data:
                 await self.aclose()
                 raise trio.EndOfChannel("the link is gone")
@@ -99,6 +101,7 @@ class Link(trio.abc.AsyncResource):
             except RemoteError:
                 await self.aclose()
                 raise
+        self._heard = self.arrived
         return frames
 
     async def aclose(self) -> None:
@@ -106,10 +109,10 @@ class Link(trio.abc.AsyncResource):
         self._usable = False
         await self._stream.aclose()
 
-    async def _read(self, deadline: float) -> bytes:
-        """What comes next; empty at the stream's end, however it ends, and at the deadline."""
+    async def _read(self) -> bytes:
+        """What comes next; empty at the stream's end, however it ends."""
         data: bytes | bytearray = b""
-        with trio.move_on_at(deadline), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             data = await self._stream.receive_some(READ_SIZE)
         self.arrived = trio.current_time()
         return bytes(data)
@@ -118,12 +121,14 @@ class Link(trio.abc.AsyncResource):
         """Give all of `sealed` to the stream, or close it: half a record can't be continued."""
         done = False
         try:
-            with (
-                trio.move_on_after(SEND_TIMEOUT),
-                contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
-            ):
-                await self._stream.send_all(sealed)
-                done = True
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                taken = 0 if self._send_now is None else self._send_now(sealed)
+                if taken < len(sealed):
+                    with trio.move_on_after(SEND_TIMEOUT):
+                        await self._stream.send_all(sealed[taken:])
+                        done = True
+                else:
+                    done = True
         finally:
             if not done:
                 self._usable = False

@@ -16,7 +16,7 @@ from mixnet.sphinx.geometry import GEOMETRY
 
 _LAYOUT = struct.Struct(f">B{GEOMETRY.target_size}sI")
 _NOBODY = bytes(GEOMETRY.target_size)
-_MICROSECONDS = 1_000_000
+MICROSECONDS = 1_000_000
 MAX_DELAY_US = 0xFFFF_FFFF
 
 
@@ -49,7 +49,7 @@ class Command:
     @property
     def delay(self) -> float:
         """The delay in seconds."""
-        return self.delay_us / _MICROSECONDS
+        return self.delay_us / MICROSECONDS
 
     def serialize(self) -> bytes:
         """The 37 bytes."""
@@ -58,15 +58,23 @@ class Command:
     @classmethod
     def parse_untrusted(cls, raw: bytes) -> Command:
         """The command in `raw`; RemoteError for another length or a kind that doesn't exist."""
-        if len(raw) != GEOMETRY.command_size:
-            raise RemoteError("a routing command of the wrong size")
-        number, target, delay_us = _LAYOUT.unpack(raw)
-        kind = _KINDS.get(number)
-        if kind is None:
-            raise RemoteError("a routing command of an unknown kind")
-        return cls(kind, target, delay_us)
+        return cls(*fields_untrusted(raw))
+
+
+def fields_untrusted(raw: bytes) -> tuple[Kind, bytes, int]:
+    """Kind, target and delay in microseconds of the 37 bytes `raw`, which is all that a hop needs of a command.
+
+    RemoteError for another length or a kind that doesn't exist.
+    """
+    if len(raw) != GEOMETRY.command_size:
+        raise RemoteError("a routing command of the wrong size")
+    number, target, delay_us = _LAYOUT.unpack(raw)
+    kind = _KINDS.get(number)
+    if kind is None:
+        raise RemoteError("a routing command of an unknown kind")
+    return kind, target, delay_us
 
 
 def microseconds(seconds: float) -> int:
     """A drawn delay as a command states it: rounded, and cut at the longest that 32 bits say (71 minutes)."""
-    return min(max(round(seconds * _MICROSECONDS), 0), MAX_DELAY_US)
+    return min(max(round(seconds * MICROSECONDS), 0), MAX_DELAY_US)

@@ -113,16 +113,11 @@ def unwrap_untrusted(secret: SphinxSecret, packet: bytes) -> Layer:
         alpha, in_group = _GENERATOR, False
         shared = SharedSecret(x25519(exposed, alpha))
     genuine = equal(gamma, mac(shared.mu(), beta)) and in_group
-    opened = header.open_layer(shared.rho(), beta)
+    command, beta, gamma = header.open_layer(shared.rho(), beta)
     key = shared.pi()
-    layer = Layer(
-        tag=shared.tau(),
-        command=opened.command[1:],
-        header=x25519(shared.blind(), alpha) + opened.beta + opened.gamma,
-        body=payload.unpermute(key, body),
-        key=key,
-    )
-    if not genuine or opened.command[:1] != header.LENGTH:
+    following = x25519(shared.blind(), alpha) + beta + gamma
+    layer = Layer(shared.tau(), command[1:], following, payload.unpermute(key, body), key)
+    if not genuine or command[:1] != header.LENGTH:
         raise RemoteError("a header that is not genuine")
     return layer
 

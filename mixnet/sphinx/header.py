@@ -7,7 +7,6 @@ number of pseudo-random bytes at the end, which the sender foresaw (the filler):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mixnet.crypto import chacha20, mac, xor
 from mixnet.errors import LocalError
@@ -16,18 +15,10 @@ from mixnet.sphinx.keys import SharedSecret
 
 _STEP = GEOMETRY.step_size
 _BETA = GEOMETRY.beta_size
-_GAMMA = GEOMETRY.gamma_size
+_COMMAND_END = _STEP - GEOMETRY.gamma_size
 _NOTHING = bytes(_BETA + _STEP)
 _GROWTH = bytes(_STEP)
 LENGTH = bytes([GEOMETRY.command_size])  # sphinxmix' length byte, always the same here
-
-
-class Opened(NamedTuple):
-    """A beta without its outer layer: the command with its length byte, and beta and gamma for the next hop."""
-
-    command: bytes
-    beta: bytes
-    gamma: bytes
 
 
 def build(secrets: Sequence[SharedSecret], commands: Sequence[bytes], padding: bytes) -> tuple[bytes, bytes]:
@@ -39,9 +30,8 @@ def build(secrets: Sequence[SharedSecret], commands: Sequence[bytes], padding: b
     if len(padding) != GEOMETRY.padding_size(len(secrets)) or len(commands) != len(secrets):
         raise LocalError("a header takes a command for each hop and the padding that its length leaves")
     streams = [chacha20(secret.rho(), _NOTHING) for secret in secrets]
-    filler = _filler(streams[:-1])
     plain = LENGTH + commands[-1] + padding
-    beta = xor(plain, streams[-1][: len(plain)]) + filler
+    beta = xor(plain, streams[-1][: len(plain)]) + _filler(streams[:-1])
     gamma = mac(secrets[-1].mu(), beta)
     for secret, stream, command in zip(secrets[-2::-1], streams[-2::-1], commands[-2::-1], strict=True):
         beta = xor(LENGTH + command + gamma + beta[: _BETA - _STEP], stream[:_BETA])
@@ -51,14 +41,16 @@ def build(secrets: Sequence[SharedSecret], commands: Sequence[bytes], padding: b
 
 def _filler(streams: Sequence[bytes]) -> bytes:
     """What will have grown at the end of beta when it reaches the last hop, given the streams of the hops before it."""
-    filler = b""
+    filler = 0  # a number: a step's growth is a shift
     for passed, stream in enumerate(streams):
-        filler = xor(filler + _GROWTH, stream[_BETA - passed * _STEP :])
-    return filler
+        filler = filler << 8 * _STEP ^ int.from_bytes(stream[_BETA - passed * _STEP :])
+    return filler.to_bytes(len(streams) * _STEP)
 
 
-def open_layer(rho: bytes, beta: bytes) -> Opened:
-    """Take one layer off a beta of 308 bytes; the caller has checked its gamma, or discards the result."""
+def open_layer(rho: bytes, beta: bytes) -> tuple[bytes, bytes, bytes]:
+    """Take one layer off a beta of 308 bytes: the command with its length byte; beta and gamma for the next hop.
+
+    The caller has checked its gamma, or discards the result.
+    """
     plain = chacha20(rho, beta + _GROWTH)
-    command_end = _STEP - _GAMMA
-    return Opened(plain[:command_end], plain[_STEP:], plain[command_end:_STEP])
+    return plain[:_COMMAND_END], plain[_STEP:], plain[_COMMAND_END:_STEP]

@@ -1,6 +1,7 @@
 """A packet's hops, and what it turns into at each of them (SPEC.md section 2).
 
-Promises: peeling gives one of five types and never a flag; none of them prints a packet, a tag or an address.
+Promises: peeling gives one of five types and never a flag; none of them prints a packet, a tag or an address. (They
+aren't frozen, since one is made of each packet and that would take three times as long.)
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mixnet.sphinx import payload
-from mixnet.sphinx.commands import Command, Kind
+from mixnet.sphinx.commands import MICROSECONDS, Command, Kind, fields_untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Hop:
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forward:
     """Hold `packet` (3,072 bytes) for `delay` seconds, then send it to `next_hop` (32 bytes)."""
 
@@ -30,7 +31,7 @@ class Forward:
     tag: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mailbox:
     """Put `packet` (3,072 bytes, its recipient peels it) into `mailbox` (32 bytes) after `delay` seconds."""
 
@@ -40,7 +41,7 @@ class Mailbox:
     tag: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deliver:
     """A message for whoever peeled it, 0 to 2,699 bytes, exactly as it was sent."""
 
@@ -48,7 +49,7 @@ class Deliver:
     tag: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """A body (2,716 bytes) that came through our reply block `surb_id` (32 bytes), to be opened with its keys."""
 
@@ -57,7 +58,7 @@ class Reply:
     tag: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Drop:
     """Cover traffic that ends here."""
 
@@ -83,15 +84,15 @@ class Layer(NamedTuple):
 
 def interpret_untrusted(layer: Layer) -> Peeled:
     """What the command makes of the packet; RemoteError for a command or a body that is malformed."""
-    command = Command.parse_untrusted(layer.command)
-    match command.kind:
+    kind, target, delay_us = fields_untrusted(layer.command)
+    match kind:
         case Kind.FORWARD:
-            return Forward(command.target, command.delay, layer.header + layer.body, layer.tag)
+            return Forward(target, delay_us / MICROSECONDS, layer.header + layer.body, layer.tag)
         case Kind.DELIVER_MAILBOX:
-            return Mailbox(command.target, layer.header + layer.body, command.delay, layer.tag)
+            return Mailbox(target, layer.header + layer.body, delay_us / MICROSECONDS, layer.tag)
         case Kind.DELIVER:
             return Deliver(payload.unpack_untrusted(layer.key, layer.body), layer.tag)
         case Kind.REPLY:
-            return Reply(command.target, layer.body, layer.tag)
+            return Reply(target, layer.body, layer.tag)
         case Kind.DROP:
             return Drop(layer.tag)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mixnet.crypto import KEY_SIZE, Label, chacha20, deriver, equal, keyed_hash, mac, xor
+from mixnet.crypto import KEY_SIZE, Label, chacha20, deriver, equal, keyed_hash, mac
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx.geometry import GEOMETRY
 
@@ -22,29 +22,30 @@ _lion34 = deriver(Label.LION34, 2 * KEY_SIZE)
 
 def permute(key: bytes, body: bytes) -> bytes:
     """pi: LIONESS over the first 32 bytes (L) and the rest (R), by ChaCha20 and keyed BLAKE2b."""
-    k12, k34 = _lion12(key), _lion34(key)
-    left, right = body[:KEY_SIZE], body[KEY_SIZE:]
-    right = chacha20(xor(left, k12[:KEY_SIZE]), right)
-    left = xor(left, keyed_hash(k12[KEY_SIZE:], right))
-    right = chacha20(xor(left, k34[:KEY_SIZE]), right)
-    return xor(left, keyed_hash(k34[KEY_SIZE:], right)) + right
+    return permute_all((key,), body)
+
+
+def permute_all(keys: Iterable[bytes], body: bytes) -> bytes:
+    """`body` with a layer for each key, in the order given."""
+    left, right = int.from_bytes(body[:KEY_SIZE]), body[KEY_SIZE:]  # L is a number, which is added fastest
+    for key in keys:
+        k12, k34 = _lion12(key), _lion34(key)
+        right = chacha20((left ^ int.from_bytes(k12[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+        left ^= int.from_bytes(keyed_hash(k12[KEY_SIZE:], right))
+        right = chacha20((left ^ int.from_bytes(k34[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+        left ^= int.from_bytes(keyed_hash(k34[KEY_SIZE:], right))
+    return left.to_bytes(KEY_SIZE) + right
 
 
 def unpermute(key: bytes, body: bytes) -> bytes:
     """The inverse of `permute`: the same four steps, last first."""
     k12, k34 = _lion12(key), _lion34(key)
-    left, right = body[:KEY_SIZE], body[KEY_SIZE:]
-    left = xor(left, keyed_hash(k34[KEY_SIZE:], right))
-    right = chacha20(xor(left, k34[:KEY_SIZE]), right)
-    left = xor(left, keyed_hash(k12[KEY_SIZE:], right))
-    return left + chacha20(xor(left, k12[:KEY_SIZE]), right)
-
-
-def permute_all(keys: Iterable[bytes], body: bytes) -> bytes:
-    """`body` with a layer for each key, in the order given."""
-    for key in keys:
-        body = permute(key, body)
-    return body
+    left, right = int.from_bytes(body[:KEY_SIZE]), body[KEY_SIZE:]
+    left ^= int.from_bytes(keyed_hash(k34[KEY_SIZE:], right))
+    right = chacha20((left ^ int.from_bytes(k34[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+    left ^= int.from_bytes(keyed_hash(k12[KEY_SIZE:], right))
+    right = chacha20((left ^ int.from_bytes(k12[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+    return left.to_bytes(KEY_SIZE) + right
 
 
 def pack(key: bytes, message: bytes) -> bytes:

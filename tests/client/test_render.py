@@ -53,10 +53,18 @@ def test_why_a_message_failed_is_said(capsys):
     ],
 )
 def test_the_status_says_in_words_what_the_loops_tell(capsys, alarm, warnings, said, unsaid):
-    figures = early_figures("alice", "") | {"pid": 1, "memory_bytes": 0, "connected": True, "loops_late": 7}
+    figures = early_figures("alice", "") | {
+        "pid": 1,
+        "memory_bytes": 0,
+        "cpu_seconds": 3.0,
+        "uptime_seconds": 60.0,
+        "connected": True,
+        "loops_late": 7,
+    }
     render.status("alice", figures | {"alarm": alarm, "warnings": warnings})
     printed = " ".join(capsys.readouterr().out.split())
     assert "7 of them late" in printed
+    assert "5.0 % of a core" in printed
     assert all(words in printed for words in said)
     assert not any(words in printed for words in unsaid)
 

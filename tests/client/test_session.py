@@ -29,7 +29,7 @@ class FakeLink:
     async def __aexit__(self, *_):
         self.down.close()
 
-    def expect_within(self, seconds: float) -> None:
+    async def end_after_silence(self, seconds: float) -> None:
         self.idle = seconds
 
     async def send(self, frames) -> None:

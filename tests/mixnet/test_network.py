@@ -94,8 +94,8 @@ async def test_a_chosen_port_is_told():
 async def test_writes_leave_at_once_on_both_ends():
     async with connected() as ends:
         for stream in ends:
-            assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def test_a_dial_comes_from_its_source():

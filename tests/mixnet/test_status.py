@@ -121,3 +121,4 @@ def test_the_figures_of_this_process_are_plausible() -> None:
     figures = process_figures()
     assert 5e6 < figures["memory_bytes"] < 5e9
     assert figures["cpu_seconds"] > 0
+    assert process_figures()["uptime_seconds"] >= figures["uptime_seconds"] >= 0

@@ -108,8 +108,8 @@ def test_no_process_outlives_an_interrupted_report(tmp_path):
 
 def test_the_parts_are_all_there_is():
     names = [part.name for part in parts()]
-    assert set(names) == {"sphinx", "processes", "anonymity", *ATTACKS}
-    assert [part.name for part in parts() if part.alone] == names[:2] == ["sphinx", "processes"]
+    assert set(names) == {"sphinx", "processes", "growth", "rest", "anonymity", *ATTACKS}
+    assert [part.name for part in parts() if part.alone] == names[:4] == ["sphinx", "processes", "growth", "rest"]
     assert [part.name for part in parts(["correlation", "sphinx"])] == ["sphinx", "correlation"]
     with pytest.raises(UnknownPart, match="nonsense"):
         parts(["nonsense"])

@@ -14,7 +14,7 @@ from client.groups.groups import NotAllowed, UnknownMember
 from client.groups.registry import UnknownGroup
 from client.groups.views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.views import MessageInfo, MessageKind, MessageState
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 from tests.client.town import Town
 
 INFO = GroupInfo("club", "club", GroupState.MEMBER, "00" * 32, (GroupMember("alice", True, True, True),))
@@ -62,6 +62,14 @@ def test_three_daemons_make_a_group_and_talk_in_it():
             number = await people["bob"].groups.send("club", "hello")
             assert (await hear(people["carol"], "hello")).author == "bob"
             done = await people["bob"].wait_delivered(number)
+            heard = await hear(people["carol"], "hello")
+            await people["carol"].mark_read(heard.id)
+
+            async def read():
+                return (await people["bob"].message(number)).readers == 1
+
+            await until(read)
+            assert await people["bob"].groups.readers(number) == ("carol",)
             assert (done.reached, done.members, done.contact) == (2, 2, "club")
             assert [c.name for c in await people["bob"].contacts()] == ["alice"]
             with pytest.raises(UnknownGroup):
@@ -82,7 +90,9 @@ def test_three_daemons_make_a_group_and_talk_in_it():
 
 def test_requests_are_of_their_types_or_refused():
     for kind in AnyGroupCommand.__args__:
-        fields = dict.fromkeys(set(kind.__struct_fields__) - {"id"}, "x")
+        fields = dict.fromkeys(set(kind.__struct_fields__) - {"id", "expires"}, "x")
+        if "number" in fields:
+            fields["number"] = 7
         made = command_untrusted({"op": kind.__struct_config__.tag, "id": 1, **fields})
         assert type(made) is kind
         with pytest.raises(RemoteError):
@@ -95,11 +105,14 @@ def test_requests_are_of_their_types_or_refused():
 
 class FakeGroups:
     def __init__(self):
-        self.asked = []
+        self.asked, self.named = [], []
 
     def __getattr__(self, verb):
-        async def answer(*arguments):
+        async def answer(*arguments, **named):
             self.asked.append((verb, *arguments))
+            self.named.append(named)
+            if verb == "readers":
+                return ["bob"]
             return 7 if verb == "send" else [INFO] if verb == "list" else INFO
 
         return answer
@@ -150,3 +163,27 @@ def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
         assert found[0] if verb[0] == "list" else found
     else:
         assert "club" in shown and (verb[0] != "send" or "2 of 3 have it" in shown)
+
+
+def test_a_file_for_a_group_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: FakeMe())
+    for arguments in (["--file", "x.pdf"], []):
+        with pytest.raises(LocalError, match=r"mixnet (group )?send"):
+            app(["group", "send", "alice", "club", *arguments], result_action="return_value")
+
+
+def test_readers_are_shown_with_counts(monkeypatch, capsys):
+    me = FakeMe()
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: me)
+    app(["group", "readers", "alice", "7"], result_action="return_value")
+    assert capsys.readouterr().out.split("\n")[:2] == ["1 of 3 have read message 7, 2 have it", "  bob"]
+    app(["group", "readers", "alice", "7", "--json"], result_action="return_value")
+    assert json.loads(capsys.readouterr().out) == {"number": 7, "readers": ["bob"], "reached": 2, "members": 3}
+    assert me.groups.asked == [("readers", 7)] * 2
+
+
+def test_a_text_may_have_a_time_of_its_own(monkeypatch):
+    me = FakeMe()
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: me)
+    app(["group", "send", "alice", "club", "hi", "--expires", "2m"], result_action="return_value")
+    assert me.groups.named == [{"expires": 120.0}]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.groups.delivery import PLANS, Delivery, Timing
+from client.groups.delivery import PLANS, SPARES, Delivery, Timing, spare_targets
 from client.groups.rollercoaster import split
 from client.outgoing import MessengerSettings
 
@@ -86,3 +86,28 @@ def test_those_behind_who_is_late_get_a_tree_of_their_own_at_once():
         delivery.acknowledged(member)
     plan = delivery.due(delivery.next_due)[0]
     assert reached(plan, away={late.child}) >= set(late.onward)
+
+
+def test_a_first_message_is_hedged_and_one_to_those_who_answered_lately_is_not():
+    everybody = range(99)
+    assert made(99).start(0.0, everybody).spares == SPARES
+    assert made(99).start(0.0).spares == made(99).start(0.0, range(3)).spares == 0
+    assert made(99, doubted=range(40)).start(0.0, range(40)).spares == 0  # they are on leaves anyway
+    assert made(3).start(0.0, range(3)).spares == 0  # nobody is behind anybody
+    assert made(16).start(0.0, range(16)).spares == 5  # the more members, the more copies
+    long = Delivery(everybody, (), TIMING, random.Random(1), packets=3)
+    assert long.start(0.0, everybody).spares == SPARES // 3
+    assert made(99).start(0.0, everybody).number == 0
+
+
+def test_only_the_first_tree_is_hedged():
+    delivery = made(99)
+    delivery.start(0.0, range(99))
+    while delivery.next_due < math.inf:
+        assert all(plan.spares == 0 for plan in delivery.due(delivery.next_due))
+
+
+@given(st.integers(0, 20), st.integers(0, 8))
+def test_spare_copies_go_to_others_once_each(count, spares):
+    got = spare_targets(range(count), spares, random.Random(1))
+    assert len(got) == len(set(got)) == min(count, spares)

@@ -2,16 +2,18 @@
 
 import pytest
 
-from client.errors import UnknownContact
-from client.groups import changes
-from client.groups.bodies import GroupChanges, GroupPost
+from client.errors import BadLifetime, NoGroupFiles, UnknownContact
+from client.groups import changes, delivery, posts
+from client.groups.bodies import GroupChanges, GroupPost, GroupSeen
 from client.groups.changes import Kind
-from client.groups.dispatch import Dispatch
+from client.groups.delivery import Timing
+from client.groups.dispatch import Dispatch, TooManyExpiring
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
 from client.groups.views import GroupState
 from client.messages import Text
 from client.messenger import MessageState
 from client.search import Filter
+from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 
 
@@ -132,6 +134,63 @@ def test_leaving_renaming_and_roles(circle):
     assert groups("alice").show(CLUB).state is GroupState.LEFT
 
 
+def test_admins_who_leave_at_once_leave_an_admin(circle):
+    groups = circle.groups
+    with pytest.raises(LastAdmin):
+        groups("alice").demote(CLUB, "alice", circle.now)
+    groups("alice").promote(CLUB, "dave", circle.now)
+    assert circle.run(60, lambda: admin(circle, "dave", "dave"))
+    groups("alice").leave(CLUB, circle.now)
+    groups("dave").leave(CLUB, circle.now)
+    assert circle.run(120, lambda: all(circle.members(name) == {"bob", "carol"} for name in ("bob", "carol")))
+    assert all(admin(circle, name, "bob") and not admin(circle, name, "carol") for name in ("bob", "carol"))
+    groups("bob").promote(CLUB, "carol", circle.now)
+    assert circle.run(60, lambda: all(admin(circle, "carol", name) for name in ("bob", "carol")))
+
+
+def test_what_a_removed_author_wrote_is_treated_alike_whoever_passes_it_on(circle):
+    """Carol doesn't know yet that dave was removed, and passes on what he wrote; bob and alice know."""
+    said(circle, "dave", "first word")
+    registry = circle["dave"].messenger.groups._registry
+    group = registry.named(CLUB)
+    history = registry.history(group)
+    old = history.heads
+    circle["carol"].online = False
+    circle.groups("alice").remove(CLUB, "dave", circle.now)
+    assert circle.run(120, lambda: circle.members("bob") == {"alice", "bob", "carol"})
+    order = history.roster(old).order()
+    number = registry.take_number(group)
+    post = posts.write(group.key, group.identifier, number, number, old, text="one last word")
+
+    def bring(name, sender, onward=b""):
+        core = circle[name].messenger._core
+        theirs = circle[name].messenger.groups._registry
+        club = theirs.named(CLUB)
+        key = next(k for k, m in history.roster(old).members.items() if m.name == sender)
+        with core.change():
+            body = GroupPost(post.raw, 0, onward, 0)
+            circle[name].messenger.groups.handle_untrusted(theirs.peers(club)[key].contact, body, circle.now)
+
+    onward = bytes(order.index(k) for k, m in history.roster(old).members.items() if m.name in ("alice", "bob"))
+    bring("carol", "dave", onward)  # as far as she knows he is a member, and so it is filed there
+    assert circle.heard("carol")[-1] == ("dave", "one last word")
+    refused = {name: circle[name].refused for name in ("alice", "bob")}
+    for name in ("alice", "bob"):
+        with pytest.raises(RemoteError):
+            bring(name, "carol")
+    circle["carol"].online = True
+    assert circle.run(200, lambda: circle.members("carol") == {"alice", "bob", "carol"})
+    circle.run(60)
+    assert all(circle[name].refused > refused[name] for name in ("alice", "bob"))  # hers came there too
+    for name in ("alice", "bob"):
+        assert circle.heard(name) == [("dave", "first word")]
+    assert circle.heard("carol") == [("dave", "first word"), ("dave", "one last word")]  # what was read stays read
+    with pytest.raises(RemoteError):
+        bring("carol", "bob")  # now she decides as the others did
+    said(circle, "bob", "onward")
+    assert circle.heard("alice") == [("dave", "first word"), ("bob", "onward")]
+
+
 def test_a_member_who_forges_a_change_is_ignored(circle):
     bob = circle["bob"].messenger
     registry = bob.groups._registry
@@ -167,7 +226,7 @@ def test_a_message_altered_by_who_passes_it_on_is_refused(circle):
     assert altered != taken[0].post
     refused = circle["carol"].refused
     with core.change():
-        body = GroupPost(altered, 40, b"")
+        body = GroupPost(altered, 40, b"", 0)
         core.enqueue(registry.peers(group)[carol].contact, 0, body, None, circle.now)
     circle.run(30)
     assert circle["carol"].refused == refused + 1
@@ -186,6 +245,108 @@ def test_members_who_are_away_get_it_later_and_nobody_waits_for_them(tmp_path):
     circle["bob"].online = circle["carol"].online = True
     assert circle.run(300, lambda: circle.delivered("alice", number))
     assert circle.heard("bob") == circle.heard("carol") == [("alice", "who is there?")]
+
+
+def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_path, monkeypatch):
+    monkeypatch.setattr(Timing, "latency", 0)  # so that a small group's tree has inner places
+    circle = Circle(tmp_path, 6, seed=3)
+    circle.found()
+    core = circle["alice"].messenger._core
+    assert circle.run(300, lambda: core.store.one("SELECT 1 FROM group_awaited") is None)
+    monkeypatch.setattr(delivery, "_PATIENCE", 1000.0)
+    core.store.run("UPDATE group_peers SET answered = 0")
+    number = circle.send("alice", "who is there?")
+    (hop,) = core.store.all("SELECT target FROM group_hops ORDER BY id LIMIT 1")
+    roster = circle["alice"].messenger.groups._registry.roster(circle["alice"].messenger.groups._registry.named(CLUB))
+    away = roster.members[bytes(hop[0])].name  # the first child, with the most behind it
+    circle[away].online = False
+    here = [name for name in circle.names if name not in ("alice", away)]
+    assert circle.run(60, lambda: all(circle.heard(name) for name in here))
+    assert circle.run(60, lambda: circle["alice"].messenger.message(number).reached == 4)
+    assert all(len(circle.heard(name)) == 1 for name in here)
+    assert core.store.one("SELECT plans FROM group_posts")[0] == 1
+
+
+def test_the_author_learns_who_read_it_from_those_who_tell(circle):
+    number = said(circle, "alice", "read this")
+    alice = circle["alice"].messenger
+    read(circle, "bob")
+    read(circle, "bob")
+    assert circle.run(60, lambda: alice.message(number).readers == 1)
+    assert alice.groups.reading.readers(number) == ["bob"]
+    assert alice.message(number).state is MessageState.DELIVERED
+    circle["carol"].messenger.block("alice", circle.now)
+    read(circle, "carol")
+    read(circle, "dave")
+    circle.run(30)
+    assert alice.groups.reading.readers(number) == ["bob", "dave"]  # carol blocked the author
+    later = said_to(circle, "alice", "and this", ("bob", "dave"))
+    assert alice.message(later).readers == 0
+    assert circle["bob"].messenger.message(read(circle, "bob")).state is MessageState.READ
+
+
+def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circle):
+    number = said(circle, "alice", "read this")
+    bob, alice = circle["bob"].messenger, circle["alice"].messenger
+    registry = alice.groups._registry
+    group = registry.named(CLUB)
+    post = alice._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)[0]
+    with alice._core.change(), pytest.raises(RemoteError):
+        alice.groups.reading.seen_untrusted(group, -1, GroupSeen(group.identifier, (post,)), circle.now)
+    with bob._core.change():  # of what was before it joined, and of what never was
+        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        bob._core.enqueue(contact, 0, GroupSeen(group.identifier, (0, 10_000, post, post)), None, circle.now)
+    assert circle.run(60, lambda: alice.message(number).readers == 1)
+    for name in ("carol", "dave"):
+        read(circle, name)
+    assert circle.run(60, lambda: alice.message(number).state is MessageState.READ)
+    assert alice.groups.reading.readers(number) == ["bob", "carol", "dave"]
+
+
+def test_what_expired_is_passed_on_to_nobody_and_keeps_nothing_back(circle):
+    circle["dave"].online = False
+    expiring = circle.groups("alice").send(CLUB, "come at once", circle.now, 30.0)
+    later = circle.send("alice", "too late")
+    assert circle.run(20, lambda: circle.heard("bob") == [("alice", "come at once"), ("alice", "too late")])
+    assert not circle.run(40)
+    message = circle["alice"].messenger.message(expiring)
+    assert message.state is MessageState.FAILED and "in time (2 of 3 members" in message.error
+    for name in ("alice", "bob", "carol"):
+        hops = "SELECT 1 FROM group_hops h JOIN group_posts p ON p.id = h.post WHERE p.ends IS NOT NULL"
+        assert circle[name].messenger._core.store.one(hops) is None
+    circle["dave"].online = True
+    assert circle.run(200, lambda: circle.delivered("alice", later))
+    assert circle.heard("dave") == [("alice", "too late")]
+    assert circle.heard("bob") == [("alice", "come at once"), ("alice", "too late")]
+
+
+def test_what_comes_when_its_time_is_over_is_neither_shown_nor_passed_on_nor_acknowledged(circle):
+    number = circle.groups("alice").send(CLUB, "now", circle.now, 30.0)
+    row = circle["alice"].messenger._core.store.one("SELECT raw, grp FROM group_posts WHERE message = ?", number)
+    circle["alice"].messenger.cancel(number, circle.now)
+    circle.run(40)
+    bob, registry = circle["bob"].messenger, circle["bob"].messenger.groups._registry
+    group = registry.named(CLUB)
+    others = bytes(range(4))
+    with bob._core.change():
+        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        bob.groups.handle_untrusted(contact, GroupPost(bytes(row[0]), 0, others, 7), circle.now)
+        assert bob._core.store.one("SELECT 1 FROM group_hops") is None
+        assert bob._core.store.one("SELECT 1 FROM group_receipts WHERE due IS NOT NULL") is None
+    assert circle.heard("bob") == []
+    said(circle, "alice", "then")
+    assert circle.heard("bob") == [("alice", "then")] and registry.named(CLUB) == group
+
+
+def test_few_texts_with_a_time_of_their_own_are_under_way(circle):
+    circle["dave"].online = False
+    for turn in range(16):
+        circle.groups("alice").send(CLUB, f"{turn}", circle.now, 600.0)
+    with pytest.raises(TooManyExpiring):
+        circle.groups("alice").send(CLUB, "one more", circle.now, 600.0)
+    with pytest.raises(BadLifetime):
+        circle["alice"].messenger.send_text(CLUB, "never", circle.now, 0.0)
+    circle["alice"].messenger.send_text(CLUB, "without", circle.now)
 
 
 def test_all_of_it_survives_crashes(circle):
@@ -215,11 +376,30 @@ def test_the_archive_has_group_messages(circle):
     assert alice.archivist.clear(CLUB) == (0, 0)
 
 
+def test_a_file_for_a_group_is_refused(circle, tmp_path):
+    with pytest.raises(NoGroupFiles):
+        circle["alice"].messenger.send_file(CLUB, tmp_path / "x", circle.now)
+
+
 def test_a_cancelled_message_goes_no_further(circle):
     number = circle.send("alice", "never mind")
     circle["alice"].messenger.cancel(number, circle.now)
     circle.run(40)
     assert all(circle.heard(name) == [] for name in ("bob", "carol", "dave"))
+
+
+def read(circle, name):
+    """`name` reads all that came."""
+    messenger = circle[name].messenger
+    last = [m.id for m in messenger.messages(CLUB) if not m.outgoing][-1]
+    messenger.mark_read(last, circle.now)
+    return last
+
+
+def said_to(circle, name, text, whom):
+    number = circle.send(name, text)
+    assert circle.run(200, lambda: all(circle.heard(one)[-1:] == [(name, text)] for one in whom))
+    return number
 
 
 def said(circle, name, text):

@@ -169,7 +169,58 @@ def test_all_orders_of_arrival_end_in_one_roster(steps, seed):
         other = replayed(history, f"{seed} {order}")
         assert other.roster() == history.roster() and list(other.roster().members) == list(history.roster().members)
         assert other.heads == history.heads
+    assert admins(history) or not who(history)
     assert 0 in who(history) or any(step[0] == 0 and step[1] is Kind.REMOVE and step[2] == 0 for step in steps)
+
+
+def test_where_all_admins_leave_at_once_the_longest_there_is_one():
+    history = with_members(4, admins=[2])
+    old = history.heads
+    take(history, about(history, 0, Kind.REMOVE, 0, old), about(history, 2, Kind.DEMOTE, 2, old))
+    assert who(history) == {1, 2, 3} and admins(history) == {1}
+    assert history.is_heir(KEYS[1].public) and not history.is_heir(KEYS[2].public)
+    take(history, changes.rename(KEYS[1], history.group, history.heads, "ours"), about(history, 1, Kind.PROMOTE, 3))
+    assert admins(history) == {3} and history.roster().title == "ours"  # there is one who was made one
+    take(history, about(history, 3, Kind.REMOVE, 1))
+    assert who(history) == {2, 3}
+
+
+def test_nobody_is_an_heir_while_an_admin_is_there():
+    history = with_members(3, admins=[2])
+    old = history.heads
+    take(history, about(history, 0, Kind.REMOVE, 0, old))
+    for parents in (None, old):
+        with pytest.raises(RemoteError):
+            history.add_untrusted(about(history, 1, Kind.PROMOTE, 1, parents))
+    assert admins(history) == {2}
+
+
+GOING = st.tuples(
+    st.integers(0, 3), st.sampled_from([Kind.REMOVE, Kind.DEMOTE, Kind.PROMOTE]), st.integers(0, 3), st.integers(0, 99)
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(GOING, min_size=2, max_size=14), st.integers(0, 1000))
+def test_no_group_that_has_members_is_without_an_admin_who_can_act(steps, seed):
+    """Most go by themselves, on branches that know nothing of each other, so that often none is left of those named."""
+    history = with_members(4, admins=[1, 2])
+    for author, kind, subject, pick in steps:
+        known = [change.hash for change in history.missing(())][5:]
+        parents = tuple(sorted({known[pick % len(known)], known[pick // 7 % len(known)]}))
+        try:
+            history.add_untrusted(about(history, author, kind, author if pick % 3 else subject, parents))
+        except RemoteError:
+            continue
+        assert admins(history) or not who(history)
+    other = replayed(history, seed)
+    assert other.roster() == history.roster()
+    for number in admins(history):
+        renamed = changes.rename(KEYS[number], history.group, history.heads, f"by {number}")
+        assert history.add_untrusted(renamed) and history.roster().title == f"by {number}"
+    for number in who(history) - admins(history):
+        with pytest.raises(RemoteError):
+            history.add_untrusted(changes.rename(KEYS[number], history.group, history.heads, "no"))
 
 
 @settings(max_examples=60, deadline=None)

@@ -270,17 +270,16 @@ async def test_a_receive_that_is_cancelled_loses_nothing(autojump_clock):
 
 async def test_an_idle_peer_is_let_go(autojump_clock):
     async with linked(simulated()) as (client, server):
-        server.expect_within(30)
-        await trio.sleep(100)
-        begun = trio.current_time()
-        await is_over(server)
+        begun = server.arrived
+        await server.end_after_silence(30)
         assert trio.current_time() - begun == pytest.approx(30)
+        await is_over(server)
         await is_over(client)
 
 
 async def test_a_peer_that_sends_is_not_idle(autojump_clock):
     async with linked(simulated()) as (client, server), trio.open_nursery() as nursery:
-        server.expect_within(30)
+        nursery.start_soon(server.end_after_silence, 30)
 
         @nursery.start_soon
         async def send():
@@ -289,11 +288,13 @@ async def test_a_peer_that_sends_is_not_idle(autojump_clock):
                 await client.send([PACKET])
 
         await receive_count(server, 20)
+        nursery.cancel_scope.cancel()
 
 
 async def test_bytes_that_make_no_frame_keep_nobody_alive(autojump_clock):
     async with linked(simulated()) as (client, server), trio.open_nursery() as nursery:
-        server.expect_within(30)
+        begun = server.arrived
+        nursery.start_soon(server.end_after_silence, 30)
 
         @nursery.start_soon
         async def drip():
@@ -303,7 +304,6 @@ async def test_bytes_that_make_no_frame_keep_nobody_alive(autojump_clock):
                     await client._stream.send_all(bytes([byte]))
                     await trio.sleep(1)
 
-        begun = trio.current_time()
         await is_over(server)
         assert trio.current_time() - begun == pytest.approx(30)
 

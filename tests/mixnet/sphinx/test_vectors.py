@@ -73,9 +73,8 @@ def test_the_last_layer_can_be_built_again(case):
     """From the secrets alone: a header of one hop whose padding is what the last hop found behind its command."""
     shared = keys.SharedSecret(last_shared(case))
     beta = bytes.fromhex(case["packets"][-2])[32:340]
-    plain = header.open_layer(shared.rho(), beta)
-    behind = (plain.gamma + plain.beta)[:270]
-    built, gamma = header.build([shared], [plain.command[1:]], behind)
+    command, behind, first = header.open_layer(shared.rho(), beta)
+    built, gamma = header.build([shared], [command[1:]], (first + behind)[:270])
     assert built + gamma == bytes.fromhex(case["packets"][-2])[32:356]
 
 

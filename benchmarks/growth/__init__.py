@@ -1,0 +1,1 @@
+"""How costs grow: with clients, packets and epochs (SPEC.md section 13.10)."""

@@ -1,0 +1,67 @@
+"""Posts of others, filed in their authors' order (SPEC.md section 7, Groups).
+
+Promises: a post is filed once, after all that its author wrote before it for us, but for what was given up or expired;
+what came when its time was over has its place in that order and is not shown.
+"""
+
+from __future__ import annotations
+
+import math
+
+from client.archive import Entry
+from client.core import Core
+from client.groups import posts
+from client.groups.posts import Post
+from client.groups.registry import Group, Registry
+from client.views import MessageKind, MessageReceived, MessageState
+
+
+class Filing:
+    """The posts of all groups that came."""
+
+    def __init__(self, core: Core, registry: Registry) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry = core, core.store, registry
+
+    def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
+        """File what is next in an author's order."""
+        peer = self._registry.peers(group).get(author)
+        if peer is None or peer.expected is None:
+            return  # its hello, which says where we begin, is still to come
+        expected = max(peer.expected, floor)
+        query = (
+            "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
+            " ORDER BY number"
+        )
+        for stored, number, raw, plans in self._store.all(query, group.id, author):
+            post = posts.parse_untrusted(bytes(raw))
+            expected = max(expected, post.floor)
+            expected, retry = _passed_over(expected, post, now)
+            if number > expected:
+                self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
+                break
+            if number == expected:
+                if plans:  # else it came when its time was over
+                    self._file(group, post, now)
+                expected = number + 1
+            self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
+        self._registry.set_peer(group, author, expected=expected)
+
+    def _file(self, group: Group, post: Post, now: float) -> None:
+        if not post.text:
+            return
+        entry = Entry(
+            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
+        )
+        number = self._core.archive.add(entry, now)
+        name = self._registry.roster_at(group, post.heads).members[post.author].name
+        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
+        self._core.emit(MessageReceived(self._core.archive.get(number)))
+
+
+def _passed_over(expected: int, post: Post, now: float) -> tuple[int, float | None]:
+    """What `post`, if it is here, waits for, without what expired; and when to look again, if that expires too."""
+    ends = dict(post.lapsing)
+    while expected < post.number and ends.get(expected, math.inf) <= now:
+        expected += 1
+    return expected, ends.get(expected)

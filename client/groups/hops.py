@@ -1,0 +1,84 @@
+"""Posts on their way out of this profile: who gets a copy next (SPEC.md section 7, Groups).
+
+Promises: hops leave one at a time, in the order of their tree, and spare copies when nothing else waits; what is stored
+here is stored in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.core import Core
+from client.groups.bodies import GroupPost
+from client.groups.delivery import SPARE_PLAN, Timing
+from client.groups.registry import Registry
+from client.groups.rollercoaster import Branch
+from client.messages import MessageEvent
+
+_LANE = 0
+_SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A copy of a post for a contact, and who that shall pass it on to."""
+
+    id: int
+    post: int
+    contact: int
+    plan: int
+    onward: bytes
+    spares: int
+
+
+class Hops:
+    """All hops of all posts."""
+
+    def __init__(self, core: Core, registry: Registry, timing: Timing) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._timing = core, core.store, registry, timing
+        self._fed: int | None = None  # the contact whose hop was handed to its session last
+
+    def reload(self) -> None:
+        """Forget what isn't in the store."""
+        self._fed = None
+
+    def add(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
+        """Let a hop wait; `order` is what an index of a member means."""
+        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
+        query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
+        self._store.run(query, post, branch.child, plan, onward, spares)
+
+    def next(self) -> Hop | None:
+        """The first hop that can go to a session now; spare copies after all others."""
+        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
+            return None
+        rows = self._store.all(
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares"
+            " FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.plan = ?, h.id",
+            SPARE_PLAN,
+        )
+        for hop, post, contact, plan, onward, spares in rows:
+            if contact is not None and self._has_place(contact):
+                return Hop(hop, post, contact, plan, bytes(onward), spares)
+        return None
+
+    def _has_place(self, contact: int) -> bool:
+        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
+
+    def send(self, hop: Hop, now: float) -> None:
+        """Hand a hop to its session."""
+        row = self._store.one(
+            "SELECT raw, message, min(expires, coalesce(ends, expires)) FROM group_posts WHERE id = ?", hop.post
+        )
+        assert row is not None  # noqa: S101  hops go with their posts
+        self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
+        lifetime = row[2] - now
+        if hop.plan == SPARE_PLAN:
+            lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
+        body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
+        self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
+        self._fed = hop.contact
+        if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
+            self._core.archive.left(row[1], now, 0.0)

@@ -1,0 +1,91 @@
+"""What `mixnet --help` lists, without a room being loaded (SPEC.md section 9).
+
+    python -m mixnet.overview      writes the list anew, after a command or the first line of its help changed
+
+Promises: the list says of each command at the top level which room has it and what it does; a test compares it with the
+rooms themselves, and the rooms that it was made of with those that are installed; where they differ it is not used, so
+that a room which is added later is there, only more slowly.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+LIST = Path(__file__).parent / "overview.txt"
+_LEAST_WIDTH = 60
+_INDENT = 2
+
+
+class Line(NamedTuple):
+    """One command: the entry point of its room, its name, and what it does."""
+
+    room: str
+    name: str
+    help: str
+
+
+def read() -> list[Line]:
+    """The list as it is kept; empty if it can't be read."""
+    try:
+        text = LIST.read_text(encoding="utf-8")
+    except OSError:
+        return []
+    rows = [row.split("\t") for row in text.splitlines()]
+    return [Line(*row) for row in rows if len(row) == 3]
+
+
+def room_of(command: str, lines: Iterable[Line]) -> str | None:
+    """Which room has the command, if the list knows it."""
+    return next((line.room for line in lines if line.name == command), None)
+
+
+def render(head: str, lines: Iterable[Line], *, terminal: bool) -> str:
+    """The page: lines as wide as a terminal there, unbroken elsewhere."""
+    options = [
+        Line("", "--help, -h", "Display this message and exit."),
+        Line("", "--install-completion", "Install shell completion for bash, zsh or fish."),
+        Line("", "--version", "Display application version."),
+    ]
+    rows = [*sorted(lines, key=lambda line: line.name), *options]
+    page = ["Usage: mixnet COMMAND", "", head, "", "Commands:"]
+    if not terminal:
+        return "\n".join([*page, *(f"  {row.name}: {row.help}" for row in rows)]) + "\n"
+    from textwrap import wrap  # noqa: PLC0415 -- it costs 10 ms that nobody else pays
+
+    width = max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+    margin = max(len(row.name) for row in rows) + 2 * _INDENT
+    for row in rows:
+        first, *more = wrap(row.help, width - margin) or [""]
+        page.append(f"{' ' * _INDENT}{row.name:<{margin - _INDENT}}{first}")
+        page += [" " * margin + part for part in more]
+    return "\n".join(page) + "\n"
+
+
+def gather() -> list[Line]:
+    """The list as the installed rooms would have it; this loads them all."""
+    from mixnet.cli import rooms  # noqa: PLC0415
+
+    return [
+        Line(entry.name, name, _first_line(app[name].help))
+        for entry in rooms()
+        for app in [entry.load()]
+        for name in app
+        if not name.startswith("-")
+    ]
+
+
+def main() -> None:
+    """Write the list anew."""
+    LIST.write_text("".join("\t".join(line) + "\n" for line in sorted(gather())), encoding="utf-8")
+
+
+def _first_line(help_: str) -> str:
+    """A command's help up to its first empty line, in one line."""
+    return " ".join(help_.split("\n\n", 1)[0].split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""A TCP stream: bytes through the kernel, whole and in order, and one kind of error an end."""
+
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from mixnet.network import TCP, Address
+from mixnet.tcp_stream import TcpStream
+
+LARGE = bytes(range(256)) * 100_000  # more than the kernel takes at once
+
+
+@asynccontextmanager
+async def connected():
+    async with await TCP().listen(Address("127.0.0.1", 0)) as listener:
+        ours = await TCP().dial(listener.address)
+        theirs = await listener.accept()
+        async with ours, theirs:
+            yield ours, theirs
+
+
+async def whole(stream: TcpStream) -> bytes:
+    got = bytearray()
+    while part := await stream.receive_some():
+        got += part
+    return bytes(got)
+
+
+async def test_what_is_sent_comes_whole_and_in_order():
+    async with connected() as (ours, theirs), trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def send():
+            await ours.send_all(LARGE)
+            await ours.aclose()
+
+        assert await whole(theirs) == LARGE
+
+
+async def test_nothing_waits_for_room_when_sending_now():
+    async with connected() as (ours, theirs):
+        taken = ours.send_now(LARGE)
+        assert 0 < taken < len(LARGE)
+        while more := ours.send_now(LARGE[taken:]):
+            taken += more
+        await ours.aclose()
+        assert await whole(theirs) == LARGE[:taken]
+
+
+async def test_what_fits_is_sent_before_anybody_else_runs():
+    async with connected() as (ours, theirs), trio.open_nursery() as nursery:
+        ran = []
+        nursery.start_soon(_note, ran)
+        await ours.send_all(b"word")
+        assert ran == []
+        assert await theirs.receive_some(2) == b"wo"
+        assert ran == ["another task"]  # a receiver waits, whatever has come
+
+
+async def _note(ran: list[str]) -> None:
+    ran.append("another task")
+    await trio.lowlevel.checkpoint()
+
+
+async def test_who_waits_is_told_that_the_stream_was_closed():
+    async with connected() as (ours, _theirs), trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def receive():
+            with pytest.raises(trio.ClosedResourceError):
+                await ours.receive_some()
+
+        await trio.testing.wait_all_tasks_blocked()
+        await ours.aclose()
+        for act in (ours.receive_some, ours.wait_send_all_might_not_block, lambda: ours.send_all(b"x")):
+            with pytest.raises(trio.ClosedResourceError):
+                await act()
+
+
+async def test_a_peer_that_is_gone_breaks_the_stream():
+    async with connected() as (ours, theirs):
+        theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset instead of an end
+        await theirs.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.receive_some()
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.send_all(LARGE)
+
+
+async def test_a_cancelled_sender_and_receiver_stop_waiting():
+    async with connected() as (ours, _theirs), trio.open_nursery() as nursery:
+        nursery.start_soon(ours.send_all, LARGE)
+        nursery.start_soon(ours.receive_some)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
