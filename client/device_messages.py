@@ -27,6 +27,7 @@ MESSAGE_SIZE: Final = PIECE_SIZE * PIECES
 RECORDS_SIZE: Final = PIECE_SIZE - 64  # bytes of records in one message: more than one only as far as they fit
 RECORDS: Final = 2000  # in one message
 ERROR_LIMIT = 1000
+READERS_LIMIT: Final = 1000  # of a text in a group: members come and go
 _INVITATION_LIMIT = 4096
 _ANY_LIFE = 1e11  # seconds
 
@@ -101,11 +102,14 @@ class GroupRecord(_Tagged, frozen=True, tag=3):
 
 
 class GroupMessageRecord(MessageRecord, frozen=True, tag=4):
-    """A message in a group, whose identifier `identity` is."""
+    """A message in a group, whose identifier `identity` is; `readers`: the names of those who have read ours."""
 
     author: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
     members: Number
     reached: Number
+    readers: Annotated[
+        tuple[Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)], ...], msgspec.Meta(max_length=READERS_LIMIT)
+    ] = ()
 
 
 Record = ContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessageRecord

@@ -130,8 +130,7 @@ class Mirror:
             number,
         )
         if isinstance(record, GroupMessageRecord):
-            values = (number, record.author, record.members, record.reached)
-            core.store.run("INSERT OR REPLACE INTO group_messages VALUES (?, ?, ?, ?)", *values)
+            self.groups.file(number, record)
         if history or (before is record.state and not (group and record.outgoing)):
             return
         fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE

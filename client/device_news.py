@@ -15,6 +15,7 @@ from client.core import Core
 from client.device_line import CONTROL_LANE, has_room, tell
 from client.device_messages import (
     ERROR_LIMIT,
+    READERS_LIMIT,
     RECORDS,
     RECORDS_SIZE,
     ContactRecord,
@@ -120,7 +121,7 @@ class DeviceNews:
     def _tell_history(self, device: Device) -> None:
         store, batch, reached = self._core.store, _Batch(), 0
         for row in store.all(_MESSAGES + "m.id < ? ORDER BY m.id DESC LIMIT ?", device.history, RECORDS):
-            if not batch.add(_message_record(row)):
+            if not batch.add(self._message_record(row)):
                 break
             reached = row[0]
         self._core.devices.set_history(device.contact, reached)
@@ -171,16 +172,16 @@ class DeviceNews:
         """None for a message with somebody anonymous."""
         row = self._core.store.one(_MESSAGES + "m.id = ?", number)
         if row is not None:
-            return _message_record(row)
+            return self._message_record(row)
         there = self._core.store.one("SELECT 1 FROM messages WHERE id = ?", number)
         return None if there is not None else GoneRecord(number)
 
-
-def _message_record(row: Row) -> MessageRecord:
-    number, identity, outgoing, kind, state, text, size, done, error, *times, role, author, members, reached = row
-    head = (number, bytes(identity), bool(outgoing), MessageKind(kind), MessageState(state), text)
-    created_at, sent_at, drawn_delay, received_at = times
-    rest = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at)
-    if role == "group":
-        return GroupMessageRecord(*head, *rest, author, members, reached)
-    return MessageRecord(*head, *rest)
+    def _message_record(self, row: Row) -> MessageRecord:
+        number, identity, outgoing, kind, state, text, size, done, error, *times, role, author, members, reached = row
+        head = (number, bytes(identity), bool(outgoing), MessageKind(kind), MessageState(state), text)
+        created_at, sent_at, drawn_delay, received_at = times
+        rest = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at)
+        if role != "group":
+            return MessageRecord(*head, *rest)
+        readers = tuple(self._groups.reading.readers(number)[:READERS_LIMIT])
+        return GroupMessageRecord(*head, *rest, author, members, reached, readers)

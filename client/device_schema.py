@@ -119,6 +119,7 @@ END;
         ("messages", "update", "UPDATE OF state, text, error, sent_at, received_at", "id"),
         ("group_messages", "insert", "INSERT", "message"),
         ("group_messages", "update", "UPDATE", "message"),
+        ("group_reads", "insert", "INSERT", "message"),
     )
 )
 

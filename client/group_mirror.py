@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from client.core import Core
-from client.device_messages import GroupMemberRecord, GroupRecord
+from client.device_messages import GroupMemberRecord, GroupMessageRecord, GroupRecord
 from client.errors import UnknownContact
 from client.groups.registry import UnknownGroup
 from client.groups.views import GroupChanged, GroupInfo, GroupMember, GroupState
@@ -69,6 +69,15 @@ class GroupMirror:
         if current is not None and current != before:
             core.emit(GroupChanged(current))
         return True
+
+    def file(self, message: int, record: GroupMessageRecord) -> None:
+        """What a message of a group has besides; readers have no keys here, only names."""
+        run = self._store.run
+        values = (message, record.author, record.members, record.reached)
+        run("INSERT OR REPLACE INTO group_messages VALUES (?, ?, ?, ?, NULL, NULL)", *values)
+        run("DELETE FROM group_reads WHERE message = ?", message)
+        for place, name in enumerate(record.readers):
+            run("INSERT INTO group_reads VALUES (?, ?, ?)", message, place.to_bytes(2, "big"), name)
 
 
 def _info(name: str, title: str, state: str, identity: bytes, members: bytes) -> GroupInfo:

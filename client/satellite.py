@@ -15,7 +15,7 @@ from client.archive import Entry
 from client.contacts import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.core import Core
 from client.device_asking import Asking
-from client.errors import FileTooLarge, NotAtHome, NotInGroups, NotUnderWay
+from client.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
 from client.files import examine
 from client.introductions import Introductions
 from client.messages import SEEN_LIMIT, MessageEvent, Reason
@@ -46,7 +46,7 @@ class Satellite:
         self._messenger = messenger
         self._introductions = introductions
         self._asking, self._mirror, self._files = household.asking, household.mirror, household.files
-        self.groups = SatelliteGroups(core, household.asking, household.mirror.groups)
+        self.groups = SatelliteGroups(core, household.asking, household.mirror.groups, messenger.groups.reading)
 
     def __getattr__(self, name: str) -> Any:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
@@ -128,7 +128,6 @@ class Satellite:
         A satellite has no key to sign with: HomeOnly.
         """
         if self.groups.has(contact):
-            self._core.check_lifetime(lifetime)
             if signed:
                 raise NotInGroups
             return self.groups.send(contact, text, now, lifetime)
@@ -147,6 +146,8 @@ class Satellite:
         self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
     ) -> int:
         """Let the home send a file, which is brought there first; its number here. Errors as `Messenger.send_file`."""
+        if self.groups.has(contact):
+            raise NoGroupFiles
         if signed:
             raise self._core.home_only()
         core, home = self._core, self._asking.home()

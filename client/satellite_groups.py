@@ -15,6 +15,7 @@ from client.device_messages import GroupVerb
 from client.group_mirror import GroupMirror
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
+from client.groups.reading import Reading
 from client.groups.views import GroupInfo, GroupState
 from client.texts import check_text
 from client.views import MessageKind, MessageState
@@ -23,9 +24,9 @@ from client.views import MessageKind, MessageState
 class SatelliteGroups:
     """Stands for the groups of the messenger where the user's programs ask."""
 
-    def __init__(self, core: Core, asking: Asking, mirror: GroupMirror) -> None:
-        """Show what is in `mirror`, ask through `asking`."""
-        self._core, self._asking, self._mirror = core, asking, mirror
+    def __init__(self, core: Core, asking: Asking, mirror: GroupMirror, reading: Reading) -> None:
+        """Show what is in `mirror`, ask through `asking`; `reading` shows who has read what."""
+        self._core, self._asking, self._mirror, self.reading = core, asking, mirror, reading
 
     def list(self) -> list[GroupInfo]:
         """All groups, oldest first."""
@@ -96,11 +97,12 @@ class SatelliteGroups:
         if group.state is not GroupState.MEMBER:
             raise NoMember
         check_text(text, TEXT_LIMIT)
+        core.check_lifetime(lifetime)
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
             message = core.archive.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
             others = sum(not member.you for member in group.members)
-            core.store.run("INSERT INTO group_messages VALUES (?, '', ?, 0)", message, others)
+            core.store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, NULL)", message, others)
             number = self._asking.number("send", message=message, expires=expires)
             self._asking.ask(home, number, wanted.SendText(bytes.fromhex(group.identifier), text, expires))
         return message

@@ -48,7 +48,9 @@ def group_history(family: Family, name: str) -> list[tuple]:
     person = family[name]
     query = "SELECT m.id, coalesce(r.number, m.id) FROM messages m LEFT JOIN mirrored r ON r.message = m.id"
     said = [person.messenger.message(number) for number, _ in sorted(person.store.all(query), key=lambda row: row[1])]
-    return [(m.contact, m.author, m.outgoing, m.state, m.text, m.members, m.reached, m.created_at) for m in said]
+    return [
+        (m.contact, m.author, m.outgoing, m.state, m.text, m.members, m.reached, m.readers, m.created_at) for m in said
+    ]
 
 
 def agree(family: Family) -> None:
@@ -195,9 +197,24 @@ def test_reading_deleting_clearing_and_keeping_of_a_group_are_the_same_everywher
     assert family.run(60, family.calm)
     agree(family)
     assert {m.state.value for m in phone.messages(CLUB)} == {"read"}
+    assert bob.groups.reading.readers(bob.messages(CLUB)[0].id) == [HOME]
     assert phone.archivist.clear(CLUB) == (3, 0)
     assert family.run(60, family.calm)
     assert home.messages() == phone.messages() == []
+
+
+def test_who_has_read_a_text_is_seen_on_all_devices(family):
+    family.link(PHONE)
+    phone, bob = family.user(PHONE), family.user("bob")
+    number = phone.groups.send(CLUB, "who reads this?", family.now)
+    for name in CONTACTS:
+        assert family.run(60, lambda name=name: "who reads this?" in heard(family, name))
+    bob.mark_read(bob.messages(CLUB)[0].id, family.now)
+    assert family.run(60, lambda: family.calm() and phone.message(number).readers == 1)
+    assert phone.groups.reading.readers(number) == ["bob"]
+    family.user("carol").mark_read(family.user("carol").messages(CLUB)[0].id, family.now)
+    assert family.run(60, lambda: family.calm() and phone.message(number).state.value == "read")
+    agree(family)
 
 
 def test_members_who_come_go_and_change_are_seen_on_a_satellite(family):
@@ -292,7 +309,13 @@ def test_what_is_not_told_yet_is_told_once(family, monkeypatch):
 def before_groups(store: Store) -> None:
     """Make a store as it was when satellites weren't told of groups."""
     new = (
-        *("group_messages_insert", "group_messages_update", "groups_update", "group_changes_insert"),
+        *(
+            "group_reads_insert",
+            "group_messages_insert",
+            "group_messages_update",
+            "groups_update",
+            "group_changes_insert",
+        ),
         *("group_changes_delete", "group_peers_update", "contacts_reach"),
     )
     for trigger in new:
@@ -315,6 +338,7 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
         family.user("bob").groups.send(CLUB, "to all", family.now)
         assert family.run(60, lambda: heard(family, HOME) == ["to all"])
         before_groups(family[HOME].store)
+        patch.setattr("client.store.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(DEVICE_GROUPS) + 1])
         family[HOME].crash()
     assert family.run(60, lambda: family.calm() and heard(family, PHONE) == ["to all"])
     family.user("bob").groups.send(CLUB, "again", family.now)

@@ -67,6 +67,7 @@ RECORDS = st.one_of(
         GroupMessageRecord,
         *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
         *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, TEXTS, NUMBERS, NUMBERS),
+        st.lists(TEXTS, max_size=3).map(tuple),
     ),
 )
 REQUESTS = st.one_of(
