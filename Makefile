@@ -8,9 +8,11 @@ CODE := mixnet mixnode directory client benchmarks deploy
 # Without the rules that are off by default (ASYNC9), one that asks for configuration only (114), and one that doesn't
 # follow task_status into the function that it is handed to (128). It is slow, so files without a coroutine are left out.
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
+# Tests start hundreds of processes: each would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test lint bench soak oracle clean
+.PHONY: help demo test lint types coroutines bench soak fortnight oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -18,6 +20,7 @@ help:
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
+	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -29,9 +32,14 @@ test: lint oracle
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@grep -rlZ --include='*.py' 'async ' $(CODE) | xargs -0 -n 16 -P 2 $(BIN)/flake8-async $(ASYNC)
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 types coroutines
+
+types: $(VENV)/.installed-test
+	@$(BIN)/mypy
+
+coroutines: $(VENV)/.installed-test
+	@grep -rlZ --include='*.py' 'async ' $(CODE) | xargs -0 -n 16 -P 2 $(BIN)/flake8-async $(ASYNC)
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/mixnet bench sphinx
@@ -40,6 +48,9 @@ bench: $(VENV)/.installed-bench
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m deploy.soak
+
+fortnight: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.client.days --days 14
 
 # The reference implementation of Sphinx, that the tests compare with. It has no wheels, and its own metadata would
 # replace msgpack by an old fork that shares its files: what it needs comes with the extra, then these two come alone.

@@ -82,7 +82,7 @@ def run_of(report: Mapping[str, Any]) -> Run:
 
 def compare(run: Run, earlier: Sequence[Run]) -> list[Change]:
     """Every figure of a run against those of earlier runs of the same processor and size."""
-    like = [one for one in earlier if (one.cpu, one.size) == (run.cpu, run.size)]
+    like = [one for one in earlier if (one.cpu, one.size) == (run.cpu, run.size) and one != run]
     return [
         _change(key, figure, [one.figures[key] for one in like if key in one.figures])
         for key, figure in run.figures.items()

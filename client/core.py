@@ -21,7 +21,7 @@ from client.contacts import ContactEvent, check_name
 from client.conversation import Conversation, NewSession
 from client.devices import Devices
 from client.durations import spoken
-from client.errors import BadLifetime
+from client.errors import BadLifetime, HomeOnly
 from client.letters import AnonymousBody
 from client.messages import Body, MessageEvent
 from client.notary import Notary
@@ -39,6 +39,7 @@ _EXPIRING = (
     "waiting",
     "stranded",
     "sending",
+    "receiving",
     "invitations",
     "device_asks",
     "anonymous",
@@ -74,6 +75,7 @@ class Core:
         self.household: Household  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
+        self._home_name = ""  # what that one is called here
         self.conversations: dict[int, Conversation] = {}
         self.by_incoming: dict[bytes, Conversation] = {}
         self.by_outgoing: dict[bytes, Conversation] = {}
@@ -152,6 +154,7 @@ class Core:
                 self.routes[device.contact] = self.conversations[session]
         home = self.devices.home()
         self.satellite = home is not None
+        self._home_name = "" if home is None else home.name
         self.identity_public = identity_public(self.identity) if home is None else home.identity
         self.book.speak_for(self.identity_public)
 
@@ -238,6 +241,12 @@ class Core:
         """What a user reads who wants something of a contact that is blocked."""
         mine, theirs = shlex.quote(self.home.name), shlex.quote(contact.name)
         return f"you blocked {contact.name!r}: unblock it first with `mixnet contacts {mine} --unblock {theirs}`"
+
+    def home_only(self) -> HomeOnly:
+        """What a satellite's user is told of what the home alone can do."""
+        return HomeOnly(
+            f"this profile is a satellite, which can't do this: do it at your home device {self._home_name!r}"
+        )
 
     # events
 

@@ -7,18 +7,31 @@ is revoked nothing is asked.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from client.contacts import ContactEvent
 from client.core import Core
 from client.device_line import tell
 from client.device_messages import Answer, Ask, Request, encode, raw
 from client.device_mirror import Mirror
 from client.devices import Device
-from client.errors import DeviceRevoked, HomeAway, HomeOnly
+from client.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
+from client.groups.registry import UnknownGroup
+from client.groups.views import GroupInfo
 from client.views import ContactState
 
+_REMEMBERED = 64  # answers, for those who wait for them
 LIMIT = 1000  # requests that wait
 REVOKED = "this device was revoked at your home device before that was done"
 _LATE = "your home device did not take it over in time: start its daemon, then send it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request about a group, whose identifier is None as long as it has to be made, waits for its answer."""
+
+    number: int
+    group: bytes | None = None
 
 
 class Asking:
@@ -28,6 +41,7 @@ class Asking:
         """Use the messenger's shared state."""
         self._core = core
         self._mirror = mirror
+        self._answers: dict[int, tuple[str, bytes | None]] = {}  # (error, group) of the last ones
 
     def home(self) -> Device:
         """Whom to ask; DeviceRevoked, HomeAway if too much waits for it."""
@@ -73,6 +87,7 @@ class Asking:
         if row is None:
             return
         message = row[0]
+        self._remember(answer.number, answer.error, answer.group)
         if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
             self._mirror.link(message, answer.message)
         if answer.error:
@@ -87,12 +102,33 @@ class Asking:
         if row is None:
             return
         core.store.run("DELETE FROM device_asks WHERE number = ?", number)
+        self._remember(number, error, None)
         message, contact = row
         if message is not None:
             core.fail_message(message, error)
         if contact is not None and core.book.get(contact).state is ContactState.PENDING:
             core.book.step(core.book.get(contact), ContactEvent.EXPIRE)
             core.contact_changed(contact)
+
+    def _remember(self, number: int, error: str, group: bytes | None) -> None:
+        """For `outcome`, which believes it only when the request is gone from the store."""
+        while len(self._answers) >= _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        self._answers[number] = error, group
+
+    def outcome(self, asked: Asked) -> GroupInfo | None:
+        """The group after a request; None as long as the home has not answered. RefusedAtHome, UnknownGroup."""
+        core = self._core
+        if core.store.one("SELECT 1 FROM device_asks WHERE number = ?", asked.number) is not None:
+            return None
+        error, group = self._answers.get(asked.number, ("", None))
+        if error:
+            raise RefusedAtHome(error)
+        contact = core.book.known(group or asked.group or b"")
+        shown = None if contact is None else self._mirror.groups.get(contact.id)
+        if shown is None:
+            raise UnknownGroup
+        return shown
 
     def expire(self, now: float) -> None:
         """Messages that the home did not take over in time have failed; inside of a change."""

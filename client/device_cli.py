@@ -27,10 +27,11 @@ device = App(
     help="""Use one identity from several devices: a home device, and satellites that follow it.
 
 The home device is the profile that your contacts know. A satellite is a new profile, on another computer or the same
-one, that shows the home's contacts and messages, and lets the home send, read, rename or delete what you say there. It
-is the home that talks to your contacts: while its daemon is off, satellites receive nothing new, and what you send
-there waits as `queued`. Keep the home's daemon running. A satellite never has your identity's keys, so a lost one can
-be revoked; what it showed, it showed.
+one, that shows the home's contacts, groups and messages, and lets the home send, read, rename or delete what you say
+there. It is the home that talks to your contacts: while its daemon is off, satellites receive nothing new, and what you
+send there waits as `queued`. Keep the home's daemon running. A satellite never has your identity's keys, so a lost one
+can be revoked; what it showed, it showed. What needs those keys (invitations, codes, signatures, anonymous messages) is
+done at home.
 
 Example: `mixnet device link alice --name phone` at home, then `mixnet device accept alice-phone TEXT` on the phone
 """,

@@ -6,6 +6,7 @@ learns why, and is told anew what it had changed in hope. What the messenger ref
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from client import device_messages as wanted
@@ -18,6 +19,7 @@ from client.device_news import DeviceNews
 from client.devices import Device
 from client.errors import DamagedStore, NotAtHome, UnknownContact
 from client.files import FileTrouble
+from client.group_errands import GroupErrands, GroupRequest
 from client.messages import REASONS, Reason
 from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import LocalError, RemoteError
@@ -30,6 +32,15 @@ _CLEAR_ROUNDS = 40  # of 500 messages: mail waits for it
 _REFUSALS = (LocalError, RemoteError)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Why a request was refused, if it was; the message that it made (0: none), or the group that it is about."""
+
+    error: str = ""
+    message: int = 0
+    group: bytes | None = None
+
+
 class Errands:
     """Requests of satellites."""
 
@@ -39,29 +50,31 @@ class Errands:
         self._messenger = messenger
         self._news = news
         self._files = files
+        self._groups = GroupErrands(core, messenger.groups)
 
     def asked(self, device: Device, ask: Ask, now: float) -> None:
         """Do what is asked for, unless it was done already; inside of a change."""
         store = self._core.store
         known = "SELECT message FROM device_requests WHERE device = ? AND number = ?"
-        done = store.one(known, device.contact, ask.number)
-        if done is None and ask.number >= device.floor:
-            error, message = self._attempt(device, ask, now)
-            store.run("INSERT INTO device_requests VALUES (?, ?, ?)", device.contact, ask.number, message or None)
-            tell(self._core, device.contact, Answer(ask.number, error[:ERROR_LIMIT], message))
+        before = store.one(known, device.contact, ask.number)
+        if before is None and ask.number >= device.floor:
+            done = self._attempt(device, ask, now)
+            store.run("INSERT INTO device_requests VALUES (?, ?, ?)", device.contact, ask.number, done.message or None)
+            if done.group is not None:
+                self._news.tell_group(device, done.group)
+            tell(self._core, device.contact, Answer(ask.number, done.error[:ERROR_LIMIT], done.message, done.group))
         if ask.floor > device.floor:
             store.run("UPDATE devices SET floor = ? WHERE contact = ?", ask.floor, device.contact)
             store.run("DELETE FROM device_requests WHERE device = ? AND number < ?", device.contact, ask.floor)
 
-    def _attempt(self, device: Device, ask: Ask, now: float) -> tuple[str, int]:
-        """Why it was refused, or the message that it made (0: none)."""
+    def _attempt(self, device: Device, ask: Ask, now: float) -> _Done:
         request = request_untrusted(ask)
         if request is None:
-            return _OLDER, 0
+            return _Done(_OLDER)
         store = self._core.store
         store.run("SAVEPOINT errand")
         try:
-            message = self._do(device, ask.number, request, now)
+            done = self._do(device, ask.number, request, now)
         except DamagedStore:
             raise
         except _REFUSALS as error:
@@ -69,24 +82,32 @@ class Errands:
             store.run("RELEASE errand")
             if isinstance(request, wanted.SendFile):
                 self._files.drop_incoming(device.contact, ask.number)
+            if isinstance(request, GroupRequest):
+                self._groups.refused()
             self._tell_again(request)
             return self._refused(request, str(error), now)
         store.run("RELEASE errand")
-        return "", message
+        return done
 
-    def _refused(self, request: Request, error: str, now: float) -> tuple[str, int]:
+    def _refused(self, request: Request, error: str, now: float) -> _Done:
         """A text that was refused stays in the history of all devices, as one that has failed."""
         core = self._core
         contact = core.book.known(request.identity) if isinstance(request, wanted.SendText) else None
         if contact is None or not isinstance(request, wanted.SendText):
-            return error, 0
+            return _Done(error)
         entry = Entry(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
         number = core.archive.add(entry, now)
         core.archive.explain(number, error)
         core.emit(MessageStateChanged(core.archive.get(number)))
-        return error, number
+        return _Done(error, number)
 
-    def _do(self, device: Device, number: int, request: Request, now: float) -> int:
+    def _do(self, device: Device, number: int, request: Request, now: float) -> _Done:
+        if isinstance(request, GroupRequest):
+            return _Done(group=bytes.fromhex(self._groups.do(request, now).identifier))
+        return _Done(message=self._do_for_contacts(device, number, request, now))
+
+    def _do_for_contacts(self, device: Device, number: int, request: Request, now: float) -> int:
+        """The number of the message that it made; 0: none."""
         messenger, archivist = self._messenger, self._messenger.archivist
         match request:
             case wanted.SendText():

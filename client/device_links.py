@@ -19,7 +19,6 @@ from client.devices import Device
 from client.errors import (
     DeviceNameTaken,
     ExpiredInvitation,
-    HomeOnly,
     NoDeviceInvitation,
     NotFresh,
     OwnInvitation,
@@ -53,7 +52,7 @@ class DeviceLinks:
         """
         core = self._core
         if core.devices.home() is not None:
-            raise HomeOnly
+            raise core.home_only()
         if name is not None and check_name(name) in core.devices.names():
             raise DeviceNameTaken
         core.devices.check_room()
@@ -109,7 +108,7 @@ class DeviceLinks:
         core = self._core
         device = core.devices.named(name)
         if device.role is DeviceRole.HOME:
-            raise HomeOnly
+            raise core.home_only()
         contact = device.contact
         if not device.revoked:
             with core.change():

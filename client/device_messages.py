@@ -9,11 +9,14 @@ along. Never: I/O. A message may be longer than a body: it travels in pieces, in
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
 
 from client.contacts import NAME_LIMIT, Standing
+from client.groups.roster import MEMBERS_LIMIT
+from client.groups.views import GroupState
 from client.messages import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.views import ContactState, MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
@@ -24,6 +27,7 @@ MESSAGE_SIZE: Final = PIECE_SIZE * PIECES
 RECORDS_SIZE: Final = PIECE_SIZE - 64  # bytes of records in one message: more than one only as far as they fit
 RECORDS: Final = 2000  # in one message
 ERROR_LIMIT = 1000
+READERS_LIMIT: Final = 1000  # of a text in a group: members come and go
 _INVITATION_LIMIT = 4096
 _ANY_LIFE = 1e11  # seconds
 
@@ -76,7 +80,39 @@ class GoneRecord(_Tagged, frozen=True, tag=2):
     number: Number
 
 
-Record = ContactRecord | MessageRecord | GoneRecord
+class GroupMemberRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A member, as `GroupMember` has it."""
+
+    name: Name
+    admin: bool
+    you: bool
+    connected: bool
+
+
+class GroupRecord(_Tagged, frozen=True, tag=3):
+    """A group; `identity` is its identifier, `retention` as of a contact."""
+
+    identity: Digest
+    name: Name
+    title: Name
+    state: GroupState
+    added_at: Time
+    retention: Seconds | None
+    members: Annotated[tuple[GroupMemberRecord, ...], msgspec.Meta(max_length=MEMBERS_LIMIT)]
+
+
+class GroupMessageRecord(MessageRecord, frozen=True, tag=4):
+    """A message in a group, whose identifier `identity` is; `readers`: the names of those who have read ours."""
+
+    author: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
+    members: Number
+    reached: Number
+    readers: Annotated[
+        tuple[Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)], ...], msgspec.Meta(max_length=READERS_LIMIT)
+    ] = ()
+
+
+Record = ContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessageRecord
 
 
 # what a satellite's user wants done
@@ -163,7 +199,55 @@ class Fetch(_Tagged, frozen=True, tag=11):
     number: Number
 
 
-Request = SendText | MarkRead | Rename | Verify | Block | Accept | Cancel | Delete | Clear | Retain | SendFile | Fetch
+class GroupCreate(_Tagged, frozen=True, tag=12):
+    """Begin a group."""
+
+    title: Name
+
+
+class GroupInvite(_Tagged, frozen=True, tag=13):
+    """Ask a contact to join a group; `identity` is the group's identifier."""
+
+    identity: Digest
+    contact: Digest
+
+
+class GroupVerb(StrEnum):
+    """What else a user does with a group."""
+
+    ACCEPT = "accept"
+    LEAVE = "leave"
+    REMOVE = "remove"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+    RENAME = "rename"
+
+
+class GroupDo(_Tagged, frozen=True, tag=14):
+    """Do so with a group; `argument`: the name of a member, or the group's new one."""
+
+    identity: Digest
+    verb: GroupVerb
+    argument: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
+
+
+Request = (
+    SendText
+    | MarkRead
+    | Rename
+    | Verify
+    | Block
+    | Accept
+    | Cancel
+    | Delete
+    | Clear
+    | Retain
+    | SendFile
+    | Fetch
+    | GroupCreate
+    | GroupInvite
+    | GroupDo
+)
 
 
 # messages
@@ -187,11 +271,15 @@ class Sync(_Tagged, frozen=True, tag=1):
 
 
 class Answer(_Tagged, frozen=True, tag=2):
-    """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0."""
+    """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0.
+
+    `group`: the identifier of the group that it made or changed.
+    """
 
     number: Number
     error: Explanation
     message: Number
+    group: Digest | None = None
 
 
 class Revoked(_Tagged, frozen=True, tag=3):

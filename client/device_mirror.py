@@ -10,8 +10,18 @@ from __future__ import annotations
 from client.book import Contact
 from client.contacts import free_name
 from client.core import Core
-from client.device_messages import ContactRecord, GoneRecord, MessageRecord, Sync, Welcome, records_untrusted
+from client.device_messages import (
+    ContactRecord,
+    GoneRecord,
+    GroupMessageRecord,
+    GroupRecord,
+    MessageRecord,
+    Sync,
+    Welcome,
+    records_untrusted,
+)
 from client.devices import PROBLEMS, Broken
+from client.group_mirror import GroupMirror
 from client.views import MessageReceived, MessageState, MessageStateChanged
 
 _NEWEST = "newest message at home"  # a setting: as the history began
@@ -24,6 +34,7 @@ class Mirror:
     def __init__(self, core: Core) -> None:
         """Use the messenger's shared state."""
         self._core = core
+        self.groups = GroupMirror(core)
 
     def welcome(self, home: int, welcome: Welcome) -> None:
         """Keep numbers free for the history."""
@@ -44,6 +55,8 @@ class Mirror:
             match record:
                 case ContactRecord():
                     self._contact(record)
+                case GroupRecord():
+                    self._group(home, record)
                 case MessageRecord():
                     self._message(home, record, history=sync.history)
                 case GoneRecord():
@@ -68,7 +81,7 @@ class Mirror:
     def _contact(self, record: ContactRecord) -> None:
         core, run = self._core, self._core.store.run
         known = core.book.known(record.identity)
-        if known is not None and known.id in core.siblings:
+        if known is not None and (known.id in core.siblings or known.role != "contact"):
             return
         self._make_way(record)
         before = known
@@ -84,7 +97,12 @@ class Mirror:
         if before != current:
             core.contact_changed(known.id)
 
-    def _make_way(self, record: ContactRecord) -> None:
+    def _group(self, home: int, record: GroupRecord) -> None:
+        self._make_way(record)
+        if not self.groups.take(record):
+            self._core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
+
+    def _make_way(self, record: ContactRecord | GroupRecord) -> None:
         """Names are exchanged one record at a time: who still has the name gets its own new one by a later record."""
         book = self._core.book
         for other in book.all():
@@ -94,7 +112,8 @@ class Mirror:
     def _message(self, home: int, record: MessageRecord, *, history: bool) -> None:
         core = self._core
         contact = core.book.known(record.identity)
-        if contact is None or contact.id in core.siblings:
+        group = isinstance(record, GroupMessageRecord)
+        if contact is None or contact.id in core.siblings or (contact.role == "group") is not group:
             core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
             return
         local = self.local(record.number)
@@ -110,7 +129,9 @@ class Mirror:
             *times,
             number,
         )
-        if history or before is record.state:
+        if isinstance(record, GroupMessageRecord):
+            self.groups.file(number, record)
+        if history or (before is record.state and not (group and record.outgoing)):
             return
         fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE
         info = core.archive.get(number)

@@ -81,3 +81,67 @@ END;
 )
 
 DEVICES = _TABLES + _TRIGGERS
+
+# Groups on satellites: the home's groups, their members as msgpack. And what the log has of them: a group is its
+# conversation's row of contacts. `new` has messages in the order of their numbers, so that a satellite files them in
+# it; a change of one that nobody was told of is none. What there was before these triggers is told as if it were new.
+_GROUP_TABLES = """
+CREATE TABLE mirrored_groups (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, title TEXT NOT NULL, state TEXT NOT NULL,
+    members BLOB NOT NULL
+);
+
+DROP TRIGGER device_log_messages_insert;
+DROP TRIGGER device_log_messages_update;
+CREATE TRIGGER device_log_messages_insert AFTER INSERT ON messages
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    INSERT OR REPLACE INTO device_log (kind, item) VALUES ('new', new.id);
+END;
+INSERT INTO device_cursors SELECT contact, 'new', 0 FROM devices WHERE role = 'satellite';
+INSERT OR REPLACE INTO device_log (kind, item) SELECT 'contact', contact FROM groups
+    WHERE EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) ORDER BY id;
+INSERT OR REPLACE INTO device_log (kind, item) SELECT 'new', m.id FROM messages m JOIN groups g ON g.contact = m.contact
+    WHERE EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) ORDER BY m.id;
+"""
+
+_CHANGED_MESSAGES = "".join(
+    f"""
+CREATE TRIGGER device_log_{table}_{event} AFTER {change} ON {table}
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) AND NOT EXISTS (
+    SELECT 1 FROM device_log WHERE kind = 'new' AND item = new.{item}
+    AND position > (SELECT coalesce(max(position), 0) FROM device_cursors WHERE kind = 'new')
+) BEGIN
+    DELETE FROM device_log WHERE kind = 'message' AND item = new.{item};
+    INSERT INTO device_log (kind, item) VALUES ('message', new.{item});
+END;
+"""  # noqa: S608  # our own names
+    for table, event, change, item in (
+        ("messages", "update", "UPDATE OF state, text, error, sent_at, received_at", "id"),
+        ("group_messages", "insert", "INSERT", "message"),
+        ("group_messages", "update", "UPDATE", "message"),
+        ("group_reads", "insert", "INSERT", "message"),
+    )
+)
+
+_CHANGED_GROUPS = "".join(
+    f"""
+CREATE TRIGGER device_log_{name} AFTER {change}
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = 'contact' AND item IN ({groups});
+    INSERT INTO device_log (kind, item) SELECT DISTINCT 'contact', contact FROM ({groups});
+END;
+"""  # noqa: S608  # our own names
+    for name, change, groups in (
+        ("groups_update", "UPDATE OF state ON groups", "SELECT new.contact AS contact"),
+        ("group_changes_insert", "INSERT ON group_changes", "SELECT contact FROM groups WHERE id = new.grp"),
+        ("group_changes_delete", "DELETE ON group_changes", "SELECT contact FROM groups WHERE id = old.grp"),
+        ("group_peers_update", "UPDATE OF contact ON group_peers", "SELECT contact FROM groups WHERE id = new.grp"),
+        (
+            "contacts_reach",
+            "UPDATE OF session, standing ON contacts",
+            "SELECT g.contact FROM groups g JOIN group_peers p ON p.grp = g.id WHERE p.contact = new.id",
+        ),
+    )
+)
+
+DEVICE_GROUPS = _GROUP_TABLES + _CHANGED_MESSAGES + _CHANGED_GROUPS

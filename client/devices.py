@@ -17,7 +17,9 @@ from client.views import ContactState, DeviceInfo, DeviceRole, DeviceState
 LIMIT: Final = 5  # satellites of a home
 DAY: Final = 86_400.0
 PROBLEM_LIMIT = 1000
-LOGGED: Final = ("contact", "message")  # kinds of things in the log, in the order in which they must be known
+# Kinds of things in the log, in the order in which they must be known: messages that came or were written since, then
+# those of them, or of before, that have changed.
+LOGGED: Final = ("contact", "new", "message")
 
 _SELECT = """
 SELECT d.contact, d.name, d.role, d.linked_at, d.seen, d.history, d.floor, d.revoked, d.problem, c.identity, c.state

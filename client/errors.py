@@ -141,6 +141,14 @@ class HomeAway(Unavailable):
     """Your home device has not taken over 1,000 requests of this one: start its daemon and wait until it has."""
 
 
+class HomeSilent(Unavailable):
+    """Your home device has not answered yet; it will do this once its daemon runs, so don't ask for it again."""
+
+
+class RefusedAtHome(LocalError):
+    """Your home device has refused this: `mixnet device list` shows why."""
+
+
 class NotAtHome(LocalError):
     """This message's file is not at your home device: only files that came there can be brought here."""
 

@@ -41,7 +41,7 @@ class Household:
         self.files = DeviceFiles(core)
         self.mirror = Mirror(core)
         self.asking = Asking(core, self.mirror)
-        self._news = DeviceNews(core)
+        self._news = DeviceNews(core, messenger.groups)
         self._errands = Errands(core, messenger, self._news, self.files)
         self._satellite = Satellite(core, messenger, introductions, self)
         self._idle_at = -1  # `Store.changes` when there was nothing to do
@@ -52,10 +52,10 @@ class Household:
         """What does the verbs of the user: on a satellite it has those of a messenger that a satellite has."""
         return cast("Messenger", self._satellite) if self._core.satellite else messenger
 
-    @property
-    def on_satellite(self) -> bool:
-        """Whether this profile is a satellite."""
-        return self._core.satellite
+    def check_home(self) -> None:
+        """HomeOnly on a satellite."""
+        if self._core.satellite:
+            raise self._core.home_only()
 
     # the user
 

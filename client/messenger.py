@@ -17,7 +17,7 @@ from client.archivist import Archivist
 from client.attesting import Attesting
 from client.contacts import ContactEvent
 from client.core import Core
-from client.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong, UnusableText
+from client.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong
 from client.evidence import proof_of
 from client.forgery import FORGED_LIMIT, forge_transcript
 from client.groups.groups import Groups
@@ -37,6 +37,7 @@ from client.search import ANY, Filter
 from client.sending import Sending
 from client.store import Store
 from client.submissions import Submissions
+from client.texts import check_text
 from client.views import (
     ContactChanged,
     ContactInfo,
@@ -99,7 +100,7 @@ class Messenger:
         self._introductions = Introductions(self._core, self._renewal)
         self.archivist = Archivist(self._core, self._receiving)
         self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
-        self._outbox = Outbox(self._core, self._sending, self.anonymous)
+        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
         self._people = People(self._core, self._outbox, self._receiving)
         self.groups = Groups(self._core, self._introductions)
         self.attesting = Attesting(self._core, self._receiving)
@@ -196,7 +197,7 @@ class Messenger:
         AnonymousOnly too.
         """
         if self.groups.has(contact):
-            _check_text(text, TEXT_LIMIT)
+            check_text(text, TEXT_LIMIT)
             self._core.check_lifetime(lifetime)
             if signed:
                 raise NotInGroups
@@ -217,7 +218,7 @@ class Messenger:
     def addressed(self, contact: str, text: str | None, lifetime: float | None, *, signed: bool = False) -> int:
         """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
         if text is not None:
-            _check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
+            check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
         self._core.check_lifetime(lifetime)
         return self._people.reached(contact).id
 
@@ -241,7 +242,7 @@ class Messenger:
         self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
     ) -> int:
         """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
-        _check_text(text, TEXT_LIMIT)
+        check_text(text, TEXT_LIMIT)
         self._core.check_lifetime(lifetime)
         return self.anonymous.send(address, text, now, answers, lifetime)
 
@@ -302,7 +303,7 @@ class Messenger:
         Nothing is stored or sent. UnknownContact, UnusableText, TextTooLong, NoSession.
         """
         for text in texts:
-            _check_text(text, TEXT_LIMIT)
+            check_text(text, TEXT_LIMIT)
         if sum(len(text) for text in texts) > FORGED_LIMIT:
             raise TextTooLong("these are too many letters for one transcript: forge them in parts")
         return forge_transcript(self._core, contact, texts, now)
@@ -358,14 +359,3 @@ class Messenger:
     def take_events(self) -> list[Event]:
         """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
         return self._core.take_events()
-
-
-def _check_text(text: str, limit: int) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise UnusableText from None
-    if not size:
-        raise UnusableText
-    if size > limit:
-        raise TextTooLong

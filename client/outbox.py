@@ -19,6 +19,7 @@ from client.errors import NotUnderWay
 from client.fragments import LANES, FragmentToSend
 from client.messages import REASONS, MessageEvent, Reason
 from client.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
+from client.receiving import Receiving
 from client.sending import FILE_LANE, Sending
 from client.views import ContactState, MessageKind, MessageState
 from mixnet.sphinx import Surb
@@ -35,10 +36,10 @@ CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 class Outbox:
     """The order of all that leaves."""
 
-    def __init__(self, core: Core, sending: Sending, anonymous: Anonymous) -> None:
+    def __init__(self, core: Core, sending: Sending, receiving: Receiving, anonymous: Anonymous) -> None:
         """Use the messenger's shared state."""
         self._core = core
-        self._sending = sending
+        self._sending, self._receiving = sending, receiving
         self._anonymous = anonymous
         # (conversation, lane); the first one is next. All anonymous conversations have one turn together.
         self._turns: deque[tuple[int, int]] = deque([(_STRANGERS, 0)])
@@ -214,7 +215,9 @@ class Outbox:
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
             core.household.asking.expire(now)
             self._anonymous.expire(now)
+            self._receiving.expire(now)
             core.find_next_expiry()
+        self._receiving.sweep()
 
     def _give_up_contact(self, number: int, now: float) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""

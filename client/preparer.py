@@ -37,7 +37,8 @@ from mixnet.randomness import Source
 
 RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
 OLDEST = 30.0  # seconds after which a prepared packet is made anew
-TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings
+OLDEST_SLOTS = 10  # of the slowest schedule: a message on the shelf must not grow old before its slot comes
+TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings; more where slots are rare
 AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
 RETRY = 2.0  # seconds after the store could not be written
 SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothing to send
@@ -92,7 +93,7 @@ class Preparer:
         self._slot = Bell()
         self._publish = publish
         self._left: deque[Sent] = deque(maxlen=4096)
-        self._oldest = OLDEST
+        self._oldest, self._tick = OLDEST, TICK
         self._stirred = True
         self._doubtful = False  # what is on the shelf may have been given up
         self._expires_at = 0.0  # when something may expire although nothing may be sent
@@ -112,7 +113,9 @@ class Preparer:
         rates = (parameters.payload_rate, parameters.loop_rate, parameters.drop_rate)
         for line, rate in zip(self._lines, rates, strict=True):
             line.schedule.change_rate(rate)
-        self._oldest = min(OLDEST, parameters.epoch_length / 10)
+        slowest = min((rate for rate in rates if rate), default=1.0)
+        self._oldest = min(max(OLDEST, OLDEST_SLOTS / slowest), parameters.epoch_length / 10)
+        self._tick = max(TICK, (self._oldest - OLDEST) / 10)
         self._ahead = min(max(1, math.ceil(parameters.payload_rate * AHEAD_TIME)), MOST_RESERVE)
 
     def stir(self) -> None:
@@ -149,7 +152,7 @@ class Preparer:
         while True:
             passed = self._slot.listen()
             await self._refill()
-            with trio.move_on_after(TICK):
+            with trio.move_on_after(self._tick):
                 await passed.wait()
 
     async def _refill(self) -> None:
@@ -245,8 +248,8 @@ class Preparer:
     def _nap(self) -> float:
         """How long nothing is to be done unless the bell rings, in seconds."""
         if not self._has_place() or not self._may_send():
-            return TICK
-        return min(TICK, max(0.0, self._wake_at - self._clock.now()))
+            return self._tick
+        return min(self._tick, max(0.0, self._wake_at - self._clock.now()))
 
     def _may_send(self) -> bool:
         return self._session.connected and self._loops.alarm is not Alarm.PAUSED

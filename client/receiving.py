@@ -1,8 +1,8 @@
 """Files on their way in: taken chunk by chunk into a hidden partial file, then shown whole (SPEC.md section 7).
 
 Promises: a chunk is on disk before it is acknowledged; what is refused, aborted or damaged leaves nothing behind; sizes
-and the number of files at a time are limited, whatever a contact offers. A file that can't be stored fails alone: its
-sender is told, and messages go on.
+and the number of files at a time are limited, whatever a contact offers. A file that can't be stored, or of which no
+further piece comes, fails alone: its sender is told, and messages go on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mixnet import crypto
 
 CONTROL_LANE = 0
 _FILES_AT_ONCE = 32  # of one contact
+_PATIENCE = 3600.0  # seconds after a start in which pieces that waited at the provider may still come
 _KNOWN = "SELECT 1 FROM receiving WHERE contact = ? AND remote = ?"
 _SELECT = (
     "SELECT r.message, r.partial, r.size, r.position, r.digest FROM receiving r JOIN messages m ON m.id = r.message"
@@ -33,6 +34,7 @@ class Receiving:
         """Use the messenger's shared state, and clear away what a crash left."""
         self._core = core
         self._finished = True
+        self._overdue_since: float | None = None  # in this process
         self.sweep()
 
     def offered(self, contact: int, offer: Offer, now: float) -> None:
@@ -51,8 +53,9 @@ class Receiving:
             core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
             return
         partial = core.settings.downloads.absolute() / f".{os.urandom(12).hex()}.part"
-        values = (number, contact, offer.id, str(partial), offer.size, START_DIGEST)
-        core.store.run("INSERT INTO receiving VALUES (?, ?, ?, ?, ?, 0, ?)", *values)
+        expires = self._heard(now)
+        values = (number, contact, offer.id, str(partial), offer.size, START_DIGEST, expires)
+        core.store.run("INSERT INTO receiving VALUES (?, ?, ?, ?, ?, 0, ?, ?)", *values)
 
     def chunk(self, contact: int, chunk: Chunk, now: float) -> None:
         """Put a chunk in its place; one of a file that is not being received is ignored."""
@@ -72,7 +75,8 @@ class Receiving:
             self._fail(contact, message, chunk.id, trouble.reason, now)
             return
         digest = chain(bytes(digest), chunk.content)
-        core.store.run("UPDATE receiving SET position = ?, digest = ? WHERE message = ?", end, digest, message)
+        taken = "UPDATE receiving SET position = ?, digest = ?, expires = ? WHERE message = ?"
+        core.store.run(taken, end, digest, self._heard(now), message)
         core.emit(FileProgress(core.archive.progress(message, end)))
 
     def ended(self, contact: int, end: End | SignedEnd, now: float) -> None:
@@ -120,6 +124,26 @@ class Receiving:
             self._finished = True
             self._core.fail_message(message, error)
 
+    def expire(self, now: float) -> None:
+        """Give up files of which nothing has come for so long that their senders have given them up, or are gone.
+
+        Not at once where this process finds them overdue: it may have been away, and the pieces may wait for it.
+        """
+        store = self._core.store
+        overdue = store.all("SELECT message, contact, remote FROM receiving WHERE expires <= ?", now)
+        if not overdue:
+            return
+        if self._overdue_since is None:
+            self._overdue_since = now
+        until = self._overdue_since + _PATIENCE
+        if now < until:
+            store.run("UPDATE receiving SET expires = ? WHERE expires <= ?", until, now)
+            return
+        store.run("UPDATE receiving SET expires = NULL WHERE expires <= ?", now)
+        for message, contact, remote in overdue:
+            if self._core.archive.get(message).state is MessageState.RECEIVING:
+                self._fail(contact, message, remote, Reason.EXPIRED, now)
+
     def sweep(self) -> None:
         """Remove the partial files of what is received or has failed; outside of any change, when that is on disk."""
         if not self._finished or self._core.changing:
@@ -134,6 +158,12 @@ class Receiving:
                 for message, _ in rows:
                     store.run("DELETE FROM receiving WHERE message = ?", message)
         self._finished = False
+
+    def _heard(self, now: float) -> float:
+        """Something of a file came: when it is given up if nothing further does."""
+        expires = now + self._core.settings.message_lifetime
+        self._core.expires(expires)
+        return expires
 
     def _objection(self, contact: int, offer: Offer) -> Reason | None:
         if offer.size > self._core.settings.file_limit:

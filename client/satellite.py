@@ -15,11 +15,12 @@ from client.archive import Entry
 from client.contacts import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.core import Core
 from client.device_asking import Asking
-from client.errors import FileTooLarge, HomeOnly, NotAtHome, NotUnderWay
+from client.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
 from client.files import examine
 from client.introductions import Introductions
 from client.messages import SEEN_LIMIT, MessageEvent, Reason
 from client.outbox import CANCELLED
+from client.satellite_groups import SatelliteGroups
 from client.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from client.messenger import Messenger
 
 _READS: Final = frozenset(
-    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate"}
+    # `submissions` is what the daemon looks through at each start: a satellite has signed nothing.
+    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate", "submissions"}
 )
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
@@ -44,12 +46,13 @@ class Satellite:
         self._messenger = messenger
         self._introductions = introductions
         self._asking, self._mirror, self._files = household.asking, household.mirror, household.files
+        self.groups = SatelliteGroups(core, household.asking, household.mirror.groups, messenger.groups.reading)
 
     def __getattr__(self, name: str) -> Any:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
         if name in _READS:
             return getattr(self._messenger, name)
-        raise HomeOnly
+        raise self._core.home_only()
 
     @property
     def archivist(self) -> SatelliteArchive:
@@ -77,7 +80,7 @@ class Satellite:
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, WrongStep, DeviceRevoked."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if core.book.step(contact, ContactEvent.VERIFY):
                 self._ask("verify", wanted.Verify(contact.identity))
@@ -87,7 +90,7 @@ class Satellite:
     def rename_contact(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name on all devices; UnknownContact, BadName, NameTaken, DeviceRevoked."""
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         check_name(new_name)
         with core.change():
             if core.book.rename(contact, new_name):
@@ -105,7 +108,7 @@ class Satellite:
 
     def _judge(self, name: str, verdict: Verdict) -> ContactInfo:
         core = self._core
-        contact = core.book.named(name)
+        contact = core.book.person(name)
         with core.change():
             if STANDINGS[contact.standing, verdict] is not contact.standing:
                 core.book.judge(contact, verdict)
@@ -124,8 +127,12 @@ class Satellite:
 
         A satellite has no key to sign with: HomeOnly.
         """
+        if self.groups.has(contact):
+            if signed:
+                raise NotInGroups
+            return self.groups.send(contact, text, now, lifetime)
         if signed:
-            raise HomeOnly
+            raise self._core.home_only()
         core, home = self._core, self._asking.home()
         whom = self._messenger.addressed(contact, text, lifetime)
         expires = self._expires(now, lifetime)
@@ -139,8 +146,10 @@ class Satellite:
         self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
     ) -> int:
         """Let the home send a file, which is brought there first; its number here. Errors as `Messenger.send_file`."""
+        if self.groups.has(contact):
+            raise NoGroupFiles
         if signed:
-            raise HomeOnly
+            raise self._core.home_only()
         core, home = self._core, self._asking.home()
         whom = self._messenger.addressed(contact, None, lifetime)
         path = path.expanduser().absolute()
@@ -211,7 +220,7 @@ class SatelliteArchive:
         """What only shows, or shortens what is here; HomeOnly for the rest."""
         if name in _ARCHIVE_READS:
             return getattr(self._archivist, name)
-        raise HomeOnly
+        raise self._core.home_only()
 
     def delete(self, number: int) -> None:
         """Delete one message on all devices; UnknownMessage, StillUnderWay, DeviceRevoked."""

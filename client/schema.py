@@ -6,7 +6,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 
 from __future__ import annotations
 
-from client.device_schema import DEVICES
+from client.device_schema import DEVICE_GROUPS, DEVICES
 from client.groups.schema import GROUP_SPARES, GROUPS
 
 _FIRST = """
@@ -215,4 +215,23 @@ CREATE TABLE anonymous_parts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _STANDING, _ARCHIVE, _RENEWAL, _PROOFS, _MATCHING, GROUPS, DEVICES, _ANONYMOUS, GROUP_SPARES)
+# When a file that is coming is given up if no further piece comes.
+_UNFINISHED = """
+ALTER TABLE receiving ADD COLUMN expires REAL;
+UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
+"""
+
+MIGRATIONS = (
+    _FIRST,
+    _STANDING,
+    _ARCHIVE,
+    _RENEWAL,
+    _PROOFS,
+    _MATCHING,
+    GROUPS,
+    DEVICES,
+    _ANONYMOUS,
+    GROUP_SPARES,
+    DEVICE_GROUPS,
+    _UNFINISHED,
+)

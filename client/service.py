@@ -20,7 +20,6 @@ from client.codes import Codes
 from client.desk import Desk
 from client.device_service import DeviceService
 from client.early import early_figures
-from client.errors import HomeOnly
 from client.groups.service import GroupService
 from client.hub import Hub
 from client.mailbox_service import MailboxService
@@ -64,7 +63,7 @@ class Service:
         self.mailbox = MailboxService(desk, self._not_yet)
         self._matching: Matching | None = None
         self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
-        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed)
+        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed, hub.next_change)
         self.anonymous = AnonymousService(desk, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
@@ -220,8 +219,8 @@ class Service:
 
     def _refuse_satellites(self) -> None:
         """What makes contacts of its own isn't for a satellite, which has the home's."""
-        if self._opened_for is not None and self._opened_for.household.on_satellite:
-            raise HomeOnly
+        if self._opened_for is not None:
+            self._opened_for.household.check_home()
 
     def _not_yet(self) -> StillWaiting:
         return StillWaiting(f"not yet: the daemon is {self.waits_for}")

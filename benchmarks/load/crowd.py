@@ -40,6 +40,7 @@ from mixnet.sphinx.keys import establish
 _AT_ONCE = 8  # handshakes under way, fewer than a server takes
 _ATTEMPTS = 3  # at having all clients that are wanted
 _SPARE_FILES = 64
+_SILENCE = 30.0  # seconds
 _MEAN_DELAY = 0.05  # seconds
 
 
@@ -112,10 +113,21 @@ class Crowd(Player):
                     assert self._nursery is not None  # noqa: S101 -- `attach` came first
                     self._nursery.start_soon(self._listen_to, client, clients)
 
-        for _ in range(_ATTEMPTS):
-            async with trio.open_nursery() as nursery:
-                for _ in range(number - len(clients)):
-                    nursery.start_soon(one)
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(self._stay)
+            for _ in range(_ATTEMPTS):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(number - len(clients)):
+                        nursery.start_soon(one)
+            waiting.cancel_scope.cancel()
+
+    async def _stay(self) -> None:
+        """Let nobody be silent for so long that a provider lets them go, while others join."""
+        while True:
+            await trio.sleep(_SILENCE)
+            for client in [one for clients in self._clients.values() for one in clients]:
+                with suppress(Unavailable), trio.CancelScope(shield=True):
+                    await client.link.send([Frame(FrameKind.PAD, acknowledged=client.acknowledged)])
 
     async def _arrive(self, node: Node) -> _Client:
         identity = SigningKey.generate()
@@ -177,6 +189,7 @@ class Crowd(Player):
             "sent": sent[0],
             "deposited": sent[1],
             "fetched": self._mail - before,
+            "clients": len(clients),
             "lost": present - len(clients),
         }
 

@@ -63,7 +63,7 @@ RELAYS = Cast(
     dict.fromkeys(PLAYERS, "benchmarks.load.player"),
     {HEAVIER: "heavier", CLEAR: "clear"},
     _PARAMETERS,
-    {HELPED: {"workers": 1}},
+    settings={HELPED: {"workers": 1}},  # with the node's own process: two cores' worth
 )
 
 

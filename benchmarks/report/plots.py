@@ -189,7 +189,7 @@ PLOTS = (
         "clients", "provider", "Memory of a provider against its clients", "connected clients", "memory, MB",
         (
             Curve("provider_memory_fit", "fitted line", MODEL, "--", marks=False),
-            Curve("provider_memory", "measured", MAIN, "o"),
+            Curve("provider_memory", "measured", MAIN, ""),
         ),
         low=0, least=0,
     ),
@@ -197,7 +197,7 @@ PLOTS = (
         "share", "provider", "CPU of a provider against its clients", "connected clients", "of one core, %",
         (
             Curve("provider_share_fit", "fitted line", MODEL, "--", marks=False),
-            Curve("provider_share", "measured", MAIN, "o"),
+            Curve("provider_share", "measured", MAIN, ""),
         ),
         low=0, least=0,
     ),
@@ -223,7 +223,6 @@ PLOTS = (
             Curve("epoch_memory_mix", "mix", MAIN),
             Curve("epoch_memory_provider", "provider", SECOND),
         ),
-        low=0,
     ),
 )  # fmt: skip
 

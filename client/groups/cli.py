@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 group = App(
     name="group",
     help="Talk in groups of up to 100, whose members pass messages on to each other."
+    " On a satellite, what changes a group waits up to two minutes for the home device's answer."
     "\n\nExample: `mixnet group create alice book-club`",
 )
 

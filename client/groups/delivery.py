@@ -114,6 +114,15 @@ class Delivery(Generic[T]):
         self.doubted.discard(member)
         return self._deadline.pop(member, None) is not None
 
+    def held_up(self, now: float) -> None:
+        """Copies still wait for slots here: nobody is late before the last of them can have been answered."""
+        timing = self._timing
+        grace = timing.one_way + (1 + _QUEUE) * timing.slot + timing.gather + _PATIENCE * timing.spread * math.sqrt(2)
+        earliest = now + timing.slot + timing.one_way + grace
+        for member, deadline in self._deadline.items():
+            if deadline < math.inf:
+                self._deadline[member] = max(deadline, earliest)
+
     def drop(self, member: T) -> None:
         """A member left the group."""
         self._deadline.pop(member, None)

@@ -425,14 +425,23 @@ class Dispatch:
                 self._give_up(post, "")
                 continue
             group = self._registry.get(row[0])
+            if delivery.next_due <= now and self._out.waits(post):
+                delivery.held_up(now)
             plans = [] if post in self._fresh else delivery.due(now)
             if post in self._fresh:
                 self._fresh.discard(post)
                 self._start(group, post, now)
             for plan in plans:
+                self._supersede(post, plan)
                 self._queue(group, post, plan)
             for key in delivery.doubted if plans else ():
                 self._registry.set_peer(group, key, doubted=1)
+
+    def _supersede(self, post: int, plan: Plan[bytes]) -> None:
+        """Copies of earlier trees that have not left are not sent beside those of a new one."""
+        for branch in plan.branches:
+            for key in (branch.child, *branch.onward):
+                self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ?", post, key)
 
     def _send_receipts(self, now: float) -> None:
         rows = self._store.all(

@@ -28,24 +28,27 @@ class Filing:
         peer = self._registry.peers(group).get(author)
         if peer is None or peer.expected is None:
             return  # its hello, which says where we begin, is still to come
-        expected = max(peer.expected, floor)
+        expected = peer.expected
         query = (
             "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
             " ORDER BY number"
         )
-        for stored, number, raw, plans in self._store.all(query, group.id, author):
-            post = posts.parse_untrusted(bytes(raw))
-            expected = max(expected, post.floor)
-            expected, retry = _passed_over(expected, post, now)
-            if number > expected:
+        held = [
+            (stored, plans, posts.parse_untrusted(bytes(raw)))
+            for stored, _, raw, plans in self._store.all(query, group.id, author)
+        ]
+        floor = max([floor, *(post.floor for _, _, post in held)])
+        for stored, plans, post in held:
+            waits, retry = passed_over(max(expected, floor), post, now)
+            if post.number > waits:
                 self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
                 break
-            if number == expected:
+            if post.number >= expected:  # even below the floor: it was delivered, and had to wait here
                 if plans:  # else it came when its time was over
                     self._file(group, post, now)
-                expected = number + 1
+                expected = post.number + 1
             self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
-        self._registry.set_peer(group, author, expected=expected)
+        self._registry.set_peer(group, author, expected=max(expected, floor))
 
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:
@@ -59,7 +62,7 @@ class Filing:
         self._core.emit(MessageReceived(self._core.archive.get(number)))
 
 
-def _passed_over(expected: int, post: Post, now: float) -> tuple[int, float | None]:
+def passed_over(expected: int, post: Post, now: float) -> tuple[int, float | None]:
     """What `post`, if it is here, waits for, without what expired; and when to look again, if that expires too."""
     ends = dict(post.lapsing)
     while expected < post.number and ends.get(expected, math.inf) <= now:

@@ -92,6 +92,11 @@ class Groups:
         """One group; UnknownGroup."""
         return self._registry.info(self._registry.named(name))
 
+    def behind(self, contact: int) -> GroupInfo | None:
+        """The group of a conversation's row of contacts, if it is one."""
+        group = self._registry.of(contact)
+        return None if group is None else self._registry.info(group)
+
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
         return any(self._core.book.get(group.contact).name == name for group in self._registry.all())

@@ -64,6 +64,15 @@ class Hops:
                 return Hop(hop, post, contact, plan, bytes(onward), spares)
         return None
 
+    def waits(self, post: int) -> bool:
+        """Whether a copy has not left only because others go first: silence says nothing of its receiver then."""
+        contacts = (
+            "SELECT DISTINCT q.contact FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target"
+            " WHERE h.post = ? AND h.plan != ? AND q.contact IS NOT NULL"
+        )
+        return any(self._has_place(contact) for (contact,) in self._store.all(contacts, post, SPARE_PLAN))
+
     def _has_place(self, contact: int) -> bool:
         return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
 

@@ -38,7 +38,8 @@ _LANE = 0
 _OFFERS = 32  # invitations to groups that wait for the user
 _PASSES = 200  # of a group, that wait for a session
 _TRIES = 6
-_RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries
+_RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
+_ROUND_TRIPS = 10  # and at least so many round trips: it takes some, and where slots are rare each is long
 
 
 class Membership:
@@ -49,6 +50,7 @@ class Membership:
         self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
         self._introductions = introductions
         self._rng: random.Random = core.jitter
+        self._pause = max(_RETRY, _ROUND_TRIPS * core.settings.round_trip)
         self._version = -1  # of what `wake_at` found in the store last:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
@@ -222,7 +224,7 @@ class Membership:
         """Our sponsor knows which session is ours already; it needs our hello for the order of what we write."""
         history = self._registry.history(group)
         by = None if history is None else history.adder(group.me)
-        if by is not None and group.sponsor is not None:
+        if by is not None and group.sponsor is not None and by in self._registry.roster(group).members:
             self._registry.set_peer(group, by, contact=group.sponsor)
             self._greet(group, by, group.sponsor, now)
 
@@ -279,7 +281,7 @@ class Membership:
         row = self._store.one(
             "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
             " WHERE p.contact IS NULL AND p.tries BETWEEN 1 AND ? AND g.state = ?",
-            _RETRY,
+            self._pause,
             _TRIES - 1,
             GroupState.MEMBER.value,
         )
@@ -311,7 +313,7 @@ class Membership:
                 self._registry.set_peer(group, key, tries=peer.tries + 1, introduced=now)
 
     def _is_due(self, peer: Peer, now: float) -> bool:
-        return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * _RETRY <= now)
+        return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * self._pause <= now)
 
     def _move_passes(self, group: Group, now: float) -> None:
         """Take the invitations that are for us, and hand on those whose receivers we can reach."""

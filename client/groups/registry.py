@@ -135,6 +135,11 @@ class Registry:
         row = self._store.one(_SELECT + "WHERE identifier = ?", identifier)
         return None if row is None else _group(row)
 
+    def of(self, contact: int) -> Group | None:
+        """The group whose conversation a contact's row is."""
+        row = self._store.one(_SELECT + "WHERE contact = ?", contact)
+        return None if row is None else _group(row)
+
     def all(self) -> list[Group]:
         """All of them, oldest first."""
         return [_group(row) for row in self._store.all(_SELECT + "ORDER BY id")]

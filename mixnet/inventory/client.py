@@ -101,7 +101,7 @@ ROWS = (
         "files under way",
         (
             columns("sending", "message contact path stamp size position digest offered served expires"),
-            columns("receiving", "message contact remote partial size position digest"),
+            columns("receiving", "message contact remote partial size position digest expires"),
             files("downloads/.*"),
         ),
         "which file of yours is being sent, and a part of one that is coming",
@@ -170,8 +170,8 @@ ROWS = (
             columns("group_messages", "message author members reached writer number"),
             columns("group_reads", "message member name"),
         ),
-        "in which groups you are, who was in them when and by whose decision, when each last answered, who has read your "
-        "texts, and posts that you pass on to others",
+        "in which groups you are, who was in them when and by whose decision, when each last answered, who has read "
+        "your texts, and posts that you pass on to others",
         "all members agree on who is in, and a post reaches those who are offline",
         "who was in, until the profile is erased; posts to pass on until all have them, or they are too old",
         "message_age", _ME, _PROFILE_END + "; `mixnet delete` for what was said", _SEALED,
@@ -187,6 +187,7 @@ ROWS = (
             columns("device_asks", "number kind message contact expires"),
             columns("device_requests", "device number message"),
             columns("mirrored", "message number"),
+            columns("mirrored_groups", "contact title state members"),
             columns("device_outgoing", "device number path stamp size position digest offered request"),
             columns("device_incoming", "device number partial name size position digest complete"),
             Settings(("newest message at home",)),

@@ -59,8 +59,7 @@ _COMMON = (
             Figures(
                 (
                     "role", "layer", "identity", "ready", "epoch", "connections", "held", "warnings", "dropped",
-                    "problem", "memory_bytes", "cpu_seconds", "uptime_seconds",
-                    "pid", "workers",
+                    "problem", "memory_bytes", "cpu_seconds", "uptime_seconds", "pid", "workers",
                 ),
                 counters=True,
             ),

@@ -53,6 +53,10 @@ def test_only_the_like_is_compared(other):
     assert verdict(run(2.5), [run(**other) for _ in range(7)]) is Verdict.FIRST
 
 
+def test_a_run_that_is_kept_already_is_not_compared_with_itself():
+    assert verdict(run(2.5), [run(2.5), *earlier(2)]) is Verdict.FIRST
+
+
 def test_few_runs_say_nothing():
     assert verdict(run(2.5), earlier(2)) is Verdict.FIRST
 

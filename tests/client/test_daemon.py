@@ -19,6 +19,7 @@ from client.documents import EAGER, SHORTEST_PAUSE
 from client.early import PATIENCE
 from client.errors import StoreUnavailable
 from client.messenger import ContactState, MessageKind, MessageState
+from client.packer import Packer
 from client.service import StillWaiting
 from client.store import Store
 from mixnet.crypto import SigningKey, SymmetricKey
@@ -414,3 +415,26 @@ def test_a_stopped_daemon_ends():
             await alice.stop()
 
     play(program)
+
+
+def test_where_slots_are_rare_a_message_waits_for_one_and_few_packets_are_made_in_vain(monkeypatch):
+    made: list[object] = []
+    create = Packer._create
+
+    def creating(*args, **kwargs):  # type: ignore[no-untyped-def]
+        made.append(args)
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(Packer, "_create", creating)
+
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "hello", wait=True)
+        figures = [await one.status() for one in (alice, bob)]
+        assert sum(one["frames"].get("message", 0) for one in figures) <= 6  # of a greeting, its answer, and the text
+        assert len(made) < 3 * sum(one["packets_out"] for one in figures)
+
+    slow = rules(payload_rate=1 / 60, loop_rate=0.0, drop_rate=0.0, downlink_rate=0.1, epoch_length=40_000.0)
+    play(program, Town(3, slow))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from client import cli, device_cli
+from client import address_cli, cli, device_cli
 from client.connection import Connection
-from client.errors import HomeOnly, NoDeviceInvitation, UnknownDevice
+from client.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
 from client.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.test_cli import daemon_of
@@ -61,6 +61,31 @@ def test_a_satellite_receives_and_sends_over_a_whole_network():
     play(program)
 
 
+def test_a_satellite_changes_a_group_and_waits_for_what_its_home_says():
+    async def program(town, nursery: trio.Nursery) -> None:
+        home = await town.start(nursery, "alice", 1)
+        phone = await town.start(nursery, "phone", 3)
+        await phone.devices.accept(await home.devices.link("mobile"))
+        await phone.devices.wait_linked(history=True)
+        made = await phone.groups.create("club")
+        assert [m.you for m in made.members] == [True]
+        assert await home.groups.list() == await phone.groups.list() == [made]
+        assert (await phone.groups.rename("club", "readers")).name == "readers"
+        number = await phone.groups.send("readers", "anybody here?")
+        await phone.wait_delivered(number)
+        assert [m.text async for m in home.messages("readers")] == ["anybody here?"]
+        with pytest.raises(LocalError, match="no member of this name"):
+            await phone.groups.promote("readers", "nobody")
+        await home.groups.leave("readers")
+        with pytest.raises(RefusedAtHome, match="not in this group"):
+            await phone.groups.rename("readers", "again")
+        await home.stop()
+        with pytest.raises(HomeSilent):
+            await phone.groups.create("later")
+
+    play(program)
+
+
 @asynccontextmanager
 async def two(network: Path):
     async with daemon_of(network, "alice") as home, daemon_of(network, "phone") as phone:
@@ -91,8 +116,11 @@ async def test_the_commands_about_devices(network, capsys, tmp_path):
             device_cli.link("phone", folder=network),
             device_cli.revoke("phone", "desk", folder=network),
             cli.invite("phone", folder=network),
+            cli.invite("phone", code=True, folder=network),
+            cli.send("phone", "bob", "hi", signed=True, folder=network),
+            address_cli.create("phone", folder=network),
         ):
-            with pytest.raises(LocalError, match=str(HomeOnly())):
+            with pytest.raises(LocalError, match="do it at your home device 'desk'"):
                 await command
         with pytest.raises(LocalError, match=str(UnknownDevice())):
             await device_cli.revoke("alice", "nobody", folder=network)

@@ -18,6 +18,9 @@ from client.device_messages import (
     Ask,
     ContactRecord,
     GoneRecord,
+    GroupMemberRecord,
+    GroupMessageRecord,
+    GroupRecord,
     MessageRecord,
     Revoked,
     Sync,
@@ -32,6 +35,7 @@ from client.device_messages import (
 from client.device_mirror import Mirror
 from client.device_news import DeviceNews
 from client.errors import NameTaken
+from client.groups.views import GroupState
 from client.messages import BODY_LIMIT, DevicePiece, MessageEvent
 from client.messages import encode as encode_body
 from client.messenger import Destination, Home, Messenger, MessengerSettings
@@ -54,6 +58,17 @@ RECORDS = st.one_of(
         *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES),
     ),
     st.builds(GoneRecord, NUMBERS),
+    st.builds(
+        GroupRecord,
+        *(DIGESTS, NAMES, NAMES, st.sampled_from(GroupState), TIMES, PERIODS),
+        st.lists(st.builds(GroupMemberRecord, NAMES, st.booleans(), st.booleans(), st.booleans())).map(tuple),
+    ),
+    st.builds(
+        GroupMessageRecord,
+        *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, TEXTS, NUMBERS, NUMBERS),
+        st.lists(TEXTS, max_size=3).map(tuple),
+    ),
 )
 REQUESTS = st.one_of(
     st.builds(wanted.SendText, DIGESTS, TEXTS, st.none() | TIMES),
@@ -140,7 +155,7 @@ def profile(name: str) -> Messenger:
     return Messenger(store, MessengerSettings(), random.Random(1), home)
 
 
-VERBS = ("write", "come", "step", "delete", "rename", "swap", "block", "tell", "meet", "lose")
+VERBS = ("write", "come", "step", "delete", "rename", "swap", "block", "tell", "meet", "lose", "found", "say")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(VERBS),
@@ -159,7 +174,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     there.book.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
     there.devices.add(1, "home", DeviceRole.HOME, 1.0)
     there.load_devices()
-    news, mirror = DeviceNews(core), Mirror(there)
+    news, mirror = DeviceNews(core, home.groups), Mirror(there)
     told: list[Sync] = []
     now = 10.0
 
@@ -171,6 +186,11 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
             case "meet":
                 name = free_name(f"c{len(known)}", core.book.names())
                 core.book.add(name, bytes([len(known)]) * 32, ContactState.ESTABLISHED, now)
+            case "found" if len(home.groups.list()) < 3:
+                home.groups.create(f"g{number}", now)
+            case "say" if home.groups.list():
+                groups = home.groups.list()
+                home.groups.send(groups[number % len(groups)].name, f"s{now}", now)
             case "write" if contact:
                 core.archive.add(Entry(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
             case "come" if contact:
@@ -230,8 +250,10 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
         while news.due(core.devices.get(device)):
             tell(device)
     numbers = dict(there.store.all("SELECT message, number FROM mirrored"))
-    here = sorted((numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages())
-    assert here == [(m.id, m.contact, m.text, m.state, m.received_at) for m in home.messages()]
+    here = [(numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages()]
+    there_now = [(m.id, m.contact, m.text, m.state, m.received_at) for m in home.messages()]
+    assert here == there_now  # in the same order, too
+    assert phone.for_user.groups.list() == home.groups.list()
     assert sorted((c.name, c.blocked, c.added_at) for c in phone.contacts()) == sorted(
         (c.name, c.blocked, c.added_at) for c in home.contacts()
     )

@@ -25,7 +25,7 @@ from client.store import Store
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Assembler, Frame, FrameKind, Link, Role, answer_requests, serve_links, split
+from mixnet.link import Assembler, Frame, FrameKind, Link, LinkLimits, Role, answer_requests, serve_links, split
 from mixnet.network import Address
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap, Successor
 from mixnet.pki.descriptor import KEY_EPOCHS, NodeRole
@@ -74,6 +74,7 @@ class Box:
     waiting: deque[bytes] = field(default_factory=deque)
     under_way: deque[tuple[int, bytes]] = field(default_factory=deque)
     acknowledged: int = 0
+    link: Link | None = None  # the newest
 
 
 class Town:
@@ -94,6 +95,7 @@ class Town:
         self.mixes = [SigningKey(raw_key(f"mix {n}")) for n in range(6)]
         self.names = {key.public: f"mix {n}" for n, key in enumerate(self.mixes)}
         self.names |= {key.public: f"provider {n}" for n, key in enumerate(self.providers)}
+        self.limits = LinkLimits()
         self._secrets: dict[tuple[bytes, int], SphinxSecret] = {}
         self.boxes: dict[bytes, Box] = {}
         self.received: Counter[str] = Counter()
@@ -199,6 +201,7 @@ class Town:
             role=Role.NODE,
             network_id=self.bootstrap.network_id,
             admit=lambda _identity, role: role is Role.CLIENT,
+            limits=self.limits,
             task_status=task_status,  # type: ignore[arg-type]
         )
 
@@ -228,6 +231,7 @@ class Town:
 
     async def _serve(self, link: Link, provider: bytes) -> None:
         box = self.boxes.setdefault(link.peer.identity, Box())
+        box.link = link  # what an older one, which may have died unnoticed, still says counts no more
         box.waiting.extendleft(packet for _, packet in reversed(box.under_way))
         box.under_way.clear()
         answers: deque[Frame] = deque()
@@ -240,7 +244,7 @@ class Town:
                     frames = await link.receive()
                 except trio.EndOfChannel:
                     break
-                for frame in frames:
+                for frame in frames if box.link is link else ():
                     self._take(frame, box, provider, assembler, answers)
             nursery.cancel_scope.cancel()
 
@@ -264,6 +268,8 @@ class Town:
         while True:
             slot += stream.expovariate(self.parameters.downlink_rate)
             await trio.sleep_until(slot)
+            if box.link is not link:
+                return
             sequence += 1
             frame = Frame(FrameKind.PAD)
             if answers:
@@ -285,16 +291,26 @@ class Town:
         while True:
             peeled = self._peel(here, packet)
             if isinstance(peeled, Forward):
+                if not self.passes(here, peeled.next_hop):
+                    return
                 here, packet, held = peeled.next_hop, peeled.packet, held + peeled.delay
                 continue
             await trio.sleep(held)
             if isinstance(peeled, Mailbox):
-                self.boxes.setdefault(peeled.mailbox, Box()).waiting.append(peeled.packet)
-                self.received["mailbox"] += 1
+                self.deposit(here, peeled)
             else:
                 assert isinstance(peeled, Drop)
                 self.received["drop"] += 1
             return
+
+    def passes(self, here: bytes, there: bytes) -> bool:
+        """Whether a packet gets from one node to the next."""
+        return True
+
+    def deposit(self, provider: bytes, mail: Mailbox) -> None:
+        """A packet is at its provider."""
+        self.boxes.setdefault(mail.mailbox, Box()).waiting.append(mail.packet)
+        self.received["mailbox"] += 1
 
     def _peel(self, identity: bytes, packet: bytes) -> object:
         present = self.bootstrap.epochs.at(self.clock.now())

@@ -24,7 +24,7 @@ from mixnode.keys import KeyRing, MemoryKeys
 from mixnode.place import GRACE_SHARE
 from tests.mixnode.town import Member, Town, packet_frame
 
-LENGTH = 4.0
+LENGTH = 2.0
 AT_THE_START = {"not_admitted"}  # a node that is ready dials one that has no document yet, and dials again
 
 

@@ -293,6 +293,14 @@ def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circ
     post = alice._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)[0]
     with alice._core.change(), pytest.raises(RemoteError):
         alice.groups.reading.seen_untrusted(group, -1, GroupSeen(group.identifier, (post,)), circle.now)
+    key = registry.member_of(group, next(c.id for c in alice._core.book.all() if c.name == "bob")).key
+    first = registry.peers(group)[key].first
+    registry.set_peer(group, key, first=post + 1)  # as if bob had joined later
+    with alice._core.change():
+        contact = registry.peers(group)[key].contact
+        alice.groups.reading.seen_untrusted(group, contact, GroupSeen(group.identifier, (post,)), circle.now)
+    assert alice.message(number).readers == 0
+    registry.set_peer(group, key, first=first)
     with bob._core.change():  # of what was before it joined, and of what never was
         contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
         bob._core.enqueue(contact, 0, GroupSeen(group.identifier, (0, 10_000, post, post)), None, circle.now)
@@ -336,6 +344,21 @@ def test_what_comes_when_its_time_is_over_is_neither_shown_nor_passed_on_nor_ack
     assert circle.heard("bob") == []
     said(circle, "alice", "then")
     assert circle.heard("bob") == [("alice", "then")] and registry.named(CLUB) == group
+
+
+def test_a_text_that_waited_for_one_that_was_given_up_is_shown_though_it_is_below_the_floor(circle):
+    said(circle, "alice", "first")
+    registry = circle["alice"].messenger.groups._registry
+    group = registry.named(CLUB)
+    given_up, waits, last = (registry.take_number(group) for _ in range(3))
+    bob = circle["bob"].messenger
+    contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+    for number, floor in ((waits, given_up), (last, last)):
+        heads = registry.history(group).heads
+        post = posts.write(group.key, group.identifier, number, floor, heads, text=f"{number - given_up}")
+        with bob._core.change():
+            bob.groups.handle_untrusted(contact, GroupPost(post.raw, 0, b"", 0), circle.now)
+    assert circle.heard("bob") == [("alice", "first"), ("alice", "1"), ("alice", "2")]
 
 
 def test_few_texts_with_a_time_of_their_own_are_under_way(circle):
