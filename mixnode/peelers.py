@@ -105,7 +105,8 @@ class Peelers:
             finally:
                 self._open.pop(desk, None)
                 self._settle(desk)
-                await _end(process, stream)
+                with trio.move_on_after(2 * _FAREWELL, shield=True):
+                    await _end(process, stream)
 
     def _settle(self, desk: Desk) -> None:
         in_hand, waiting = desk.end()
@@ -170,10 +171,9 @@ async def _start(engine: str, theirs: socket.socket) -> trio.Process:
 
 async def _end(process: trio.Process, stream: trio.SocketStream) -> None:
     """Close the worker's socket and wait for its end, or end it."""
-    with trio.CancelScope(shield=True):
-        await stream.aclose()
-        with trio.move_on_after(_FAREWELL):
-            await process.wait()
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    await stream.aclose()
+    with trio.move_on_after(_FAREWELL):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
