@@ -5,7 +5,7 @@ import pytest
 from client import receiving
 from client.archive import Archive
 from client.device_mirror import Mirror
-from client.groups.dispatch import Dispatch
+from client.groups.filing import Filing
 from client.inbox import Inbox
 from client.views import MessageKind, MessageState
 from tests.client.days.plan import HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
@@ -83,7 +83,7 @@ def double(patch):
 
 def lose_in_group(patch):
     """A post is acknowledged and not filed by one member."""
-    file = Dispatch._file
+    file = Filing._file
     lost = []
 
     def filing(self, group, post, now):
@@ -92,7 +92,7 @@ def lose_in_group(patch):
         else:
             file(self, group, post, now)
 
-    patch.setattr(Dispatch, "_file", filing)
+    patch.setattr(Filing, "_file", filing)
 
 
 def spoil(patch):
