@@ -346,8 +346,7 @@ class Dispatch:
     def removed(self, group: Group, keys: Iterable[bytes]) -> None:
         """Send nothing more to those who are no members any more, and wait for nothing from them."""
         for key in keys:
-            hops = "DELETE FROM group_hops WHERE target = ? AND post IN (SELECT id FROM group_posts WHERE grp = ?)"
-            self._store.run(hops, key, group.id)
+            self._out.forget(key, group)
             rows = (
                 "SELECT a.post, p.message FROM group_awaited a JOIN group_posts p ON p.id = a.post"
                 " WHERE a.member = ? AND p.grp = ?"
@@ -406,8 +405,7 @@ class Dispatch:
         return due if math.isfinite(due) else None
 
     def _expire(self, now: float) -> None:
-        hops = "DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)"
-        self._store.run(hops, now)
+        self._out.expire(now)
         for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
             self.filing.file(self._registry.get(grp), bytes(author), now)
         for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
@@ -432,16 +430,10 @@ class Dispatch:
                 self._fresh.discard(post)
                 self._start(group, post, now)
             for plan in plans:
-                self._supersede(post, plan)
+                self._out.supersede(post, plan.branches)
                 self._queue(group, post, plan)
             for key in delivery.doubted if plans else ():
                 self._registry.set_peer(group, key, doubted=1)
-
-    def _supersede(self, post: int, plan: Plan[bytes]) -> None:
-        """Copies of earlier trees that have not left are not sent beside those of a new one."""
-        for branch in plan.branches:
-            for key in (branch.child, *branch.onward):
-                self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ?", post, key)
 
     def _send_receipts(self, now: float) -> None:
         rows = self._store.all(

@@ -6,12 +6,13 @@ here is stored in the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from client.core import Core
 from client.groups.bodies import GroupPost
 from client.groups.delivery import SPARE_PLAN, Timing
-from client.groups.registry import Registry
+from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch
 from client.messages import MessageEvent
 
@@ -48,6 +49,21 @@ class Hops:
         onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
         query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
         self._store.run(query, post, branch.child, plan, onward, spares)
+
+    def supersede(self, post: int, branches: Iterable[Branch[bytes]]) -> None:
+        """Copies of earlier trees that have not left are not sent beside those of a new one."""
+        for branch in branches:
+            for key in (branch.child, *branch.onward):
+                self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ?", post, key)
+
+    def forget(self, key: bytes, group: Group) -> None:
+        """Send a member of `group` nothing more."""
+        hops = "DELETE FROM group_hops WHERE target = ? AND post IN (SELECT id FROM group_posts WHERE grp = ?)"
+        self._store.run(hops, key, group.id)
+
+    def expire(self, now: float) -> None:
+        """Send nothing of posts whose time is over."""
+        self._store.run("DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)", now)
 
     def next(self) -> Hop | None:
         """The first hop that can go to a session now; spare copies after all others."""
