@@ -12,11 +12,12 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test lint types coroutines bench soak fortnight oracle clean
+.PHONY: help demo test long lint types coroutines bench soak fortnight oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
 	@echo "make test    every check and every test"
+	@echo "make long    the tests that take a minute or more each: two days of ten people"
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
@@ -28,6 +29,9 @@ demo: $(VENV)/.installed
 
 test: lint oracle
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+long: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .

@@ -22,18 +22,12 @@ _lion34 = deriver(Label.LION34, 2 * KEY_SIZE)
 
 def permute(key: bytes, body: bytes) -> bytes:
     """pi: LIONESS over the first 32 bytes (L) and the rest (R), by ChaCha20 and keyed BLAKE2b."""
-    return permute_all((key,), body)
-
-
-def permute_all(keys: Iterable[bytes], body: bytes) -> bytes:
-    """`body` with a layer for each key, in the order given."""
+    k12, k34 = _lion12(key), _lion34(key)
     left, right = int.from_bytes(body[:KEY_SIZE]), body[KEY_SIZE:]  # L is a number, which is added fastest
-    for key in keys:
-        k12, k34 = _lion12(key), _lion34(key)
-        right = chacha20((left ^ int.from_bytes(k12[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
-        left ^= int.from_bytes(keyed_hash(k12[KEY_SIZE:], right))
-        right = chacha20((left ^ int.from_bytes(k34[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
-        left ^= int.from_bytes(keyed_hash(k34[KEY_SIZE:], right))
+    right = chacha20((left ^ int.from_bytes(k12[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+    left ^= int.from_bytes(keyed_hash(k12[KEY_SIZE:], right))
+    right = chacha20((left ^ int.from_bytes(k34[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
+    left ^= int.from_bytes(keyed_hash(k34[KEY_SIZE:], right))
     return left.to_bytes(KEY_SIZE) + right
 
 
@@ -46,6 +40,13 @@ def unpermute(key: bytes, body: bytes) -> bytes:
     left ^= int.from_bytes(keyed_hash(k12[KEY_SIZE:], right))
     right = chacha20((left ^ int.from_bytes(k12[:KEY_SIZE])).to_bytes(KEY_SIZE), right)
     return left.to_bytes(KEY_SIZE) + right
+
+
+def permute_all(keys: Iterable[bytes], body: bytes) -> bytes:
+    """`body` with a layer for each key, in the order given."""
+    for key in keys:
+        body = permute(key, body)
+    return body
 
 
 def pack(key: bytes, message: bytes) -> bytes:

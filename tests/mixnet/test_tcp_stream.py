@@ -57,6 +57,7 @@ async def test_what_fits_is_sent_before_anybody_else_runs():
         await ours.send_all(b"word")
         assert ran == []
         assert await theirs.receive_some(2) == b"wo"
+        await trio.lowlevel.checkpoint()  # what ran beside the receiver may have come after it in its turn
         assert ran == ["another task"]  # a receiver waits, whatever has come
 
 

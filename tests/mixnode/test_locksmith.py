@@ -297,7 +297,7 @@ async def test_a_running_node_never_waits_for_its_disk_and_loses_nothing_to_a_sl
     town = town_of(tmp_path)
     async with town.running():
         with monkeypatch.context() as patched:
-            threads = Threads(patched, seconds=1.5)
+            threads = Threads(patched, seconds=0.375 * LENGTH)
             before = dropped(town)
             assert await unread(town, 5 * LENGTH) == 0
             assert dropped(town) == before

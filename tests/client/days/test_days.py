@@ -14,6 +14,7 @@ from tests.client.days.player import play
 SEED = 1  # of the story in the suite: `python -m tests.client.days --days 2 --seed SEED` plays it alone
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_after_two_days_everybody_has_the_same_history(tmp_path):
     player, complaints = play(draw(SEED, 2.0), tmp_path)

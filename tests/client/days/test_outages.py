@@ -81,7 +81,9 @@ def test_a_provider_that_is_down_for_an_hour_loses_nothing(tmp_path):
     played(tmp_path, program)
 
 
-@pytest.mark.parametrize("away", [5.0, 7.5], ids=["less", "longer than messages wait"])
+@pytest.mark.parametrize(
+    "away", [pytest.param(5.0, id="less"), pytest.param(7.5, id="longer than messages wait", marks=pytest.mark.long)]
+)
 def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away):
     (tmp_path / "photo.bin").write_bytes(content_of("photo.bin"))
 
@@ -126,6 +128,7 @@ def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away)
     played(tmp_path, program, parameters=RARE)
 
 
+@pytest.mark.long
 def test_a_group_does_not_wait_for_a_member_who_is_away_for_days(tmp_path):
     async def program(player: Player) -> None:
         for name in ("alice", "bob", "carol"):
