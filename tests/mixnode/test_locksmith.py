@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -28,8 +29,10 @@ from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.locksmith import Locksmith
 from mixnode.node import ROOM, Opened, Rooms, await_seal, refuse_replay
-from tests.mixnode.test_edges import LENGTH, dropped, town_of, unread
+from tests.mixnode.test_edges import BRISK, dropped, town_of, unread
 from tests.mixnode.test_keys import EPOCHS, GRACE
+
+LENGTH = 4.0  # of an epoch, of which a slow disk takes more than a third
 
 LONG = 30.0  # seconds after which a test that hangs fails
 REAL_FSYNC = os.fsync
@@ -294,10 +297,10 @@ class Threads:
 async def test_a_running_node_never_waits_for_its_disk_and_loses_nothing_to_a_slow_one(
     tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    town = town_of(tmp_path)
+    town = town_of(tmp_path, parameters=msgspec.structs.replace(BRISK, epoch_length=LENGTH))
     async with town.running():
         with monkeypatch.context() as patched:
-            threads = Threads(patched, seconds=0.375 * LENGTH)
+            threads = Threads(patched, seconds=1.5)
             before = dropped(town)
             assert await unread(town, 5 * LENGTH) == 0
             assert dropped(town) == before
