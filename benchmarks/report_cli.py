@@ -59,7 +59,7 @@ def everything(
 
     Args:
         out: Folder to write to.
-        quick: Everything in about five minutes on two cores.
+        quick: Everything but growth and rest in about three minutes on two cores.
         full: The real actors at full size: hours.
         only: Parts to measure, with commas, such as anonymity,correlation; all if not given.
         workers: Processes that share the work; one for each core if not given.
@@ -77,7 +77,7 @@ def everything(
         from deploy.display import say_json  # noqa: PLC0415
 
         size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
-        chosen = parts(name.strip() for name in only.split(",") if name.strip())
+        chosen = parts((name.strip() for name in only.split(",") if name.strip()), size=size)
         wish = Wish(size, seed, workers or os.cpu_count() or 1, scheduler)
         report = make(Job(chosen, wish, out), _teller(quiet=as_json))
     if as_json:

@@ -23,6 +23,7 @@ Say = Callable[[str], None]
 SPHINX, PROCESSES, ANONYMITY = "sphinx", "processes", "anonymity"
 GROWTH, REST = "growth", "rest"
 _SPHINX_SECONDS = {Size.QUICK: 6.0, Size.STANDARD: 8.0, Size.FULL: 30.0}
+_SLOW = (GROWTH, REST)  # minutes also where everything else takes three: a quick report has them if they are asked for
 _CHARGED = (ANONYMITY, "correlation", "activity")  # the longest ones: begun first, so that none is left over
 
 
@@ -62,8 +63,8 @@ class Part:
         return [cast("Attack", load(self.name)).measure(size, run, seed=seed)]
 
 
-def parts(only: Iterable[str] = ()) -> list[Part]:
-    """The parts asked for, or all, in the order in which they are begun; UnknownPart for a wrong name."""
+def parts(only: Iterable[str] = (), *, size: Size = Size.STANDARD) -> list[Part]:
+    """The parts asked for, or all that a report of this `size` has, in the order in which they are begun; UnknownPart."""
     attacks = sorted(ATTACKS, key=lambda name: (name not in _CHARGED, list(ATTACKS).index(name)))
     alone = (Part(name, True) for name in (SPHINX, PROCESSES, GROWTH, REST))
     known = [*alone, *(Part(name, False) for name in (ANONYMITY, *attacks))]
@@ -71,7 +72,8 @@ def parts(only: Iterable[str] = ()) -> list[Part]:
     if unknown := wished - {part.name for part in known}:
         names = ", ".join(part.name for part in known)
         raise UnknownPart(f"there is no part `{min(unknown)}` in the report: choose among {names}")
-    return [part for part in known if not wished or part.name in wished]
+    wished = wished or {part.name for part in known} - set(_SLOW if size is Size.QUICK else ())
+    return [part for part in known if part.name in wished]
 
 
 def absent(names: Iterable[str]) -> list[Finding]:

@@ -110,7 +110,9 @@ def test_the_parts_are_all_there_is():
     names = [part.name for part in parts()]
     assert set(names) == {"sphinx", "processes", "growth", "rest", "anonymity", *ATTACKS}
     assert [part.name for part in parts() if part.alone] == names[:4] == ["sphinx", "processes", "growth", "rest"]
+    assert [part.name for part in parts(size=Size.QUICK)] == [name for name in names if name not in {"growth", "rest"}]
     assert [part.name for part in parts(["correlation", "sphinx"])] == ["sphinx", "correlation"]
+    assert [part.name for part in parts(["rest"], size=Size.QUICK)] == ["rest"]
     with pytest.raises(UnknownPart, match="nonsense"):
         parts(["nonsense"])
 
