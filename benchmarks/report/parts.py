@@ -64,7 +64,7 @@ class Part:
 
 
 def parts(only: Iterable[str] = (), *, size: Size = Size.STANDARD) -> list[Part]:
-    """The parts asked for, or all that a report of this `size` has, in the order in which they are begun; UnknownPart."""
+    """The parts asked for, or all of a report of this `size`, in the order in which they are begun; UnknownPart."""
     attacks = sorted(ATTACKS, key=lambda name: (name not in _CHARGED, list(ATTACKS).index(name)))
     alone = (Part(name, True) for name in (SPHINX, PROCESSES, GROWTH, REST))
     known = [*alone, *(Part(name, False) for name in (ANONYMITY, *attacks))]
