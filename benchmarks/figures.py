@@ -107,6 +107,21 @@ class Finding:
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     note: str = ""
 
+    @classmethod
+    def of_cost(
+        cls,
+        *,
+        name: str,
+        title: str,
+        setting: str,
+        figures: tuple[Figure, ...],
+        controls: tuple[Control, ...] = (),
+        curves: dict[str, dict[str, list[float]]] | None = None,
+        note: str = "",
+    ) -> Finding:
+        """What something costs: nobody attacks, so nothing is threatened or defended."""
+        return cls(name, title, (), "", "", setting, figures, controls, curves or {}, note)
+
     @property
     def credible(self) -> bool:
         """Whether every control passed."""

@@ -173,12 +173,9 @@ def _finding(
         Figure("latency_loss", "packets lost at all levels",
                rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),
     )  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="latency",
         title="What the network adds to the delays drawn",
-        threats=(),
-        adversary="",
-        defence="",
         setting=(
             f"{size}: a local network of real processes, packets through five of them ({HOLDS} hold, mean "
             f"{MEAN_DELAY * 1e3:g} ms each) and through one, {SECONDS[size]:g} s a level; capacity found: "

@@ -192,12 +192,9 @@ def _finding(
             Bound(_MOST_GAIN),
         ),
     )
-    return Finding(
+    return Finding.of_cost(
         name="throughput",
         title="What a whole node costs a packet",
-        threats=(),
-        adversary="",
-        defence="",
         setting=_setting(size, full, real),
         figures=figures,
         controls=checks,

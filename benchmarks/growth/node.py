@@ -150,12 +150,9 @@ def finding(size: Size, packets: dict[str, list[Look]], epochs: dict[str, list[L
             Bound(STRAIGHT),
         ),
     )  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="growth",
         title="What packets and epochs leave behind in a node",
-        threats=(),
-        adversary="",
-        defence="",
         setting=(
             f"{size}: one node, read after up to {packets[NODE][-1].count:,.0f} packets; a mix and a provider read in "
             f"{len(mix)} epochs of {EPOCH[size]:g} s, with loops of their own only; a node keeps a tag of {_TAG} bytes "

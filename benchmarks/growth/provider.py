@@ -187,12 +187,9 @@ def _finding(size: Size, seen: Seen) -> Finding:
             exact((counts.log + counts.database) / max(1, counts.stored)),
         ),
     )  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="provider",
         title="What clients cost a provider",
-        threats=(),
-        adversary="",
-        defence="",
         setting=_setting(size, seen),
         figures=figures,
         controls=_controls(seen, memory),

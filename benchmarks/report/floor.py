@@ -25,12 +25,9 @@ def of(figures: sphinx.Figures) -> Finding:
         ("create_to_sphinxmix", "making a packet, over sphinxmix's time", figures["create_to_sphinxmix"],
          figures["create_to_sphinxmix_ci"], None, Bound(0.25)),
     ]  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="sphinx",
         title="What a packet's cryptography costs",
-        threats=(),
-        adversary="",
-        defence="",
         setting=(
             f"{figures['rounds']} rounds in one thread; the floor is two X25519 multiplications, "
             f"{figures['floor_us']:.1f} µs here"

@@ -205,12 +205,9 @@ def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Findi
                exact(100 * rest.wakes * rest.waking), "%"),
         Figure("idle_ratio", "its CPU over that of the same work without pauses", _over(share, warm)),
     )  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="idle",
         title="What a client's daemon takes while nobody uses it",
-        threats=(),
-        adversary="",
-        defence="",
         setting=(
             f"{size}: one daemon process in a network of five nodes at the default rates, {parameters.send_rate:g} "
             f"frames a second up and {parameters.downlink_rate:g} down, {SECONDS[size]:g} s in {len(rest.shares)} "

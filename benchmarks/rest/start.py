@@ -116,12 +116,9 @@ def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[f
         Figure("bare_ms", "bare Python", _median([1e3 * one for one in waited["bare"]]), "ms"),
         *(figure for name, times in ready.items() for figure in _ready(name.partition("-")[0], times)),
     )  # fmt: skip
-    return Finding(
+    return Finding.of_cost(
         name="start",
         title="How long starts take",
-        threats=(),
-        adversary="",
-        defence="",
         setting=(
             f"{size}: {len(waited['bare'])} rounds of processes one after another, {len(next(iter(ready.values())))} "
             "starts of each node in a network that runs; time is the wall's, which a busy machine lengthens"

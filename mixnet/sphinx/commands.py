@@ -55,11 +55,6 @@ class Command:
         """The 37 bytes."""
         return _LAYOUT.pack(self.kind, self.target, self.delay_us)
 
-    @classmethod
-    def parse_untrusted(cls, raw: bytes) -> Command:
-        """The command in `raw`; RemoteError for another length or a kind that doesn't exist."""
-        return cls(*fields_untrusted(raw))
-
 
 def fields_untrusted(raw: bytes) -> tuple[Kind, bytes, int]:
     """Kind, target and delay in microseconds of the 37 bytes `raw`, which is all that a hop needs of a command.

@@ -31,6 +31,18 @@ def dying(function, when, *, first):
     return wrapper
 
 
+def dies(monkeypatch, store, when, work, *, first):
+    """Whether the process of `store` dies in `work`, in its write number `when`, before or after it was done."""
+    fatal, unharmed = dying(store.run, when, first=first), Store.run
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "run", lambda self, *args: fatal(*args) if self is store else unharmed(self, *args))
+        try:
+            work()
+        except Killed:
+            return True
+    return False
+
+
 POINTS = [("write_chunk", 1), ("write_chunk", 3), ("finish", 1), ("discard", 1)]
 
 
@@ -70,17 +82,7 @@ def test_texts_arrive_once_and_in_order_whichever_write_was_the_last(tmp_path, m
     deaths = 0
     for when in range(2 + seed, 40, 4):
         victim = channel[who].store
-        with monkeypatch.context() as patch:
-            run = dying(victim.run, when, first=bool(when % 3))
-            patch.setattr(
-                Store,
-                "run",
-                lambda self, *args, v=victim, r=run, o=Store.run: r(*args) if self is v else o(self, *args),
-            )
-            try:
-                channel.run(60, channel.settled)
-            except Killed:
-                deaths += 1
+        deaths += dies(monkeypatch, victim, when, lambda: channel.run(60, channel.settled), first=bool(when % 3))
         if victim is channel[who].store:
             channel[who].crash()
     assert channel.run(600, channel.settled)

@@ -1,5 +1,7 @@
 """Groups on all devices of a user: one history, whatever the network and the processes do."""
 
+from functools import partial
+
 import pytest
 
 from client.device_news import DeviceNews
@@ -21,7 +23,7 @@ from client.schema import MIGRATIONS
 from client.search import Filter
 from client.store import Store
 from tests.client.household import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history
-from tests.client.test_crashes import Killed, dying
+from tests.client.test_crashes import dies
 
 CLUB = "club"
 
@@ -124,16 +126,8 @@ def test_a_text_for_a_group_is_sent_once_whichever_write_was_the_last(tmp_path, 
         wrote.append(f"text {when}")
         family.user(PHONE).groups.send(CLUB, wrote[-1], family.now)
         family.user("bob").groups.send(CLUB, f"answer {when}", family.now)
-        store = family[victim].store
-        with monkeypatch.context() as patch:
-            run = dying(store.run, when, first=bool(when % 3))
-            patch.setattr(
-                Store, "run", lambda self, *args, v=store, r=run, o=Store.run: r(*args) if self is v else o(self, *args)
-            )
-            try:
-                family.run(30, lambda: settled(family))
-            except Killed:
-                deaths += 1
+        work = partial(family.run, 30, lambda: settled(family))
+        deaths += dies(monkeypatch, family[victim].store, when, work, first=bool(when % 3))
         family[victim].crash()
     assert family.run(2000, lambda: settled(family))
     assert deaths > 5
@@ -459,16 +453,8 @@ def test_a_group_is_made_once_whichever_write_was_the_last(tmp_path, monkeypatch
     deaths = 0
     for turn, when in enumerate(range(2, 40, 8)):
         family.user(PHONE).groups.create(f"group {turn}", family.now)
-        store = family[victim].store
-        with monkeypatch.context() as patch:
-            run = dying(store.run, when, first=bool(turn % 2))
-            patch.setattr(
-                Store, "run", lambda self, *args, v=store, r=run, o=Store.run: r(*args) if self is v else o(self, *args)
-            )
-            try:
-                family.run(30, family.calm)
-            except Killed:
-                deaths += 1
+        work = partial(family.run, 30, family.calm)
+        deaths += dies(monkeypatch, family[victim].store, when, work, first=bool(turn % 2))
         family[victim].crash()
     assert family.run(900, family.calm)
     assert deaths > 2

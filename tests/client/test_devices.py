@@ -1,6 +1,7 @@
 """Several devices of one user: one history on all of them, whatever the network and the processes do."""
 
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -22,11 +23,10 @@ from client.errors import (
 )
 from client.messages import TEXT_LIMIT, DevicePiece
 from client.messenger import MessageKind
-from client.store import Store
 from client.views import DeviceChanged
 from mixnet.errors import LocalError, RemoteError
 from tests.client.household import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history, people
-from tests.client.test_crashes import Killed, dying
+from tests.client.test_crashes import Killed, dies, dying
 
 
 def live(family: Family, steps: int, story: str) -> None:
@@ -89,20 +89,12 @@ def test_nothing_is_lost_or_doubled_whichever_write_was_the_last(tmp_path, monke
     family[PHONE].messenger.household.links.accept(text, family.now)
     deaths, wrote = 0, ["before"]
     for when in range(2 + seed, 90, 5):
-        store = family[victim].store
         if family.user(PHONE).contacts():
             wrote.append(f"text {when}")
             family.user(PHONE).send_text("bob", wrote[-1], family.now)
             family.user("bob").send_text("alice", f"answer {when}", family.now)
-        with monkeypatch.context() as patch:
-            run = dying(store.run, when, first=bool(when % 3))
-            patch.setattr(
-                Store, "run", lambda self, *args, v=store, r=run, o=Store.run: r(*args) if self is v else o(self, *args)
-            )
-            try:
-                family.run(30, family.calm)
-            except Killed:
-                deaths += 1
+        work = partial(family.run, 30, family.calm)
+        deaths += dies(monkeypatch, family[victim].store, when, work, first=bool(when % 3))
         family[victim].crash()
     assert family.run(2000, family.calm)
     assert deaths > 5

@@ -185,7 +185,7 @@ def names(folder):
 @pytest.mark.parametrize("how", ["nameless", "hidden"])
 def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
     if how == "nameless" and newfile._nameless(tmp_path / "probe") is None:
-        pytest.skip("no files without a name here")
+        pytest.skip(reason="no files without a name (O_TMPFILE) on this file system: hidden ones are tested")
     target = tmp_path / "out" / "archive.jsonl"
     target.parent.mkdir()
     code = subprocess.run([sys.executable, "-c", textwrap.dedent(WRITER), target, how], check=False).returncode
