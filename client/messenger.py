@@ -197,8 +197,6 @@ class Messenger:
         AnonymousOnly too.
         """
         if self.groups.has(contact):
-            check_text(text, TEXT_LIMIT)
-            self._core.check_lifetime(lifetime)
             if signed:
                 raise NotInGroups
             return self.groups.send(contact, text, now, lifetime)

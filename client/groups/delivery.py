@@ -116,9 +116,7 @@ class Delivery(Generic[T]):
 
     def held_up(self, now: float) -> None:
         """Copies still wait for slots here: nobody is late before the last of them can have been answered."""
-        timing = self._timing
-        grace = timing.one_way + (1 + _QUEUE) * timing.slot + timing.gather + _PATIENCE * timing.spread * math.sqrt(2)
-        earliest = now + timing.slot + timing.one_way + grace
+        earliest = now + self._timing.slot + self._timing.one_way + self._grace(1)
         for member, deadline in self._deadline.items():
             if deadline < math.inf:
                 self._deadline[member] = max(deadline, earliest)
@@ -171,14 +169,17 @@ class Delivery(Generic[T]):
 
         A spare copy leaves when the tree is done, and its receipt takes one level more.
         """
-        timing = self._timing
-        level = timing.one_way + (1 + _QUEUE) * timing.slot + timing.gather  # of the way back
         last = max((place.step for place in found.values()), default=0) + spares
         for member, place in found.items():
             depth, step = (place.depth + 1, last) if spares else (place.depth, place.step)
             self._parent[member] = place.parent
-            grace = depth * level + _PATIENCE * timing.spread * math.sqrt(2 * depth)
-            self._deadline[member] = now + step * timing.slot + grace
+            self._deadline[member] = now + step * self._timing.slot + self._grace(depth)
+
+    def _grace(self, depth: int) -> float:
+        """How long after its slot somebody at this depth may answer: the way back, and patience for both."""
+        timing = self._timing
+        level = timing.one_way + (1 + _QUEUE) * timing.slot + timing.gather  # of the way back
+        return depth * level + _PATIENCE * timing.spread * math.sqrt(2 * depth)
 
     def _number(self) -> int:
         self._plans += 1

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from client.contacts import check_name
 from client.core import Core
-from client.errors import TextTooLong, UnusableText
 from client.groups import changes, posts
 from client.groups.bodies import (
     GroupAnswer,
@@ -32,6 +31,7 @@ from client.groups.registry import Group, Registry
 from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
 from client.groups.views import GroupInfo, GroupState
 from client.introductions import Introductions
+from client.texts import check_text
 from client.views import ContactState
 from mixnet.errors import LocalError, RemoteError
 
@@ -166,14 +166,7 @@ class Groups:
         """
         self._core.check_lifetime(lifetime)
         group, _ = self._member(name)
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            raise UnusableText from None
-        if not size:
-            raise UnusableText
-        if size > posts.TEXT_LIMIT:
-            raise TextTooLong
+        check_text(text, posts.TEXT_LIMIT)
         with self._core.change():
             number = self._dispatch.write(group, now, text=text, lifetime=lifetime)
         assert number is not None  # noqa: S101  a text has a message
