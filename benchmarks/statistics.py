@@ -7,7 +7,7 @@ bound below 1. What resamples takes its generator as an argument. Scores may hav
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from statistics import NormalDist
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from benchmarks.timing import median
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,6 +51,17 @@ class Estimate(NamedTuple):
 def exact(value: float) -> Estimate:
     """A value that was counted or derived, not sampled."""
     return Estimate(value, value, value)
+
+
+def middle(values: Sequence[float]) -> Estimate:
+    """The median, with its interval by bootstrap."""
+    value, (low, high) = median(values)
+    return Estimate(value, low, high)
+
+
+def scaled(estimate: Estimate, by: float, *, less: float = 0.0) -> Estimate:
+    """The estimate in another unit, after something was taken off."""
+    return Estimate(*((value - less) * by for value in estimate))
 
 
 def rate(successes: int, trials: int) -> Estimate:

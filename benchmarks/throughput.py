@@ -19,7 +19,7 @@ from benchmarks.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.load.meter import Window
 from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact, rate
+from benchmarks.statistics import Estimate, exact, middle, rate
 from benchmarks.timing import median
 from mixnet.errors import LocalError
 
@@ -98,10 +98,7 @@ def _cost(windows: Sequence[Window]) -> Estimate:
 
 
 def _median(values: Sequence[float]) -> Estimate:
-    if not values:
-        return exact(math.nan)
-    value, (low, high) = median(values)
-    return Estimate(value, low, high)
+    return middle(values) if values else exact(math.nan)
 
 
 def _gain(alone: Sequence[Window], helped: Sequence[Window]) -> Estimate:
@@ -148,13 +145,13 @@ def _finding(
     two_cores = [window for window in helped.windows[0] if window.wanted >= SATURATED]  # none: then no gain is claimed
     hops = list(chain.from_iterable(whole.windows))
     growth = full.readings[0][-1].memory_mb - full.readings[0][0].memory_mb
-    per_core = median([window.packets / window.cpu for window in real])
+    per_core = middle([window.packets / window.cpu for window in real])
     figures = (
         Figure(
             "relay_ratio", "CPU a packet of a whole node at saturation, over the floor", ratio(real), "",
             Bound(3.0), Bound(2.0),
         ),
-        Figure("packets_per_s_core", "packets for a second of its CPU", Estimate(per_core[0], *per_core[1]), "1/s"),
+        Figure("packets_per_s_core", "packets for a second of its CPU", per_core, "1/s"),
         Figure("loss", "packets lost at saturation", rate(full.lost, full.sent), "", Bound(0.0)),
         Figure("packets_per_s", "packets a second that it took here", exact(full.rate), "1/s"),
         Figure("relay_floor_us", "the floor, timed beside it", exact(_floor(real)), "µs"),

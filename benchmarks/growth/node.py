@@ -15,10 +15,10 @@ import trio
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.growth.line import STRAIGHT, Line, fit
-from benchmarks.growth.provider import scaled
 from benchmarks.load.altered import LEAK
 from benchmarks.load.stage import MEAN_DELAY, Cast, Stage, perform
 from benchmarks.size import Size
+from benchmarks.statistics import scaled
 from benchmarks.timing import median
 
 NODE, LEAKING, SLOWING = "mix-1", "mix-2", "mix-3"

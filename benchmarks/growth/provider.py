@@ -22,8 +22,7 @@ from benchmarks.load.altered import HOARD
 from benchmarks.load.crowd import idle_mailbox
 from benchmarks.load.stage import Cast, Stage, perform
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact
-from benchmarks.timing import median
+from benchmarks.statistics import exact, middle, scaled
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
 from mixnode.mailboxes import Limits, Mailboxes, Open
@@ -167,14 +166,13 @@ def _finding(size: Size, seen: Seen) -> Finding:
     memory = fit(clients, [step.memory for step in seen.steps])
     share = fit(clients, [100 * step.share for step in seen.steps])
     last, counts = seen.steps[-1], seen.counts
-    value, interval = median([ratio for step in (last, seen.again) for ratio in step.ratios])
     figures = (
         Figure("provider_client_kb", "memory a connected client", scaled(memory.slope, 1e-3), "KB", Bound(120)),
         Figure("provider_base_mb", "memory without any", scaled(memory.start, 1e-6), "MB"),
         Figure("provider_memory_bend", "least bend of that line, over its rise", memory.bent(), "", Bound(STRAIGHT)),
         Figure(
             "provider_frame_ratio", f"CPU a frame, up or down, at {last.clients:,} clients, over the floor",
-            Estimate(value, *interval),
+            middle([ratio for step in (last, seen.again) for ratio in step.ratios]),
         ),
         Figure("provider_client_cpu", "share of a core that a client takes", share.slope, "%"),
         Figure("provider_cpu_bend", "least bend of that line, over its rise", share.bent(), "", Bound(STRAIGHT)),
@@ -235,11 +233,6 @@ def _setting(size: Size, seen: Seen) -> str:
         f"{seen.counts.batches:,} batches ({seen.counts.log:,} of the log, {seen.counts.database:,} of the database, "
         "which follows when the log is full) at a second provider"
     )
-
-
-def scaled(estimate: Estimate, by: float, *, less: float = 0.0) -> Estimate:
-    """The estimate in another unit, after something was taken off."""
-    return Estimate(*((value - less) * by for value in estimate))
 
 
 def _drawn(line: Line, places: Sequence[float], by: float) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +25,7 @@ import trio
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.load.stage import Cast, Stage, perform
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact
+from benchmarks.statistics import exact, middle, scaled
 from benchmarks.timing import median, timed
 from client.profile import create
 from deploy.folders import BOOTSTRAP, CLIENTS
@@ -188,11 +188,11 @@ def _shake_hands(near: TlsSession, far: TlsSession) -> None:
 def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Finding:
     """What was seen of both daemons."""
     parameters = Parameters()
-    share, warm = _median(rest.shares), _warm(parameters, cost)
+    share, warm = middle(rest.shares), _warm(parameters, cost)
     multiplications = _multiplications(parameters)
     half = len(rest.shares) // 2
     figures = (
-        Figure("idle_cpu", "share of a core while nobody uses it", _percent(share), "%", Bound(2.0)),
+        Figure("idle_cpu", "share of a core while nobody uses it", scaled(share, 100), "%", Bound(2.0)),
         Figure("idle_memory_mb", "memory", exact(rest.memory / 1e6), "MB", Bound(90)),
         Figure("idle_total_cpu", "share of a core since its start, the start included", exact(100 * rest.total), "%"),
         Figure("idle_frames", "frames a second, up and down", exact(rest.frames), "1/s"),
@@ -203,7 +203,7 @@ def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Findi
         Figure("idle_wakes", "times a second that it is woken", exact(rest.wakes), "1/s"),
         Figure("idle_waking_cpu", "share of a core for so many wakes of a Trio program that does nothing",
                exact(100 * rest.wakes * rest.waking), "%"),
-        Figure("idle_ratio", "its CPU over that of the same work without pauses", _over(share, warm)),
+        Figure("idle_ratio", "its CPU over that of the same work without pauses", scaled(share, 1 / warm)),
     )  # fmt: skip
     return Finding.of_cost(
         name="idle",
@@ -217,11 +217,11 @@ def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Findi
         controls=(
             Control(
                 Role.POSITIVE, f"how many times as much CPU at {FASTER:g} times the rates",
-                exact(_median(busy.shares).value / share.value), Bound(_MORE, at_least=True),
+                exact(middle(busy.shares).value / share.value), Bound(_MORE, at_least=True),
             ),
             Control(
                 Role.NULL, "share by which one half of the time differs from the other",
-                exact(abs(_median(rest.shares[:half]).value / _median(rest.shares[half:]).value - 1)), Bound(_SAME),
+                exact(abs(middle(rest.shares[:half]).value / middle(rest.shares[half:]).value - 1)), Bound(_SAME),
             ),
         ),
     )  # fmt: skip
@@ -237,16 +237,3 @@ def _warm(parameters: Parameters, cost: dict[str, float]) -> float:
     """A frame that is sent or received is half of one that is carried."""
     frames = parameters.send_rate + parameters.downlink_rate
     return parameters.send_rate * cost["create"] + frames / 2 * cost["carry"]
-
-
-def _median(values: Sequence[float]) -> Estimate:
-    value, interval = median(values)
-    return Estimate(value, *interval)
-
-
-def _percent(estimate: Estimate) -> Estimate:
-    return Estimate(*(100 * value for value in estimate))
-
-
-def _over(estimate: Estimate, by: float) -> Estimate:
-    return Estimate(*(value / by for value in estimate))

@@ -23,8 +23,7 @@ import trio
 from benchmarks.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.load.stage import Cast, Stage, perform
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact
-from benchmarks.timing import median
+from benchmarks.statistics import exact, middle
 from deploy.processes import age, identify
 from mixnet.errors import MixnetError
 
@@ -109,11 +108,11 @@ def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[f
     added = {name: [1e3 * (one - bare) for one, bare in zip(times, waited["bare"], strict=True)]
              for name, times in waited.items()}  # fmt: skip
     figures = (
-        Figure("help_added_ms", "`mixnet --help`, beyond bare Python", _median(added["help"]), "ms", Bound(150)),
+        Figure("help_added_ms", "`mixnet --help`, beyond bare Python", middle(added["help"]), "ms", Bound(150)),
         Figure("help_added_least_ms", "the same, the least", exact(min(added["help"])), "ms"),
-        Figure("help_added_cpu_ms", "the same, CPU", _median(_beyond(worked, "help")), "ms"),
-        Figure("command_added_ms", "the help of one command, beyond bare Python", _median(added["command"]), "ms"),
-        Figure("bare_ms", "bare Python", _median([1e3 * one for one in waited["bare"]]), "ms"),
+        Figure("help_added_cpu_ms", "the same, CPU", middle(_beyond(worked, "help")), "ms"),
+        Figure("command_added_ms", "the help of one command, beyond bare Python", middle(added["command"]), "ms"),
+        Figure("bare_ms", "bare Python", middle([1e3 * one for one in waited["bare"]]), "ms"),
         *(figure for name, times in ready.items() for figure in _ready(name.partition("-")[0], times)),
     )  # fmt: skip
     return Finding.of_cost(
@@ -126,12 +125,12 @@ def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[f
         figures=figures,
         controls=(
             Control(
-                Role.POSITIVE, f"ms that a Python which waits {1e3 * LATER:g} ms takes longer", _median(added["late"]),
+                Role.POSITIVE, f"ms that a Python which waits {1e3 * LATER:g} ms takes longer", middle(added["late"]),
                 Bound(_NOTICED * 1e3 * LATER, at_least=True),
             ),
             Control(
                 Role.NULL, "ms by which bare Python takes longer or shorter than itself",
-                exact(abs(_median(added["same"]).value)), Bound(_MOST_DIFFERENCE),
+                exact(abs(middle(added["same"]).value)), Bound(_MOST_DIFFERENCE),
             ),
         ),
     )  # fmt: skip
@@ -141,16 +140,11 @@ def _ready(kind: str, times: Sequence[tuple[float, float]]) -> list[Figure]:
     """How long a node took, how long at the least, and how much of that it computed."""
     waited, worked = [one for one, _ in times], [one for _, one in times]
     return [
-        Figure(f"{kind}_ready_s", f"a {kind} from its start until it is ready", _median(waited), "s", Bound(1.0)),
+        Figure(f"{kind}_ready_s", f"a {kind} from its start until it is ready", middle(waited), "s", Bound(1.0)),
         Figure(f"{kind}_ready_least_s", "the same, the least", exact(min(waited)), "s"),
-        Figure(f"{kind}_ready_cpu_s", "the same, CPU", _median(worked), "s"),
+        Figure(f"{kind}_ready_cpu_s", "the same, CPU", middle(worked), "s"),
     ]
 
 
 def _beyond(worked: dict[str, list[float]], name: str) -> list[float]:
     return [1e3 * (one - bare) for one, bare in zip(worked[name], worked["bare"], strict=True)]
-
-
-def _median(values: Sequence[float]) -> Estimate:
-    value, interval = median(values)
-    return Estimate(value, *interval)
