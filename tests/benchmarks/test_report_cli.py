@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 def offered(monkeypatch):
     """The parts that there are, instead of the real ones."""
     studies = [Study("correlation", alone=True)]
-    monkeypatch.setattr(table, "parts", lambda _only=(): studies)
+    monkeypatch.setattr(table, "parts", lambda _only=(), *, size: studies)
     return studies
 
 
