@@ -26,6 +26,7 @@ from mixnet.errors import MixnetError
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PATIENCE = 5.0  # seconds that a process has to end after it was asked to
+_POLL = 0.01  # seconds between two looks at whether a group has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,25 @@ class _Child:
 
     def end(self) -> None:
         self.pipe.close()
+        pid = self.process.pid
         with suppress(ProcessLookupError, PermissionError):
-            if self.process.pid is not None and os.getpgid(self.process.pid) == self.process.pid:
-                os.killpg(self.process.pid, signal.SIGTERM)
+            if pid is not None and os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGTERM)
         self.process.join(_PATIENCE)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        if pid is not None:
+            _await_end(pid)
+
+
+def _await_end(group: int) -> None:
+    """Wait until the last process of a group has taken its signal: it may need a core for that, as anybody does."""
+    deadline = time.monotonic() + _PATIENCE
+    with suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(_POLL)
 
 
 def _ready(children: Mapping[Connection, _Child]) -> list[Connection]:

@@ -32,7 +32,7 @@ from mixnode.node import ROOM, Opened, Rooms, await_seal, refuse_replay
 from tests.mixnode.test_edges import BRISK, dropped, town_of, unread
 from tests.mixnode.test_keys import EPOCHS, GRACE
 
-LENGTH = 4.0  # of an epoch, of which a slow disk takes more than a third
+LENGTH = 6.0  # of an epoch: a new one's first packets wait for a slow disk at each of five nodes, and must find its key
 
 LONG = 30.0  # seconds after which a test that hangs fails
 REAL_FSYNC = os.fsync
