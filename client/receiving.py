@@ -38,8 +38,14 @@ class Receiving:
         self.sweep()
 
     def offered(self, contact: int, offer: Offer, now: float) -> None:
-        """Make room for a file, or refuse it."""
+        """Make room for a file, or refuse it; one that is being received and offered again begins anew."""
         core = self._core
+        row = core.store.one(_SELECT, contact, offer.id)
+        if row is not None and row[2] == offer.size:
+            anew = "UPDATE receiving SET position = 0, digest = ?, expires = ? WHERE message = ?"
+            core.store.run(anew, START_DIGEST, self._heard(now), row[0])
+            core.emit(FileProgress(core.archive.progress(row[0], 0)))
+            return
         reason = self._objection(contact, offer)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
         entry = Entry(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
