@@ -27,12 +27,14 @@ from benchmarks.statistics import Estimate, Sample, bootstrap, distance, exact, 
 from mixnet.errors import Unavailable
 
 LEVELS = {
-    Size.QUICK: (0.0, 0.5),
+    Size.QUICK: (0.0, 0.5),  # and no time for BUSY
     Size.STANDARD: (0.0, 0.25, 0.5, 0.75, 0.9),
     Size.FULL: (0.0, 0.25, 0.5, 0.75, 0.9),
 }
 SECONDS = {Size.QUICK: 3.0, Size.STANDARD: 10.0, Size.FULL: 120.0}
 HALF = 0.5
+BUSY = "half busy"  # the level at which the node, or all cores together, compute for half of the time
+Level = float | str
 IDLE_RATE = 60.0  # packets a second where a level is 0: enough to count, too few to queue
 HOLDS = len(PATH) - 1  # the last node of a route passes on at once
 _TRIAL = 1.2  # seconds in which capacity is found
@@ -51,7 +53,8 @@ Say = Callable[[str], None]
 class Passage:
     """The packets of one drive: seconds of overhead and of drawn delay, in the order of sending.
 
-    `busy` is the share of a core that the busiest node of the way wanted; the others are numbers of cores in use.
+    `busy` is the share of a core that the busiest node of the way wanted; `nodes`, `players` and `machine` are numbers
+    of cores in use; of `passed` packets at the first node, `late` left their hold late.
     """
 
     overhead: Sample
@@ -63,16 +66,18 @@ class Passage:
     nodes: float
     players: float
     machine: float
+    passed: int
+    late: int
 
     @classmethod
-    def of(cls, made: Drive, holds: int) -> Passage:
+    def of(cls, made: Drive, holds: int, passed: int = 0, late: int = 0) -> Passage:
         """What the players measured."""
         pairs = np.array(made.samples, dtype=np.float64).reshape(-1, 2)
         if len(pairs) < _LEAST_PACKETS:
             raise Unavailable("hardly a packet came back: this machine is too busy to measure on")
         shares = [statistics.median(window.wanted for window in mine) for mine in made.windows if mine]
         used = made.nodes, made.players, made.machine
-        return cls(pairs[:, 0], pairs[:, 1], holds, made.sent, made.lost, max(shares, default=0.0), *used)
+        return cls(pairs[:, 0], pairs[:, 1], holds, made.sent, made.lost, max(shares, default=0.0), *used, passed, late)
 
     def quantile_ms(self, share: float, rng: np.random.Generator) -> Estimate:
         """The overhead below which `share` of the packets stay; the interval resamples blocks of them."""
@@ -121,14 +126,19 @@ async def on_stage(
         node = (await capacity(stage, [NODE], _TRIAL, seed=seed)).rate
         rates = node, (await capacity(stage, PATH, _TRIAL, seed=seed)).rate
     node, network = rates
-    hops: dict[float, Passage] = {}
-    ways: dict[float, Passage] = {}
+    hops: dict[Level, Passage] = {}
+    ways: dict[Level, Passage] = {}
     before = await stage.dropped(PATH)
     for level in LEVELS[size]:
         say(f"at {level:.0%} of capacity")
         span = seconds if level or size is not Size.QUICK else seconds / 2
         hops[level] = await _pass(stage, [NODE], level * node, span, seed)
         ways[level] = await _pass(stage, PATH, level * network, span, seed)
+    if size is not Size.QUICK:
+        say("at half of the time of a node and of the cores")
+        hops[BUSY] = await _pass(stage, [NODE], _half_busy(HALF * node, hops[HALF].busy), seconds, seed)
+        together = (ways[HALF].nodes + ways[HALF].players) / (os.cpu_count() or 1)
+        ways[BUSY] = await _pass(stage, PATH, _half_busy(HALF * network, together), seconds, seed)
     dropped = await stage.dropped(PATH)
     reasons = {reason: count - before.get(reason, 0) for reason, count in dropped.items()}
     say("controls")
@@ -137,13 +147,21 @@ async def on_stage(
     return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons)
 
 
+def _half_busy(per_second: float, share: float) -> float:
+    """The packets a second that compute half of the time, if `per_second` compute that share of it."""
+    return per_second * HALF / max(share, HALF / 4)
+
+
 async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:
     """Send along `route` at Poisson times."""
     per_second, stock = max(per_second, IDLE_RATE), f"{route[0]} {len(route)} at {per_second:.1f}"
     holds = 1 if len(route) == 1 else HOLDS
     count = round(per_second * (seconds + WARM) * _RESERVE)
     await stage.make(stock, route, count, holds=holds, mean=MEAN_DELAY, seed=seed)
-    return Passage.of(await drive(stage, stock, route, seconds + WARM, rate=per_second, floor=False, seed=seed), holds)
+    passed, late = await stage.held(route[0])
+    made = await drive(stage, stock, route, seconds + WARM, rate=per_second, floor=False, seed=seed)
+    passed_then, late_then = await stage.held(route[0])
+    return Passage.of(made, holds, passed_then - passed, late_then - late)
 
 
 async def _alone(stage: Stage, per_second: float, seconds: float, seed: int) -> Passage:
@@ -158,8 +176,8 @@ def _finding(
     size: Size,
     *,
     rates: tuple[float, float],
-    hops: dict[float, Passage],
-    ways: dict[float, Passage],
+    hops: dict[Level, Passage],
+    ways: dict[Level, Passage],
     late: Passage,
     bare: Passage,
     reasons: Mapping[str, int],
@@ -170,6 +188,7 @@ def _finding(
     figures = (
         *_figures(way, hop, ways[0.0], bare, rng),
         *_cores(way),
+        *(_half_busy_figures(ways[BUSY], hops[BUSY], rng) if BUSY in hops else ()),
         Figure("latency_loss", "packets lost at all levels",
                rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),
     )  # fmt: skip
@@ -213,6 +232,7 @@ def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.r
                hop.quantile_ms(0.5, rng), "ms", None, Bound(0.4)),
         Figure("hop_p95_ms", "the same, 95 %", hop.quantile_ms(0.95, rng), "ms"),
         Figure("hop_p99_ms", "the same, 99 %", hop.quantile_ms(0.99, rng), "ms", None, Bound(5.0)),
+        _held_late("held_late", "packets that left its hold more than 2 ms late", hop),
         Figure("hop_busy", "the share of a core that this node wanted", exact(hop.busy)),
         Figure("hop_ks_exponential", "distance of its whole time from an exponential one", hop.ks_estimate(rng)),
         Figure("overhead_idle_p50_ms", "five hops of an idle network, median", idle.quantile_ms(0.5, rng), "ms"),
@@ -220,6 +240,25 @@ def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.r
         Figure("player_p50_ms", "of these, the measurement's own, at one node's half load, median",
                bare.quantile_ms(0.5, rng), "ms"),
     )  # fmt: skip
+
+
+def _half_busy_figures(way: Passage, hop: Passage, rng: np.random.Generator) -> tuple[Figure, ...]:
+    """The same where half of the time is computed: packets that come one by one cost more than those in batches."""
+    return (
+        Figure("overhead_p50_half_busy_ms", "five hops where half of the cores' time is computed, median",
+               way.quantile_ms(0.5, rng), "ms"),
+        Figure("overhead_p99_half_busy_ms", "the same, 99 %", way.quantile_ms(0.99, rng), "ms"),
+        Figure("half_busy_machine", f"cores in use by all programs then, of {os.cpu_count()}", exact(way.machine)),
+        Figure("hop_p50_half_busy_ms", "one node that computes half of the time, median",
+               hop.quantile_ms(0.5, rng), "ms"),
+        Figure("hop_p99_half_busy_ms", "the same, 99 %", hop.quantile_ms(0.99, rng), "ms"),
+        _held_late("held_late_half_busy", "packets that left its hold more than 2 ms late then", hop),
+        Figure("hop_half_busy", "the share of a core that this node wanted then", exact(hop.busy)),
+    )  # fmt: skip
+
+
+def _held_late(key: str, title: str, hop: Passage) -> Figure:
+    return Figure(key, title, rate(hop.late, hop.passed), "", None, Bound(0.01))
 
 
 def _cores(way: Passage) -> tuple[Figure, ...]:
@@ -259,11 +298,12 @@ def _controls(hop: Passage, late: Passage, bare: Passage) -> tuple[Control, ...]
 
 
 def _curves(
-    hops: dict[float, Passage], ways: dict[float, Passage], rng: np.random.Generator
+    hops: dict[Level, Passage], ways: dict[Level, Passage], rng: np.random.Generator
 ) -> dict[str, dict[str, list[float]]]:
     """CDFs and histograms at half load and idle; quantiles and distances against the load."""
     curves: dict[str, dict[str, list[float]]] = {}
-    for name, passages in (("overhead", ways), ("hop", hops)):
+    for name, every in (("overhead", ways), ("hop", hops)):
+        passages = {level: one for level, one in every.items() if isinstance(level, float)}
         for share, label in ((0.5, "p50"), (0.99, "p99")):
             found = [one.quantile_ms(share, rng) for one in passages.values()]
             curves[f"{name}_{label}_ms_by_load"] = curve(passages, found)

@@ -25,6 +25,7 @@ class Event(StrEnum):
     PACKETS_STORED = "packets_stored"
     PACKETS_FETCHED = "packets_fetched"
     PACKETS_EXPIRED = "packets_expired"
+    HELD_LATE = "held_late"
     COVER_ENDED = "cover_ended"
     DUMMIES_IN = "dummies_in"
     DUMMIES_OUT = "dummies_out"

@@ -2,7 +2,7 @@
 
 Promises: a packet comes out at its time and not before, with all else that is due; what comes in later and is due
 earlier wakes nobody before that. `put` never waits: the room is bounded, few long delays can't fill it, and what it
-refuses is dropped and counted.
+refuses is dropped and counted. What comes out late, because the machine had no core for it in time, is counted too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import trio
 
-from mixnet.counters import Counters, Dropped
+from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import Timer
 from mixnode.delays import Delays
 from mixnode.dispatch import Outgoing
@@ -20,6 +20,7 @@ from mixnode.dispatch import Outgoing
 HELD = 8192  # packets that may be held: 25 MB
 LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack
 ORDINARY_DELAYS = 8  # in means: longer ones (3 in 10,000) may take half of the room only, since they keep it for long
+LATE = 0.002  # seconds: a node that is later than this once in a hundred times is overloaded
 SHORTEST_LIMIT = 10.0  # seconds that are always allowed, since the mean changes between documents
 
 
@@ -65,5 +66,8 @@ class Holding:
         while not due:
             self._timer.set(self._delays.next_due)
             await self._timer.wait()
-            due = self._delays.expire(trio.current_time())
+            now = trio.current_time()
+            late = self._delays.expire(now - LATE)
+            self._counters.add(Event.HELD_LATE, len(late))
+            due = late + self._delays.expire(now)
         return due

@@ -27,11 +27,11 @@ PACKETS = {
     Size.STANDARD: (1_000, *range(10_000, 100_001, 10_000)),
     Size.FULL: (1_000, 10_000, *range(100_000, 1_000_001, 100_000)),
 }
-PLANTED = PACKETS[Size.QUICK]  # packets through the controls
+PLANTED = tuple(range(350, 3_501, 350))  # packets through the controls: enough looks for a narrow interval
 EPOCHS = {Size.QUICK: 5, Size.STANDARD: 20, Size.FULL: 100}
 EPOCH = {Size.QUICK: 3.0, Size.STANDARD: 6.0, Size.FULL: 6.0}  # seconds
 FIRST_EPOCHS = 3  # whose keys and documents a node keeps before it begins to forget any
-_WARMED = 1_000  # packets that pass before the first reading
+_WARMED = {NODE: 1_000, LEAKING: 1_000, SLOWING: 100}  # packets that pass before the first reading
 _TAG = 16  # bytes that a node must keep of each packet, while the key of it lives
 _MOST_KEPT = 64  # bytes of memory a packet: a tag in a table that is never full
 _MOST_EPOCH = 40.0  # KB of memory an epoch
@@ -79,7 +79,7 @@ async def packets_on(
     numbers = {NODE: PACKETS[size], LEAKING: PLANTED, SLOWING: PLANTED}
     found: dict[str, list[Look]] = {}
     for name, wanted in numbers.items():
-        await _send(stage, name, _WARMED, seed)
+        await _send(stage, name, _WARMED[name], seed)
         base = (await stage.figures(name))["packets_out"]
         looks = found[name] = [await _look(stage, name, base)]
         for number in wanted:

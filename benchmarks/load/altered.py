@@ -35,7 +35,7 @@ from mixnode.provider import Provider
 
 LATE = 0.005  # seconds
 LEAK = 600  # bytes
-SLOWING = 120  # packets after which one costs a hash of `_HASHED` bytes more
+SLOWING = 60  # packets after which one costs a hash of `_HASHED` bytes more
 HOARD = 6000  # bytes
 _HASHED = 16384
 

@@ -172,6 +172,11 @@ class Stage:
             readings.append(await self.read(name))
             await trio.sleep_until(math.floor(trio.current_time() / every + 1) * every)
 
+    async def held(self, name: str) -> tuple[int, int]:
+        """How many packets a node has sent on so far, and how many of them left their hold late."""
+        now = await self.figures(name)
+        return now["packets_out"], now["held_late"]
+
     async def dropped(self, names: Iterable[str]) -> dict[str, int]:
         """What these nodes dropped so far, by reason."""
         total: dict[str, int] = {}

@@ -9,12 +9,24 @@ from benchmarks.load.stage import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH
 
 FLOOR = 72e-6
 CAPACITY = 5000.0
+HELD_LATE = 0.005  # of all packets
 
 
 class FakeStage:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
-    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5, worker=1.0):
+    def __init__(
+        self,
+        ratios=None,
+        late=None,
+        lost=0,
+        wanted=1.0,
+        own=0.0001,
+        players=0.1,
+        machine=1.5,
+        worker=1.0,
+        held_late=0.005,
+    ):
         self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5, HELPED: 1.1} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
         self.lost, self.wanted, self.players, self.others = lost, wanted, players, machine
@@ -55,6 +67,11 @@ class FakeStage:
             workers = {4711: packets * self.worker * FLOOR} if name == HELPED else {}
             readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR, workers))
             await trio.sleep(every)
+
+    async def held(self, name):
+        await trio.lowlevel.checkpoint()
+        sent = sum(rate * seconds for _, target, seconds, rate in self.drives if target == name)
+        return round(sent), round(sent * HELD_LATE)
 
     def machine(self):
         return trio.current_time() * self.others

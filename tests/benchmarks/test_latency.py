@@ -7,7 +7,7 @@ from benchmarks import latency
 from benchmarks.figures import flat
 from benchmarks.latency import HOLDS, Passage, on_stage
 from benchmarks.load.drives import Drive
-from benchmarks.load.stage import HEAVIER, NODE
+from benchmarks.load.stage import HEAVIER, NODE, PATH
 from benchmarks.size import Size
 from mixnet.errors import Unavailable
 from tests.benchmarks.stages import CAPACITY, FLOOR, MEAN_DELAY, FakeStage
@@ -26,10 +26,27 @@ async def test_figures_are_what_the_nodes_add(autojump_clock):
     assert figures["overhead_p50_ms_ci"][0] <= figures["overhead_p50_ms"] <= figures["overhead_p50_ms_ci"][1]
     assert figures["ks_gamma"] < 0.06
     assert figures["latency_loss"] == 0
+    assert figures["held_late"] == pytest.approx(0.005, rel=0.1)
     assert figures["half_load_nodes"] == pytest.approx((4 * 2.0 + 2.05) * FLOOR * CAPACITY)
     assert figures["half_load_players"] == pytest.approx(0.1)
     assert figures["half_load_machine"] == pytest.approx(1.5)
     assert [control["passed"] for control in figures["controls"]["latency"]] == [True] * 4
+
+
+async def test_half_of_the_time_is_another_load_than_half_of_the_packets(autojump_clock, monkeypatch):
+    monkeypatch.setitem(latency.SECONDS, Size.STANDARD, 2.0)
+    monkeypatch.setattr(latency.os, "cpu_count", lambda: 2)
+    stage = FakeStage(wanted=0.8, players=1.1)
+    figures = flat([await on_stage(stage, Size.STANDARD, rates=(CAPACITY, CAPACITY / 5))])
+    computed = sum(stage.ratios.get(name, 2.0) for name in PATH) * FLOOR * CAPACITY
+    rates = [rate for _, _, _, rate in stage.drives]
+    assert rates[10] == pytest.approx(CAPACITY / 2 * 0.5 / 0.8, rel=0.01)
+    assert rates[11] == pytest.approx(CAPACITY / 10 * 0.5 / ((computed + 1.1) / 2), rel=0.01)
+    assert figures["hop_p50_half_busy_ms"] == pytest.approx(0.3, rel=0.05)
+    assert figures["overhead_p99_half_busy_ms"] == pytest.approx(1.65, rel=0.05)
+    assert figures["hop_half_busy"] == pytest.approx(0.8)
+    assert figures["held_late_half_busy"] == pytest.approx(0.005, rel=0.1)
+    assert "hop_half_busy" not in flat([await found()])
 
 
 async def test_every_level_is_measured_and_becomes_a_point(autojump_clock, monkeypatch):

@@ -12,10 +12,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from benchmarks import virtual
 from mixnet.clock import WallClock
-from mixnet.counters import Counters, Dropped
+from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import TrioTimer
 from mixnode.dispatch import Outgoing
-from mixnode.holding import Due, Holding
+from mixnode.holding import LATE, Due, Holding
 
 MEAN = 1.0
 
@@ -111,3 +111,14 @@ async def test_a_delay_that_nobody_draws_is_refused(autojump_clock: MockClock) -
     await trio.lowlevel.checkpoint()
     holding.put([due(1.0, 1, 40.0), due(1.0, 2, math.nextafter(40.0, 41.0))])
     assert len(holding) == counters[Dropped.LONG_DELAY] == 1
+
+
+async def test_what_leaves_late_is_counted(autojump_clock: MockClock) -> None:
+    counters = Counters()
+    holding = Holding(TrioTimer(), lambda: MEAN, counters)
+    holding.put([due(1.0, 1), due(1.0 + LATE / 2, 2), due(9.0, 3)])
+    await trio.sleep(1.0 + 1.2 * LATE)  # nobody took them in time
+    assert numbers(await holding.take()) == [1, 2]
+    assert counters[Event.HELD_LATE] == 1
+    assert numbers(await holding.take()) == [3]
+    assert counters[Event.HELD_LATE] == 1
