@@ -29,7 +29,7 @@ class LinkLost(Unavailable):
 class Link(trio.abc.AsyncResource):
     """Frames to and from `peer`. Any task may send; one task at a time receives.
 
-    `arrived` is when the frames that `receive` gave came from the stream, before any work on them: Trio's seconds.
+    `arrived` is when the last of the frames that `receive` gave came, before any work on them: Trio's seconds.
     """
 
     peer: Peer
@@ -44,7 +44,7 @@ class Link(trio.abc.AsyncResource):
         """
         self.peer = peer
         self._stream = stream
-        self._send_now = stream.send_now if isinstance(stream, TcpStream) else None
+        self._tcp = stream if isinstance(stream, TcpStream) else None
         self._session = session
         self._reader = reader
         self._early = early
@@ -114,7 +114,7 @@ class Link(trio.abc.AsyncResource):
         data: bytes | bytearray = b""
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             data = await self._stream.receive_some(READ_SIZE)
-        self.arrived = trio.current_time()
+        self.arrived = trio.current_time() if self._tcp is None else self._tcp.arrived
         return bytes(data)
 
     async def _write(self, sealed: bytes) -> None:
@@ -122,7 +122,7 @@ class Link(trio.abc.AsyncResource):
         done = False
         try:
             with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                taken = 0 if self._send_now is None else self._send_now(sealed)
+                taken = 0 if self._tcp is None else self._tcp.send_now(sealed)
                 if taken < len(sealed):
                     with trio.move_on_after(SEND_TIMEOUT):
                         await self._stream.send_all(sealed[taken:])

@@ -1,6 +1,9 @@
 """A TCP stream: bytes through the kernel, whole and in order, and one kind of error an end."""
 
+import select
 import socket
+import sys
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -59,6 +62,45 @@ async def test_what_fits_is_sent_before_anybody_else_runs():
         assert await theirs.receive_some(2) == b"wo"
         await trio.lowlevel.checkpoint()  # what ran beside the receiver may have come after it in its turn
         assert ran == ["another task"]  # a receiver waits, whatever has come
+
+
+async def _reads_late(ours, theirs, seconds=0.02):
+    """Send a word and read it so much later than it came; when it had come, and when it was read."""
+    await ours.send_all(b"word")
+    select.select([theirs.socket], [], [])
+    there = trio.current_time()
+    while trio.current_time() < there + seconds:
+        pass
+    assert await theirs.receive_some() == b"word"
+    return there, trio.current_time()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels don't say when bytes came")
+async def test_bytes_came_when_the_kernel_had_them():
+    async with connected() as (ours, theirs):
+        before = trio.current_time()
+        there, _ = await _reads_late(ours, theirs)
+        slack = 0.005  # between two clocks that are read one after the other, on a machine that is busy
+        assert before - slack <= theirs.arrived <= there + slack
+
+
+@pytest.mark.parametrize("step", [-30.0, 30.0])
+async def test_a_clock_that_was_set_meanwhile_says_nothing(monkeypatch, step):
+    async with connected() as (ours, theirs):
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + step)
+        there, read = await _reads_late(ours, theirs)
+        assert there + 0.02 <= theirs.arrived <= read
+
+
+async def test_nothing_comes_before_what_came_earlier(monkeypatch):
+    async with connected() as (ours, theirs):
+        await _reads_late(ours, theirs, 0.0)
+        first = theirs.arrived
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 0.9)
+        await _reads_late(ours, theirs, 0.0)
+        assert theirs.arrived == first
 
 
 async def _note(ran: list[str]) -> None:
