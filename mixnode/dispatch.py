@@ -1,10 +1,10 @@
 """The last room: packets to their next nodes, over one link each (SPEC.md section 4).
 
 Promises: `send` never waits; each neighbour has a bounded room, and one that is full or unreachable loses its own
-packets and nobody else's. A link is dialled when there is something to send, carries up to 32 frames a write, and is
-dialled again with growing, capped pauses, also where each is accepted and ended at once; a batch that a broken link may
-have swallowed is sent again, which the receiver's replay check makes harmless. Only nodes of the document are dialled,
-and only with their pinned identity.
+packets and nobody else's. What finds a link at rest leaves before `send` returns. A link is dialled when there is
+something to send, carries up to 32 frames a write, and is dialled again with growing, capped pauses, also where each is
+accepted and ended at once; a batch that a broken link may have swallowed is sent again, which the receiver's replay
+check makes harmless. Only nodes of the document are dialled, and only with their pinned identity.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mixnet.link import FRAME_HEADER_SIZE, Frame, FrameKind, Link
 from mixnet.pki.document import Node
 from mixnet.sphinx import GEOMETRY
 from mixnode.members import Members
-from mixnode.rooms import Room
+from mixnode.rooms import BATCH, Room
 
 QUEUE = 1024  # packets that may wait for one neighbour
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to dial
@@ -41,6 +41,7 @@ class Outgoing(NamedTuple):
 @dataclass(slots=True)
 class _Neighbour:
     room: Room[bytes]
+    link: Link | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
@@ -70,7 +71,26 @@ class Dispatch:
             if self._members.other(next_hop) is None:
                 self._counters.drop(Dropped.UNKNOWN_HOP, len(frames))
                 continue
-            self._neighbour(next_hop).room.put(frames)
+            self._pass_on(self._neighbour(next_hop), frames)
+
+    def _pass_on(self, neighbour: _Neighbour, frames: list[bytes]) -> None:
+        """Send at once if nothing waits for this link; else let them wait, too."""
+        link = neighbour.link
+        if link is None or len(neighbour.room) or len(frames) > BATCH or not link.send_at_once(frames):
+            neighbour.room.put(frames)
+        elif link.unfinished:
+            self._nursery.start_soon(self._finish, neighbour, link, frames)
+        else:
+            self._counters.add(Event.PACKETS_OUT, len(frames))
+
+    async def _finish(self, neighbour: _Neighbour, link: Link, frames: list[bytes]) -> None:
+        """Wait until the link took the rest of `frames`; if it broke they go again."""
+        try:
+            await link.send_bytes(())
+        except (Unavailable, RemoteError):
+            neighbour.room.put(frames)
+        else:
+            self._counters.add(Event.PACKETS_OUT, len(frames))
 
     def prune(self) -> None:
         """Let go of neighbours that the documents don't list any more."""
@@ -97,7 +117,11 @@ class Dispatch:
                     continue
                 begun = trio.current_time()
                 async with link:
-                    unsent = await self._write(link, neighbour.room, unsent)
+                    try:
+                        neighbour.link = link
+                        unsent = await self._write(link, neighbour.room, unsent)
+                    finally:
+                        neighbour.link = None
                 steady = trio.current_time() - begun >= STEADY
                 pause = 0.0 if steady else min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
                 await trio.sleep(pause)

@@ -99,14 +99,18 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
             raise RemoteError("a frame that no node may send")
 
 
-async def peel(rooms: Rooms, keys: KeyRing, clock: Clock, peelers: Peelers) -> None:
-    """Take off the outer layer with the key of the epoch, by a worker or else here."""
+async def peel(rooms: Rooms, peel_batch: Callable[[list[Arrived]], None]) -> None:
+    """Peel what had to wait; a packet that comes alone is peeled where it came."""
     while True:
-        batch = await rooms.arrived.take()
-        for one in batch:
-            if one.share is not None:
-                one.share.left += 1
-        peelers.peel(Job(keys.live(clock.now()), batch))
+        peel_batch(await rooms.arrived.take())
+
+
+def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrived]) -> None:
+    """Take off the outer layer with the key of the epoch, by a worker or else here."""
+    for one in batch:
+        if one.share is not None:
+            one.share.left += 1
+    peelers.peel(Job(keys.live(clock.now()), batch))
 
 
 def sort_out(rooms: Rooms, counters: Counters, done: Done) -> None:
@@ -260,7 +264,9 @@ class _House:
     async def open_rooms(self) -> Address:
         """Start every room, the door to the street last; where it listens."""
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
-        start(peel, rooms, self._keys, self._place.clock, self._peelers)
+        here = partial(peel_batch, self._keys, self._place.clock, self._peelers)
+        rooms.arrived.when_alone(here)
+        start(peel, rooms, here)
         if self._place.config.workers:
             start(self._peelers.run, self._place.log)
         start(await_seal, rooms, self._smith, counters)

@@ -2,13 +2,14 @@
 
 Promises: `put` never waits, so no room can hold up the one before it: what finds the room full is dropped and counted
 under the room's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at
-idle at once; whoever waits for something is woken once for all that was put at a time.
+idle at once; whoever waits for something is woken once for all that was put at a time. Where a room has somebody for
+it, an item that comes alone to an empty room is dealt with then and there, which spares a turn of the scheduler.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import trio
@@ -29,9 +30,17 @@ class Room(Generic[T]):
         self._taker = trio.lowlevel.ParkingLot()
         self._counters = counters
         self._full = full
+        self._alone: Callable[[list[T]], None] | None = None
+
+    def when_alone(self, act: Callable[[list[T]], None]) -> None:
+        """Have `act` deal with an item that comes alone to the empty room, before `put` returns."""
+        self._alone = act
 
     def put(self, items: Sequence[T]) -> int:
         """Let `items` in, in order, as far as there is room; how many came in."""
+        if self._alone is not None and len(items) == 1 and not self._items:
+            self._alone([items[0]])
+            return 1
         admitted = items[: self._size - len(self._items)]
         self._items.extend(admitted)
         if self._items:

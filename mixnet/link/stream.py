@@ -50,6 +50,7 @@ class Link(trio.abc.AsyncResource):
         self._early = early
         self.arrived = self._heard = trio.current_time()
         self._sending = trio.Lock()
+        self._rest = b""  # sealed, and not yet taken by the stream
         self._usable = True
 
     async def end_after_silence(self, seconds: float) -> None:
@@ -65,6 +66,27 @@ class Link(trio.abc.AsyncResource):
         """
         await self.send_bytes([frame.encode() for frame in frames])
 
+    def send_at_once(self, frames: Sequence[bytes]) -> bool:
+        """Send encoded frames without letting others run, if the stream takes them and nobody is sending.
+
+        False if nothing was sent: use `send_bytes`, which also says why. If the stream took a part only, `unfinished`
+        is set until the next `send_bytes`, be it of nothing, which sends the rest first.
+        """
+        if self._tcp is None or self._rest or self._sending.locked() or not self._usable:
+            return False
+        try:
+            sealed = self._session.seal_untrusted(b"".join(frames))
+            self._rest = sealed[self._tcp.send_now(sealed) :]
+        except (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError):
+            self._usable = False
+            return False
+        return True
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether frames that were sent at once are still under way to the stream."""
+        return bool(self._rest)
+
     async def send_bytes(self, frames: Sequence[bytes]) -> None:
         """Send frames that are encoded already, in one write, as `send` does."""
         plaintext = b"".join(frames)
@@ -78,8 +100,9 @@ class Link(trio.abc.AsyncResource):
         try:
             if not self._usable:
                 raise LinkLost
-            if plaintext:
-                await self._write(self._session.seal_untrusted(plaintext))
+            if plaintext or self._rest:
+                rest, self._rest = self._rest, b""
+                await self._write(rest + self._session.seal_untrusted(plaintext))
             else:
                 await trio.lowlevel.checkpoint()
         finally:

@@ -22,9 +22,21 @@ HERE, THERE = bytes([1]) * 32, bytes([2]) * 32
 class FakeLink(trio.abc.AsyncResource):
     """Takes `good` writes and then breaks."""
 
-    def __init__(self, good: int) -> None:
-        self.good = good
+    def __init__(self, good: int, at_once: int = 0, part: int = 0) -> None:
+        """Of `good` writes it takes `at_once` at once, and `part` more in part."""
+        self.good, self.at_once, self.part = good, at_once, part
         self.writes: list[list[bytes]] = []
+        self.unfinished = False
+
+    def send_at_once(self, frames: list[bytes]) -> bool:
+        if self.at_once + self.part == 0:
+            return False
+        if self.at_once:
+            self.at_once -= 1
+            self.writes.append(list(frames))
+        else:
+            self.part, self.unfinished = self.part - 1, True
+        return True
 
     async def send_bytes(self, frames: list[bytes]) -> None:
         await trio.lowlevel.checkpoint()
@@ -139,3 +151,47 @@ async def test_a_neighbour_that_left_the_network_is_let_go(autojump_clock: trio.
         dispatch.prune()
         await trio.testing.wait_all_tasks_blocked()
         assert len(nursery.child_tasks) == 0
+
+
+async def _idle_link(link: FakeLink, around: FakeNeighbourhood, nursery: trio.Nursery) -> Dispatch:
+    """A dispatch whose link has carried packet 0 and is at rest."""
+    taking, link.at_once = link.at_once, 0
+    dispatch = around.dispatch(nursery)
+    dispatch.send(packets(0))
+    await trio.sleep(1)
+    link.at_once = taking
+    return dispatch
+
+
+async def test_what_finds_a_link_at_rest_leaves_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    link = FakeLink(100, at_once=2)
+    around = FakeNeighbourhood(link)
+    async with trio.open_nursery() as nursery:
+        dispatch = await _idle_link(link, around, nursery)
+        dispatch.send(packets(1, 2))
+        assert (bodies(link), around.counters[Event.PACKETS_OUT]) == ([0, 1, 2], 3)
+        dispatch.send(packets(*range(3, 43)))  # more than a write has
+        assert bodies(link) == [0, 1, 2]
+        dispatch.send(packets(43))  # behind those that wait
+        await trio.sleep(1)
+        assert (bodies(link), around.counters[Event.PACKETS_OUT]) == ([*range(44)], 44)
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_a_link_took_in_part_is_finished_or_goes_again(autojump_clock: trio.testing.MockClock) -> None:
+    first, second = FakeLink(2, part=2), FakeLink(100)
+    around = FakeNeighbourhood(first, second)
+    async with trio.open_nursery() as nursery:
+        part, first.part = first.part, 0
+        dispatch = await _idle_link(first, around, nursery)
+        first.part = part
+        dispatch.send(packets(1))
+        assert around.counters[Event.PACKETS_OUT] == 1  # not before it is out
+        await trio.sleep(1)
+        assert around.counters[Event.PACKETS_OUT] == 2
+        dispatch.send(packets(2))  # and now the link breaks
+        dispatch.send(packets(3))
+        await trio.sleep(30)
+        nursery.cancel_scope.cancel()
+    assert sorted(bodies(second)) == [2, 3]
+    assert around.counters[Event.PACKETS_OUT] == 4

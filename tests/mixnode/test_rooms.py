@@ -106,3 +106,17 @@ async def test_who_waits_gets_a_single_item_at_once() -> None:
     room.put([1, 2, 3])
     assert room.clear() == 3
     assert len(room) == 0
+
+
+async def test_what_comes_alone_is_dealt_with_at_once_and_never_before_what_waits() -> None:
+    room: Room[int] = Room(5, Counters(), Dropped.HOLD_FULL)
+    seen: list[int] = []
+    room.when_alone(seen.extend)
+    assert room.put([1]) == 1
+    assert (seen, len(room)) == ([1], 0)
+    assert room.put([2, 3]) == 2
+    assert room.put([4]) == 1
+    assert seen == [1]
+    assert await room.take() == [2, 3, 4]
+    assert room.put([5]) == 1
+    assert (seen, len(room)) == ([1, 5], 0)

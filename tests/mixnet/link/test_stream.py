@@ -13,6 +13,7 @@ from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link import FRAME_SIZE, Frame, FrameKind, LinkLost
 from mixnet.link.stream import SEND_TIMEOUT
 from mixnet.link.tls import RECORD_OVERHEAD
+from mixnet.network import TCP
 from tests.mixnet.link.ends import NETWORKS, linked, on_network, simulated, virtual
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
@@ -344,3 +345,56 @@ async def test_hostile_bytes_end_the_link(hostile, autojump_clock):
             await server.receive()
         await is_over(server)
         await is_over(client)
+
+
+def test_what_is_sent_at_once_keeps_its_order_though_the_stream_takes_a_part_only():
+    async def main():
+        async with linked(TCP()) as (client, server):
+            batch, sent = [frame.encode() for frame in numbered(range(32))], 0
+            while client.send_at_once(batch):
+                sent += 1
+                if client.unfinished:
+                    break
+            assert client.unfinished  # nobody reads, so the kernel is full
+            assert not client.send_at_once(batch)
+            async with trio.open_nursery() as nursery:
+
+                @nursery.start_soon
+                async def go_on():
+                    await client.send_bytes(())
+                    assert not client.unfinished
+                    await client.send(numbered([99]))
+
+                frames = await receive_count(server, 32 * sent + 1)
+        assert frames == numbered([*range(32)] * sent + [99])
+
+    trio.run(main)
+
+
+def test_nothing_is_sent_at_once_while_another_sends():
+    async def main():
+        async with linked(TCP()) as (client, server), trio.open_nursery() as nursery:
+            nursery.start_soon(client.send, numbered(range(20_000)))
+            await wait_all_tasks_blocked()
+            assert not client.send_at_once([PACKET.encode()])
+            assert await receive_count(server, 20_000) == numbered(range(20_000))
+
+    trio.run(main)
+
+
+def test_a_link_that_is_over_takes_nothing_at_once():
+    async def main():
+        async with linked(TCP()) as (client, server):
+            await server.aclose()
+            with pytest.raises(trio.EndOfChannel):
+                await client.receive()
+            assert not client.send_at_once([PACKET.encode()])
+            with pytest.raises(LinkLost):
+                await client.send([PACKET])
+
+    trio.run(main)
+
+
+async def test_a_stream_that_is_no_socket_takes_nothing_at_once(autojump_clock):
+    async with linked(simulated()) as (client, _server):
+        assert not client.send_at_once([PACKET.encode()])
