@@ -94,7 +94,8 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
         counters.add(Event.DUMMIES_IN, dummies)
         admitted = bodies[: share.left]
         counters.drop(Dropped.PEEL_FULL, len(bodies) - len(admitted))
-        share.left -= rooms.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
+        let_in = rooms.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
+        share.left -= let_in  # read only now: who was peeled at once has given its place back already
         if len(bodies) + dummies < len(frames):
             raise RemoteError("a frame that no node may send")
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.timer import TrioTimer
+from mixnode.desk import Job
 from mixnode.dispatch import Outgoing
 from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
+from mixnode.keys import KeyRing
 from mixnode.members import Members
-from mixnode.node import ROOM, SHARE, Rooms, hold, receive
+from mixnode.node import ROOM, SHARE, Rooms, hold, peel_batch, receive
+from mixnode.peelers import Peelers
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
 MEAN = 0.05
@@ -54,6 +59,19 @@ async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojum
         assert len(rooms.arrived) == SHARE + 100
         assert counters[Dropped.PEEL_FULL] == 10_000 - SHARE
         nursery.cancel_scope.cancel()
+
+
+async def test_packets_that_come_one_by_one_use_up_no_share(autojump_clock: MockClock) -> None:
+    counters, jobs = Counters(), list[Job]()
+    rooms, keys = rooms_of(counters), SimpleNamespace(live=lambda _now: [])
+    peelers = SimpleNamespace(peel=jobs.append)
+    rooms.arrived.when_alone(partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("Peelers", peelers)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive, rooms, cast("Link", FakeLink(3 * SHARE, 1)), those(bytes(32)), counters)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert len(jobs) == 3 * SHARE
+    assert counters[Dropped.PEEL_FULL] == 0
 
 
 async def test_a_node_that_is_no_longer_listed_loses_its_link(autojump_clock: MockClock) -> None:
