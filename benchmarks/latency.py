@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import trio
 from scipy import stats
 
 from benchmarks.figures import Bound, Control, Figure, Finding, Role, curve
@@ -23,7 +24,7 @@ from benchmarks.load.altered import LATE
 from benchmarks.load.drives import WARM, Drive, capacity, drive
 from benchmarks.load.stage import HEAVIER, MEAN_DELAY, NODE, PATH, Stage, perform
 from benchmarks.size import Size
-from benchmarks.statistics import Estimate, Sample, bootstrap, distance, exact, rate
+from benchmarks.statistics import Estimate, Sample, bootstrap, distance, exact, middle, rate
 from mixnet.errors import Unavailable
 
 LEVELS = {
@@ -144,7 +145,8 @@ async def on_stage(
     say("controls")
     late = await _pass(stage, [HEAVIER], HALF * node, seconds / 2, seed)
     bare = await _alone(stage, HALF * node, seconds / 2, seed)
-    return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons)
+    rested = await trio.to_thread.run_sync(stage.rested_floor)
+    return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons, rested=rested)
 
 
 def _half_busy(per_second: float, share: float) -> float:
@@ -181,6 +183,7 @@ def _finding(
     late: Passage,
     bare: Passage,
     reasons: Mapping[str, int],
+    rested: Sequence[float],
 ) -> Finding:
     rng = np.random.default_rng(0)
     way, hop = ways[HALF], hops[HALF]
@@ -188,6 +191,7 @@ def _finding(
     figures = (
         *_figures(way, hop, ways[0.0], bare, rng),
         *_cores(way),
+        Figure("rested_floor", "a floor after 1 ms of sleep, over one without pauses", middle(rested)),
         *(_half_busy_figures(ways[BUSY], hops[BUSY], rng) if BUSY in hops else ()),
         Figure("latency_loss", "packets lost at all levels",
                rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),

@@ -3,7 +3,8 @@
 Promises: `put` never waits, so no room can hold up the one before it: what finds the room full is dropped and counted
 under the room's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at
 idle at once; whoever waits for something is woken once for all that was put at a time. Where a room has somebody for
-it, an item that comes alone to an empty room is dealt with then and there, which spares a turn of the scheduler.
+it, an item that comes alone to an empty room is dealt with then and there, which spares a turn of the scheduler, but
+not more than a batch of them in a row, or those of many peers would make others wait.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Room(Generic[T]):
         self._counters = counters
         self._full = full
         self._alone: Callable[[list[T]], None] | None = None
+        self._in_a_row = 0
 
     def when_alone(self, act: Callable[[list[T]], None]) -> None:
         """Have `act` deal with an item that comes alone to the empty room, before `put` returns."""
@@ -38,7 +40,8 @@ class Room(Generic[T]):
 
     def put(self, items: Sequence[T]) -> int:
         """Let `items` in, in order, as far as there is room; how many came in."""
-        if self._alone is not None and len(items) == 1 and not self._items:
+        if self._alone is not None and len(items) == 1 and not self._items and self._in_a_row < BATCH:
+            self._in_a_row += 1
             self._alone([items[0]])
             return 1
         admitted = items[: self._size - len(self._items)]
@@ -55,6 +58,7 @@ class Room(Generic[T]):
             await trio.lowlevel.checkpoint()
         while not self._items:
             await self._taker.park()
+        self._in_a_row = 0
         return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
 
     def clear(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import statistics
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -57,7 +58,18 @@ class Floor:
             x25519(scalar, point)
             x25519(scalar, point)
 
+        self._twice = twice
         self._tasks = {"floor": twice}
+
+    def rested(self, pause: float, times: int) -> list[float]:
+        """CPU seconds of each of `times` floors before which this thread slept for `pause` seconds."""
+        spent = []
+        for _ in range(times):
+            time.sleep(pause)
+            begun = time.thread_time()
+            self._twice()
+            spent.append(time.thread_time() - begun)
+        return spent
 
     def seconds(self) -> float:
         """CPU seconds of this thread for one floor, now."""

@@ -38,6 +38,7 @@ MEAN_DELAY = 0.05  # seconds, the default of a network's parameters
 _PARAMETERS = {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY}
 _LONGEST_LINE = 1 << 26
 _QUESTIONS = 8  # to a node that doesn't answer
+_REST, _RESTS = 0.001, 200  # seconds between two floors, and how many
 _FLOOR_PAUSE = 0.2  # seconds between two timings of the floor
 
 Answer = dict[str, Any]
@@ -154,6 +155,11 @@ class Stage:
     def floor(self) -> float:
         """CPU seconds of one floor, timed now."""
         return self._floor.seconds()
+
+    def rested_floor(self) -> list[float]:
+        """What a floor takes that is worked after a millisecond of sleep, over one without pauses, again and again."""
+        floor = self._floor.seconds()
+        return [one / floor for one in self._floor.rested(_REST, _RESTS)]
 
     def machine(self) -> float:
         """CPU seconds that all programs of this machine have used."""

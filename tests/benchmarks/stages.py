@@ -73,6 +73,9 @@ class FakeStage:
         sent = sum(rate * seconds for _, target, seconds, rate in self.drives if target == name)
         return round(sent), round(sent * HELD_LATE)
 
+    def rested_floor(self):
+        return [1.5] * 9
+
     def machine(self):
         return trio.current_time() * self.others
 

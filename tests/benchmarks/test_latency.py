@@ -26,6 +26,7 @@ async def test_figures_are_what_the_nodes_add(autojump_clock):
     assert figures["overhead_p50_ms_ci"][0] <= figures["overhead_p50_ms"] <= figures["overhead_p50_ms_ci"][1]
     assert figures["ks_gamma"] < 0.06
     assert figures["latency_loss"] == 0
+    assert figures["rested_floor"] == 1.5
     assert figures["held_late"] == pytest.approx(0.005, rel=0.1)
     assert figures["half_load_nodes"] == pytest.approx((4 * 2.0 + 2.05) * FLOOR * CAPACITY)
     assert figures["half_load_players"] == pytest.approx(0.1)

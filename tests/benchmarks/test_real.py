@@ -39,6 +39,7 @@ async def test_real_nodes_under_load(monkeypatch):
         rates = (400.0, 100.0)  # far below what any machine takes
         added = flat([await latency.on_stage(stage, Size.QUICK, rates=rates)])
         assert added["hop_p50_ms"] > added["player_p50_ms"] > 0
+        assert added["rested_floor"] > 0.5
         assert added["overhead_idle_p50_ms"] > added["player_p50_ms"]
     assert not any(alive(process) for process in everybody)
     assert not any(identify(pid) for pid in workers)

@@ -120,3 +120,15 @@ async def test_what_comes_alone_is_dealt_with_at_once_and_never_before_what_wait
     assert await room.take() == [2, 3, 4]
     assert room.put([5]) == 1
     assert (seen, len(room)) == ([1, 5], 0)
+
+
+async def test_those_that_come_alone_are_no_more_than_a_batch_in_a_row() -> None:
+    room: Room[int] = Room(5, Counters(), Dropped.HOLD_FULL)
+    seen: list[int] = []
+    room.when_alone(seen.extend)
+    for number in range(BATCH + 2):
+        room.put([number])
+    assert (len(seen), len(room)) == (BATCH, 2)
+    assert await room.take() == [BATCH, BATCH + 1]
+    room.put([99])
+    assert seen[-1] == 99

@@ -18,7 +18,7 @@ from mixnode.dispatch import Outgoing
 from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
 from mixnode.keys import KeyRing
 from mixnode.members import Members
-from mixnode.node import ROOM, SHARE, Rooms, hold, peel_batch, receive
+from mixnode.node import ROOM, SHARE, Rooms, hold, peel, peel_batch, receive
 from mixnode.peelers import Peelers
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
@@ -65,12 +65,15 @@ async def test_packets_that_come_one_by_one_use_up_no_share(autojump_clock: Mock
     counters, jobs = Counters(), list[Job]()
     rooms, keys = rooms_of(counters), SimpleNamespace(live=lambda _now: [])
     peelers = SimpleNamespace(peel=jobs.append)
-    rooms.arrived.when_alone(partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("Peelers", peelers)))
+    here = partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("Peelers", peelers))
+    rooms.arrived.when_alone(here)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(peel, rooms, here)
         nursery.start_soon(receive, rooms, cast("Link", FakeLink(3 * SHARE, 1)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert len(jobs) == 3 * SHARE
+    assert sum(len(job.packets) for job in jobs) == 3 * SHARE
+    assert sum(len(job.packets) == 1 for job in jobs) > 2 * SHARE
     assert counters[Dropped.PEEL_FULL] == 0
 
 
