@@ -19,6 +19,7 @@ from OpenSSL import SSL, crypto
 from mixnet.crypto import SigningKey, certificate_identity_untrusted, credentials
 from mixnet.errors import RemoteError
 from mixnet.link.handshake import GROUP, HandshakeRefused, Side, WeakEncryption, WrongPeer
+from mixnet.link.records import RecordCounter
 
 Pin = Callable[[bytes], bool]  # whether a peer that shows this identity may go on
 
@@ -90,6 +91,8 @@ class TlsSession:
         self._check = _Check(pin)
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self._check)
+        self._records = RecordCounter()
+        self._whole: int | None = None  # records that have come and weren't opened; None: some of the handshake, too
         if side is Side.INITIATOR:
             self._connection.set_connect_state()
         else:
@@ -124,6 +127,9 @@ class TlsSession:
         """Take bytes that came from the peer."""
         if data:  # OpenSSL takes nothing for an error
             self._connection.bio_write(data)
+            whole = self._records.completed_untrusted(data)
+            if self._whole is not None:
+                self._whole += whole
 
     def take(self, expected: int = _SMALL) -> bytes:
         """All bytes that must go to the peer now; `expected` is about how many, to get them in one piece."""
@@ -150,14 +156,15 @@ class TlsSession:
         Call `take` before: OpenSSL answers each of several requests for new keys at once, and where nobody sends, these
         answers would pile up. No peer of ours asks, so such a one is refused.
         """
-        plaintext = []
+        plaintext: list[bytes] = []
         try:
-            while True:
+            while self._whole is None or len(plaintext) < self._whole:  # to try for more would cost a fifth of it all
                 plaintext.append(self._connection.recv(_READ_SIZE))
         except (SSL.WantReadError, SSL.ZeroReturnError):
-            pass  # there is no more; after a goodbye the stream ends too
+            # Fewer than came: those of the handshake, or what is none of ours. After a goodbye the stream ends too.
+            if self.take():
+                raise RemoteError("requests for new keys") from None
         except SSL.Error:
             raise RemoteError("bytes that are no TLS records of this link") from None
-        if self.take():
-            raise RemoteError("requests for new keys")
+        self._whole = 0
         return plaintext[0] if len(plaintext) == 1 else b"".join(plaintext)
