@@ -49,6 +49,7 @@ from client.views import (
     MessageReceived,
     MessageState,
     MessageStateChanged,
+    Transfer,
 )
 
 __all__ = [
@@ -255,6 +256,14 @@ class Messenger:
         None for anything that is not a file on its way out, or if nothing is ever sent.
         """
         return self._sending.estimate(number)
+
+    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
+        """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
+        return self._core.transfers.under_way(self._sending, after, limit, now)
+
+    def transfer(self, number: int, now: float) -> Transfer:
+        """How far a file is, on its way or not; UnknownMessage, NoFile."""
+        return self._core.transfers.of(number, self._sending, now)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
