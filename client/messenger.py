@@ -247,7 +247,9 @@ class Messenger:
 
     def cancel(self, number: int, now: float) -> MessageInfo:
         """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
-        self._outbox.cancel(number, now)
+        with self._core.change():
+            self._outbox.cancel(number, now)
+            self.groups.cancelled(number, now)
         return self._core.archive.get(number)
 
     def estimate(self, number: int) -> float | None:
