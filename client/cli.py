@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -20,7 +20,8 @@ from client import address_cli, archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.device_cli import device
-from client.groups.cli import group
+from client.file_cli import files, until_settled
+from client.groups.cli import group, say_asked
 from client.mailbox_cli import mailbox
 from client.match_cli import match
 from client.message_cli import cancel, message
@@ -29,12 +30,16 @@ from client.privacy_cli import privacy
 from client.profile_cli import profile
 from mixnet.errors import LocalError
 
+if TYPE_CHECKING:
+    from client.views import MessageInfo
+
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
 app.command(group)
 app.command(message)
+app.command(files)
 app.command(cancel)
 app.command(codes)
 app.command(match)
@@ -97,6 +102,7 @@ async def invite(
         text = await me.invite()
     if out is not None:
         _write_private(out, text)
+        render.note(f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {out.name}`")
     elif as_json:
         render.json({"invitation": text})
     else:
@@ -207,7 +213,8 @@ async def contacts(
     rename
         Call a contact by another name: give the old one and the new one.
     block
-        Neither hear from this contact nor send to it; what it sends meanwhile is lost, and it can't tell.
+        Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
+        tell.
     unblock
         Hear from this contact again, from now on.
     relink
@@ -228,7 +235,10 @@ async def contacts(
         if relink is not None:
             await me.relink(*relink)
         known = await me.contacts()
+        groups = await me.groups.list() if relink is not None else []
     render.jsons(known) if as_json else render.contacts(known)
+    if relink is not None and groups:
+        render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
 
 
 @app.command
@@ -268,7 +278,7 @@ async def send(
     file
         The file to send instead.
     wait
-        Return only when it is delivered, and show how far it is.
+        Return only when it is delivered, and show how far it is (`mixnet files` shows it too).
     expires
         Give it up if it isn't delivered by then: a number and s, m, h, d or w, like 10m, 2h or 3d.
     signed
@@ -307,8 +317,7 @@ async def send(
                 render.note(f"message {number}: about {durations.about(left)} at this network's rate, if {to} is there")
             if wait:
                 watch.number = number
-                with render.waiting(f"sending to {render.harmless(to)}") as show:
-                    await me.wait_delivered(number, show)
+                await until_settled(me, number)
             message = await me.message(number)
     if as_json:
         render.json({**asdict(message), "estimate": left} if file is not None else message)
@@ -330,6 +339,8 @@ async def inbox(
 ) -> None:
     """Show the messages that came; their senders learn that you read them.
 
+    A file is shown when it is complete, with the place where it is; until then `mixnet files` shows how far it is.
+
     Example: `mixnet inbox bob --follow`
 
     Parameters
@@ -349,8 +360,12 @@ async def inbox(
     """
     from client import render  # noqa: PLC0415
 
+    def coming(file: MessageInfo) -> None:
+        render.note(f"a file is coming in, {file.text!r} from {file.contact}: see how far with `mixnet files {name}`")
+
     async with talk(folder, name) as me:
-        async for message in me.messages(contact, after=after, follow=follow):
+        say_asked(await me.groups.list(), name, folder)
+        async for message in me.messages(contact, after=after, follow=follow, coming=coming):
             if message.outgoing and not sent:
                 continue
             render.json(message) if as_json else render.message(message)

@@ -27,6 +27,7 @@ from client.messages import Body, MessageEvent
 from client.notary import Notary
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
+from client.transfers import Transfers
 from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
 from mixnet.crypto import SymmetricKey
 
@@ -72,6 +73,7 @@ class Core:
         self.archive, self.book = Archive(store), Book(store, self.identity_public)
         self.notary = Notary(store, self.identity, home.network_id)
         self.devices = Devices(store)
+        self.transfers = Transfers(self)
         self.household: Household  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
@@ -88,6 +90,7 @@ class Core:
         self._events: list[Event] = []
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
         self.feeders: list[Feeder] = []
         self.version = 0  # rises with each change
         self.reload()
@@ -182,6 +185,8 @@ class Core:
         """Let messages to its contact go out in this conversation from now on."""
         self.book.use(conversation.contact, conversation.id)
         self.routes[conversation.contact] = conversation
+        for tell in self.on_route:
+            tell(conversation.contact)
 
     def leave(self, conversation: Conversation) -> None:
         """Give a conversation up: nothing comes or goes in it any more, and nothing of that is kept. In a change."""

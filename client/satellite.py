@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _READS: Final = frozenset(
     # `submissions` is what the daemon looks through at each start: a satellite has signed nothing.
-    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate", "submissions"}
+    {"contacts", "message", "messages", "files", "transfer", "search", "identity", "take_events", "household"}
+    | {"estimate", "submissions"}
 )
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
@@ -70,7 +71,7 @@ class Satellite:
             if known is None:
                 here = free_name(invitation.name, core.book.names()) if name is None else name
                 known = core.book.add(here, identity, ContactState.PENDING, now)
-            else:
+            elif known.state is ContactState.EXPIRED:
                 core.book.step(known, ContactEvent.ACCEPT)
             number = self._asking.number("accept", contact=known.id)
             self._asking.ask(home, number, wanted.Accept(identity, "".join(text.split()), name))

@@ -14,16 +14,17 @@ from collections.abc import Iterable
 from client.archive import Entry
 from client.core import Core
 from client.fragments import spans
-from client.groups import posts
+from client.groups import posts, sequence
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
-from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing
 from client.groups.filing import Filing
 from client.groups.hops import Hops
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
-from client.groups.rollercoaster import Branch, split
+from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
+from client.groups.views import GroupState
 from client.messages import MessageEvent
 from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet import crypto
@@ -57,13 +58,10 @@ class Dispatch:
     def _load(self) -> None:
         self._deliveries, self._fresh = {}, set()
         self._out.reload()
-        rows = self._store.all(
-            "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-        )
-        for number, grp, plans, raw in rows:
-            members = [
-                bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
-            ]
+        ours = "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+        for number, grp, plans, raw in self._store.all(ours):
+            awaited = self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
+            members = [bytes(row[0]) for row in awaited]
             self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
             self._fresh.add(number)
 
@@ -89,37 +87,34 @@ class Dispatch:
         text: str = "",
         change: Change | None = None,
         lifetime: float | None = None,
+        passed: int | None = None,
+        again: int | None = None,
     ) -> int | None:
         """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
 
-        After `lifetime` seconds (None: the network's) it expires; TooManyExpiring.
+        After `lifetime` seconds (None: the network's) it expires; `passed`: nobody shall wait for the post of this
+        number, with which it may say nothing else; `again`: its message, if it had another number. TooManyExpiring.
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
-        lapsing = self._lapsing(group)
+        lapsing = sequence.lapsing(self._store, group)
         if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
             raise TooManyExpiring
         number = self._registry.take_number(group)
-        unfinished = (
-            "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-            " WHERE p.grp = ? AND p.author = ?"
-        )
-        row = self._store.one(unfinished, group.id, group.me)
-        floor = number if row is None or row[0] is None else int(row[0])
         post = posts.write(
             group.key,
             group.identifier,
             number,
-            floor,
+            sequence.floor(self._store, group, number),
             history.heads,
             text=text,
             change=b"" if change is None else change.raw,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
-            lapsing=lapsing,
+            lapsing=lapsing if passed is None else ((passed, sequence.GIVEN_UP), *lapsing),
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = None if change is not None else self._file_own(group, post, len(targets), now)
+        message = self._file_own(group, post, len(targets), now, again) if text else None
         stored = self._insert(group, post, message, now)
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
@@ -131,18 +126,12 @@ class Dispatch:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
 
-    def _lapsing(self, group: Group) -> tuple[tuple[int, int], ...]:
-        """(number, end) of our posts under way that have a time of their own."""
-        query = (
-            "SELECT DISTINCT p.number, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-            " WHERE p.grp = ? AND p.author = ? AND p.ends IS NOT NULL ORDER BY p.number"
-        )
-        return tuple((number, int(ends)) for number, ends in self._store.all(query, group.id, group.me))
-
-    def _file_own(self, group: Group, post: Post, members: int, now: float) -> int:
-        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text), now)
+    def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
+        if number is None:
+            entry = Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
+            number = self._core.archive.add(entry, now)
         values = (number, members, post.number)
-        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
+        self._store.run("INSERT OR REPLACE INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
         return number
 
     def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
@@ -188,7 +177,7 @@ class Dispatch:
         order = then.order()
         if group.me not in then.members or post.author not in then.members or post.author == group.me:
             raise RemoteError("a message of a group between others")
-        if sender is None or (post.text and post.author not in roster.members):
+        if sender is None or (not post.change and post.author not in roster.members):
             raise RemoteError("a message of a group from one who isn't in it")
         if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
             raise RemoteError("a message of a group with an impossible way on")
@@ -206,8 +195,6 @@ class Dispatch:
             if post.number >= max(expected, post.floor) + _HELD_LIMIT:
                 raise RemoteError("a message of a group far ahead of its author's others")
             row = (self._insert(group, post, None, now), 0)
-            if peer is not None and peer.expected is not None and post.number < peer.expected:
-                self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
         self._store.run(
             "DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender.key, SPARE_PLAN
         )
@@ -223,47 +210,17 @@ class Dispatch:
             own, due = self._own_receipt(group, post, then), now + self._timing.gather
         else:
             own, due = b"", None
-        query = "INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)"
-        self._store.run(query, row[0], body.plan, contact, own, due)
-        self._pass_on(group, post, row[0], body, order)
+        values = (row[0], body.plan, contact, own, due)
+        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
+        self._out.pass_on(group, post, row[0], body, order)
         if news and body.spares:
             served = {post.author, sender.key, *(order[index] for index in body.onward)}
-            self._spare(group, row[0], body, order, served)
+            self._out.spare(group, row[0], body, order, served, rng=self._rng)
         self.filing.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
-        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
+        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, post.said, ours=True)
         return bytes([then.order().index(group.me)]) + proof
-
-    def _pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
-        """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        onward = [order[index] for index in body.onward]
-        targets = [
-            key
-            for key in onward
-            if key in roster.members
-            and key in peers
-            and key != post.author
-            and self._registry.reachable(peers[key].contact)
-        ]
-        for branch in split(targets, self._timing.latency):
-            self._out.add(order, stored, body.plan, branch, body.spares)
-
-    def _spare(self, group: Group, stored: int, body: GroupPost, order: tuple[bytes, ...], served: set[bytes]) -> None:
-        """Send copies to a few who may be behind somebody who is away."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        others = [
-            key
-            for key in order
-            if key in roster.members
-            and key in peers
-            and key not in served
-            and not peers[key].doubted
-            and self._registry.reachable(peers[key].contact)
-        ]
-        for key in spare_targets(others, body.spares, self._rng):
-            self._out.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     # receipts
 
@@ -303,12 +260,13 @@ class Dispatch:
         if delivery is None:
             return
         order, roster = self._order(post), self._registry.roster(group)
+        said = posts.parse_untrusted(self._raw(post)).said
         for at in range(0, len(body.receipts), RECEIPT_SIZE):
             index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
             member = roster.members.get(order[index]) if index < len(order) else None
             if member is None or member.key not in delivery.missing:
                 continue
-            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
+            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, said, ours=False), proof):
                 raise RemoteError("a receipt that was not made by its member")
             self._reached(group, post, member.key, now)
 
@@ -372,6 +330,31 @@ class Dispatch:
         if row is not None and row[0] is not None:
             self._core.fail_message(row[0], error)
 
+    def taken_back(self, post: int, group: Group, number: int) -> bool:
+        """Send no more of a post of ours, without a word on its message; whether nobody has answered for it."""
+        row = self._store.one("SELECT count(*) FROM group_awaited WHERE post = ?", post)
+        among = self._registry.roster_at(group, posts.parse_untrusted(self._raw(post)).heads)
+        self._store.run("DELETE FROM group_posts WHERE id = ?", post)
+        self._deliveries.pop(post, None)
+        self._fresh.discard(post)
+        self._out.recall(group, number)
+        return row is not None and row[0] >= len(among.members.keys() & self._registry.roster(group).members.keys()) - 1
+
+    def _raw(self, post: int) -> bytes:
+        row = self._store.one("SELECT raw FROM group_posts WHERE id = ?", post)
+        return b"" if row is None else bytes(row[0])
+
+    def cancelled(self, message: int, now: float) -> None:
+        """A message of ours is given up by its user, if it is a text in a group: nobody waits for it."""
+        row = self._store.one("SELECT id, grp, number FROM group_posts WHERE message = ?", message)
+        if row is None:
+            return
+        group = self._registry.get(row[1])
+        self.taken_back(row[0], group, row[2])
+        if group.state is GroupState.MEMBER and sequence.is_missed(self._store, group, row[2]):
+            sequence.sign_again(self._store, group)
+            self.write(group, now, passed=row[2])
+
     # slots
 
     def feed(self, now: float) -> None:
@@ -408,10 +391,13 @@ class Dispatch:
         self._out.expire(now)
         for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
             self.filing.file(self._registry.get(grp), bytes(author), now)
-        for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
+        over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
+        for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
             self._give_up(post, f"it could not be delivered to all in time{had}: send it again")
+        for grp in {row[2] for row in over}:
+            sequence.sign_again(self._store, self._registry.get(grp))
 
     def _look_after(self, now: float) -> None:
         for post in sorted(self._deliveries):

@@ -13,6 +13,7 @@ from client.core import Core
 from client.groups import changes, posts
 from client.groups.bodies import (
     GroupAnswer,
+    GroupBehind,
     GroupBody,
     GroupChanges,
     GroupHello,
@@ -24,6 +25,7 @@ from client.groups.bodies import (
     GroupWant,
 )
 from client.groups.changes import Change, Kind
+from client.groups.copies import Copies
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
 from client.groups.reading import Reading
@@ -68,6 +70,7 @@ class Groups:
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = Reading(core, self._registry, self._dispatch)
+        self._copies = Copies(core, self._registry, self._dispatch)
         self._held: list[tuple[int, GroupPost]] = []
         core.feeders += [self._dispatch, self._membership]
 
@@ -172,6 +175,10 @@ class Groups:
         assert number is not None  # noqa: S101  a text has a message
         return number
 
+    def cancelled(self, message: int, now: float) -> None:
+        """The user has given up a message of ours: if it is a text in a group, what follows it doesn't wait for it."""
+        self._dispatch.cancelled(message, now)
+
     def was_read(self, contact: int, seen: Iterable[tuple[int, int]], now: float) -> None:
         """The user has read these (message, its author's number of it) of a group's conversation."""
         for group in self._registry.all():
@@ -219,6 +226,10 @@ class Groups:
             raise NotAllowed
         return me
 
+    def lost_touch(self, contact: int, now: float) -> None:
+        """The session with somebody whom we know by groups only is broken."""
+        self._membership.lost_touch(contact, now)
+
     # what members say
 
     def handle_untrusted(self, contact: int, body: GroupBody, now: float) -> None:
@@ -249,6 +260,8 @@ class Groups:
                 self._membership.passed_untrusted(group, contact, body, now)
             case GroupSeen():
                 self.reading.seen_untrusted(group, contact, body, now)
+            case GroupBehind():
+                self._copies.told_untrusted(group, contact, body, now)
         self._take_held(now)
 
     def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:
@@ -258,6 +271,9 @@ class Groups:
             return
         if self._registry.member_of(group, contact) is None:
             raise RemoteError("a message of a group from one who isn't in it")
+        if self._copies.is_one(group, post):
+            self._copies.tell(group, post, now)
+            return
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:
