@@ -278,11 +278,14 @@ class _Author:
         return made
 
     def _outages(self) -> list[Fault]:
+        """Once in each two days, or in what there is of them: none begins after the end."""
         made: list[Fault] = []
         for turn in range(max(1, round(self.days / 2))):
-            at = (turn * 2 + self.rng.uniform(0.2, 1.5)) * DAY
+            begin = turn * 2 * DAY
+            span = min(2 * DAY, self.end - begin)
+            at = begin + self.rng.uniform(0.1, 0.75) * span
             made.append(Down(at, turn % 2, at + HOUR))
-            at = (turn * 2 + self.rng.uniform(0.2, 1.5)) * DAY
+            at = begin + self.rng.uniform(0.1, 0.75) * span
             made.append(Split(at, at + 3 * HOUR))
         return made
 
