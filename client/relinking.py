@@ -14,7 +14,10 @@ from client.errors import ContactBlocked, SameContact
 from client.renewal import Renewal
 from client.views import ContactInfo, ContactState
 
-_MOVED = ("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired", "group_peers")
+_MOVED = (
+    *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired"),
+    *("group_peers", "group_leavers"),
+)
 
 
 def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -> ContactInfo:

@@ -11,6 +11,7 @@ import math
 from client.archive import Entry
 from client.core import Core
 from client.groups import posts
+from client.groups.leavers import Leavers
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.views import MessageKind, MessageReceived, MessageState
@@ -19,16 +20,15 @@ from client.views import MessageKind, MessageReceived, MessageState
 class Filing:
     """The posts of all groups that came."""
 
-    def __init__(self, core: Core, registry: Registry) -> None:
-        """Use the messenger's shared state."""
-        self._core, self._store, self._registry = core, core.store, registry
+    def __init__(self, core: Core, registry: Registry, leavers: Leavers) -> None:
+        """Use the messenger's shared state, and those who left."""
+        self._core, self._store, self._registry, self._leavers = core, core.store, registry, leavers
 
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
         """File what is next in an author's order."""
-        peer = self._registry.peers(group).get(author)
-        if peer is None or peer.expected is None:
+        expected = self._leavers.expected(group, author)
+        if expected is None:
             return  # its hello, which says where we begin, is still to come
-        expected = peer.expected
         query = (
             "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
             " ORDER BY number"
@@ -48,7 +48,7 @@ class Filing:
                     self._file(group, post, now)
                 expected = post.number + 1
             self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
-        self._registry.set_peer(group, author, expected=max(expected, floor))
+        self._leavers.expect(group, author, max(expected, floor))
 
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:

@@ -256,8 +256,7 @@ class Groups:
         group = self._registry.known(post.group)
         if group is None or group.state is not GroupState.MEMBER:
             return
-        if self._registry.member_of(group, contact) is None:
-            raise RemoteError("a message of a group from one who isn't in it")
+        self._dispatch.leavers.admit_untrusted(group, contact, post, now)
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:
@@ -265,7 +264,9 @@ class Groups:
             self._membership.ask(group, contact, now)
             return
         if post.change:
-            self._membership.take_in_untrusted(group, contact, [changes.parse_untrusted(post.change)], now)
+            change = changes.parse_untrusted(post.change)
+            self._membership.take_in_untrusted(group, contact, [change], now)
+            self._dispatch.leavers.ended(group, post, change)
 
     def _take_held(self, now: float) -> None:
         """Try again what waited for changes; what still waits, or is wrong, is gone."""

@@ -148,7 +148,8 @@ class Membership:
 
     def hello_untrusted(self, group: Group, contact: int, body: GroupHello, now: float) -> None:
         """Somebody proves which member it is."""
-        member = self._registry.roster(group).members.get(body.key)
+        present = self._registry.roster(group).members.get(body.key)
+        member = present or self._dispatch.leavers.member(group, body.key, now)
         if member is None or body.key == group.me:
             raise RemoteError("a greeting from one who isn't in the group")
         pair = self._registry.pair(group, member)
@@ -159,6 +160,10 @@ class Membership:
         ]
         if not any(crypto.equal(pair.proof(pair_of, ours=False), body.tag) for pair_of in channels):
             raise RemoteError("a greeting whose proof is wrong")
+        if present is None:
+            self._dispatch.leavers.greeted(group, body.key, contact, body.first)
+            self._dispatch.filing.file(group, body.key, now)
+            return
         self._bind(group, body.key, contact, body.first, now)
         history = self._registry.history(group)
         if history is not None and any(head not in history for head in body.heads):
@@ -195,8 +200,10 @@ class Membership:
             for key in roster.members.keys() - peers.keys() - {group.me}:
                 query = "INSERT INTO group_peers (grp, key, first) VALUES (?, ?, ?)"
                 self._store.run(query, group.id, key, group.next_number)
-            self._dispatch.removed(group, peers.keys() - roster.members.keys())
-            for key in peers.keys() - roster.members.keys():
+            gone = peers.keys() - roster.members.keys()
+            self._dispatch.removed(group, gone)
+            for key in sorted(gone):
+                self._dispatch.leavers.keep(group, peers[key], now)
                 self._store.run("DELETE FROM group_peers WHERE grp = ? AND key = ?", group.id, key)
             if group.sponsor is not None and not peers:
                 self._greet_sponsor(group, now)

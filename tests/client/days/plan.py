@@ -255,6 +255,7 @@ class _Author:
             made.append(CallContact(middle[3], who, self._device(), self.rng.choice(self.friends[who]), f"no {turn}"))
             made.append(Retitle(middle[2], "alice", HOME, "hikers", f"walkers {turn}"))
         made.append(Remove(self.end * 0.5, "dave", HOME, "choir", "frank"))
+        made.append(Write(self.end * 0.6 - 30.0, "ivan", HOME, "allotment", "ivan's last words"))
         made.append(Leave(self.end * 0.6, "ivan", HOME, "allotment"))
         return made
 
