@@ -232,8 +232,9 @@ class Groups:
         group = self._registry.known(body.group)
         if group is None or group.state is GroupState.INVITED:
             return
-        if group.state is GroupState.LEFT and not isinstance(body, GroupReceipts):
-            return  # receipts for the message that says that we left
+        if group.state is GroupState.LEFT:
+            self._after_leaving_untrusted(group, contact, body, now)
+            return
         match body:
             case GroupAnswer():
                 self._membership.answered_untrusted(group, contact, body, now)
@@ -251,10 +252,19 @@ class Groups:
                 self.reading.seen_untrusted(group, contact, body, now)
         self._take_held(now)
 
+    def _after_leaving_untrusted(self, group: Group, contact: int, body: GroupBody, now: float) -> None:
+        """What we wrote before we left is still under way."""
+        if isinstance(body, GroupReceipts):
+            self._dispatch.receipts_untrusted(group, body, now)
+        elif isinstance(body, GroupChanges):
+            self._membership.gone_untrusted(group, contact, body)
+
     def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:
         post = posts.parse_untrusted(body.post)
         group = self._registry.known(post.group)
         if group is None or group.state is not GroupState.MEMBER:
+            if group is not None and group.state is GroupState.LEFT:
+                self._membership.say_gone(group, contact, now)
             return
         self._dispatch.leavers.admit_untrusted(group, contact, post, now)
         try:

@@ -23,7 +23,7 @@ from client.groups.bodies import (
     GroupPass,
     GroupWant,
 )
-from client.groups.changes import Change, Newcomer
+from client.groups.changes import Change, Kind, Newcomer
 from client.groups.dispatch import Dispatch
 from client.groups.registry import GROUPS_LIMIT, Group, Peer, Registry
 from client.groups.roster import Member, MissingParents, Roster
@@ -179,6 +179,21 @@ class Membership:
             self._store.run(query, group.id, body.source, body.target, body.sealed)
         self._move_passes(group, now)
 
+    def say_gone(self, group: Group, contact: int, now: float) -> None:
+        """A post came for us, who have left: its author did not know, or left at the same time and can't hear of it."""
+        history = self._registry.history(group)
+        removal = None if history is None else history.removal(group.me)
+        if removal is not None and self._registry.key_of(group, contact) is not None:
+            self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
+
+    def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:
+        """We have left, and only hear of others that they have, too: what we wrote before need not wait for them."""
+        key = self._registry.key_of(group, contact)
+        made = [changes.parse_untrusted(raw) for raw in body.changes]
+        about = [one for one in made if (one.group, one.kind, one.subject) == (group.identifier, Kind.REMOVE, key)]
+        if key is not None and about:
+            self._dispatch.removed(group, [key])
+
     # what follows from it
 
     def ask(self, group: Group, contact: int, now: float) -> None:
@@ -218,7 +233,7 @@ class Membership:
 
     def _last(self, group: Group) -> list[Change]:
         history = self._registry.history(group)
-        return [] if history is None else [one for one in history.missing(()) if one.kind is changes.Kind.REMOVE]
+        return [] if history is None else [one for one in history.missing(()) if one.kind is Kind.REMOVE]
 
     def _rename(self, group: Group, title: str) -> None:
         names = self._core.book.names() - {self._core.book.get(group.contact).name}

@@ -211,8 +211,13 @@ class Registry:
 
     def member_of(self, group: Group, contact: int) -> Member | None:
         """Which member of the group a contact is known to be."""
+        key = self.key_of(group, contact)
+        return None if key is None else self.roster(group).members.get(key)
+
+    def key_of(self, group: Group, contact: int) -> bytes | None:
+        """The key under which a contact is, or was when we left, in the group."""
         row = self._store.one("SELECT key FROM group_peers WHERE grp = ? AND contact = ?", group.id, contact)
-        return None if row is None else self.roster(group).members.get(bytes(row[0]))
+        return None if row is None else bytes(row[0])
 
     def reachable(self, contact: int | None) -> bool:
         """Whether something can be sent to a contact now."""

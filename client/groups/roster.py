@@ -132,6 +132,11 @@ class History:
         authors = {self._changes[number].author for number in judge.removals(key)}
         return authors == {key}
 
+    def removal(self, key: bytes) -> Change | None:
+        """The first change by which a member is gone; None if it is not."""
+        removals = _Judge(self, self._closure(self._index)).removals(key)
+        return self._changes[removals[0]] if removals else None
+
     def missing(self, heads: Iterable[bytes]) -> list[Change]:
         """What one who names these heads lacks, in an order in which it can be taken."""
         has = self._closure(head for head in heads if head in self._index)

@@ -86,6 +86,37 @@ def test_who_hears_of_the_leaving_by_others_answers_what_came_before_all_the_sam
     parting.settles()
 
 
+def test_two_who_leave_at_once_don_t_wait_for_each_other(parting):
+    """Neither hears of the other's leaving by the group, in which they are no more."""
+    other = parting.send("bob", "my last words")
+    parting.groups("bob").leave(CLUB, parting.now)
+    parting["carol"].online = True
+    for name in ("bob", "carol"):
+        assert parting.run(300, lambda who=name: parting[who].store.one("SELECT 1 FROM group_awaited") is None)
+    for name, number in (("bob", other), ("carol", parting.text)):
+        message = parting[name].messenger.message(number)
+        assert (message.state, message.reached, message.members) == (MessageState.DELIVERED, 1, 1)
+        assert parting.heard(name) == []
+    assert sorted(parting.heard("alice")) == [("bob", "my last words"), *LAST]
+
+
+def test_who_has_left_believes_of_others_only_what_they_say_of_themselves(parting):
+    carol = parting.groups("carol")
+    registry = parting.registry("carol")
+    club = registry.named(CLUB)
+    contacts = {name: registry.peers(club)[parting.keys[name]].contact for name in OTHERS}
+    alice = parting.registry("alice").named(CLUB)
+    removal = changes.about(alice.key, club.identifier, parting.heads, changes.Kind.REMOVE, parting.keys["bob"])
+    waits = "SELECT count(*) FROM group_awaited"
+    with parting["carol"].messenger._core.change():
+        for body in (removal.raw, parting.posts[1].change):
+            carol.handle_untrusted(contacts["alice"], GroupChanges(club.identifier, (body,)), parting.now)
+    assert parting["carol"].store.one(waits) == (4,)
+    with parting["carol"].messenger._core.change():
+        carol.handle_untrusted(contacts["bob"], GroupChanges(club.identifier, (removal.raw,)), parting.now)
+    assert parting["carol"].store.one(waits) == (2,)
+
+
 def test_who_keeps_the_leaving_from_somebody_has_a_limit(parting):
     parting.tell("alice", parting.news())
     first = parting.posts[0].number
