@@ -16,7 +16,7 @@ from client.views import ContactInfo, ContactState
 
 _MOVED = (
     *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired"),
-    *("group_peers", "group_leavers"),
+    *("group_peers", "group_leavers", "group_held"),
 )
 
 

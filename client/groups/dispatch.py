@@ -19,6 +19,7 @@ from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
 from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
 from client.groups.filing import Filing
+from client.groups.holding import Holding
 from client.groups.hops import Hops
 from client.groups.leavers import LATE, Leavers
 from client.groups.posts import Post
@@ -47,7 +48,7 @@ class Dispatch:
         """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
-        self.leavers = Leavers(core, registry)
+        self.leavers, self.holding = Leavers(core, registry), Holding(core)
         self.filing = Filing(core, registry, self.leavers)
         self._out = Hops(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
@@ -404,6 +405,7 @@ class Dispatch:
     def _expire(self, now: float) -> None:
         self._out.expire(now)
         self.leavers.expire(now)
+        self.holding.expire(now)
         for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
             self.filing.file(self._registry.get(grp), bytes(author), now)
         for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):

@@ -35,8 +35,6 @@ from client.texts import check_text
 from client.views import ContactState
 from mixnet.errors import LocalError, RemoteError
 
-_HELD = 64  # posts that wait for changes, in memory: their authors send them again
-
 
 class NoMember(LocalError):
     """You are not in this group (any more): an admin of it can invite you."""
@@ -68,7 +66,6 @@ class Groups:
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = Reading(core, self._registry, self._dispatch)
-        self._held: list[tuple[int, GroupPost]] = []
         core.feeders += [self._dispatch, self._membership]
 
     # what the user does
@@ -256,6 +253,8 @@ class Groups:
         """What we wrote before we left is still under way."""
         if isinstance(body, GroupReceipts):
             self._dispatch.receipts_untrusted(group, body, now)
+        elif isinstance(body, GroupWant):
+            self._membership.wanted_untrusted(group, contact, body, now)
         elif isinstance(body, GroupChanges):
             self._membership.gone_untrusted(group, contact, body)
 
@@ -270,7 +269,7 @@ class Groups:
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:
-            self._held = [*self._held[1 - _HELD :], (contact, body)]
+            self._dispatch.holding.add(contact, body, now)
             self._membership.ask(group, contact, now)
             return
         if post.change:
@@ -280,14 +279,13 @@ class Groups:
 
     def _take_held(self, now: float) -> None:
         """Try again what waited for changes; what still waits, or is wrong, is gone."""
-        held, self._held = self._held, []
-        for contact, body in held:
+        for number, contact, body in self._dispatch.holding.all():
             post = posts.parse_untrusted(body.post)
             group = self._registry.known(post.group)
             history = None if group is None else self._registry.history(group)
             if history is not None and any(head not in history for head in post.heads):
-                self._held.append((contact, body))
                 continue
+            self._dispatch.holding.drop(number)
             try:
                 self._post_untrusted(contact, body, now)
             except RemoteError:

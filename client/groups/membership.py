@@ -187,12 +187,18 @@ class Membership:
             self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
 
     def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:
-        """We have left, and only hear of others that they have, too: what we wrote before need not wait for them."""
-        key = self._registry.key_of(group, contact)
-        made = [changes.parse_untrusted(raw) for raw in body.changes]
-        about = [one for one in made if (one.group, one.kind, one.subject) == (group.identifier, Kind.REMOVE, key)]
-        if key is not None and about:
-            self._dispatch.removed(group, [key])
+        """We have left: what we wrote before need not wait for who is gone, too, and is refused if we were removed.
+
+        What a change builds on is of no matter here: it is believed from whom it is about, and from admins of then.
+        """
+        key, members = self._registry.key_of(group, contact), self._registry.roster(group).members
+        for change in [changes.parse_untrusted(raw) for raw in body.changes]:
+            if key is None or change.group != group.identifier or change.kind is not Kind.REMOVE:
+                continue
+            if change.subject == key:
+                self._dispatch.removed(group, [key])
+            elif change.subject == group.me and change.author in members and members[change.author].admin:
+                self._dispatch.ended(group)
 
     # what follows from it
 

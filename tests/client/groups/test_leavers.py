@@ -4,6 +4,7 @@ import pytest
 
 from client.groups import changes, posts
 from client.groups.bodies import GroupChanges, GroupPost
+from client.groups.holding import HELD
 from client.groups.leavers import LATE
 from client.groups.membership import Membership
 from client.groups.views import GroupState
@@ -115,6 +116,51 @@ def test_who_has_left_believes_of_others_only_what_they_say_of_themselves(partin
     with parting["carol"].messenger._core.change():
         carol.handle_untrusted(contacts["bob"], GroupChanges(club.identifier, (removal.raw,)), parting.now)
     assert parting["carol"].store.one(waits) == (2,)
+
+
+def test_who_has_left_tells_what_its_leaving_builds_on(tmp_path):
+    """Bob lacks a change that Carol knew, and nobody but her can tell him."""
+    circle = Circle(tmp_path, 3)
+    circle.found()
+    carol, alice = circle["carol"].messenger, circle["alice"].messenger.groups._registry
+    peers = carol.groups._registry.peers(carol.groups._registry.named(CLUB))
+    club = alice.named(CLUB)
+    circle["alice"].online = False
+    renamed = changes.rename(club.key, club.identifier, alice.history(club).heads, "old club")
+    with carol._core.change():
+        contact = peers[club.me].contact
+        carol.groups.handle_untrusted(contact, GroupChanges(club.identifier, (renamed.raw,)), circle.now)
+    carol.groups.leave("old club", circle.now)
+    assert circle.run(120, lambda: any(len(group.members) == 2 for group in circle.groups("bob").list()))
+    assert circle.groups("bob").show("old club").state is GroupState.MEMBER
+
+
+def test_who_was_removed_beside_its_leaving_learns_that_nobody_takes_what_it_wrote(parting):
+    parting.groups("alice").remove(CLUB, "carol", parting.now)
+    parting["carol"].online = True
+    assert parting.run(300, lambda: parting["carol"].store.one("SELECT 1 FROM group_awaited") is None)
+    message = parting["carol"].messenger.message(parting.text)
+    assert message.state is MessageState.FAILED and "removed" in message.error
+    parting.run(60)
+    assert parting.heard("alice") == []  # to Bob it may have come before he heard of the removal
+
+
+def test_what_waits_for_changes_outlasts_a_restart(parting):
+    alice = parting.registry("alice").named(CLUB)
+    renamed = changes.rename(alice.key, alice.identifier, parting.heads, "old club")
+    late = posts.write(alice.key, alice.identifier, alice.next_number, 0, (renamed.hash,), text="in the old club")
+    parting.tell("carol", late)
+    parting["bob"].crash()
+    parting.tell("alice", GroupChanges(parting.identifier, (renamed.raw,)))
+    heard = [(m.author, m.text) for m in parting["bob"].messenger.messages("old club")]
+    assert heard == [("alice", "in the old club")]
+    assert parting["bob"].store.one("SELECT 1 FROM group_held") is None
+    unknown = (bytes(32),)
+    for number in range(alice.next_number + 1, alice.next_number + HELD + 4):
+        parting.tell("alice", posts.write(alice.key, alice.identifier, number, number, unknown, text=str(number)))
+    assert parting["bob"].store.one("SELECT count(*) FROM group_held") == (HELD,)
+    parting["bob"].messenger.next_outgoing(parting.now + parting["bob"].settings.message_lifetime + 1)
+    assert parting["bob"].store.one("SELECT 1 FROM group_held") is None
 
 
 def test_who_keeps_the_leaving_from_somebody_has_a_limit(parting):
