@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -20,6 +20,7 @@ from client import address_cli, archive_cli, proof_cli
 from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.device_cli import device
+from client.file_cli import files, until_settled
 from client.groups.cli import group
 from client.mailbox_cli import mailbox
 from client.match_cli import match
@@ -29,12 +30,16 @@ from client.privacy_cli import privacy
 from client.profile_cli import profile
 from mixnet.errors import LocalError
 
+if TYPE_CHECKING:
+    from client.views import MessageInfo
+
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
 app.command(daemon)
 app.command(group)
 app.command(message)
+app.command(files)
 app.command(cancel)
 app.command(codes)
 app.command(match)
@@ -268,7 +273,7 @@ async def send(
     file
         The file to send instead.
     wait
-        Return only when it is delivered, and show how far it is.
+        Return only when it is delivered, and show how far it is (`mixnet files` shows it too).
     expires
         Give it up if it isn't delivered by then: a number and s, m, h, d or w, like 10m, 2h or 3d.
     signed
@@ -307,8 +312,7 @@ async def send(
                 render.note(f"message {number}: about {durations.about(left)} at this network's rate, if {to} is there")
             if wait:
                 watch.number = number
-                with render.waiting(f"sending to {render.harmless(to)}") as show:
-                    await me.wait_delivered(number, show)
+                await until_settled(me, number)
             message = await me.message(number)
     if as_json:
         render.json({**asdict(message), "estimate": left} if file is not None else message)
@@ -330,6 +334,8 @@ async def inbox(
 ) -> None:
     """Show the messages that came; their senders learn that you read them.
 
+    A file is shown when it is complete, with the place where it is; until then `mixnet files` shows how far it is.
+
     Example: `mixnet inbox bob --follow`
 
     Parameters
@@ -349,8 +355,11 @@ async def inbox(
     """
     from client import render  # noqa: PLC0415
 
+    def coming(file: MessageInfo) -> None:
+        render.note(f"a file is coming in, {file.text!r} from {file.contact}: see how far with `mixnet files {name}`")
+
     async with talk(folder, name) as me:
-        async for message in me.messages(contact, after=after, follow=follow):
+        async for message in me.messages(contact, after=after, follow=follow, coming=coming):
             if message.outgoing and not sent:
                 continue
             render.json(message) if as_json else render.message(message)

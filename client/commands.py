@@ -16,6 +16,7 @@ from client.archive_commands import AnyArchiveCommand
 from client.code_commands import AnyCodeCommand
 from client.command import Command, Number
 from client.device_commands import AnyDeviceCommand
+from client.file_commands import AnyFileCommand
 from client.groups.commands import AnyGroupCommand
 from client.mailbox_commands import AnyMailboxCommand
 from client.match_commands import AnyMatchCommand
@@ -219,6 +220,7 @@ AnyCommand = (
     | Follow
     | Stop
     | AnyArchiveCommand
+    | AnyFileCommand
     | AnyProofCommand
     | AnyCodeCommand
     | AnyMailboxCommand

@@ -28,6 +28,7 @@ from client.archive_commands import Search
 from client.code_access import CodeAccess
 from client.command import Command
 from client.device_access import DeviceAccess
+from client.file_access import FileAccess
 from client.groups.access import GroupAccess
 from client.mailbox_access import MailboxAccess
 from client.match_access import MatchAccess
@@ -201,12 +202,20 @@ class Connection:
                 return message
             await _wait(change)
 
-    def messages(self, contact: str | None = None, *, after: int = 0, follow: bool = False) -> Messages:
+    def messages(
+        self,
+        contact: str | None = None,
+        *,
+        after: int = 0,
+        follow: bool = False,
+        coming: Callable[[MessageInfo], None] = lambda _message: None,
+    ) -> Messages:
         """Messages with numbers above `after`, oldest first, sent and received; with `follow`, new ones as they come.
 
-        An incoming file is given when it is complete, which may be after messages with higher numbers.
+        An incoming file is given when it is complete, which may be after messages with higher numbers; `coming` sees
+        it when it begins to come. `files` tells how far it is.
         """
-        return Messages(self, contact, after, follow)
+        return Messages(self, contact, after, follow, coming)
 
     async def search(self, words: str, where: Filter = ANY, limit: int = FOUND_LIMIT) -> list[MessageInfo]:
         """The newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
@@ -241,6 +250,11 @@ class Connection:
     def devices(self) -> DeviceAccess:
         """The user's other devices."""
         return DeviceAccess(self._ask, self._channel.next_change)
+
+    @property
+    def files(self) -> FileAccess:
+        """Files on their way, in and out."""
+        return FileAccess(self._ask, self._channel.next_change, self.devices.all)
 
     @property
     def groups(self) -> GroupAccess:
@@ -280,8 +294,16 @@ class Connection:
 class Messages:
     """An asynchronous iterator over messages. `Connection.messages` makes one; it may be left at any time."""
 
-    def __init__(self, connection: Connection, contact: str | None, after: int, follow: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        contact: str | None,
+        after: int,
+        follow: bool,
+        coming: Callable[[MessageInfo], None],
+    ) -> None:
         """Start after message number `after`."""
+        self._coming = coming
         self._connection = connection
         self._contact = contact
         self._after = after
@@ -307,7 +329,10 @@ class Messages:
         """Read pages until one has something to give, or all is read."""
         while not self._ready and (page := await self._connection.page(self._contact, self._after)):
             self._after = page[-1].id
-            self._incomplete += [message.id for message in page if message.state is MessageState.RECEIVING]
+            for message in page:
+                if message.state is MessageState.RECEIVING:
+                    self._incomplete.append(message.id)
+                    self._coming(message)
             self._ready.extend(message for message in page if message.state is not MessageState.RECEIVING)
         for number in list(self._incomplete):
             message = await self._connection.message(number)

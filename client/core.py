@@ -27,6 +27,7 @@ from client.messages import Body, MessageEvent
 from client.notary import Notary
 from client.outgoing import Home, MessengerSettings
 from client.store import Store
+from client.transfers import Transfers
 from client.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
 from mixnet.crypto import SymmetricKey
 
@@ -72,6 +73,7 @@ class Core:
         self.archive, self.book = Archive(store), Book(store, self.identity_public)
         self.notary = Notary(store, self.identity, home.network_id)
         self.devices = Devices(store)
+        self.transfers = Transfers(self)
         self.household: Household  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one

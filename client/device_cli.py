@@ -192,10 +192,20 @@ async def rename(name: str, called: str, new: str, /, *, folder: Folder = None, 
 
 
 @device.command
-async def fetch(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
-    """On a satellite: bring the file of a message here from the home device; `mixnet message` says when it is here.
+async def fetch(
+    name: str,
+    number: int,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """On a satellite: bring the file of a message here from the home device; `mixnet files` shows how far it is.
 
-    Example: `mixnet device fetch alice-phone 7`
+    Once it is here, `mixnet message` says where.
+
+    Example: `mixnet device fetch alice-phone 7 --wait`
 
     Parameters
     ----------
@@ -203,13 +213,16 @@ async def fetch(name: str, number: int, /, *, folder: Folder = None, as_json: Js
         Your satellite.
     number
         The message's number, as `mixnet inbox` shows it.
+    wait
+        Return only when it is here, and show how far it is.
     """
     from client import render  # noqa: PLC0415
+    from client.file_cli import until_across  # noqa: PLC0415
     from client.message_cli import checked  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         await me.devices.fetch(checked(number))
-        message = await me.message(number)
+        message = await until_across(me, number, fetched=True) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
 
 

@@ -16,7 +16,7 @@ from client.errors import NotAtHome
 from client.files import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, Refuse
 from client.messages import DevicePiece as Piece
-from client.views import DeviceRole, MessageStateChanged
+from client.views import DeviceRole, FileProgress, MessageStateChanged
 from mixnet import crypto
 
 _AT_ONCE = 32  # files of a device
@@ -101,13 +101,15 @@ class DeviceFiles:
 
     # in
 
-    def heard(self, device: int, body: Offer | Chunk | End | Abort | Refuse) -> None:
+    def heard(self, device: int, body: Offer | Chunk | End | Abort | Refuse, now: float) -> None:
         """Take a part of a file, inside of a change."""
         match body:
             case Offer():
                 self._offered(device, body)
+                self._came(device, body.id, 0, now)
             case Chunk():
                 self._chunk(device, body)
+                self._came(device, body.id, body.position + len(body.content), now)
             case End():
                 self._ended(device, body)
             case Abort():
@@ -151,6 +153,16 @@ class DeviceFiles:
             device,
             chunk.id,
         )
+
+    def _came(self, device: int, number: int, done: int, now: float) -> None:
+        """On a satellite so many bytes of a file that it fetches are here."""
+        core = self._core
+        if self._is_satellite(device) or self._incoming(device, number, _OPEN) is None:
+            return
+        message = core.household.mirror.local(number)
+        if message is not None:
+            core.transfers.note(message, done, now)
+            core.emit(FileProgress(core.archive.get(message)))
 
     def _ended(self, device: int, end: End) -> None:
         """At home the file is whole, and its request follows; on a satellite it appears."""

@@ -149,6 +149,10 @@ class RefusedAtHome(LocalError):
     """Your home device has refused this: `mixnet device list` shows why."""
 
 
+class NoFile(LocalError):
+    """This message is a text: only files have a progress. `mixnet message` shows what became of it."""
+
+
 class NotAtHome(LocalError):
     """This message's file is not at your home device: only files that came there can be brought here."""
 

@@ -78,6 +78,9 @@ class Household:
         if not self._core.satellite:
             raise NotAtHome("this is no satellite: the files that came are here already")
         self._satellite.fetch(number)
+        home = self._core.devices.home()
+        if home is not None:  # what was refused before says nothing of this
+            self._core.devices.trouble(home.contact, "")
 
     def changed(self, contact: int) -> None:
         """Tell the user's programs of a device; one whose link expired is no home any more."""
@@ -102,7 +105,7 @@ class Household:
                 if message is not None:
                     self._heard(device, message, now)
             elif isinstance(body, Offer | Chunk | End | Abort | Refuse):
-                self.files.heard(contact, body)
+                self.files.heard(contact, body, now)
         except RemoteError:
             core.devices.trouble(contact, PROBLEMS[Broken.MALFORMED])
 

@@ -111,16 +111,16 @@ class Inbox:
             raise RemoteError("an acknowledgement of what was never sent")
         with self._core.change():
             for delivered in conversation.acknowledged(ack, now):
-                self._note_delivery(delivered)
+                self._note_delivery(delivered, now)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)
             self._renewal.answered(conversation, now)
 
-    def _note_delivery(self, delivered: Delivered) -> None:
+    def _note_delivery(self, delivered: Delivered, now: float) -> None:
         if delivered.message is None:
             return
         if delivered.size:
-            self._sending.delivered(delivered.message, delivered.size)
+            self._sending.delivered(delivered.message, delivered.size, now)
         if delivered.last:
             self._core.step_message(delivered.message, MessageEvent.DELIVER)
 

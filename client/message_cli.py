@@ -5,25 +5,40 @@ Promises: as client/cli.py. Never: an import of anything heavy before a command 
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from client.file_cli import until_settled
 from client.options import Folder, Json, talk
 
 
-async def message(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def message(
+    name: str,
+    number: int,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
     """Show one message and what became of it; nobody learns that you read it.
 
-    Example: `mixnet message alice 7`
+    Example: `mixnet message alice 7`, or `mixnet message alice 7 --wait` while a file is coming in
 
     Parameters
     ----------
     name
         Your profile.
     number
-        The message's number, as `mixnet inbox` and `mixnet send` show it.
+        The message's number, as `mixnet inbox`, `mixnet files` and `mixnet send` show it.
+    wait
+        Return only when it is delivered or, if it is a file that is coming in, complete; show how far it is.
     """
     from client import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
-        found = await me.message(checked(number))
+        found = await until_settled(me, checked(number)) if wait else await me.message(checked(number))
     render.json(found) if as_json else render.message(found)
 
 

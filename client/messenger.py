@@ -49,6 +49,7 @@ from client.views import (
     MessageReceived,
     MessageState,
     MessageStateChanged,
+    Transfer,
 )
 
 __all__ = [
@@ -246,7 +247,9 @@ class Messenger:
 
     def cancel(self, number: int, now: float) -> MessageInfo:
         """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
-        self._outbox.cancel(number, now)
+        with self._core.change():
+            self._outbox.cancel(number, now)
+            self.groups.cancelled(number, now)
         return self._core.archive.get(number)
 
     def estimate(self, number: int) -> float | None:
@@ -255,6 +258,14 @@ class Messenger:
         None for anything that is not a file on its way out, or if nothing is ever sent.
         """
         return self._sending.estimate(number)
+
+    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
+        """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
+        return self._core.transfers.under_way(self._sending, after, limit, now)
+
+    def transfer(self, number: int, now: float) -> Transfer:
+        """How far a file is, on its way or not; UnknownMessage, NoFile."""
+        return self._core.transfers.of(number, self._sending, now)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""

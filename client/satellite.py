@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _READS: Final = frozenset(
     # `submissions` is what the daemon looks through at each start: a satellite has signed nothing.
-    {"contacts", "message", "messages", "search", "identity", "take_events", "household", "estimate", "submissions"}
+    {"contacts", "message", "messages", "files", "transfer", "search", "identity", "take_events", "household"}
+    | {"estimate", "submissions"}
 )
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)

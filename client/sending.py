@@ -122,10 +122,11 @@ class Sending:
         left = file.size - file.done
         return seconds(left, same, lanes.values(), settings.payload_rate, settings.round_trip)
 
-    def delivered(self, message: int, size: int) -> None:
+    def delivered(self, message: int, size: int, now: float) -> None:
         """`size` more bytes of a file are across."""
         core = self._core
         done = core.archive.get(message).done + size
+        core.transfers.note(message, done, now)
         core.emit(FileProgress(core.archive.progress(message, done)))
 
     def _parcel(self, row: Row, now: float) -> Parcel:

@@ -20,6 +20,7 @@ from client.codes import Codes
 from client.desk import Desk
 from client.device_service import DeviceService
 from client.early import early_figures
+from client.file_service import FileService
 from client.groups.service import GroupService
 from client.hub import Hub
 from client.mailbox_service import MailboxService
@@ -57,6 +58,7 @@ class Service:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(desk, clock, lambda: self._messenger)
+        self.files = FileService(desk, clock, lambda: self._messenger)
         self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
         self.services: Services | None = None  # questions to providers, once it is open
         self._codes: Codes | None = None

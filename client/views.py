@@ -111,6 +111,31 @@ class MessageInfo:
     readers: int = 0
 
 
+class Leg(StrEnum):
+    """Which part of a file's way is told of: a satellite of the user doesn't see what its home has of a contact."""
+
+    CONTACT = "contact"  # between this profile and the contact
+    HOME = "home"  # between this satellite and the home device
+    ELSEWHERE = "elsewhere"  # between the home device and the contact
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A file on its way, in or out: `done` of `message.size` bytes have gone this `leg`, at `rate` bytes a second.
+
+    `rate` is measured over the last minutes, 0.0 as long as there is nothing to tell it by. `left`: seconds that it
+    still takes, at that rate or by the network's, None if nothing is known. `heard_at`: when the last part came or was
+    acknowledged, 0.0 if none was since the daemon started.
+    """
+
+    message: MessageInfo
+    leg: Leg
+    done: int
+    rate: float
+    left: float | None
+    heard_at: float
+
+
 class Role(StrEnum):
     """Which side of an anonymous conversation this profile is."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from client.archive import Entry
 from client.core import Core
 from client.fragments import spans
-from client.groups import posts
+from client.groups import posts, sequence
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
 from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
@@ -26,6 +26,7 @@ from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch, split
 from client.groups.roster import Roster
+from client.groups.views import GroupState
 from client.messages import MessageEvent
 from client.views import MessageKind, MessageState, MessageStateChanged
 from mixnet import crypto
@@ -60,13 +61,10 @@ class Dispatch:
     def _load(self) -> None:
         self._deliveries, self._fresh = {}, set()
         self._out.reload()
-        rows = self._store.all(
-            "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-        )
-        for number, grp, plans, raw in rows:
-            members = [
-                bytes(row[0]) for row in self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
-            ]
+        ours = "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+        for number, grp, plans, raw in self._store.all(ours):
+            awaited = self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
+            members = [bytes(row[0]) for row in awaited]
             self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
             self._fresh.add(number)
 
@@ -92,37 +90,33 @@ class Dispatch:
         text: str = "",
         change: Change | None = None,
         lifetime: float | None = None,
+        passed: int | None = None,
     ) -> int | None:
         """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
 
-        After `lifetime` seconds (None: the network's) it expires; TooManyExpiring.
+        After `lifetime` seconds (None: the network's) it expires; `passed`: nobody shall wait for the post of this
+        number, with which it may say nothing else. TooManyExpiring.
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
-        lapsing = self._lapsing(group)
+        lapsing = sequence.lapsing(self._store, group)
         if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
             raise TooManyExpiring
         number = self._registry.take_number(group)
-        unfinished = (
-            "SELECT min(p.number) FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-            " WHERE p.grp = ? AND p.author = ?"
-        )
-        row = self._store.one(unfinished, group.id, group.me)
-        floor = number if row is None or row[0] is None else int(row[0])
         post = posts.write(
             group.key,
             group.identifier,
             number,
-            floor,
+            sequence.floor(self._store, group, number),
             history.heads,
             text=text,
             change=b"" if change is None else change.raw,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
-            lapsing=lapsing,
+            lapsing=lapsing if passed is None else ((passed, sequence.GIVEN_UP), *lapsing),
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = None if change is not None else self._file_own(group, post, len(targets), now)
+        message = self._file_own(group, post, len(targets), now) if text else None
         stored = self._insert(group, post, message, now)
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
@@ -133,14 +127,6 @@ class Dispatch:
         elif message is not None:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
-
-    def _lapsing(self, group: Group) -> tuple[tuple[int, int], ...]:
-        """(number, end) of our posts under way that have a time of their own."""
-        query = (
-            "SELECT DISTINCT p.number, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-            " WHERE p.grp = ? AND p.author = ? AND p.ends IS NOT NULL ORDER BY p.number"
-        )
-        return tuple((number, int(ends)) for number, ends in self._store.all(query, group.id, group.me))
 
     def _file_own(self, group: Group, post: Post, members: int, now: float) -> int:
         number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text), now)
@@ -221,8 +207,8 @@ class Dispatch:
             own, due = self._own_receipt(group, post, then), now + self._timing.gather
         else:
             own, due = b"", None
-        query = "INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)"
-        self._store.run(query, row[0], body.plan, contact, own, due)
+        values = (row[0], body.plan, contact, own, due)
+        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
         self._pass_on(group, post, row[0], body, order)
         if news and body.spares:
             served = {post.author, sender, *(order[index] for index in body.onward)}
@@ -370,6 +356,18 @@ class Dispatch:
         if row is not None and row[0] is not None:
             self._core.fail_message(row[0], error)
 
+    def cancelled(self, message: int, now: float) -> None:
+        """A message of ours is given up by its user, if it is a text in a group: nobody waits for it."""
+        row = self._store.one("SELECT id, grp, number FROM group_posts WHERE message = ?", message)
+        if row is None:
+            return
+        group = self._registry.get(row[1])
+        self._give_up(row[0], "")
+        self._out.recall(group, row[2])
+        if group.state is GroupState.MEMBER and sequence.is_missed(self._store, group, row[2]):
+            sequence.sign_again(self._store, group)
+            self.write(group, now, passed=row[2])
+
     # slots
 
     def feed(self, now: float) -> None:
@@ -408,10 +406,13 @@ class Dispatch:
         self.holding.expire(now)
         for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
             self.filing.file(self._registry.get(grp), bytes(author), now)
-        for post, message in self._store.all("SELECT id, message FROM group_posts WHERE expires <= ?", now):
+        over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
+        for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
             self._give_up(post, f"it could not be delivered to all in time{had}: send it again")
+        for grp in {row[2] for row in over}:
+            sequence.sign_again(self._store, self._registry.get(grp))
 
     def _look_after(self, now: float) -> None:
         for post in sorted(self._deliveries):

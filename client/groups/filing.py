@@ -7,6 +7,7 @@ what came when its time was over has its place in that order and is not shown.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 from client.archive import Entry
 from client.core import Core
@@ -38,8 +39,9 @@ class Filing:
             for stored, _, raw, plans in self._store.all(query, group.id, author)
         ]
         floor = max([floor, *(post.floor for _, _, post in held)])
+        ends = ends_of(post for _, _, post in held)
         for stored, plans, post in held:
-            waits, retry = passed_over(max(expected, floor), post, now)
+            waits, retry = passed_over(max(expected, floor), post.number, ends, now)
             if post.number > waits:
                 self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
                 break
@@ -62,9 +64,17 @@ class Filing:
         self._core.emit(MessageReceived(self._core.archive.get(number)))
 
 
-def passed_over(expected: int, post: Post, now: float) -> tuple[int, float | None]:
-    """What `post`, if it is here, waits for, without what expired; and when to look again, if that expires too."""
-    ends = dict(post.lapsing)
-    while expected < post.number and ends.get(expected, math.inf) <= now:
+def ends_of(posts: Iterable[Post]) -> dict[int, int]:
+    """When nobody waits any more for what these posts of one author say it of, by number: the earliest that is said."""
+    ends: dict[int, int] = {}
+    for post in posts:
+        for number, end in post.lapsing:
+            ends[number] = min(end, ends.get(number, end))
+    return ends
+
+
+def passed_over(expected: int, number: int, ends: Mapping[int, int], now: float) -> tuple[int, float | None]:
+    """What post `number` waits for, without what expired; and when to look again, if that expires too."""
+    while expected < number and ends.get(expected, math.inf) <= now:
         expected += 1
     return expected, ends.get(expected)

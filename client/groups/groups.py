@@ -169,6 +169,10 @@ class Groups:
         assert number is not None  # noqa: S101  a text has a message
         return number
 
+    def cancelled(self, message: int, now: float) -> None:
+        """The user has given up a message of ours: if it is a text in a group, what follows it doesn't wait for it."""
+        self._dispatch.cancelled(message, now)
+
     def was_read(self, contact: int, seen: Iterable[tuple[int, int]], now: float) -> None:
         """The user has read these (message, its author's number of it) of a group's conversation."""
         for group in self._registry.all():

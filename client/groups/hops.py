@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from client.core import Core
+from client.groups import posts
 from client.groups.bodies import GroupPost
 from client.groups.delivery import SPARE_PLAN, Timing
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch
-from client.messages import MessageEvent
+from client.messages import MessageEvent, decode_untrusted
 
 _LANE = 0
 _SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
@@ -80,6 +81,20 @@ class Hops:
                 return Hop(hop, post, contact, plan, bytes(onward), spares)
         return None
 
+    def recall(self, group: Group, number: int) -> None:
+        """Let copies of a post of ours that sessions have already go no further."""
+        store = self._store
+        for row, body in store.all("SELECT id, body FROM waiting WHERE lane = ?", _LANE):
+            if _is_copy(bytes(body), group, number):
+                store.run("DELETE FROM waiting WHERE id = ?", row)
+        for session, place, body in store.all("SELECT session, number, body FROM posted WHERE lane = ?", _LANE):
+            if _is_copy(bytes(body), group, number):
+                self._core.conversations[session].withdraw(_LANE, place)
+        for session, place, body in store.all("SELECT session, number, body FROM stranded WHERE lane = ?", _LANE):
+            if body is not None and _is_copy(bytes(body), group, number):
+                gone = "DELETE FROM stranded WHERE session = ? AND lane = ? AND number = ?"
+                store.run(gone, session, _LANE, place)
+
     def waits(self, post: int) -> bool:
         """Whether a copy has not left only because others go first: silence says nothing of its receiver then."""
         contacts = (
@@ -107,3 +122,14 @@ class Hops:
         self._fed = hop.contact
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
             self._core.archive.left(row[1], now, 0.0)
+
+
+def _is_copy(raw: bytes, group: Group, number: int) -> bool:
+    """Whether a body is a copy of our post of this number, whichever tree it is for."""
+    if group.identifier not in raw:
+        return False
+    body = decode_untrusted(raw)
+    if not isinstance(body, GroupPost):
+        return False
+    post = posts.parse_untrusted(body.post)
+    return post.author == group.me and post.number == number and post.group == group.identifier

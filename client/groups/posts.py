@@ -18,6 +18,7 @@ from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError
 
 LAPSING_LIMIT = 16  # posts of an author with a time of their own that may be under way
+_PASSED_LIMIT = LAPSING_LIMIT + 1  # those, and one that is given up
 TEXT_LIMIT = BODY_LIMIT - 2048  # bytes of UTF-8: the rest is for keys, signature, heads and the way on
 _Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 
@@ -31,7 +32,7 @@ class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
     change: Annotated[bytes, msgspec.Meta(max_length=SIZE_LIMIT)]
     expires: _Time
-    lapsing: Annotated[tuple[tuple[Number, _Time], ...], msgspec.Meta(max_length=LAPSING_LIMIT)]
+    lapsing: Annotated[tuple[tuple[Number, _Time], ...], msgspec.Meta(max_length=_PASSED_LIMIT)]
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -45,11 +46,11 @@ _SIGNED = msgspec.msgpack.Decoder(_Signed)
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A text, or a change of the group, by `author`, for those whom `heads` make members.
+    """A text, a change of the group, or nothing but what isn't waited for, by `author`; `heads` say for which members.
 
     `number` counts an author's posts in the group; all below `floor` are delivered or given up. After `expires`
     (seconds since 1970; 0: as long as the network keeps messages) nobody takes it or passes it on; `lapsing` says that
-    of earlier ones that are under way, by their numbers.
+    of earlier ones that are under way, by their numbers, or that one of them is given up (0).
     """
 
     group: bytes
@@ -94,7 +95,7 @@ def parse_untrusted(raw: bytes) -> Post:
         core = _CORE.decode(signed.core)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise RemoteError("a group's message that is malformed") from None
-    if core.floor > core.number or bool(core.text) is bool(core.change):
+    if core.floor > core.number or (core.text and core.change):
         raise RemoteError("a group's message whose fields contradict each other")
     crypto.verify_untrusted(core.author, Label.GROUP_POST, signed.core, signed.signature)
     return Post(

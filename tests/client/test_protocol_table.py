@@ -13,6 +13,7 @@ from client.archive_access import ArchiveAccess
 from client.code_access import CodeAccess
 from client.connection import Connection
 from client.device_access import DeviceAccess
+from client.file_access import FileAccess
 from client.groups.access import GroupAccess
 from client.mailbox_access import MailboxAccess
 from client.match_access import MatchAccess
@@ -37,12 +38,15 @@ OTHERWISE = {  # op → where Python has it, if not under its own name
     "match_start": "matching.start",
     "match_stop": "matching.stop",
     "groups": "groups.list",
+    "files": "files.under_way",
+    "file": "files.one",
 }
 PARTS = {
     "archive": ArchiveAccess,
     "proofs": ProofAccess,
     "mailbox": MailboxAccess,
     "devices": DeviceAccess,
+    "files": FileAccess,
     "groups": GroupAccess,
     "codes": CodeAccess,
     "matching": MatchAccess,

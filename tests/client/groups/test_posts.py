@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.groups import posts
-from client.groups.filing import passed_over
+from client.groups.filing import ends_of, passed_over
 from client.groups.posts import LAPSING_LIMIT
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
@@ -38,15 +38,24 @@ def test_a_post_with_a_byte_of_difference_is_refused(data):
         posts.parse_untrusted(bytes(raw))
 
 
+def test_a_post_may_say_nothing_but_what_is_passed_over_and_not_two_things():
+    nothing = posts.write(KEY, b"g" * 32, 9, 4, HEADS, lapsing=((5, 0),))
+    assert posts.parse_untrusted(nothing.raw) == nothing
+    with pytest.raises(RemoteError):
+        posts.parse_untrusted(posts.write(KEY, b"g" * 32, 9, 4, HEADS, text="hi", change=b"x").raw)
+
+
 def test_more_that_expires_than_may_be_is_refused():
     with pytest.raises(RemoteError):
-        posts.parse_untrusted(made(lapsing=tuple((n, 5) for n in range(LAPSING_LIMIT + 1))).raw)
+        posts.parse_untrusted(made(lapsing=tuple((n, 5) for n in range(LAPSING_LIMIT + 2))).raw)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 9), st.dictionaries(st.integers(0, 8), st.integers(1, 50)), st.integers(0, 60))
 def test_a_post_waits_for_all_before_it_that_are_not_over(expected, ends, now):
-    waits, retry = passed_over(expected, made(lapsing=tuple(ends.items())), now)
+    others = tuple((number, end + 7) for number, end in ends.items())
+    told = ends_of([made(lapsing=others[:3]), made(lapsing=tuple(ends.items())), made(lapsing=others[3:])])
+    waits, retry = passed_over(expected, 9, told, now)
     assert all(ends[number] <= now for number in range(expected, waits))
     assert waits == 9 or ends.get(waits, now + 1) > now
     assert retry == (ends.get(waits) if waits < 9 else None)

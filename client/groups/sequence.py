@@ -1,0 +1,51 @@
+"""What an author tells of the order of its posts: which of them nobody has to wait for (SPEC.md section 7, Groups).
+
+Promises: what is given up holds nothing back: neither what is under way, which is signed again, nor what is at its
+receivers already and waits there.
+"""
+
+from __future__ import annotations
+
+from client.groups import posts
+from client.groups.registry import Group
+from client.store import Store
+
+GIVEN_UP = 0  # when the time of a post was over that is given up: before any clock's present
+_OURS = " FROM group_posts p JOIN group_awaited a ON a.post = p.id WHERE p.grp = ? AND p.author = ?"
+
+
+def floor(store: Store, group: Group, number: int) -> int:
+    """The lowest number of a post of ours that is under way; `number`, of the next one, if none is."""
+    row = store.one("SELECT min(p.number)" + _OURS, group.id, group.me)
+    return number if row is None or row[0] is None else int(row[0])
+
+
+def lapsing(store: Store, group: Group) -> tuple[tuple[int, int], ...]:
+    """(number, end) of our posts under way that have a time of their own."""
+    query = "SELECT DISTINCT p.number, p.ends" + _OURS + " AND p.ends IS NOT NULL ORDER BY p.number"
+    return tuple((number, int(ends)) for number, ends in store.all(query, group.id, group.me))
+
+
+def is_missed(store: Store, group: Group, number: int) -> bool:
+    """Whether somebody may wait for a post of ours that is given up: there are later ones, or others under way."""
+    return group.next_number > number + 1 or store.one("SELECT 1" + _OURS, group.id, group.me) is not None
+
+
+def sign_again(store: Store, group: Group) -> None:
+    """Let our posts that are under way say what is under way now: who gets one from now on waits for nothing else."""
+    lowest = floor(store, group, 0)
+    for stored, raw in store.all("SELECT DISTINCT p.id, p.raw" + _OURS, group.id, group.me):
+        post = posts.parse_untrusted(bytes(raw))
+        if post.floor < lowest:
+            again = posts.write(
+                group.key,
+                group.identifier,
+                post.number,
+                lowest,
+                post.heads,
+                text=post.text,
+                change=post.change,
+                expires=post.expires,
+                lapsing=post.lapsing,
+            )
+            store.run("UPDATE group_posts SET raw = ? WHERE id = ?", again.raw, stored)
