@@ -99,8 +99,7 @@ class Dispatch:
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
-        lapsing = sequence.lapsing(self._store, group)
-        if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
+        if lifetime is not None and len(sequence.lapsing(self._store, group)) >= posts.LAPSING_LIMIT:
             raise TooManyExpiring
         number = self._registry.take_number(group)
         post = posts.write(
@@ -112,7 +111,7 @@ class Dispatch:
             text=text,
             change=b"" if change is None else change.raw,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
-            lapsing=lapsing if passed is None else ((passed, sequence.GIVEN_UP), *lapsing),
+            lapsing=sequence.told(self._store, group, number, passed),
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
@@ -404,8 +403,7 @@ class Dispatch:
         self._out.expire(now)
         self.leavers.expire(now)
         self.holding.expire(now)
-        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
-            self.filing.file(self._registry.get(grp), bytes(author), now)
+        self.filing.look_again(now)
         over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
         for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)

@@ -52,6 +52,20 @@ class Filing:
             self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
         self._leavers.expect(group, author, max(expected, floor))
 
+    def look_again(self, now: float) -> None:
+        """File what need not wait any more, since something before it expired or since it was here for so long.
+
+        Its author was told that we have it, so in the end it is shown even if what it waits for never came.
+        """
+        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
+            self.file(self._registry.get(grp), bytes(author), now)
+        held = "SELECT grp, author, max(number), min(number) FROM group_posts WHERE delivered = 0 AND expires <= ?"
+        for grp, author, newest, oldest in self._store.all(held + " GROUP BY grp, author", now):
+            group = self._registry.get(grp)
+            if self._leavers.expected(group, author) is None:  # its hello never came
+                self._leavers.expect(group, author, oldest)
+            self.file(group, bytes(author), now, newest)
+
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:
             return

@@ -183,7 +183,8 @@ class Membership:
         """A post came for us, who have left: its author did not know, or left at the same time and can't hear of it."""
         history = self._registry.history(group)
         removal = None if history is None else history.removal(group.me)
-        if removal is not None and self._registry.key_of(group, contact) is not None:
+        known = self._registry.key_of(group, contact) is not None or self._dispatch.leavers.knows(group, contact)
+        if removal is not None and known:
             self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
 
     def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:

@@ -212,3 +212,17 @@ def test_a_greeting_that_comes_after_the_news_lets_what_came_be_shown(tmp_path, 
     assert parting.heard("bob") == []
     parting.tell("carol", late[0])
     assert parting.heard("bob") == LAST
+
+
+def test_who_was_removed_says_so_to_who_left_before(parting):
+    """Bob knew that Carol had left, so he knows her no more as a member when he is removed."""
+    parting.tell("alice", parting.news())
+    alice = parting.registry("alice").named(CLUB)
+    removal = changes.about(
+        alice.key, alice.identifier, parting.heads, changes.Kind.REMOVE, parting.registry("bob").named(CLUB).me
+    )
+    parting.tell("alice", GroupChanges(parting.identifier, (removal.raw,)))
+    assert parting.groups("bob").show(CLUB).state is GroupState.LEFT
+    parting["carol"].online = True
+    assert parting.run(300, lambda: parting["carol"].store.one("SELECT 1 FROM group_awaited") is None)
+    assert parting.delivered("carol", parting.text) and parting.heard("alice") == LAST
