@@ -28,8 +28,9 @@ class Filing:
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
         """File what is next in an author's order."""
         expected = self._leavers.expected(group, author)
-        if expected is None:
-            return  # its hello, which says where we begin, is still to come
+        if expected is None:  # its hello, which says where we begin, is still to come; or it was removed
+            self._store.run("UPDATE group_posts SET retry = NULL WHERE grp = ? AND author = ?", group.id, author)
+            return
         query = (
             "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
             " ORDER BY number"

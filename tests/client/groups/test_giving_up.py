@@ -151,6 +151,19 @@ def test_what_was_said_to_be_here_is_shown_in_the_end(circle, monkeypatch):
     assert texts(circle, "carol") == ["0", "1"]
 
 
+def test_what_a_removed_member_left_unfinished_wakes_nobody_for_ever(circle, monkeypatch):
+    deaf_to(circle, monkeypatch, "alice", "soon over")
+    circle.groups("bob").send(CLUB, "soon over", circle.now, 40.0)
+    circle.send("bob", "waits for it")
+    assert circle.run(30, lambda: waits(circle, "alice"))
+    circle.groups("alice").remove(CLUB, "bob", circle.now)
+    circle.run(60)
+    assert circle["alice"].messenger.next_outgoing(circle.now) is None
+    wakes_at = circle["alice"].messenger.wake_at()
+    assert wakes_at is None or wakes_at > circle.now
+    assert texts(circle, "alice") == []
+
+
 def alice_of(circle):
     return circle["alice"].messenger
 
