@@ -88,6 +88,19 @@ class Book:
             raise UnknownContact(f"{name!r} is a group, not a contact: `mixnet group --help` shows what can be done")
         return contact
 
+    def former(self, contact: int) -> tuple[bytes, ...]:
+        """Identities that a contact had before and nobody has now, at most 16."""
+        query = (
+            "SELECT identity FROM former_identities WHERE contact = ?"
+            " AND identity NOT IN (SELECT identity FROM contacts) ORDER BY identity LIMIT 16"
+        )
+        return tuple(bytes(row[0]) for row in self._store.all(query, contact))
+
+    def once(self, identity: bytes) -> Contact | None:
+        """The contact of an identity, or the one that had it before."""
+        row = self._store.one("SELECT contact FROM former_identities WHERE identity = ?", identity)
+        return self.known(identity) or (None if row is None else self.get(row[0]))
+
     def known(self, identity: bytes) -> Contact | None:
         """The contact of an identity, if there is one."""
         row = self._store.one(_SELECT + "WHERE identity = ?", identity)

@@ -90,6 +90,7 @@ class Core:
         self._events: list[Event] = []
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
         self.feeders: list[Feeder] = []
         self.version = 0  # rises with each change
         self.reload()
@@ -184,6 +185,8 @@ class Core:
         """Let messages to its contact go out in this conversation from now on."""
         self.book.use(conversation.contact, conversation.id)
         self.routes[conversation.contact] = conversation
+        for tell in self.on_route:
+            tell(conversation.contact)
 
     def leave(self, conversation: Conversation) -> None:
         """Give a conversation up: nothing comes or goes in it any more, and nothing of that is kept. In a change."""

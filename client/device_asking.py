@@ -23,6 +23,8 @@ from client.views import ContactState
 _REMEMBERED = 64  # answers, for those who wait for them
 LIMIT = 1000  # requests that wait
 REVOKED = "this device was revoked at your home device before that was done"
+UNTOLD = "this device was revoked before it learned what became of it: look at your home device"
+_OPEN = "SELECT id FROM messages WHERE state IN ('queued', 'sent', 'receiving') ORDER BY id"
 _LATE = "your home device did not take it over in time: start its daemon, then send it again"
 
 
@@ -139,6 +141,8 @@ class Asking:
                 core.fail_message(message, _LATE)
 
     def revoked(self) -> None:
-        """Nothing that waits will be done."""
+        """Nothing that waits will be done, and nothing more is told."""
         for (number,) in self._core.store.all("SELECT number FROM device_asks ORDER BY number"):
             self.failed(number, REVOKED)
+        for (message,) in self._core.store.all(_OPEN):
+            self._core.fail_message(message, UNTOLD)

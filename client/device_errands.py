@@ -143,7 +143,7 @@ class Errands:
                 return
 
     def _name(self, identity: bytes) -> str:
-        contact = self._core.book.known(identity)
+        contact = self._core.book.once(identity)
         if contact is None or contact.id in self._core.siblings:
             raise UnknownContact("your home device does not have this contact: accept an invitation of it first")
         return contact.name

@@ -46,7 +46,10 @@ class _Tagged(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ContactRecord(_Tagged, frozen=True, tag=0):
-    """A contact; `retention`: for how many seconds messages with it are kept, None for ever."""
+    """A contact; `retention`: for how many seconds messages with it are kept, None for ever.
+
+    `former`: identities that it had before its user began anew (client/relinking.py).
+    """
 
     identity: Digest
     name: Name
@@ -54,6 +57,7 @@ class ContactRecord(_Tagged, frozen=True, tag=0):
     standing: Standing
     added_at: Time
     retention: Seconds | None
+    former: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=16)] = ()
 
 
 class MessageRecord(_Tagged, frozen=True, tag=1):

@@ -80,6 +80,8 @@ class Mirror:
 
     def _contact(self, record: ContactRecord) -> None:
         core, run = self._core, self._core.store.run
+        for former in record.former:
+            self._follow(former, record.identity)
         known = core.book.known(record.identity)
         if known is not None and (known.id in core.siblings or known.role != "contact"):
             return
@@ -96,6 +98,20 @@ class Mirror:
         (core.blocked.add if current.blocked else core.blocked.discard)(known.id)
         if before != current:
             core.contact_changed(known.id)
+
+    def _follow(self, former: bytes, identity: bytes) -> None:
+        """A contact has another identity from now on: what was filed under the one is filed under the other."""
+        core, run = self._core, self._core.store.run
+        old, new = core.book.known(former), core.book.known(identity)
+        if old is None or old.id in core.siblings or old.role != "contact":
+            return
+        if new is not None:
+            for table in ("messages", "device_asks"):
+                run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608  # our own names
+            run("DELETE FROM retention WHERE contact = ?", new.id)
+            run("DELETE FROM contacts WHERE id = ?", new.id)
+        run("UPDATE contacts SET identity = ? WHERE id = ?", identity, old.id)
+        core.contact_changed(old.id)
 
     def _group(self, home: int, record: GroupRecord) -> None:
         self._make_way(record)

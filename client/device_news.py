@@ -157,7 +157,8 @@ class DeviceNews:
         if row is None or number in self._core.siblings:
             return None
         identity, name, state, standing, added_at, seconds = row
-        return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds)
+        former = self._core.book.former(number)
+        return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds, former)
 
     def _group(self, number: int, group: GroupInfo) -> GroupRecord:
         query = "SELECT c.added_at, r.seconds FROM contacts c LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ?"

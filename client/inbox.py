@@ -14,7 +14,7 @@ from client.attesting import Attesting
 from client.conversation import Conversation, Delivered
 from client.core import Core
 from client.fragments import Arrival, Fragment, Probe, Unverified
-from client.groups.bodies import GroupBody
+from client.groups.bodies import OF_MEMBERS, GroupBody
 from client.groups.groups import Groups
 from client.introductions import Introductions
 from client.messages import (
@@ -181,6 +181,9 @@ class Inbox:
         if contact in core.siblings:
             with core.change():
                 core.devices.trouble(contact, error)
+        elif core.book.get(contact).role == "member":  # nobody shows these: the group mends it
+            with core.change():
+                self._groups.lost_touch(contact, now)
         elif contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
 
@@ -194,8 +197,11 @@ class Inbox:
             self._handle(conversation.contact, body, now)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:  # noqa: PLR0912  # one for each kind of body
-        """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact."""
-        if contact in self._core.blocked:
+        """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact.
+
+        But for what it passes on as a member of a group, which is others' too.
+        """
+        if contact in self._core.blocked and not isinstance(body, OF_MEMBERS):
             return
         if isinstance(body, GroupBody):
             self._groups.handle_untrusted(contact, body, now)

@@ -2,7 +2,7 @@
 
 Promises: only the user decides it, since nothing proves it; the contact keeps its name and archive, and gets the new
 identity with the new safety number, verified only if the user compared that one. What the old installation did not get
-goes to the new one.
+goes to the new one. Of groups the new installation knows nothing: there the old one stays a member, out of reach.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from client.views import ContactInfo, ContactState
 _MOVED = (
     *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired"),
     *("group_peers", "group_leavers", "group_held"),
+    "former_identities",
 )
 
 
@@ -32,9 +33,11 @@ def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -
         for conversation in [one for one in core.conversations.values() if one.contact == old.id]:
             renewal.give_up(conversation, via, now)
         renewal.forget_what_came(old.id)
+        core.store.run("UPDATE group_peers SET contact = NULL, greeted = 0 WHERE contact = ?", old.id)
         for table in _MOVED:
             core.store.run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608
         core.book.become(old, new)
+        core.store.run("INSERT OR REPLACE INTO former_identities VALUES (?, ?)", old.identity, old.id)
         core.reload()
         if core.holds(old.id):
             del core.routes[old.id]

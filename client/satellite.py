@@ -71,7 +71,7 @@ class Satellite:
             if known is None:
                 here = free_name(invitation.name, core.book.names()) if name is None else name
                 known = core.book.add(here, identity, ContactState.PENDING, now)
-            else:
+            elif known.state is ContactState.EXPIRED:
                 core.book.step(known, ContactEvent.ACCEPT)
             number = self._asking.number("accept", contact=known.id)
             self._asking.ask(home, number, wanted.Accept(identity, "".join(text.split()), name))

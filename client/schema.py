@@ -221,6 +221,13 @@ ALTER TABLE receiving ADD COLUMN expires REAL;
 UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
 """
 
+# Identities that contacts had before their user said that another one is the same person (client/relinking.py).
+_FORMER = """
+CREATE TABLE former_identities (
+    identity BLOB PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -234,5 +241,6 @@ MIGRATIONS = (
     GROUP_SPARES,
     DEVICE_GROUPS,
     _UNFINISHED,
+    _FORMER,
     GROUP_LEAVERS,
 )

@@ -1,4 +1,4 @@
-"""What members say to each other inside their sessions about a group: tags 20 to 28 (SPEC.md section 7, Groups).
+"""What members say to each other inside their sessions about a group: tags 20 to 29 (SPEC.md section 7, Groups).
 
 Pure. Promises: every field is bounded here; what it means is checked by who handles it.
 """
@@ -105,6 +105,25 @@ class GroupSeen(_GroupBody, frozen=True, tag=28):
     numbers: Annotated[tuple[_Number, ...], msgspec.Meta(max_length=500)]
 
 
+class GroupBehind(_GroupBody, frozen=True, tag=29):
+    """The receiver's post `number` is not the one that the sender has of that number, whose next one is `following`."""
+
+    group: Key
+    number: _Number
+    following: _Number
+
+
+# What keeps a group together for all of its members, and so is heard from one whom our user has blocked.
+OF_MEMBERS = (GroupHello, GroupChanges, GroupPost, GroupReceipts, GroupPass, GroupBehind)
 GroupBody = (
-    GroupOffer | GroupAnswer | GroupHello | GroupChanges | GroupWant | GroupPost | GroupReceipts | GroupPass | GroupSeen
+    GroupOffer
+    | GroupAnswer
+    | GroupHello
+    | GroupChanges
+    | GroupWant
+    | GroupPost
+    | GroupReceipts
+    | GroupPass
+    | GroupSeen
+    | GroupBehind
 )

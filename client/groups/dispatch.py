@@ -17,14 +17,14 @@ from client.fragments import spans
 from client.groups import posts, sequence
 from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
-from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing
 from client.groups.filing import Filing
 from client.groups.holding import Holding
 from client.groups.hops import Hops
 from client.groups.leavers import LATE, Leavers
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
-from client.groups.rollercoaster import Branch, split
+from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
 from client.groups.views import GroupState
 from client.messages import MessageEvent
@@ -91,11 +91,12 @@ class Dispatch:
         change: Change | None = None,
         lifetime: float | None = None,
         passed: int | None = None,
+        again: int | None = None,
     ) -> int | None:
         """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
 
         After `lifetime` seconds (None: the network's) it expires; `passed`: nobody shall wait for the post of this
-        number, with which it may say nothing else. TooManyExpiring.
+        number, with which it may say nothing else; `again`: its message, if it had another number. TooManyExpiring.
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
@@ -115,7 +116,7 @@ class Dispatch:
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = self._file_own(group, post, len(targets), now) if text else None
+        message = self._file_own(group, post, len(targets), now, again) if text else None
         stored = self._insert(group, post, message, now)
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
@@ -127,10 +128,12 @@ class Dispatch:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
 
-    def _file_own(self, group: Group, post: Post, members: int, now: float) -> int:
-        number = self._core.archive.add(Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text), now)
+    def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
+        if number is None:
+            entry = Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
+            number = self._core.archive.add(entry, now)
         values = (number, members, post.number)
-        self._store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
+        self._store.run("INSERT OR REPLACE INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
         return number
 
     def _insert(self, group: Group, post: Post, message: int | None, now: float) -> int:
@@ -191,8 +194,6 @@ class Dispatch:
             if post.number >= max(expected or 0, post.floor) + _HELD_LIMIT:
                 raise RemoteError("a message of a group far ahead of its author's others")
             row = (self._insert(group, post, None, now), 0)
-            if expected is not None and post.number < expected:
-                self._store.run("UPDATE group_posts SET delivered = 1 WHERE id = ?", row[0])
         self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender, SPARE_PLAN)
         if post.is_over(now):  # it has its place in its author's order, and no tree that was served
             self.filing.file(group, post.author, now, post.floor)
@@ -208,45 +209,15 @@ class Dispatch:
             own, due = b"", None
         values = (row[0], body.plan, contact, own, due)
         self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
-        self._pass_on(group, post, row[0], body, order)
+        self._out.pass_on(group, post, row[0], body, order)
         if news and body.spares:
             served = {post.author, sender, *(order[index] for index in body.onward)}
-            self._spare(group, row[0], body, order, served)
+            self._out.spare(group, row[0], body, order, served, rng=self._rng)
         self.filing.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
-        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, ours=True)
+        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, post.said, ours=True)
         return bytes([then.order().index(group.me)]) + proof
-
-    def _pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
-        """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        onward = [order[index] for index in body.onward]
-        targets = [
-            key
-            for key in onward
-            if key in roster.members
-            and key in peers
-            and key != post.author
-            and self._registry.reachable(peers[key].contact)
-        ]
-        for branch in split(targets, self._timing.latency):
-            self._out.add(order, stored, body.plan, branch, body.spares)
-
-    def _spare(self, group: Group, stored: int, body: GroupPost, order: tuple[bytes, ...], served: set[bytes]) -> None:
-        """Send copies to a few who may be behind somebody who is away."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        others = [
-            key
-            for key in order
-            if key in roster.members
-            and key in peers
-            and key not in served
-            and not peers[key].doubted
-            and self._registry.reachable(peers[key].contact)
-        ]
-        for key in spare_targets(others, body.spares, self._rng):
-            self._out.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     # receipts
 
@@ -286,12 +257,13 @@ class Dispatch:
         if delivery is None:
             return
         order, roster = self._order(post), self._registry.roster(group)
+        said = posts.parse_untrusted(self._raw(post)).said
         for at in range(0, len(body.receipts), RECEIPT_SIZE):
             index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
             member = roster.members.get(order[index]) if index < len(order) else None
             if member is None or member.key not in delivery.missing:
                 continue
-            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, ours=False), proof):
+            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, said, ours=False), proof):
                 raise RemoteError("a receipt that was not made by its member")
             self._reached(group, post, member.key, now)
 
@@ -355,14 +327,27 @@ class Dispatch:
         if row is not None and row[0] is not None:
             self._core.fail_message(row[0], error)
 
+    def taken_back(self, post: int, group: Group, number: int) -> bool:
+        """Send no more of a post of ours, without a word on its message; whether nobody has answered for it."""
+        row = self._store.one("SELECT count(*) FROM group_awaited WHERE post = ?", post)
+        among = self._registry.roster_at(group, posts.parse_untrusted(self._raw(post)).heads)
+        self._store.run("DELETE FROM group_posts WHERE id = ?", post)
+        self._deliveries.pop(post, None)
+        self._fresh.discard(post)
+        self._out.recall(group, number)
+        return row is not None and row[0] >= len(among.members.keys() & self._registry.roster(group).members.keys()) - 1
+
+    def _raw(self, post: int) -> bytes:
+        row = self._store.one("SELECT raw FROM group_posts WHERE id = ?", post)
+        return b"" if row is None else bytes(row[0])
+
     def cancelled(self, message: int, now: float) -> None:
         """A message of ours is given up by its user, if it is a text in a group: nobody waits for it."""
         row = self._store.one("SELECT id, grp, number FROM group_posts WHERE message = ?", message)
         if row is None:
             return
         group = self._registry.get(row[1])
-        self._give_up(row[0], "")
-        self._out.recall(group, row[2])
+        self.taken_back(row[0], group, row[2])
         if group.state is GroupState.MEMBER and sequence.is_missed(self._store, group, row[2]):
             sequence.sign_again(self._store, group)
             self.write(group, now, passed=row[2])

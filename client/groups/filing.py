@@ -1,7 +1,7 @@
 """Posts of others, filed in their authors' order (SPEC.md section 7, Groups).
 
 Promises: a post is filed once, after all that its author wrote before it for us, but for what was given up or expired;
-what came when its time was over has its place in that order and is not shown.
+what came when its time was over, or from somebody blocked, has its place in that order and is not shown.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class Filing:
         ]
         floor = max([floor, *(post.floor for _, _, post in held)])
         ends = ends_of(post for _, _, post in held)
+        shown = self._leavers.contact(group, author) not in self._core.blocked
         for stored, plans, post in held:
             waits, retry = passed_over(max(expected, floor), post.number, ends, now)
             if post.number > waits:
                 self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
                 break
             if post.number >= expected:  # even below the floor: it was delivered, and had to wait here
-                if plans:  # else it came when its time was over
+                if plans and shown:  # without: it came when its time was over
                     self._file(group, post, now)
                 expected = post.number + 1
             self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)

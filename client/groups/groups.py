@@ -13,6 +13,7 @@ from client.core import Core
 from client.groups import changes, posts
 from client.groups.bodies import (
     GroupAnswer,
+    GroupBehind,
     GroupBody,
     GroupChanges,
     GroupHello,
@@ -24,6 +25,7 @@ from client.groups.bodies import (
     GroupWant,
 )
 from client.groups.changes import Change, Kind
+from client.groups.copies import Copies
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
 from client.groups.reading import Reading
@@ -66,6 +68,7 @@ class Groups:
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = Reading(core, self._registry, self._dispatch)
+        self._copies = Copies(core, self._registry, self._dispatch)
         core.feeders += [self._dispatch, self._membership]
 
     # what the user does
@@ -220,6 +223,10 @@ class Groups:
             raise NotAllowed
         return me
 
+    def lost_touch(self, contact: int, now: float) -> None:
+        """The session with somebody whom we know by groups only is broken."""
+        self._membership.lost_touch(contact, now)
+
     # what members say
 
     def handle_untrusted(self, contact: int, body: GroupBody, now: float) -> None:
@@ -251,6 +258,8 @@ class Groups:
                 self._membership.passed_untrusted(group, contact, body, now)
             case GroupSeen():
                 self.reading.seen_untrusted(group, contact, body, now)
+            case GroupBehind():
+                self._copies.told_untrusted(group, contact, body, now)
         self._take_held(now)
 
     def _after_leaving_untrusted(self, group: Group, contact: int, body: GroupBody, now: float) -> None:
@@ -270,6 +279,9 @@ class Groups:
                 self._membership.say_gone(group, contact, now)
             return
         self._dispatch.leavers.admit_untrusted(group, contact, post, now)
+        if self._copies.is_one(group, post):
+            self._copies.tell(group, post, now)
+            return
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:

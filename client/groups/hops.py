@@ -6,15 +6,17 @@ here is stored in the caller's transaction.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from client.core import Core
 from client.groups import posts
 from client.groups.bodies import GroupPost
-from client.groups.delivery import SPARE_PLAN, Timing
+from client.groups.delivery import SPARE_PLAN, Timing, spare_targets
+from client.groups.posts import Post
 from client.groups.registry import Group, Registry
-from client.groups.rollercoaster import Branch
+from client.groups.rollercoaster import Branch, split
 from client.messages import MessageEvent, decode_untrusted
 
 _LANE = 0
@@ -50,6 +52,45 @@ class Hops:
         onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
         query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
         self._store.run(query, post, branch.child, plan, onward, spares)
+
+    def pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
+        """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        onward = [order[index] for index in body.onward]
+        targets = [
+            key
+            for key in onward
+            if key in roster.members
+            and key in peers
+            and key != post.author
+            and self._registry.reachable(peers[key].contact)
+        ]
+        for branch in split(targets, self._timing.latency):
+            self.add(order, stored, body.plan, branch, body.spares)
+
+    def spare(
+        self,
+        group: Group,
+        stored: int,
+        body: GroupPost,
+        order: tuple[bytes, ...],
+        served: set[bytes],
+        *,
+        rng: random.Random,
+    ) -> None:
+        """Send copies to a few who may be behind somebody who is away."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        others = [
+            key
+            for key in order
+            if key in roster.members
+            and key in peers
+            and key not in served
+            and not peers[key].doubted
+            and self._registry.reachable(peers[key].contact)
+        ]
+        for key in spare_targets(others, body.spares, rng):
+            self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
     def supersede(self, post: int, branches: Iterable[Branch[bytes]]) -> None:
         """Copies of earlier trees that have not left are not sent beside those of a new one."""

@@ -94,6 +94,15 @@ class Leavers:
         row = self._store.one(query, group.id, author, group.id, author)
         return None if row is None else row[0]
 
+    def contact(self, group: Group, author: bytes) -> int | None:
+        """In whose sessions a member or leaver is heard."""
+        query = (
+            "SELECT contact FROM group_peers WHERE grp = ? AND key = ?"
+            " UNION ALL SELECT contact FROM group_leavers WHERE grp = ? AND key = ?"
+        )
+        row = self._store.one(query, group.id, author, group.id, author)
+        return None if row is None else row[0]
+
     def expect(self, group: Group, author: bytes, number: int) -> None:
         """All posts of a member or leaver below `number` are filed, or not waited for."""
         for table in ("group_peers", "group_leavers"):

@@ -39,6 +39,7 @@ _OFFERS = 32  # invitations to groups that wait for the user
 _PASSES = 200  # of a group, that wait for a session
 _TRIES = 6
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
+_LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
 _ROUND_TRIPS = 10  # and at least so many round trips: it takes some, and where slots are rare each is long
 
 
@@ -51,6 +52,7 @@ class Membership:
         self._introductions = introductions
         self._rng: random.Random = core.jitter
         self._pause = max(_RETRY, _ROUND_TRIPS * core.settings.round_trip)
+        core.on_route.append(self._greet_again)
         self._version = -1  # of what `wake_at` found in the store last:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
@@ -109,7 +111,7 @@ class Membership:
             who = Newcomer(body.key, body.agree, body.name)
             added = changes.add(group.key, group.identifier, history.heads, who)
             changes.parse_untrusted(added.raw)
-            self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, ours=True)
+            self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, (b"", b""), ours=True)
         except MixnetError:
             raise RemoteError("an answer to an invitation with an impossible name or key") from None
         self._store.run("DELETE FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
@@ -204,7 +206,9 @@ class Membership:
     # what follows from it
 
     def ask(self, group: Group, contact: int, now: float) -> None:
-        """Ask a member for the changes that we lack."""
+        """Ask a member for the changes that we lack; nothing is asked of who is blocked, who would wait to hear it."""
+        if contact in self._core.blocked:
+            return
         history = self._registry.history(group)
         self._say(contact, GroupWant(group.identifier, () if history is None else history.heads), now)
 
@@ -284,6 +288,10 @@ class Membership:
         self._say(contact, GroupHello(group.identifier, group.me, tag, first, heads), now)
         self._registry.set_peer(group, key, greeted=1)
 
+    def _greet_again(self, contact: int) -> None:
+        """In another session: an old copy of a profile, for which it was begun, may not have heard us before."""
+        self._store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", contact)
+
     def feed(self, now: float) -> None:
         """Greet those whose sessions have come up, and try introductions again that lead to nothing."""
         if self.wake_at() is None or (self.wake_at() or 0.0) > now:
@@ -294,6 +302,11 @@ class Membership:
             for group in self._registry.all():
                 if group.state is GroupState.MEMBER:
                     self._introduce(group, now)
+
+    def lost_touch(self, contact: int, now: float) -> None:
+        """Begin another session with a member whose session is broken, through others: nobody else would."""
+        query = "UPDATE group_peers SET introduced = ? WHERE contact = ? AND introduced <= ?"
+        self._store.run(query, _LOST, contact, now - self._pause)
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -309,9 +322,10 @@ class Membership:
     def _next_retry(self) -> float | None:
         row = self._store.one(
             "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
-            " WHERE p.contact IS NULL AND p.tries BETWEEN 1 AND ? AND g.state = ?",
+            " WHERE ((p.contact IS NULL AND p.tries BETWEEN 1 AND ?) OR p.introduced = ?) AND g.state = ?",
             self._pause,
             _TRIES - 1,
+            _LOST,
             GroupState.MEMBER.value,
         )
         return None if row is None else row[0]
@@ -334,8 +348,11 @@ class Membership:
         if history is None or not ways:
             return
         for key, peer in peers.items():
-            if peer.contact is None and self._is_due(peer, now) and history.is_newer(group.me, key):
-                way = group.sponsor if peer.tries == 0 and group.sponsor in ways else self._rng.choice(ways)
+            lost = peer.introduced == _LOST
+            through = [way for way in ways if way != peer.contact]
+            unknown = peer.contact is None and self._is_due(peer, now) and history.is_newer(group.me, key)
+            if through and (unknown or lost):
+                way = group.sponsor if peer.tries == 0 and group.sponsor in through else self._rng.choice(through)
                 text = self._introductions.create(self._core.home.name, now, hidden=True).encode()
                 sealed = self._registry.pair(group, roster.members[key]).seal(text.encode())
                 self._say(way, GroupPass(group.identifier, group.me, key, sealed), now)
@@ -363,9 +380,12 @@ class Membership:
                 self._store.run(query, group.id, source, target)
 
     def _meet_untrusted(self, group: Group, member: Member, sealed: bytes, now: float) -> None:
-        """Use a member's invitation, unless we know the person; what is wrong with it is its maker's trouble."""
+        """Use a member's invitation; what is wrong with it is its maker's trouble.
+
+        Whom we know already by groups only, and in whose session we can write, has lost that session: it is renewed.
+        """
         peer = self._registry.peers(group).get(member.key)
-        if peer is None or peer.contact is not None:
+        if peer is None:
             return
         try:
             text = self._registry.pair(group, member).unseal_untrusted(sealed).decode(errors="replace")
@@ -373,7 +393,11 @@ class Membership:
             if invitation.keys.identity == self._core.identity_public:
                 raise MalformedInvitation
             known = self._core.book.known(invitation.keys.identity)
-            if known is None or known.state is ContactState.EXPIRED:
+            if peer.contact is not None and (
+                known is None or known.id != peer.contact or known.role != "member" or known.id not in self._core.routes
+            ):
+                return
+            if known is None or known.state is ContactState.EXPIRED or peer.contact is not None:
                 self._introductions.accept(text, None, now, hidden=True)
                 known = self._core.book.known(invitation.keys.identity)
         except (RemoteError, MixnetError):

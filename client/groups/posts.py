@@ -64,6 +64,11 @@ class Post:
     lapsing: tuple[tuple[int, int], ...]
     raw: bytes = field(repr=False)
 
+    @property
+    def said(self) -> tuple[bytes, bytes]:
+        """What it says: the text in UTF-8, and the change."""
+        return self.text.encode(), self.change
+
     def is_over(self, now: float) -> bool:
         """Whether its time is over."""
         return bool(self.expires) and self.expires <= now

@@ -154,6 +154,11 @@ class Registry:
         self._store.run("UPDATE groups SET next_number = ? WHERE id = ?", number + 1, group.id)
         return number
 
+    def skip_numbers(self, group: Group, following: int) -> None:
+        """The number of our next post is `following` at least."""
+        query = "UPDATE groups SET next_number = max(next_number, ?) WHERE id = ?"
+        self._store.run(query, following, group.id)
+
     # changes
 
     def history(self, group: Group) -> History | None:

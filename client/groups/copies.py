@@ -1,0 +1,71 @@
+"""Members who go on with an old copy of their profile, and give numbers of posts again (SPEC.md section 7, Groups).
+
+Promises: a post that has another's number is neither shown, passed on nor acknowledged; its author learns of it, goes
+on with numbers that nobody has, and gives its post one of them if nobody has it yet. If somebody has, it fails and says
+so: nothing is lost in silence or shown twice.
+"""
+
+from __future__ import annotations
+
+from client.core import Core
+from client.groups import changes, posts
+from client.groups.bodies import GroupBehind
+from client.groups.dispatch import Dispatch
+from client.groups.posts import Post
+from client.groups.registry import Group, Registry
+from mixnet.errors import RemoteError
+
+_LANE = 0
+_AHEAD = 100_000  # posts that an old copy may be behind
+DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
+
+
+class Copies:
+    """Numbers that were given twice."""
+
+    def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
+
+    def is_one(self, group: Group, post: Post) -> bool:
+        """Whether a post has the number of another one, or one below what its author's others have."""
+        query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, post.author, post.number)
+        if row is not None:
+            taken = posts.parse_untrusted(bytes(row[0]))
+            return taken.said != post.said
+        peer = self._registry.peers(group).get(post.author)
+        return peer is not None and peer.expected is not None and post.number < peer.expected
+
+    def tell(self, group: Group, post: Post, now: float) -> None:
+        """Tell its author, if it can be reached."""
+        peer = self._registry.peers(group).get(post.author)
+        if peer is None or peer.expected is None or peer.contact is None or not self._registry.reachable(peer.contact):
+            return
+        following = max(peer.expected, post.number + 1)
+        self._core.enqueue(peer.contact, _LANE, GroupBehind(group.identifier, post.number, following), None, now)
+
+    def told_untrusted(self, group: Group, contact: int, body: GroupBehind, now: float) -> None:
+        """A member has others of our posts: go on after them. RemoteError."""
+        member = self._registry.member_of(group, contact)
+        if member is None or not body.number < body.following <= group.next_number + _AHEAD:
+            raise RemoteError("what is said of a group's numbers can't be so")
+        self._registry.skip_numbers(group, body.following)
+        query = (
+            "SELECT p.id, p.message, p.raw, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ? AND p.number = ? AND a.member = ?"
+        )
+        row = self._store.one(query, group.id, group.me, body.number, member.key)
+        if row is None:
+            return
+        stored, message, raw, ends = row
+        if not self._dispatch.taken_back(stored, group, body.number):
+            if message is not None:
+                self._core.fail_message(message, DOUBTFUL)
+            return
+        post = posts.parse_untrusted(bytes(raw))
+        lifetime = None if ends is None else ends - now
+        if post.text and (lifetime is None or lifetime > 0):
+            self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
+        elif post.change:
+            self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))

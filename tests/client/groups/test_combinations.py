@@ -1,0 +1,137 @@
+"""A group whose members block each other, begin anew, or go on with an old copy of a profile."""
+
+import pytest
+
+from client.errors import ContactBlocked
+from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupSeen, GroupWant
+from client.groups.copies import DOUBTFUL
+from client.groups.views import GroupState
+from client.messenger import MessageState
+from mixnet.errors import RemoteError
+from tests.client.groups.circle import CLUB, Circle
+from tests.client.test_broken import copy, restore
+from tests.client.test_cancel import failures
+
+
+@pytest.fixture
+def circle(tmp_path):
+    made = Circle(tmp_path, 3, seed=11)
+    made.found()
+    assert made.run(300, lambda: made["alice"].store.one("SELECT 1 FROM group_awaited") is None)
+    return made
+
+
+def texts(circle, name):
+    return [text for _, text in circle.heard(name)]
+
+
+def delivered(circle, sent):
+    return lambda: all(circle.delivered(name, number) for name, number in sent)
+
+
+def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
+    alice = circle["alice"].messenger
+    alice.block("bob", circle.now)
+    others, bobs = [], []
+    for turn in range(3):
+        others += [("alice", circle.send("alice", f"a{turn}")), ("carol", circle.send("carol", f"c{turn}"))]
+        bobs.append(("bob", circle.send("bob", f"b{turn}")))
+        circle.run(10)
+    circle["alice"].crash()
+    assert circle.run(300, delivered(circle, others)), "alice's texts reach bob through carol, and carol's through bob"
+    circle.run(100)
+    assert texts(circle, "alice") == ["c0", "c1", "c2"]
+    assert sorted(texts(circle, "carol")) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    circle["alice"].messenger.unblock("bob")
+    after = circle.send("bob", "after")
+    assert circle.run(300, delivered(circle, [*bobs, ("bob", after)]))
+    assert circle.run(60, lambda: texts(circle, "alice") == ["c0", "c1", "c2", "after"]), "not what came while blocked"
+
+
+def test_of_who_is_blocked_only_what_is_everybody_s_is_heard(circle):
+    alice, bob = circle["alice"].messenger, circle["bob"].messenger
+    alice.block("bob", circle.now)
+    group, contact = bob.groups._registry.named(CLUB), bob._core.book.named("alice").id
+    waits = alice._core.store.all("SELECT body FROM waiting")
+    with bob._core.change():
+        for body in (
+            GroupOffer(bytes(32), "other"),
+            GroupAnswer(group.identifier, bytes(32), bytes(32), "bob again"),
+            GroupWant(group.identifier, ()),
+            GroupSeen(group.identifier, (0,)),
+        ):
+            bob._core.enqueue(contact, 0, body, None, circle.now)
+    assert circle.run(60, lambda: bob._core.store.one("SELECT 1 FROM outbound UNION SELECT 1 FROM waiting") is None)
+    assert [one.name for one in alice.groups.list()] == [CLUB]
+    assert alice._core.store.all("SELECT body FROM waiting") == waits, "nothing piles up for who is blocked"
+    with pytest.raises(ContactBlocked):
+        alice.send_text("bob", "hi", circle.now)
+
+
+def test_a_contact_who_began_anew_is_out_of_reach_in_a_group_until_it_is_invited_again(circle):
+    circle["bob"].online = False
+    circle.join("bobby")
+    circle.introduce("alice", "bobby")
+    circle.run(30)
+    circle["alice"].messenger.relink("bob", "bobby", circle.now)
+    old = circle.send("alice", "to the old one")
+    assert circle.run(60, lambda: texts(circle, "carol") == ["to the old one"])
+    members = {one.name: one.connected for one in circle.groups("alice").show(CLUB).members}
+    assert members == {"alice": True, "bob": False, "carol": True}
+    circle.groups("alice").remove(CLUB, "bob", circle.now)
+    assert circle.run(60, lambda: circle.delivered("alice", old))
+    circle.groups("alice").invite(CLUB, "bob", circle.now)
+    assert circle.run(60, circle.groups("bobby").list)
+    circle.groups("bobby").accept(CLUB, circle.now)
+    assert circle.run(900, lambda: circle.complete(("alice", "carol", "bobby")))
+    sent = [(name, circle.send(name, name)) for name in ("alice", "carol", "bobby")]
+    assert circle.run(60, delivered(circle, sent))
+    assert sorted(texts(circle, "bobby")) == ["alice", "carol"]
+
+
+def test_a_member_with_an_old_copy_of_its_profile_loses_nothing_that_it_says_afterwards(circle):
+    """Its sessions are broken, that with another member for good, and its posts have numbers that others had."""
+    bob = circle["bob"]
+    saved = copy(bob)
+    before = [
+        ("bob", circle.send("bob", "one")),
+        ("bob", circle.send("bob", "two")),
+        ("carol", circle.send("carol", "x")),
+    ]
+    assert circle.run(300, delivered(circle, before))
+    restore(bob, saved)
+    sent = [("bob", circle.send("bob", "again one")), ("alice", circle.send("alice", "to bob"))]
+    circle.run(100)
+    circle.introduce("alice", "bob")
+    circle.run(100)
+    sent += [(name, circle.send(name, f"{name} goes on")) for name in circle.names]
+    assert circle.run(2000, delivered(circle, sent))
+    for name in ("alice", "carol"):
+        own = [text for author, text in circle.heard(name) if author == "bob"]
+        assert own == ["one", "two", "again one", "bob goes on"]
+    assert {"to bob", "alice goes on", "carol goes on"} <= set(texts(circle, "bob"))
+    assert all("member" not in m.contact and m.contact.isprintable() for m in bob.messenger.messages())
+
+
+def test_what_some_have_already_is_not_numbered_again_but_fails_and_says_so(circle):
+    alice, bob = circle["alice"].messenger, circle["bob"].messenger
+    circle["carol"].online = False
+    number = circle.send("bob", "hello")
+    assert circle.run(60, lambda: bob.message(number).reached == 1)
+    group = bob.groups._registry.named(CLUB)
+    (post,) = bob._core.store.one("SELECT number FROM group_posts WHERE message = ?", number)
+    contact = next(one.id for one in bob._core.book.all() if one.role == "member")
+    for following, refused in ((post, True), (post + 200_000, True), (post + 7, False)):
+        body = GroupBehind(group.identifier, post, following)
+        with bob._core.change():
+            if refused:
+                with pytest.raises(RemoteError):
+                    bob.groups.handle_untrusted(contact, body, circle.now)
+            else:
+                bob.groups.handle_untrusted(contact, body, circle.now)
+    assert (bob.message(number).state, failures(circle, "bob")) == (MessageState.FAILED, {DOUBTFUL})
+    circle["carol"].online = True
+    later = circle.send("bob", "later")
+    assert bob._core.store.one("SELECT number FROM group_posts WHERE message = ?", later)[0] == post + 7
+    assert circle.run(300, lambda: circle.delivered("bob", later))
+    assert circle.heard("alice")[-1] == ("bob", "later") and alice.groups.show(CLUB).state is GroupState.MEMBER
