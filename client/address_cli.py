@@ -57,6 +57,9 @@ async def create(
         made = await me.anonymous.create_address(expires=within)
     if out is not None:
         _write(out, made.text)
+        render.note(
+            f"the address is in {out}: publish it; people write to it with `mixnet send NAME {out} --anonymous`"
+        )
     if as_json:
         render.json(made)
     elif out is None:

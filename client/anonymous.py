@@ -14,7 +14,7 @@ from client.conversation import Conversation
 from client.core import Core
 from client.correspondence import Correspondence
 from client.durations import spoken
-from client.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
+from client.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous, UnknownContact
 from client.fragments import Arrival, Fragment, Unverified
 from client.letters import LETTER_LIMIT, MESSAGE_LIMIT, Letter, decode_untrusted
 from client.outgoing import DAY, Outgoing, OutgoingReply
@@ -113,10 +113,13 @@ class Anonymous:
         return CorrespondentInfo(name, side, address, session is not None, answer, listening)
 
     def end(self, name: str) -> None:
-        """End a conversation here; the other side is not told. Its messages stay. UnknownContact, NotAnonymous."""
-        contact = self._core.book.named(name).id
+        """End a conversation here; the other side is not told. Its messages stay. NotAnonymous."""
+        try:
+            contact = self._core.book.named(name).id
+        except UnknownContact:
+            contact = -1
         if contact not in self._core.anonymous:
-            raise NotAnonymous
+            raise NotAnonymous(f"{name!r} is no anonymous conversation: `mixnet anonymous` shows those there are")
         if contact in self._core.routes:
             with self._core.change():
                 self._shared.end(contact)

@@ -21,7 +21,7 @@ from client.code_cli import accept_code, codes, invite_by_code
 from client.daemon_cli import daemon
 from client.device_cli import device
 from client.file_cli import files, until_settled
-from client.groups.cli import group
+from client.groups.cli import group, say_asked
 from client.mailbox_cli import mailbox
 from client.match_cli import match
 from client.message_cli import cancel, message
@@ -102,6 +102,7 @@ async def invite(
         text = await me.invite()
     if out is not None:
         _write_private(out, text)
+        render.note(f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {out.name}`")
     elif as_json:
         render.json({"invitation": text})
     else:
@@ -212,7 +213,8 @@ async def contacts(
     rename
         Call a contact by another name: give the old one and the new one.
     block
-        Neither hear from this contact nor send to it; what it sends meanwhile is lost, and it can't tell.
+        Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
+        tell.
     unblock
         Hear from this contact again, from now on.
     relink
@@ -233,7 +235,10 @@ async def contacts(
         if relink is not None:
             await me.relink(*relink)
         known = await me.contacts()
+        groups = await me.groups.list() if relink is not None else []
     render.jsons(known) if as_json else render.contacts(known)
+    if relink is not None and groups:
+        render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
 
 
 @app.command
@@ -359,6 +364,7 @@ async def inbox(
         render.note(f"a file is coming in, {file.text!r} from {file.contact}: see how far with `mixnet files {name}`")
 
     async with talk(folder, name) as me:
+        say_asked(await me.groups.list(), name, folder)
         async for message in me.messages(contact, after=after, follow=follow, coming=coming):
             if message.outgoing and not sent:
                 continue

@@ -72,6 +72,7 @@ async def link(
     if out is not None:
         with new_file(out) as file:
             file.write(f"{text}\n".encode())
+        render.note(f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it")
     elif as_json:
         render.json({"invitation": text})
     else:
@@ -224,6 +225,9 @@ async def fetch(
         await me.devices.fetch(checked(number))
         message = await until_across(me, number, fetched=True) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
+    if not message.path:
+        see = f"mixnet files {shlex.quote(name)}{dir_option(folder)}"
+        render.note(f"your home device is asked for it: see how far it is with `{see}`")
 
 
 def _show(known: Sequence[DeviceInfo]) -> None:

@@ -56,7 +56,8 @@ def _rate(one: Transfer) -> str:
 def _state(one: Transfer) -> str:
     state = str(one.message.state)
     if one.leg is Leg.HOME:
-        state = "going to your home device" if one.message.outgoing else "coming from your home device"
+        goes = one.message.outgoing and one.message.state is MessageState.QUEUED  # else it is fetched
+        state = "going to your home device" if goes else "coming from your home device"
     elif one.leg is Leg.ELSEWHERE:
         state = f"{state} at your home device"
     if one.heard_at and time.time() - one.heard_at > _QUIET:

@@ -77,6 +77,7 @@ def erase(
     """
     from client import render, shred  # noqa: PLC0415
     from client.folder import check_profile  # noqa: PLC0415
+    from client.lock import AlreadyRunning  # noqa: PLC0415
 
     directory = profile_folder(folder, name)
     check_profile(directory)
@@ -86,7 +87,11 @@ def erase(
         f"until it expires, unless you ran `{first}` before.",
         yes=yes,
     )
-    done = shred.erase(directory, keep_downloads=keep_downloads)
+    try:
+        done = shred.erase(directory, keep_downloads=keep_downloads)
+    except AlreadyRunning:
+        stop = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
+        raise AlreadyRunning(f"nothing was erased: the daemon of {name} runs; stop it first with `{stop}`") from None
     if as_json:
         render.json({"files": done.files, "bytes": done.bytes, "left": [str(path) for path in done.left]})
     else:

@@ -65,6 +65,11 @@ def jsons(values: Sequence[Any]) -> None:
     json([asdict(value) for value in values])
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something, in words: "1 member", "2 members"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def harmless(text: str) -> str:
     """`text` with every character that a terminal would act upon made visible."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
@@ -156,7 +161,7 @@ def message(one: MessageInfo) -> None:
         state = f"  [{one.state}: {harmless(one.error)}]"
     # In front of all that a contact can have chosen: whoever writes "signed" into a text or a name is not believed.
     signed = "  signed" if one.signed else ""
-    receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt]}]"
+    receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt].format(one.id)}]"
     if one.outgoing and one.members:
         state = f"{state}  {one.reached} of {one.members} have it, {one.readers} have read it"
     if one.answer_until is not None:
@@ -173,7 +178,7 @@ _RECEIPTS = {
     ReceiptState.INVALID: "a receipt came that does not verify: don't rely on it",
     ReceiptState.DELIVERED: "receipt of delivery",
     ReceiptState.READ: "receipt of reading",
-    ReceiptState.ASKED: "asks for a receipt: `mixnet proof consent`",
+    ReceiptState.ASKED: "asks for a receipt: `mixnet proof consent NAME {}`",
     ReceiptState.WITHHELD: "no receipt given",
     ReceiptState.GIVEN: "receipt given",
 }

@@ -101,13 +101,15 @@ def _run() -> Any:
     if lines and asked in _HELP:
         sys.stdout.write(overview.render(HEAD, lines, terminal=sys.stdout.isatty()))
         return 0
-    from cyclopts import CycloptsError  # noqa: PLC0415
+    from cyclopts import CycloptsError, UnusedCliTokensError  # noqa: PLC0415
 
     try:
         return build(overview.room_of(asked[0], lines) if asked else None)()
     except CycloptsError as error:
         help_ = " ".join(["mixnet", *(error.command_chain or ()), "--help"])
         problem = str(error).rstrip(".")
+        if isinstance(error, UnusedCliTokensError):
+            problem = f"{' '.join(map(repr, error.unused_tokens or ()))}: more than this command takes"
         raise WrongCommandLine(f"{problem} (see `{help_}`)") from None
 
 

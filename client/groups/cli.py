@@ -5,16 +5,17 @@ Promises: as client/cli.py. Never: an import of anything heavy before a command 
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from client.options import Folder, Json, talk
+from client.options import Folder, Json, dir_option, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from client.groups.access import GroupAccess
     from client.groups.views import GroupInfo
@@ -64,6 +65,7 @@ async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -
         render.table(
             ("group", "state", "members"), [(one.name, str(one.state), str(len(one.members))) for one in known]
         )
+        say_asked(known, name, folder)
     else:
         render.note("no groups yet: begin one with `mixnet group create PROFILE GROUP`")
 
@@ -99,7 +101,13 @@ async def invite(name: str, group: str, contact: str, /, *, folder: Folder = Non
     contact
         The contact.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.invite(group, contact))
+    await _tell(
+        name,
+        folder,
+        as_json,
+        lambda groups: groups.invite(group, contact),
+        then=f"{contact} is asked, and becomes a member by `mixnet group accept`",
+    )
 
 
 @group.command
@@ -115,7 +123,14 @@ async def accept(name: str, group: str, /, *, folder: Folder = None, as_json: Js
     group
         The group, as `mixnet group list` shows it.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.accept(group))
+    show_it = f"mixnet group show {shlex.quote(name)} {shlex.quote(group)}{dir_option(folder)}"
+    await _tell(
+        name,
+        folder,
+        as_json,
+        lambda groups: groups.accept(group),
+        then=f"you are in when the client of who asked you has answered: see `{show_it}`",
+    )
 
 
 @group.command
@@ -313,8 +328,9 @@ async def _tell(
     folder: Path | None,
     as_json: bool,
     verb: Callable[[GroupAccess], Awaitable[GroupInfo]],
+    then: str = "",
 ) -> None:
-    """Have the daemon do a verb, and show the group after it."""
+    """Have the daemon do a verb, and show the group after it, and what is to come `then`."""
     from client import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
@@ -322,7 +338,7 @@ async def _tell(
     if as_json:
         render.json(one)
         return
-    render.line(f"{render.harmless(one.name)}  [{one.state}]  {len(one.members)} members")
+    render.line(f"{render.harmless(one.name)}  [{one.state}]  {render.counted(len(one.members), 'member')}")
     rows = [
         (
             member.name + (" (you)" if member.you else ""),
@@ -333,6 +349,18 @@ async def _tell(
     ]
     if rows:
         render.table(("member", "role", "reached"), rows)
+    if then:
+        render.note(then)
+
+
+def say_asked(groups: Sequence[GroupInfo], name: str, folder: Path | None) -> None:
+    """Say how to come into those groups to which somebody has asked us."""
+    from client import render  # noqa: PLC0415
+
+    for one in groups:
+        if one.state.value == "invited":
+            come_in = f"mixnet group accept {shlex.quote(name)} {shlex.quote(one.name)}{dir_option(folder)}"
+            render.note(f"you are asked into the group {one.name!r}: come in with `{come_in}`")
 
 
 def _reached(connected: bool) -> str:

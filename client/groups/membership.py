@@ -94,6 +94,8 @@ class Membership:
         if known is None and len(open_) < _OFFERS and len(self._registry.all()) < GROUPS_LIMIT:
             title = body.title if body.title.isprintable() and body.title.strip() == body.title else "group"
             self._registry.changed(self._registry.begin(body.group, title, GroupState.INVITED, contact, now))
+        elif known is not None and known.state is GroupState.JOINING and known.sponsor == contact:
+            self.answer(known, self._core.home.name, now)  # it asks again: our answer was not heard
         elif known is not None and known.state in (GroupState.LEFT, GroupState.INVITED):
             if known.state is GroupState.LEFT:
                 self._dispatch.ended(known)

@@ -46,7 +46,8 @@ ROWS = (
             columns("contacts", "id name identity state added_at session standing role"),
             columns("former_identities", "identity contact"),
         ),
-        "with whom you talk, since when, what you call them, whom you verified and whom you blocked",
+        "with whom you talk, since when, what you call them, whom you verified and whom you blocked, and by which "
+        "key you knew who began anew",
         "messages need somebody to go to; a verified contact stays verified",
         _NEVER, "", _ME, _PROFILE_END + "; there is no command that deletes one contact", _SEALED,
         age="contacts.added_at",

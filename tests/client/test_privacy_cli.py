@@ -109,7 +109,7 @@ async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, c
 async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):  # noqa: F811
     directory = network / "clients" / "alice"
     async with daemon(network):
-        with pytest.raises(AlreadyRunning):
+        with pytest.raises(AlreadyRunning, match=r"nothing was erased: .* `mixnet client stop alice"):
             profile_cli.erase("alice", yes=True, folder=network)
     with pytest.raises(LocalError, match=r"nothing was erased.*mailbox erase alice --leave.*--yes"):
         profile_cli.erase("alice", folder=network)

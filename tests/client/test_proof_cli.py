@@ -70,7 +70,9 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
         settle(friends)
         await cli.inbox("bob", **where)
         line = shown(capsys)
-        assert "  signed  ← alice: I owe you ten" in line and "[asks for a receipt: `mixnet proof consent`]" in line
+        assert (
+            "  signed  ← alice: I owe you ten" in line and "[asks for a receipt: `mixnet proof consent NAME 1`]" in line
+        )
         await proof_cli.receipts("bob", **where)
         assert "receipts for all contacts of whom nothing else was said: ask" in shown(capsys)
         await proof_cli.receipts("bob", "always", contact="alice", as_json=True, **where)

@@ -176,6 +176,21 @@ def test_the_table_has_bytes_share_rate_end_and_state(capsys):
     assert second.endswith("\t31 %\t-\t-\tcoming from your home device, nothing for 3h")
 
 
+@pytest.mark.parametrize(
+    ("outgoing", "state", "words"),
+    [
+        (True, MessageState.QUEUED, "going to"),
+        (True, MessageState.READ, "coming from"),
+        (False, MessageState.READ, "coming from"),
+    ],
+)
+def test_a_file_that_a_satellite_fetches_comes_whoever_sent_it(outgoing, state, words):
+    one = transfer(leg=Leg.HOME)
+    assert f"{words} your home device" in file_render.pace(
+        replace(one, message=replace(one.message, outgoing=outgoing, state=state))
+    )
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_bars_and_lines_are_text_whatever_a_contact_wrote(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)

@@ -1,6 +1,7 @@
 """Groups through a daemon: from Python, over the local protocol's types, and at the command line."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ import trio.testing
 
 from client.cli import app
 from client.commands import command_untrusted, event_map
+from client.groups.cli import say_asked
 from client.groups.commands import AnyGroupCommand, GroupRemove
 from client.groups.groups import NotAllowed, UnknownMember
 from client.groups.registry import UnknownGroup
@@ -187,3 +189,17 @@ def test_a_text_may_have_a_time_of_its_own(monkeypatch):
     monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: me)
     app(["group", "send", "alice", "club", "hi", "--expires", "2m"], result_action="return_value")
     assert me.groups.named == [{"expires": 120.0}]
+
+
+def test_who_is_asked_into_a_group_reads_how_to_come_in(monkeypatch, capsys):
+    me = FakeMe()
+    monkeypatch.setattr("client.groups.cli.talk", lambda _folder, _name: me)
+    app(["group", "invite", "alice", "club", "bob"], result_action="return_value")
+    shown = capsys.readouterr()
+    assert "bob is asked" in shown.err
+    assert f"{len(INFO.members)} member" in shown.out
+    asked = replace(INFO, name="book club", state=GroupState.INVITED)
+    say_asked([INFO, asked], "bob", None)
+    assert capsys.readouterr().err == (
+        "mixnet: you are asked into the group 'book club': come in with `mixnet group accept bob 'book club'`\n"
+    )

@@ -68,6 +68,22 @@ def test_of_who_is_blocked_only_what_is_everybody_s_is_heard(circle):
         alice.send_text("bob", "hi", circle.now)
 
 
+def test_who_was_blocked_when_it_accepted_comes_in_by_another_invitation(tmp_path):
+    circle = Circle(tmp_path, 2, seed=5)
+    alice, bob = circle.groups("alice"), circle.groups("bob")
+    alice.create(CLUB, circle.now)
+    alice.invite(CLUB, "bob", circle.now)
+    assert circle.run(60, bob.list)
+    circle["alice"].messenger.block("bob", circle.now)
+    bob.accept(CLUB, circle.now)
+    circle.run(30)
+    circle["alice"].messenger.unblock("bob")
+    circle.run(30)
+    assert bob.show(CLUB).state is GroupState.JOINING
+    alice.invite(CLUB, "bob", circle.now)
+    assert circle.run(60, lambda: circle.complete(circle.names))
+
+
 def test_a_contact_who_began_anew_is_out_of_reach_in_a_group_until_it_is_invited_again(circle):
     circle["bob"].online = False
     circle.join("bobby")
