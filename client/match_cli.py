@@ -81,6 +81,11 @@ def _show(status: MatchStatus) -> None:
     rows = [(one.address, one.label, one.state, one.contact or one.error) for one in status.entries]
     render.table(("address", "name", "state", "contact, or what there is to know"), rows)
     if status.visits:
-        render.note(f"you are {status.me}; each of those is looked for {status.visits:.1f} times a day on average")
+        render.note(f"you are {status.me}; each of those is looked for {_often(status.visits)} times a day on average")
     if any(one.contact for one in status.entries):
         render.note("found by addresses alone: compare the safety number before you trust who it is (mixnet contacts)")
+
+
+def _often(visits: float) -> str:
+    """A number without digits that mean nothing."""
+    return f"{visits:,.0f}" if visits >= 10 else f"{visits:.1f}"

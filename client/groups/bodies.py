@@ -106,11 +106,11 @@ class GroupSeen(_GroupBody, frozen=True, tag=28):
 
 
 class GroupBehind(_GroupBody, frozen=True, tag=29):
-    """The receiver's post `number` is not the one that the sender has of that number, whose next one is `following`."""
+    """The receiver's post `number` is not the one that the sender has: `post`, signed by the receiver, shows it."""
 
     group: Key
     number: _Number
-    following: _Number
+    post: Annotated[bytes, msgspec.Meta(max_length=GROUP_BODY_LIMIT)]
 
 
 # What keeps a group together for all of its members, and so is heard from one whom our user has blocked.

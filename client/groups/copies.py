@@ -13,10 +13,10 @@ from client.groups.bodies import GroupBehind
 from client.groups.dispatch import Dispatch
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
+from client.store import Row
 from mixnet.errors import RemoteError
 
 _LANE = 0
-_AHEAD = 100_000  # posts that an old copy may be behind
 DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
 
 
@@ -38,34 +38,41 @@ class Copies:
         return peer is not None and peer.expected is not None and post.number < peer.expected
 
     def tell(self, group: Group, post: Post, now: float) -> None:
-        """Tell its author, if it can be reached."""
+        """Tell its author, if it can be reached, by a post of its own that shows it: of this number, or the newest."""
         peer = self._registry.peers(group).get(post.author)
-        if peer is None or peer.expected is None or peer.contact is None or not self._registry.reachable(peer.contact):
+        if peer is None or peer.contact is None or not self._registry.reachable(peer.contact):
             return
-        following = max(peer.expected, post.number + 1)
-        self._core.enqueue(peer.contact, _LANE, GroupBehind(group.identifier, post.number, following), None, now)
+        query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? ORDER BY number = ? DESC, number DESC LIMIT 1"
+        row = self._store.one(query, group.id, post.author, post.number)
+        if row is not None:
+            body = GroupBehind(group.identifier, post.number, bytes(row[0]))
+            self._core.enqueue(peer.contact, _LANE, body, None, now)
 
     def told_untrusted(self, group: Group, contact: int, body: GroupBehind, now: float) -> None:
-        """A member has others of our posts: go on after them. RemoteError."""
-        member = self._registry.member_of(group, contact)
-        if member is None or not body.number < body.following <= group.next_number + _AHEAD:
-            raise RemoteError("what is said of a group's numbers can't be so")
-        self._registry.skip_numbers(group, body.following)
+        """A member has others of our posts: go on after them. RemoteError unless one that we signed shows it."""
+        member, shown = self._registry.member_of(group, contact), posts.parse_untrusted(body.post)
+        if member is None or (shown.author, shown.group) != (group.me, group.identifier):
+            raise RemoteError("what is said of a group's numbers isn't shown by a post of ours")
         query = (
             "SELECT p.id, p.message, p.raw, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
             " WHERE p.grp = ? AND p.author = ? AND p.number = ? AND a.member = ?"
         )
         row = self._store.one(query, group.id, group.me, body.number, member.key)
-        if row is None:
-            return
-        stored, message, raw, ends = row
-        if not self._dispatch.taken_back(stored, group, body.number):
+        post = None if row is None else posts.parse_untrusted(bytes(row[2]))
+        behind = shown.number >= max(group.next_number, body.number)
+        twice = post is not None and shown.number == post.number and shown.said != post.said
+        if behind:
+            self._registry.skip_numbers(group, shown.number + 1)
+        if row is not None and post is not None and (behind or twice):
+            self._number_again(group, post, row, now)
+
+    def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
+        stored, message, _, ends = row
+        lifetime = None if ends is None else ends - now
+        if not self._dispatch.taken_back(stored, group, post.number):
             if message is not None:
                 self._core.fail_message(message, DOUBTFUL)
-            return
-        post = posts.parse_untrusted(bytes(raw))
-        lifetime = None if ends is None else ends - now
-        if post.text and (lifetime is None or lifetime > 0):
+        elif post.text and (lifetime is None or lifetime > 0):
             self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
         elif post.change:
             self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))

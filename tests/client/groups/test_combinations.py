@@ -3,6 +3,7 @@
 import pytest
 
 from client.errors import ContactBlocked
+from client.groups import posts
 from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupSeen, GroupWant
 from client.groups.copies import DOUBTFUL
 from client.groups.views import GroupState
@@ -130,24 +131,55 @@ def test_a_member_with_an_old_copy_of_its_profile_loses_nothing_that_it_says_aft
 
 
 def test_what_some_have_already_is_not_numbered_again_but_fails_and_says_so(circle):
-    alice, bob = circle["alice"].messenger, circle["bob"].messenger
+    bob = circle["bob"].messenger
     circle["carol"].online = False
     number = circle.send("bob", "hello")
     assert circle.run(60, lambda: bob.message(number).reached == 1)
-    group = bob.groups._registry.named(CLUB)
-    (post,) = bob._core.store.one("SELECT number FROM group_posts WHERE message = ?", number)
-    contact = next(one.id for one in bob._core.book.all() if one.role == "member")
-    for following, refused in ((post, True), (post + 200_000, True), (post + 7, False)):
-        body = GroupBehind(group.identifier, post, following)
-        with bob._core.change():
-            if refused:
-                with pytest.raises(RemoteError):
-                    bob.groups.handle_untrusted(contact, body, circle.now)
-            else:
-                bob.groups.handle_untrusted(contact, body, circle.now)
+    tell(circle, number, signed(circle, number, 0, "what an older bob said"))
     assert (bob.message(number).state, failures(circle, "bob")) == (MessageState.FAILED, {DOUBTFUL})
     circle["carol"].online = True
     later = circle.send("bob", "later")
-    assert bob._core.store.one("SELECT number FROM group_posts WHERE message = ?", later)[0] == post + 7
     assert circle.run(300, lambda: circle.delivered("bob", later))
-    assert circle.heard("alice")[-1] == ("bob", "later") and alice.groups.show(CLUB).state is GroupState.MEMBER
+    assert circle.heard("alice")[-1] == circle.heard("carol")[-1] == ("bob", "later")
+
+
+def test_nobody_makes_a_member_give_up_its_posts_but_by_what_it_signed_itself(circle):
+    bob = circle["bob"].messenger
+    assert circle.run(60, delivered(circle, [("bob", circle.send("bob", "first"))]))
+    circle["alice"].online = circle["carol"].online = False
+    number = circle.send("bob", "hello")
+    before = bob._core.store.all("SELECT * FROM group_posts"), bob._core.store.all("SELECT next_number FROM groups")
+    group = circle["alice"].messenger.groups._registry.named(CLUB)
+    heads = bob.groups._registry.history(bob.groups._registry.named(CLUB)).heads
+    forged = posts.write(group.key, group.identifier, 10_000, 0, heads, text="I am bob").raw
+    with pytest.raises(RemoteError):
+        tell(circle, number, forged)
+    tell(circle, number, signed(circle, number, 0, "hello"))  # the same post
+    tell(circle, number, signed(circle, number, -1, "the one before"))
+    now = bob._core.store.all("SELECT * FROM group_posts"), bob._core.store.all("SELECT next_number FROM groups")
+    assert now == before
+    tell(circle, number, signed(circle, number, 7, "written after the copy was made"))
+    row = "SELECT number FROM group_posts WHERE message = ?"
+    assert bob._core.store.one(row, number)[0] == bob._core.store.one("SELECT next_number FROM groups")[0] - 1
+    circle["alice"].online = circle["carol"].online = True
+    assert circle.run(300, lambda: circle.delivered("bob", number))
+    assert circle.heard("alice")[-1] == circle.heard("carol")[-1] == ("bob", "hello")
+
+
+def signed(circle, number, ahead, text):
+    """A post that bob signed under the number of his message, or near it, before he went back to an old copy."""
+    registry = circle["bob"].messenger.groups._registry
+    group = registry.named(CLUB)
+    (post,) = circle["bob"].store.one("SELECT number FROM group_messages WHERE message = ?", number)
+    heads = registry.history(group).heads
+    return posts.write(group.key, group.identifier, post + ahead, 0, heads, text=text).raw
+
+
+def tell(circle, number, post):
+    """Carol tells bob that she has another post of his."""
+    bob = circle["bob"].messenger
+    group = bob.groups._registry.named(CLUB)
+    (at,) = bob._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)
+    contact = next(one.id for one in bob._core.book.all() if one.role == "member")
+    with bob._core.change():
+        bob.groups.handle_untrusted(contact, GroupBehind(group.identifier, at, post), circle.now)
