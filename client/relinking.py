@@ -15,7 +15,8 @@ from client.renewal import Renewal
 from client.views import ContactInfo, ContactState
 
 _MOVED = (
-    *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired", "group_peers"),
+    *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired"),
+    *("group_peers", "group_leavers", "group_held"),
     "former_identities",
 )
 

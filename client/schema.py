@@ -7,7 +7,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 from __future__ import annotations
 
 from client.device_schema import DEVICE_GROUPS, DEVICES
-from client.groups.schema import GROUP_SPARES, GROUPS
+from client.groups.schema import GROUP_LEAVERS, GROUP_SPARES, GROUPS
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -242,4 +242,5 @@ MIGRATIONS = (
     DEVICE_GROUPS,
     _UNFINISHED,
     _FORMER,
+    GROUP_LEAVERS,
 )

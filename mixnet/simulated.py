@@ -430,7 +430,8 @@ class _SimulatedListener(Listener):
 
     def close(self) -> None:
         """Stop listening; the streams that nobody accepted end."""
-        if self._registry.pop(self._address, None) is self:
+        if self._registry.get(self._address) is self:  # not if it was killed and another listens there now
+            del self._registry[self._address]
             with contextlib.suppress(trio.WouldBlock):
                 while True:
                     self._out.receive_nowait().kill()

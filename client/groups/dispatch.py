@@ -19,7 +19,9 @@ from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.groups.changes import Change, Kind
 from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing
 from client.groups.filing import Filing
+from client.groups.holding import Holding
 from client.groups.hops import Hops
+from client.groups.leavers import LATE, Leavers
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.groups.rollercoaster import Branch
@@ -31,7 +33,7 @@ from mixnet import crypto
 from mixnet.errors import LocalError, RemoteError
 
 _LANE = 0
-_HELD_LIMIT = 64  # posts of one author that wait for earlier ones
+_HELD_LIMIT = LATE  # posts of one author that wait for earlier ones
 _LATELY = 3600.0  # seconds for which a member that answered is taken to be there
 _AROUND = 256  # bytes that a body and its encryption add to a post
 
@@ -47,7 +49,8 @@ class Dispatch:
         """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
-        self.filing = Filing(core, registry)
+        self.leavers, self.holding = Leavers(core, registry), Holding(core)
+        self.filing = Filing(core, registry, self.leavers)
         self._out = Hops(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
@@ -97,8 +100,7 @@ class Dispatch:
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
-        lapsing = sequence.lapsing(self._store, group)
-        if lifetime is not None and len(lapsing) >= posts.LAPSING_LIMIT:
+        if lifetime is not None and len(sequence.lapsing(self._store, group)) >= posts.LAPSING_LIMIT:
             raise TooManyExpiring
         number = self._registry.take_number(group)
         post = posts.write(
@@ -110,7 +112,7 @@ class Dispatch:
             text=text,
             change=b"" if change is None else change.raw,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
-            lapsing=lapsing if passed is None else ((passed, sequence.GIVEN_UP), *lapsing),
+            lapsing=sequence.told(self._store, group, number, passed),
         )
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
@@ -172,13 +174,11 @@ class Dispatch:
 
     def take_untrusted(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
         """Store a post that came from `contact`, file what is in order, and pass it on. MissingParents, RemoteError."""
-        sender = self._registry.member_of(group, contact)
-        roster, then = self._registry.roster(group), self._registry.roster_at(group, post.heads)
+        sender = self.leavers.admit_untrusted(group, contact, post, now)
+        then = self._registry.roster_at(group, post.heads)
         order = then.order()
         if group.me not in then.members or post.author not in then.members or post.author == group.me:
             raise RemoteError("a message of a group between others")
-        if sender is None or (not post.change and post.author not in roster.members):
-            raise RemoteError("a message of a group from one who isn't in it")
         if any(index >= len(order) for index in body.onward) or len(set(body.onward)) != len(body.onward):
             raise RemoteError("a message of a group with an impossible way on")
         if body.plan == SPARE_PLAN and body.onward:
@@ -189,15 +189,12 @@ class Dispatch:
             post.author,
             post.number,
         )
-        peer, news = self._registry.peers(group).get(post.author), row is None
+        expected, news = self.leavers.expected(group, post.author), row is None
         if row is None:
-            expected = 0 if peer is None or peer.expected is None else peer.expected
-            if post.number >= max(expected, post.floor) + _HELD_LIMIT:
+            if post.number >= max(expected or 0, post.floor) + _HELD_LIMIT:
                 raise RemoteError("a message of a group far ahead of its author's others")
             row = (self._insert(group, post, None, now), 0)
-        self._store.run(
-            "DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender.key, SPARE_PLAN
-        )
+        self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender, SPARE_PLAN)
         if post.is_over(now):  # it has its place in its author's order, and no tree that was served
             self.filing.file(group, post.author, now, post.floor)
             return
@@ -214,7 +211,7 @@ class Dispatch:
         self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
         self._out.pass_on(group, post, row[0], body, order)
         if news and body.spares:
-            served = {post.author, sender.key, *(order[index] for index in body.onward)}
+            served = {post.author, sender, *(order[index] for index in body.onward)}
             self._out.spare(group, row[0], body, order, served, rng=self._rng)
         self.filing.file(group, post.author, now, post.floor)
 
@@ -389,8 +386,9 @@ class Dispatch:
 
     def _expire(self, now: float) -> None:
         self._out.expire(now)
-        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
-            self.filing.file(self._registry.get(grp), bytes(author), now)
+        self.leavers.expire(now)
+        self.holding.expire(now)
+        self.filing.look_again(now)
         over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
         for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from client.archive import Entry
 from client.core import Core
 from client.groups import posts
+from client.groups.leavers import Leavers
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.views import MessageKind, MessageReceived, MessageState
@@ -20,16 +21,16 @@ from client.views import MessageKind, MessageReceived, MessageState
 class Filing:
     """The posts of all groups that came."""
 
-    def __init__(self, core: Core, registry: Registry) -> None:
-        """Use the messenger's shared state."""
-        self._core, self._store, self._registry = core, core.store, registry
+    def __init__(self, core: Core, registry: Registry, leavers: Leavers) -> None:
+        """Use the messenger's shared state, and those who left."""
+        self._core, self._store, self._registry, self._leavers = core, core.store, registry, leavers
 
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
         """File what is next in an author's order."""
-        peer = self._registry.peers(group).get(author)
-        if peer is None or peer.expected is None:
-            return  # its hello, which says where we begin, is still to come
-        expected = peer.expected
+        expected = self._leavers.expected(group, author)
+        if expected is None:  # its hello, which says where we begin, is still to come; or it was removed
+            self._store.run("UPDATE group_posts SET retry = NULL WHERE grp = ? AND author = ?", group.id, author)
+            return
         query = (
             "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
             " ORDER BY number"
@@ -40,17 +41,32 @@ class Filing:
         ]
         floor = max([floor, *(post.floor for _, _, post in held)])
         ends = ends_of(post for _, _, post in held)
+        shown = self._leavers.contact(group, author) not in self._core.blocked
         for stored, plans, post in held:
             waits, retry = passed_over(max(expected, floor), post.number, ends, now)
             if post.number > waits:
                 self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
                 break
             if post.number >= expected:  # even below the floor: it was delivered, and had to wait here
-                if plans and peer.contact not in self._core.blocked:  # without: it came when its time was over
+                if plans and shown:  # without: it came when its time was over
                     self._file(group, post, now)
                 expected = post.number + 1
             self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
-        self._registry.set_peer(group, author, expected=max(expected, floor))
+        self._leavers.expect(group, author, max(expected, floor))
+
+    def look_again(self, now: float) -> None:
+        """File what need not wait any more, since something before it expired or since it was here for so long.
+
+        Its author was told that we have it, so in the end it is shown even if what it waits for never came.
+        """
+        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
+            self.file(self._registry.get(grp), bytes(author), now)
+        held = "SELECT grp, author, max(number), min(number) FROM group_posts WHERE delivered = 0 AND expires <= ?"
+        for grp, author, newest, oldest in self._store.all(held + " GROUP BY grp, author", now):
+            group = self._registry.get(grp)
+            if self._leavers.expected(group, author) is None:  # its hello never came
+                self._leavers.expect(group, author, oldest)
+            self.file(group, bytes(author), now, newest)
 
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:

@@ -37,8 +37,6 @@ from client.texts import check_text
 from client.views import ContactState
 from mixnet.errors import LocalError, RemoteError
 
-_HELD = 64  # posts that wait for changes, in memory: their authors send them again
-
 
 class NoMember(LocalError):
     """You are not in this group (any more): an admin of it can invite you."""
@@ -71,7 +69,6 @@ class Groups:
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = Reading(core, self._registry, self._dispatch)
         self._copies = Copies(core, self._registry, self._dispatch)
-        self._held: list[tuple[int, GroupPost]] = []
         core.feeders += [self._dispatch, self._membership]
 
     # what the user does
@@ -243,8 +240,9 @@ class Groups:
         group = self._registry.known(body.group)
         if group is None or group.state is GroupState.INVITED:
             return
-        if group.state is GroupState.LEFT and not isinstance(body, GroupReceipts):
-            return  # receipts for the message that says that we left
+        if group.state is GroupState.LEFT:
+            self._after_leaving_untrusted(group, contact, body, now)
+            return
         match body:
             case GroupAnswer():
                 self._membership.answered_untrusted(group, contact, body, now)
@@ -264,35 +262,46 @@ class Groups:
                 self._copies.told_untrusted(group, contact, body, now)
         self._take_held(now)
 
+    def _after_leaving_untrusted(self, group: Group, contact: int, body: GroupBody, now: float) -> None:
+        """What we wrote before we left is still under way."""
+        if isinstance(body, GroupReceipts):
+            self._dispatch.receipts_untrusted(group, body, now)
+        elif isinstance(body, GroupWant):
+            self._membership.wanted_untrusted(group, contact, body, now)
+        elif isinstance(body, GroupChanges):
+            self._membership.gone_untrusted(group, contact, body)
+
     def _post_untrusted(self, contact: int, body: GroupPost, now: float) -> None:
         post = posts.parse_untrusted(body.post)
         group = self._registry.known(post.group)
         if group is None or group.state is not GroupState.MEMBER:
+            if group is not None and group.state is GroupState.LEFT:
+                self._membership.say_gone(group, contact, now)
             return
-        if self._registry.member_of(group, contact) is None:
-            raise RemoteError("a message of a group from one who isn't in it")
+        self._dispatch.leavers.admit_untrusted(group, contact, post, now)
         if self._copies.is_one(group, post):
             self._copies.tell(group, post, now)
             return
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:
-            self._held = [*self._held[1 - _HELD :], (contact, body)]
+            self._dispatch.holding.add(contact, body, now)
             self._membership.ask(group, contact, now)
             return
         if post.change:
-            self._membership.take_in_untrusted(group, contact, [changes.parse_untrusted(post.change)], now)
+            change = changes.parse_untrusted(post.change)
+            self._membership.take_in_untrusted(group, contact, [change], now)
+            self._dispatch.leavers.ended(group, post, change)
 
     def _take_held(self, now: float) -> None:
         """Try again what waited for changes; what still waits, or is wrong, is gone."""
-        held, self._held = self._held, []
-        for contact, body in held:
+        for number, contact, body in self._dispatch.holding.all():
             post = posts.parse_untrusted(body.post)
             group = self._registry.known(post.group)
             history = None if group is None else self._registry.history(group)
             if history is not None and any(head not in history for head in post.heads):
-                self._held.append((contact, body))
                 continue
+            self._dispatch.holding.drop(number)
             try:
                 self._post_untrusted(contact, body, now)
             except RemoteError:

@@ -23,7 +23,7 @@ from client.groups.bodies import (
     GroupPass,
     GroupWant,
 )
-from client.groups.changes import Change, Newcomer
+from client.groups.changes import Change, Kind, Newcomer
 from client.groups.dispatch import Dispatch
 from client.groups.registry import GROUPS_LIMIT, Group, Peer, Registry
 from client.groups.roster import Member, MissingParents, Roster
@@ -152,7 +152,8 @@ class Membership:
 
     def hello_untrusted(self, group: Group, contact: int, body: GroupHello, now: float) -> None:
         """Somebody proves which member it is."""
-        member = self._registry.roster(group).members.get(body.key)
+        present = self._registry.roster(group).members.get(body.key)
+        member = present or self._dispatch.leavers.member(group, body.key, now)
         if member is None or body.key == group.me:
             raise RemoteError("a greeting from one who isn't in the group")
         pair = self._registry.pair(group, member)
@@ -163,6 +164,10 @@ class Membership:
         ]
         if not any(crypto.equal(pair.proof(pair_of, ours=False), body.tag) for pair_of in channels):
             raise RemoteError("a greeting whose proof is wrong")
+        if present is None:
+            self._dispatch.leavers.greeted(group, body.key, contact, body.first)
+            self._dispatch.filing.file(group, body.key, now)
+            return
         self._bind(group, body.key, contact, body.first, now)
         history = self._registry.history(group)
         if history is not None and any(head not in history for head in body.heads):
@@ -177,6 +182,28 @@ class Membership:
             query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
             self._store.run(query, group.id, body.source, body.target, body.sealed)
         self._move_passes(group, now)
+
+    def say_gone(self, group: Group, contact: int, now: float) -> None:
+        """A post came for us, who have left: its author did not know, or left at the same time and can't hear of it."""
+        history = self._registry.history(group)
+        removal = None if history is None else history.removal(group.me)
+        known = self._registry.key_of(group, contact) is not None or self._dispatch.leavers.knows(group, contact)
+        if removal is not None and known:
+            self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
+
+    def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:
+        """We have left: what we wrote before need not wait for who is gone, too, and is refused if we were removed.
+
+        What a change builds on is of no matter here: it is believed from whom it is about, and from admins of then.
+        """
+        key, members = self._registry.key_of(group, contact), self._registry.roster(group).members
+        for change in [changes.parse_untrusted(raw) for raw in body.changes]:
+            if key is None or change.group != group.identifier or change.kind is not Kind.REMOVE:
+                continue
+            if change.subject == key:
+                self._dispatch.removed(group, [key])
+            elif change.subject == group.me and change.author in members and members[change.author].admin:
+                self._dispatch.ended(group)
 
     # what follows from it
 
@@ -201,8 +228,10 @@ class Membership:
             for key in roster.members.keys() - peers.keys() - {group.me}:
                 query = "INSERT INTO group_peers (grp, key, first) VALUES (?, ?, ?)"
                 self._store.run(query, group.id, key, group.next_number)
-            self._dispatch.removed(group, peers.keys() - roster.members.keys())
-            for key in peers.keys() - roster.members.keys():
+            gone = peers.keys() - roster.members.keys()
+            self._dispatch.removed(group, gone)
+            for key in sorted(gone):
+                self._dispatch.leavers.keep(group, peers[key], now)
                 self._store.run("DELETE FROM group_peers WHERE grp = ? AND key = ?", group.id, key)
             if group.sponsor is not None and not peers:
                 self._greet_sponsor(group, now)
@@ -217,7 +246,7 @@ class Membership:
 
     def _last(self, group: Group) -> list[Change]:
         history = self._registry.history(group)
-        return [] if history is None else [one for one in history.missing(()) if one.kind is changes.Kind.REMOVE]
+        return [] if history is None else [one for one in history.missing(()) if one.kind is Kind.REMOVE]
 
     def _rename(self, group: Group, title: str) -> None:
         names = self._core.book.names() - {self._core.book.get(group.contact).name}

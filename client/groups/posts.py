@@ -18,7 +18,7 @@ from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError
 
 LAPSING_LIMIT = 16  # posts of an author with a time of their own that may be under way
-_PASSED_LIMIT = LAPSING_LIMIT + 1  # those, and one that is given up
+PASSED_LIMIT = 64  # posts before it, of which one says that they are not waited for
 TEXT_LIMIT = BODY_LIMIT - 2048  # bytes of UTF-8: the rest is for keys, signature, heads and the way on
 _Time = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 
@@ -32,7 +32,7 @@ class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
     change: Annotated[bytes, msgspec.Meta(max_length=SIZE_LIMIT)]
     expires: _Time
-    lapsing: Annotated[tuple[tuple[Number, _Time], ...], msgspec.Meta(max_length=_PASSED_LIMIT)]
+    lapsing: Annotated[tuple[tuple[Number, _Time], ...], msgspec.Meta(max_length=LAPSING_LIMIT + PASSED_LIMIT + 1)]
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -50,7 +50,7 @@ class Post:
 
     `number` counts an author's posts in the group; all below `floor` are delivered or given up. After `expires`
     (seconds since 1970; 0: as long as the network keeps messages) nobody takes it or passes it on; `lapsing` says that
-    of earlier ones that are under way, by their numbers, or that one of them is given up (0).
+    of earlier ones that are under way, by their numbers, or that one of them is not under way any more (0).
     """
 
     group: bytes

@@ -100,7 +100,7 @@ class Registry:
 
     def again(self, group: Group, sponsor: int) -> None:
         """Forget what was before we left: another invitation came. Keys are new, since old ones never come back."""
-        for table in ("group_changes", "group_peers", "group_passes", "group_posts", "group_offers"):
+        for table in ("group_changes", "group_peers", "group_leavers", "group_passes", "group_posts", "group_offers"):
             self._store.run(f"DELETE FROM {table} WHERE grp = ?", group.id)  # noqa: S608  # our own names
         self._store.run(
             "UPDATE groups SET state = ?, key = ?, agree = ?, sponsor = ?, next_number = 0 WHERE id = ?",
@@ -216,8 +216,13 @@ class Registry:
 
     def member_of(self, group: Group, contact: int) -> Member | None:
         """Which member of the group a contact is known to be."""
+        key = self.key_of(group, contact)
+        return None if key is None else self.roster(group).members.get(key)
+
+    def key_of(self, group: Group, contact: int) -> bytes | None:
+        """The key under which a contact is, or was when we left, in the group."""
         row = self._store.one("SELECT key FROM group_peers WHERE grp = ? AND contact = ?", group.id, contact)
-        return None if row is None else self.roster(group).members.get(bytes(row[0]))
+        return None if row is None else bytes(row[0])
 
     def reachable(self, contact: int | None) -> bool:
         """Whether something can be sent to a contact now."""

@@ -126,10 +126,25 @@ class History:
         judge = _Judge(self, self._closure(self._index))
         return judge.given(key) is None and judge.heir() == key
 
+    def left(self, key: bytes) -> bool:
+        """Whether a member is gone because it left, and nobody removed it."""
+        judge = _Judge(self, self._closure(self._index))
+        authors = {self._changes[number].author for number in judge.removals(key)}
+        return authors == {key}
+
+    def removal(self, key: bytes) -> Change | None:
+        """The first change by which a member is gone; None if it is not."""
+        removals = _Judge(self, self._closure(self._index)).removals(key)
+        return self._changes[removals[0]] if removals else None
+
     def missing(self, heads: Iterable[bytes]) -> list[Change]:
         """What one who names these heads lacks, in an order in which it can be taken."""
         has = self._closure(head for head in heads if head in self._index)
         return [change for number, change in enumerate(self._changes) if not has >> number & 1]
+
+    def gone(self, key: bytes) -> Member | None:
+        """Who had a key, with the name that it brought; None if nobody ever did."""
+        return next((Member(key, change.agree, change.name, False) for change in self._joining(key)), None)
 
     def adder(self, key: bytes) -> bytes | None:
         """Who brought a member in."""
@@ -188,6 +203,9 @@ class _Judge:
 
     def heir(self) -> bytes | None:
         return self._heir(self._chosen)
+
+    def removals(self, who: bytes) -> list[int]:
+        return list(_bits(self._events[Kind.REMOVE].get(who, 0)))
 
     def counts(self, number: int) -> bool:
         return bool(self._applied >> number & 1)

@@ -68,3 +68,15 @@ CREATE TABLE group_reads (
     PRIMARY KEY (message, member)
 ) WITHOUT ROWID;
 """
+
+# Who left: the session in which it is heard, the number of its next post, that of the last one that is taken, and when
+# nothing more is. group_held: posts that wait for changes, by the contact from which they came.
+GROUP_LEAVERS = """
+CREATE TABLE group_leavers (
+    grp INTEGER NOT NULL, key BLOB NOT NULL, contact INTEGER, expected INTEGER, last INTEGER NOT NULL,
+    until REAL NOT NULL, PRIMARY KEY (grp, key)
+) WITHOUT ROWID;
+CREATE TABLE group_held (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, body BLOB NOT NULL, expires REAL NOT NULL
+);
+"""

@@ -26,6 +26,19 @@ def lapsing(store: Store, group: Group) -> tuple[tuple[int, int], ...]:
     return tuple((number, int(ends)) for number, ends in store.all(query, group.id, group.me))
 
 
+def told(store: Store, group: Group, number: int, passed: int | None) -> tuple[tuple[int, int], ...]:
+    """What post `number` says of those before it: when they are over, and which of the last ones above the floor are.
+
+    Some of these may be at a receiver, which loses nothing by that: it passes over what it lacks only. `passed` is one
+    that is given up now.
+    """
+    open_ = {row[0] for row in store.all("SELECT DISTINCT p.number" + _OURS, group.id, group.me)}
+    first = max(min(open_, default=number), number - posts.PASSED_LIMIT)
+    over = {one for one in range(first, number) if one not in open_}
+    over |= set() if passed is None else {passed}
+    return tuple(sorted([*((one, GIVEN_UP) for one in over), *lapsing(store, group)]))
+
+
 def is_missed(store: Store, group: Group, number: int) -> bool:
     """Whether somebody may wait for a post of ours that is given up: there are later ones, or others under way."""
     return group.next_number > number + 1 or store.one("SELECT 1" + _OURS, group.id, group.me) is not None

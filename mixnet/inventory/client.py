@@ -166,6 +166,8 @@ ROWS = (
             columns("group_offers", "grp contact"),
             columns("group_changes", "grp position raw"),
             columns("group_peers", "grp key contact greeted tries introduced first expected doubted answered"),
+            columns("group_leavers", "grp key contact expected last until"),
+            columns("group_held", "id contact body expires"),
             columns("group_passes", "grp source target sealed"),
             columns("group_posts", "id grp author number raw message delivered plans expires retry ends"),
             columns("group_hops", "id post target plan onward spares"),

@@ -150,6 +150,17 @@ async def test_who_closes_a_listener_under_an_accept_is_told(autojump_clock):
         await listener.aclose()
 
 
+async def test_who_was_killed_takes_nothing_from_the_one_who_listens_after_it(autojump_clock):
+    network = SimulatedNetwork(SeededSource(1))
+    killed = await network.listen(SERVER)
+    network.crash(SERVER.host)
+    async with await network.listen(SERVER) as listener:
+        await killed.aclose()  # its task is cancelled later than the next one begins
+        stream = await network.dial(SERVER, source=CLIENT)
+        await stream.send_all(b"anew")
+        assert await (await listener.accept()).receive_some() == b"anew"
+
+
 async def test_a_crash_behind_a_partition_is_learned_after_the_heal(autojump_clock):
     network = SimulatedNetwork(SeededSource(1))
     left, _right = await pair(network)

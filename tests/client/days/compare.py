@@ -44,10 +44,15 @@ class Meant:
 
 @dataclass(frozen=True)
 class Circle:
-    """A group: who was in it all the time, and who left or was removed."""
+    """A group: who was in it all the time, who left, and who was removed."""
 
     stayed: tuple[str, ...]
-    gone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.stayed, *self.left, *self.removed)
 
 
 def compare(
@@ -72,10 +77,10 @@ def _own(who: str, lines: Sequence[Line], meant: Sequence[Meant], circles: Mappi
     wanted = {one.text: one for one in meant}
     for line in own:
         one = wanted.get(line.text)
-        leaver = line.where in circles and who in circles[line.where].gone
-        if line.state not in FINAL and not leaver:
+        removed = line.where in circles and who in circles[line.where].removed
+        if line.state not in FINAL:
             complaints.append(f"{who}: {line.text[:40]!r} to {line.where} is {line.state} for ever")
-        if line.state is MessageState.FAILED and (one is None or not (one.may_fail or leaver)):
+        if line.state is MessageState.FAILED and (one is None or not (one.may_fail or removed)):
             complaints.append(f"{who}: {line.text[:40]!r} to {line.where} failed: {line.error}")
         if line.state is MessageState.FAILED and not line.error:
             complaints.append(f"{who}: {line.text[:40]!r} to {line.where} failed without a reason")
@@ -105,14 +110,14 @@ def _pair(author: str, reader: str, sent: Sequence[Line], read: Sequence[Line]) 
 
 
 def _group(name: str, circle: Circle, histories: Mapping[str, Sequence[Line]]) -> list[str]:
-    """Those who stayed have all of each other; of those who went they may have less."""
+    """Those who stayed have all of each other and of who left; of and at those who went otherwise may be less."""
     complaints: list[str] = []
-    for author in (*circle.stayed, *circle.gone):
+    for author in circle.all:
         out = [line for line in histories[author] if line.where == name and line.author == author]
-        for reader in (*circle.stayed, *circle.gone):
+        for reader in circle.all:
             if reader != author:
                 came = [line for line in histories[reader] if line.where == name and line.author == author]
-                whole = author in circle.stayed and reader in circle.stayed
+                whole = author not in circle.removed and reader in circle.stayed
                 complaints += _ordered(f"{author} in {name} for {reader}", out, came, whole=whole)
     return complaints
 

@@ -17,6 +17,7 @@ GROUPS = {  # the first one makes it; each overlaps with both others
     "choir": ("dave", "erin", "frank", "grace"),
     "allotment": ("grace", "heidi", "ivan", "judy", "bob"),
 }
+GOING = {("frank", "choir"), ("ivan", "allotment"), ("heidi", "allotment")}  # they are removed, or leave
 FILE_SIZE = 3000  # bytes: two fragments
 
 
@@ -227,12 +228,15 @@ class _Author:
         return made
 
     def _posts(self) -> list[Deed]:
-        return [
-            Write(at, who, HOME, group, f"{who} in {group} {number}")
-            for group, members in GROUPS.items()
-            for who in members
-            for number, at in enumerate(self._times(self.rates.posts))
-        ]
+        """From a satellite only of those who stay: what it asks for may come to its home after that has left."""
+        made: list[Deed] = []
+        for group, members in GROUPS.items():
+            for who in members:
+                for number, at in enumerate(self._times(self.rates.posts)):
+                    device = HOME if (who, group) in GOING else self._device()
+                    expires = self.rng.choice((None, None, None, 1800.0))
+                    made.append(Write(at, who, device, group, f"{who} in {group} {number}", expires=expires))
+        return made
 
     def _reads(self) -> list[Deed]:
         return [Read(at, who, self._device()) for who in NAMES for at in self._times(self.rates.reads)]
@@ -255,7 +259,10 @@ class _Author:
             made.append(CallContact(middle[3], who, self._device(), self.rng.choice(self.friends[who]), f"no {turn}"))
             made.append(Retitle(middle[2], "alice", HOME, "hikers", f"walkers {turn}"))
         made.append(Remove(self.end * 0.5, "dave", HOME, "choir", "frank"))
-        made.append(Leave(self.end * 0.6, "ivan", HOME, "allotment"))
+        for who in ("ivan", "heidi"):  # at once, so that neither hears of the other in the group
+            at = self.end * 0.6 + self.rng.uniform(0.0, 600.0)
+            made.append(Write(at - 30.0, who, HOME, "allotment", f"{who}'s last words"))
+            made.append(Leave(at, who, HOME, "allotment"))
         return made
 
     def _kills(self) -> list[Fault]:
@@ -278,11 +285,14 @@ class _Author:
         return made
 
     def _outages(self) -> list[Fault]:
+        """Once in each two days, or in what there is of them: none begins after the end."""
         made: list[Fault] = []
         for turn in range(max(1, round(self.days / 2))):
-            at = (turn * 2 + self.rng.uniform(0.2, 1.5)) * DAY
+            begin = turn * 2 * DAY
+            span = min(2 * DAY, self.end - begin)
+            at = begin + self.rng.uniform(0.1, 0.75) * span
             made.append(Down(at, turn % 2, at + HOUR))
-            at = (turn * 2 + self.rng.uniform(0.2, 1.5)) * DAY
+            at = begin + self.rng.uniform(0.1, 0.75) * span
             made.append(Split(at, at + 3 * HOUR))
         return made
 

@@ -28,9 +28,7 @@ PATIENCE = 2 * DAY  # for the beginning, and for the end
 UNSETTLED = (  # tables that are empty when nobody has anything to say or to wait for
     *("outbound", "waiting", "sending", "receiving", "stranded", "inbound"),
     *("device_outgoing", "device_incoming", "device_asks", "device_pieces", "device_log"),
-    # Who has left waits in vain for those who heard of that from others, until its last posts expire.
-    "group_awaited a JOIN group_posts p ON p.id = a.post JOIN groups g ON g.id = p.grp WHERE g.state <> 'left'",
-    *("group_hops", "group_receipts WHERE due IS NOT NULL"),
+    *("group_awaited", "group_hops", "group_receipts WHERE due IS NOT NULL"),
 )
 
 
@@ -295,12 +293,13 @@ class Player:
 
     def circles(self) -> dict[str, Circle]:
         """Who was in a group all the time, and who wasn't."""
-        gone = {(deed.group, deed.whom) for deed in self.plan.deeds if isinstance(deed, plans.Remove)}
-        gone |= {(deed.group, deed.who) for deed in self.plan.deeds if isinstance(deed, plans.Leave)}
+        removed = {(deed.group, deed.whom) for deed in self.plan.deeds if isinstance(deed, plans.Remove)}
+        left = {(deed.group, deed.who) for deed in self.plan.deeds if isinstance(deed, plans.Leave)} - removed
         return {
             group: Circle(
-                tuple(name for name in members if (group, name) not in gone),
-                tuple(name for name in members if (group, name) in gone),
+                tuple(name for name in members if (group, name) not in left | removed),
+                tuple(name for name in members if (group, name) in left),
+                tuple(name for name in members if (group, name) in removed),
             )
             for group, members in self.plan.groups.items()
         }

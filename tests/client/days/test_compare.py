@@ -7,13 +7,14 @@ from tests.client.days.compare import Circle, Line, Meant, compare, devices_agre
 
 DELIVERED, READ, RECEIVED = MessageState.DELIVERED, MessageState.READ, MessageState.RECEIVED
 FAILED, SENT = MessageState.FAILED, MessageState.SENT
+SOME_LEFT = Circle(("a", "b"), ("c",))
 
 
 def line(where, author, text, state, error=""):
     return Line(where, author, text, MessageKind.TEXT, state, error)
 
 
-def told(changes=()):
+def told(changes=(), circle=SOME_LEFT):
     """Two people with two texts and a group with one; `changes` alter the lines of one of them by name and place."""
     meant = [Meant("a", 0, "b", "1"), Meant("a", 0, "b", "2"), Meant("a", 0, "g", "3")]
     histories = {
@@ -23,7 +24,7 @@ def told(changes=()):
     }
     for name, change in changes:
         histories[name] = change(histories[name])
-    return compare(meant, histories, {"g": Circle(("a", "b"), ("c",))})
+    return compare(meant, histories, {"g": circle})
 
 
 def test_equal_histories_are_fine():
@@ -52,8 +53,20 @@ def test_what_is_not_as_it_must_be_is_said(name, change, complaint):
     assert any(one.startswith(complaint) for one in told([(name, change)])), told([(name, change)])
 
 
-def test_who_has_left_may_lack_something():
-    assert told([("c", lambda _had: [])]) == []
+def test_who_has_gone_may_lack_something():
+    for circle in (SOME_LEFT, Circle(("a", "b"), (), ("c",))):
+        assert told([("c", lambda _had: [])], circle) == []
+
+
+def test_nobody_lacks_what_one_who_left_wrote_and_who_was_removed_may_have_failed_only():
+    left, removed = Circle(("b", "c"), ("a",)), Circle(("b", "c"), (), ("a",))
+    lacks = [("c", lambda _had: [])]
+    assert told(lacks, left) == ["a in g for c: '3' is lost"] and told(lacks, removed) == []
+    failed = [("a", lambda had: [*had[:2], line("g", "a", "3", FAILED, "removed")]), ("b", lambda had: had[:2])]
+    assert told([*failed, *lacks], removed) == []
+    assert told([*failed, *lacks], left) == ["a: '3' to g failed: removed"]
+    stuck = [("a", lambda had: [*had[:2], line("g", "a", "3", SENT)])]
+    assert all(told(stuck, circle) == ["a: '3' to g is sent for ever"] for circle in (left, removed))
 
 
 def test_devices_that_differ_are_noticed():

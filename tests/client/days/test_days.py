@@ -8,7 +8,7 @@ from client.device_mirror import Mirror
 from client.groups.filing import Filing
 from client.inbox import Inbox
 from client.views import MessageKind, MessageState
-from tests.client.days.plan import HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
+from tests.client.days.plan import DAY, HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
 from tests.client.days.player import play
 
 SEED = 1  # of the story in the suite: `python -m tests.client.days --days 2 --seed SEED` plays it alone
@@ -34,6 +34,13 @@ def test_a_plan_has_every_kind_of_deed_and_fault_and_follows_from_its_seed():
     assert any(deed.expires for deed in writes) and any(deed.cancel for deed in writes)
     assert {deed.device for deed in writes} == {HOME, PHONE}
     assert any(fault.writes for fault in plan.faults if isinstance(fault, Kill))
+
+
+@pytest.mark.parametrize("days", [0.5, 2.0, 3.0, 14.0])
+def test_all_that_happens_in_a_plan_begins_before_its_end(days):
+    plan = draw(SEED, days)
+    assert all(one.at < days * DAY for one in (*plan.deeds, *plan.faults))
+    assert any(isinstance(fault, Down) for fault in plan.faults) and any(isinstance(f, Split) for f in plan.faults)
 
 
 def small(*, group: bool = False) -> Plan:

@@ -125,6 +125,45 @@ def test_what_expired_holds_back_nothing_that_came_later_and_is_in_time(circle):
     assert circle.run(900, lambda: texts(circle, "carol") == ["new"])
 
 
+def test_what_expired_before_a_text_was_written_holds_it_back_no_more_than_what_was_under_way(circle, monkeypatch):
+    """Something older is still under way then, so the floor can't tell."""
+    deaf_to(circle, monkeypatch, "carol", "soon over")
+    circle["bob"].online = False
+    circle.send("alice", "for all")
+    gone = circle.groups("alice").send(CLUB, "soon over", circle.now, 20.0)
+    assert circle.run(60, lambda: alice_of(circle).message(gone).state is MessageState.FAILED)
+    circle.send("alice", "later")
+    assert circle.run(60, lambda: texts(circle, "carol") == ["for all", "later"])
+    circle["bob"].online = True
+    assert circle.run(600, lambda: texts(circle, "bob") == ["for all", "later"])
+    assert not waits(circle, "bob") and not waits(circle, "carol")
+
+
+def test_what_was_said_to_be_here_is_shown_in_the_end(circle, monkeypatch):
+    """What it waits for never comes, and its author says nothing more."""
+    deaf_to(circle, monkeypatch, "carol", "lost")
+    circle.send("alice", "lost")
+    later = [circle.send("alice", f"{n}") for n in range(2)]
+    assert circle.run(60, lambda: all(circle.delivered("alice", number) for number in later))
+    circle["alice"].online = False
+    circle.now += circle["carol"].settings.message_lifetime
+    circle["carol"].messenger.next_outgoing(circle.now)
+    assert texts(circle, "carol") == ["0", "1"]
+
+
+def test_what_a_removed_member_left_unfinished_wakes_nobody_for_ever(circle, monkeypatch):
+    deaf_to(circle, monkeypatch, "alice", "soon over")
+    circle.groups("bob").send(CLUB, "soon over", circle.now, 40.0)
+    circle.send("bob", "waits for it")
+    assert circle.run(30, lambda: waits(circle, "alice"))
+    circle.groups("alice").remove(CLUB, "bob", circle.now)
+    circle.run(60)
+    assert circle["alice"].messenger.next_outgoing(circle.now) is None
+    wakes_at = circle["alice"].messenger.wake_at()
+    assert wakes_at is None or wakes_at > circle.now
+    assert texts(circle, "alice") == []
+
+
 def alice_of(circle):
     return circle["alice"].messenger
 

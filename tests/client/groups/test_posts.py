@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from client.groups import posts
 from client.groups.filing import ends_of, passed_over
-from client.groups.posts import LAPSING_LIMIT
+from client.groups.posts import LAPSING_LIMIT, PASSED_LIMIT
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 
@@ -47,7 +47,7 @@ def test_a_post_may_say_nothing_but_what_is_passed_over_and_not_two_things():
 
 def test_more_that_expires_than_may_be_is_refused():
     with pytest.raises(RemoteError):
-        posts.parse_untrusted(made(lapsing=tuple((n, 5) for n in range(LAPSING_LIMIT + 2))).raw)
+        posts.parse_untrusted(made(lapsing=tuple((n, 5) for n in range(LAPSING_LIMIT + PASSED_LIMIT + 2))).raw)
 
 
 @settings(deadline=None, max_examples=60)

@@ -133,6 +133,16 @@ def test_leaving_stays_even_beside_a_removal():
         history.add_untrusted(changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[1])))
 
 
+def test_who_left_is_told_from_who_was_removed():
+    history = with_members(4, admins=[1])
+    old = history.heads
+    assert not any(history.left(key.public) for key in KEYS)
+    take(history, about(history, 1, Kind.REMOVE, 1), about(history, 0, Kind.REMOVE, 2))
+    assert [history.left(key.public) for key in KEYS[:4]] == [False, True, False, False]
+    take(history, about(history, 0, Kind.REMOVE, 1, old))  # beside it
+    assert not history.left(KEYS[1].public)
+
+
 def test_a_group_has_a_limit():
     first = founded()
     history = History(first)
