@@ -40,6 +40,7 @@ IDLE_RATE = 60.0  # packets a second where a level is 0: enough to count, too fe
 HOLDS = len(PATH) - 1  # the last node of a route passes on at once
 _TRIAL = 1.2  # seconds in which capacity is found
 _RESERVE = 1.2
+_TRIES = 3  # at finding the rate that computes half of the time
 _BLOCKS = 40  # of consecutive packets, which are resampled together: neighbours share a queue
 _LEAST_PACKETS = 20
 _RESAMPLES = 300
@@ -137,9 +138,9 @@ async def on_stage(
         ways[level] = await _pass(stage, PATH, level * network, span, seed)
     if size is not Size.QUICK:
         say("at half of the time of a node and of the cores")
-        hops[BUSY] = await _pass(stage, [NODE], _half_busy(HALF * node, hops[HALF].busy), seconds, seed)
-        together = (ways[HALF].nodes + ways[HALF].players) / (os.cpu_count() or 1)
-        ways[BUSY] = await _pass(stage, PATH, _half_busy(HALF * network, together), seconds, seed)
+        for route, most, passages in (([NODE], node, hops), (PATH, network, ways)):
+            found = await _half_busy(stage, route, passages[HALF], HALF * most, seed)
+            passages[BUSY] = await _pass(stage, route, found, seconds, seed)
     dropped = await stage.dropped(PATH)
     reasons = {reason: count - before.get(reason, 0) for reason, count in dropped.items()}
     say("controls")
@@ -149,9 +150,21 @@ async def on_stage(
     return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons, rested=rested)
 
 
-def _half_busy(per_second: float, share: float) -> float:
-    """The packets a second that compute half of the time, if `per_second` compute that share of it."""
-    return per_second * HALF / max(share, HALF / 4)
+async def _half_busy(stage: Stage, route: Sequence[str], first: Passage, per_second: float, seed: int) -> float:
+    """The packets a second that compute half of the time, found from `first`, which had `per_second`.
+
+    Cost a packet rises as packets get rarer, so it takes several tries.
+    """
+    passed = first
+    for _ in range(_TRIES):
+        per_second *= HALF / max(_computed(passed), HALF / 4)
+        passed = await _pass(stage, route, per_second, _TRIAL, seed)
+    return per_second * HALF / max(_computed(passed), HALF / 4)
+
+
+def _computed(passed: Passage) -> float:
+    """The share of its time that a node alone computed, or all cores where a way shares them."""
+    return passed.busy if passed.holds == 1 else (passed.nodes + passed.players) / (os.cpu_count() or 1)
 
 
 async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:

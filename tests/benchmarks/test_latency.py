@@ -1,5 +1,7 @@
 """What a network adds to drawn delays: quantiles, distances, and controls that can fail."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -39,14 +41,17 @@ async def test_half_of_the_time_is_another_load_than_half_of_the_packets(autojum
     monkeypatch.setattr(latency.os, "cpu_count", lambda: 2)
     stage = FakeStage(wanted=0.8, players=1.1)
     figures = flat([await on_stage(stage, Size.STANDARD, rates=(CAPACITY, CAPACITY / 5))])
-    computed = sum(stage.ratios.get(name, 2.0) for name in PATH) * FLOOR * CAPACITY
-    rates = [rate for _, _, _, rate in stage.drives]
-    assert rates[10] == pytest.approx(CAPACITY / 2 * 0.5 / 0.8, rel=0.01)
-    assert rates[11] == pytest.approx(CAPACITY / 10 * 0.5 / ((computed + 1.1) / 2), rel=0.01)
+    computed = (sum(stage.ratios.get(name, 2.0) for name in PATH) * FLOOR * CAPACITY + 1.1) / 2
+    node, *others = [rate for _, target, _, rate in stage.drives[10:18] if target == NODE]
+    assert node == pytest.approx(CAPACITY / 2 * 0.5 / 0.8, rel=0.01)
+    assert [after / before for before, after in pairwise([node, *others])] == pytest.approx([0.5 / 0.8] * 3, rel=0.01)
+    way, *others = [rate for _, target, _, rate in stage.drives[10:18] if target == PATH[0]]
+    assert way == pytest.approx(CAPACITY / 10 * 0.5 / computed, rel=0.01)
+    assert len(others) == 3
     assert figures["hop_p50_half_busy_ms"] == pytest.approx(0.3, rel=0.05)
     assert figures["overhead_p99_half_busy_ms"] == pytest.approx(1.65, rel=0.05)
     assert figures["hop_half_busy"] == pytest.approx(0.8)
-    assert figures["held_late_half_busy"] == pytest.approx(0.005, rel=0.1)
+    assert figures["held_late_half_busy"] == pytest.approx(0.005, rel=0.25)  # of 600 packets
     assert "hop_half_busy" not in flat([await found()])
 
 
