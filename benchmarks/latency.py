@@ -263,12 +263,12 @@ def _half_busy_figures(way: Passage, hop: Passage, rng: np.random.Generator) -> 
     """The same where half of the time is computed: packets that come one by one cost more than those in batches."""
     return (
         Figure("overhead_p50_half_busy_ms", "five hops where half of the cores' time is computed, median",
-               way.quantile_ms(0.5, rng), "ms"),
-        Figure("overhead_p99_half_busy_ms", "the same, 99 %", way.quantile_ms(0.99, rng), "ms"),
+               way.quantile_ms(0.5, rng), "ms", Bound(5.0), Bound(1.5)),
+        Figure("overhead_p99_half_busy_ms", "the same, 99 %", way.quantile_ms(0.99, rng), "ms", None, Bound(10.0)),
         Figure("half_busy_machine", f"cores in use by all programs then, of {os.cpu_count()}", exact(way.machine)),
         Figure("hop_p50_half_busy_ms", "one node that computes half of the time, median",
-               hop.quantile_ms(0.5, rng), "ms"),
-        Figure("hop_p99_half_busy_ms", "the same, 99 %", hop.quantile_ms(0.99, rng), "ms"),
+               hop.quantile_ms(0.5, rng), "ms", None, Bound(0.4)),
+        Figure("hop_p99_half_busy_ms", "the same, 99 %", hop.quantile_ms(0.99, rng), "ms", None, Bound(5.0)),
         _held_late("held_late_half_busy", "packets that left its hold more than 2 ms late then", hop),
         Figure("hop_half_busy", "the share of a core that this node wanted then", exact(hop.busy)),
     )  # fmt: skip
