@@ -17,6 +17,7 @@ from client.store import Row
 from mixnet.errors import RemoteError
 
 _LANE = 0
+OVER = "it could not be delivered in time: send it again"
 DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
 
 
@@ -69,10 +70,11 @@ class Copies:
     def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
         stored, message, _, ends = row
         lifetime = None if ends is None else ends - now
-        if not self._dispatch.taken_back(stored, group, post.number):
+        nobody, over = self._dispatch.taken_back(stored, group, post.number), lifetime is not None and lifetime <= 0
+        if not nobody or over:
             if message is not None:
-                self._core.fail_message(message, DOUBTFUL)
-        elif post.text and (lifetime is None or lifetime > 0):
+                self._core.fail_message(message, OVER if nobody else DOUBTFUL)
+        elif post.text:
             self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
         elif post.change:
             self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))

@@ -5,7 +5,7 @@ import pytest
 from client.errors import ContactBlocked
 from client.groups import posts
 from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupSeen, GroupWant
-from client.groups.copies import DOUBTFUL
+from client.groups.copies import DOUBTFUL, OVER
 from client.groups.views import GroupState
 from client.messenger import MessageState
 from mixnet.errors import RemoteError
@@ -183,3 +183,13 @@ def tell(circle, number, post):
     contact = next(one.id for one in bob._core.book.all() if one.role == "member")
     with bob._core.change():
         bob.groups.handle_untrusted(contact, GroupBehind(group.identifier, at, post), circle.now)
+
+
+def test_what_would_be_numbered_again_when_its_time_is_over_fails(circle):
+    bob = circle["bob"].messenger
+    circle["alice"].online = circle["carol"].online = False
+    number = circle.groups("bob").send(CLUB, "soon over", circle.now, 60.0)
+    with bob._core.change():
+        bob._core.store.run("UPDATE group_posts SET ends = ? WHERE message = ?", circle.now, number)
+    tell(circle, number, signed(circle, number, 7, "written after the copy was made"))
+    assert (bob.message(number).state, bob.message(number).error) == (MessageState.FAILED, OVER)
