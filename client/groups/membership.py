@@ -56,6 +56,7 @@ class Membership:
         self._version = -1  # of what `wake_at` found in the store last:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
+        self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
 
     # what we do
 
@@ -304,11 +305,15 @@ class Membership:
             for group in self._registry.all():
                 if group.state is GroupState.MEMBER:
                     self._introduce(group, now)
+            retry = self._next_retry()
+            if retry is not None and retry <= now:  # whoever comes is greeted, and that is a look at these, too
+                self._stuck_until = now + self._pause
 
     def lost_touch(self, contact: int, now: float) -> None:
         """Begin another session with a member whose session is broken, through others: nobody else would."""
         query = "UPDATE group_peers SET introduced = ? WHERE contact = ? AND introduced <= ?"
         self._store.run(query, _LOST, contact, now - self._pause)
+        self._stuck_until = 0.0
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -319,7 +324,9 @@ class Membership:
             )
             self._silent = [(grp, bytes(key), contact) for grp, key, contact in rows]
             self._retry = self._next_retry()
-        return 0.0 if self._ungreeted() else self._retry
+        if self._ungreeted():
+            return 0.0
+        return None if self._retry is None else max(self._retry, self._stuck_until)
 
     def _next_retry(self) -> float | None:
         row = self._store.one(

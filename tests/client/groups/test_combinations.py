@@ -193,3 +193,20 @@ def test_what_would_be_numbered_again_when_its_time_is_over_fails(circle):
         bob._core.store.run("UPDATE group_posts SET ends = ? WHERE message = ?", circle.now, number)
     tell(circle, number, signed(circle, number, 7, "written after the copy was made"))
     assert (bob.message(number).state, bob.message(number).error) == (MessageState.FAILED, OVER)
+
+
+def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle):
+    carol, bob = circle["carol"].messenger, circle["bob"].messenger
+    circle.run(30)
+    lost = "SELECT introduced FROM group_peers WHERE introduced < 0"
+    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
+    carol.block("alice", circle.now)
+    with carol._core.change():
+        carol.groups.lost_touch(contact, circle.now + 10**6)
+    assert carol.next_outgoing(circle.now) is None and carol._core.store.one(lost) is not None
+    later = carol.wake_at()
+    assert later is not None and later > circle.now
+    carol.unblock("alice")
+    carol.next_outgoing(later)
+    assert carol._core.store.one(lost) is None
+    assert bob.groups.show(CLUB).state is GroupState.MEMBER
