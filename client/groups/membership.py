@@ -37,6 +37,7 @@ from mixnet.errors import MixnetError, RemoteError
 _LANE = 0
 _OFFERS = 32  # invitations to groups that wait for the user
 _PASSES = 200  # of a group, that wait for a session
+_BACKLOG = 64  # bodies that wait for a member, above which no answer to it joins them: it would ask for more for ever
 _TRIES = 6
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
@@ -149,7 +150,8 @@ class Membership:
         history = self._registry.history(group)
         if history is None or self._registry.member_of(group, contact) is None:
             raise RemoteError("a question about a group from one who isn't in it")
-        self._tell(group, contact, history.missing(body.heads), now)
+        if self._may_answer(contact):
+            self._tell(group, contact, history.missing(body.heads), now)
 
     def hello_untrusted(self, group: Group, contact: int, body: GroupHello, now: float) -> None:
         """Somebody proves which member it is."""
@@ -189,7 +191,7 @@ class Membership:
         history = self._registry.history(group)
         removal = None if history is None else history.removal(group.me)
         known = self._registry.key_of(group, contact) is not None or self._dispatch.leavers.knows(group, contact)
-        if removal is not None and known:
+        if removal is not None and known and self._may_answer(contact):
             self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
 
     def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:
@@ -281,7 +283,7 @@ class Membership:
     def _greet(self, group: Group, key: bytes, contact: int, now: float) -> None:
         """Say who we are, in a session of which the other's proof must be made, so it has to be there first."""
         route = self._core.routes.get(contact)
-        if route is None:
+        if route is None or contact in self._core.blocked:  # else it might expire before it is unblocked
             self._registry.set_peer(group, key, greeted=0)
             return
         member, history = self._registry.roster(group).members[key], self._registry.history(group)
@@ -418,6 +420,9 @@ class Membership:
         for at in range(0, len(made), CHANGES_AT_ONCE):
             raws = tuple(change.raw for change in made[at : at + CHANGES_AT_ONCE])
             self._say(contact, GroupChanges(group.identifier, raws), now)
+
+    def _may_answer(self, contact: int) -> bool:
+        return contact not in self._core.blocked and self._core.backlog(contact) < _BACKLOG
 
     def _say(
         self,

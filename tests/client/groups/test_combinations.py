@@ -4,7 +4,7 @@ import pytest
 
 from client.errors import ContactBlocked
 from client.groups import posts
-from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupSeen, GroupWant
+from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPost, GroupSeen, GroupWant
 from client.groups.copies import DOUBTFUL, OVER
 from client.groups.views import GroupState
 from client.messenger import MessageState
@@ -185,6 +185,20 @@ def tell(circle, number, post):
         bob.groups.handle_untrusted(contact, GroupBehind(group.identifier, at, post), circle.now)
 
 
+def test_answers_do_not_pile_up_for_who_asks_and_asks(circle):
+    alice, bob = circle["alice"].messenger, circle["bob"].messenger
+    number = circle.send("bob", "hello")
+    assert circle.run(60, delivered(circle, [("bob", number)]))
+    circle["bob"].online = False
+    group, contact = bob.groups._registry.named(CLUB), alice._core.book.named("bob").id
+    for turn in range(100):
+        old = GroupPost(signed(circle, number, 0, f"{turn}"), 0, b"", 0)
+        for body in (old, GroupWant(group.identifier, ())):
+            with alice._core.change():
+                alice.groups.handle_untrusted(contact, body, circle.now)
+    assert 50 < alice._core.backlog(contact) < 100
+
+
 def test_what_would_be_numbered_again_when_its_time_is_over_fails(circle):
     bob = circle["bob"].messenger
     circle["alice"].online = circle["carol"].online = False
@@ -210,3 +224,17 @@ def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle
     carol.next_outgoing(later)
     assert carol._core.store.one(lost) is None
     assert bob.groups.show(CLUB).state is GroupState.MEMBER
+
+
+def test_who_is_blocked_is_greeted_once_it_is_not(circle):
+    alice = circle["alice"].messenger
+    contact, group = alice._core.book.named("bob").id, alice.groups._registry.named(CLUB)
+    (key,) = alice._core.store.one("SELECT key FROM group_peers WHERE contact = ?", contact)
+    alice.block("bob", circle.now)
+    with alice._core.change():
+        alice._core.store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", contact)
+        alice.groups._membership._bind(group, bytes(key), contact, None, circle.now)
+    assert alice._core.backlog(contact) == 0
+    alice.unblock("bob")
+    circle.run(10)
+    assert alice._core.store.one("SELECT greeted FROM group_peers WHERE contact = ?", contact) == (1,)

@@ -252,3 +252,16 @@ def test_what_waits_alone_is_forgotten_in_time(parting):
     assert bob.groups._dispatch.wake_at() <= later
     bob.groups._dispatch.feed(later)
     assert parting["bob"].store.one("SELECT 1 FROM group_held") is None
+
+
+def test_who_has_left_answers_nobody_whom_it_has_blocked(parting):
+    carol, registry = parting["carol"].messenger, parting.registry("carol")
+    alice, club = parting.registry("alice").named(CLUB), parting.registry("carol").named(CLUB)
+    contact = registry.peers(club)[alice.me].contact
+    body = GroupPost(posts.write(alice.key, alice.identifier, 99, 99, parting.heads, text="hi").raw, 0, b"", 0)
+    for answers in (1, 0):
+        before = carol._core.backlog(contact)
+        with carol._core.change():
+            carol.groups.handle_untrusted(contact, body, parting.now)
+        assert carol._core.backlog(contact) == before + answers
+        carol.block("alice", parting.now)
