@@ -7,6 +7,7 @@ invitation for a pair of members; it goes through a third who knows both and can
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -58,6 +59,7 @@ class Membership:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
         self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
+        self._renewed: dict[int, float] = {}  # when a session with a member was begun again because it asked
 
     # what we do
 
@@ -408,6 +410,10 @@ class Membership:
                 known is None or known.id != peer.contact or known.role != "member" or known.id not in self._core.routes
             ):
                 return
+            if peer.contact is not None:
+                if now < self._renewed.get(peer.contact, -math.inf) + self._pause / 2:
+                    return  # it asks more often than a member of ours does
+                self._renewed[peer.contact] = now
             if known is None or known.state is ContactState.EXPIRED or peer.contact is not None:
                 self._introductions.accept(text, None, now, hidden=True)
                 known = self._core.book.known(invitation.keys.identity)

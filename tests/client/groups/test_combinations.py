@@ -4,7 +4,7 @@ import pytest
 
 from client.errors import ContactBlocked
 from client.groups import posts
-from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPost, GroupSeen, GroupWant
+from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPass, GroupPost, GroupSeen, GroupWant
 from client.groups.copies import DOUBTFUL, OVER
 from client.groups.views import GroupState
 from client.messenger import MessageState
@@ -238,3 +238,23 @@ def test_who_is_blocked_is_greeted_once_it_is_not(circle):
     alice.unblock("bob")
     circle.run(10)
     assert alice._core.store.one("SELECT greeted FROM group_peers WHERE contact = ?", contact) == (1,)
+
+
+def test_a_member_that_asks_for_sessions_again_and_again_gets_one_and_its_silence_is_no_message(circle):
+    carol, bob = circle["carol"].messenger, circle["bob"].messenger
+    circle.run(30)
+    mine, theirs = carol.groups._registry.named(CLUB), bob.groups._registry.named(CLUB)
+    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
+    alice = carol._core.book.named("alice").id
+    pair = bob.groups._registry.pair(theirs, bob.groups._registry.roster(theirs).members[mine.me])
+    circle["bob"].online = False
+    sessions = "SELECT count(*) FROM sessions WHERE contact = ?"
+    before, messages = carol._core.store.one(sessions, contact)[0], carol.messages()
+    for _ in range(3):
+        made = bob.groups._membership._introductions.create("bob", circle.now, hidden=True).encode()
+        body = GroupPass(mine.identifier, theirs.me, mine.me, pair.seal(made.encode()))
+        with carol._core.change():
+            carol.groups.handle_untrusted(alice, body, circle.now)
+    assert carol._core.store.one(sessions, contact) == (before + 1,)
+    carol.expire(circle.now + circle["carol"].settings.invitation_lifetime + 1.0)
+    assert carol.messages() == messages
