@@ -226,6 +226,11 @@ class Core:
         self.waiting.add((contact, lane))
         self.expires(expires)
 
+    def backlog(self, contact: int) -> int:
+        """How many bodies wait to be encrypted for a contact that are no messages of the user."""
+        row = self.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact)
+        return 0 if row is None else int(row[0])
+
     def check_lifetime(self, lifetime: float | None) -> None:
         """Refuse a time that no message may wait: BadLifetime."""
         most = self.settings.message_lifetime

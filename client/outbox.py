@@ -224,7 +224,8 @@ class Outbox:
         core = self._core
         contact = core.book.get(number)
         if contact.state is not ContactState.PENDING:
-            core.warn(number, UNANSWERED, now)
+            if contact.role != "member":  # nobody shows these: the group mends it
+                core.warn(number, UNANSWERED, now)
             return
         core.book.step(contact, ContactEvent.EXPIRE)
         if contact.role == "contact":

@@ -17,6 +17,8 @@ from client.store import Row
 from mixnet.errors import RemoteError
 
 _LANE = 0
+_BACKLOG = 64  # bodies that wait for an author, above which it isn't told more: old posts can ask for that for ever
+OVER = "it could not be delivered in time: send it again"
 DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
 
 
@@ -41,6 +43,8 @@ class Copies:
         """Tell its author, if it can be reached, by a post of its own that shows it: of this number, or the newest."""
         peer = self._registry.peers(group).get(post.author)
         if peer is None or peer.contact is None or not self._registry.reachable(peer.contact):
+            return
+        if self._core.backlog(peer.contact) >= _BACKLOG:
             return
         query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? ORDER BY number = ? DESC, number DESC LIMIT 1"
         row = self._store.one(query, group.id, post.author, post.number)
@@ -69,10 +73,11 @@ class Copies:
     def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
         stored, message, _, ends = row
         lifetime = None if ends is None else ends - now
-        if not self._dispatch.taken_back(stored, group, post.number):
+        nobody, over = self._dispatch.taken_back(stored, group, post.number), lifetime is not None and lifetime <= 0
+        if not nobody or over:
             if message is not None:
-                self._core.fail_message(message, DOUBTFUL)
-        elif post.text and (lifetime is None or lifetime > 0):
+                self._core.fail_message(message, OVER if nobody else DOUBTFUL)
+        elif post.text:
             self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
         elif post.change:
             self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))

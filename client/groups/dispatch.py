@@ -373,7 +373,8 @@ class Dispatch:
             query = (
                 "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
                 " UNION ALL SELECT min(retry) FROM group_posts UNION ALL"
-                " SELECT min(p.ends) FROM group_posts p JOIN group_hops h ON h.post = p.id"
+                " SELECT min(p.ends) FROM group_posts p JOIN group_hops h ON h.post = p.id UNION ALL"
+                " SELECT min(expires) FROM group_held UNION ALL SELECT min(until) FROM group_leavers"
             )
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)

@@ -17,6 +17,9 @@ from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.views import MessageKind, MessageReceived, MessageState
 
+# The first one that waits is looked at again, and all behind it with it.
+_WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND author = ? AND delivered = 0"
+
 
 class Filing:
     """The posts of all groups that came."""
@@ -45,7 +48,7 @@ class Filing:
         for stored, plans, post in held:
             waits, retry = passed_over(max(expected, floor), post.number, ends, now)
             if post.number > waits:
-                self._store.run("UPDATE group_posts SET retry = ? WHERE id = ?", retry, stored)
+                self._store.run(_WAITS, stored, retry, group.id, author)
                 break
             if post.number >= expected:  # even below the floor: it was delivered, and had to wait here
                 if plans and shown:  # without: it came when its time was over

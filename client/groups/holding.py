@@ -1,7 +1,8 @@
 """Posts that wait for changes on which they build (SPEC.md section 7, Groups).
 
-Promises: they outlast a restart, since a session doesn't bring again what it has brought; no more than HELD wait, the
-newest, and none for longer than messages do. Whatever changes here is written in the caller's transaction.
+Promises: they outlast a restart, since a session doesn't bring again what it has brought; no more than HELD wait, and
+none for longer than messages do. For a new one the oldest gives way of those from whom most have come, so that nobody
+pushes out others' by sending many. Whatever changes here is written in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from client.core import Core
 from client.groups.bodies import GroupPost
 
 HELD = 64
+_SURPLUS = """
+DELETE FROM group_held WHERE (SELECT count(*) FROM group_held) > ? AND id = (
+    SELECT min(id) FROM group_held GROUP BY contact ORDER BY count(*) DESC, min(id) LIMIT 1
+)
+"""
 _BODY = msgspec.msgpack.Decoder(GroupPost)
 
 
@@ -27,8 +33,7 @@ class Holding:
         expires = now + self._core.settings.message_lifetime
         query = "INSERT INTO group_held (contact, body, expires) VALUES (?, ?, ?)"
         self._store.run(query, contact, msgspec.msgpack.encode(body), expires)
-        oldest = "DELETE FROM group_held WHERE id NOT IN (SELECT id FROM group_held ORDER BY id DESC LIMIT ?)"
-        self._store.run(oldest, HELD)
+        self._store.run(_SURPLUS, HELD)
 
     def all(self) -> list[tuple[int, int, GroupPost]]:
         """(its place, whose it is, what came), oldest first."""

@@ -7,6 +7,7 @@ invitation for a pair of members; it goes through a third who knows both and can
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -37,6 +38,7 @@ from mixnet.errors import MixnetError, RemoteError
 _LANE = 0
 _OFFERS = 32  # invitations to groups that wait for the user
 _PASSES = 200  # of a group, that wait for a session
+_BACKLOG = 64  # bodies that wait for a member, above which no answer to it joins them: it would ask for more for ever
 _TRIES = 6
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
@@ -56,6 +58,8 @@ class Membership:
         self._version = -1  # of what `wake_at` found in the store last:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
+        self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
+        self._renewed: dict[int, float] = {}  # when a session with a member was begun again because it asked
 
     # what we do
 
@@ -148,7 +152,8 @@ class Membership:
         history = self._registry.history(group)
         if history is None or self._registry.member_of(group, contact) is None:
             raise RemoteError("a question about a group from one who isn't in it")
-        self._tell(group, contact, history.missing(body.heads), now)
+        if self._may_answer(contact):
+            self._tell(group, contact, history.missing(body.heads), now)
 
     def hello_untrusted(self, group: Group, contact: int, body: GroupHello, now: float) -> None:
         """Somebody proves which member it is."""
@@ -188,7 +193,7 @@ class Membership:
         history = self._registry.history(group)
         removal = None if history is None else history.removal(group.me)
         known = self._registry.key_of(group, contact) is not None or self._dispatch.leavers.knows(group, contact)
-        if removal is not None and known:
+        if removal is not None and known and self._may_answer(contact):
             self._say(contact, GroupChanges(group.identifier, (removal.raw,)), now)
 
     def gone_untrusted(self, group: Group, contact: int, body: GroupChanges) -> None:
@@ -280,7 +285,7 @@ class Membership:
     def _greet(self, group: Group, key: bytes, contact: int, now: float) -> None:
         """Say who we are, in a session of which the other's proof must be made, so it has to be there first."""
         route = self._core.routes.get(contact)
-        if route is None:
+        if route is None or contact in self._core.blocked:  # else it might expire before it is unblocked
             self._registry.set_peer(group, key, greeted=0)
             return
         member, history = self._registry.roster(group).members[key], self._registry.history(group)
@@ -304,11 +309,15 @@ class Membership:
             for group in self._registry.all():
                 if group.state is GroupState.MEMBER:
                     self._introduce(group, now)
+            retry = self._next_retry()
+            if retry is not None and retry <= now:  # whoever comes is greeted, and that is a look at these, too
+                self._stuck_until = now + self._pause
 
     def lost_touch(self, contact: int, now: float) -> None:
         """Begin another session with a member whose session is broken, through others: nobody else would."""
         query = "UPDATE group_peers SET introduced = ? WHERE contact = ? AND introduced <= ?"
         self._store.run(query, _LOST, contact, now - self._pause)
+        self._stuck_until = 0.0
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -319,7 +328,9 @@ class Membership:
             )
             self._silent = [(grp, bytes(key), contact) for grp, key, contact in rows]
             self._retry = self._next_retry()
-        return 0.0 if self._ungreeted() else self._retry
+        if self._ungreeted():
+            return 0.0
+        return None if self._retry is None else max(self._retry, self._stuck_until)
 
     def _next_retry(self) -> float | None:
         row = self._store.one(
@@ -399,6 +410,10 @@ class Membership:
                 known is None or known.id != peer.contact or known.role != "member" or known.id not in self._core.routes
             ):
                 return
+            if peer.contact is not None:
+                if now < self._renewed.get(peer.contact, -math.inf) + self._pause / 2:
+                    return  # it asks more often than a member of ours does
+                self._renewed[peer.contact] = now
             if known is None or known.state is ContactState.EXPIRED or peer.contact is not None:
                 self._introductions.accept(text, None, now, hidden=True)
                 known = self._core.book.known(invitation.keys.identity)
@@ -411,6 +426,9 @@ class Membership:
         for at in range(0, len(made), CHANGES_AT_ONCE):
             raws = tuple(change.raw for change in made[at : at + CHANGES_AT_ONCE])
             self._say(contact, GroupChanges(group.identifier, raws), now)
+
+    def _may_answer(self, contact: int) -> bool:
+        return contact not in self._core.blocked and self._core.backlog(contact) < _BACKLOG
 
     def _say(
         self,

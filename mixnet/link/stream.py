@@ -101,8 +101,9 @@ class Link(trio.abc.AsyncResource):
             if not self._usable:
                 raise LinkLost
             if plaintext or self._rest:
+                sealed = self._session.seal_untrusted(plaintext)
                 rest, self._rest = self._rest, b""
-                await self._write(rest + self._session.seal_untrusted(plaintext))
+                await self._write(rest + sealed)
             else:
                 await trio.lowlevel.checkpoint()
         finally:

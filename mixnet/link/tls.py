@@ -93,6 +93,7 @@ class TlsSession:
         self._connection.set_app_data(self._check)
         self._records = RecordCounter()
         self._whole: int | None = None  # records that have come and weren't opened; None: some of the handshake, too
+        self._over = False  # the peer said goodbye: OpenSSL would keep what follows and never look at it
         if side is Side.INITIATOR:
             self._connection.set_connect_state()
         else:
@@ -125,7 +126,7 @@ class TlsSession:
 
     def put(self, data: bytes) -> None:
         """Take bytes that came from the peer."""
-        if data:  # OpenSSL takes nothing for an error
+        if data and not self._over:  # OpenSSL takes nothing for an error
             self._connection.bio_write(data)
             whole = self._records.completed_untrusted(data)
             if self._whole is not None:
@@ -160,8 +161,9 @@ class TlsSession:
         try:
             while self._whole is None or len(plaintext) < self._whole:  # to try for more would cost a fifth of it all
                 plaintext.append(self._connection.recv(_READ_SIZE))
-        except (SSL.WantReadError, SSL.ZeroReturnError):
+        except (SSL.WantReadError, SSL.ZeroReturnError) as end:
             # Fewer than came: those of the handshake, or what is none of ours. After a goodbye the stream ends too.
+            self._over = isinstance(end, SSL.ZeroReturnError)
             if self.take():
                 raise RemoteError("requests for new keys") from None
         except SSL.Error:

@@ -15,18 +15,7 @@ HELD_LATE = 0.005  # of all packets
 class FakeStage:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
-    def __init__(
-        self,
-        ratios=None,
-        late=None,
-        lost=0,
-        wanted=1.0,
-        own=0.0001,
-        players=0.1,
-        machine=1.5,
-        worker=1.0,
-        held_late=0.005,
-    ):
+    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5, worker=1.0):
         self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5, HELPED: 1.1} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
         self.lost, self.wanted, self.players, self.others = lost, wanted, players, machine

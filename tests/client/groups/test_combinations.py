@@ -4,8 +4,8 @@ import pytest
 
 from client.errors import ContactBlocked
 from client.groups import posts
-from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupSeen, GroupWant
-from client.groups.copies import DOUBTFUL
+from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPass, GroupPost, GroupSeen, GroupWant
+from client.groups.copies import DOUBTFUL, OVER
 from client.groups.views import GroupState
 from client.messenger import MessageState
 from mixnet.errors import RemoteError
@@ -183,3 +183,78 @@ def tell(circle, number, post):
     contact = next(one.id for one in bob._core.book.all() if one.role == "member")
     with bob._core.change():
         bob.groups.handle_untrusted(contact, GroupBehind(group.identifier, at, post), circle.now)
+
+
+def test_answers_do_not_pile_up_for_who_asks_and_asks(circle):
+    alice, bob = circle["alice"].messenger, circle["bob"].messenger
+    number = circle.send("bob", "hello")
+    assert circle.run(60, delivered(circle, [("bob", number)]))
+    circle["bob"].online = False
+    group, contact = bob.groups._registry.named(CLUB), alice._core.book.named("bob").id
+    for turn in range(100):
+        old = GroupPost(signed(circle, number, 0, f"{turn}"), 0, b"", 0)
+        for body in (old, GroupWant(group.identifier, ())):
+            with alice._core.change():
+                alice.groups.handle_untrusted(contact, body, circle.now)
+    assert 50 < alice._core.backlog(contact) < 100
+
+
+def test_what_would_be_numbered_again_when_its_time_is_over_fails(circle):
+    bob = circle["bob"].messenger
+    circle["alice"].online = circle["carol"].online = False
+    number = circle.groups("bob").send(CLUB, "soon over", circle.now, 60.0)
+    with bob._core.change():
+        bob._core.store.run("UPDATE group_posts SET ends = ? WHERE message = ?", circle.now, number)
+    tell(circle, number, signed(circle, number, 7, "written after the copy was made"))
+    assert (bob.message(number).state, bob.message(number).error) == (MessageState.FAILED, OVER)
+
+
+def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle):
+    carol, bob = circle["carol"].messenger, circle["bob"].messenger
+    circle.run(30)
+    lost = "SELECT introduced FROM group_peers WHERE introduced < 0"
+    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
+    carol.block("alice", circle.now)
+    with carol._core.change():
+        carol.groups.lost_touch(contact, circle.now + 10**6)
+    assert carol.next_outgoing(circle.now) is None and carol._core.store.one(lost) is not None
+    later = carol.wake_at()
+    assert later is not None and later > circle.now
+    carol.unblock("alice")
+    carol.next_outgoing(later)
+    assert carol._core.store.one(lost) is None
+    assert bob.groups.show(CLUB).state is GroupState.MEMBER
+
+
+def test_who_is_blocked_is_greeted_once_it_is_not(circle):
+    alice = circle["alice"].messenger
+    contact, group = alice._core.book.named("bob").id, alice.groups._registry.named(CLUB)
+    (key,) = alice._core.store.one("SELECT key FROM group_peers WHERE contact = ?", contact)
+    alice.block("bob", circle.now)
+    with alice._core.change():
+        alice._core.store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", contact)
+        alice.groups._membership._bind(group, bytes(key), contact, None, circle.now)
+    assert alice._core.backlog(contact) == 0
+    alice.unblock("bob")
+    circle.run(10)
+    assert alice._core.store.one("SELECT greeted FROM group_peers WHERE contact = ?", contact) == (1,)
+
+
+def test_a_member_that_asks_for_sessions_again_and_again_gets_one_and_its_silence_is_no_message(circle):
+    carol, bob = circle["carol"].messenger, circle["bob"].messenger
+    circle.run(30)
+    mine, theirs = carol.groups._registry.named(CLUB), bob.groups._registry.named(CLUB)
+    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
+    alice = carol._core.book.named("alice").id
+    pair = bob.groups._registry.pair(theirs, bob.groups._registry.roster(theirs).members[mine.me])
+    circle["bob"].online = False
+    sessions = "SELECT count(*) FROM sessions WHERE contact = ?"
+    before, messages = carol._core.store.one(sessions, contact)[0], carol.messages()
+    for _ in range(3):
+        made = bob.groups._membership._introductions.create("bob", circle.now, hidden=True).encode()
+        body = GroupPass(mine.identifier, theirs.me, mine.me, pair.seal(made.encode()))
+        with carol._core.change():
+            carol.groups.handle_untrusted(alice, body, circle.now)
+    assert carol._core.store.one(sessions, contact) == (before + 1,)
+    carol.expire(circle.now + circle["carol"].settings.invitation_lifetime + 1.0)
+    assert carol.messages() == messages

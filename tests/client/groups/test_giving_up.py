@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from client.groups import posts
+from client.groups.bodies import GroupPost
 from client.messenger import MessageState
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
@@ -201,3 +203,20 @@ def test_what_is_not_cancelled_is_shown_to_all_in_its_order(tmp_path, seed=3):
         came = texts(circle, name)
         assert came == sorted(came, key=int) and len(set(came)) == len(came)
         assert set(wanted.values()) <= set(came)
+
+
+def test_what_waits_behind_another_wakes_nobody_when_that_goes_on_waiting(circle):
+    """The later of two texts came first, when the only one that it lacked was to expire soon."""
+    alice, bob = (circle[name].messenger for name in ("alice", "bob"))
+    circle["alice"].online = False
+    group, contact = alice.groups._registry.named(CLUB), bob._core.book.named("alice").id
+    heads, first, ends = alice.groups._registry.history(group).heads, group.next_number, int(circle.now) + 60
+    for number in (first + 3, first + 2):
+        about = ((first, ends),) if number == first + 2 else ((first, ends), (first + 1, ends + 10**6))
+        raw = posts.write(group.key, group.identifier, number, first, heads, text=f"{number}", lapsing=about).raw
+        with bob._core.change():
+            bob.groups.handle_untrusted(contact, GroupPost(raw, 0, b"", 0), circle.now)
+    assert circle["bob"].store.one("SELECT min(retry), max(retry) FROM group_posts") == (ends, ends)
+    with bob._core.change():
+        bob.groups._dispatch.filing.look_again(ends + 1.0)
+    assert circle["bob"].store.one("SELECT min(retry) FROM group_posts") == (ends + 10**6,)

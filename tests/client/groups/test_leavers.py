@@ -226,3 +226,42 @@ def test_who_was_removed_says_so_to_who_left_before(parting):
     parting["carol"].online = True
     assert parting.run(300, lambda: parting["carol"].store.one("SELECT 1 FROM group_awaited") is None)
     assert parting.delivered("carol", parting.text) and parting.heard("alice") == LAST
+
+
+def unknown(parting, name, number):
+    """A post of Alice's that builds on what nobody has, passed on by `name`."""
+    alice = parting.registry("alice").named(CLUB)
+    parting.tell(name, posts.write(alice.key, alice.identifier, number, number, (bytes(32),), text=f"{number}"))
+
+
+def test_nobody_pushes_out_what_others_passed_on(parting):
+    unknown(parting, "carol", 1000)
+    for number in range(HELD + 4):
+        unknown(parting, "alice", 2000 + number)
+    assert parting["bob"].store.one("SELECT count(*) FROM group_held") == (HELD,)
+    carol = parting.contacts[parting.keys["carol"]]
+    assert parting["bob"].store.one("SELECT count(*) FROM group_held WHERE contact = ?", carol) == (1,)
+
+
+def test_what_waits_alone_is_forgotten_in_time(parting):
+    bob = parting["bob"].messenger
+    unknown(parting, "alice", 1000)
+    with bob._core.change():
+        bob._core.store.run("DELETE FROM group_posts")
+    later = parting.now + parting["bob"].settings.message_lifetime
+    assert bob.groups._dispatch.wake_at() <= later
+    bob.groups._dispatch.feed(later)
+    assert parting["bob"].store.one("SELECT 1 FROM group_held") is None
+
+
+def test_who_has_left_answers_nobody_whom_it_has_blocked(parting):
+    carol, registry = parting["carol"].messenger, parting.registry("carol")
+    alice, club = parting.registry("alice").named(CLUB), parting.registry("carol").named(CLUB)
+    contact = registry.peers(club)[alice.me].contact
+    body = GroupPost(posts.write(alice.key, alice.identifier, 99, 99, parting.heads, text="hi").raw, 0, b"", 0)
+    for answers in (1, 0):
+        before = carol._core.backlog(contact)
+        with carol._core.change():
+            carol.groups.handle_untrusted(contact, body, parting.now)
+        assert carol._core.backlog(contact) == before + answers
+        carol.block("alice", parting.now)

@@ -371,6 +371,30 @@ def test_what_is_sent_at_once_keeps_its_order_though_the_stream_takes_a_part_onl
     trio.run(main)
 
 
+def test_a_session_that_seals_no_more_loses_nothing_of_what_was_sent_at_once():
+    async def main():
+        async with linked(TCP()) as (client, server):
+            batch, sent = [frame.encode() for frame in numbered(range(32))], 1
+            while client.send_at_once(batch) and not client.unfinished:
+                sent += 1
+            seal = client._session.seal_untrusted
+
+            def broken(plaintext):
+                if plaintext:
+                    raise RemoteError("a TLS connection that its peer broke")
+                return seal(plaintext)
+
+            client._session.seal_untrusted = broken
+            with pytest.raises(RemoteError):
+                await client.send_bytes(batch)
+            assert client.unfinished
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.send_bytes, ())
+                assert await receive_count(server, 32 * sent) == numbered([*range(32)] * sent)
+
+    trio.run(main)
+
+
 def test_nothing_is_sent_at_once_while_another_sends():
     async def main():
         async with linked(TCP()) as (client, server), trio.open_nursery() as nursery:

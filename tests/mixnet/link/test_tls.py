@@ -413,3 +413,20 @@ def test_a_peer_that_keeps_asking_for_new_keys_is_refused():
     ours.put(record(secret, 1, KEY_UPDATE, 22))
     with pytest.raises(RemoteError, match="new keys"):
         ours.open_untrusted()
+
+
+def test_what_follows_a_goodbye_is_not_kept(monkeypatch):
+    """OpenSSL would keep it in memory, and never look at it again."""
+    context = raw_context()
+    context.set_tls13_ciphersuites(CIPHER)
+    raw, ours = raw_session(context), responder()
+    against_raw(ours, raw)
+    ours.take()
+    raw.sendall(b"last words")
+    raw.shutdown()
+    ours.put(raw.bio_read(65536))
+    assert ours.open_untrusted() == b"last words"
+    kept = []
+    monkeypatch.setattr(ours._connection, "bio_write", kept.append)
+    ours.put(bytes(100_000))
+    assert (ours.open_untrusted(), kept) == (b"", [])
