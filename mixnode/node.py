@@ -100,10 +100,10 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
             raise RemoteError("a frame that no node may send")
 
 
-async def peel(rooms: Rooms, peel_batch: Callable[[list[Arrived]], None]) -> None:
-    """Peel what had to wait; a packet that comes alone is peeled where it came."""
+async def peel(rooms: Rooms, here: Callable[[list[Arrived]], None]) -> None:
+    """Peel what had to wait, by `here`; a packet that comes alone is peeled where it came."""
     while True:
-        peel_batch(await rooms.arrived.take())
+        here(await rooms.arrived.take())
 
 
 def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrived]) -> None:
