@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 SAMPLES = 32
+_TICK = 1e-6  # seconds: what came in less than this tells no rate
 LATELY = 600.0  # seconds that a rate is taken over, if something came in them; the last two parts count in any case
 
 
@@ -36,4 +37,4 @@ class Pace:
         if len(seen) < 2:
             seen = list(self._seen)[-2:]
         (since, before), (_, done) = seen[0], seen[-1]
-        return (done - before) / (now - since) if now > since else 0.0
+        return (done - before) / (now - since) if now - since >= _TICK else 0.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from client import cli, file_cli, file_render, message_cli
@@ -31,6 +31,7 @@ STEPS = st.lists(st.tuples(st.floats(-1e4, 1e6), st.integers(0, 1 << 40)), max_s
 
 
 @given(STEPS, st.floats(-1e6, 1e9))
+@example([(2.2250738585e-313, 1)], 0.0)  # a step so short that it made the rate infinite
 def test_a_rate_is_never_negative_or_infinite_whatever_the_clock_does(steps, later):
     pace, now = Pace(0, 0.0), 0.0
     for step, done in steps:
