@@ -139,8 +139,8 @@ async def on_stage(
     if size is not Size.QUICK:
         say("at half of the time of a node and of the cores")
         for route, most, passages in (([NODE], node, hops), (PATH, network, ways)):
-            found = await _half_busy(stage, route, passages[HALF], HALF * most, seed)
-            passages[BUSY] = await _pass(stage, route, found, seconds, seed)
+            half = passages[HALF]
+            passages[BUSY] = await _half_busy(stage, route, half, HALF * most, seconds=seconds, seed=seed)
     dropped = await stage.dropped(PATH)
     reasons = {reason: count - before.get(reason, 0) for reason, count in dropped.items()}
     say("controls")
@@ -150,16 +150,18 @@ async def on_stage(
     return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons, rested=rested)
 
 
-async def _half_busy(stage: Stage, route: Sequence[str], first: Passage, per_second: float, seed: int) -> float:
-    """The packets a second that compute half of the time, found from `first`, which had `per_second`.
+async def _half_busy(
+    stage: Stage, route: Sequence[str], first: Passage, per_second: float, *, seconds: float, seed: int
+) -> Passage:
+    """`seconds` of the packets a second that compute half of the time, found from `first`, which had `per_second`.
 
     Cost a packet rises as packets get rarer, so it takes several tries.
     """
     passed = first
-    for _ in range(_TRIES):
+    for span in (*[_TRIAL] * _TRIES, seconds):
         per_second *= HALF / max(_computed(passed), HALF / 4)
-        passed = await _pass(stage, route, per_second, _TRIAL, seed)
-    return per_second * HALF / max(_computed(passed), HALF / 4)
+        passed = await _pass(stage, route, per_second, span, seed)
+    return passed
 
 
 def _computed(passed: Passage) -> float:

@@ -47,6 +47,7 @@ _EXPIRING = (
     "anonymous_blocks",
     "anonymous_given",
 )
+BACKLOG = 64  # bodies that wait for a contact, above which no answer that it can ask for again and again joins them
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
@@ -230,6 +231,10 @@ class Core:
         """How many bodies wait to be encrypted for a contact that are no messages of the user."""
         row = self.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact)
         return 0 if row is None else int(row[0])
+
+    def crowded(self, contact: int) -> bool:
+        """Whether so many of those wait for a contact that no answer to it shall join them."""
+        return self.backlog(contact) >= BACKLOG
 
     def check_lifetime(self, lifetime: float | None) -> None:
         """Refuse a time that no message may wait: BadLifetime."""

@@ -14,7 +14,7 @@ from client.archive import Entry
 from client.core import Core
 from client.files import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
 from client.messages import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
-from client.views import FileProgress, MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
 from mixnet import crypto
 
 CONTROL_LANE = 0
@@ -44,7 +44,7 @@ class Receiving:
         if row is not None and row[2] == offer.size:
             anew = "UPDATE receiving SET position = 0, digest = ?, expires = ? WHERE message = ?"
             core.store.run(anew, START_DIGEST, self._heard(now), row[0])
-            self._came(row[0], 0, now)
+            self._core.transfers.came(row[0], 0, now)
             return
         reason = self._objection(contact, offer)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
@@ -62,7 +62,7 @@ class Receiving:
         expires = self._heard(now)
         values = (number, contact, offer.id, str(partial), offer.size, START_DIGEST, expires)
         core.store.run("INSERT INTO receiving VALUES (?, ?, ?, ?, ?, 0, ?, ?)", *values)
-        self._came(number, 0, now)
+        self._core.transfers.came(number, 0, now)
 
     def chunk(self, contact: int, chunk: Chunk, now: float) -> None:
         """Put a chunk in its place; one of a file that is not being received is ignored."""
@@ -84,7 +84,7 @@ class Receiving:
         digest = chain(bytes(digest), chunk.content)
         taken = "UPDATE receiving SET position = ?, digest = ?, expires = ? WHERE message = ?"
         core.store.run(taken, end, digest, self._heard(now), message)
-        self._came(message, end, now)
+        self._core.transfers.came(message, end, now)
 
     def ended(self, contact: int, end: End | SignedEnd, now: float) -> None:
         """Check the whole file and show it under its name."""
@@ -165,11 +165,6 @@ class Receiving:
                 for message, _ in rows:
                     store.run("DELETE FROM receiving WHERE message = ?", message)
         self._finished = False
-
-    def _came(self, message: int, done: int, now: float) -> None:
-        """So many bytes of a file are here."""
-        self._core.transfers.note(message, done, now)
-        self._core.emit(FileProgress(self._core.archive.progress(message, done)))
 
     def _heard(self, now: float) -> float:
         """Something of a file came: when it is given up if nothing further does."""

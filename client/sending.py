@@ -18,7 +18,7 @@ from client.files import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.messages import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
 from client.statements import NAME_LIMIT
 from client.store import Row
-from client.views import FileProgress, MessageKind, MessageState
+from client.views import MessageKind, MessageState
 
 FILE_LANE = 1
 _FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
@@ -126,8 +126,7 @@ class Sending:
         """`size` more bytes of a file are across."""
         core = self._core
         done = core.archive.get(message).done + size
-        core.transfers.note(message, done, now)
-        core.emit(FileProgress(core.archive.progress(message, done)))
+        core.transfers.came(message, done, now)
 
     def _parcel(self, row: Row, now: float) -> Parcel:
         message, path, stamp, size, position, digest, offered, expires = row

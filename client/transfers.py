@@ -12,7 +12,7 @@ from client.errors import NoFile
 from client.estimate import seconds
 from client.messages import CHUNK_SIZE
 from client.pace import Pace
-from client.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
+from client.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
 
 if TYPE_CHECKING:
     from client.core import Core
@@ -44,6 +44,11 @@ class Transfers:
         """Use the messenger's shared state."""
         self._core = core
         self._paces: dict[int, Pace] = {}
+
+    def came(self, message: int, done: int, now: float) -> None:
+        """`done` bytes of a file are with the contact, or here: keep it and say so. In a change."""
+        self.note(message, done, now)
+        self._core.emit(FileProgress(self._core.archive.progress(message, done)))
 
     def note(self, message: int, done: int, now: float) -> None:
         """`done` bytes of a file are across."""

@@ -17,7 +17,6 @@ from client.store import Row
 from mixnet.errors import RemoteError
 
 _LANE = 0
-_BACKLOG = 64  # bodies that wait for an author, above which it isn't told more: old posts can ask for that for ever
 OVER = "it could not be delivered in time: send it again"
 DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
 
@@ -44,7 +43,7 @@ class Copies:
         peer = self._registry.peers(group).get(post.author)
         if peer is None or peer.contact is None or not self._registry.reachable(peer.contact):
             return
-        if self._core.backlog(peer.contact) >= _BACKLOG:
+        if self._core.crowded(peer.contact):  # old posts can ask for this for ever
             return
         query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? ORDER BY number = ? DESC, number DESC LIMIT 1"
         row = self._store.one(query, group.id, post.author, post.number)

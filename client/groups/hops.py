@@ -15,7 +15,7 @@ from client.groups import posts
 from client.groups.bodies import GroupPost
 from client.groups.delivery import SPARE_PLAN, Timing, spare_targets
 from client.groups.posts import Post
-from client.groups.registry import Group, Registry
+from client.groups.registry import Group, Peer, Registry
 from client.groups.rollercoaster import Branch, split
 from client.messages import MessageEvent, decode_untrusted
 
@@ -55,16 +55,8 @@ class Hops:
 
     def pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
         """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        onward = [order[index] for index in body.onward]
-        targets = [
-            key
-            for key in onward
-            if key in roster.members
-            and key in peers
-            and key != post.author
-            and self._registry.reachable(peers[key].contact)
-        ]
+        there = self._there(group, (order[index] for index in body.onward))
+        targets = [key for key in there if key != post.author]
         for branch in split(targets, self._timing.latency):
             self.add(order, stored, body.plan, branch, body.spares)
 
@@ -79,18 +71,16 @@ class Hops:
         rng: random.Random,
     ) -> None:
         """Send copies to a few who may be behind somebody who is away."""
-        roster, peers = self._registry.roster(group), self._registry.peers(group)
-        others = [
-            key
-            for key in order
-            if key in roster.members
-            and key in peers
-            and key not in served
-            and not peers[key].doubted
-            and self._registry.reachable(peers[key].contact)
-        ]
+        there = self._there(group, (key for key in order if key not in served))
+        others = [key for key, peer in there.items() if not peer.doubted]
         for key in spare_targets(others, body.spares, rng):
             self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
+
+    def _there(self, group: Group, keys: Iterable[bytes]) -> dict[bytes, Peer]:
+        """Those of `keys`, in their order, who still are members and whom we can reach."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        known = {key: peers[key] for key in keys if key in roster.members and key in peers}
+        return {key: peer for key, peer in known.items() if self._registry.reachable(peer.contact)}
 
     def supersede(self, post: int, branches: Iterable[Branch[bytes]]) -> None:
         """Copies of earlier trees that have not left are not sent beside those of a new one."""

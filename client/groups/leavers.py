@@ -26,8 +26,7 @@ class Leavers:
 
     def keep(self, group: Group, peer: Peer, now: float) -> None:
         """Remember a member that is gone, if it left."""
-        history = self._registry.history(group)
-        if history is None or not history.left(peer.key):
+        if not self._has_left(group, peer.key):
             return
         last = (peer.expected or 0) + LATE - 1
         until = now + self._core.settings.message_lifetime
@@ -54,7 +53,7 @@ class Leavers:
             "SELECT contact, last FROM group_leavers WHERE grp = ? AND key = ? AND until > ?",
             *(group.id, post.author, now),
         )
-        if row is None or post.number > row[1] or not self._still_left(group, post.author):
+        if row is None or post.number > row[1] or not self._has_left(group, post.author):
             raise RemoteError("a message of a group whose author isn't in it")
         if sender is None and contact != row[0]:
             raise RemoteError("a message of a group from one who isn't in it")
@@ -80,28 +79,27 @@ class Leavers:
         )
         self._store.run(query, contact, first, LATE - 1, first + LATE - 1, group.id, key)
 
-    def _still_left(self, group: Group, key: bytes) -> bool:
+    def _has_left(self, group: Group, key: bytes) -> bool:
         """An admin may have removed it before it was known that it had left."""
         history = self._registry.history(group)
         return history is not None and history.left(key)
 
     def expected(self, group: Group, author: bytes) -> int | None:
         """The number of the next post of a member or leaver; None as long as it has not said with which it begins."""
-        query = (
-            "SELECT expected FROM group_peers WHERE grp = ? AND key = ?"
-            " UNION ALL SELECT expected FROM group_leavers WHERE grp = ? AND key = ?"
-        )
-        row = self._store.one(query, group.id, author, group.id, author)
-        return None if row is None else row[0]
+        return self._of(group, author)[0]
 
     def contact(self, group: Group, author: bytes) -> int | None:
         """In whose sessions a member or leaver is heard."""
+        return self._of(group, author)[1]
+
+    def _of(self, group: Group, author: bytes) -> tuple[int | None, int | None]:
+        """(the number of its next post, in whose sessions it is heard) of a member or leaver, as far as it is known."""
         query = (
-            "SELECT contact FROM group_peers WHERE grp = ? AND key = ?"
-            " UNION ALL SELECT contact FROM group_leavers WHERE grp = ? AND key = ?"
+            "SELECT expected, contact FROM group_peers WHERE grp = ? AND key = ?"
+            " UNION ALL SELECT expected, contact FROM group_leavers WHERE grp = ? AND key = ?"
         )
         row = self._store.one(query, group.id, author, group.id, author)
-        return None if row is None else row[0]
+        return (None, None) if row is None else (row[0], row[1])
 
     def expect(self, group: Group, author: bytes, number: int) -> None:
         """All posts of a member or leaver below `number` are filed, or not waited for."""

@@ -38,7 +38,6 @@ from mixnet.errors import MixnetError, RemoteError
 _LANE = 0
 _OFFERS = 32  # invitations to groups that wait for the user
 _PASSES = 200  # of a group, that wait for a session
-_BACKLOG = 64  # bodies that wait for a member, above which no answer to it joins them: it would ask for more for ever
 _TRIES = 6
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
@@ -406,11 +405,11 @@ class Membership:
             if invitation.keys.identity == self._core.identity_public:
                 raise MalformedInvitation
             known = self._core.book.known(invitation.keys.identity)
-            if peer.contact is not None and (
-                known is None or known.id != peer.contact or known.role != "member" or known.id not in self._core.routes
-            ):
-                return
             if peer.contact is not None:
+                if known is None or known.id != peer.contact or known.role != "member":
+                    return
+                if known.id not in self._core.routes:
+                    return
                 if now < self._renewed.get(peer.contact, -math.inf) + self._pause / 2:
                     return  # it asks more often than a member of ours does
                 self._renewed[peer.contact] = now
@@ -428,7 +427,7 @@ class Membership:
             self._say(contact, GroupChanges(group.identifier, raws), now)
 
     def _may_answer(self, contact: int) -> bool:
-        return contact not in self._core.blocked and self._core.backlog(contact) < _BACKLOG
+        return contact not in self._core.blocked and not self._core.crowded(contact)
 
     def _say(
         self,

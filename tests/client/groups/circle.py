@@ -63,5 +63,9 @@ class Circle(Channel):
         """(author, text) of all that came in the group, in order."""
         return [(m.author, m.text) for m in self[name].messenger.messages(CLUB) if not m.outgoing]
 
+    def texts(self, name):
+        """The texts of all that came in the group, in order."""
+        return [text for _, text in self.heard(name)]
+
     def delivered(self, name, number):
         return self[name].messenger.message(number).state is MessageState.DELIVERED

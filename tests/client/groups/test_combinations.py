@@ -14,18 +14,6 @@ from tests.client.test_broken import copy, restore
 from tests.client.test_cancel import failures
 
 
-@pytest.fixture
-def circle(tmp_path):
-    made = Circle(tmp_path, 3, seed=11)
-    made.found()
-    assert made.run(300, lambda: made["alice"].store.one("SELECT 1 FROM group_awaited") is None)
-    return made
-
-
-def texts(circle, name):
-    return [text for _, text in circle.heard(name)]
-
-
 def delivered(circle, sent):
     return lambda: all(circle.delivered(name, number) for name, number in sent)
 
@@ -41,12 +29,12 @@ def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
     circle["alice"].crash()
     assert circle.run(300, delivered(circle, others)), "alice's texts reach bob through carol, and carol's through bob"
     circle.run(100)
-    assert texts(circle, "alice") == ["c0", "c1", "c2"]
-    assert sorted(texts(circle, "carol")) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert circle.texts("alice") == ["c0", "c1", "c2"]
+    assert sorted(circle.texts("carol")) == ["a0", "a1", "a2", "b0", "b1", "b2"]
     circle["alice"].messenger.unblock("bob")
     after = circle.send("bob", "after")
     assert circle.run(300, delivered(circle, [*bobs, ("bob", after)]))
-    assert circle.run(60, lambda: texts(circle, "alice") == ["c0", "c1", "c2", "after"]), "not what came while blocked"
+    assert circle.run(60, lambda: circle.texts("alice") == ["c0", "c1", "c2", "after"]), "not what came while blocked"
 
 
 def test_of_who_is_blocked_only_what_is_everybody_s_is_heard(circle):
@@ -92,7 +80,7 @@ def test_a_contact_who_began_anew_is_out_of_reach_in_a_group_until_it_is_invited
     circle.run(30)
     circle["alice"].messenger.relink("bob", "bobby", circle.now)
     old = circle.send("alice", "to the old one")
-    assert circle.run(60, lambda: texts(circle, "carol") == ["to the old one"])
+    assert circle.run(60, lambda: circle.texts("carol") == ["to the old one"])
     members = {one.name: one.connected for one in circle.groups("alice").show(CLUB).members}
     assert members == {"alice": True, "bob": False, "carol": True}
     circle.groups("alice").remove(CLUB, "bob", circle.now)
@@ -103,7 +91,7 @@ def test_a_contact_who_began_anew_is_out_of_reach_in_a_group_until_it_is_invited
     assert circle.run(900, lambda: circle.complete(("alice", "carol", "bobby")))
     sent = [(name, circle.send(name, name)) for name in ("alice", "carol", "bobby")]
     assert circle.run(60, delivered(circle, sent))
-    assert sorted(texts(circle, "bobby")) == ["alice", "carol"]
+    assert sorted(circle.texts("bobby")) == ["alice", "carol"]
 
 
 def test_a_member_with_an_old_copy_of_its_profile_loses_nothing_that_it_says_afterwards(circle):
@@ -126,7 +114,7 @@ def test_a_member_with_an_old_copy_of_its_profile_loses_nothing_that_it_says_aft
     for name in ("alice", "carol"):
         own = [text for author, text in circle.heard(name) if author == "bob"]
         assert own == ["one", "two", "again one", "bob goes on"]
-    assert {"to bob", "alice goes on", "carol goes on"} <= set(texts(circle, "bob"))
+    assert {"to bob", "alice goes on", "carol goes on"} <= set(circle.texts("bob"))
     assert all("member" not in m.contact and m.contact.isprintable() for m in bob.messenger.messages())
 
 

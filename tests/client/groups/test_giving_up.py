@@ -2,25 +2,11 @@
 
 import random
 
-import pytest
-
 from client.groups import posts
 from client.groups.bodies import GroupPost
 from client.messenger import MessageState
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
-
-
-@pytest.fixture
-def circle(tmp_path):
-    made = Circle(tmp_path, 3, seed=11)
-    made.found()
-    assert made.run(300, lambda: made["alice"].store.one("SELECT 1 FROM group_awaited") is None)
-    return made
-
-
-def texts(circle, name):
-    return [text for _, text in circle.heard(name)]
 
 
 def waits(circle, name):
@@ -44,14 +30,14 @@ def deaf_to(circle, monkeypatch, name, text):
 def test_who_was_away_gets_what_follows_a_cancelled_text(circle):
     circle["carol"].online = False
     number = circle.send("alice", "never mind")
-    assert circle.run(60, lambda: texts(circle, "bob") == ["never mind"])
+    assert circle.run(60, lambda: circle.texts("bob") == ["never mind"])
     later = circle.send("alice", "but this")
     circle["alice"].messenger.cancel(number, circle.now)
     circle["alice"].crash()
     circle["carol"].online = True
     assert circle.run(300, lambda: circle.delivered("alice", later))
-    assert circle.run(60, lambda: texts(circle, "carol")[-1:] == ["but this"]), "bob may pass on the other"
-    assert texts(circle, "bob") == ["never mind", "but this"]
+    assert circle.run(60, lambda: circle.texts("carol")[-1:] == ["but this"]), "bob may pass on the other"
+    assert circle.texts("bob") == ["never mind", "but this"]
     assert circle["alice"].messenger.message(number).state is MessageState.FAILED
 
 
@@ -67,7 +53,7 @@ def test_copies_that_a_session_has_already_are_taken_back(tmp_path):
     circle["alice"].messenger.cancel(number, circle.now)
     circle.loss = 0.0
     assert circle.run(300, lambda: circle.delivered("alice", later))
-    assert texts(circle, "bob") == ["but this"]
+    assert circle.texts("bob") == ["but this"]
 
 
 def test_what_waits_at_its_receiver_already_is_shown(circle, monkeypatch):
@@ -75,26 +61,26 @@ def test_what_waits_at_its_receiver_already_is_shown(circle, monkeypatch):
     lost = circle.send("alice", "lost")
     later = [circle.send("alice", f"{n}") for n in range(3)]
     assert circle.run(60, lambda: all(circle.delivered("alice", number) for number in later))
-    assert texts(circle, "carol") == [] and waits(circle, "carol")
+    assert circle.texts("carol") == [] and waits(circle, "carol")
     circle["alice"].messenger.cancel(lost, circle.now)
-    assert circle.run(60, lambda: texts(circle, "carol") == ["0", "1", "2"])
+    assert circle.run(60, lambda: circle.texts("carol") == ["0", "1", "2"])
     assert not waits(circle, "carol")
     assert circle.run(300, lambda: circle["alice"].store.one("SELECT 1 FROM group_awaited") is None)
-    assert texts(circle, "bob") == ["lost", "0", "1", "2"], "nothing is shown that says nothing"
+    assert circle.texts("bob") == ["lost", "0", "1", "2"], "nothing is shown that says nothing"
 
 
 def test_a_text_before_the_cancelled_one_is_still_waited_for(circle, monkeypatch):
     """So the order holds: what is under way comes first, and only what was given up is passed over."""
     circle["carol"].online = False
     first, lost, last = (circle.send("alice", text) for text in ("first", "lost", "last"))
-    assert circle.run(60, lambda: texts(circle, "bob") == ["first", "lost", "last"])
+    assert circle.run(60, lambda: circle.texts("bob") == ["first", "lost", "last"])
     deaf_to(circle, monkeypatch, "carol", "lost")
     alice = circle["alice"].messenger
     alice.cancel(lost, circle.now)
     circle["carol"].online = True
     shown = []
-    assert circle.run(600, lambda: (shown.append(tuple(texts(circle, "carol"))), circle.delivered("alice", last))[1])
-    assert circle.run(60, lambda: texts(circle, "carol") == ["first", "last"])
+    assert circle.run(600, lambda: (shown.append(tuple(circle.texts("carol"))), circle.delivered("alice", last))[1])
+    assert circle.run(60, lambda: circle.texts("carol") == ["first", "last"])
     assert set(shown) <= {(), ("first",), ("first", "last")} and circle.delivered("alice", first)
 
 
@@ -105,7 +91,7 @@ def test_a_text_that_was_cancelled_alone_costs_nothing(circle):
     assert circle["alice"].store.one("SELECT 1 FROM group_awaited") is None
     later = circle.send("alice", "later")
     assert circle.run(60, lambda: circle.delivered("alice", later))
-    assert texts(circle, "bob")[-1] == "later"
+    assert circle.texts("bob")[-1] == "later"
 
 
 def test_what_expired_holds_back_nothing_that_came_later_and_is_in_time(circle):
@@ -113,9 +99,9 @@ def test_what_expired_holds_back_nothing_that_came_later_and_is_in_time(circle):
     alice = circle["alice"].messenger
     circle["carol"].online = False
     circle.send("alice", "old")
-    assert circle.run(60, lambda: texts(circle, "bob") == ["old"])
+    assert circle.run(60, lambda: circle.texts("bob") == ["old"])
     circle.send("alice", "new")
-    assert circle.run(60, lambda: texts(circle, "bob") == ["old", "new"])
+    assert circle.run(60, lambda: circle.texts("bob") == ["old", "new"])
     post = circle["alice"].store.one("SELECT min(id) FROM group_posts p JOIN group_awaited a ON a.post = p.id")[0]
     with alice._core.change():
         circle["alice"].store.run("UPDATE group_posts SET expires = ? WHERE id = ?", circle.now, post)
@@ -124,7 +110,7 @@ def test_what_expired_holds_back_nothing_that_came_later_and_is_in_time(circle):
     circle["alice"].crash()
     assert circle.run(60, lambda: alice_of(circle).messages(CLUB)[-2].state is MessageState.FAILED)
     circle["carol"].online = True
-    assert circle.run(900, lambda: texts(circle, "carol") == ["new"])
+    assert circle.run(900, lambda: circle.texts("carol") == ["new"])
 
 
 def test_what_expired_before_a_text_was_written_holds_it_back_no_more_than_what_was_under_way(circle, monkeypatch):
@@ -135,9 +121,9 @@ def test_what_expired_before_a_text_was_written_holds_it_back_no_more_than_what_
     gone = circle.groups("alice").send(CLUB, "soon over", circle.now, 20.0)
     assert circle.run(60, lambda: alice_of(circle).message(gone).state is MessageState.FAILED)
     circle.send("alice", "later")
-    assert circle.run(60, lambda: texts(circle, "carol") == ["for all", "later"])
+    assert circle.run(60, lambda: circle.texts("carol") == ["for all", "later"])
     circle["bob"].online = True
-    assert circle.run(600, lambda: texts(circle, "bob") == ["for all", "later"])
+    assert circle.run(600, lambda: circle.texts("bob") == ["for all", "later"])
     assert not waits(circle, "bob") and not waits(circle, "carol")
 
 
@@ -150,7 +136,7 @@ def test_what_was_said_to_be_here_is_shown_in_the_end(circle, monkeypatch):
     circle["alice"].online = False
     circle.now += circle["carol"].settings.message_lifetime
     circle["carol"].messenger.next_outgoing(circle.now)
-    assert texts(circle, "carol") == ["0", "1"]
+    assert circle.texts("carol") == ["0", "1"]
 
 
 def test_what_a_removed_member_left_unfinished_wakes_nobody_for_ever(circle, monkeypatch):
@@ -163,7 +149,7 @@ def test_what_a_removed_member_left_unfinished_wakes_nobody_for_ever(circle, mon
     assert circle["alice"].messenger.next_outgoing(circle.now) is None
     wakes_at = circle["alice"].messenger.wake_at()
     assert wakes_at is None or wakes_at > circle.now
-    assert texts(circle, "alice") == []
+    assert circle.texts("alice") == []
 
 
 def alice_of(circle):
@@ -200,7 +186,7 @@ def test_what_is_not_cancelled_is_shown_to_all_in_its_order(tmp_path, seed=3):
     assert circle.run(3000, lambda: all(circle.delivered("alice", number) for number in wanted))
     assert circle.run(600, lambda: not any(waits(circle, name) for name in circle.names))
     for name in circle.names[1:]:
-        came = texts(circle, name)
+        came = circle.texts(name)
         assert came == sorted(came, key=int) and len(set(came)) == len(came)
         assert set(wanted.values()) <= set(came)
 
