@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import trio
 
 from benchmarks.world import World
-from client.loops import Alarm
+from client.traffic.loops import Alarm
 
 PERIOD = 1.0  # seconds
 WARNINGS = frozenset({"loops_missing", "loops_late"})

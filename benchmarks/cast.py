@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from client.keys import Keys, save_keys
-from client.profile import Profile
-from client.store import Store
+from client.profile.keys import Keys, save_keys
+from client.profile.profile import Profile
+from client.storage.database import Store
 from directory.config import AuthorityConfig
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap

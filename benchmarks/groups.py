@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.core.outgoing import MessengerSettings
+from client.groups.multicast import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
 from client.groups.rollercoaster import split
-from client.outgoing import MessengerSettings
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import Parameters
 

@@ -19,7 +19,7 @@ from benchmarks.anonymity import model
 from benchmarks.anonymity.network import Network
 from benchmarks.anonymity.optimum import degree, optimum
 from benchmarks.statistics import Estimate, mean
-from client.fragments import LARGE, SMALL
+from client.arq.fragments import LARGE, SMALL
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import MAX_DELAY, Parameters
 

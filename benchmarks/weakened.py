@@ -22,8 +22,8 @@ from typing import Any
 import trio
 
 import mixnode.clients
-from client.emitters import PADDING, Emitter, Prepared, Sent, Shelf, is_message
-from client.session import Session as Uplink
+from client.traffic.provider_link import Session as Uplink
+from client.traffic.schedule import PADDING, Emitter, Prepared, Sent, Shelf, is_message
 from mixnet.counters import Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.randomness import SeededSource

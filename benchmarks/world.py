@@ -27,7 +27,7 @@ from typing import Literal, Self
 
 import trio
 
-import client.daemon
+import client.daemon.daemon
 import directory.authority
 import mixnode.node
 from benchmarks import virtual
@@ -35,9 +35,9 @@ from benchmarks.cast import GENESIS, Cast, Kind, Member
 from benchmarks.codec import codec
 from benchmarks.trace import Trace
 from benchmarks.truth import Truth
-from client.connection import Connection, DirectChannel
-from client.messenger import MessageInfo
-from client.service import Service
+from client.api.connection import Connection, DirectChannel
+from client.api.service import Service
+from client.model.views import MessageInfo
 from mixnet.clock import VirtualClock
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import Parameters
@@ -214,7 +214,7 @@ class World:
                 return partial(directory.authority.serve, config, network=network, clock=clock, rng=rng)
             case Kind.CLIENT:
                 return partial(
-                    client.daemon.serve,
+                    client.daemon.daemon.serve,
                     self.cast.profile(member),
                     network=network,
                     clock=clock,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from client.connection import Connection, connect
+    from client.api.connection import Connection, connect
 
 __all__ = ["Connection", "connect"]
 
@@ -17,7 +17,7 @@ __all__ = ["Connection", "connect"]
 def __getattr__(name: str) -> Any:
     """Load what is asked for: the command's `--help` shall not wait for cryptography and databases."""
     if name in __all__:
-        from client import connection  # noqa: PLC0415
+        from client.api import connection  # noqa: PLC0415
 
         return getattr(connection, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

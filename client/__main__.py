@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from client.passphrase import given
-from client.process import run
+from client.daemon.process import run
+from client.profile.passphrase import given
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
 

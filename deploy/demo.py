@@ -20,7 +20,7 @@ from typing import Any
 
 import trio
 
-from client.messenger import MessageInfo, MessageKind
+from client.model.views import MessageInfo, MessageKind
 from deploy.background import end_on_signal
 from deploy.census import count_signatures, idle_load
 from deploy.display import progress, say, say_json

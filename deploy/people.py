@@ -14,9 +14,9 @@ from pathlib import Path
 import trio
 
 import client
-from client.connection import Connection
-from client.messenger import MessageInfo, MessageKind
-from client.profile import create
+from client.api.connection import Connection
+from client.model.views import MessageInfo, MessageKind
+from client.profile.profile import create
 from deploy.figures import Record
 from deploy.folders import BOOTSTRAP, CLIENTS
 from deploy.plan import MEMBERS_LIMIT, Plan

@@ -26,7 +26,7 @@ import msgspec
 import trio
 from cyclopts import App, Parameter
 
-from client.messenger import MessageKind
+from client.model.views import MessageKind
 from deploy.background import end_on_signal
 from deploy.census import Signed, count_signatures, signed_since
 from deploy.display import say, say_json

@@ -25,8 +25,8 @@ from benchmarks.statistics import Estimate, exact, mean, rate
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.unguarded import unguarded
-from client.outgoing import Destination
-from client.routes import Map
+from client.model.destination import Destination
+from client.traffic.routes import Map
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from client.assembly import loop_allowance
-from client.loops import DUMMIES, Alarm, LoopMonitor
+from client.daemon.wiring import loop_allowance
+from client.traffic.loops import DUMMIES, Alarm, LoopMonitor
 from mixnet.crypto import SymmetricKey
 from mixnet.pki.parameters import Parameters
 from mixnode.detector import Detector

@@ -21,8 +21,8 @@ from typing import TextIO
 import trio
 
 from benchmarks.truth import LOOP, Journey
-from client.outgoing import Destination
-from client.routes import Map, Route
+from client.model.destination import Destination
+from client.traffic.routes import Map, Route
 from deploy.folders import BOOTSTRAP
 from deploy.plan import Plan
 from mixnet.clock import WallClock

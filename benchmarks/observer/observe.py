@@ -20,7 +20,7 @@ from benchmarks.observer.clients import MOST, TestClient, enroll, hosts
 from benchmarks.observer.recorder import Recorder
 from benchmarks.observer.sniffer import Sniffer, open_sniffer
 from benchmarks.observer.tapped import open_tapped
-from client.folder import SETTINGS
+from client.model.paths import SETTINGS
 from deploy.folders import CLIENTS, NotRunning, running
 from deploy.local import load_plan
 from deploy.plan import Plan

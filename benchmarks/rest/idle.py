@@ -27,7 +27,7 @@ from benchmarks.load.stage import Cast, Stage, perform
 from benchmarks.size import Size
 from benchmarks.statistics import exact, middle, scaled
 from benchmarks.timing import median, timed
-from client.profile import create
+from client.profile.profile import create
 from deploy.folders import BOOTSTRAP, CLIENTS
 from deploy.local import load_plan
 from deploy.plan import MEMBERS_LIMIT

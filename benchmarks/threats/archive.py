@@ -17,11 +17,11 @@ from benchmarks.figures import Finding
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import on_disk
 from benchmarks.threats.village import LATER, NAME, TEXT, Seen
-from client.archive import Archive, Entry
-from client.book import Book
-from client.errors import WrongPassphrase
-from client.store import Store
-from client.views import ContactState, MessageKind, MessageState
+from client.model.errors import WrongPassphrase
+from client.model.views import ContactState, MessageKind, MessageState
+from client.storage.contacts import Book
+from client.storage.database import Store
+from client.storage.messages import Archive, Entry
 from mixnet.crypto import SymmetricKey
 
 _TEXTS = (TEXT, NAME, LATER)
@@ -61,7 +61,7 @@ def _stored(*, sealed: bool) -> tuple[bytes, bool, bool]:
     key = SymmetricKey.generate()
     with TemporaryDirectory(prefix="mixnet-threats-") as folder:
         path = Path(folder) / "store.db"
-        with patch("client.store._unlock", _unlock_nothing) if not sealed else nullcontext():
+        with patch("client.storage.database._unlock", _unlock_nothing) if not sealed else nullcontext():
             store = Store.open(path, key)
         with closing(store):
             contact = Book(store, bytes(32)).add("bob", bytes([1]) * 32, ContactState.ESTABLISHED, 0.0)

@@ -16,10 +16,10 @@ import x3dh
 
 from benchmarks.figures import Finding
 from benchmarks.threats.shape import finding, never, shown
-from client import agreement
-from client.agreement import Prekeys, identity_public, start_untrusted
-from client.forgery import forge_at
-from client.ratchet import _HEADER, Session, run
+from client.e2e import x3dh as agreement
+from client.e2e.ratchet import _HEADER, Session, run
+from client.e2e.x3dh import Prekeys, identity_public, start_untrusted
+from client.signing.forgery import forge_at
 from mixnet import crypto
 from mixnet.crypto import Label, SigningKey, SymmetricKey
 from mixnet.errors import LocalError, RemoteError

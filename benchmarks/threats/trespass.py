@@ -22,7 +22,7 @@ from benchmarks.adversary import Outcome, dial, document, identity_of, visit
 from benchmarks.attacks.acting import ENGINE
 from benchmarks.cast import PORT
 from benchmarks.world import World
-from client.views import ContactState
+from client.model.views import ContactState
 from mixnet.counters import Event
 from mixnet.crypto import SigningKey, SphinxSecret, credentials
 from mixnet.errors import RemoteError, Unavailable

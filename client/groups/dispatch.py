@@ -11,24 +11,24 @@ import math
 import random
 from collections.abc import Iterable
 
-from client.archive import Entry
-from client.core import Core
-from client.fragments import spans
+from client.arq.fragments import spans
+from client.core.state import Core
+from client.e2e.bodies import MessageEvent
+from client.e2e.group_bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
+from client.e2e.group_changes import Change, Kind
 from client.groups import posts, sequence
-from client.groups.bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
-from client.groups.changes import Change, Kind
-from client.groups.delivery import SPARE_PLAN, Delivery, Plan, Timing
-from client.groups.filing import Filing
-from client.groups.holding import Holding
-from client.groups.hops import Hops
 from client.groups.leavers import LATE, Leavers
+from client.groups.missing_parents import Holding
+from client.groups.multicast import SPARE_PLAN, Delivery, Plan, Timing
+from client.groups.ordering import Filing
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
+from client.groups.relay import Hops
 from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
-from client.groups.views import GroupState
-from client.messages import MessageEvent
-from client.views import MessageKind, MessageState, MessageStateChanged
+from client.model.group_views import GroupState
+from client.model.views import MessageKind, MessageState, MessageStateChanged
+from client.storage.messages import Entry
 from mixnet import crypto
 from mixnet.errors import LocalError, RemoteError
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from client.contacts import check_name
-from client.core import Core
-from client.groups import changes, posts
-from client.groups.bodies import (
+from client.contacts.introductions import Introductions
+from client.core.state import Core
+from client.e2e import group_changes as changes
+from client.e2e.group_bodies import (
     GroupAnswer,
     GroupBehind,
     GroupBody,
@@ -24,17 +24,18 @@ from client.groups.bodies import (
     GroupSeen,
     GroupWant,
 )
-from client.groups.changes import Change, Kind
-from client.groups.copies import Copies
+from client.e2e.group_changes import Change, Kind
+from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
-from client.groups.reading import Reading
+from client.groups.read_receipts import Reading
 from client.groups.registry import Group, Registry
+from client.groups.rollback import Copies
 from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
-from client.groups.views import GroupInfo, GroupState
-from client.introductions import Introductions
-from client.texts import check_text
-from client.views import ContactState
+from client.model.contact_states import check_name
+from client.model.group_views import GroupInfo, GroupState
+from client.model.text_limits import check_text
+from client.model.views import ContactState
 from mixnet.errors import LocalError, RemoteError
 
 

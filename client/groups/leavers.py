@@ -7,8 +7,8 @@ Whatever changes here is written in the caller's transaction.
 
 from __future__ import annotations
 
-from client.core import Core
-from client.groups.changes import Change, Kind
+from client.core.state import Core
+from client.e2e.group_changes import Change, Kind
 from client.groups.posts import Post
 from client.groups.registry import Group, Peer, Registry
 from client.groups.roster import Member

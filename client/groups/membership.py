@@ -11,11 +11,10 @@ import math
 import random
 from collections.abc import Sequence
 
-from client.contacts import free_name
-from client.core import Core
-from client.errors import MalformedInvitation
-from client.groups import changes
-from client.groups.bodies import (
+from client.contacts.introductions import Introductions
+from client.core.state import Core
+from client.e2e import group_changes as changes
+from client.e2e.group_bodies import (
     CHANGES_AT_ONCE,
     GroupAnswer,
     GroupChanges,
@@ -24,14 +23,15 @@ from client.groups.bodies import (
     GroupPass,
     GroupWant,
 )
-from client.groups.changes import Change, Kind, Newcomer
+from client.e2e.group_changes import Change, Kind, Newcomer
+from client.e2e.invitation import Invitation
 from client.groups.dispatch import Dispatch
 from client.groups.registry import GROUPS_LIMIT, Group, Peer, Registry
 from client.groups.roster import Member, MissingParents, Roster
-from client.groups.views import GroupState
-from client.introductions import Introductions
-from client.invitation import Invitation
-from client.views import ContactState
+from client.model.contact_states import free_name
+from client.model.errors import MalformedInvitation
+from client.model.group_views import GroupState
+from client.model.views import ContactState
 from mixnet import crypto
 from mixnet.errors import MixnetError, RemoteError
 

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from client.groups.changes import PARENTS_LIMIT, SIZE_LIMIT, Key
-from client.messages import BODY_LIMIT, Number
+from client.e2e.bodies import BODY_LIMIT, Number
+from client.e2e.group_changes import PARENTS_LIMIT, SIZE_LIMIT, Key
 from mixnet import crypto
 from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.contacts import free_name
-from client.core import Core
-from client.errors import UnknownContact
-from client.groups import changes
-from client.groups.changes import Change
+from client.core.state import Core
+from client.e2e import group_changes as changes
+from client.e2e.group_changes import Change
+from client.groups.pair_keys import Pair
 from client.groups.roster import History, Member, Roster
-from client.groups.secrets import Pair
-from client.groups.views import GroupChanged, GroupInfo, GroupMember, GroupState
-from client.store import Row
-from client.views import ContactState
+from client.model.contact_states import free_name
+from client.model.errors import UnknownContact
+from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
+from client.model.views import ContactState
+from client.storage.database import Row
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 

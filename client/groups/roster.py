@@ -16,8 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from client.contacts import free_name
-from client.groups.changes import PARENTS_LIMIT, Change, Kind
+from client.e2e.group_changes import PARENTS_LIMIT, Change, Kind
+from client.model.contact_states import free_name
 from mixnet.errors import LocalError, RemoteError
 
 MEMBERS_LIMIT = 100

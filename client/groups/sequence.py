@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from client.groups import posts
 from client.groups.registry import Group
-from client.store import Store
+from client.storage.database import Store
 
 GIVEN_UP = 0  # when the time of a post was over that is given up: before any clock's present
 _OURS = " FROM group_posts p JOIN group_awaited a ON a.post = p.id WHERE p.grp = ? AND p.author = ?"

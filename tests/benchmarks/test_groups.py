@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from benchmarks.groups import AWAY, Model, at_quantile, measure, render, rollercoaster, settings_of
-from client.outgoing import MessengerSettings
+from client.core.outgoing import MessengerSettings
 from mixnet.pki.parameters import Parameters
 from tests.client.channel import MEAN_DELAY, RATE
 from tests.client.groups.circle import Circle

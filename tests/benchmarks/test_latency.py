@@ -9,10 +9,10 @@ from benchmarks import latency
 from benchmarks.figures import flat
 from benchmarks.latency import HOLDS, Passage, on_stage
 from benchmarks.load.drives import Drive
-from benchmarks.load.stage import HEAVIER, NODE, PATH
+from benchmarks.load.stage import HEAVIER, MEAN_DELAY, NODE, PATH
 from benchmarks.size import Size
 from mixnet.errors import Unavailable
-from tests.benchmarks.stages import CAPACITY, FLOOR, MEAN_DELAY, FakeStage
+from tests.benchmarks.stages import CAPACITY, FLOOR, FakeStage
 
 
 async def found(size=Size.QUICK, **stage):

@@ -8,7 +8,7 @@ import trio
 import mixnode.clients
 from benchmarks import weakened
 from benchmarks.world import WorldConfig, run_world
-from client.emitters import Emitter
+from client.traffic.schedule import Emitter
 from mixnet.pki.parameters import Parameters
 from mixnode.clients import Session
 from mixnode.delays import Delays

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from benchmarks.world import WorldConfig, run_world
-from client.messenger import MessageKind, MessageState
+from client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
 
 pytestmark = pytest.mark.timeout(600)

@@ -6,11 +6,14 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.errors import StoreUnavailable
-from client.fragments import ReplyBlock
-from client.messenger import Destination, Event, Home, Messenger, MessengerSettings, OutgoingFragment, OutgoingReply
-from client.pools import MadeBlock, end_of
-from client.store import Store
+from client.arq.fragments import ReplyBlock
+from client.core.outgoing import MessengerSettings, OutgoingFragment, OutgoingReply
+from client.messenger.messenger import Messenger
+from client.model.destination import Destination, Home
+from client.model.errors import StoreUnavailable
+from client.model.views import Event
+from client.storage.database import Store
+from client.storage.reply_blocks import MadeBlock, end_of
 from mixnet.clock import Epochs
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import trio
 
-from client.codes import Codes
-from client.desk import InPlace
-from client.match_book import MatchBook
-from client.matching import Matching
-from client.rendezvous import Rendezvous
-from client.services import NotAnswered
+from client.concurrency.worker import InPlace
+from client.pairing.codes import Codes
+from client.pairing.matching import Matching
+from client.pairing.matching_store import MatchBook
+from client.pairing.rendezvous import Rendezvous
+from client.traffic.provider_queries import NotAnswered
 from mixnet.clock import VirtualClock
 from mixnet.crypto import Label, SymmetricKey, derive
 from mixnet.pki.descriptor import NodeRole

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from client.messenger import MessageInfo, Messenger
+from client.messenger.messenger import Messenger
+from client.model.views import MessageInfo
 from tests.client.channel import Channel, Person
 
 HOME, PHONE, LAPTOP = "alice", "phone", "laptop"

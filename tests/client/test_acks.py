@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import acks
-from client.acks import Ack, LaneReport
-from client.fragments import MAX_FRAGMENTS, WINDOW, ChannelKey, PlaintextKind, seal
+from client.arq import acks
+from client.arq.acks import Ack, LaneReport
+from client.arq.fragments import MAX_FRAGMENTS, WINDOW, ChannelKey, PlaintextKind, seal
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY

@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import letters
-from client.addresses import Address
-from client.agreement import start_untrusted
-from client.allowance import Allowance
-from client.anonymous import LANE
-from client.errors import (
+from client.anonymous.address_owner import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
+from client.anonymous.anonymous import LANE
+from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
+from client.arq.rate_limit import Allowance
+from client.core.outgoing import OutgoingFragment, OutgoingReply
+from client.e2e import anonymous_bodies as letters
+from client.e2e.anonymous_bodies import LETTER_LIMIT, Letter, Opening, Supply
+from client.e2e.public_address import Address
+from client.e2e.ratchet import Session
+from client.e2e.x3dh import start_untrusted
+from client.model.durations import DAY
+from client.model.errors import (
     AddressOfOtherNetwork,
     AnonymousOnly,
     AnonymousTextTooLong,
@@ -26,14 +32,8 @@ from client.errors import (
     TooManyAddresses,
     UnknownAddress,
 )
-from client.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
-from client.letters import LETTER_LIMIT, Letter, Opening, Supply
-from client.messenger import MessageState, OutgoingFragment, OutgoingReply
-from client.outgoing import DAY
-from client.pools import EACH_EPOCH, STOCK
-from client.ratchet import Session
-from client.readers import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
-from client.views import Role
+from client.model.views import MessageState, Role
+from client.storage.reply_blocks import EACH_EPOCH, STOCK
 from mixnet.crypto import KEM_CIPHERTEXT_SIZE, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
@@ -370,7 +370,7 @@ def decrypted(channel, monkeypatch):
         bodies.append(raw)
         return original(raw)
 
-    for module in ("client.readers", "client.anonymous"):
+    for module in ("client.anonymous.address_owner", "client.anonymous.anonymous"):
         monkeypatch.setattr(f"{module}.decode_untrusted", keep)
     return bodies
 
@@ -595,7 +595,7 @@ def test_what_a_stranger_can_make_us_hold_is_bounded(channel):
 
 
 def test_texts_a_day_are_bounded(channel, monkeypatch):
-    monkeypatch.setattr("client.readers.TEXTS", (5, DAY))
+    monkeypatch.setattr("client.anonymous.address_owner.TEXTS", (5, DAY))
     channel["alice"].crash()
     _, theirs, _ = write(channel, "0")
     numbers = [send(channel, "bob", theirs, str(number)) for number in range(1, 8)]

@@ -5,7 +5,7 @@ from functools import cache
 import trio
 
 from benchmarks import virtual
-from client.messenger import MessageState
+from client.model.views import MessageState
 from mixnet.sphinx import SphinxEngine
 from tests.client.test_daemon import wait_for
 from tests.client.town import START, Town, rules

@@ -14,16 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import client
-from client import commands, folder, protocol, sockets
-from client.api import CONNECTIONS, serve_api
-from client.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
-from client.desk import InPlace
-from client.errors import MalformedInvitation, UnknownContact
-from client.folder import NoProfile
-from client.hub import QUEUE, Hub
-from client.messenger import Destination, Home, MessageKind, MessageState, Messenger, MessengerSettings
-from client.service import PAGE, Service
-from client.store import Store
+from client.api import framing as protocol
+from client.api import messages as commands
+from client.api import sockets
+from client.api.archive_service import PAGE
+from client.api.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
+from client.api.events import QUEUE, Hub
+from client.api.server import CONNECTIONS, serve_api
+from client.api.service import Service
+from client.concurrency.worker import InPlace
+from client.core.outgoing import MessengerSettings
+from client.messenger.messenger import Messenger
+from client.model import paths as folder
+from client.model.destination import Destination, Home
+from client.model.errors import MalformedInvitation, UnknownContact
+from client.model.paths import NoProfile
+from client.model.views import MessageKind, MessageState
+from client.storage.database import Store
 from mixnet.clock import WallClock
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError, Unavailable

@@ -8,16 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client import schema
-from client.archive import Entry
-from client.connection import Connection, DirectChannel
-from client.errors import SearchTooLong, StillUnderWay, UnknownMessage
-from client.messenger import Destination, Home, MessageKind, MessageState, Messenger, MessengerSettings
-from client.portable import read_untrusted, settled
-from client.retention import BadPeriod, period, shown
-from client.search import Filter, expression
-from client.store import Store
-from client.views import ContactState
+from client.api.connection import Connection, DirectChannel
+from client.core.outgoing import MessengerSettings
+from client.messenger.messenger import Messenger
+from client.model.destination import Destination, Home
+from client.model.errors import SearchTooLong, StillUnderWay, UnknownMessage
+from client.model.views import ContactState, MessageKind, MessageState
+from client.storage import schema
+from client.storage.database import Store
+from client.storage.export_jsonl import read_untrusted, settled
+from client.storage.messages import Entry
+from client.storage.retention import BadPeriod, period, shown
+from client.storage.search import Filter, expression
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 from tests.client.test_api import make_service
@@ -128,7 +130,7 @@ def test_periods():
 
 def test_a_store_of_the_version_before_opens(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("client.store.MIGRATIONS", schema.MIGRATIONS[:1])
+        patch.setattr("client.storage.database.MIGRATIONS", schema.MIGRATIONS[:1])
         store = Store.open(tmp_path / "s.db", KEY)
         store.run("INSERT INTO contacts VALUES (1, 'bob', zeroblob(32), 'established', 0, NULL)")
         store.run(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.acks import Ack, LaneReport
-from client.arq import Sender
-from client.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, ReplyBlock, spans
-from client.reassembly import Receiver
-from client.timing import Path, Timing
+from client.arq.acks import Ack, LaneReport
+from client.arq.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, ReplyBlock, spans
+from client.arq.receiver import Receiver
+from client.arq.sender import Sender
+from client.arq.timers import Path, Timing
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY
 

@@ -4,11 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from client import proofs
-from client.attesting import UNSIGNED
-from client.errors import ContactBlocked, NotSigned, TextTooLong, UnknownContact
-from client.files import START_DIGEST, chain
-from client.messages import (
+from client.e2e import proof as proofs
+from client.e2e.bodies import (
     CHUNK_SIZE,
     SIGNED_TEXT_LIMIT,
     End,
@@ -20,9 +17,12 @@ from client.messages import (
     Without,
     encode,
 )
-from client.receipts import DEFAULT_RULE, FIRST_STATE, TRANSITIONS, ReceiptEvent, Rule, after
-from client.statements import ReceiptKind
-from client.views import MessageState, MessageStateChanged, ReceiptState
+from client.e2e.statements import ReceiptKind
+from client.files.disk import START_DIGEST, chain
+from client.model.errors import ContactBlocked, NotSigned, TextTooLong, UnknownContact
+from client.model.views import MessageState, MessageStateChanged, ReceiptState
+from client.signing.attestations import UNSIGNED
+from client.storage.receipts import DEFAULT_RULE, FIRST_STATE, TRANSITIONS, ReceiptEvent, Rule, after
 from tests.client.channel import Channel
 from tests.client.test_messenger import befriend, write
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.files import START_DIGEST
-from client.inbox import OUTDATED, UNOPENED
-from client.messages import Abort, End, Offer, Reason
-from client.messenger import MessageState
+from client.e2e.bodies import Abort, End, Offer, Reason
+from client.files.disk import START_DIGEST
+from client.messenger.inbox import OUTDATED, UNOPENED
+from client.model.views import MessageState
 from tests.client.channel import Channel
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.errors import BadLifetime, NotUnderWay, UnknownMessage
-from client.messages import CHUNK_SIZE, REASONS, Reason
-from client.messenger import MessageKind, MessageState, MessageStateChanged
-from client.outbox import CANCELLED
-from client.outgoing import DAY
+from client.e2e.bodies import CHUNK_SIZE, REASONS, Reason
+from client.messenger.outbox import CANCELLED
+from client.model.durations import DAY
+from client.model.errors import BadLifetime, NotUnderWay, UnknownMessage
+from client.model.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import MixnetError
 from tests.client.channel import Channel
 from tests.client.test_crashes import Killed, dying

@@ -17,27 +17,23 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client import (
-    address_cli,
-    background,
-    cli,
-    daemon_cli,
-    documents,
-    folder,
-    lock,
-    message_cli,
-    options,
-    passphrase,
-    render,
-)
-from client.api import serve_api
-from client.cli import app
-from client.connection import Connection, DirectChannel, connect
-from client.errors import MalformedInvitation
-from client.folder import NoProfile
-from client.messenger import MessageInfo, MessageKind, MessageState
-from client.profile import PassphraseNeeded, ProfileExists, load, open_store
-from client.sockets import NotRunning
+from client.api.connection import Connection, DirectChannel, connect
+from client.api.server import serve_api
+from client.api.sockets import NotRunning
+from client.cli import anonymous as address_cli
+from client.cli import app as cli
+from client.cli import daemon as daemon_cli
+from client.cli import messages as message_cli
+from client.cli import options, render
+from client.cli.app import app
+from client.daemon import background
+from client.model import paths as folder
+from client.model.errors import MalformedInvitation
+from client.model.paths import NoProfile
+from client.model.views import MessageInfo, MessageKind, MessageState
+from client.profile import lock, passphrase
+from client.profile.profile import PassphraseNeeded, ProfileExists, load, open_store
+from client.traffic import directory_client as documents
 from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from tests.client.test_api import make_service
@@ -393,7 +389,7 @@ async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, ca
 
 
 async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys, monkeypatch):
-    monkeypatch.setattr("client.daemon.PATIENCE", 0.2)
+    monkeypatch.setattr("client.daemon.daemon.PATIENCE", 0.2)
     await daemon_cli.init("alice", folder=silent)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(daemon_cli.start, "alice", folder=silent, foreground=True))

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from client import cli, code_cli, match_cli
-from client.connection import Connection, DirectChannel
-from client.errors import MalformedInvitation
+from client.api.connection import Connection, DirectChannel
+from client.cli import app as cli
+from client.cli import codes as code_cli
+from client.cli import matching as match_cli
+from client.model.errors import MalformedInvitation
 from mixnet.errors import LocalError
 from tests.client.hall import Hall
 from tests.client.test_api import make_service

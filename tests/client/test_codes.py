@@ -5,13 +5,13 @@ import trio
 from trio.testing import MockClock
 
 from benchmarks.world import World, WorldConfig, run_world
-from client.code_access import CodeAccess, CodeFailed
-from client.code_errors import MalformedCode, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
-from client.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
-from client.codes import AT_ONCE, LIFETIME, Codes
-from client.errors import BadName, NameTaken
-from client.pairing import reply_slot
-from client.spoken import Code
+from client.api.code_access import CodeAccess, CodeFailed
+from client.model.code_errors import MalformedCode, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
+from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
+from client.model.errors import BadName, NameTaken
+from client.pairing.code import Code
+from client.pairing.codes import AT_ONCE, LIFETIME, Codes
+from client.pairing.exchange import reply_slot
 from tests.client.channel import NETWORK
 from tests.client.hall import Hall
 from tests.client.test_services import RULES

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.contacts import (
+from client.e2e.safety_number import GROUPS, safety_number
+from client.model.contact_states import (
     NAME_LIMIT,
     STANDINGS,
     TRANSITIONS,
@@ -16,9 +17,8 @@ from client.contacts import (
     check_name,
     free_name,
 )
-from client.errors import BadName
-from client.safety import GROUPS, safety_number
-from client.views import ContactState
+from client.model.errors import BadName
+from client.model.views import ContactState
 
 KEYS = st.binary(min_size=32, max_size=32)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from client import receiving
-from client.messenger import MessageKind
-from client.store import Store
+from client.files import receiver as receiving
+from client.model.views import MessageKind
+from client.storage.database import Store
 from tests.client.channel import Channel
 
 CONTENT = bytes(range(256)) * 600  # three chunks

@@ -13,15 +13,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import virtual
-from client.connection import Connection
-from client.desk import InPlace
-from client.documents import EAGER, SHORTEST_PAUSE
-from client.early import PATIENCE
-from client.errors import StoreUnavailable
-from client.messenger import ContactState, MessageKind, MessageState
-from client.packer import Packer
-from client.service import StillWaiting
-from client.store import Store
+from client.api.connection import Connection
+from client.api.early import PATIENCE
+from client.api.service import StillWaiting
+from client.concurrency.worker import InPlace
+from client.model.errors import StoreUnavailable
+from client.model.views import ContactState, MessageKind, MessageState
+from client.storage.database import Store
+from client.traffic.directory_client import EAGER, SHORTEST_PAUSE
+from client.traffic.packets import Packer
 from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE
@@ -396,7 +396,7 @@ def test_cover_is_made_however_long_the_messenger_works(monkeypatch):
             await trio.sleep(3.0)
             return await super().call(function, *args, **kwargs)
 
-    monkeypatch.setattr("client.daemon.InPlace", Slow)
+    monkeypatch.setattr("client.daemon.daemon.InPlace", Slow)
 
     async def program(town: Town, nursery: trio.Nursery) -> None:
         alice = await town.start(nursery, "alice", 1)

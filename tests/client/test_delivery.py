@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import estimate
-from client.durations import about
-from client.messages import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
-from client.messenger import MessageKind, MessageState
+from client.e2e.bodies import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
+from client.files import estimate
+from client.model.durations import about
+from client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
 from tests.client.channel import RATE, Channel
 from tests.client.test_messenger import befriend, downloads, write

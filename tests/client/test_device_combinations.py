@@ -1,7 +1,7 @@
 """Several devices, with contacts who are renewed, begin anew, or share groups; devices of unlike speed."""
 
-from client.device_asking import REVOKED, UNTOLD
-from client.messenger import MessageState
+from client.devices.pending_requests import REVOKED, UNTOLD
+from client.model.views import MessageState
 from tests.client.channel import RATE
 from tests.client.household import HOME, LAPTOP, PHONE, Family, history, people
 from tests.client.test_device_groups import CLUB, found, group_history

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from client import address_cli, cli, device_cli
-from client.connection import Connection
-from client.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
-from client.views import DeviceRole, DeviceState
+from client.api.connection import Connection
+from client.cli import anonymous as address_cli
+from client.cli import app as cli
+from client.cli import devices as device_cli
+from client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
+from client.model.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.test_cli import daemon_of
 from tests.client.test_daemon import befriend, play

@@ -4,9 +4,11 @@ from functools import partial
 
 import pytest
 
-from client.device_news import DeviceNews
-from client.device_schema import DEVICE_GROUPS
-from client.errors import (
+from client.devices.changelog import DeviceNews
+from client.groups.groups import NoMember, UnknownMember
+from client.groups.posts import TEXT_LIMIT
+from client.groups.registry import UnknownGroup
+from client.model.errors import (
     BadName,
     DeviceRevoked,
     NotInGroups,
@@ -15,13 +17,11 @@ from client.errors import (
     UnknownContact,
     UnusableText,
 )
-from client.groups.groups import NoMember, UnknownMember
-from client.groups.posts import TEXT_LIMIT
-from client.groups.registry import UnknownGroup
-from client.groups.views import GroupChanged, GroupState
-from client.schema import MIGRATIONS
-from client.search import Filter
-from client.store import Store
+from client.model.group_views import GroupChanged, GroupState
+from client.storage.database import Store
+from client.storage.schema import MIGRATIONS
+from client.storage.schema_devices import DEVICE_GROUPS
+from client.storage.search import Filter
 from tests.client.household import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history
 from tests.client.test_crashes import dies
 
@@ -332,7 +332,7 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
         family.user("bob").groups.send(CLUB, "to all", family.now)
         assert family.run(60, lambda: heard(family, HOME) == ["to all"])
         before_groups(family[HOME].store)
-        patch.setattr("client.store.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(DEVICE_GROUPS) + 1])
+        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(DEVICE_GROUPS) + 1])
         family[HOME].crash()
     assert family.run(60, lambda: family.calm() and heard(family, PHONE) == ["to all"])
     family.user("bob").groups.send(CLUB, "again", family.now)

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client import device_messages as wanted
-from client import device_news
-from client.archive import Entry
-from client.contacts import Standing, Verdict, free_name
-from client.device_messages import (
+from client.core.outgoing import MessengerSettings
+from client.devices import bodies as wanted
+from client.devices import changelog as device_news
+from client.devices.bodies import (
     MESSAGE_SIZE,
     PIECE_SIZE,
     Answer,
@@ -32,15 +31,18 @@ from client.device_messages import (
     request_untrusted,
     split,
 )
-from client.device_mirror import Mirror
-from client.device_news import DeviceNews
-from client.errors import NameTaken
-from client.groups.views import GroupState
-from client.messages import BODY_LIMIT, DevicePiece, MessageEvent
-from client.messages import encode as encode_body
-from client.messenger import Destination, Home, Messenger, MessengerSettings
-from client.store import Store
-from client.views import ContactState, DeviceRole, MessageKind, MessageState
+from client.devices.changelog import DeviceNews
+from client.devices.replica import Mirror
+from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
+from client.e2e.bodies import encode as encode_body
+from client.messenger.messenger import Messenger
+from client.model.contact_states import Standing, Verdict, free_name
+from client.model.destination import Destination, Home
+from client.model.errors import NameTaken
+from client.model.group_views import GroupState
+from client.model.views import ContactState, DeviceRole, MessageKind, MessageState
+from client.storage.database import Store
+from client.storage.messages import Entry
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 

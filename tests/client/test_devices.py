@@ -6,10 +6,12 @@ from functools import partial
 import msgspec
 import pytest
 
-from client import device_files, inbox
-from client.device_line import post, tell
-from client.device_messages import Ask, GoneRecord, Revoked, SendText, Sync, raw, split
-from client.errors import (
+from client.devices import files as device_files
+from client.devices.bodies import Ask, GoneRecord, Revoked, SendText, Sync, raw, split
+from client.devices.channel import post, tell
+from client.e2e.bodies import TEXT_LIMIT, DevicePiece
+from client.messenger import inbox
+from client.model.errors import (
     DeviceNameTaken,
     ExpiredInvitation,
     HomeOnly,
@@ -21,9 +23,7 @@ from client.errors import (
     TooManyDevices,
     UnknownDevice,
 )
-from client.messages import TEXT_LIMIT, DevicePiece
-from client.messenger import MessageKind
-from client.views import DeviceChanged
+from client.model.views import DeviceChanged, MessageKind
 from mixnet.errors import LocalError, RemoteError
 from tests.client.household import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history, people
 from tests.client.test_crashes import Killed, dies, dying

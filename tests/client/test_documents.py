@@ -11,12 +11,12 @@ import trio
 from trio.testing import MockClock
 
 from benchmarks import virtual
-from client import documents
-from client.connection import Connection
-from client.desk import InPlace
-from client.documents import SHORTEST_PAUSE, Source, StoreMemory
-from client.requests import Requests
-from client.store import Store
+from client.api.connection import Connection
+from client.concurrency.worker import InPlace
+from client.storage.database import Store
+from client.traffic import directory_client as documents
+from client.traffic.directory_client import SHORTEST_PAUSE, Source, StoreMemory
+from client.traffic.provider_requests import Requests
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError

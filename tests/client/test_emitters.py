@@ -8,7 +8,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.emitters import MOST_RESERVE, PADDING, STALL, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
+from client.traffic.schedule import MOST_RESERVE, PADDING, STALL, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
 from mixnet.errors import LocalError
 from mixnet.link import Frame, FrameKind
 

@@ -9,15 +9,16 @@ import pytest
 import trio
 import trio.lowlevel
 
-from client import archive_commands, newfile
-from client.archivist import Archivist
-from client.connection import NotDelivered
-from client.errors import StoreUnavailable
-from client.messenger import MessageState
-from client.outbox import CANCELLED
-from client.preparer import Preparer
-from client.retention import SWEEP_EVERY
-from client.store import Store
+from client.api import archive_commands
+from client.api.connection import NotDelivered
+from client.messenger.archive import Archivist
+from client.messenger.outbox import CANCELLED
+from client.model.errors import StoreUnavailable
+from client.model.views import MessageState
+from client.profile import atomic_file as newfile
+from client.storage.database import Store
+from client.storage.retention import SWEEP_EVERY
+from client.traffic.sender import Preparer
 from tests.client.test_archivist import KEY, NOW, access, file, messenger_of
 from tests.client.test_crashes import Killed, dying
 from tests.client.test_daemon import befriend, play, wait_for
@@ -168,7 +169,7 @@ async def test_an_import_that_died_half_way_goes_on_when_it_is_done_again(tmp_pa
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from client import newfile
+from client.profile import atomic_file as newfile
 if sys.argv[2] == "hidden":
     newfile._nameless = lambda path: None
 with newfile.new_file(Path(sys.argv[1])) as file:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.code_errors import BadAddress, NoEntries, TooManyEntries
-from client.entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
+from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
+from client.model.code_errors import BadAddress, NoEntries, TooManyEntries
 
 CARDS = """BEGIN:VCARD
 VERSION:3.0

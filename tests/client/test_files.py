@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.errors import FileMissing
-from client.files import FileTrouble, chain, discard, examine, finish, read_chunk, safe_name, write_chunk
-from client.messages import CHUNK_SIZE, Reason
+from client.e2e.bodies import CHUNK_SIZE, Reason
+from client.files.disk import FileTrouble, chain, discard, examine, finish, read_chunk, safe_name, write_chunk
+from client.model.errors import FileMissing
 
 
 @given(st.text(max_size=300))

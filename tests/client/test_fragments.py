@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.fragments import (
+from client.arq.fragments import (
     LANES,
     LARGE,
     MAX_FRAGMENTS,

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.agreement import Prekeys
-from client.errors import MalformedInvitation
-from client.invitation import PREFIX, Invitation, _checksum
-from client.outgoing import Destination
+from client.e2e.invitation import PREFIX, Invitation, _checksum
+from client.e2e.x3dh import Prekeys
+from client.model.destination import Destination
+from client.model.errors import MalformedInvitation
 from mixnet.crypto import SymmetricKey
 
 PREKEYS = Prekeys.generate(SymmetricKey(b"i" * 32)).public

@@ -6,10 +6,20 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import mailbox, render
-from client.connection import Connection, DirectChannel
-from client.mailbox import AskErase, MailboxInfo, NotAnswered, Post, ProviderAway, account_untrusted, erase, look
-from client.service import StillWaiting
+from client.api.connection import Connection, DirectChannel
+from client.api.service import StillWaiting
+from client.cli import render
+from client.traffic import provider_mailbox as mailbox
+from client.traffic.provider_mailbox import (
+    AskErase,
+    MailboxInfo,
+    NotAnswered,
+    Post,
+    ProviderAway,
+    account_untrusted,
+    erase,
+    look,
+)
 from mixnet.errors import RemoteError, Unavailable
 from tests.client.test_api import make_service
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from benchmarks.world import World, WorldConfig, run_world
-from client import matching
-from client.code_errors import BadAddress
-from client.entries import Entry
-from client.match_states import TRANSITIONS, MatchState
-from client.matching import SPOILED, day_secret, meeting
-from client.messenger import ContactState
+from client.model.address_entries import Entry
+from client.model.code_errors import BadAddress
+from client.model.match_states import TRANSITIONS, MatchState
+from client.model.views import ContactState
+from client.pairing import matching
+from client.pairing.matching import SPOILED, day_secret, meeting
 from mixnet.crypto import password_key
 from tests.client.channel import NETWORK
 from tests.client.hall import Hall, cheap

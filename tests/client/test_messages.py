@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import messages
-from client.fragments import MESSAGE_LIMIT
-from client.messages import (
+from client.arq.fragments import MESSAGE_LIMIT
+from client.e2e import bodies as messages
+from client.e2e.bodies import (
     CHUNK_SIZE,
     REASONS,
     SEEN_LIMIT,
@@ -34,9 +34,9 @@ from client.messages import (
     decode_untrusted,
     encode,
 )
-from client.ratchet import OVERHEAD
-from client.statements import ReceiptKind
-from client.views import MessageState
+from client.e2e.ratchet import OVERHEAD
+from client.e2e.statements import ReceiptKind
+from client.model.views import MessageState
 from mixnet.errors import RemoteError
 
 NUMBERS = st.integers(0, (1 << 62) - 1)

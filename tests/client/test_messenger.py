@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.contacts import WrongStep
-from client.errors import (
+from client.arq.fragments import LARGE, Fragment, FragmentToSend, spans
+from client.e2e.bodies import CHUNK_SIZE, REASONS, TEXT_LIMIT, Reason
+from client.model.contact_states import WrongStep
+from client.model.durations import DAY
+from client.model.errors import (
     AlreadyContact,
     ExpiredInvitation,
     FileMissing,
@@ -22,9 +25,7 @@ from client.errors import (
     UnusableText,
     WrongNetwork,
 )
-from client.fragments import LARGE, Fragment, FragmentToSend, spans
-from client.messages import CHUNK_SIZE, REASONS, TEXT_LIMIT, Reason
-from client.messenger import (
+from client.model.views import (
     ContactChanged,
     ContactState,
     FileProgress,
@@ -33,7 +34,6 @@ from client.messenger import (
     MessageState,
     MessageStateChanged,
 )
-from client.outgoing import DAY
 from mixnet.errors import MixnetError, RemoteError
 from tests.client.channel import START, Channel
 

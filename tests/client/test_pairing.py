@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import pake
-from client.code_errors import CodesMissing, MalformedCode, WrongCode
-from client.pairing import TEXT_LIMIT, Joined, Meeting, Offered, noise
-from client.pake import Side
-from client.spoken import COUNT, Code
-from client.words import WORDS, complete
+from client.model.code_errors import CodesMissing, MalformedCode, WrongCode
+from client.pairing import spake2 as pake
+from client.pairing.code import COUNT, Code
+from client.pairing.exchange import TEXT_LIMIT, Joined, Meeting, Offered, noise
+from client.pairing.spake2 import Side
+from client.pairing.wordlist import WORDS, complete
 from mixnet.errors import LocalError, RemoteError
 from mixnet.services import BODY_LIMIT
 

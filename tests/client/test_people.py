@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from client.errors import BadName, ContactBlocked, NameTaken, UnknownContact
-from client.inbox import UNOPENED
-from client.messages import CHUNK_SIZE
-from client.messenger import ContactChanged, ContactState, MessageKind, MessageState
-from client.outgoing import DAY
-from client.people import FROM_BLOCKED, TO_BLOCKED
+from client.e2e.bodies import CHUNK_SIZE
+from client.messenger.contact_verbs import FROM_BLOCKED, TO_BLOCKED
+from client.messenger.inbox import UNOPENED
+from client.model.durations import DAY
+from client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
+from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
 from mixnet.errors import MixnetError
 from tests.client.channel import Channel
 from tests.client.test_crashes import Killed, dying

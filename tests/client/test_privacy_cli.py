@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from client import folder, mailbox_cli, privacy_cli, profile_cli
-from client.folder import NoProfile
-from client.lock import AlreadyRunning
-from client.portrait import FolderExists
+from client.api.export import FolderExists
+from client.cli import mailbox as mailbox_cli
+from client.cli import privacy as privacy_cli
+from client.cli import profile as profile_cli
+from client.model import paths as folder
+from client.model.paths import NoProfile
+from client.profile.lock import AlreadyRunning
 from mixnet.errors import LocalError, Unavailable
 from mixnet.inventory import INVENTORY, Role, as_maps, refreshed
 from tests.client.test_api import make_service

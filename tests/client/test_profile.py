@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client import lock
-from client import profile as profiles
-from client.errors import WrongPassphrase
-from client.folder import NoProfile
-from client.keys import Keys, load_keys, save_keys
-from client.profile import BrokenProfile, Lock, PassphraseNeeded, ProfileExists, create, load, open_store
-from client.store import Store
+from client.model.errors import WrongPassphrase
+from client.model.paths import NoProfile
+from client.profile import lock
+from client.profile import profile as profiles
+from client.profile.keys import Keys, load_keys, save_keys
+from client.profile.profile import BrokenProfile, Lock, PassphraseNeeded, ProfileExists, create, load, open_store
+from client.storage.database import Store
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import AuthorityInfo, BadBootstrap, Bootstrap

@@ -8,14 +8,20 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client import cli, daemon_cli, folder, lock, proof_cli, proof_service, render
-from client.api import serve_api
-from client.connection import connect
-from client.desk import InPlace
-from client.hub import Hub
-from client.proofs import BadProof
-from client.service import Service
-from client.views import MessageKind, MessageState, ReceiptState
+from client.api import proof_service
+from client.api.connection import connect
+from client.api.events import Hub
+from client.api.server import serve_api
+from client.api.service import Service
+from client.cli import app as cli
+from client.cli import daemon as daemon_cli
+from client.cli import proofs as proof_cli
+from client.cli import render
+from client.concurrency.worker import InPlace
+from client.e2e.proof import BadProof
+from client.model import paths as folder
+from client.model.views import MessageKind, MessageState, ReceiptState
+from client.profile import lock
 from mixnet.clock import VirtualClock
 from mixnet.errors import LocalError, RemoteError
 from tests.client.channel import Channel

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import proof_report, transcript
-from client.forgery import forge_next, forge_turn
-from client.messages import Text, encode
-from client.portable import Record
-from client.proofs import FORMAT, BadProof, Proof, Stated, verify_untrusted
-from client.ratchet import Session
-from client.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest, verify_receipt_untrusted
-from client.submission import Consensus, Submission, check_untrusted, commitment
-from client.transcript import BadTranscript
-from client.views import MessageKind, MessageState
+from client.cli import render_proof as proof_report
+from client.e2e.bodies import Text, encode
+from client.e2e.proof import FORMAT, BadProof, Proof, Stated, verify_untrusted
+from client.e2e.ratchet import Session
+from client.e2e.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest, verify_receipt_untrusted
+from client.e2e.timestamp import Consensus, Submission, check_untrusted, commitment
+from client.model.views import MessageKind, MessageState
+from client.signing import transcript
+from client.signing.forgery import forge_next, forge_turn
+from client.signing.transcript import BadTranscript
+from client.storage.export_jsonl import Record
 from mixnet import witness
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError

@@ -7,17 +7,17 @@ from typing import get_args
 
 import msgspec
 
-from client import commands
-from client.anonymous_access import AnonymousAccess
-from client.archive_access import ArchiveAccess
-from client.code_access import CodeAccess
-from client.connection import Connection
-from client.device_access import DeviceAccess
-from client.file_access import FileAccess
-from client.groups.access import GroupAccess
-from client.mailbox_access import MailboxAccess
-from client.match_access import MatchAccess
-from client.proof_access import ProofAccess
+from client.api import messages as commands
+from client.api.anonymous_access import AnonymousAccess
+from client.api.archive_access import ArchiveAccess
+from client.api.code_access import CodeAccess
+from client.api.connection import Connection
+from client.api.device_access import DeviceAccess
+from client.api.file_access import FileAccess
+from client.api.group_access import GroupAccess
+from client.api.mailbox_access import MailboxAccess
+from client.api.match_access import MatchAccess
+from client.api.proof_access import ProofAccess
 
 SPEC = Path(__file__).parents[2] / "SPEC.md"
 OTHERWISE = {  # op → where Python has it, if not under its own name

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import ratchet
-from client.agreement import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
-from client.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
+from client.e2e import ratchet
+from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
+from client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
 from mixnet.crypto import KEM_PUBLIC_SIZE, SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import render
-from client.early import early_figures
-from client.views import MessageInfo, MessageKind, MessageState
+from client.api.early import early_figures
+from client.cli import render
+from client.model.views import MessageInfo, MessageKind, MessageState
 
 HOSTILE = "\x1b[2J\x07\x7f\x9b31m\u202e\u2028\U000e0041\r\n\ud800"
 

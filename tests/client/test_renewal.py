@@ -7,15 +7,15 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from client.acks import Ack, LaneReport, parse_untrusted
-from client.contacts import WrongStep
-from client.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
-from client.inbox import OUTDATED
-from client.messages import CHUNK_SIZE, Reason, Refuse
-from client.messenger import ContactState, MessageKind, MessageState
-from client.outbox import UNANSWERED
-from client.renewal import INTERRUPTED, UNKNOWN
-from client.tags import KEPT, agree, tag
+from client.arq.acks import Ack, LaneReport, parse_untrusted
+from client.arq.delivery_tags import KEPT, agree, tag
+from client.contacts.renewal import INTERRUPTED, UNKNOWN
+from client.e2e.bodies import CHUNK_SIZE, Reason, Refuse
+from client.messenger.inbox import OUTDATED
+from client.messenger.outbox import UNANSWERED
+from client.model.contact_states import WrongStep
+from client.model.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
+from client.model.views import ContactState, MessageKind, MessageState
 from mixnet.errors import RemoteError
 from tests.client.channel import Channel
 from tests.client.test_acks import CHANNEL

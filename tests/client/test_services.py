@@ -6,7 +6,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from benchmarks.world import World, WorldConfig, run_world
-from client.services import OUTSTANDING, SLOT_PATIENCE, TRIES, NotAnswered, Services, TooManyQuestions
+from client.traffic.provider_queries import OUTSTANDING, SLOT_PATIENCE, TRIES, NotAnswered, Services, TooManyQuestions
 from mixnet.counters import Event
 from mixnet.errors import RemoteError
 from mixnet.pki.parameters import Parameters

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from client import folder, lock, shred
-from client.folder import NoProfile
-from client.profile import create, load, open_store
-from client.store import WrongPassphrase
+from client.model import paths as folder
+from client.model.errors import WrongPassphrase
+from client.model.paths import NoProfile
+from client.profile import lock, shred
+from client.profile.profile import create, load, open_store
 from tests.client.town import Town
 
 MARK = b"what a contact sent, marked"

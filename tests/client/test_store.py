@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from client.book import Book
-from client.errors import DamagedStore, StoreUnavailable, WrongPassphrase
-from client.schema import MIGRATIONS
-from client.store import Store
-from client.views import ContactState
+from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
+from client.model.views import ContactState
+from client.storage.contacts import Book
+from client.storage.database import Store
+from client.storage.schema import MIGRATIONS
 from mixnet.crypto import SymmetricKey, password_key
 
 KEY = SymmetricKey(b"k" * 32)
@@ -61,7 +61,7 @@ def test_a_newer_store_is_refused(tmp_path):
 def test_a_store_of_an_older_version_opens_with_all_it_holds(tmp_path, monkeypatch, version):
     path = tmp_path / "store.db"
     with monkeypatch.context() as patch:
-        patch.setattr("client.store.MIGRATIONS", MIGRATIONS[:version])
+        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[:version])
         store = Store.open(path, KEY)
         assert store.one("PRAGMA user_version") == (version,)
         store.run(

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.bell import Bell
-from client.desk import InPlace
-from client.messages import CHUNK_SIZE
-from client.proofs import verify_untrusted
-from client.services import NotAnswered
-from client.submitting import RETRY, Submitter
+from client.concurrency.wakeup import Bell
+from client.concurrency.worker import InPlace
+from client.e2e.bodies import CHUNK_SIZE
+from client.e2e.proof import verify_untrusted
+from client.traffic.provider_queries import NotAnswered
+from client.traffic.timestamping import RETRY, Submitter
 from mixnet import witness
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.trust import Trust

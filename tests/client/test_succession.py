@@ -10,13 +10,14 @@ import pytest
 import trio
 
 from benchmarks import virtual
-from client import documents, folder
-from client.connection import Connection, DirectChannel
-from client.daemon import serve
-from client.desk import InPlace
-from client.documents import PATIENCE, PAUSE, StoreMemory
-from client.profile import create, load, open_store
-from client.store import Store
+from client.api.connection import Connection, DirectChannel
+from client.concurrency.worker import InPlace
+from client.daemon.daemon import serve
+from client.model import paths as folder
+from client.profile.profile import create, load, open_store
+from client.storage.database import Store
+from client.traffic import directory_client as documents
+from client.traffic.directory_client import PATIENCE, PAUSE, StoreMemory
 from mixnet.crypto import SymmetricKey
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.requests import AskDocument

@@ -10,14 +10,16 @@ import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client import cli, file_cli, file_render, message_cli
-from client.connection import Connection, DirectChannel
-from client.errors import NoFile, UnknownMessage
-from client.file_access import NotComplete
-from client.messages import CHUNK_SIZE
-from client.messenger import MessageInfo, MessageKind, MessageState
-from client.pace import LATELY, Pace
-from client.views import Leg, Transfer
+from client.api.connection import Connection, DirectChannel
+from client.api.file_access import NotComplete
+from client.cli import app as cli
+from client.cli import files as file_cli
+from client.cli import messages as message_cli
+from client.cli import render_files as file_render
+from client.e2e.bodies import CHUNK_SIZE
+from client.files.pace import LATELY, Pace
+from client.model.errors import NoFile, UnknownMessage
+from client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
 from tests.client.channel import RATE, Channel
 from tests.client.household import HOME, PHONE, Family
 from tests.client.test_api import make_service

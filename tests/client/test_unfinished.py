@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.files import START_DIGEST, chain
-from client.messages import REASONS, Chunk, End, Offer, Reason
-from client.receiving import _PATIENCE
-from client.views import MessageState
+from client.e2e.bodies import REASONS, Chunk, End, Offer, Reason
+from client.files.disk import START_DIGEST, chain
+from client.files.receiver import _PATIENCE
+from client.model.views import MessageState
 from tests.client.channel import Channel
 from tests.client.test_messenger import befriend, downloads
 

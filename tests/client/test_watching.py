@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from client import cli, render, watching
-from client.connection import Connection
-from client.messenger import MessageInfo, MessageKind, MessageState
+from client.api.connection import Connection
+from client.cli import app as cli
+from client.cli import render, watching
+from client.model.views import MessageInfo, MessageKind, MessageState
 from tests.client.test_cli import daemon_of, network, no_environment
 
 __all__ = ["network", "no_environment"]

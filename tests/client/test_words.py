@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.code_errors import MalformedCode
-from client.spoken import Code
-from client.words import WORDS, complete, nearest
+from client.model.code_errors import MalformedCode
+from client.pairing.code import Code
+from client.pairing.wordlist import WORDS, complete, nearest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import trio
 
 from benchmarks.codec import PlainEngine
-from client import documents
-from client.connection import Connection, DirectChannel
-from client.daemon import serve
-from client.keys import Keys, save_keys
-from client.profile import Profile
-from client.store import Store
+from client.api.connection import Connection, DirectChannel
+from client.daemon.daemon import serve
+from client.profile.keys import Keys, save_keys
+from client.profile.profile import Profile
+from client.storage.database import Store
+from client.traffic import directory_client as documents
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from client import lock
-from client.folder import LOCK
+from client.model.paths import LOCK
+from client.profile import lock
 from deploy.folders import CLIENTS, CONFIG, RUN, SOCKET, Running, read_running
 from deploy.local import prepare
 from deploy.processes import ProcessId, alive

@@ -6,15 +6,15 @@ In a whole network in virtual time, by the client's own request, of which an obs
 import sqlite3
 from dataclasses import replace
 
+import client.mailbox
 import msgspec
 import pytest
 import trio
 
-import client.mailbox
 from benchmarks.threats.trespass import on_disk
 from benchmarks.world import ONE_A_SECOND, WorldConfig, run_world
-from client.mailbox import NotAnswered, ProviderAway
-from client.requests import Requests
+from client.traffic.provider_mailbox import NotAnswered, ProviderAway
+from client.traffic.provider_requests import Requests
 from mixnode import provider
 from tests.threats.test_p3 import BRISK, CLIENTS, LENGTH, links
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from client import background, connect
-from client import folder as names
-from client.keys import load_keys
-from client.profile import create, load, open_store
-from client.store import Store
+from client import connect
+from client.daemon import background
+from client.model import paths as names
+from client.profile.keys import load_keys
+from client.profile.profile import create, load, open_store
+from client.storage.database import Store
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SymmetricKey
 from mixnet.inventory import INVENTORY, Columns, Fields, Figures, Role, Row, Settings, holders

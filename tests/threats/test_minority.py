@@ -7,7 +7,7 @@ import trio
 
 from benchmarks.cast import Kind
 from benchmarks.world import WorldConfig, run_world
-from client.messenger import MessageState
+from client.model.views import MessageState
 from directory.display import show_history
 from directory.inquiry import Inquiry
 from mixnet.errors import Unavailable

@@ -12,6 +12,7 @@ import random
 import pytest
 import trio
 
+from benchmarks.adversary import document, visit
 from benchmarks.cast import Kind as Actor
 from benchmarks.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
@@ -22,7 +23,7 @@ from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, Sphinx
 from mixnode import seal
 from mixnode.replay import TagFile
 from tests.threats.evidence import kolmogorov_smirnov, pieces
-from tests.threats.stage import document, packet_for, visit
+from tests.threats.stage import packet_for
 
 ENGINE = SphinxEngine()
 KS_LIMIT = 2.5  # by chance less than one run in a hundred thousand, and these runs have seeds

@@ -3,12 +3,12 @@
 import pytest
 import trio
 
+from benchmarks.adversary import visit
 from benchmarks.cast import Kind
 from benchmarks.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.link import Role
 from mixnet.log import Log
-from tests.threats.stage import visit
 
 pytestmark = pytest.mark.timeout(600)
 # `problem` is what hinders the directory: authorities and clocks, no client (the test above looks for one in it).

@@ -12,18 +12,18 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from client import transcript
-from client.attesting import UNSIGNED
-from client.errors import NotSigned
-from client.forgery import forge_next, forge_turn
-from client.messages import SignedText, Text, encode
-from client.messages import decode_untrusted as decode_body_untrusted
-from client.proofs import BadProof, Proof, verify_untrusted
-from client.ratchet import _HEADER, Session
-from client.search import ANY
-from client.statements import Origin, text_digest
-from client.transcript import BadTranscript
-from client.views import MessageState
+from client.e2e.bodies import SignedText, Text, encode
+from client.e2e.bodies import decode_untrusted as decode_body_untrusted
+from client.e2e.proof import BadProof, Proof, verify_untrusted
+from client.e2e.ratchet import _HEADER, Session
+from client.e2e.statements import Origin, text_digest
+from client.model.errors import NotSigned
+from client.model.views import MessageState
+from client.signing import transcript
+from client.signing.attestations import UNSIGNED
+from client.signing.forgery import forge_next, forge_turn
+from client.signing.transcript import BadTranscript
+from client.storage.search import ANY
 from mixnet.crypto import SigningKey
 from tests.client.channel import Channel
 from tests.client.test_messenger import befriend

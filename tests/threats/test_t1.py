@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from benchmarks.world import WorldConfig, run_world
-from client.messenger import ContactState
-from client.safety import safety_number
+from client.e2e.safety_number import safety_number
+from client.model.views import ContactState
 from mixnet.errors import RemoteError
 from mixnet.link import Role, WrongPeer, connect, serve_links
 from mixnet.network import Address

@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from benchmarks.world import ONE_A_SECOND, WorldConfig, run_world
-from client.store import Store, WrongPassphrase
+from client.model.errors import WrongPassphrase
+from client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from mixnet.simulated import SimulatedStream
 

@@ -10,11 +10,11 @@ import pytest
 import trio
 
 from benchmarks.world import WorldConfig, run_world
-from client import proof_cli
-from client.proofs import BadProof, Proof, Stated, verify_untrusted
-from client.statements import Origin, ReceiptKind, sign_receipt, text_digest
-from client.submission import Submission, commitment
-from client.views import MessageState, ReceiptState
+from client.cli import proofs as proof_cli
+from client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
+from client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest
+from client.e2e.timestamp import Submission, commitment
+from client.model.views import MessageState, ReceiptState
 from mixnet import witness as witness_words
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError

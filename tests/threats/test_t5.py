@@ -5,6 +5,7 @@ import functools
 import msgspec
 import trio
 
+from benchmarks.adversary import Outcome, dial, document, visit
 from benchmarks.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -14,7 +15,7 @@ from mixnet.pki.requests import AskDocument, AskStep, DocumentAnswer, StepAnswer
 from mixnet.pki.requests import parse_answer_untrusted as parse
 from mixnet.sphinx import Kind
 from mixnode.mailboxes import Mailboxes
-from tests.threats.stage import Outcome, dial, document, packet_for, visit
+from tests.threats.stage import packet_for
 
 STRANGER = SigningKey(b"s" * 32)
 NETWORK = WorldConfig(seed=5, clients=0)

@@ -12,7 +12,7 @@ from benchmarks.attacks.stays import alone, as_it_went, latency, stays
 from benchmarks.trace import Trace
 from benchmarks.truth import Journey
 from benchmarks.weakened import switched_off
-from client.loops import LoopMonitor
+from client.traffic.loops import LoopMonitor
 from mixnet.errors import LocalError
 from mixnode.detector import Detector
 from mixnode.loops import Loops

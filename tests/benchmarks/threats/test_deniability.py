@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.threats import deniability
 from benchmarks.threats.deniability import _conversation, _first, _forged_hello, _forged_message, _later
-from client.agreement import Prekeys
-from client.ratchet import Session
+from client.e2e.ratchet import Session
+from client.e2e.x3dh import Prekeys
 from mixnet.errors import RemoteError
 
 

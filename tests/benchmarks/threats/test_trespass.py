@@ -10,7 +10,7 @@ import mixnode.clients
 from benchmarks.threats import checks, trespass
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
 from benchmarks.threats.village import live
-from client.views import ContactState
+from client.model.views import ContactState
 from directory.desk import Desk
 from mixnet.link import Role
 

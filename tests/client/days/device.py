@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import trio
 
-from client.connection import Connection, DirectChannel
-from client.daemon import serve
-from client.service import Service
-from client.store import Store
+from client.api.connection import Connection, DirectChannel
+from client.api.service import Service
+from client.daemon.daemon import serve
+from client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from tests.client.days.village import Village
 from tests.client.test_crashes import Killed

@@ -10,10 +10,10 @@ from pathlib import Path
 import trio
 
 from benchmarks import virtual
-from client.connection import Connection
-from client.errors import NotUnderWay
-from client.groups.views import GroupInfo, GroupState
-from client.views import ContactState, DeviceState, MessageInfo, MessageKind, MessageState
+from client.api.connection import Connection
+from client.model.errors import NotUnderWay
+from client.model.group_views import GroupInfo, GroupState
+from client.model.views import ContactState, DeviceState, MessageInfo, MessageKind, MessageState
 from mixnet.errors import LocalError
 from tests.client.days import plan as plans
 from tests.client.days.compare import Circle, Line, Meant, compare, devices_agree

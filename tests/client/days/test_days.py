@@ -2,12 +2,12 @@
 
 import pytest
 
-from client import receiving
-from client.archive import Archive
-from client.device_mirror import Mirror
-from client.groups.filing import Filing
-from client.inbox import Inbox
-from client.views import MessageKind, MessageState
+from client.devices.replica import Mirror
+from client.files import receiver as receiving
+from client.groups.ordering import Filing
+from client.messenger.inbox import Inbox
+from client.model.views import MessageKind, MessageState
+from client.storage.messages import Archive
 from tests.client.days.plan import DAY, HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
 from tests.client.days.player import play
 

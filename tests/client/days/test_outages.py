@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from benchmarks import virtual
-from client.views import MessageState
+from client.model.views import MessageState
 from tests.client.days.device import Device
 from tests.client.days.plan import DAY, HOME, HOUR, PHONE, Plan
 from tests.client.days.player import Player, content_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import trio
 
-from client import documents
-from client.keys import Keys, load_keys, save_keys
-from client.store import Store
+from client.profile.keys import Keys, load_keys, save_keys
+from client.storage.database import Store
+from client.traffic import directory_client as documents
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import LinkLimits

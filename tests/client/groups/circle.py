@@ -1,6 +1,6 @@
 """A group of real messengers on the hostile network of tests/client/channel.py."""
 
-from client.messenger import ContactState, MessageState
+from client.model.views import ContactState, MessageState
 from tests.client.channel import Channel
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")

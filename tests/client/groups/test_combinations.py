@@ -2,12 +2,12 @@
 
 import pytest
 
-from client.errors import ContactBlocked
+from client.e2e.group_bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPass, GroupPost, GroupSeen, GroupWant
 from client.groups import posts
-from client.groups.bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPass, GroupPost, GroupSeen, GroupWant
-from client.groups.copies import DOUBTFUL, OVER
-from client.groups.views import GroupState
-from client.messenger import MessageState
+from client.groups.rollback import DOUBTFUL, OVER
+from client.model.errors import ContactBlocked
+from client.model.group_views import GroupState
+from client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 from tests.client.test_broken import copy, restore

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.groups.delivery import PLANS, SPARES, Delivery, Timing, spare_targets
+from client.core.outgoing import MessengerSettings
+from client.groups.multicast import PLANS, SPARES, Delivery, Timing, spare_targets
 from client.groups.rollercoaster import split
-from client.outgoing import MessengerSettings
 
 TIMING = Timing.of(MessengerSettings())
 

@@ -2,9 +2,9 @@
 
 import random
 
+from client.e2e.group_bodies import GroupPost
 from client.groups import posts
-from client.groups.bodies import GroupPost
-from client.messenger import MessageState
+from client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 

@@ -2,17 +2,19 @@
 
 import pytest
 
-from client.errors import BadLifetime, NoGroupFiles, UnknownContact
-from client.groups import changes, delivery, posts
-from client.groups.bodies import GroupChanges, GroupPost, GroupSeen
-from client.groups.changes import Kind
-from client.groups.delivery import Timing
+from client.e2e import group_changes as changes
+from client.e2e.bodies import Text
+from client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
+from client.e2e.group_changes import Kind
+from client.groups import multicast as delivery
+from client.groups import posts
 from client.groups.dispatch import Dispatch, TooManyExpiring
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
-from client.groups.views import GroupState
-from client.messages import Text
-from client.messenger import MessageState
-from client.search import Filter
+from client.groups.multicast import Timing
+from client.model.errors import BadLifetime, NoGroupFiles, UnknownContact
+from client.model.group_views import GroupState
+from client.model.views import MessageState
+from client.storage.search import Filter
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 

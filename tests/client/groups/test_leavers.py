@@ -2,13 +2,14 @@
 
 import pytest
 
-from client.groups import changes, posts
-from client.groups.bodies import GroupChanges, GroupPost
-from client.groups.holding import HELD
+from client.e2e import group_changes as changes
+from client.e2e.group_bodies import GroupChanges, GroupPost
+from client.groups import posts
 from client.groups.leavers import LATE
 from client.groups.membership import Membership
-from client.groups.views import GroupState
-from client.messenger import MessageState
+from client.groups.missing_parents import HELD
+from client.model.group_views import GroupState
+from client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.groups.circle import CLUB, Circle
 

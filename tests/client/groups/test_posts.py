@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.groups import posts
-from client.groups.filing import ends_of, passed_over
+from client.groups.ordering import ends_of, passed_over
 from client.groups.posts import LAPSING_LIMIT, PASSED_LIMIT
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError

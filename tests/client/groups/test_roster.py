@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.groups import changes
-from client.groups.changes import Kind, Newcomer
+from client.e2e import group_changes as changes
+from client.e2e.group_changes import Kind, Newcomer
 from client.groups.roster import MEMBERS_LIMIT, History, MissingParents
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError

@@ -1,0 +1,1 @@
+"""Conversations without a name: public addresses and reply blocks, both sides."""

@@ -1,0 +1,227 @@
+"""Anonymous conversations as the messenger's other parts see them: addresses, writers and readers (SPEC.md section 7).
+
+Promises: all anonymous conversations together have one turn among the lanes of the contacts, so that no number of
+strangers takes more slots from contacts than one lane does; only texts travel; nobody is told what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from client.anonymous.address_owner import AHEAD, Readers
+from client.anonymous.lifecycle import Correspondence
+from client.anonymous.writer import Writers
+from client.arq.fragments import Arrival, Fragment, Unverified
+from client.core.conversation import Conversation
+from client.core.outgoing import Outgoing, OutgoingReply
+from client.core.state import Core
+from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, Letter, decode_untrusted
+from client.model.durations import DAY, spoken
+from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous, UnknownContact
+from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageReceived, MessageState, Role
+from client.storage.addresses import AddressBook
+from client.storage.database import Row
+from client.storage.messages import Entry
+from client.storage.reply_blocks import Workshop
+from mixnet.errors import RemoteError
+from mixnet.sphinx import Surb
+
+LANE = 0
+ANSWERS = DAY  # seconds for which a writer takes answers, unless its user says otherwise
+ID_SIZE = 32  # of a reply block, before what came back through it
+Refill = Callable[[Conversation, int, float], None]
+NextFragment = Callable[[Conversation, int, float], Outgoing | None]
+
+
+class Anonymous:
+    """All of it. Every change is one transaction."""
+
+    def __init__(self, core: Core, workshop: Workshop) -> None:
+        """Use the messenger's shared state; `workshop` makes reply blocks."""
+        self._core = core
+        self._shared = Correspondence(core)
+        self._book = AddressBook(core.store, core.home)
+        self._readers = Readers(core, self._book, workshop, self._shared)
+        self._writers = Writers(core, workshop, self._shared)
+        self._last = 0  # the contact whose turn it was
+
+    # addresses
+
+    def create_address(self, now: float, lifetime: float | None = None) -> AddressInfo:
+        """A new address, good for `lifetime` seconds (None: until it is retired); TooManyAddresses, BadLifetime."""
+        made = self._book.create(now, lifetime)
+        if made.expires_at:
+            self._core.expires(made.expires_at)
+        return made
+
+    def addresses(self) -> list[AddressInfo]:
+        """All of them, oldest first."""
+        return self._book.all()
+
+    def retire_address(self, id_: str) -> AddressInfo:
+        """Refuse in silence what begins at this address from now on; UnknownAddress."""
+        return self._book.retire(id_)
+
+    # the user's side of conversations
+
+    def send(
+        self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
+    ) -> int:
+        """Begin a conversation with an address by a text, taking answers for `answers` seconds; the message's number.
+
+        Raises MalformedAddress, AddressOfOtherNetwork, ExpiredAddress, OwnAddress, TooManyConversations,
+        AnonymousTextTooLong, BadLifetime, and Unavailable while no way to the address is known.
+        """
+        most = self._core.settings.message_lifetime
+        taken = min(ANSWERS, most) if answers is None else answers
+        if not 0 < taken <= most:
+            raise BadLifetime(f"answers are taken for more than 0s and at most {spoken(most)}: choose another time")
+        _check_length(text)
+        with self._core.change():
+            contact = self._writers.start(address, now, taken)
+            return self._enqueue(contact, text, now, lifetime)
+
+    def write(self, contact: int, text: str, now: float, lifetime: float | None = None) -> int:
+        """Queue one more text of a conversation; AnonymousTextTooLong, NoLongerReached, ConversationEnded."""
+        _check_length(text)
+        if self._core.anonymous[contact] is Role.READER:
+            self._readers.check_reached(contact, now)
+        else:
+            self._writers.check_open(contact, now)
+        with self._core.change():
+            return self._enqueue(contact, text, now, lifetime)
+
+    def _enqueue(self, contact: int, text: str, now: float, lifetime: float | None) -> int:
+        core = self._core
+        number = core.archive.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+        core.enqueue(contact, LANE, Letter(text), number, now, lifetime=lifetime)
+        return number
+
+    def correspondents(self) -> list[CorrespondentInfo]:
+        """All conversations, oldest first."""
+        query = (
+            "SELECT c.id, c.name, a.role, a.address, a.session, a.listens FROM anonymous a"
+            " JOIN contacts c ON c.id = a.contact ORDER BY c.id"
+        )
+        return [self._info(row) for row in self._core.store.all(query)]
+
+    def _info(self, row: Row) -> CorrespondentInfo:
+        contact, name, role, address, session, listens = row
+        side = Role(role)
+        answer = self._readers.pool.until(contact) if side is Role.READER else 0.0
+        listening = listens if side is Role.WRITER else 0.0
+        return CorrespondentInfo(name, side, address, session is not None, answer, listening)
+
+    def end(self, name: str) -> None:
+        """End a conversation here; the other side is not told. Its messages stay. NotAnonymous."""
+        try:
+            contact = self._core.book.named(name).id
+        except UnknownContact:
+            contact = -1
+        if contact not in self._core.anonymous:
+            raise NotAnonymous(f"{name!r} is no anonymous conversation: `mixnet anonymous` shows those there are")
+        if contact in self._core.routes:
+            with self._core.change():
+                self._shared.end(contact)
+
+    # what comes
+
+    def greeted_untrusted(self, unverified: Unverified, now: float) -> bool:
+        """Take a first message to one of our addresses; False if it is for something else, RemoteError."""
+        return self._readers.greeted_untrusted(unverified, now)
+
+    def admit_untrusted(self, conversation: Conversation, arrival: Arrival, now: float) -> None:
+        """RemoteError for what a stranger may not send: beyond his bounds, or an answer that came by another way."""
+        if self._core.anonymous[conversation.contact] is Role.WRITER:
+            raise RemoteError("an answer that did not come through a reply block")
+        self._readers.admit_untrusted(conversation, arrival, now)
+
+    def came_back_untrusted(self, raw: bytes) -> tuple[Conversation, Arrival, bytes]:
+        """(conversation, part of an answer, block) of a block's id and what came through it; UnknownBlock, RemoteError.
+
+        A reply block of the reader's making is refused: used, it would tell him at which provider we are.
+        """
+        surb_id = raw[:ID_SIZE]
+        conversation, plaintext = self._writers.open_untrusted(surb_id, raw[ID_SIZE:])
+        arrival = Unverified.parse_untrusted(plaintext).verify_untrusted(conversation.incoming)
+        content = arrival.content
+        if arrival.block is not None or not isinstance(content, Fragment) or content.lane != LANE:
+            raise RemoteError("an answer that is none")
+        first = max(conversation.receiver.expected(LANE), content.floor)
+        if content.length > MESSAGE_LIMIT or content.number >= first + AHEAD:
+            raise RemoteError("an answer beyond the bounds")
+        return conversation, arrival, surb_id
+
+    def answered(self, conversation: Conversation, surb_id: bytes, now: float) -> None:
+        """A part of an answer is stored: the block is used, and the reader will be told."""
+        self._writers.answered(conversation, surb_id, now)
+
+    def handle_untrusted(self, conversation: Conversation, plaintext: bytes, now: float) -> None:
+        """Do what a message says; RemoteError."""
+        core, contact = self._core, conversation.contact
+        if core.anonymous[contact] is Role.READER:
+            self._readers.handle_untrusted(conversation, plaintext, now)
+            return
+        body = decode_untrusted(plaintext)
+        if not isinstance(body, Letter):
+            raise RemoteError("an answer that is no text")
+        if contact not in core.blocked:
+            entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, body.text, received_at=now, remote=0)
+            core.emit(MessageReceived(core.archive.get(core.archive.add(entry, now))))
+
+    # what leaves
+
+    def next(self, now: float, refill: Refill, fragment: NextFragment) -> Outgoing | None:
+        """What the conversation whose turn it is wants sent; `fragment` gives what a usual one would."""
+        due = self._writers.wake_at()
+        for contact in self._in_turn():
+            conversation = self._core.routes[contact]
+            if self._core.anonymous[contact] is Role.READER:
+                outgoing = self._from_reader(conversation, now, refill)
+            else:
+                if due is not None and due <= now:
+                    self._writers.supply(conversation, now)
+                outgoing = fragment(conversation, LANE, now)
+            if outgoing is not None:
+                self._last = contact
+                return outgoing
+        return None
+
+    def _in_turn(self) -> list[int]:
+        there = sorted(self._core.anonymous.keys() & self._core.routes.keys())
+        return [one for one in there if one > self._last] + [one for one in there if one <= self._last]
+
+    def _from_reader(self, conversation: Conversation, now: float, refill: Refill) -> Outgoing | None:
+        answer = conversation.receiver.answer(now)
+        if answer is not None:
+            return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
+        if (conversation.contact, LANE) in self._core.waiting:
+            refill(conversation, LANE, now)
+        return self._readers.next_part(conversation, now)
+
+    def wake_at(self) -> float | None:
+        """When `next` may have something by the passing of time alone."""
+        times: list[float | None] = [self._writers.wake_at()]
+        for contact in self._in_turn():
+            conversation = self._core.routes[contact]
+            if self._core.anonymous[contact] is Role.READER:
+                times += [conversation.receiver.due_at(), self._readers.wake_at(conversation)]
+            elif conversation.wants_slot():
+                times.append(conversation.wake_at())
+        return min((time for time in times if time is not None), default=None)
+
+    # the end
+
+    def expire(self, now: float) -> None:
+        """Forget what is over, in the caller's change."""
+        store = self._core.store
+        self._book.expire(now)
+        store.run("DELETE FROM anonymous_blocks WHERE expires <= ?", now)
+        store.run("DELETE FROM anonymous_given WHERE expires <= ?", now)
+        for contact, role in store.all("SELECT contact, role FROM anonymous WHERE expires <= ?", now):
+            (self._readers if role == Role.READER.value else self._writers).look(contact, now)
+
+
+def _check_length(text: str) -> None:
+    if len(text.encode()) > LETTER_LIMIT:
+        raise AnonymousTextTooLong

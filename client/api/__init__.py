@@ -1,0 +1,1 @@
+"""The daemon's verbs, each written once, and both ends of the local socket."""

@@ -1,0 +1,115 @@
+"""What a user's programs can ask of the archive as a whole, and the sweep that keeps it short (SPEC.md section 7).
+
+Promises: a call of the store is short, so that mail never waits long for it; messages past their conversation's
+period go at the start of the daemon, when the period changes, and every minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from client.concurrency.wakeup import Bell
+from client.concurrency.worker import Desk
+from client.model.views import MessageInfo
+from client.storage.export_jsonl import Record, check_untrusted
+from client.storage.retention import SWEEP_EVERY
+from client.storage.search import FOUND_LIMIT, Filter
+from mixnet.clock import Clock
+from mixnet.errors import Unavailable
+
+if TYPE_CHECKING:
+    from client.messenger.messenger import Messenger
+
+PAGE = 200  # messages in one answer
+PAGE_BYTES = 1 << 19  # of texts and paths in one answer
+RETRY = 5.0  # seconds after the store could not be written
+T = TypeVar("T")
+
+
+class ArchiveService:
+    """The archive's part of a service."""
+
+    def __init__(self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+        """`messenger` gives it, or raises Unavailable as long as there is none."""
+        self._desk = desk
+        self._clock = clock
+        self._messenger = messenger
+        self._changed = Bell()
+
+    async def search(self, words: str, where: Filter, limit: int) -> list[MessageInfo]:
+        """The newest messages that match, newest first."""
+        return page(await self._desk.call(self._messenger().search, words, min(limit, FOUND_LIMIT), where))
+
+    async def export(self, where: Filter, after: int) -> list[tuple[int, Record]]:
+        """The first page of messages with numbers above `after`."""
+        return page(await self._desk.call(self._messenger().archivist.page, where, after, PAGE), _size)
+
+    async def identity(self) -> str:
+        """The identity of this profile, in hexadecimal."""
+        return (await self._desk.call(lambda messenger: messenger.identity, self._messenger())).hex()
+
+    async def strangers(self, identities: Sequence[str]) -> list[str]:
+        """Those of the identities that no contact has."""
+        raw = [bytes.fromhex(identity) for identity in identities]
+        return [one.hex() for one in await self._desk.call(self._messenger().archivist.strangers, raw)]
+
+    async def take_in(self, records: Sequence[Record]) -> int:
+        """File past messages, all or none; how many were new."""
+        checked = [check_untrusted(record) for record in records]
+        added = await self._desk.call(self._messenger().archivist.take_in, checked)
+        self._changed.ring()
+        return added
+
+    async def delete(self, number: int) -> None:
+        """Delete one message."""
+        await self._desk.call(self._messenger().archivist.delete, number)
+
+    async def clear(self, contact: str) -> tuple[int, int]:
+        """Delete the first messages of a conversation: how many, and how many are left."""
+        return await self._desk.call(self._messenger().archivist.clear, contact)
+
+    async def retention(self, contact: str) -> float | None:
+        """For how many seconds messages with a contact are kept; None: for ever."""
+        return await self._desk.call(self._messenger().archivist.retention, contact)
+
+    async def retain(self, contact: str, seconds: float | None) -> None:
+        """Keep messages with a contact for so long; what is older goes at once."""
+        await self._desk.call(self._messenger().archivist.retain, contact, seconds)
+        self._changed.ring()
+
+    async def sweep_regularly(self) -> None:
+        """Delete what is past its period, for ever; as long as no conversation has one, only wait."""
+        archivist = self._messenger().archivist
+        while True:
+            changed = self._changed.listen()
+            pause = SWEEP_EVERY if archivist.limited else float("inf")
+            try:
+                while archivist.limited and await self._desk.call(archivist.sweep, self._clock.now()):
+                    pass
+            except Unavailable:
+                pause = RETRY
+            with trio.move_on_after(pause):
+                await changed.wait()
+
+
+def page(found: Sequence[T], size: Callable[[T], int] | None = None) -> list[T]:
+    """As many as one answer may carry, one at least."""
+    taken: list[T] = []
+    total = 0
+    for one in found:
+        total += (size or _length)(one)
+        if taken and total > PAGE_BYTES:
+            break
+        taken.append(one)
+    return taken
+
+
+def _length(message: Any) -> int:
+    return len(message.text.encode()) + len(message.path.encode())
+
+
+def _size(numbered: tuple[int, Record]) -> int:
+    return len(numbered[1].text.encode())

@@ -1,0 +1,104 @@
+"""All of a user's data in one folder, for programs to read (SPEC.md section 7.7).
+
+Promises: the folder (0700, files 0600) is there whole or not at all, and never in the place of another; keys are not in
+it, since with them somebody else could be the user.
+
+    messages.jsonl   the archive file (client/portable.py)
+    profile.json     who the user is, contacts, choices, what the profile holds, what the provider says that it keeps
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from client.model import paths as folder
+from client.profile.atomic_file import new_file
+from client.traffic.provider_mailbox import MailboxInfo
+from mixnet.errors import LocalError, RemoteError, Unavailable
+
+if TYPE_CHECKING:
+    from client.api.connection import Connection
+
+FORMAT, MAILBOX_FORMAT = "mixnet-profile/1", "mixnet-mailbox/1"
+MESSAGES, PROFILE = "messages.jsonl", "profile.json"
+
+
+class FolderExists(LocalError):
+    """There is such a file or folder already: choose another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How much there is in the folder; `problem` says why the provider's part is missing, empty if it isn't."""
+
+    messages: int
+    contacts: int
+    problem: str
+
+
+async def export(me: Connection, profile: Path, out: Path) -> Exported:
+    """Write everything into the new folder `out`; FolderExists."""
+    with _new_folder(out) as scratch:
+        messages = await me.archive.export(scratch / MESSAGES)
+        told = await _told(me, profile)
+        _write(scratch / PROFILE, told)
+    return Exported(messages, len(told["contacts"]), told["mailbox_problem"])
+
+
+@contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """A folder (0700) that appears whole under its name, or not at all; FolderExists."""
+    if os.path.lexists(path):
+        raise FolderExists(f"there is something at {path} already: choose another name")
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", dir=path.parent))  # mkdtemp makes it 0700
+    try:
+        yield scratch
+        scratch.rename(path)
+    except OSError as error:
+        if os.path.lexists(path):
+            raise FolderExists(f"there is something at {path} already: choose another name") from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_mailbox(path: Path, kept: MailboxInfo) -> None:
+    """Write what the provider says that it keeps of us to a new file; FileExistsError."""
+    _write(path, {"format": MAILBOX_FORMAT, "asked_at": time.time(), **asdict(kept)})
+
+
+async def _told(me: Connection, profile: Path) -> dict[str, Any]:
+    mailbox, problem = None, ""
+    try:
+        mailbox = asdict(await me.mailbox.show())
+    except (Unavailable, RemoteError) as error:
+        problem = str(error)
+    contacts = [asdict(contact) for contact in await me.contacts()]
+    for contact in contacts:
+        contact["retention"] = await me.archive.retention(contact["name"])
+    return {
+        "format": FORMAT,
+        "exported_at": time.time(),
+        "identity": await me.archive.identity(),
+        "settings": msgspec.toml.decode((profile / folder.SETTINGS).read_bytes()),
+        "contacts": contacts,
+        "holdings": [asdict(one) for one in await me.mailbox.holdings()],
+        "downloads": str(profile / folder.DOWNLOADS),
+        "mailbox": mailbox,
+        "mailbox_problem": problem,
+    }
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    with new_file(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

@@ -1,0 +1,33 @@
+"""The requests of the local protocol that are about files on their way (SPEC.md section 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from client.api.command import Command, Number
+
+if TYPE_CHECKING:
+    from client.api.service import Service
+
+
+class Files(Command, frozen=True, tag="files"):
+    """-> a page of files on their way with numbers above `after`; ask again after the last one until it is empty."""
+
+    after: Number = 0
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return [msgspec.to_builtins(transfer) for transfer in await service.files.under_way(self.after)]
+
+
+class FileOf(Command, frozen=True, tag="file"):
+    """-> how far the file of a message is, on its way or not."""
+
+    number: Number
+
+    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+        return msgspec.to_builtins(await service.files.one(self.number))
+
+
+AnyFileCommand = Files | FileOf

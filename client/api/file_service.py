@@ -1,0 +1,36 @@
+"""What a user's programs can ask about files on their way (SPEC.md section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from client.api.archive_service import PAGE, page
+from client.concurrency.worker import Desk
+from client.model.views import Transfer
+from mixnet.clock import Clock
+
+if TYPE_CHECKING:
+    from client.messenger.messenger import Messenger
+
+
+class FileService:
+    """The files' part of a service."""
+
+    def __init__(self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+        """`messenger` gives it, or raises Unavailable as long as there is none."""
+        self._desk = desk
+        self._clock = clock
+        self._messenger = messenger
+
+    async def under_way(self, after: int) -> list[Transfer]:
+        """The first page of files on their way with numbers above `after`; empty if there are none."""
+        return page(await self._desk.call(self._messenger().files, after, PAGE, self._clock.now()), _size)
+
+    async def one(self, number: int) -> Transfer:
+        """How far a file is."""
+        return await self._desk.call(self._messenger().transfer, number, self._clock.now())
+
+
+def _size(transfer: Transfer) -> int:
+    return len(transfer.message.text.encode()) + len(transfer.message.path.encode())

@@ -1,0 +1,113 @@
+"""The daemon's end of the local socket (SPEC.md section 7).
+
+Promises: only the owner of the profile is served (the socket's permissions, and the peer's user as the kernel says it);
+a program that sends what is no request is cut off and harms nobody else; requests of one connection are answered in
+order, and connections, messages and events in waiting are bounded. Nothing a program does here moves a slot.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from client.api import framing as protocol
+from client.api import sockets
+from client.api.messages import AnyCommand, Follow, command_untrusted, event_map
+from client.api.service import Service
+from mixnet.errors import MixnetError, RemoteError
+
+CONNECTIONS = 32
+READ_SIZE = 65536
+SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
+
+
+async def serve_api(
+    path: Path, service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve `service` on the Unix socket `path`."""
+    places = trio.CapacityLimiter(CONNECTIONS)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with stream:
+            try:
+                places.acquire_on_behalf_of_nowait(stream)
+            except trio.WouldBlock:
+                return
+            try:
+                if _same_user(stream):
+                    await _Connection(stream, service).run()
+            except* (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                pass  # this program is cut off; the others never notice
+            finally:
+                places.release_on_behalf_of(stream)
+
+    with sockets.listen(path) as listener:
+        async with listener:
+            await trio.serve_listeners(handle, [listener], task_status=_Started(task_status))
+
+
+class _Started:
+    """Tells the caller that it may connect, without handing out the listeners."""
+
+    def __init__(self, status: trio.TaskStatus[None]) -> None:
+        self._status = status
+
+    def started(self, _listeners: object = None) -> None:
+        """The socket listens."""
+        self._status.started()
+
+
+class _Connection:
+    """One program."""
+
+    def __init__(self, stream: trio.abc.Stream, service: Service) -> None:
+        self._stream = stream
+        self._service = service
+        self._sending = trio.Lock()
+
+    async def run(self) -> None:
+        """Answer until the program leaves; RemoteError if it sends what is no request."""
+        decoder = protocol.Decoder()
+        async with trio.open_nursery() as nursery:
+            following = False
+            while data := await self._stream.receive_some(READ_SIZE):
+                for message in decoder.feed_untrusted(bytes(data)):
+                    command = command_untrusted(message)
+                    if isinstance(command, Follow) and not following:
+                        following = True
+                        await nursery.start(self._forward)
+                    await self._answer(command)
+            nursery.cancel_scope.cancel()
+
+    async def _answer(self, command: AnyCommand) -> None:
+        try:
+            answer: dict[str, Any] = {"id": command.id, "ok": await command.run(self._service)}
+            encoded = protocol.encode(answer)
+        except (MixnetError, OSError) as error:
+            encoded = protocol.encode(protocol.error_reply(command.id, error))
+        await self._send(encoded)
+
+    async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with self._service.follow() as events:
+            task_status.started()
+            async for event in events:
+                await self._send(protocol.encode(event_map(event)))
+
+    async def _send(self, message: bytes) -> None:
+        with trio.fail_after(SEND_TIMEOUT):
+            async with self._sending:
+                await self._stream.send_all(message)
+
+
+def _same_user(stream: trio.SocketStream) -> bool:
+    """Whether the kernel says that the peer is this user; where it doesn't say, the permissions have to do."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    layout = struct.Struct("3i")
+    _, user, _ = layout.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size))
+    return bool(user == os.getuid())

@@ -1,0 +1,223 @@
+"""The commands about public addresses and anonymous conversations: `mixnet address`, `anonymous` and `reply`.
+
+Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from client.cli.messages import checked
+from client.cli.options import Folder, Json, talk
+from mixnet.errors import LocalError
+
+_LIMIT = 1 << 16  # bytes of a file that are read to find an address
+
+address = App(name="address", help="Addresses that anybody may write to without a name, and that you can publish.")
+
+
+@address.command
+async def create(
+    name: str,
+    /,
+    *,
+    expires: str | None = None,
+    qr: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Make a public address: whoever has it can write to you anonymously.
+
+    It shows your provider and your mailbox, so your contacts can tell that it is yours, and whoever has it can flood
+    your mailbox. For an address that nobody can connect with you make a profile of its own.
+
+    Example: `mixnet address create alice --expires 30d --out address.txt`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    expires
+        Take first messages for so long: a number and s, m, h or d. Without it, until the address is retired.
+    qr
+        Draw it as a QR code too.
+    out
+        Write it to a new file instead of printing it.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.model import durations  # noqa: PLC0415
+
+    within = None if expires is None else durations.seconds(expires)
+    async with talk(folder, name) as me:
+        made = await me.anonymous.create_address(expires=within)
+    if out is not None:
+        _write(out, made.text)
+        render.note(
+            f"the address is in {out}: publish it; people write to it with `mixnet send NAME {out} --anonymous`"
+        )
+    if as_json:
+        render.json(made)
+    elif out is None:
+        render.line(made.text)
+    if qr:
+        render.qr(made.text)
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as file:
+        file.write(text + "\n")
+
+
+@address.command(name="list")
+async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """List your addresses by their ids.
+
+    Example: `mixnet address list alice`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        known = await me.anonymous.addresses()
+    render.jsons(known) if as_json else render.addresses(known)
+
+
+@address.command
+async def show(
+    name: str,
+    id: str,  # noqa: A002
+    /,
+    *,
+    qr: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show the whole text of an address.
+
+    Example: `mixnet address show alice 1f2e3d4c --qr`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    id
+        The address, as `mixnet address list` shows it.
+    qr
+        Draw it as a QR code too.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.model.errors import UnknownAddress  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        found = next((one for one in await me.anonymous.addresses() if one.id == id), None)
+    if found is None:
+        raise UnknownAddress
+    render.json(found) if as_json else render.line(found.text)
+    if qr:
+        render.qr(found.text)
+
+
+@address.command
+async def retire(name: str, id: str, /, *, folder: Folder = None, as_json: Json = False) -> None:  # noqa: A002
+    """Take no more first messages at an address; what comes is refused in silence, and conversations go on.
+
+    Example: `mixnet address retire alice 1f2e3d4c`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    id
+        The address, as `mixnet address list` shows it.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        retired = await me.anonymous.retire_address(id)
+    render.json(retired) if as_json else render.addresses([retired])
+
+
+async def anonymous(name: str, /, *, end: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
+    """List your anonymous conversations, and until when each can be answered.
+
+    You can answer as long as you have reply blocks of the sender: each carries one packet, in one epoch, and those that
+    you have last for three epochs at most (an hour at the default length). The sender's client sends new ones while it
+    runs and answers are wanted.
+
+    Example: `mixnet anonymous alice` or `mixnet anonymous alice --end anonymous-3f2a`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    end
+        End this conversation here: nothing more comes or goes, its messages stay, and the other side is not told.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        if end is not None:
+            await me.anonymous.end(end)
+        known = await me.anonymous.correspondents()
+    render.jsons(known) if as_json else render.correspondents(known)
+
+
+async def reply(
+    name: str,
+    number: int,
+    text: str,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a message with a text, also one from somebody anonymous.
+
+    Example: `mixnet reply alice 7 "yes, at eight"`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    number
+        The message that you answer, as `mixnet inbox` shows it.
+    text
+        What to say; put -- before one that begins with a hyphen.
+    wait
+        Return only when it is delivered.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        whom = (await me.message(checked(number))).contact
+        sent = await me.send(whom, text)
+        if wait:
+            with render.waiting(f"sending to {render.harmless(whom)}") as show_it:
+                await me.wait_delivered(sent, show_it)
+        message = await me.message(sent)
+    render.json(message) if as_json else render.message(message)
+
+
+def address_text(given: str) -> str:
+    """The address that is given as such, as a file, or as - for standard input."""
+    if given.startswith("mixnet-address1:"):
+        return given
+    if not given:
+        raise LocalError("the address is empty: give its text, a file that holds it, or - for standard input")
+    if given == "-":
+        raw = sys.stdin.buffer.read(_LIMIT)
+    else:
+        with Path(given).open("rb") as file:
+            raw = file.read(_LIMIT)
+    return raw.decode(errors="replace").strip()  # what isn't text is no address either

@@ -1,0 +1,266 @@
+"""The commands about the archive as a whole: `mixnet search`, `export`, `import`, `retention`, `delete`.
+
+Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from client.cli.options import Folder, Json, talk
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.storage.search import Filter
+
+When = datetime | None
+_FORMATS = Literal["json", "mbox"]
+_LOCAL_ONLY = "only here: the contact keeps theirs"
+
+
+def _filter(
+    contact: str | None,
+    since: When = None,
+    until: When = None,
+    outgoing: bool | None = None,
+    kind: str | None = None,
+) -> Filter:
+    from client.model.views import MessageKind  # noqa: PLC0415
+    from client.storage.search import Filter  # noqa: PLC0415
+
+    return Filter(contact, outgoing, None if kind is None else MessageKind(kind), _seconds(since), _seconds(until))
+
+
+def _seconds(when: When) -> float | None:
+    """Since the Unix epoch; a time without a zone is the machine's."""
+    try:
+        return None if when is None else when.timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise LocalError("this date is out of range: give one like 2026-11-23") from None
+
+
+async def search(
+    name: str,
+    words: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    contact: str | None = None,
+    direction: Literal["in", "out"] | None = None,
+    kind: Literal["text", "file"] | None = None,
+    since: When = None,
+    until: When = None,
+    limit: int = 20,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Find messages that have all the words, newest first.
+
+    Example: `mixnet search alice '"see you" eigh*' --contact bob --since 2026-11-01`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    words
+        Words, "a phrase in quotes", or the beginning of a word*; nothing else has a meaning.
+    contact
+        Only the conversation with this contact.
+    direction
+        Only what came, or what you sent.
+    kind
+        Only texts, or files (which are found by their names).
+    since
+        Only messages from this time on.
+    until
+        Only messages before this time.
+    limit
+        How many to show, at most 200.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.storage.search import FOUND_LIMIT  # noqa: PLC0415
+
+    if not 1 <= limit <= FOUND_LIMIT:
+        raise LocalError(f"--limit is from 1 to {FOUND_LIMIT}: narrow the search with --since, --until or --contact")
+    where = _filter(contact, since, until, None if direction is None else direction == "out", kind)
+    async with talk(folder, name) as me:
+        found = await me.search(words, where, limit)
+    if as_json:
+        render.jsons(found)
+        return
+    for message in found:
+        render.message(message)
+    if not found:
+        render.note("nothing found")
+
+
+async def export(
+    name: str,
+    file: Path,
+    /,
+    *,
+    how: Annotated[_FORMATS, Parameter(name="--format")] = "json",
+    contact: str | None = None,
+    since: When = None,
+    until: When = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Write your messages to a new file, which is NOT encrypted.
+
+    Example: `mixnet export alice messages.jsonl --contact bob`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    file
+        The file to make; nobody but you can read it, and nothing protects it if it is copied or stolen.
+    how
+        json, which `mixnet import` reads, or mbox, which mail programs open.
+    contact
+        Only the conversation with this contact.
+    since
+        Only messages from this time on.
+    until
+        Only messages before this time.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        count = await me.archive.export(file, how, _filter(contact, since, until))
+    if as_json:
+        render.json({"file": str(file), "messages": count, "encrypted": False})
+    else:
+        render.line(f"{count} messages in {render.harmless(str(file))}")
+    render.note(f"{file} is NOT encrypted: whoever gets it reads your messages; files that you exchanged are not in it")
+
+
+async def import_(
+    name: str,
+    file: Path,
+    /,
+    *,
+    known_only: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Take the messages of an exported file (--format json) into your archive; none of them is sent.
+
+    People are recognised by their identity, not their name; what is in the archive already is skipped.
+
+    Example: `mixnet import alice messages.jsonl`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    file
+        The exported file.
+    known_only
+        Leave out conversations with people who are not your contacts here.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        done = await me.archive.import_file(file, known_only=known_only)
+    if as_json:
+        render.json(done)
+        return
+    render.line(f"{done.added} messages added, {done.skipped} were here, {done.unknown} left out")
+
+
+async def retention(
+    name: str, contact: str, period: str | None = None, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
+    """Delete messages with a contact when they are older than a period; without one, show it.
+
+    It concerns only your archive: the contact keeps theirs. Files in your downloads stay: they belong to you.
+
+    Example: `mixnet retention alice bob 7d`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    contact
+        The contact.
+    period
+        A number and m, h, d or w (minutes, hours, days, weeks), or off.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.storage.retention import period as parsed  # noqa: PLC0415
+    from client.storage.retention import shown  # noqa: PLC0415
+
+    seconds = None if period is None else parsed(period)
+    async with talk(folder, name) as me:
+        if period is not None:
+            await me.archive.retain(contact, seconds)
+        seconds = await me.archive.retention(contact)
+    if as_json:
+        render.json({"contact": contact, "seconds": seconds})
+        return
+    render.line(f"{render.harmless(contact)}: {shown(seconds)}")
+    if period is not None and seconds is not None:
+        render.note(f"older messages are deleted {_LOCAL_ONLY}; files in downloads stay")
+
+
+async def delete(
+    name: str,
+    number: int | None = None,
+    /,
+    *,
+    conversation: str | None = None,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Delete a message, or all with a contact, from your archive for good; the contact keeps theirs.
+
+    Example: `mixnet delete alice 17`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    number
+        The message, as `mixnet inbox` and `mixnet search` number it.
+    conversation
+        Delete all messages with this contact instead (what is still under way stays).
+    yes
+        Don't ask before a conversation is deleted.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    if (number is None) == (conversation is None):
+        raise LocalError("give either the number of a message or --conversation CONTACT")
+    if conversation is not None and not yes:
+        _confirm(conversation)
+    left, deleted = 0, 1
+    async with talk(folder, name) as me:
+        if conversation is None:
+            await me.archive.delete(max(number or 0, 0))
+        else:
+            cleared = await me.archive.clear(conversation)
+            deleted, left = cleared.deleted, cleared.left
+    if as_json:
+        render.json({"deleted": deleted, "left": left})
+        return
+    under_way = f"; {left} are still under way and stay" if left else ""
+    render.line(f"{deleted} deleted, {_LOCAL_ONLY}{under_way}")
+
+
+def _confirm(contact: str) -> None:
+    """Ask the person at the terminal; LocalError for anything but a yes."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        from client.cli.render import harmless  # noqa: PLC0415
+
+        sys.stderr.write(f"Delete all messages with {harmless(contact)} here, for good? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise LocalError("nothing was deleted: add --yes to delete a whole conversation")

@@ -1,0 +1,122 @@
+"""Spoken codes at the command line: `mixnet invite NAME --code`, `mixnet accept NAME --code CODE`, `mixnet codes`.
+
+Promises: as client/cli.py; what happens to a code is said as it happens, since a mixnet takes its time.
+Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from client.cli.options import Folder, Json, compare_with, talk
+
+if TYPE_CHECKING:
+    from client.api.connection import Connection
+    from client.model.code_states import CodeInfo
+
+
+async def codes(name: str, /, *, cancel: int | None = None, folder: Folder = None, as_json: Json = False) -> None:
+    """List the codes under way, and the last ones that are over; a daemon that stops forgets them.
+
+    Example: `mixnet codes alice --cancel 2`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    cancel
+        Give up the code of this number.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        if cancel is not None:
+            await me.codes.cancel(_checked(cancel))
+        known = await me.codes.all()
+    if as_json:
+        render.jsons(known)
+        return
+    rows = [(str(one.id), one.code or "theirs", one.state, one.contact or one.error) for one in known]
+    render.table(("number", "code", "state", "contact, or what went wrong"), rows)
+
+
+async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> None:
+    """Show a code to say, and wait until it made a contact."""
+    from client.cli import render  # noqa: PLC0415
+
+    show = _show_json if as_json else _say
+    async with talk(folder, name) as me:
+        with render.waiting("looking for a free number"):
+            code = await me.codes.open()
+        show(code)
+        if not as_json:
+            render.line(code.code)
+            said = f"they type: mixnet accept THEIR-PROFILE --code {code.code}"
+            render.note(f"say it to them, within half an hour, and keep both programs running; {said}")
+        if not wait:
+            return
+        with render.waiting("waiting for them to type it"):
+            code = await me.codes.wait(code.id, _after(code, show))
+        await _show_contact(me, folder, name, code, as_json)
+
+
+async def accept_code(
+    folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool
+) -> None:
+    """Use a code that somebody said, and wait for the contact."""
+    from client.cli import render  # noqa: PLC0415
+    from client.model.code_states import CodeState  # noqa: PLC0415
+
+    show = _show_json if as_json else _say
+    async with talk(folder, name) as me:
+        code = await me.codes.enter(text, contact)
+        with render.waiting("asking for the invitation"):
+            code = await me.codes.wait(code.id, show, until=CodeState.DONE if wait else CodeState.ACCEPTED)
+        await _show_contact(me, folder, name, code, as_json)
+
+
+async def _show_contact(me: Connection, folder: Path | None, name: str, code: CodeInfo, as_json: bool) -> None:
+    from client.cli import render  # noqa: PLC0415
+
+    made = [one for one in await me.contacts() if one.name == code.contact]
+    if as_json:
+        render.jsons(made)
+        return
+    render.contacts(made)
+    compare_with(name, code.contact, folder)
+
+
+_SAID = {
+    "joining": "looking for the one who said the code",
+    "replied": "found; they check whether the code is right",
+    "handed over": "the code was right; they have the invitation, waiting for their answer",
+    "accepted": "the code was right; waiting for them to answer",
+}
+
+
+def _say(code: CodeInfo) -> None:
+    from client.cli import render  # noqa: PLC0415
+
+    if code.state in _SAID:
+        render.note(_SAID[code.state])
+
+
+def _show_json(code: CodeInfo) -> None:
+    from client.cli import render  # noqa: PLC0415
+
+    render.json(code)
+
+
+def _after(seen: CodeInfo, show: Callable[[CodeInfo], None]) -> Callable[[CodeInfo], None]:
+    """`show`, but for a state that was shown already."""
+    return lambda code: None if code.state is seen.state else show(code)
+
+
+def _checked(number: int) -> int:
+    from client.model.code_errors import UnknownCode  # noqa: PLC0415
+
+    if not 0 <= number < 1 << 63:
+        raise UnknownCode
+    return number

@@ -1,0 +1,263 @@
+"""`mixnet device link|accept|list|revoke|rename|fetch`: several devices of one user.
+
+Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from client.cli.options import Folder, Json, dir_option, talk
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.model.views import DeviceInfo
+
+_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
+_START = "mixnet1-device:"
+
+device = App(
+    name="device",
+    help="""Use one identity from several devices: a home device, and satellites that follow it.
+
+The home device is the profile that your contacts know. A satellite is a new profile, on another computer or the same
+one, that shows the home's contacts, groups and messages, and lets the home send, read, rename or delete what you say
+there. It is the home that talks to your contacts: while its daemon is off, satellites receive nothing new, and what you
+send there waits as `queued`. Keep the home's daemon running. A satellite never has your identity's keys, so a lost one
+can be revoked; what it showed, it showed. What needs those keys (invitations, codes, signatures, anonymous messages) is
+done at home.
+
+Example: `mixnet device link alice --name phone` at home, then `mixnet device accept alice-phone TEXT` on the phone
+""",
+)
+
+
+@device.command
+async def link(
+    name: str,
+    /,
+    *,
+    called: Annotated[str | None, Parameter(name="--name")] = None,
+    qr: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """At home: make an invitation for another device of yours, once; whoever has it can read your messages, so hide it.
+
+    Example: `mixnet device link alice --name phone --out for-phone.txt`
+
+    Parameters
+    ----------
+    name
+        Your home profile.
+    called
+        What to call the device; as its profile is called, if not given.
+    qr
+        Draw it as a QR code too.
+    out
+        Write it to a new file that only you can read, instead of printing it.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.profile.atomic_file import new_file  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        text = await me.devices.link(called)
+    if out is not None:
+        with new_file(out) as file:
+            file.write(f"{text}\n".encode())
+        render.note(f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it")
+    elif as_json:
+        render.json({"invitation": text})
+    else:
+        render.line(text)
+    if qr:
+        render.qr(text)
+
+
+@device.command
+async def accept(
+    name: str,
+    invitation: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    wait: bool = True,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new profile a satellite of your home device; its contacts and messages come by and by, the newest first.
+
+    Example: `mixnet device accept alice-phone for-phone.txt`
+
+    Parameters
+    ----------
+    name
+        The new profile, without contacts and messages; its daemon must run, and that of the home too.
+    invitation
+        Its text (`mixnet1-device:...`), a file that holds it, or - for standard input.
+    wait
+        Wait until the home has answered; --no-wait returns at once.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    text = _invitation(invitation)
+    async with talk(folder, name) as me:
+        home = await me.devices.accept(text)
+        if wait:
+            with render.waiting(f"waiting for {render.harmless(home.name)}, your home device"):
+                home = await me.devices.wait_linked()
+    if as_json:
+        render.json(home)
+        return
+    _show([home])
+    sys.stderr.write(f"see what has come so far: `mixnet device list {shlex.quote(name)}{dir_option(folder)}`\n")
+
+
+def _invitation(given: str) -> str:
+    if given.startswith(_START):
+        return given
+    if not given:
+        raise LocalError("the invitation is empty: give its text, a file that holds it, or - for standard input")
+    if given == "-":
+        return sys.stdin.buffer.read(_LIMIT).decode(errors="replace").strip()
+    if given.startswith("mixnet1:"):  # for contacts: the daemon says so better than "no such file"
+        return given
+    with Path(given).open("rb") as file:
+        return file.read(_LIMIT).decode(errors="replace").strip()
+
+
+@device.command(name="list")
+async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """List your other devices: at home the satellites; on a satellite the home, and what waits for it.
+
+    Example: `mixnet device list alice`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        known = await me.devices.all()
+    render.jsons(known) if as_json else _show(known)
+
+
+@device.command
+async def revoke(name: str, called: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """At home: send nothing more to a satellite and do nothing that it asks for; what it has already, it keeps.
+
+    Example: `mixnet device revoke alice phone`
+
+    Parameters
+    ----------
+    name
+        Your home profile.
+    called
+        The device, as `mixnet device list` shows it.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        revoked = await me.devices.revoke(called)
+    render.json(revoked) if as_json else _show([revoked])
+
+
+@device.command
+async def rename(name: str, called: str, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+    """Call another device by another name; only this profile knows it.
+
+    Example: `mixnet device rename alice phone "old phone"`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    called
+        The device.
+    new
+        Its new name.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        renamed = await me.devices.rename(called, new)
+    render.json(renamed) if as_json else _show([renamed])
+
+
+@device.command
+async def fetch(
+    name: str,
+    number: int,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """On a satellite: bring the file of a message here from the home device; `mixnet files` shows how far it is.
+
+    Once it is here, `mixnet message` says where.
+
+    Example: `mixnet device fetch alice-phone 7 --wait`
+
+    Parameters
+    ----------
+    name
+        Your satellite.
+    number
+        The message's number, as `mixnet inbox` shows it.
+    wait
+        Return only when it is here, and show how far it is.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.cli.files import until_across  # noqa: PLC0415
+    from client.cli.messages import checked  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        await me.devices.fetch(checked(number))
+        message = await until_across(me, number, fetched=True) if wait else await me.message(number)
+    render.json(message) if as_json else render.message(message)
+    if not message.path:
+        see = f"mixnet files {shlex.quote(name)}{dir_option(folder)}"
+        render.note(f"your home device is asked for it: see how far it is with `{see}`")
+
+
+def _show(known: Sequence[DeviceInfo]) -> None:
+    import time  # noqa: PLC0415
+
+    from client.cli import render  # noqa: PLC0415
+
+    if not known:
+        sys.stderr.write("no other devices: at home, make an invitation for one with `mixnet device link NAME`\n")
+        return
+    rows = [
+        (
+            one.name,
+            str(one.role),
+            str(one.state),
+            "never" if not one.last_seen else time.strftime("%Y-%m-%d", time.gmtime(one.last_seen)),
+            _waits(one),
+            one.problem or "-",
+        )
+        for one in known
+    ]
+    render.table(("name", "role", "state", "last heard of", "waiting", "problem"), rows)
+
+
+def _waits(one: DeviceInfo) -> str:
+    """What is still to come across, in words."""
+    from client.model.views import DeviceRole, DeviceState  # noqa: PLC0415
+
+    what = "changes to tell" if one.role is DeviceRole.SATELLITE else "requests to be done at home"
+    said = [f"{one.waiting} {what}"] if one.waiting else []
+    if one.history and one.state is not DeviceState.REVOKED:
+        said.append(f"{one.history} older messages")
+    return ", ".join(said) or "nothing"

@@ -1,0 +1,95 @@
+"""`mixnet files`: the files that are coming in and going out, and how far each is.
+
+Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from client.cli.options import Folder, Json, talk
+
+if TYPE_CHECKING:
+    from client.api.connection import Connection
+    from client.model.views import MessageInfo, Transfer
+
+
+async def files(
+    name: str,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show the files that are coming in (←) and going out (→): how far each is, how fast, and how long it will take.
+
+    Complete ones are messages: `mixnet inbox` says where they are. `mixnet message NAME NUMBER --wait` waits for one.
+
+    Example: `mixnet files alice --follow`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    follow
+        Go on showing how they come along, until Ctrl-C.
+    as_json
+        Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.cli import render_files as file_render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        if not follow:
+            known = await me.files.under_way()
+            render.jsons(known) if as_json else file_render.files(known)
+        elif as_json:
+            await me.files.changes(_Changed())
+        else:
+            with file_render.bars() as show:
+                await me.files.changes(show)
+
+
+class _Changed:
+    """Prints a list unless it is the one before."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[int, str, str, int]] | None = None
+
+    def __call__(self, under_way: Sequence[Transfer]) -> None:
+        from client.cli import render  # noqa: PLC0415
+
+        now = [(one.message.id, one.message.state.value, one.leg.value, one.done) for one in under_way]
+        if now != self._before:
+            self._before = now
+            render.jsons(under_way)
+
+
+async def until_settled(me: Connection, number: int) -> MessageInfo:
+    """Show how far a message is until it is delivered or, if it is a file that comes, here; NotDelivered, NotComplete.
+
+    A text that came is here already.
+    """
+    from client.cli import render  # noqa: PLC0415
+    from client.model.views import MessageKind  # noqa: PLC0415
+
+    found = await me.message(number)
+    if found.kind is MessageKind.FILE:
+        return await until_across(me, number)
+    if not found.outgoing:
+        return found
+    with render.waiting(f"sending to {render.harmless(found.contact)}") as show:
+        return await me.wait_delivered(number, show)
+
+
+async def until_across(me: Connection, number: int, *, fetched: bool = False) -> MessageInfo:
+    """Show how far a file is until it is across; NotComplete."""
+    from client.cli.render_files import bars  # noqa: PLC0415
+
+    wait = me.files.wait_fetched if fetched else me.files.wait
+    with bars() as show:
+        return (await wait(number, lambda one: show([one]))).message

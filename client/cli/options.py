@@ -1,0 +1,116 @@
+"""What the commands of a person share: where profiles lie, how they open, and the way to their daemons.
+
+Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.api.connection import Connection
+
+Folder = Annotated[
+    Path | None, Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Don't ask; do it.")]
+PassphraseFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--passphrase-file",
+        allow_leading_hyphen=True,
+        help="File with the passphrase (- for standard input), or $MIXNET_PASSPHRASE.",
+    ),
+]
+
+
+def network_folder(folder: Path | None) -> Path:
+    """The network's folder: the one given, $MIXNET_DIR, or the user's folder for data."""
+    named = os.environ.get("MIXNET_DIR")
+    if folder is None and named:
+        folder = Path(named)
+    if folder is None:
+        import platformdirs  # noqa: PLC0415  # only a command without --dir needs it
+
+        folder = platformdirs.user_data_path("mixnet") / "local"
+    return folder.absolute()
+
+
+def profile_folder(folder: Path | None, name: str) -> Path:
+    """The folder of the profile `name`."""
+    if "/" in name or name.startswith((".", "-")):
+        raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
+    return network_folder(folder) / "clients" / name
+
+
+def dir_option(folder: Path | None) -> str:
+    """What a suggested command needs so that it finds the same network."""
+    return f" --dir {shlex.quote(str(folder))}" if folder else ""
+
+
+def compare_with(name: str, contact: str, folder: Path | None) -> None:
+    """Say how to verify a new contact."""
+    from client.cli.render import harmless  # noqa: PLC0415
+
+    command = f"mixnet contacts {shlex.quote(name)} --verify {shlex.quote(harmless(contact))}{dir_option(folder)}"
+    sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
+
+
+def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
+    """The passphrase of the profile in `directory`, if it has one."""
+    from client.profile import passphrase as secrets  # noqa: PLC0415
+    from client.profile.profile import Lock, PassphraseNeeded, load  # noqa: PLC0415
+
+    if load(directory).lock is Lock.KEY_FILE:
+        return None
+    words = secrets.given(passphrase_file) or secrets.asked()
+    if words is None:
+        raise PassphraseNeeded
+    return words
+
+
+@asynccontextmanager
+async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
+    """A connection to the daemon of a profile. At a terminal, one that doesn't run can be started at once."""
+    from client.api.connection import connect  # noqa: PLC0415
+    from client.api.sockets import NotRunning  # noqa: PLC0415
+    from client.model.paths import LOCK, check_profile  # noqa: PLC0415
+    from client.profile import lock  # noqa: PLC0415
+
+    directory = profile_folder(folder, name)
+    check_profile(directory)
+    if lock.holder(directory / LOCK) is None:
+        if not _agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
+            start_it = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
+            raise NotRunning(f"no daemon runs for {name}: start it with `{start_it}`")
+        from client.daemon import background  # noqa: PLC0415
+
+        await background.start(directory, unlock(directory, None))
+    async with connect(directory) as me:
+        yield me
+
+
+def confirm(lost: str, *, yes: bool) -> None:
+    """Return if the user wants what will be `lost` to be lost; LocalError if not, or if nobody is there to say so."""
+    if not yes and not _agrees(f"{lost} Go on?"):
+        raise LocalError(f"nothing was erased. {lost} Add --yes if that is what you want")
+
+
+def _agrees(question: str) -> bool:
+    """Whether the person at the terminal says yes; nobody there is a no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

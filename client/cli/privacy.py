@@ -1,0 +1,127 @@
+"""`mixnet privacy`: what each role holds about a user, and what a profile holds now (SPEC.md section 8.4).
+
+Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from client.cli.options import Folder, Json, PassphraseFile, profile_folder, unlock
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.profile.holdings import Holding
+
+Roles = Literal["client", "provider", "mix", "authority"]
+
+
+async def privacy(
+    name: str | None = None,
+    /,
+    *,
+    role: Roles | None = None,
+    markdown: Annotated[Path | None, Parameter(show=False)] = None,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each role holds about you, why and how long; with a profile, what that one holds now.
+
+    Example: `mixnet privacy --role provider` or `mixnet privacy alice`
+
+    Parameters
+    ----------
+    name
+        Your profile; its daemon need not run.
+    role
+        Only what this role holds.
+    markdown
+        Rewrite the tables of this document (docs/privacy-impact.md).
+    """
+    from mixnet.inventory import INVENTORY, Role, as_maps, refreshed  # noqa: PLC0415
+
+    if markdown is not None:
+        markdown.write_text(refreshed(markdown.read_text(), INVENTORY))
+        return
+    if name is not None:
+        if role not in (None, "client"):
+            raise LocalError("only a client's data can be counted from here: leave the profile out, or the role")
+        _show_holdings(await _holdings(profile_folder(folder, name), passphrase_file), as_json=as_json)
+        return
+    chosen = {one: rows for one, rows in INVENTORY.items() if role in (None, one)}
+    from client.cli import render  # noqa: PLC0415
+
+    if as_json:
+        render.json(as_maps(chosen))
+        return
+    columns = ("who", "what", "what it reveals", "how long", "erased by", "encrypted")
+    render.table(
+        columns,
+        [
+            (str(Role(who)), row.kind, row.reveals, row.kept, row.erased, row.encrypted)
+            for who, rows in chosen.items()
+            for row in rows
+        ],
+    )
+    render.note("where each lies and why: --json, or docs/privacy-impact.md")
+
+
+async def _holdings(directory: Path, passphrase_file: Path | None) -> list[Holding]:
+    """From the daemon if it runs, else from the store itself."""
+    from client.api.connection import connect  # noqa: PLC0415
+    from client.model import paths as folder  # noqa: PLC0415
+    from client.profile import holdings, lock, profile  # noqa: PLC0415
+
+    folder.check_profile(directory)
+    if lock.holder(directory / folder.LOCK) is not None:
+        async with connect(directory) as me:
+            return await me.mailbox.holdings()
+    words = unlock(directory, passphrase_file)
+    with lock.hold(directory / folder.LOCK):
+        store = profile.open_store(profile.load(directory), words)
+        try:
+            inside = [holdings.stored(store, row) for row in holdings.rows()]
+        finally:
+            store.close()
+        return [one + holdings.on_disk(directory, row) for one, row in zip(inside, holdings.rows(), strict=True)]
+
+
+def _show_holdings(found: list[Holding], *, as_json: bool) -> None:
+    from client.cli import render  # noqa: PLC0415
+    from mixnet.inventory import INVENTORY, Role  # noqa: PLC0415
+
+    rows = {row.kind: row for row in INVENTORY[Role.CLIENT]}
+    if as_json:
+        render.json(
+            [
+                {
+                    "kind": one.kind,
+                    "items": one.items,
+                    "bytes": one.bytes,
+                    "oldest": one.oldest,
+                    "kept": rows[one.kind].kept,
+                    "erased": rows[one.kind].erased,
+                    "encrypted": rows[one.kind].encrypted,
+                }
+                for one in found
+            ]
+        )
+        return
+    render.table(
+        ("what", "items", "bytes", "oldest", "how long", "erased by"),
+        [
+            (
+                one.kind,
+                f"{one.items:,}",
+                f"{one.bytes:,}",
+                "-" if one.oldest is None else render.moment(one.oldest),
+                rows[one.kind].kept,
+                rows[one.kind].erased,
+            )
+            for one in found
+        ],
+    )

@@ -1,0 +1,42 @@
+"""What a person reads who stops waiting for a message: the daemon goes on (SPEC.md section 9).
+
+Never: an import of anything heavy.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from client.cli.options import dir_option
+
+
+class Watch:
+    """Around all that a command does: Ctrl-C says how to look at the message it waits for, and how to cancel it."""
+
+    def __init__(self, profile: str, folder: Path | None) -> None:
+        """`number` is set once there is a message to wait for."""
+        self._profile, self._folder = profile, folder
+        self.number: int | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing yet."""
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        """Explain, and let the interruption go on as ever."""
+        from client.cli import render  # noqa: PLC0415
+
+        if error is not None and self.number is not None and _interrupted(error):
+            rest = f"{shlex.quote(self._profile)} {self.number}{dir_option(self._folder)}"
+            render.note(
+                f"the daemon goes on sending: look with `mixnet message {rest}`, cancel with `mixnet cancel {rest}`"
+            )
+
+
+def _interrupted(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(_interrupted(one) for one in error.exceptions)
+    return isinstance(error, KeyboardInterrupt)

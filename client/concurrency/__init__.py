@@ -1,0 +1,1 @@
+"""Trio helpers: the worker that owns the store, a wake-up."""

@@ -1,0 +1,1 @@
+"""How strangers become contacts, and how a broken session is renewed."""

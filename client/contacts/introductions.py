@@ -1,0 +1,243 @@
+"""How strangers become contacts: an invitation, its one use, and the answer (SPEC.md section 7).
+
+Promises: an invitation is used once; the same first message again (its acknowledgement was lost) only gets another
+acknowledgement, a different one is refused. Two people who accept each other's invitations at the same time end as one
+contact on each side: both sessions receive, and each side sends in the first one that it knows to work.
+"""
+
+from __future__ import annotations
+
+from client.arq.fragments import Arrival, Fragment, Unverified
+from client.contacts.renewal import Renewal
+from client.core.conversation import NewSession, Parcel
+from client.core.state import Core
+from client.e2e.bodies import Confirm, Greeting, decode_untrusted, encode
+from client.e2e.invitation import Invitation
+from client.e2e.x3dh import Answered, Prekeys, Started, invitation_channel, start_untrusted
+from client.model.contact_states import ContactEvent, check_name, free_name
+from client.model.destination import Destination
+from client.model.errors import (
+    AlreadyContact,
+    BadName,
+    ContactBlocked,
+    ExpiredInvitation,
+    MalformedInvitation,
+    NameTaken,
+    NoContactInvitation,
+    OwnInvitation,
+    WrongNetwork,
+)
+from client.model.views import ContactInfo, ContactState
+from client.storage.contacts import Contact
+from client.storage.database import Row
+from mixnet import crypto
+from mixnet.crypto import Label, SymmetricKey
+from mixnet.errors import RemoteError
+
+
+class Introductions:
+    """Invitations made and accepted."""
+
+    def __init__(self, core: Core, renewal: Renewal) -> None:
+        """Use the messenger's shared state, and what replaces a session by another."""
+        self._core, self._renewal = core, renewal
+
+    def create(self, name: str, now: float, *, device: bool = False, hidden: bool = False) -> Invitation:
+        """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName.
+
+        Who uses a `hidden` one is no contact of the user.
+        """
+        core = self._core
+        prekeys = Prekeys.generate(core.identity)
+        made = Invitation(
+            name=check_name(name),
+            network_id=core.home.network_id,
+            destination=core.home.destination,
+            keys=prekeys.public,
+            secret=SymmetricKey.generate(),
+            expires=float(round(now + core.settings.invitation_lifetime)),
+            device=device,
+        )
+        with core.change():
+            number = core.store.insert(
+                "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                invitation_channel(made.secret).channel,
+                made.secret.expose(),
+                made.transcript,
+                prekeys.serialize(),
+                made.expires,
+                hidden,
+            )
+            newest = "INSERT OR REPLACE INTO invited_after SELECT ?, coalesce(max(id), 0) FROM sessions"
+            core.store.run(newest, number)
+            core.expires(made.expires)
+        return made
+
+    def made_by(self, channel: bytes) -> ContactInfo | None:
+        """The contact that used our invitation of this channel (16 bytes), if anybody did."""
+        core = self._core
+        row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
+        return None if row is None or row[0] is None else core.book.info(core.conversations[row[0]].contact)
+
+    def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
+        """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
+        core = self._core
+        invitation = Invitation.parse_untrusted(text)
+        known = self._check_acceptable(invitation, name, now)
+        started = self.begin(invitation)
+        with core.change():
+            if known is None:
+                wanted = _hidden_name(invitation.keys.identity) if hidden else name
+                wanted = free_name(invitation.name, core.book.names()) if wanted is None else wanted
+                contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
+                if hidden:
+                    core.book.hide(contact.id)
+            elif known.role == "member" and not hidden:
+                contact = known
+                core.book.show(contact.id, free_name(invitation.name, core.book.names()) if name is None else name)
+            else:
+                contact = known
+                if known.state is ContactState.EXPIRED:
+                    core.book.step(contact, ContactEvent.ACCEPT)
+            self.greet(contact.id, invitation, started, now)
+            if not hidden:
+                core.contact_changed(contact.id)
+        return core.book.info(contact.id)
+
+    def begin(self, invitation: Invitation) -> Started:
+        """Our side of a session with the inviter, which nobody has heard of yet; MalformedInvitation."""
+        core = self._core
+        where = core.home.destination
+        greeting = Greeting(core.home.name, where.provider, where.mailbox, where.sphinx_public)
+        try:
+            return start_untrusted(core.identity, invitation.keys, invitation.transcript, encode(greeting))
+        except RemoteError:
+            raise MalformedInvitation from None
+
+    def greet(self, contact: int, invitation: Invitation, started: Started, now: float) -> None:
+        """Keep a session that `begin` gave, and let its first message leave. In the caller's change."""
+        core = self._core
+        conversation = core.open_conversation(
+            NewSession(
+                contact=contact,
+                channels=started.channels,
+                entry=invitation_channel(invitation.secret),
+                destination=invitation.destination,
+                session=started.session,
+                expected=0,
+            )
+        )
+        expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
+        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
+        core.expires(expires)
+
+    def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
+        """An invitation that could be accepted, and the expired contact that its maker is; errors as `accept`."""
+        invitation = Invitation.parse_untrusted(text)
+        return invitation, self._check_acceptable(invitation, name, now)
+
+    def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
+        """The contact that the inviter is already, whose session will be another; else None, or why it can't be one."""
+        core = self._core
+        if name is not None:
+            check_name(name)
+        if invitation.device:
+            raise NoContactInvitation
+        if invitation.network_id != core.home.network_id:
+            raise WrongNetwork
+        if invitation.keys.identity == core.identity_public:
+            raise OwnInvitation
+        if invitation.expires <= now:
+            raise ExpiredInvitation
+        known = core.book.known(invitation.keys.identity)
+        entry = invitation_channel(invitation.secret).channel
+        if known is not None and core.store.one("SELECT 1 FROM sessions WHERE entry = ?", entry) is not None:
+            raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
+        if known is not None and known.state is ContactState.PENDING and known.role == "contact":
+            raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
+        if known is not None and known.blocked:
+            raise ContactBlocked(core.unblock_first(known))
+        if (known is None or known.role == "member") and name in core.book.names():
+            raise NameTaken
+        return known
+
+    def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
+        """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
+        store = self._core.store
+        columns = "id, secret, transcript, prekeys, expires, used, session, hidden"
+        query = f"SELECT {columns} FROM invitations WHERE channel = ?"  # noqa: S608  # our own names
+        row = store.one(query, unverified.channel)
+        if row is None or row[4] <= now:
+            raise RemoteError("a fragment for an unknown channel")
+        arrival = unverified.verify_untrusted(invitation_channel(SymmetricKey(bytes(row[1]))))
+        fragment = arrival.content
+        if not isinstance(fragment, Fragment) or len(fragment.part) != fragment.length:
+            raise RemoteError("a first message that is not whole")
+        digest = crypto.digest(Label.INVITATION, b"used", fragment.part)
+        if row[5] is None:
+            self._answer_untrusted(row, arrival, fragment.part, digest, now)
+        elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
+            self._core.conversations[row[6]].receiver.solicited(arrival, now, new=False)
+        else:
+            raise RemoteError("an invitation that was used before")
+
+    def _answer_untrusted(self, row: Row, arrival: Arrival, hello: bytes, digest: bytes, now: float) -> None:
+        core = self._core
+        answered = Prekeys.restore(bytes(row[3])).answer_untrusted(hello, bytes(row[2]))
+        greeting = _read_greeting_untrusted(answered)
+        where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
+        if answered.identity == core.identity_public:
+            raise RemoteError("an invitation that its owner uses")
+        links = core.household.links
+        for_device = links.expects(row[0])
+        if for_device:
+            links.check_untrusted(answered.identity)
+        with core.change():
+            contact = core.book.known(answered.identity)
+            if for_device:
+                contact = links.greeted(row[0], answered.identity, greeting.name, now)
+            elif contact is None:
+                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.book.names())
+                contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
+                if row[7]:
+                    core.book.hide(contact.id)
+                else:
+                    core.contact_changed(contact.id)
+            elif contact.role == "member" and not row[7]:
+                core.book.show(contact.id, free_name(greeting.name, core.book.names()))
+                core.contact_changed(contact.id)
+            conversation = core.open_conversation(
+                NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
+            )
+            core.establish(conversation)
+            expires = now + core.settings.message_lifetime
+            conversation.post(Parcel(0, encode(Confirm()), None, False, 0, expires))
+            core.expires(expires)
+            before = core.store.one("SELECT session FROM invited_after WHERE invitation = ?", row[0])
+            self._renewal.replace(conversation, 0 if before is None else before[0], now)
+            core.store.run(
+                "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?",
+                digest,
+                conversation.id,
+                row[0],
+            )
+            if for_device:
+                links.welcome(contact.id)
+        conversation.receiver.solicited(arrival, now, new=True)
+
+
+def _hidden_name(identity: bytes) -> str:
+    """What no user can call a contact, since it begins with a space."""
+    return " " + identity.hex()[:62]
+
+
+def _read_greeting_untrusted(answered: Answered) -> Greeting:
+    body = decode_untrusted(answered.plaintext)
+    if not isinstance(body, Greeting):
+        raise RemoteError("a first message that is no greeting")
+    try:
+        check_name(body.name)
+    except BadName:
+        raise RemoteError("a greeting with an impossible name") from None
+    return body

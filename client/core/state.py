@@ -1,0 +1,310 @@
+"""What all parts of the messenger share: the store, the open conversations, what waits, and the events.
+
+Promises: a change is one transaction; if it fails, memory is made again from the store, so the two never disagree
+(SPEC.md section 7).
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from client.core.conversation import Conversation, NewSession
+from client.core.outgoing import MessengerSettings
+from client.e2e.anonymous_bodies import AnonymousBody
+from client.e2e.bodies import Body, MessageEvent
+from client.e2e.x3dh import identity_public
+from client.files.transfers import Transfers
+from client.model.contact_states import ContactEvent, check_name
+from client.model.destination import Home
+from client.model.durations import spoken
+from client.model.errors import BadLifetime, HomeOnly
+from client.model.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
+from client.storage.contacts import Book, Contact
+from client.storage.database import Store
+from client.storage.devices import Devices
+from client.storage.messages import Archive, Entry
+from client.storage.signatures import Notary
+from mixnet.crypto import SymmetricKey
+
+if TYPE_CHECKING:
+    from client.devices.devices import Household
+
+_IDENTITY = "identity"
+_EXPIRING = (
+    "outbound",
+    "waiting",
+    "stranded",
+    "sending",
+    "receiving",
+    "invitations",
+    "device_asks",
+    "anonymous",
+    "anonymous_blocks",
+    "anonymous_given",
+)
+BACKLOG = 64  # bodies that wait for a contact, above which no answer that it can ask for again and again joins them
+_UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
+_CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
+
+
+class Feeder(Protocol):
+    """A part that hands bodies to the sessions by the passing of time: asked before each slot."""
+
+    def feed(self, now: float) -> None:
+        """Let wait what is due."""
+
+    def wake_at(self) -> float | None:
+        """When `feed` has something to do: 0.0 for at once, None for never."""
+
+
+class Core:
+    """The shared state of one profile's messenger."""
+
+    def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
+        """Take up where the store left off; a new store gets an identity."""
+        check_name(home.name)
+        self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
+        self.identity = self._own_identity()
+        self.identity_public = identity_public(self.identity)
+        self.archive, self.book = Archive(store), Book(store, self.identity_public)
+        self.notary = Notary(store, self.identity, home.network_id)
+        self.devices = Devices(store)
+        self.transfers = Transfers(self)
+        self.household: Household  # set by the messenger, which makes it of the other parts
+        self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
+        self.satellite = False  # this profile is a device of another one
+        self._home_name = ""  # what that one is called here
+        self.conversations: dict[int, Conversation] = {}
+        self.by_incoming: dict[bytes, Conversation] = {}
+        self.by_outgoing: dict[bytes, Conversation] = {}
+        self.routes: dict[int, Conversation] = {}  # contact → where messages to it go out
+        self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
+        self.files: set[int] = set()  # contacts with files that are not read to their ends yet
+        self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
+        self.anonymous: dict[int, Role] = {}  # contacts that stand for somebody anonymous, or for an address
+        self.next_expiry: float | None = None
+        self._events: list[Event] = []
+        self._changing = False
+        self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
+        self.feeders: list[Feeder] = []
+        self.version = 0  # rises with each change
+        self.reload()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """One transaction over store and memory; a change inside a change joins it."""
+        if self._changing:
+            yield
+            return
+        before = len(self._events)
+        self._changing = True
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            del self._events[before:]
+            self.reload()
+            raise
+        finally:
+            self._changing = False
+            self.version += 1
+
+    @property
+    def changing(self) -> bool:
+        """Whether a change is under way, so that nothing of it is on disk yet."""
+        return self._changing
+
+    def _own_identity(self) -> SymmetricKey:
+        raw = self.store.setting(_IDENTITY)
+        if raw is not None:
+            return SymmetricKey(raw)
+        made = SymmetricKey.generate()
+        with self.store.transaction():
+            self.store.set_setting(_IDENTITY, made.expose())
+        return made
+
+    def reload(self) -> None:
+        """Make memory again from the store."""
+        self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
+        for conversation in Conversation.load(self.store, self.settings, self.jitter):
+            self._enter(conversation)
+        known = self.book.all()
+        self.blocked = {contact.id for contact in known if contact.blocked}
+        for contact in known:
+            if contact.session is not None:
+                self.routes[contact.id] = self.conversations[contact.session]
+        self.load_devices()
+        rows = self.store.all("SELECT contact, role FROM anonymous")
+        self.anonymous = {contact: Role(role) for contact, role in rows}
+        self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
+        for forget in self.on_reload:
+            forget()
+        self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
+        self.find_next_expiry()
+
+    def load_devices(self) -> None:
+        """The other devices have sessions too; a satellite speaks for the identity of its home."""
+        known = self.devices.all()
+        self.siblings = {device.contact for device in known}
+        for device in known:
+            session = self.book.get(device.contact).session
+            if session is not None:
+                self.routes[device.contact] = self.conversations[session]
+        home = self.devices.home()
+        self.satellite = home is not None
+        self._home_name = "" if home is None else home.name
+        self.identity_public = identity_public(self.identity) if home is None else home.identity
+        self.book.speak_for(self.identity_public)
+
+    def _enter(self, conversation: Conversation) -> None:
+        self.conversations[conversation.id] = conversation
+        self.by_incoming[conversation.incoming.channel] = conversation
+        self.by_outgoing[conversation.outgoing.channel] = conversation
+
+    def open_conversation(self, new: NewSession) -> Conversation:
+        """Store a new session and take it up."""
+        conversation = Conversation.create(self.store, new, self.settings, self.jitter)
+        self._enter(conversation)
+        return conversation
+
+    def establish(self, conversation: Conversation) -> None:
+        """The contact has answered in this session: from now on messages go out in one that works."""
+        contact = self.book.get(conversation.contact)
+        changed = self.book.step(contact, ContactEvent.ANSWER)
+        if contact.session is None and not self.holds(contact.id):
+            self.route(conversation)
+        if changed and not contact.blocked and contact.role == "contact":
+            self.contact_changed(contact.id)
+
+    def route(self, conversation: Conversation) -> None:
+        """Let messages to its contact go out in this conversation from now on."""
+        self.book.use(conversation.contact, conversation.id)
+        self.routes[conversation.contact] = conversation
+        for tell in self.on_route:
+            tell(conversation.contact)
+
+    def leave(self, conversation: Conversation) -> None:
+        """Give a conversation up: nothing comes or goes in it any more, and nothing of that is kept. In a change."""
+        for table in _UNDER_WAY:
+            self.store.run(f"DELETE FROM {table} WHERE session = ?", conversation.id)  # noqa: S608  # our own names
+        del self.conversations[conversation.id]
+        del self.by_incoming[conversation.incoming.channel]
+        del self.by_outgoing[conversation.outgoing.channel]
+        if self.routes.get(conversation.contact) is conversation:
+            del self.routes[conversation.contact]
+            self.book.use(conversation.contact, None)
+
+    def holds(self, contact: int) -> bool:
+        """Whether messages to a contact wait until it says what it has of an older session (renewal.py)."""
+        return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
+
+    def enqueue(
+        self,
+        contact: int,
+        lane: int,
+        body: Body | AnonymousBody,
+        message: int | None,
+        now: float,
+        *,
+        lifetime: float | None = None,
+    ) -> None:
+        """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
+        expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
+        self.store.run(
+            "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
+            contact,
+            lane,
+            msgspec.msgpack.encode(body),
+            message,
+            expires,
+        )
+        self.waiting.add((contact, lane))
+        self.expires(expires)
+
+    def backlog(self, contact: int) -> int:
+        """How many bodies wait to be encrypted for a contact that are no messages of the user."""
+        row = self.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact)
+        return 0 if row is None else int(row[0])
+
+    def crowded(self, contact: int) -> bool:
+        """Whether so many of those wait for a contact that no answer to it shall join them."""
+        return self.backlog(contact) >= BACKLOG
+
+    def check_lifetime(self, lifetime: float | None) -> None:
+        """Refuse a time that no message may wait: BadLifetime."""
+        most = self.settings.message_lifetime
+        if lifetime is not None and not 0 < lifetime <= most:
+            raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
+
+    def expires(self, when: float) -> None:
+        """Something expires at `when`."""
+        self.next_expiry = when if self.next_expiry is None else min(when, self.next_expiry)
+
+    def find_next_expiry(self) -> None:
+        """Look it up in the store."""
+        rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
+        rows.append(self.store.one(_CLOSING))
+        self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
+
+    def unblock_first(self, contact: Contact) -> str:
+        """What a user reads who wants something of a contact that is blocked."""
+        mine, theirs = shlex.quote(self.home.name), shlex.quote(contact.name)
+        return f"you blocked {contact.name!r}: unblock it first with `mixnet contacts {mine} --unblock {theirs}`"
+
+    def home_only(self) -> HomeOnly:
+        """What a satellite's user is told of what the home alone can do."""
+        return HomeOnly(
+            f"this profile is a satellite, which can't do this: do it at your home device {self._home_name!r}"
+        )
+
+    # events
+
+    def emit(self, event: Event) -> None:
+        """Keep an event until it is taken."""
+        self._events.append(event)
+
+    def take_events(self) -> list[Event]:
+        """All events since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def contact_changed(self, contact: int) -> None:
+        """Tell of a contact's new state, or of a device's."""
+        if contact in self.siblings:
+            self.household.changed(contact)
+        else:
+            self.emit(ContactChanged(self.book.info(contact)))
+
+    def warn(self, contact: int, error: str, now: float) -> None:
+        """File what is wrong with a contact's session where its messages are."""
+        with self.change():
+            entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
+            number = self.archive.add(entry, now)
+            self.archive.explain(number, error)
+            self.emit(MessageStateChanged(self.archive.get(number)))
+
+    def step_message(self, number: int, event: MessageEvent) -> bool:
+        """Let `event` happen to a message and tell of it; whether that changes anything."""
+        info = self.archive.step(number, event)
+        if info is not None:
+            self.emit(MessageStateChanged(info))
+        return info is not None
+
+    def fail_message(self, number: int, error: str) -> bool:
+        """A message has failed: record why, and withdraw what of it waits or is under way."""
+        self.archive.explain(number, error)
+        self.store.run("DELETE FROM waiting WHERE message = ?", number)
+        self.store.run("DELETE FROM sending WHERE message = ?", number)
+        self.store.run("DELETE FROM stranded WHERE message = ?", number)
+        for session, lane, place in self.store.all(
+            "SELECT session, lane, number FROM outbound WHERE message = ?", number
+        ):
+            self.conversations[session].withdraw(lane, place)
+        return self.step_message(number, MessageEvent.FAIL)

@@ -1,0 +1,1 @@
+"""One profile's daemon: wiring, process, start and stop."""

@@ -1,0 +1,134 @@
+"""Starting and stopping a daemon that runs in the background (SPEC.md section 7).
+
+Promises: whoever starts one learns that it is ready, what it waits for, or in one line why it did not start; whoever
+stops one learns that it is gone. Never: a passphrase in an argument or in the environment of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import trio
+
+from client.api import sockets
+from client.api.connection import DaemonEnded, connect
+from client.api.early import PATIENCE
+from client.model import paths as folder
+from client.profile import lock
+from client.profile.passphrase import STDIN
+from client.profile.profile import Lock, PassphraseNeeded, Profile, load
+from mixnet.errors import LocalError, Unavailable
+
+_LOOK = 0.05  # seconds between two looks at a starting or stopping daemon
+_LOOK_WAITING = 0.25
+_START_LIMIT = 60.0  # seconds
+_STOP_LIMIT = 10.0
+
+
+class NotStarted(Unavailable):
+    """The daemon did not start: look at daemon.log in the profile's folder."""
+
+
+class NotStopped(Unavailable):
+    """The daemon has not stopped yet: wait, or end its process by hand."""
+
+
+async def start(directory: Path, passphrase: bytes | None = None) -> str:
+    """Start the daemon of the profile in `directory`; what it waits for, empty if it can do all that it is for.
+
+    Raises AlreadyRunning, PassphraseNeeded, or NotStarted with what the daemon said.
+    """
+    profile = load(directory)
+    if lock.holder(profile.file(folder.LOCK)) is not None:
+        raise lock.AlreadyRunning(f"the daemon of {profile.name} runs already: use it, or stop it first")
+    if profile.lock is Lock.PASSPHRASE and passphrase is None:
+        raise PassphraseNeeded
+    process = await trio.to_thread.run_sync(_spawn, profile, passphrase)
+    with trio.move_on_after(_START_LIMIT) as limit:
+        while process.poll() is None:
+            if await _answers(directory):
+                break
+            await trio.sleep(_LOOK)
+        else:
+            raise NotStarted(_trouble(profile))
+    if limit.cancelled_caught:
+        process.kill()
+        raise NotStarted
+    try:
+        lacks = await _waits_for(directory)
+    except (sockets.NotRunning, DaemonEnded):
+        raise NotStarted(_trouble(profile)) from None
+    profile.file(folder.TROUBLE).unlink(missing_ok=True)
+    process.returncode = 0  # from here on it is on its own: nobody here waits for its end
+    return lacks
+
+
+async def stop(directory: Path) -> None:
+    """Stop the daemon of the profile in `directory` and return when it is gone; NotRunning if there is none."""
+    profile = load(directory)
+    holder = lock.holder(profile.file(folder.LOCK))
+    if holder is None:
+        raise sockets.NotRunning(f"no daemon runs for {profile.name}: there is nothing to stop")
+    with trio.move_on_after(_STOP_LIMIT):
+        async with connect(directory) as me:
+            await me.stop()
+        while lock.holder(profile.file(folder.LOCK)) is not None:  # noqa: ASYNC110  # another process rings no bell here
+            await trio.sleep(_LOOK)
+        return
+    raise NotStopped(f"the daemon (process {holder}) has not stopped yet: wait, or end it by hand")
+
+
+def _spawn(profile: Profile, passphrase: bytes | None) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, so that closing the terminal doesn't end it."""
+    command = [sys.executable, "-P", "-m", "client", str(profile.directory)]
+    if profile.lock is Lock.PASSPHRASE:
+        command += ["--passphrase-file", STDIN]
+    trouble = os.open(profile.file(folder.TROUBLE), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=trouble, start_new_session=True
+        )
+    finally:
+        os.close(trouble)
+    if process.stdin is None:
+        raise LocalError("the daemon's standard input is missing")
+    try:
+        with process.stdin as channel:
+            channel.write(passphrase or b"")
+    except BrokenPipeError:
+        pass  # it has ended already: what it said is in its file
+    return process
+
+
+async def _waits_for(directory: Path) -> str:
+    """What a daemon still lacks after a while; returns at once when it lacks nothing."""
+    deadline = trio.current_time() + PATIENCE
+    async with connect(directory) as me:
+        while True:
+            figures = await me.status()
+            if figures["epoch"] is not None:
+                return ""
+            if trio.current_time() >= deadline:
+                return str(figures["problem"])
+            await trio.sleep(_LOOK_WAITING)
+
+
+async def _answers(directory: Path) -> bool:
+    try:
+        stream = await sockets.dial(directory / folder.API_SOCKET)
+    except sockets.NotRunning:
+        return False
+    await stream.aclose()
+    return True
+
+
+def _trouble(profile: Profile) -> str:
+    """The last line that the daemon said."""
+    lines = profile.file(folder.TROUBLE).read_text(errors="replace").strip().splitlines()
+    if not lines and not shutil.disk_usage(profile.file(folder.TROUBLE)).free:
+        return "the disk is full: free some space and try again"  # so the daemon couldn't say it
+    return lines[-1].removeprefix("mixnet: ") if lines else ""

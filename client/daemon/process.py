@@ -1,0 +1,87 @@
+"""A client daemon as a process (SPEC.md section 7).
+
+Promises: one daemon a profile; SIGTERM and SIGINT end it cleanly within two seconds; it leaves
+nothing behind but its log.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import trio
+
+from client.api.service import Service
+from client.concurrency.worker import InThread
+from client.daemon.daemon import serve
+from client.model import paths as folder
+from client.profile import lock
+from client.profile.profile import Profile, load, open_store
+from client.storage.database import Store
+from mixnet.clock import WallClock
+from mixnet.errors import MixnetError
+from mixnet.log import Entry, Log
+from mixnet.network import TCP
+from mixnet.randomness import SystemSource
+from mixnet.sphinx import engine_by_name
+
+# Seconds for which the messenger's thread may keep the interpreter while a slot waits for it: Python's own 5 ms would
+# show an observer of the link, in late frames, when the messenger works.
+SWITCH = 0.0002
+
+
+def run(directory: Path, passphrase: bytes | None = None) -> None:
+    """Run the daemon of the profile in `directory` until a signal or its user stops it."""
+    trio.run(serve_profile, directory, passphrase)
+
+
+async def serve_profile(
+    directory: Path, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _what: None
+) -> None:
+    """The same inside of Trio's main task, which gets the signals. `tell` hears what a start waits for, if it does."""
+    sys.setswitchinterval(SWITCH)
+    profile = load(directory)
+    with lock.hold(profile.file(folder.LOCK)):
+        log = Log(profile.file(folder.LOG))
+        with closing(log), closing(open_store(profile, passphrase)) as store:
+            log.write(Entry.STARTED, role="client")
+            try:
+                await _run(profile, store, log, tell)
+            except (MixnetError, BaseExceptionGroup):  # what a nursery lets through comes in a group
+                log.write(Entry.FAILED, role="client")
+                raise
+            log.write(Entry.STOPPED, role="client")
+
+
+async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def stop_on_signal() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel()
+
+            async def live(task_status: trio.TaskStatus[Service]) -> None:
+                await serve(
+                    profile,
+                    network=TCP(),
+                    clock=WallClock(),
+                    rng=SystemSource(),
+                    engine=engine_by_name(profile.engine),
+                    store=store,
+                    desk=InThread(),
+                    slow_desk=InThread(),
+                    task_status=task_status,
+                )
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(stop_on_signal)
+            service: Service = await nursery.start(live)
+            if service.waits_for and not service.stopping.is_set():
+                log.write(Entry.RETRYING, role="client", problem=service.waits_for)
+                tell(service.waits_for)
+            await service.opened.wait()
+            log.write(Entry.READY, role="client")

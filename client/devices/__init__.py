@@ -1,0 +1,1 @@
+"""Several devices of one user: a home device, its satellites, replication between them."""

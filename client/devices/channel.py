@@ -1,0 +1,53 @@
+"""The way between two devices of a user: whole messages in the pieces that a session carries (SPEC.md section 7).
+
+Promises: a message goes into the store, whole, in the caller's transaction, and waits there for as long as the other
+device is away; pieces that came are kept until the last one, and never more than a message may have.
+"""
+
+from __future__ import annotations
+
+import math
+
+from client.core.state import Core
+from client.devices.bodies import PIECES, Message, decode_untrusted, split
+from client.e2e.bodies import Body, DevicePiece
+from mixnet.errors import RemoteError
+
+CONTROL_LANE = 0
+FILE_LANE = 1
+UNDER_WAY = 2  # bodies of a lane that may wait or be under way before another is made: what changes twice goes once
+
+
+def tell(core: Core, device: int, message: Message) -> None:
+    """Let a message wait for its turn to leave."""
+    for piece in split(message):
+        post(core, device, CONTROL_LANE, piece)
+
+
+def post(core: Core, device: int, lane: int, body: Body) -> None:
+    """The same for a body. It never expires: the other device may be away for long."""
+    core.enqueue(device, lane, body, None, 0.0, lifetime=math.inf)
+
+
+def has_room(core: Core, device: int, lane: int) -> bool:
+    """Whether another message may be made, since few of the ones before are left."""
+    route = core.routes.get(device)
+    if route is None or (device, lane) in core.waiting:
+        return False
+    query = "SELECT count(*) FROM outbound WHERE session = ? AND lane = ?"
+    row = core.store.one(query, route.id, lane)
+    return row is None or row[0] < UNDER_WAY
+
+
+def collect_untrusted(core: Core, device: int, piece: DevicePiece) -> Message | None:
+    """The message that a piece completes, None if more are to come; RemoteError if it is none."""
+    store, lane = core.store, piece.lane
+    whole = "SELECT content FROM device_pieces WHERE device = ? AND lane = ? ORDER BY id"
+    before = [bytes(row[0]) for row in store.all(whole, device, lane)]
+    if piece.left and len(before) + piece.left < PIECES:
+        store.run("INSERT INTO device_pieces (device, lane, content) VALUES (?, ?, ?)", device, lane, piece.content)
+        return None
+    store.run("DELETE FROM device_pieces WHERE device = ? AND lane = ?", device, lane)
+    if piece.left:
+        raise RemoteError("a message between devices that is too long")
+    return decode_untrusted(b"".join([*before, piece.content]))

@@ -1,0 +1,204 @@
+"""How a profile becomes a device of another one, and how that ends (SPEC.md section 7).
+
+Promises: only who answers an invitation that was made for a device becomes one, once, and nobody who is a contact; a
+revoked device is heard no more from that moment, and is told nothing but that. A satellite gets the contacts and their
+messages, never a secret key of its home nor the session of a contact.
+"""
+
+from __future__ import annotations
+
+import math
+
+from client.contacts.introductions import Introductions
+from client.core.state import Core
+from client.devices.bodies import Revoked, Welcome
+from client.devices.channel import tell
+from client.e2e.invitation import Invitation
+from client.e2e.x3dh import invitation_channel
+from client.model.contact_states import NAME_LIMIT, check_name, free_name
+from client.model.errors import (
+    DeviceNameTaken,
+    ExpiredInvitation,
+    NoDeviceInvitation,
+    NotFresh,
+    OwnInvitation,
+    TooManyDevices,
+    WrongNetwork,
+)
+from client.model.views import ContactState, DeviceInfo, DeviceRole
+from client.storage.contacts import Contact
+from client.storage.devices import Device
+from mixnet.errors import RemoteError
+
+NOTICE_LIFE = 90 * 86_400.0  # seconds for which a revoked device may still learn of it
+_HIDDEN = "\0"  # begins the name of a device's row among the contacts: no name that a user may give does
+_REVOKED = " (revoked)"  # ends the name of a revoked device, so that its name is free
+
+
+class DeviceLinks:
+    """Links made, accepted and cut."""
+
+    def __init__(self, core: Core, introductions: Introductions) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._introductions = introductions
+
+    # at home
+
+    def invite(self, name: str | None, now: float) -> Invitation:
+        """An invitation for a device that will be called `name` (None: as its profile is).
+
+        HomeOnly, BadName, DeviceNameTaken, TooManyDevices.
+        """
+        core = self._core
+        if core.devices.home() is not None:
+            raise core.home_only()
+        if name is not None and check_name(name) in core.devices.names():
+            raise DeviceNameTaken
+        core.devices.check_room()
+        with core.change():
+            made = self._introductions.create(core.home.name, now, device=True)
+            core.store.run(
+                "INSERT INTO device_invitations SELECT id, ? FROM invitations WHERE channel = ?",
+                name,
+                invitation_channel(made.secret).channel,
+            )
+        return made
+
+    def expects(self, invitation: int) -> bool:
+        """Whether an invitation is for a device."""
+        query = "SELECT 1 FROM device_invitations WHERE invitation = ?"
+        return self._core.store.one(query, invitation) is not None
+
+    def check_untrusted(self, identity: bytes) -> None:
+        """RemoteError unless the owner of an identity can become a device."""
+        try:
+            self._core.devices.check_room()
+        except TooManyDevices:
+            raise RemoteError("a device too many") from None
+        if self._core.book.known(identity) is not None:
+            raise RemoteError("a contact or a device that wants to be another device")
+
+    def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
+        """The row of a new device, whose profile is called `name`."""
+        core = self._core
+        row = core.store.one("SELECT name FROM device_invitations WHERE invitation = ?", invitation)
+        wanted = name if row is None or row[0] is None else row[0]
+        contact = core.book.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
+        core.devices.add(
+            contact.id, free_name(wanted, core.devices.names()), DeviceRole.SATELLITE, now, self._newest() + 1
+        )
+        core.load_devices()
+        return contact
+
+    def welcome(self, device: int) -> None:
+        """Tell a new device all contacts, then what happens; what has happened comes between."""
+        core = self._core
+        tell(core, device, Welcome(self._newest()))
+        core.store.run("DELETE FROM device_log WHERE kind = 'contact'")
+        core.store.run("INSERT INTO device_log (kind, item) SELECT 'contact', id FROM contacts ORDER BY id")
+        core.household.changed(device)
+
+    def _newest(self) -> int:
+        row = self._core.store.one("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+        return 0 if row is None else int(row[0])
+
+    def revoke(self, name: str, now: float) -> DeviceInfo:
+        """Hear nothing more from a satellite, and send it nothing but the notice of that; UnknownDevice, HomeOnly."""
+        core = self._core
+        device = core.devices.named(name)
+        if device.role is DeviceRole.HOME:
+            raise core.home_only()
+        contact = device.contact
+        if not device.revoked:
+            with core.change():
+                self.silence(device)
+                free = name[: NAME_LIMIT - len(_REVOKED) - 4] + _REVOKED
+                core.devices.rename(device, free_name(free, core.devices.names()))
+                core.devices.revoke(device.contact)
+                if not core.devices.satellites():
+                    core.store.run("DELETE FROM device_log")
+                core.household.files.drop_all(device.contact)
+                tell(core, device.contact, Revoked())
+                core.store.run("UPDATE waiting SET expires = ? WHERE contact = ?", now + NOTICE_LIFE, device.contact)
+                core.expires(now + NOTICE_LIFE)
+                core.household.changed(device.contact)
+        core.household.files.sweep()
+        current = core.devices.get(contact)
+        return core.devices.info(device if current is None else current)
+
+    def silence(self, device: Device) -> None:
+        """Withdraw all that waits or is under way to a device."""
+        core = self._core
+        core.store.run("DELETE FROM waiting WHERE contact = ?", device.contact)
+        core.waiting -= {(device.contact, 0), (device.contact, 1)}
+        query = (
+            "SELECT o.session, o.lane, o.number FROM outbound o JOIN sessions s ON s.id = o.session WHERE s.contact = ?"
+        )
+        for session, lane, number in core.store.all(query, device.contact):
+            core.conversations[session].withdraw(lane, number)
+        core.store.run("DELETE FROM device_pieces WHERE device = ?", device.contact)
+        core.store.run("DELETE FROM device_requests WHERE device = ?", device.contact)
+
+    def forget_told(self) -> None:
+        """Cut the sessions of revoked devices that know it, or never will."""
+        core = self._core
+        for device in core.devices.all():
+            if device.revoked and device.role is DeviceRole.SATELLITE:
+                under_way = "SELECT 1 FROM outbound o JOIN sessions s ON s.id = o.session WHERE s.contact = ?"
+                waits = "SELECT 1 FROM waiting WHERE contact = ?"
+                if core.store.one(f"{under_way} UNION ALL {waits}", device.contact, device.contact) is None:
+                    with core.change():
+                        self._forget(device)
+
+    def _forget(self, device: Device) -> None:
+        """No trace of a device is left but in what it did."""
+        core, contact = self._core, device.contact
+        self.silence(device)
+        for (session,) in core.store.all("SELECT id FROM sessions WHERE contact = ?", contact):
+            core.store.run("DELETE FROM invitations WHERE session = ?", session)
+            core.store.run("DELETE FROM sessions WHERE id = ?", session)
+            core.leave(core.conversations[session])
+        core.devices.remove(contact)
+        core.store.run("DELETE FROM contacts WHERE id = ?", contact)
+        core.load_devices()
+
+    # on the device
+
+    def accept(self, text: str, now: float) -> DeviceInfo:
+        """Become a satellite of the profile that made this invitation.
+
+        MalformedInvitation, NoDeviceInvitation, WrongNetwork, OwnInvitation, ExpiredInvitation, NotFresh.
+        """
+        core = self._core
+        invitation = Invitation.parse_untrusted(text)
+        self._check_acceptable(invitation, now)
+        started = self._introductions.begin(invitation)
+        with core.change():
+            for former in core.devices.all():
+                self._forget(former)
+            identity = invitation.keys.identity
+            contact = core.book.add(_HIDDEN + identity.hex(), identity, ContactState.PENDING, now)
+            core.devices.add(
+                contact.id, invitation.name, DeviceRole.HOME, now, history=1
+            )  # at least, until the home says
+            core.load_devices()
+            self._introductions.greet(contact.id, invitation, started, now)
+            core.household.changed(contact.id)
+        return core.devices.info(core.devices.named(invitation.name))
+
+    def _check_acceptable(self, invitation: Invitation, now: float) -> None:
+        core = self._core
+        if not invitation.device:
+            raise NoDeviceInvitation
+        if core.satellite:
+            raise NotFresh
+        if invitation.network_id != core.home.network_id:
+            raise WrongNetwork
+        if invitation.keys.identity == core.identity_public:
+            raise OwnInvitation
+        if not invitation.expires > now or math.isinf(invitation.expires):
+            raise ExpiredInvitation
+        own = "SELECT 1 FROM messages UNION ALL SELECT 1 FROM invitations"
+        if core.book.all() or core.devices.satellites() or core.store.one(own) is not None:
+            raise NotFresh

@@ -1,0 +1,148 @@
+"""What a satellite asks its home for (SPEC.md section 7).
+
+Promises: a request has a number that is never given twice, and waits until the home has answered it, however long that
+takes; a message that is not taken over in its time has failed here, and the home won't send it later. Once the device
+is revoked nothing is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.core.state import Core
+from client.devices.bodies import Answer, Ask, Request, encode, raw
+from client.devices.channel import tell
+from client.devices.replica import Mirror
+from client.groups.registry import UnknownGroup
+from client.model.contact_states import ContactEvent
+from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
+from client.model.group_views import GroupInfo
+from client.model.views import ContactState
+from client.storage.devices import Device
+
+_REMEMBERED = 64  # answers, for those who wait for them
+LIMIT = 1000  # requests that wait
+REVOKED = "this device was revoked at your home device before that was done"
+UNTOLD = "this device was revoked before it learned what became of it: look at your home device"
+_OPEN = "SELECT id FROM messages WHERE state IN ('queued', 'sent', 'receiving') ORDER BY id"
+_LATE = "your home device did not take it over in time: start its daemon, then send it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request about a group, whose identifier is None as long as it has to be made, waits for its answer."""
+
+    number: int
+    group: bytes | None = None
+
+
+class Asking:
+    """Requests that are not answered."""
+
+    def __init__(self, core: Core, mirror: Mirror) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._mirror = mirror
+        self._answers: dict[int, tuple[str, bytes | None]] = {}  # (error, group) of the last ones
+
+    def home(self) -> Device:
+        """Whom to ask; DeviceRevoked, HomeAway if too much waits for it."""
+        home = self._core.devices.home()
+        if home is None:
+            raise HomeOnly
+        if home.revoked:
+            raise DeviceRevoked
+        if self._core.devices.asked() >= LIMIT:
+            raise HomeAway
+        return home
+
+    def number(
+        self, kind: str, *, message: int | None = None, contact: int | None = None, expires: float | None = None
+    ) -> int:
+        """The number of a new request, inside of a change; what it is about is settled when it is answered."""
+        if expires is not None:
+            self._core.expires(expires)
+        query = "INSERT INTO device_asks (kind, message, contact, expires) VALUES (?, ?, ?, ?)"
+        return self._core.store.insert(query, kind, message, contact, expires)
+
+    def ask(self, home: Device, number: int, request: Request) -> None:
+        """Let a request wait for its turn to leave, inside of a change."""
+        tell(self._core, home.contact, self._ask(number, request))
+
+    def later(self, number: int, request: Request) -> bytes:
+        """A request that follows a file."""
+        return encode(self._ask(number, request))
+
+    def _ask(self, number: int, request: Request) -> Ask:
+        row = self._core.store.one("SELECT min(number) FROM device_asks")
+        return Ask(number, number if row is None or row[0] is None else row[0], raw(request))
+
+    def made(self, message: int) -> int | None:
+        """The request that is to make a message; None if there is none."""
+        row = self._core.store.one("SELECT number FROM device_asks WHERE message = ?", message)
+        return None if row is None else int(row[0])
+
+    def answered(self, home: int, answer: Answer) -> None:
+        """The home has done or refused a request."""
+        core = self._core
+        row = core.store.one("SELECT message, contact FROM device_asks WHERE number = ?", answer.number)
+        if row is None:
+            return
+        message = row[0]
+        self._remember(answer.number, answer.error, answer.group)
+        if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
+            self._mirror.link(message, answer.message)
+        if answer.error:
+            core.devices.trouble(home, answer.error)
+            self.failed(answer.number, answer.error)
+        core.store.run("DELETE FROM device_asks WHERE number = ?", answer.number)
+
+    def failed(self, number: int, error: str) -> None:
+        """A request will not be done: nor will its message be sent, or its invitation be accepted."""
+        core = self._core
+        row = core.store.one("SELECT message, contact FROM device_asks WHERE number = ?", number)
+        if row is None:
+            return
+        core.store.run("DELETE FROM device_asks WHERE number = ?", number)
+        self._remember(number, error, None)
+        message, contact = row
+        if message is not None:
+            core.fail_message(message, error)
+        if contact is not None and core.book.get(contact).state is ContactState.PENDING:
+            core.book.step(core.book.get(contact), ContactEvent.EXPIRE)
+            core.contact_changed(contact)
+
+    def _remember(self, number: int, error: str, group: bytes | None) -> None:
+        """For `outcome`, which believes it only when the request is gone from the store."""
+        while len(self._answers) >= _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        self._answers[number] = error, group
+
+    def outcome(self, asked: Asked) -> GroupInfo | None:
+        """The group after a request; None as long as the home has not answered. RefusedAtHome, UnknownGroup."""
+        core = self._core
+        if core.store.one("SELECT 1 FROM device_asks WHERE number = ?", asked.number) is not None:
+            return None
+        error, group = self._answers.get(asked.number, ("", None))
+        if error:
+            raise RefusedAtHome(error)
+        contact = core.book.known(group or asked.group or b"")
+        shown = None if contact is None else self._mirror.groups.get(contact.id)
+        if shown is None:
+            raise UnknownGroup
+        return shown
+
+    def expire(self, now: float) -> None:
+        """Messages that the home did not take over in time have failed; inside of a change."""
+        core = self._core
+        for number, message in core.store.all("SELECT number, message FROM device_asks WHERE expires <= ?", now):
+            core.store.run("UPDATE device_asks SET expires = NULL WHERE number = ?", number)
+            if message is not None:
+                core.fail_message(message, _LATE)
+
+    def revoked(self) -> None:
+        """Nothing that waits will be done, and nothing more is told."""
+        for (number,) in self._core.store.all("SELECT number FROM device_asks ORDER BY number"):
+            self.failed(number, REVOKED)
+        for (message,) in self._core.store.all(_OPEN):
+            self._core.fail_message(message, UNTOLD)

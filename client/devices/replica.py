@@ -1,0 +1,178 @@
+"""A satellite's copy of its home's contacts and archive (SPEC.md section 7).
+
+Promises: what the home tells replaces what is here, in the order in which it was told; a message has one row, whoever
+wrote it and however often it is told; a record that makes no sense changes nothing, and its user learns of it. History
+keeps the numbers that it has at home; what comes later gets the next number here.
+"""
+
+from __future__ import annotations
+
+from client.core.state import Core
+from client.devices.bodies import (
+    ContactRecord,
+    GoneRecord,
+    GroupMessageRecord,
+    GroupRecord,
+    MessageRecord,
+    Sync,
+    Welcome,
+    records_untrusted,
+)
+from client.devices.replica_groups import GroupMirror
+from client.model.contact_states import free_name
+from client.model.views import MessageReceived, MessageState, MessageStateChanged
+from client.storage.contacts import Contact
+from client.storage.devices import PROBLEMS, Broken
+
+_NEWEST = "newest message at home"  # a setting: as the history began
+_COMPLETE = (MessageState.RECEIVED, MessageState.READ)
+
+
+class Mirror:
+    """What a home's messages do here."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self.groups = GroupMirror(core)
+
+    def welcome(self, home: int, welcome: Welcome) -> None:
+        """Keep numbers free for the history."""
+        store = self._core.store
+        self._core.devices.set_history(home, welcome.newest)
+        store.set_setting(_NEWEST, str(welcome.newest).encode())
+        store.run("DELETE FROM sqlite_sequence WHERE name = 'messages'")
+        store.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", welcome.newest)
+
+    def apply(self, home: int, sync: Sync) -> None:
+        """Take records in."""
+        core = self._core
+        records, unknown = records_untrusted(sync)
+        if unknown:
+            core.devices.trouble(home, PROBLEMS[Broken.NEWER])
+        core.devices.set_history(home, sync.left)
+        for record in records:
+            match record:
+                case ContactRecord():
+                    self._contact(record)
+                case GroupRecord():
+                    self._group(home, record)
+                case MessageRecord():
+                    self._message(home, record, history=sync.history)
+                case GoneRecord():
+                    self._gone(record.number)
+
+    def local(self, number: int) -> int | None:
+        """The number here of a message of the home."""
+        row = self._core.store.one("SELECT message FROM mirrored WHERE number = ?", number)
+        return None if row is None else int(row[0])
+
+    def remote(self, message: int) -> int | None:
+        """The home's number of a message here; None as long as the home has not taken it over."""
+        row = self._core.store.one("SELECT number FROM mirrored WHERE message = ?", message)
+        return None if row is None else int(row[0])
+
+    def link(self, message: int, number: int) -> None:
+        """A message that was written here has a number at home now."""
+        core = self._core
+        core.store.run("INSERT OR IGNORE INTO mirrored VALUES (?, ?)", message, number)
+        core.store.run("INSERT OR IGNORE INTO imported VALUES (?, ?, ?)", message, core.identity_public, number)
+
+    def _contact(self, record: ContactRecord) -> None:
+        core, run = self._core, self._core.store.run
+        for former in record.former:
+            self._follow(former, record.identity)
+        known = core.book.known(record.identity)
+        if known is not None and (known.id in core.siblings or known.role != "contact"):
+            return
+        self._make_way(record)
+        before = known
+        if known is None:
+            known = core.book.add(record.name, record.identity, record.state, record.added_at)
+        values = (record.name, record.state.value, record.standing.value, record.added_at, known.id)
+        run("UPDATE contacts SET name = ?, state = ?, standing = ?, added_at = ? WHERE id = ?", *values)
+        run("DELETE FROM retention WHERE contact = ?", known.id)
+        if record.retention is not None:
+            run("INSERT INTO retention VALUES (?, ?)", known.id, record.retention)
+        current = core.book.get(known.id)
+        (core.blocked.add if current.blocked else core.blocked.discard)(known.id)
+        if before != current:
+            core.contact_changed(known.id)
+
+    def _follow(self, former: bytes, identity: bytes) -> None:
+        """A contact has another identity from now on: what was filed under the one is filed under the other."""
+        core, run = self._core, self._core.store.run
+        old, new = core.book.known(former), core.book.known(identity)
+        if old is None or old.id in core.siblings or old.role != "contact":
+            return
+        if new is not None:
+            for table in ("messages", "device_asks"):
+                run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608  # our own names
+            run("DELETE FROM retention WHERE contact = ?", new.id)
+            run("DELETE FROM contacts WHERE id = ?", new.id)
+        run("UPDATE contacts SET identity = ? WHERE id = ?", identity, old.id)
+        core.contact_changed(old.id)
+
+    def _group(self, home: int, record: GroupRecord) -> None:
+        self._make_way(record)
+        if not self.groups.take(record):
+            self._core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
+
+    def _make_way(self, record: ContactRecord | GroupRecord) -> None:
+        """Names are exchanged one record at a time: who still has the name gets its own new one by a later record."""
+        book = self._core.book
+        for other in book.all():
+            if other.name == record.name and other.identity != record.identity:
+                book.rename(other, free_name(other.name, book.names()))
+
+    def _message(self, home: int, record: MessageRecord, *, history: bool) -> None:
+        core = self._core
+        contact = core.book.known(record.identity)
+        group = isinstance(record, GroupMessageRecord)
+        if contact is None or contact.id in core.siblings or (contact.role == "group") is not group:
+            core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
+            return
+        local = self.local(record.number)
+        before = None if local is None else core.archive.get(local).state
+        number = self._insert(contact, record) if local is None else local
+        times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
+        core.store.run(
+            "UPDATE messages SET state = ?, done = ?, error = ?, created_at = ?, sent_at = ?, drawn_delay = ?,"
+            " received_at = ? WHERE id = ?",
+            record.state.value,
+            record.done,
+            record.error,
+            *times,
+            number,
+        )
+        if isinstance(record, GroupMessageRecord):
+            self.groups.file(number, record)
+        if history or (before is record.state and not (group and record.outgoing)):
+            return
+        fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE
+        info = core.archive.get(number)
+        core.emit(MessageReceived(info) if fresh else MessageStateChanged(info))
+
+    def _insert(self, contact: Contact, record: MessageRecord) -> int:
+        newest = int(self._core.store.setting(_NEWEST) or 0)
+        number = self._core.store.insert(
+            "INSERT INTO messages (id, contact, outgoing, kind, state, text, path, size, done, error, created_at,"
+            " sent_at, drawn_delay, received_at, remote)"
+            " VALUES (?, ?, ?, ?, ?, ?, '', ?, 0, '', 0.0, 0.0, 0.0, 0.0, ?)",
+            record.number if record.number <= newest else None,
+            contact.id,
+            record.outgoing,
+            record.kind.value,
+            record.state.value,
+            record.text,
+            record.size,
+            None if record.outgoing else record.number,
+        )
+        self.link(number, record.number)
+        return number
+
+    def _gone(self, number: int) -> None:
+        local = self.local(number)
+        if local is not None:
+            self._core.store.run("DELETE FROM messages WHERE id = ?", local)
+            self._core.store.truncate_journal()

@@ -1,0 +1,249 @@
+"""What contacts say to each other inside a session, and the states of a message (SPEC.md section 7).
+
+Promises: a body decodes to one of the types below with every limit checked, or raises RemoteError; what may become of a
+message is read from one table. Never: I/O; what is stored of a message is in archive.py.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from client.arq.delivery_tags import KEPT, TAG_SIZE
+from client.arq.fragments import MESSAGE_LIMIT
+from client.e2e.group_bodies import GroupBody
+from client.e2e.ratchet import OVERHEAD
+from client.e2e.statements import ReceiptKind, Seconds
+from client.model.views import MessageState
+from mixnet.errors import RemoteError
+
+_FRAMING = 32  # more than the msgpack around a text or a chunk
+BODY_LIMIT = MESSAGE_LIMIT - OVERHEAD
+TEXT_LIMIT = BODY_LIMIT - _FRAMING  # bytes of UTF-8
+CHUNK_SIZE = BODY_LIMIT - _FRAMING  # bytes of a file in one message, which then fills its fragments
+SIGNED_TEXT_LIMIT = TEXT_LIMIT - 96  # a signature and its time go with it
+SEEN_LIMIT = 500
+_NAME_LIMIT = 1024
+
+Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+
+
+class Reason(StrEnum):
+    """Why a file did not get across; `REASONS` has the sentence that a user reads."""
+
+    VANISHED = "vanished"
+    CHANGED = "changed"
+    EXPIRED = "expired"
+    TOO_LARGE = "too large"
+    NO_ROOM = "no room"
+    DAMAGED = "damaged"
+    CANCELLED = "cancelled"
+
+
+REASONS = {
+    Reason.VANISHED: "the file vanished while it was sent: send it again from where it is now",
+    Reason.CHANGED: "the file changed while it was sent: send it again",
+    Reason.EXPIRED: "it could not be delivered in time: send it again",
+    Reason.TOO_LARGE: "the file is larger than the receiver accepts: send it in parts",
+    Reason.NO_ROOM: "the receiver could not store the file: free some space there, then send it again",
+    Reason.DAMAGED: "the file did not arrive as it was sent: send it again",
+    Reason.CANCELLED: "the sender cancelled it: ask for it if you still want it",
+}
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One message's content: a msgpack array, the tag first."""
+
+
+class Greeting(_Body, frozen=True, tag=0):
+    """The first message to an inviter: how the sender calls itself, and where it is reached."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    provider: Digest
+    mailbox: Digest
+    sphinx_public: Digest
+
+
+class Confirm(_Body, frozen=True, tag=1):
+    """The inviter's first message: the session works in both directions, and both its ratchets have turned."""
+
+
+class Text(_Body, frozen=True, tag=2):
+    """A text; `id` is the sender's number of it, for receipts."""
+
+    id: Number
+    text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
+
+
+class Offer(_Body, frozen=True, tag=3):
+    """A file of `size` bytes follows."""
+
+    id: Number
+    name: Annotated[str, msgspec.Meta(max_length=_NAME_LIMIT)]
+    size: Number
+
+
+class Chunk(_Body, frozen=True, tag=4):
+    """The bytes of a file from `position` on."""
+
+    id: Number
+    position: Number
+    content: Annotated[bytes, msgspec.Meta(max_length=CHUNK_SIZE)]
+
+
+class End(_Body, frozen=True, tag=5):
+    """The file is complete; `digest` is the chain over its chunks (files.py)."""
+
+    id: Number
+    digest: Digest
+
+
+class Abort(_Body, frozen=True, tag=6):
+    """The sender can't go on with a file."""
+
+    id: Number
+    reason: Reason
+
+
+class Refuse(_Body, frozen=True, tag=7):
+    """The receiver can't take a file."""
+
+    id: Number
+    reason: Reason
+
+
+class Seen(_Body, frozen=True, tag=8):
+    """The receiver's user has read these messages."""
+
+    ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
+
+
+Channel = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Tags = Annotated[bytes, msgspec.Meta(max_length=KEPT * TAG_SIZE)]
+
+
+class Resume(_Body, frozen=True, tag=90):
+    """The sender has given an older session up: what it had delivered of each lane in it, by number and by tags.
+
+    `heard` is the channel in which the sender of this listened, `spoke` the other; `asks` for the same of the reader.
+    """
+
+    heard: Channel
+    spoke: Channel
+    expected: tuple[Number, Number]
+    tags: tuple[Tags, Tags]
+    asks: bool
+
+
+class SignedText(_Body, frozen=True, tag=40):
+    """A text with its sender's signature on the statement of its origin (statements.py), made at `time`."""
+
+    id: Number
+    text: Annotated[str, msgspec.Meta(max_length=SIGNED_TEXT_LIMIT)]
+    time: Seconds
+    signature: Signature
+
+
+class SignedEnd(_Body, frozen=True, tag=41):
+    """As End, with its sender's signature on the statement of the file's origin."""
+
+    id: Number
+    digest: Digest
+    time: Seconds
+    signature: Signature
+
+
+class Receipt(_Body, frozen=True, tag=42):
+    """A signed receipt for the signed message `id` of whom this goes to."""
+
+    id: Number
+    kind: ReceiptKind
+    time: Seconds
+    signature: Signature
+
+
+class Without(StrEnum):
+    """Why there is no receipt."""
+
+    DECLINED = "declined"  # the receiver doesn't want to sign one
+    UNSIGNED = "unsigned"  # the sender's own signature does not verify
+
+
+class NoReceipt(_Body, frozen=True, tag=43):
+    """No receipt will come for the signed message `id`."""
+
+    id: Number
+    why: Without
+
+
+class DevicePiece(_Body, frozen=True, tag=50):
+    """A piece of a message between a user's own devices (device_messages.py); `left` more belong to it."""
+
+    lane: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    left: Annotated[int, msgspec.Meta(ge=0, lt=4)]
+    content: Annotated[bytes, msgspec.Meta(max_length=BODY_LIMIT)]
+
+
+Body = (
+    Greeting
+    | Confirm
+    | Text
+    | Offer
+    | Chunk
+    | End
+    | Abort
+    | Refuse
+    | Seen
+    | SignedText
+    | SignedEnd
+    | Receipt
+    | NoReceipt
+    | Resume
+    | DevicePiece
+    | GroupBody
+)
+_DECODER = msgspec.msgpack.Decoder(Body)
+
+
+def encode(body: Body) -> bytes:
+    """The bytes that a session encrypts."""
+    return msgspec.msgpack.encode(body)
+
+
+def decode_untrusted(raw: bytes) -> Body:
+    """The body in `raw`; RemoteError for anything else."""
+    try:
+        body: Body = _DECODER.decode(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise RemoteError("a message whose content is malformed") from None
+    return body
+
+
+class MessageEvent(StrEnum):
+    """What may happen to a message."""
+
+    SEND = "send"  # its first fragment left
+    DELIVER = "deliver"  # the other side has it
+    SEE = "see"  # a user has read it
+    FAIL = "fail"
+    COMPLETE = "complete"  # all of an incoming file is here
+
+
+_OPEN = (MessageState.QUEUED, MessageState.SENT)
+TRANSITIONS: dict[tuple[MessageState, MessageEvent], MessageState] = {
+    (MessageState.QUEUED, MessageEvent.SEND): MessageState.SENT,
+    **{(state, MessageEvent.DELIVER): MessageState.DELIVERED for state in _OPEN},
+    **{(state, MessageEvent.SEE): MessageState.READ for state in (*_OPEN, MessageState.DELIVERED)},
+    **{(state, MessageEvent.FAIL): MessageState.FAILED for state in (*_OPEN, MessageState.RECEIVING)},
+    (MessageState.RECEIVING, MessageEvent.COMPLETE): MessageState.RECEIVED,
+    (MessageState.RECEIVED, MessageEvent.SEE): MessageState.READ,
+}
+
+
+def after(state: MessageState, event: MessageEvent) -> MessageState:
+    """The state that follows; the same one if `event` comes too late to matter."""
+    return TRANSITIONS.get((state, event), state)

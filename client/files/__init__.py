@@ -1,0 +1,1 @@
+"""Files under way, in and out."""

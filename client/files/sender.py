@@ -1,0 +1,149 @@
+"""Files on their way out: offered, read chunk by chunk, ended (SPEC.md section 7).
+
+Promises: a chunk is read only when the one before it is under way, so a file of any size takes the memory of one chunk;
+several files to a contact take turns, a few at a time; a file that vanishes or changes is given up, its receiver told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from client.core.conversation import Parcel
+from client.core.state import Core
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
+from client.e2e.statements import NAME_LIMIT
+from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
+from client.files.estimate import seconds
+from client.model.errors import FileTooLarge
+from client.model.views import MessageKind, MessageState
+from client.storage.database import Row
+from client.storage.messages import Entry
+
+FILE_LANE = 1
+_FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
+_UNDER_WAY = (MessageState.QUEUED, MessageState.SENT)
+_FILES = (
+    "SELECT id, contact, size - done FROM messages WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
+)
+_TEXTS = (
+    "SELECT contact, sum(length(body)) FROM waiting WHERE lane = 0 GROUP BY contact",
+    "SELECT s.contact, sum(o.length) FROM outbound o JOIN sessions s ON s.id = o.session WHERE o.lane = 0"
+    " GROUP BY s.contact",
+)
+_NEXT = (
+    "WHERE message IN (SELECT message FROM sending WHERE contact = ? ORDER BY offered DESC, message LIMIT ?)"
+    " ORDER BY served, message LIMIT 1"
+)
+_SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires FROM sending "
+
+
+class Sending:
+    """All files that are being sent."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+
+    def start(
+        self, contact: int, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
+        """Queue a file, for `lifetime` seconds, and return its message's number; FileMissing, FileTooLarge."""
+        core = self._core
+        path = path.expanduser().absolute()
+        size, stamp = examine(path)
+        if size > core.settings.file_limit:
+            raise FileTooLarge
+        expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
+        with core.change():
+            entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            number = core.archive.add(entry, now)
+            core.store.run(
+                "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)",
+                number,
+                contact,
+                str(path),
+                stamp,
+                size,
+                START_DIGEST,
+                expires,
+            )
+            if signed:
+                core.notary.promise(number)
+            core.files.add(contact)
+            core.expires(expires)
+        return number
+
+    def next_parcel(self, contact: int, now: float) -> Parcel | None:
+        """What to send next of the contact's files: of the one whose turn it is; None if there are none."""
+        core = self._core
+        while True:
+            row = core.store.one(_SELECT + _NEXT, contact, _FILES_AT_ONCE)
+            if row is None:
+                core.files.discard(contact)
+                return None
+            turn = "UPDATE sending SET served = (SELECT max(served) + 1 FROM sending) WHERE message = ?"
+            core.store.run(turn, row[0])
+            try:
+                return self._parcel(row, now)
+            except FileTrouble as trouble:
+                self.give_up(row[0], trouble.reason, now)
+                if core.store.one("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, FILE_LANE):
+                    return None  # the receiver is told first
+
+    def give_up(self, message: int, reason: Reason, now: float, error: str = "") -> None:
+        """Stop sending a file, and tell the receiver `reason` if it knows of the file; `error` is for our user."""
+        core = self._core
+        row = core.store.one("SELECT offered FROM sending WHERE message = ?", message)
+        offered = row is None or bool(row[0])
+        if core.fail_message(message, error or REASONS[reason]) and offered:
+            contact = core.archive.contact_of(message)
+            core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""
+        core, settings = self._core, self._core.settings
+        file = core.archive.get(number)
+        if not file.outgoing or file.kind is not MessageKind.FILE or file.state not in _UNDER_WAY:
+            return None
+        contact = core.archive.contact_of(number)
+        lanes: Counter[tuple[int, int]] = Counter()
+        same = []
+        for message, whom, left in core.store.all(_FILES):
+            if message == number:
+                continue
+            if whom == contact:
+                same.append(left)
+            else:
+                lanes[whom, FILE_LANE] += left
+        for query in _TEXTS:
+            for whom, size in core.store.all(query):
+                lanes[whom, 0] += size
+        left = file.size - file.done
+        return seconds(left, same, lanes.values(), settings.payload_rate, settings.round_trip)
+
+    def delivered(self, message: int, size: int, now: float) -> None:
+        """`size` more bytes of a file are across."""
+        core = self._core
+        done = core.archive.get(message).done + size
+        core.transfers.came(message, done, now)
+
+    def _parcel(self, row: Row, now: float) -> Parcel:
+        message, path, stamp, size, position, digest, offered, expires = row
+        run = self._core.store.run
+        body: Body
+        read = 0
+        if not offered:
+            run("UPDATE sending SET offered = 1 WHERE message = ?", message)
+            body = Offer(message, Path(path).name[:NAME_LIMIT], size)
+        elif position < size:
+            chunk = read_chunk(Path(path), position, stamp)
+            read = len(chunk)
+            digest = chain(bytes(digest), chunk)
+            run("UPDATE sending SET position = ?, digest = ? WHERE message = ?", position + read, digest, message)
+            body = Chunk(message, position, chunk)
+        else:
+            run("DELETE FROM sending WHERE message = ?", message)
+            receiver = self._core.book.get(self._core.archive.contact_of(message)).identity
+            body = self._core.notary.end(End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now)
+        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)

@@ -1,0 +1,116 @@
+"""Files on their way, and how fast they come along (SPEC.md section 7).
+
+Promises: what is told of both directions is the same; rates are measured in this process, kept in memory only, and
+forgotten with their files. On a satellite it is the way between it and its home that is told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from client.e2e.bodies import CHUNK_SIZE
+from client.files.estimate import seconds
+from client.files.pace import Pace
+from client.model.errors import NoFile
+from client.model.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
+
+if TYPE_CHECKING:
+    from client.core.state import Core
+    from client.files.sender import Sending
+
+UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
+_REMEMBERED = 1024  # files
+_FILES = (
+    "SELECT id FROM messages WHERE kind = 'file' AND id > ? AND"
+    " (state IN ('queued', 'sent', 'receiving') OR id IN (SELECT r.message FROM mirrored r JOIN device_incoming i"
+    " ON i.number = r.number JOIN devices d ON d.contact = i.device WHERE d.role = 'home' AND i.complete = 0))"
+    " ORDER BY id LIMIT ?"
+)
+_FETCHED = (
+    "SELECT i.position FROM device_incoming i JOIN devices d ON d.contact = i.device"
+    " JOIN mirrored r ON r.number = i.number WHERE d.role = 'home' AND i.complete = 0 AND r.message = ?"
+)
+_HANDED = (
+    "SELECT o.position, d.contact FROM device_outgoing o JOIN devices d ON d.contact = o.device"
+    " JOIN device_asks a ON a.number = o.number WHERE d.role = 'home' AND a.message = ?"
+)
+_AHEAD = "SELECT size - done FROM messages WHERE contact = ? AND kind = 'file' AND state = 'receiving' AND id <> ?"
+
+
+class Transfers:
+    """All files on their way."""
+
+    def __init__(self, core: Core) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._paces: dict[int, Pace] = {}
+
+    def came(self, message: int, done: int, now: float) -> None:
+        """`done` bytes of a file are with the contact, or here: keep it and say so. In a change."""
+        self.note(message, done, now)
+        self._core.emit(FileProgress(self._core.archive.progress(message, done)))
+
+    def note(self, message: int, done: int, now: float) -> None:
+        """`done` bytes of a file are across."""
+        if message in self._paces:
+            self._paces[message].note(done, now)
+            return
+        while len(self._paces) >= _REMEMBERED:
+            del self._paces[next(iter(self._paces))]
+        self._paces[message] = Pace(done, now)
+
+    def under_way(self, sending: Sending, after: int, limit: int, now: float) -> list[Transfer]:
+        """The first `limit` files on their way with numbers above `after`, oldest first."""
+        rows = self._core.store.all(_FILES, after, limit)
+        return [self.of(number, sending, now) for (number,) in rows]
+
+    def of(self, number: int, sending: Sending, now: float) -> Transfer:
+        """How far one file is, on its way or not; UnknownMessage, NoFile."""
+        core = self._core
+        message = core.archive.get(number)
+        if message.kind is not MessageKind.FILE:
+            raise NoFile
+        leg, done = self._where(message)
+        if message.state not in UNDER_WAY and leg is Leg.CONTACT:
+            self._paces.pop(number, None)
+            return Transfer(message, leg, message.done, 0.0, None, 0.0)
+        pace = self._paces.get(number)
+        if leg is Leg.ELSEWHERE or pace is None:
+            return Transfer(message, leg, done, 0.0, self._expected(message, leg, sending), 0.0)
+        rate = pace.rate(now)
+        left = (message.size - done) / rate if rate else self._expected(message, leg, sending)
+        return Transfer(message, leg, done, rate, left, pace.heard_at)
+
+    def _where(self, message: MessageInfo) -> tuple[Leg, int]:
+        """Which way is told, and how many bytes have gone it."""
+        core = self._core
+        if not core.satellite:
+            return Leg.CONTACT, message.done
+        row = core.store.one(_FETCHED, message.id)
+        if row is not None:
+            return Leg.HOME, int(row[0])
+        row = core.store.one(_HANDED, message.id)
+        if row is not None:
+            return Leg.HOME, max(0, int(row[0]) - CHUNK_SIZE * self._going(row[1]))
+        return (Leg.ELSEWHERE if message.state in UNDER_WAY else Leg.CONTACT), message.done
+
+    def _going(self, home: int) -> int:
+        """Parts of a file that were read and are not at home yet, about."""
+        waiting = self._core.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND lane = 1", home)
+        route = self._core.routes.get(home)
+        sealed = (
+            None
+            if route is None
+            else self._core.store.one("SELECT count(*) FROM outbound WHERE session = ? AND lane = 1", route.id)
+        )
+        return sum(int(row[0]) for row in (waiting, sealed) if row is not None)
+
+    def _expected(self, message: MessageInfo, leg: Leg, sending: Sending) -> float | None:
+        """Seconds at the network's rate, before anything was measured."""
+        core, settings = self._core, self._core.settings
+        if leg is not Leg.CONTACT:
+            return None
+        if message.outgoing:
+            return sending.estimate(message.id)
+        same = [row[0] for row in core.store.all(_AHEAD, core.archive.contact_of(message.id), message.id)]
+        return seconds(message.size - message.done, same, (), settings.payload_rate, settings.round_trip)

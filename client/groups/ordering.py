@@ -1,0 +1,99 @@
+"""Posts of others, filed in their authors' order (SPEC.md section 7, Groups).
+
+Promises: a post is filed once, after all that its author wrote before it for us, but for what was given up or expired;
+what came when its time was over, or from somebody blocked, has its place in that order and is not shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from client.core.state import Core
+from client.groups import posts
+from client.groups.leavers import Leavers
+from client.groups.posts import Post
+from client.groups.registry import Group, Registry
+from client.model.views import MessageKind, MessageReceived, MessageState
+from client.storage.messages import Entry
+
+# The first one that waits is looked at again, and all behind it with it.
+_WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND author = ? AND delivered = 0"
+
+
+class Filing:
+    """The posts of all groups that came."""
+
+    def __init__(self, core: Core, registry: Registry, leavers: Leavers) -> None:
+        """Use the messenger's shared state, and those who left."""
+        self._core, self._store, self._registry, self._leavers = core, core.store, registry, leavers
+
+    def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:
+        """File what is next in an author's order."""
+        expected = self._leavers.expected(group, author)
+        if expected is None:  # its hello, which says where we begin, is still to come; or it was removed
+            self._store.run("UPDATE group_posts SET retry = NULL WHERE grp = ? AND author = ?", group.id, author)
+            return
+        query = (
+            "SELECT id, number, raw, plans FROM group_posts WHERE grp = ? AND author = ? AND delivered = 0"
+            " ORDER BY number"
+        )
+        held = [
+            (stored, plans, posts.parse_untrusted(bytes(raw)))
+            for stored, _, raw, plans in self._store.all(query, group.id, author)
+        ]
+        floor = max([floor, *(post.floor for _, _, post in held)])
+        ends = ends_of(post for _, _, post in held)
+        shown = self._leavers.contact(group, author) not in self._core.blocked
+        for stored, plans, post in held:
+            waits, retry = passed_over(max(expected, floor), post.number, ends, now)
+            if post.number > waits:
+                self._store.run(_WAITS, stored, retry, group.id, author)
+                break
+            if post.number >= expected:  # even below the floor: it was delivered, and had to wait here
+                if plans and shown:  # without: it came when its time was over
+                    self._file(group, post, now)
+                expected = post.number + 1
+            self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
+        self._leavers.expect(group, author, max(expected, floor))
+
+    def look_again(self, now: float) -> None:
+        """File what need not wait any more, since something before it expired or since it was here for so long.
+
+        Its author was told that we have it, so in the end it is shown even if what it waits for never came.
+        """
+        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
+            self.file(self._registry.get(grp), bytes(author), now)
+        held = "SELECT grp, author, max(number), min(number) FROM group_posts WHERE delivered = 0 AND expires <= ?"
+        for grp, author, newest, oldest in self._store.all(held + " GROUP BY grp, author", now):
+            group = self._registry.get(grp)
+            if self._leavers.expected(group, author) is None:  # its hello never came
+                self._leavers.expect(group, author, oldest)
+            self.file(group, bytes(author), now, newest)
+
+    def _file(self, group: Group, post: Post, now: float) -> None:
+        if not post.text:
+            return
+        entry = Entry(
+            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
+        )
+        number = self._core.archive.add(entry, now)
+        name = self._registry.roster_at(group, post.heads).members[post.author].name
+        self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
+        self._core.emit(MessageReceived(self._core.archive.get(number)))
+
+
+def ends_of(posts: Iterable[Post]) -> dict[int, int]:
+    """When nobody waits any more for what these posts of one author say it of, by number: the earliest that is said."""
+    ends: dict[int, int] = {}
+    for post in posts:
+        for number, end in post.lapsing:
+            ends[number] = min(end, ends.get(number, end))
+    return ends
+
+
+def passed_over(expected: int, number: int, ends: Mapping[int, int], now: float) -> tuple[int, float | None]:
+    """What post `number` waits for, without what expired; and when to look again, if that expires too."""
+    while expected < number and ends.get(expected, math.inf) <= now:
+        expected += 1
+    return expected, ends.get(expected)

@@ -1,0 +1,166 @@
+"""Posts on their way out of this profile: who gets a copy next (SPEC.md section 7, Groups).
+
+Promises: hops leave one at a time, in the order of their tree, and spare copies when nothing else waits; what is stored
+here is stored in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from client.core.state import Core
+from client.e2e.bodies import MessageEvent, decode_untrusted
+from client.e2e.group_bodies import GroupPost
+from client.groups import posts
+from client.groups.multicast import SPARE_PLAN, Timing, spare_targets
+from client.groups.posts import Post
+from client.groups.registry import Group, Peer, Registry
+from client.groups.rollercoaster import Branch, split
+
+_LANE = 0
+_SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A copy of a post for a contact, and who that shall pass it on to."""
+
+    id: int
+    post: int
+    contact: int
+    plan: int
+    onward: bytes
+    spares: int
+
+
+class Hops:
+    """All hops of all posts."""
+
+    def __init__(self, core: Core, registry: Registry, timing: Timing) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._timing = core, core.store, registry, timing
+        self._fed: int | None = None  # the contact whose hop was handed to its session last
+
+    def reload(self) -> None:
+        """Forget what isn't in the store."""
+        self._fed = None
+
+    def add(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
+        """Let a hop wait; `order` is what an index of a member means."""
+        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
+        query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
+        self._store.run(query, post, branch.child, plan, onward, spares)
+
+    def pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
+        """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
+        there = self._there(group, (order[index] for index in body.onward))
+        targets = [key for key in there if key != post.author]
+        for branch in split(targets, self._timing.latency):
+            self.add(order, stored, body.plan, branch, body.spares)
+
+    def spare(
+        self,
+        group: Group,
+        stored: int,
+        body: GroupPost,
+        order: tuple[bytes, ...],
+        served: set[bytes],
+        *,
+        rng: random.Random,
+    ) -> None:
+        """Send copies to a few who may be behind somebody who is away."""
+        there = self._there(group, (key for key in order if key not in served))
+        others = [key for key, peer in there.items() if not peer.doubted]
+        for key in spare_targets(others, body.spares, rng):
+            self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
+
+    def _there(self, group: Group, keys: Iterable[bytes]) -> dict[bytes, Peer]:
+        """Those of `keys`, in their order, who still are members and whom we can reach."""
+        roster, peers = self._registry.roster(group), self._registry.peers(group)
+        known = {key: peers[key] for key in keys if key in roster.members and key in peers}
+        return {key: peer for key, peer in known.items() if self._registry.reachable(peer.contact)}
+
+    def supersede(self, post: int, branches: Iterable[Branch[bytes]]) -> None:
+        """Copies of earlier trees that have not left are not sent beside those of a new one."""
+        for branch in branches:
+            for key in (branch.child, *branch.onward):
+                self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ?", post, key)
+
+    def forget(self, key: bytes, group: Group) -> None:
+        """Send a member of `group` nothing more."""
+        hops = "DELETE FROM group_hops WHERE target = ? AND post IN (SELECT id FROM group_posts WHERE grp = ?)"
+        self._store.run(hops, key, group.id)
+
+    def expire(self, now: float) -> None:
+        """Send nothing of posts whose time is over."""
+        self._store.run("DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)", now)
+
+    def next(self) -> Hop | None:
+        """The first hop that can go to a session now; spare copies after all others."""
+        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
+            return None
+        rows = self._store.all(
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares"
+            " FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.plan = ?, h.id",
+            SPARE_PLAN,
+        )
+        for hop, post, contact, plan, onward, spares in rows:
+            if contact is not None and self._has_place(contact):
+                return Hop(hop, post, contact, plan, bytes(onward), spares)
+        return None
+
+    def recall(self, group: Group, number: int) -> None:
+        """Let copies of a post of ours that sessions have already go no further."""
+        store = self._store
+        for row, body in store.all("SELECT id, body FROM waiting WHERE lane = ?", _LANE):
+            if _is_copy(bytes(body), group, number):
+                store.run("DELETE FROM waiting WHERE id = ?", row)
+        for session, place, body in store.all("SELECT session, number, body FROM posted WHERE lane = ?", _LANE):
+            if _is_copy(bytes(body), group, number):
+                self._core.conversations[session].withdraw(_LANE, place)
+        for session, place, body in store.all("SELECT session, number, body FROM stranded WHERE lane = ?", _LANE):
+            if body is not None and _is_copy(bytes(body), group, number):
+                gone = "DELETE FROM stranded WHERE session = ? AND lane = ? AND number = ?"
+                store.run(gone, session, _LANE, place)
+
+    def waits(self, post: int) -> bool:
+        """Whether a copy has not left only because others go first: silence says nothing of its receiver then."""
+        contacts = (
+            "SELECT DISTINCT q.contact FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target"
+            " WHERE h.post = ? AND h.plan != ? AND q.contact IS NOT NULL"
+        )
+        return any(self._has_place(contact) for (contact,) in self._store.all(contacts, post, SPARE_PLAN))
+
+    def _has_place(self, contact: int) -> bool:
+        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
+
+    def send(self, hop: Hop, now: float) -> None:
+        """Hand a hop to its session."""
+        row = self._store.one(
+            "SELECT raw, message, min(expires, coalesce(ends, expires)) FROM group_posts WHERE id = ?", hop.post
+        )
+        assert row is not None  # noqa: S101  hops go with their posts
+        self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
+        lifetime = row[2] - now
+        if hop.plan == SPARE_PLAN:
+            lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
+        body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
+        self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
+        self._fed = hop.contact
+        if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
+            self._core.archive.left(row[1], now, 0.0)
+
+
+def _is_copy(raw: bytes, group: Group, number: int) -> bool:
+    """Whether a body is a copy of our post of this number, whichever tree it is for."""
+    if group.identifier not in raw:
+        return False
+    body = decode_untrusted(raw)
+    if not isinstance(body, GroupPost):
+        return False
+    post = posts.parse_untrusted(body.post)
+    return post.author == group.me and post.number == number and post.group == group.identifier

@@ -1,0 +1,83 @@
+"""Members who go on with an old copy of their profile, and give numbers of posts again (SPEC.md section 7, Groups).
+
+Promises: a post that has another's number is neither shown, passed on nor acknowledged; its author learns of it, goes
+on with numbers that nobody has, and gives its post one of them if nobody has it yet. If somebody has, it fails and says
+so: nothing is lost in silence or shown twice.
+"""
+
+from __future__ import annotations
+
+from client.core.state import Core
+from client.e2e import group_changes as changes
+from client.e2e.group_bodies import GroupBehind
+from client.groups import posts
+from client.groups.dispatch import Dispatch
+from client.groups.posts import Post
+from client.groups.registry import Group, Registry
+from client.storage.database import Row
+from mixnet.errors import RemoteError
+
+_LANE = 0
+OVER = "it could not be delivered in time: send it again"
+DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
+
+
+class Copies:
+    """Numbers that were given twice."""
+
+    def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
+
+    def is_one(self, group: Group, post: Post) -> bool:
+        """Whether a post has the number of another one, or one below what its author's others have."""
+        query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, post.author, post.number)
+        if row is not None:
+            taken = posts.parse_untrusted(bytes(row[0]))
+            return taken.said != post.said
+        peer = self._registry.peers(group).get(post.author)
+        return peer is not None and peer.expected is not None and post.number < peer.expected
+
+    def tell(self, group: Group, post: Post, now: float) -> None:
+        """Tell its author, if it can be reached, by a post of its own that shows it: of this number, or the newest."""
+        peer = self._registry.peers(group).get(post.author)
+        if peer is None or peer.contact is None or not self._registry.reachable(peer.contact):
+            return
+        if self._core.crowded(peer.contact):  # old posts can ask for this for ever
+            return
+        query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? ORDER BY number = ? DESC, number DESC LIMIT 1"
+        row = self._store.one(query, group.id, post.author, post.number)
+        if row is not None:
+            body = GroupBehind(group.identifier, post.number, bytes(row[0]))
+            self._core.enqueue(peer.contact, _LANE, body, None, now)
+
+    def told_untrusted(self, group: Group, contact: int, body: GroupBehind, now: float) -> None:
+        """A member has others of our posts: go on after them. RemoteError unless one that we signed shows it."""
+        member, shown = self._registry.member_of(group, contact), posts.parse_untrusted(body.post)
+        if member is None or (shown.author, shown.group) != (group.me, group.identifier):
+            raise RemoteError("what is said of a group's numbers isn't shown by a post of ours")
+        query = (
+            "SELECT p.id, p.message, p.raw, p.ends FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+            " WHERE p.grp = ? AND p.author = ? AND p.number = ? AND a.member = ?"
+        )
+        row = self._store.one(query, group.id, group.me, body.number, member.key)
+        post = None if row is None else posts.parse_untrusted(bytes(row[2]))
+        behind = shown.number >= max(group.next_number, body.number)
+        twice = post is not None and shown.number == post.number and shown.said != post.said
+        if behind:
+            self._registry.skip_numbers(group, shown.number + 1)
+        if row is not None and post is not None and (behind or twice):
+            self._number_again(group, post, row, now)
+
+    def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
+        stored, message, _, ends = row
+        lifetime = None if ends is None else ends - now
+        nobody, over = self._dispatch.taken_back(stored, group, post.number), lifetime is not None and lifetime <= 0
+        if not nobody or over:
+            if message is not None:
+                self._core.fail_message(message, OVER if nobody else DOUBTFUL)
+        elif post.text:
+            self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
+        elif post.change:
+            self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))

@@ -1,0 +1,1 @@
+"""The facade: every verb of a user in one object, what comes in, what goes out."""

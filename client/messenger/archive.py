@@ -1,0 +1,159 @@
+"""The archive as a whole: out of it into a file, from a file into it, and what is deleted (SPEC.md section 7).
+
+Promises: what came from a file is past: it is never sent, and its sender never told of it; a message is taken in once,
+whoever filed it first; what is still under way is not deleted; what is deleted is gone from the table, the index, the
+free pages and the journal when the call returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from client.core.state import Core
+from client.files.receiver import Receiving
+from client.model.errors import StillUnderWay, UnknownContact
+from client.model.views import MessageKind, MessageState
+from client.storage.database import Row
+from client.storage.export_jsonl import Record, settled
+from client.storage.retention import check_period
+from client.storage.search import TIME, Filter
+
+BATCH = 500  # messages that one transaction deletes: mail waits for it
+_SELECT = """
+SELECT coalesce(i.origin, ?), coalesce(i.number, m.id), c.identity, c.name, m.outgoing, m.kind, m.state, m.text, m.size,
+       m.done, m.error, m.created_at, m.sent_at, m.drawn_delay, m.received_at, m.id
+FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN imported i ON i.message = m.id
+"""
+_UNDER_WAY = " UNION ALL ".join(
+    f"SELECT message FROM {table} WHERE message IS NOT NULL"  # noqa: S608  # our own names
+    for table in ("waiting", "outbound", "stranded", "sending", "receiving")
+)
+_SETTLED = f"m.state NOT IN ('queued', 'sent', 'receiving') AND m.id NOT IN ({_UNDER_WAY})"
+
+
+class Archivist:
+    """What is done with many messages at once. `limited`: some conversation is not kept for ever."""
+
+    def __init__(self, core: Core, receiving: Receiving) -> None:
+        """Use the messenger's shared state."""
+        self._core, self._store, self._receiving = core, core.store, receiving
+        self.limited = False
+        self._look()
+
+    # files
+
+    def page(self, where: Filter, after: int, limit: int) -> list[tuple[int, Record]]:
+        """(number here, record) of the first messages above `after` that `where` lets through; UnknownContact."""
+        if where.contact is not None:
+            self._core.book.named(where.contact)
+        condition, values = where.condition()
+        order = f"WHERE m.id > ? AND {condition} ORDER BY m.id LIMIT ?"
+        rows = self._store.all(_SELECT + order, self._core.identity_public, after, *values, limit)
+        return [(row[-1], _record(row)) for row in rows]
+
+    def strangers(self, identities: Sequence[bytes]) -> list[bytes]:
+        """Those of the identities that no contact has."""
+        return [identity for identity in identities if self._core.book.known(identity) is None]
+
+    def take_in(self, records: Sequence[Record]) -> int:
+        """File past messages with known contacts, in one transaction; how many were new. UnknownContact."""
+        with self._core.change():
+            return sum(self._take_in(record) for record in records)
+
+    def _take_in(self, record: Record) -> bool:
+        contact = self._core.book.known(bytes.fromhex(record.identity))
+        if contact is None:
+            raise UnknownContact("there is no contact with the identity of this conversation: become contacts first")
+        origin = bytes.fromhex(record.origin)
+        if self._has(origin, record.number):
+            return False
+        past = settled(record)
+        number = self._store.insert(
+            "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
+            " drawn_delay, received_at) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
+            contact.id,
+            past.outgoing,
+            past.kind.value,
+            past.state.value,
+            past.text,
+            past.size,
+            past.done,
+            past.error,
+            past.created_at,
+            past.sent_at,
+            past.drawn_delay,
+            past.received_at,
+        )
+        self._store.run("INSERT INTO imported VALUES (?, ?, ?)", number, origin, record.number)
+        return True
+
+    def _has(self, origin: bytes, number: int) -> bool:
+        known = "SELECT 1 FROM imported WHERE origin = ? AND number = ?"
+        if self._store.one(known, origin, number) is not None:
+            return True
+        ours = "SELECT 1 FROM messages WHERE id = ? AND id NOT IN (SELECT message FROM imported)"
+        return origin == self._core.identity_public and self._store.one(ours, number) is not None
+
+    # deletion
+
+    def delete(self, number: int) -> None:
+        """Delete one message; UnknownMessage, StillUnderWay."""
+        self._core.archive.contact_of(number)
+        if not self._delete("m.id = ?", (number,)):
+            raise StillUnderWay
+        self._store.truncate_journal()
+
+    def clear(self, contact: str) -> tuple[int, int]:
+        """Delete up to BATCH messages of a conversation: how many, and how many are left; UnknownContact."""
+        whom = self._core.book.named(contact).id
+        deleted = self._delete("m.contact = ?", (whom,))
+        if deleted < BATCH:
+            self._store.truncate_journal()
+        row = self._store.one("SELECT count(*) FROM messages WHERE contact = ?", whom)
+        return deleted, 0 if row is None else int(row[0])
+
+    def sweep(self, now: float) -> bool:
+        """Delete up to BATCH messages that are past their conversation's period; whether there may be more."""
+        past = "m.contact IN (SELECT contact FROM retention) AND m.created_at < ? AND"
+        period = "(SELECT seconds FROM retention r WHERE r.contact = m.contact)"
+        deleted = self._delete(f"{past} {TIME} < ? - {period}", (now, now))
+        if 0 < deleted < BATCH:
+            self._store.truncate_journal()
+        return deleted == BATCH
+
+    def _delete(self, condition: str, values: tuple[object, ...]) -> int:
+        """The partial file of what came is removed first; the finished one belongs to the user."""
+        self._receiving.sweep()
+        query = f"SELECT m.id FROM messages m WHERE {condition} AND {_SETTLED} ORDER BY m.id LIMIT {BATCH}"  # noqa: S608
+        found = [row[0] for row in self._store.all(query, *values)]
+        if found:
+            with self._core.change():
+                for number in found:
+                    self._store.run("DELETE FROM messages WHERE id = ?", number)
+        return len(found)
+
+    # how long
+
+    def retention(self, contact: str) -> float | None:
+        """For how many seconds messages with a contact are kept; None: for ever. UnknownContact."""
+        whom = self._core.book.named(contact).id
+        row = self._store.one("SELECT seconds FROM retention WHERE contact = ?", whom)
+        return None if row is None else float(row[0])
+
+    def retain(self, contact: str, seconds: float | None) -> None:
+        """Keep messages with a contact for so long; UnknownContact, BadPeriod."""
+        whom = self._core.book.named(contact).id
+        with self._core.change():
+            self._store.run("DELETE FROM retention WHERE contact = ?", whom)
+            if seconds is not None:
+                self._store.run("INSERT INTO retention VALUES (?, ?)", whom, check_period(seconds))
+        self._look()
+
+    def _look(self) -> None:
+        self.limited = self._store.one("SELECT 1 FROM retention") is not None
+
+
+def _record(row: Row) -> Record:
+    origin, number, identity, contact, outgoing, kind, state, *rest, _ = row
+    head = (bytes(origin).hex(), number, bytes(identity).hex(), contact, bool(outgoing), MessageKind(kind))
+    return Record(*head, MessageState(state), *rest)

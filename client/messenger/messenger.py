@@ -1,0 +1,345 @@
+"""The heart of a client: contacts, conversations and reliable delivery, without any input or output but its store.
+
+Promises: whatever a call changes is in the store, whole, before the call returns; each message is delivered exactly
+once and in order, or its sender learns that it failed; a failed call changes nothing. Never: a socket, a packet, a
+clock or a task: time and bytes come in as arguments. Calls must not overlap: the daemon makes one at a time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from client.anonymous.anonymous import Anonymous
+from client.contacts.introductions import Introductions
+from client.contacts.relinking import relink
+from client.contacts.renewal import Renewal
+from client.core.outgoing import MessengerSettings, Outgoing
+from client.core.state import Core
+from client.devices.devices import Household
+from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
+from client.e2e.invitation import Invitation
+from client.files.receiver import Receiving
+from client.files.sender import Sending
+from client.groups.groups import Groups
+from client.messenger.archive import Archivist
+from client.messenger.contact_verbs import People
+from client.messenger.inbox import Inbox
+from client.messenger.outbox import Outbox
+from client.model.contact_states import ContactEvent
+from client.model.destination import Home
+from client.model.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong
+from client.model.text_limits import check_text
+from client.model.views import (
+    ContactInfo,
+    ContactState,
+    Event,
+    MessageInfo,
+    MessageKind,
+    MessageState,
+    Transfer,
+)
+from client.signing.attestations import Attesting
+from client.signing.forgery import FORGED_LIMIT, forge_transcript
+from client.signing.proofs import proof_of
+from client.storage.database import Store
+from client.storage.messages import Entry
+from client.storage.reply_blocks import NoWorkshop, Workshop
+from client.storage.search import ANY, Filter
+from client.storage.timestamps import Submissions
+
+_TEXT_LANE = 0
+_ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
+_ALL = -1
+
+
+class Messenger:
+    """One profile's conversations. `now` is always seconds since the Unix epoch; a repeated `now` is fine."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: MessengerSettings,
+        jitter: random.Random,
+        home: Home,
+        workshop: Workshop | None = None,
+    ) -> None:
+        """Take up where the store left off; `home` is where contacts reach us and what we are called.
+
+        `workshop` makes the reply blocks of anonymous messages; without one there are none.
+        """
+        self._core = Core(store, settings, jitter, home)
+        self._sending = Sending(self._core)
+        self._receiving = Receiving(self._core)
+        self._renewal = Renewal(self._core, self._sending, self._receiving)
+        self._introductions = Introductions(self._core, self._renewal)
+        self.archivist = Archivist(self._core, self._receiving)
+        self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
+        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
+        self._people = People(self._core, self._outbox, self._receiving)
+        self.groups = Groups(self._core, self._introductions)
+        self.attesting = Attesting(self._core, self._receiving)
+        self.submissions = Submissions(self._core.store, self._core.notary)
+        self._inbox = Inbox(
+            self._core,
+            introductions=self._introductions,
+            sending=self._sending,
+            receiving=self._receiving,
+            renewal=self._renewal,
+            attesting=self.attesting,
+            groups=self.groups,
+            anonymous=self.anonymous,
+        )
+        self.household = self._core.household = Household(self._core, self, self._introductions)
+
+    @property
+    def for_user(self) -> Messenger:
+        """What the user's programs talk to: this, or on a satellite what asks the home (client/satellite.py)."""
+        return self.household.user_side(self)
+
+    # contacts
+
+    def create_invitation(self, name: str, now: float) -> Invitation:
+        """A single-use invitation that shows `name` as ours; `.encode()` gives the text to hand over. BadName."""
+        return self._introductions.create(name, now)
+
+    def accept_invitation(self, text: str, name: str | None, now: float) -> ContactInfo:
+        """Become a contact of the inviter, called `name` here (None: as the invitation says).
+
+        Raises MalformedInvitation, ExpiredInvitation, WrongNetwork, OwnInvitation, AlreadyContact, NameTaken, BadName.
+        """
+        return self._introductions.accept(text, name, now)
+
+    def contact_by(self, channel: bytes) -> ContactInfo | None:
+        """The contact that used our invitation of this channel, if anybody did."""
+        return self._introductions.made_by(channel)
+
+    def contact_of(self, identity: bytes) -> ContactInfo | None:
+        """The user's contact of an identity (32 bytes), if there is one that has answered."""
+        contact = self._core.book.known(identity)
+        if contact is None or contact.role != "contact" or contact.state not in _ANSWERED:
+            return None
+        return self._core.book.info(contact.id)
+
+    def contacts(self) -> list[ContactInfo]:
+        """All contacts, oldest first, without groups and those who are anonymous."""
+        return [self._core.book.info(contact.id) for contact in self._core.book.all() if contact.role == "contact"]
+
+    def mark_verified(self, name: str) -> ContactInfo:
+        """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
+        core = self._core
+        contact = core.book.person(name)
+        if contact.id in core.anonymous:
+            raise AnonymousOnly
+        with core.change():
+            if core.book.step(contact, ContactEvent.VERIFY):
+                core.contact_changed(contact.id)
+        return core.book.info(contact.id)
+
+    def rename_contact(self, name: str, new_name: str) -> ContactInfo:
+        """Call a contact by another name, here only; UnknownContact, BadName, NameTaken."""
+        return self._people.rename(name, new_name)
+
+    def block(self, name: str, now: float) -> ContactInfo:
+        """Hear nothing from a contact, which can't tell, and send nothing to it; UnknownContact."""
+        return self._people.block(name, now)
+
+    def unblock(self, name: str) -> ContactInfo:
+        """Hear from a contact again, from now on; UnknownContact."""
+        return self._people.unblock(name)
+
+    def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
+        """Let a contact be who came back under another name, with another identity, because the user says so.
+
+        Raises UnknownContact, SameContact, ContactBlocked, WrongStep.
+        """
+        return relink(self._core, self._renewal, name, new_name, now)
+
+    @property
+    def identity(self) -> bytes:
+        """Our public identity, 32 bytes."""
+        return self._core.identity_public
+
+    # messages
+
+    def send_text(
+        self, contact: str, text: str, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
+        """Queue a text, given up after `lifetime` seconds (None: as the network says), and return its number.
+
+        `signed`: anybody can be shown that it is ours. Raises UnknownContact, ContactBlocked, UnusableText,
+        TextTooLong, BadLifetime; to somebody anonymous AnonymousTextTooLong, NoLongerReached, ConversationEnded and
+        AnonymousOnly too.
+        """
+        if self.groups.has(contact):
+            if signed:
+                raise NotInGroups
+            return self.groups.send(contact, text, now, lifetime)
+        core = self._core
+        whom = self.addressed(contact, text, lifetime, signed=signed)
+        if whom in core.anonymous:
+            if signed:
+                raise AnonymousOnly("what is signed isn't anonymous: leave the signature out")
+            return self.anonymous.write(whom, text, now, lifetime)
+        with core.change():
+            number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            sign = core.notary.sign_text
+            body = sign(number, core.book.get(whom).identity, text, now) if signed else Text(number, text)
+            core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
+        return number
+
+    def addressed(self, contact: str, text: str | None, lifetime: float | None, *, signed: bool = False) -> int:
+        """The row of a contact to whom a text (None: a file) can be sent; errors as `send_text` raises them."""
+        if text is not None:
+            check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
+        self._core.check_lifetime(lifetime)
+        return self._people.reached(contact).id
+
+    def send_file(
+        self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
+    ) -> int:
+        """Queue a file, read only as it is sent and given up after `lifetime` seconds, and return its number.
+
+        `signed` as for a text. Raises UnknownContact, ContactBlocked, FileMissing, FileTooLarge, BadLifetime,
+        NoGroupFiles.
+        """
+        self._core.check_lifetime(lifetime)
+        if self.groups.has(contact):
+            raise NoGroupFiles
+        whom = self._people.reached(contact).id
+        if whom in self._core.anonymous:
+            raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
+        return self._sending.start(whom, path, now, lifetime, signed=signed)
+
+    def send_anonymous(
+        self, address: str, text: str, now: float, answers: float | None = None, lifetime: float | None = None
+    ) -> int:
+        """Begin an anonymous conversation with a public address, see `Anonymous.send`; the number of its first text."""
+        check_text(text, TEXT_LIMIT)
+        self._core.check_lifetime(lifetime)
+        return self.anonymous.send(address, text, now, answers, lifetime)
+
+    def cancel(self, number: int, now: float) -> MessageInfo:
+        """Give up a message of ours that is queued or under way: it has failed then; UnknownMessage, NotUnderWay."""
+        with self._core.change():
+            self._outbox.cancel(number, now)
+            self.groups.cancelled(number, now)
+        return self._core.archive.get(number)
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
+
+        None for anything that is not a file on its way out, or if nothing is ever sent.
+        """
+        return self._sending.estimate(number)
+
+    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
+        """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
+        return self._core.transfers.under_way(self._sending, after, limit, now)
+
+    def transfer(self, number: int, now: float) -> Transfer:
+        """How far a file is, on its way or not; UnknownMessage, NoFile."""
+        return self._core.transfers.of(number, self._sending, now)
+
+    def message(self, number: int) -> MessageInfo:
+        """One message; UnknownMessage."""
+        return self._core.archive.get(number)
+
+    def messages(self, contact: str | None = None, after: int = 0, limit: int = _ALL) -> list[MessageInfo]:
+        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
+        whom = None if contact is None else self._core.book.named(contact).id
+        return self._core.archive.after(whom, after, limit)
+
+    def search(self, words: str, limit: int = _ALL, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
+        if where.contact is not None:
+            self._core.book.named(where.contact)
+        return self._core.archive.search(words, limit, where)
+
+    def mark_read(self, number: int, now: float) -> None:
+        """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
+
+        A blocked sender is not told, then or later, and nobody is in an anonymous conversation.
+        """
+        core = self._core
+        contact = core.archive.contact_of(number)
+        unseen = core.archive.unseen(contact, number, SEEN_LIMIT)
+        if not unseen:
+            return
+        with core.change():
+            for seen, _ in unseen:
+                core.archive.step(seen, MessageEvent.SEE)
+            self.groups.was_read(contact, unseen, now)
+            if contact not in core.blocked and core.book.get(contact).role == "contact":
+                self.attesting.read(contact, [seen for seen, _ in unseen], now)
+                known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
+                if known:
+                    core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
+
+    def proof(self, number: int) -> bytes:
+        """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""
+        return proof_of(self._core, self.submissions, number)
+
+    def forge(self, contact: str, texts: Sequence[str], now: float) -> str:
+        """A transcript in which the contact has written `texts`, and which nobody can tell from a genuine one.
+
+        Nothing is stored or sent. UnknownContact, UnusableText, TextTooLong, NoSession.
+        """
+        for text in texts:
+            check_text(text, TEXT_LIMIT)
+        if sum(len(text) for text in texts) > FORGED_LIMIT:
+            raise TextTooLong("these are too many letters for one transcript: forge them in parts")
+        return forge_transcript(self._core, contact, texts, now)
+
+    # the network
+
+    def next_outgoing(self, now: float) -> Outgoing | None:
+        """What the next payload slot should carry, or None. It counts as sent now, unless `transmitted` says when."""
+        return self._outbox.next(now)
+
+    def transmitted(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
+        """It left at `slot_time` (wall seconds) with `drawn_delay` seconds of mixing ahead: start its timer."""
+        self._outbox.left(outgoing, slot_time, drawn_delay)
+
+    def wants(self, outgoing: Outgoing) -> bool:
+        """Whether what `next_outgoing` gave should still be sent: its message may have been given up since."""
+        return self._outbox.wants(outgoing)
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited too long; `next_outgoing` does it too."""
+        self._outbox.expire(now)
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When the next thing that waits has waited too long."""
+        return self._core.next_expiry
+
+    def wake_at(self) -> float | None:
+        """When `next_outgoing` may have something without any other call before (may be in the past); None: never."""
+        return self._outbox.wake_at()
+
+    def delivered_untrusted(self, message: bytes, now: float) -> list[Event]:
+        """Take the plaintext of a packet that a contact sent; RemoteError if it is not one, StoreUnavailable."""
+        self._inbox.delivered_untrusted(message, now)
+        return self.take_events()
+
+    def replied_untrusted(self, message: bytes, now: float, session: int | None = None) -> list[Event]:
+        """Take the plaintext that came back through a reply block that left in a fragment of `session`.
+
+        Raises RemoteError, for what is about another session too, and StoreUnavailable.
+        """
+        self._inbox.replied_untrusted(message, now, session)
+        return self.take_events()
+
+    def came_back_untrusted(self, raw: bytes, now: float) -> list[Event]:
+        """Take what came through a reply block that none of this process is: its id (32 bytes), then what came.
+
+        Raises UnknownBlock, RemoteError, StoreUnavailable.
+        """
+        self._inbox.came_back_untrusted(raw, now)
+        return self.take_events()
+
+    def take_events(self) -> list[Event]:
+        """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
+        return self._core.take_events()

@@ -1,0 +1,237 @@
+"""What goes into the next payload slot, and what has waited too long (SPEC.md section 7).
+
+Promises: acknowledgements go first, since they are few and spare retransmissions; then every lane of every contact has
+its turn, so that nothing short waits behind something long; a message is encrypted only when its turn comes, which
+keeps the store small and the ratchet turning; nothing that waits for a blocked contact is sent until it is unblocked.
+Never: the same fragment twice without a reason to believe it lost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from client.anonymous.anonymous import Anonymous
+from client.arq.fragments import LANES, FragmentToSend
+from client.arq.sender import Transmission
+from client.core.conversation import Conversation, Parcel
+from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
+from client.core.state import Core
+from client.e2e.bodies import REASONS, MessageEvent, Reason
+from client.files.receiver import Receiving
+from client.files.sender import FILE_LANE, Sending
+from client.model.contact_states import ContactEvent
+from client.model.errors import NotUnderWay
+from client.model.views import ContactState, MessageKind, MessageState
+from mixnet.sphinx import Surb
+
+_NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
+UNANSWERED = (
+    "the invitation that you accepted last was not answered, so this contact's session is still the one of before:"
+    " ask for a new invitation if it does not work"
+)
+_STRANGERS = 0  # stands for all anonymous conversations: no conversation has this number
+CANCELLED = "cancelled by you: what of it had left by then may still arrive"
+
+
+class Outbox:
+    """The order of all that leaves."""
+
+    def __init__(self, core: Core, sending: Sending, receiving: Receiving, anonymous: Anonymous) -> None:
+        """Use the messenger's shared state."""
+        self._core = core
+        self._sending, self._receiving = sending, receiving
+        self._anonymous = anonymous
+        # (conversation, lane); the first one is next. All anonymous conversations have one turn together.
+        self._turns: deque[tuple[int, int]] = deque([(_STRANGERS, 0)])
+        self._known: set[int] = set()  # conversations that have turns
+
+    def next(self, now: float) -> Outgoing | None:
+        """What the next slot should carry, or None."""
+        core = self._core
+        self.expire(now)
+        for feeder in core.feeders:
+            feeder.feed(now)
+        for conversation in self._named():
+            answer = conversation.receiver.answer(now)
+            if answer is not None:
+                # The block's length was checked when it came; what is in it only the network can judge.
+                return OutgoingReply(
+                    Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming)
+                )
+        return self._next_fragment(now)
+
+    def _named(self) -> list[Conversation]:
+        """The conversations with contacts: strangers don't go before them."""
+        core = self._core
+        return [one for one in core.conversations.values() if one.contact not in core.anonymous]
+
+    def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
+        """It left: start its timer; a message of which it is the first is sent."""
+        if isinstance(outgoing, OutgoingReply) and not isinstance(outgoing, OutgoingAnswer):
+            return
+        core = self._core
+        conversation = core.conversations.get(outgoing.key[0])
+        message = None if conversation is None else conversation.left(outgoing.key[1], slot_time)
+        if message is not None:
+            with core.change():
+                core.archive.left(message, slot_time, drawn_delay)
+                core.step_message(message, MessageEvent.SEND)
+
+    def wake_at(self) -> float | None:
+        """When `next` may have something by the passing of time alone: 0.0 for at once."""
+        core = self._core
+        if any(self._may_refill(contact, lane) for contact, lane in core.waiting):
+            return 0.0
+        if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
+            return 0.0
+        times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
+        times.append(self._anonymous.wake_at())
+        times += [feeder.wake_at() for feeder in core.feeders]
+        return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
+
+    def _may_refill(self, contact: int, lane: int) -> bool:
+        route = self._core.routes.get(contact)
+        return contact not in self._core.blocked and route is not None and route.sender.has_window(lane)
+
+    def _next_fragment(self, now: float) -> Outgoing | None:
+        core = self._core
+        for conversation in self._named():
+            if conversation.id not in self._known:
+                self._known.add(conversation.id)
+                self._turns.extend((conversation.id, lane) for lane in range(LANES))
+        for _ in range(len(self._turns)):
+            id_, lane = self._turns[0]
+            self._turns.rotate(-1)
+            if id_ == _STRANGERS:
+                outgoing = self._anonymous.next(now, self._refill, self._fragment)
+            elif id_ in core.conversations:
+                outgoing = self._fragment(core.conversations[id_], lane, now)
+            else:
+                continue
+            if outgoing is not None:
+                return outgoing
+        return None
+
+    def _fragment(self, conversation: Conversation, lane: int, now: float) -> Outgoing | None:
+        transmission = self._transmission(conversation, lane, now)
+        if transmission is None:
+            return None
+        # A change that failed on the way may have made all conversations again.
+        current = self._core.conversations[conversation.id]
+        return OutgoingFragment(
+            destination=current.destination,
+            wants_surb=transmission.wants_surb,
+            key=(current.id, transmission.id),
+            content=current.content(transmission),
+        )
+
+    def _transmission(self, conversation: Conversation, lane: int, now: float) -> Transmission | None:
+        sender = conversation.sender
+        if lane == 0 and sender.busy():
+            solicitation = sender.next_solicitation(now)
+            if solicitation is not None:
+                return solicitation
+        if not sender.waits(lane):
+            self._refill(conversation, lane, now)
+        return sender.next(lane, now)
+
+    def _refill(self, conversation: Conversation, lane: int, now: float) -> None:
+        """Encrypt the next message of a lane, if its window has room and this is where the contact's messages go."""
+        core, contact = self._core, conversation.contact
+        if core.routes.get(contact) is not conversation or not self._may_refill(contact, lane):
+            return
+        if (contact, lane) in core.waiting:
+            with core.change():
+                self._post_waiting(conversation, lane)
+        elif lane == FILE_LANE and contact in core.files:
+            with core.change():
+                parcel = self._sending.next_parcel(contact, now)
+                if parcel is not None:
+                    conversation.post(parcel)
+
+    def _post_waiting(self, conversation: Conversation, lane: int) -> None:
+        core, contact = self._core, conversation.contact
+        query = "SELECT id, body, message, expires FROM waiting WHERE contact = ? AND lane = ? ORDER BY id LIMIT 2"
+        rows = core.store.all(query, contact, lane)
+        if len(rows) < 2:
+            core.waiting.discard((contact, lane))
+        if rows:
+            number, body, message, expires = rows[0]
+            core.store.run("DELETE FROM waiting WHERE id = ?", number)
+            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires))
+
+    # giving up
+
+    def wants(self, outgoing: Outgoing) -> bool:
+        """Whether there still is a reason to send this: its message may have been given up since."""
+        if not isinstance(outgoing, OutgoingFragment) or not isinstance(outgoing.content, FragmentToSend):
+            return True
+        conversation, fragment = self._core.conversations.get(outgoing.key[0]), outgoing.content.fragment
+        return conversation is not None and conversation.sender.acked(fragment.lane, fragment.number) is not None
+
+    def cancel(self, number: int, now: float) -> None:
+        """Give up a message of ours that is queued or under way; UnknownMessage, NotUnderWay."""
+        message = self._core.archive.get(number)
+        if not message.outgoing:
+            raise NotUnderWay(f"message {number} came to you: only what you send can be cancelled")
+        if message.state in (MessageState.DELIVERED, MessageState.READ):
+            raise NotUnderWay(f"message {number} is {message.state} already: it is too late to cancel it")
+        if message.state is MessageState.FAILED:
+            raise NotUnderWay(f"message {number} has failed already, nothing is left to cancel: {message.error}")
+        with self._core.change():
+            self.give_up(number, Reason.CANCELLED, now, CANCELLED)
+
+    def give_up(self, message: int, reason: Reason, now: float, error: str) -> None:
+        """Send no more of a message: `reason` is for the receiver of a file, `error` for our user."""
+        if self._core.archive.get(message).kind is MessageKind.FILE:
+            self._sending.give_up(message, reason, now, error)
+        else:
+            self._core.fail_message(message, error)
+
+    def expire(self, now: float) -> None:
+        """Give up what has waited too long."""
+        core = self._core
+        if core.next_expiry is None or core.next_expiry > now:
+            return
+        with core.change():
+            first = (
+                "SELECT o.session FROM outbound o JOIN sessions s ON s.id = o.session"
+                " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
+            )
+            for (session,) in core.store.all(first, now):
+                self._give_up_contact(core.conversations[session].contact, now)
+            for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
+                self._sending.give_up(message, Reason.EXPIRED, now)
+            waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
+            under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
+            stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
+            for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
+                self.give_up(message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED])
+            core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
+            core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
+            for session, lane, number, message in under_way:
+                if message is None:
+                    core.conversations[session].withdraw(lane, number)
+            core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
+            core.household.asking.expire(now)
+            self._anonymous.expire(now)
+            self._receiving.expire(now)
+            core.find_next_expiry()
+        self._receiving.sweep()
+
+    def _give_up_contact(self, number: int, now: float) -> None:
+        """Nobody answered: the contact is expired, and so is what was written to it."""
+        core = self._core
+        contact = core.book.get(number)
+        if contact.state is not ContactState.PENDING:
+            if contact.role != "member":  # nobody shows these: the group mends it
+                core.warn(number, UNANSWERED, now)
+            return
+        core.book.step(contact, ContactEvent.EXPIRE)
+        if contact.role == "contact":
+            core.contact_changed(number)
+        unsent = "SELECT message FROM waiting WHERE contact = ? UNION SELECT message FROM sending WHERE contact = ?"
+        for (message,) in core.store.all(unsent, number, number):
+            if message is not None:
+                core.fail_message(message, _NO_ANSWER)
+        core.store.run("DELETE FROM waiting WHERE contact = ?", number)

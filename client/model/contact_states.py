@@ -1,0 +1,96 @@
+"""The states of a contact, each offering only its next steps (SPEC.md section 7).
+
+Promises: a contact is verified only by its user, and only once established; what an event may do is read from tables.
+Whether a contact is blocked is apart from how far it has come: only its user decides that, at any time, and nothing
+that the contact does. Never: I/O; what is stored of a contact is in book.py.
+
+    an invitation of ours is used ──────────────▶ Established ──verified──▶ Verified
+    we accept ──▶ Pending ──answered───────────────────┘
+                     └──expired──▶ Expired ──accepted again──▶ Pending
+
+    Open ──block──▶ Blocked ──unblock──▶ Open
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from client.model.errors import BadName
+from client.model.views import ContactState
+from mixnet.errors import LocalError
+
+NAME_LIMIT = 64
+
+
+class ContactEvent(StrEnum):
+    """What may happen to a contact."""
+
+    ACCEPT = "accept"  # the user accepts an invitation of theirs
+    ANSWER = "answer"  # their session is proven to work
+    EXPIRE = "expire"  # nobody answered as long as the invitation was good
+    VERIFY = "verify"  # the user says that the safety numbers match
+
+
+TRANSITIONS: dict[tuple[ContactState, ContactEvent], ContactState] = {
+    (ContactState.PENDING, ContactEvent.ANSWER): ContactState.ESTABLISHED,
+    (ContactState.PENDING, ContactEvent.EXPIRE): ContactState.EXPIRED,
+    (ContactState.EXPIRED, ContactEvent.ACCEPT): ContactState.PENDING,
+    (ContactState.EXPIRED, ContactEvent.ANSWER): ContactState.ESTABLISHED,
+    (ContactState.ESTABLISHED, ContactEvent.ANSWER): ContactState.ESTABLISHED,
+    (ContactState.ESTABLISHED, ContactEvent.EXPIRE): ContactState.ESTABLISHED,
+    (ContactState.ESTABLISHED, ContactEvent.VERIFY): ContactState.VERIFIED,
+    (ContactState.VERIFIED, ContactEvent.ANSWER): ContactState.VERIFIED,
+    (ContactState.VERIFIED, ContactEvent.EXPIRE): ContactState.VERIFIED,
+    (ContactState.VERIFIED, ContactEvent.VERIFY): ContactState.VERIFIED,
+}
+
+
+class Standing(StrEnum):
+    """Whether the user hears from a contact and writes to it."""
+
+    OPEN = "open"
+    BLOCKED = "blocked"
+
+
+class Verdict(StrEnum):
+    """What the user says about a contact."""
+
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+
+
+STANDINGS: dict[tuple[Standing, Verdict], Standing] = {
+    (Standing.OPEN, Verdict.BLOCK): Standing.BLOCKED,
+    (Standing.OPEN, Verdict.UNBLOCK): Standing.OPEN,
+    (Standing.BLOCKED, Verdict.BLOCK): Standing.BLOCKED,
+    (Standing.BLOCKED, Verdict.UNBLOCK): Standing.OPEN,
+}
+
+
+class WrongStep(LocalError):
+    """The contact is not ready for this step: `mixnet contacts` shows how far it has come."""
+
+
+def after(state: ContactState, event: ContactEvent) -> ContactState:
+    """The state that follows; WrongStep if `event` can't happen in `state`."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise WrongStep from None
+
+
+def check_name(name: str) -> str:
+    """`name` itself; BadName unless it has 1 to 64 printable characters and no space at its ends."""
+    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or not name.isprintable():
+        raise BadName
+    return name
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or the first free one of "wanted 2", "wanted 3"…: a name that a stranger chose proves nothing."""
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        ending = f" {number}"
+        name = wanted[: NAME_LIMIT - len(ending)].rstrip() + ending
+    return name

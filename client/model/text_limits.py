@@ -1,0 +1,17 @@
+"""What a text must be to be sent (SPEC.md section 7). Pure."""
+
+from __future__ import annotations
+
+from client.model.errors import TextTooLong, UnusableText
+
+
+def check_text(text: str, limit: int) -> None:
+    """UnusableText unless it has letters and all of them are Unicode's, TextTooLong above `limit` bytes of UTF-8."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UnusableText from None
+    if not size:
+        raise UnusableText
+    if size > limit:
+        raise TextTooLong

@@ -1,0 +1,1 @@
+"""Becoming contacts by spoken codes (SPAKE2) or by address books."""

@@ -1,0 +1,293 @@
+"""Matching: two people who have each other's address find each other, and nobody learns who else has (SPEC.md 7.13).
+
+Promises: off until its user turns it on. An entry is looked for in a slot whose name, for one day, only those can
+compute who have both addresses; the provider sees that name, never an address or who asks. Visits come at random times,
+entry by entry, so many a day that neither entries nor what happens to them can be told from their number. Who has both
+addresses may be somebody else: a contact found so is not verified. What is under way is stored before it is sent.
+Never: an address in anything that leaves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+
+import trio
+
+from client.concurrency.worker import Desk
+from client.e2e.invitation import Invitation
+from client.messenger.messenger import Messenger
+from client.model.address_entries import Entry, normal
+from client.model.code_errors import WrongCode
+from client.model.contact_states import NAME_LIMIT, free_name
+from client.model.errors import AlreadyContact, OwnInvitation
+from client.model.match_states import MatchState, MatchStatus
+from client.model.views import ContactInfo, ContactState, Event
+from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise, reply_slot
+from client.pairing.matching_store import Answering, Look, MatchBook, Offering, Replying, Spoiled
+from client.pairing.rendezvous import Rendezvous
+from client.pairing.spake2 import require
+from mixnet import crypto
+from mixnet.clock import Clock
+from mixnet.crypto import Label, SymmetricKey
+from mixnet.errors import RemoteError, Unavailable
+
+DAY = 86_400.0
+PAUSE = 30.0  # seconds between two visits, on average: 2,880 a day for all entries that are looked for
+MET_PAUSE = 15.0  # and, beside them, for those that met somebody
+SPOILED = "somebody answered who isn't them, or at the same time: trying again tomorrow"
+Stretch = Callable[[bytes, bytes], SymmetricKey]
+
+
+def meeting(network_id: bytes, secret: bytes) -> Meeting:
+    """Where those meet who have a day's secret of a pair."""
+    return Meeting(network_id, b"match", secret)
+
+
+def day_secret(network_id: bytes, pair: tuple[str, str], day: int, stretch: Stretch) -> bytes:
+    """32 bytes that follow from two addresses, in either order, for one day; as slow as `stretch` makes it."""
+    names = [address.encode() for address in sorted(pair)]
+    salt = crypto.digest(Label.MATCH, b"salt", network_id, day.to_bytes(4, "big"))[:16]
+    return stretch(crypto.digest(Label.MATCH, b"pair", *names), salt).expose()
+
+
+class Matching:
+    """Looks for the entries of one profile. `run` must run."""
+
+    def __init__(
+        self,
+        *,
+        rendezvous: Rendezvous,
+        book: MatchBook,
+        messenger: Messenger,
+        desk: Desk,
+        slow_desk: Desk,
+        clock: Clock,
+        rng: random.Random,
+        network_id: bytes,
+        name: str,
+        publish: Callable[[list[Event]], None],
+        stretch: Stretch = crypto.password_key,
+    ) -> None:
+        """`slow_desk` is where `stretch` works, which takes a second or so: messages don't wait for it."""
+        self._rendezvous = rendezvous
+        self._book = book
+        self._messenger = messenger
+        self._desk = desk
+        self._slow_desk = slow_desk
+        self._clock = clock
+        self._rng = rng
+        self._network_id = network_id
+        self._name = name
+        self._publish = publish
+        self._stretch = stretch
+        self._changed = trio.Event()
+        self._visited: dict[str, float] = {}
+        self._busy = trio.Lock()  # an entry is visited by one of the two tasks at a time
+
+    # what users ask for
+
+    async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
+        """Look for these entries, for somebody whose own address is `me`; BadAddress, CodesMissing."""
+        require()
+        await self._desk.call(
+            self._book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
+        )
+        self._ring()
+        return await self.status()
+
+    async def stop(self) -> None:
+        """Look for nobody, and forget all entries; contacts that were found stay."""
+        await self._desk.call(self._book.end)
+        self._visited.clear()
+
+    async def status(self) -> MatchStatus:
+        """What there is to know."""
+        return await self._desk.call(self._status)
+
+    def _status(self) -> MatchStatus:
+        infos = self._book.infos()
+        looked_for = sum(info.state in _OPEN for info in infos)
+        return MatchStatus(self._book.me or "", DAY / PAUSE / looked_for if looked_for else 0.0, infos)
+
+    # inside
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._visit_some, PAUSE, frozenset({MatchState.LOOKING}))
+            nursery.start_soon(self._visit_some, MET_PAUSE, frozenset({MatchState.MET}))
+
+    async def _visit_some(self, mean: float, states: frozenset[MatchState]) -> None:
+        """Visit entries in these states, the one that waited longest first."""
+        while True:
+            changed = self._changed
+            if await self._desk.call(self._count, states):
+                await trio.sleep(self._rng.expovariate(1 / mean))
+            else:
+                await changed.wait()
+                continue
+            async with self._busy:
+                look = await self._desk.call(self._next, states)
+                if look is not None:
+                    await self._try_visit(look)
+
+    def _ring(self) -> None:
+        """Let both tasks look again."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _count(self, states: frozenset[MatchState]) -> int:
+        return sum(look.state in states for look in self._book.all()) if self._book.me is not None else 0
+
+    def _next(self, states: frozenset[MatchState]) -> Look | None:
+        """The entry that waited longest; of those that were never visited, any."""
+        found = [look for look in self._book.all() if look.state in states]
+        self._rng.shuffle(found)
+        return min(found, key=lambda look: self._visited.get(look.address, 0.0), default=None)
+
+    async def _try_visit(self, look: Look) -> None:
+        self._visited[look.address] = self._clock.now()
+        try:
+            await self._visit(look)
+        except Unavailable:
+            pass  # its turn comes again
+        except RemoteError:
+            await self._spoil(look)
+        self._ring()
+
+    async def _spoil(self, look: Look) -> None:
+        await self._desk.call(self._book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
+
+    async def _visit(self, look: Look) -> None:
+        """Whatever is next for this entry. WrongCode, RemoteError: nothing more on this day."""
+        here = await self._begin_day(look)
+        if here is None or here.secret is None:
+            return
+        match here.progress:
+            case Spoiled():
+                return
+            case Answering():
+                await self._answer(here, here.progress)
+            case Replying():
+                await self._await_answer(here, here.progress)
+            case _:
+                await self._meet(here, meeting(self._network_id, here.secret))
+
+    async def _begin_day(self, look: Look) -> Look | None:
+        """The entry with the secret of today; None if it was found meanwhile, or is gone."""
+        day = int(self._clock.now() // DAY)
+        if look.day == day and look.secret is not None:
+            return look
+        if isinstance(look.progress, Answering) and await self._settled(look, look.progress):
+            return None
+        me = await self._desk.call(lambda: self._book.me)
+        if me is None:
+            return None
+        secret = await self._slow_desk.call(day_secret, self._network_id, (me, look.address), day, self._stretch)
+        await self._desk.call(self._book.begin_day, look.address, day, secret)
+        return await self._desk.call(self._book.get, look.address)
+
+    async def _meet(self, look: Look, where: Meeting) -> None:
+        """Put our offer; who was first invites, the other one replies."""
+        provider = self._rendezvous.provider_for(where.slot)
+        offering = await self._desk.call(self._offering, look, where)
+        place = await self._rendezvous.put(provider, where.slot, offering.body)
+        if place == 0:
+            reply = await self._rendezvous.read(provider, reply_slot(where.context, offering.body))
+            if reply is not None:
+                offered = await self._desk.call(Offered.restore, where, offering.side)
+                await self._invite(look, provider, offered, reply)
+        elif place is not None:
+            offer = await self._rendezvous.read(provider, where.slot)
+            if offer is not None:
+                await self._reply(look, where, offer)
+
+    def _offering(self, look: Look, where: Meeting) -> Offering:
+        """The offer of the day, made once and stored before it leaves."""
+        if isinstance(look.progress, Offering):
+            return look.progress
+        offered = Offered.offer(where, _words(look))
+        offering = Offering(offered.body, offered.serialize())
+        self._book.keep(look.address, offering, MatchState.LOOKING)
+        return offering
+
+    async def _invite(self, look: Look, provider: bytes, offered: Offered, reply: bytes) -> None:
+        exchange = await self._desk.call(offered.try_untrusted, reply)
+        if exchange is None:
+            await self._rendezvous.put(provider, offered.refusal_slot(reply), noise())
+            raise WrongCode
+        answering = await self._desk.call(self._make_answer, look, exchange)
+        await self._answer(look, answering)
+
+    def _make_answer(self, look: Look, exchange: Exchange) -> Answering:
+        invitation = self._messenger.create_invitation(self._name, self._clock.now())
+        answering = Answering(exchange.slot, exchange.seal(invitation.pack()), invitation.channel)
+        self._book.keep(look.address, answering, MatchState.MET)
+        return answering
+
+    async def _answer(self, look: Look, answering: Answering) -> None:
+        """Let the invitation be there, until it was used."""
+        if await self._settled(look, answering) or answering.placed or look.secret is None:
+            return
+        provider = self._rendezvous.provider_for(meeting(self._network_id, look.secret).slot)
+        if await self._rendezvous.put(provider, answering.slot, answering.body) is not None:
+            placed = Answering(answering.slot, answering.body, answering.channel, placed=True)
+            await self._desk.call(self._book.keep, look.address, placed, MatchState.MET)
+
+    async def _settled(self, look: Look, answering: Answering) -> bool:
+        """Whether the invitation was used; then the entry is found."""
+        contact = await self._desk.call(self._messenger.contact_by, answering.channel)
+        if contact is None or contact.state is ContactState.PENDING:
+            return False
+        await self._desk.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
+        return True
+
+    async def _reply(self, look: Look, where: Meeting, offer: bytes) -> None:
+        joined = await self._desk.call(Joined.join_untrusted, where, _words(look), offer)
+        exchange = joined.exchange
+        replying = Replying(joined.slot, joined.body, exchange.context, offer, exchange.reply, exchange.key.expose())
+        await self._desk.call(self._book.keep, look.address, replying, MatchState.MET)
+        await self._await_answer(look, replying)
+
+    async def _await_answer(self, look: Look, replying: Replying) -> None:
+        """Let our reply be there, and look for the invitation."""
+        if look.secret is None:
+            return
+        provider = self._rendezvous.provider_for(meeting(self._network_id, look.secret).slot)
+        place = await self._rendezvous.put(provider, replying.slot, replying.body)  # again: a restart forgets it
+        if place != 0:
+            if place is not None:
+                raise WrongCode
+            return
+        exchange = Exchange(replying.context, replying.offer, replying.reply, SymmetricKey(replying.key))
+        answer = await self._rendezvous.read(provider, exchange.slot)
+        if answer is None:
+            return
+        text = Invitation.unpack_untrusted(exchange.open_untrusted(answer)).encode()
+        try:
+            contact = await self._desk.call(self._accept, look, text)
+        except AlreadyContact as error:
+            await self._desk.call(self._book.settle, look.address, MatchState.KNOWN, "", str(error))
+        except OwnInvitation:
+            await self._spoil(look)
+        else:
+            await self._desk.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
+        self._publish(await self._desk.call(self._messenger.take_events))
+
+    def _accept(self, look: Look, text: str) -> ContactInfo:
+        """The contact is called what the address book calls it; AlreadyContact, whose session stays as it is."""
+        known = self._messenger.contact_of(Invitation.parse_untrusted(text).keys.identity)
+        if known is not None:
+            raise AlreadyContact(f"you already have this contact, named {known.name!r}")
+        names = {contact.name for contact in self._messenger.contacts()}
+        name = free_name((look.label or look.address)[:NAME_LIMIT].strip(), names)
+        return self._messenger.accept_invitation(text, name, self._clock.now())
+
+
+_OPEN = (MatchState.LOOKING, MatchState.MET)
+
+
+def _words(look: Look) -> bytes:
+    """The password of a pair on a day."""
+    return crypto.digest(Label.MATCH, b"words", look.secret or b"")

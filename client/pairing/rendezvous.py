@@ -1,0 +1,37 @@
+"""Slots at providers, as a client uses them (SPEC.md section 6.5).
+
+Promises: whoever knows the name of a slot finds the same provider; both calls may be repeated.
+"""
+
+from __future__ import annotations
+
+from client.traffic.provider_queries import Services
+from mixnet.errors import RemoteError
+from mixnet.services import Operation, Question, Status
+
+
+class Rendezvous:
+    """Slots of an hour, or of a day."""
+
+    def __init__(self, services: Services, *, day: bool = False) -> None:
+        """Ask through `services`."""
+        self._services = services
+        self._put, self._read = (Operation.PUT_DAY, Operation.READ_DAY) if day else (Operation.PUT, Operation.READ)
+
+    def provider_for(self, slot: bytes) -> bytes:
+        """Where the slots of a meeting are, whose first one is `slot`."""
+        return self._services.provider_for(slot)
+
+    async def put(self, provider: bytes, slot: bytes, body: bytes) -> int | None:
+        """Put `body` into a slot; its place, or None if there is no room. NotAnswered, RemoteError."""
+        answer = await self._services.ask(provider, Question(self._put, slot, body))
+        if answer.status is Status.FULL:
+            return None
+        if answer.status is not Status.DONE or len(answer.body) != 1:
+            raise RemoteError("this provider keeps no slots: ask its operator for a newer version")
+        return answer.body[0]
+
+    async def read(self, provider: bytes, slot: bytes, place: int = 0) -> bytes | None:
+        """What is at a place of a slot, or None. NotAnswered."""
+        answer = await self._services.ask(provider, Question(self._read, slot, bytes([place])))
+        return answer.body if answer.status is Status.DONE else None

@@ -1,0 +1,1 @@
+"""A profile's folder: keys, lock, passphrase, what it holds, its erasure."""

@@ -1,0 +1,184 @@
+"""A profile: one person's folder with everything their daemon needs (SPEC.md section 7).
+
+Promises: the folder is made whole or not at all, and only its owner can read it (0700, files 0600); keys and state lie
+in the encrypted store alone, which a key file or a passphrase opens; a passphrase is never written down.
+
+    profile.toml     name, how the store opens, engine, address to dial from, preferred provider
+    bootstrap.json   the network: authorities and threshold
+    key              32 random bytes (key file), or the 16-byte salt of the passphrase
+    store.db         the encrypted store
+    daemon.lock      held by the daemon while it runs (client/lock.py)
+    downloads/       files that came
+    api.sock, status.sock, daemon.log    (the names are in client/folder.py)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from client.model import paths as folder
+from mixnet.crypto import SymmetricKey, password_key
+from mixnet.errors import LocalError
+from mixnet.pki.bootstrap import Bootstrap
+
+if TYPE_CHECKING:
+    from client.storage.database import Store
+
+SALT_SIZE = 16
+_LONGEST_NAME = 64
+
+
+class ProfileExists(LocalError):
+    """There is a profile of that name already: choose another name, or remove its folder first."""
+
+
+class BrokenProfile(LocalError):
+    """The profile's folder is damaged: restore it from a backup, or make a new profile."""
+
+
+class PassphraseNeeded(LocalError):
+    """The profile is locked by a passphrase: give --passphrase-file, or set MIXNET_PASSPHRASE."""
+
+
+class Lock(StrEnum):
+    """What opens the store."""
+
+    KEY_FILE = "key-file"
+    PASSPHRASE = "passphrase"  # noqa: S105  # the kind of lock
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What profile.toml holds."""
+
+    name: str
+    lock: Lock = Lock.KEY_FILE
+    engine: str = "mixnet"
+    source: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a daemon must know before it opens its store. Without a directory it lives in memory only."""
+
+    name: str
+    bootstrap: Bootstrap
+    directory: Path | None = None
+    lock: Lock = Lock.KEY_FILE
+    engine: str = "mixnet"
+    source: str | None = None  # the local address to dial from
+    provider: bytes | None = None  # identity of the provider to register with; None: a random one, at the first start
+    downloads: Path | None = None  # where files go; without it none is accepted
+
+    def file(self, name: str) -> Path:
+        """The path of one of the profile's files."""
+        if self.directory is None:
+            raise LocalError("a profile in memory has no files")
+        return self.directory / name
+
+
+def create(
+    directory: Path,
+    *,
+    name: str,
+    bootstrap: Path,
+    passphrase: bytes | None = None,
+    source: str | None = None,
+    provider: bytes | None = None,
+    engine: str = "mixnet",
+) -> Profile:
+    """Make the folder of a new profile; on any failure nothing is left of it."""
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or "/" in name or name.startswith("."):
+        raise LocalError("a profile's name has 1 to 64 printable characters, no slash and no dot at its start")
+    if directory.exists():
+        raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
+    trust = Bootstrap.load(bootstrap)
+    lock = Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE
+    settings = _Settings(name, lock, engine, source, provider.hex() if provider else None)
+    directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
+    try:
+        _write(scratch / folder.SETTINGS, _encode(settings))
+        trust.save(scratch / folder.BOOTSTRAP)
+        _write(scratch / folder.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
+        _open(scratch / folder.STORE, _store_key(scratch, lock, passphrase)).close()
+        for made in scratch.iterdir():
+            made.chmod(0o600)
+        (scratch / folder.DOWNLOADS).mkdir(mode=0o700)
+        scratch.rename(directory)
+    except OSError as error:
+        if directory.exists():
+            raise ProfileExists from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return load(directory)
+
+
+def load(directory: Path) -> Profile:
+    """Read the profile in `directory`; its store stays closed."""
+    folder.check_profile(directory)
+    try:
+        settings = msgspec.toml.decode((directory / folder.SETTINGS).read_bytes(), type=_Settings)
+        provider = bytes.fromhex(settings.provider) if settings.provider else None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BrokenProfile(f"{directory / 'profile.toml'} is damaged ({error}): correct it") from None
+    return Profile(
+        name=settings.name,
+        bootstrap=Bootstrap.load(directory / folder.BOOTSTRAP),
+        directory=directory,
+        lock=settings.lock,
+        engine=settings.engine,
+        source=settings.source,
+        provider=provider,
+        downloads=directory / folder.DOWNLOADS,
+    )
+
+
+def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
+    """Open the profile's store; WrongPassphrase (client.store) if the key does not fit."""
+    store = profile.file(folder.STORE)
+    if not store.is_file():
+        raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
+    return _open(store, _store_key(store.parent, profile.lock, passphrase))
+
+
+def _open(path: Path, key: SymmetricKey) -> Store:
+    from client.storage.database import Store  # noqa: PLC0415  # a program that only talks to a daemon needs no database
+
+    return Store.open(path, key)
+
+
+def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
+    raw = (directory / folder.KEY).read_bytes()
+    if lock is Lock.KEY_FILE:
+        if len(raw) != SymmetricKey.SIZE:
+            raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")
+        return SymmetricKey(raw)
+    if passphrase is None:
+        raise PassphraseNeeded
+    if len(raw) != SALT_SIZE:
+        raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")
+    return password_key(passphrase, raw)
+
+
+def _encode(settings: _Settings) -> bytes:
+    """TOML; a JSON string is a TOML basic string for what these fields may hold."""
+    fields = {key: value for key, value in msgspec.to_builtins(settings).items() if value is not None}
+    return b"".join(key.encode() + b" = " + msgspec.json.encode(value) + b"\n" for key, value in fields.items())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""Signed messages, receipts, proofs; and the forgeries that make all else deniable."""

@@ -1,0 +1,1 @@
+"""The encrypted SQLite database: one file for each group of tables."""

@@ -1,0 +1,183 @@
+"""Contacts as the store keeps them (SPEC.md section 7).
+
+Promises: one contact an identity, one identity a contact, no two of a name; a state or a standing changes by the tables
+of contacts.py only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.e2e.safety_number import safety_number
+from client.model.contact_states import STANDINGS, ContactEvent, Standing, Verdict, after
+from client.model.errors import NameTaken, UnknownContact
+from client.model.views import ContactInfo, ContactState
+from client.storage.database import Row, Store
+
+_SELECT = "SELECT id, name, identity, state, added_at, session, standing, role FROM contacts "
+_RENEWING = """
+SELECT 1 FROM stranded WHERE contact = ? UNION ALL
+SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
+WHERE s.contact = ? AND s.entry IS NOT NULL AND s.id IS NOT ?
+"""
+_SHOWN = "id NOT IN (SELECT contact FROM devices)"  # the user's own devices are no contacts (devices.py)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact's row; `session` is where messages to it go out, None before one is established."""
+
+    id: int
+    name: str
+    identity: bytes
+    state: ContactState
+    added_at: float
+    session: int | None
+    standing: Standing
+    role: str = "contact"  # "member": known by a group only; "group": a group's conversation
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing of it is heard and nothing is written to it."""
+        return self.standing is Standing.BLOCKED
+
+
+class Book:
+    """All contacts of a profile."""
+
+    def __init__(self, store: Store, identity: bytes) -> None:
+        """Use the store's tables; `identity` is our own public key, for safety numbers."""
+        self._store = store
+        self._identity = identity
+
+    def speak_for(self, identity: bytes) -> None:
+        """On a satellite: contacts know us by the identity of its home."""
+        self._identity = identity
+
+    def add(self, name: str, identity: bytes, state: ContactState, now: float) -> Contact:
+        """A new contact; NameTaken."""
+        if name in self.names():
+            raise NameTaken
+        number = self._store.insert(
+            "INSERT INTO contacts (name, identity, state, added_at) VALUES (?, ?, ?, ?)",
+            name,
+            identity,
+            state.value,
+            now,
+        )
+        return self.get(number)
+
+    def get(self, number: int) -> Contact:
+        """The contact of a row; UnknownContact."""
+        row = self._store.one(_SELECT + "WHERE id = ?", number)
+        if row is None:
+            raise UnknownContact
+        return _contact(row)
+
+    def named(self, name: str) -> Contact:
+        """The contact of a name; UnknownContact."""
+        row = self._store.one(_SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}", name)
+        if row is None:
+            raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
+        return _contact(row)
+
+    def person(self, name: str) -> Contact:
+        """The contact of a name, which is no group; UnknownContact."""
+        contact = self.named(name)
+        if contact.role == "group":
+            raise UnknownContact(f"{name!r} is a group, not a contact: `mixnet group --help` shows what can be done")
+        return contact
+
+    def former(self, contact: int) -> tuple[bytes, ...]:
+        """Identities that a contact had before and nobody has now, at most 16."""
+        query = (
+            "SELECT identity FROM former_identities WHERE contact = ?"
+            " AND identity NOT IN (SELECT identity FROM contacts) ORDER BY identity LIMIT 16"
+        )
+        return tuple(bytes(row[0]) for row in self._store.all(query, contact))
+
+    def once(self, identity: bytes) -> Contact | None:
+        """The contact of an identity, or the one that had it before."""
+        row = self._store.one("SELECT contact FROM former_identities WHERE identity = ?", identity)
+        return self.known(identity) or (None if row is None else self.get(row[0]))
+
+    def known(self, identity: bytes) -> Contact | None:
+        """The contact of an identity, if there is one."""
+        row = self._store.one(_SELECT + "WHERE identity = ?", identity)
+        return None if row is None else _contact(row)
+
+    def all(self) -> list[Contact]:
+        """All of them, oldest first."""
+        return [_contact(row) for row in self._store.all(_SELECT + f"WHERE {_SHOWN} ORDER BY id")]
+
+    def names(self) -> set[str]:
+        """All names in use."""
+        return {row[0] for row in self._store.all("SELECT name FROM contacts")}
+
+    def step(self, contact: Contact, event: ContactEvent) -> bool:
+        """Let `event` happen to a contact; whether that changes its state. Raises WrongStep."""
+        state = after(contact.state, event)
+        self._store.run("UPDATE contacts SET state = ? WHERE id = ?", state.value, contact.id)
+        return state is not contact.state
+
+    def rename(self, contact: Contact, name: str) -> bool:
+        """Call a contact by another name; whether that changes anything. NameTaken."""
+        if name == contact.name:
+            return False
+        if name in self.names():
+            raise NameTaken(f"there already is a contact named {name!r}: choose another name")
+        self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, contact.id)
+        return True
+
+    def judge(self, contact: Contact, verdict: Verdict) -> bool:
+        """Block or unblock a contact; whether that changes anything."""
+        standing = STANDINGS[contact.standing, verdict]
+        self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
+        return standing is not contact.standing
+
+    def hide(self, contact: int) -> None:
+        """Known by a group only: no contact of the user."""
+        self._store.run("UPDATE contacts SET role = 'member' WHERE id = ?", contact)
+
+    def nameless(self, contact: int) -> None:
+        """One side of an anonymous conversation: no contact of the user."""
+        self._store.run("UPDATE contacts SET role = 'anonymous' WHERE id = ?", contact)
+
+    def show(self, contact: int, name: str) -> None:
+        """From now on a contact of the user, called `name`."""
+        self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
+
+    def use(self, contact: int, session: int | None) -> None:
+        """Send to the contact in this session from now on; None: in none yet."""
+        self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
+
+    def become(self, old: Contact, new: Contact) -> None:
+        """Give the old contact the identity, state and session of the new one, which is gone then."""
+        self._store.run("DELETE FROM retention WHERE contact = ?", new.id)
+        self._store.run("DELETE FROM contacts WHERE id = ?", new.id)
+        values = (new.identity, new.state.value, new.session, old.id)
+        self._store.run("UPDATE contacts SET identity = ?, state = ?, session = ? WHERE id = ?", *values)
+
+    def info(self, number: int) -> ContactInfo:
+        """What a user sees of a contact."""
+        contact = self.get(number)
+        return ContactInfo(
+            name=contact.name,
+            state=contact.state,
+            safety_number=safety_number(self._identity, contact.identity),
+            verified=contact.state is ContactState.VERIFIED,
+            added_at=contact.added_at,
+            blocked=contact.blocked,
+            renewing=self._renewing(contact),
+        )
+
+    def _renewing(self, contact: Contact) -> bool:
+        """Whether a session that we began with a known contact is unanswered, or one that was given up unsettled."""
+        if contact.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED):
+            return False
+        return self._store.one(_RENEWING, contact.id, contact.id, contact.session) is not None
+
+
+def _contact(row: Row) -> Contact:
+    number, name, identity, state, added_at, session, standing, role = row
+    return Contact(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role)

@@ -1,0 +1,168 @@
+"""The encrypted store of a profile: one SQLite database (SPEC.md section 7).
+
+Promises: every byte on disk, the journal included, is encrypted with AEGIS-256 under the profile's key; a transaction
+is on disk when its block ends, or it never happened; a full disk raises StoreUnavailable and changes nothing. Never: a
+temporary file with anything in clear. Synchronous, and used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
+from client.storage.schema import MIGRATIONS
+from mixnet.crypto import SymmetricKey
+
+Row = tuple[Any, ...]
+_BUSY_MILLISECONDS = 2000
+_UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, apsw.LockedError)
+
+
+class Store:
+    """An open store. `Store.open` makes one."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        """Take over an open, unlocked and current database."""
+        self._connection = connection
+        self._depth = 0
+        self._cut = False  # the journal, when the transaction ends
+
+    @classmethod
+    def open(cls, path: Path | str, key: SymmetricKey) -> Store:
+        """Open or create the database at `path` (0600); ":memory:" keeps it in memory, where encryption has no sense.
+
+        Raises WrongPassphrase, DamagedStore or StoreUnavailable.
+        """
+        if str(path) != ":memory:":
+            _touch(Path(path))
+        with _translated():
+            connection = apsw.Connection(str(path))
+            try:
+                _unlock(connection, path, key)
+                _migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection)
+
+    def close(self) -> None:
+        """Write what the journal holds back into the database, and let go of it."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when the block ends; a block inside a block joins it."""
+        if self._depth:
+            yield
+            return
+        with _translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+            with _translated():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk may have ended it already
+                self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth -= 1
+        if self._cut:
+            self.truncate_journal()
+
+    def truncate_journal(self) -> None:
+        """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since.
+
+        Inside of a transaction that is done when it has ended.
+        """
+        self._cut = self._depth > 0
+        if not self._cut:
+            self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since the store was opened: as long as it is the same, nothing has changed."""
+        return int(self._connection.total_changes())
+
+    def run(self, statement: str, *values: object) -> None:
+        """Execute a statement that gives no rows."""
+        with _translated():
+            self._connection.execute(statement, values)
+
+    def insert(self, statement: str, *values: object) -> int:
+        """Execute an INSERT and return the number of its row."""
+        self.run(statement, *values)
+        return int(self._connection.last_insert_rowid())
+
+    def all(self, statement: str, *values: object) -> list[Row]:
+        """All rows of a query."""
+        with _translated():
+            return list(self._connection.execute(statement, values))
+
+    def one(self, statement: str, *values: object) -> Row | None:
+        """The first row of a query, or None."""
+        rows = self.all(statement, *values)
+        return rows[0] if rows else None
+
+    def setting(self, name: str) -> bytes | None:
+        """A value kept under `name`, or None."""
+        row = self.one("SELECT value FROM settings WHERE name = ?", name)
+        return None if row is None else bytes(row[0])
+
+    def set_setting(self, name: str, value: bytes) -> None:
+        """Keep `value` under `name`."""
+        self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
+
+    def delete_setting(self, name: str) -> None:
+        """Forget what is kept under `name`."""
+        self.run("DELETE FROM settings WHERE name = ?", name)
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"the store {path} can't be opened ({error.strerror}): check folder and disk") from None
+
+
+def _unlock(connection: apsw.Connection, path: Path | str, key: SymmetricKey) -> None:
+    if str(path) != ":memory:":
+        connection.pragma("cipher", "aegis")
+        connection.pragma("key", "raw:" + key.expose().hex())
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    connection.pragma("temp_store", 2)  # in memory: a temporary file would be in clear
+    try:
+        connection.pragma("journal_mode", "wal")
+    except apsw.NotADBError:
+        raise WrongPassphrase from None
+    connection.pragma("synchronous", 2)  # FULL: what was acknowledged survives a loss of power
+    connection.pragma("secure_delete", 1)
+    connection.pragma("foreign_keys", 1)
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    version = connection.pragma("user_version")
+    if version > len(MIGRATIONS):
+        raise DamagedStore
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        with connection:
+            connection.execute(script)
+            connection.pragma("user_version", number)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what SQLite says about the disk into the project's errors."""
+    try:
+        yield
+    except _UNWRITABLE as error:
+        raise StoreUnavailable from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise DamagedStore from error

@@ -1,0 +1,54 @@
+"""Messages as mail programs open them: an mbox file, one letter each (SPEC.md section 7).
+
+Promises: a line that would begin another letter is escaped (as mboxrd does); what a contact wrote or is called can't
+add a header. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate
+
+from client.model.views import MessageKind
+from client.storage.export_jsonl import Record
+
+_FROM = re.compile(rb"^(>*From )", re.MULTILINE)
+_LONGEST_LINE = 900  # bytes; mail allows 998
+_DOMAIN = "mixnet.invalid"
+_POLICY = SMTP.clone(linesep="\n", cte_type="8bit")
+
+
+def letter(record: Record, profile: str) -> bytes:
+    """One letter; `profile` is our own identity."""
+    mail = EmailMessage(_POLICY)
+    us, them = _address("me", profile), _address(record.contact, record.identity)
+    mail["From"], mail["To"] = (us, them) if record.outgoing else (them, us)
+    when = max(record.created_at, record.received_at)
+    mail["Date"] = formatdate(when)
+    mail["Message-ID"] = f"<{record.number}.{record.origin}@{_DOMAIN}>"
+    mail["Subject"] = _clean(record.text)[:60]
+    mail["X-Mixnet-State"] = str(record.state)
+    text = record.text
+    if record.kind is MessageKind.FILE:
+        text = f"A file of {record.size:,} bytes, which is not part of this archive: {record.text}"
+    mail.set_content(text, cte=_encoding(text))
+    begin = f"From {_DOMAIN} {time.asctime(time.gmtime(when))}\n".encode()
+    return begin + _FROM.sub(rb">\1", mail.as_bytes()) + b"\n"
+
+
+def _address(name: str, identity: str) -> Address:
+    return Address(_clean(name), identity[:32], _DOMAIN)
+
+
+def _clean(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def _encoding(text: str) -> str:
+    """As it is, unless mail could not carry it so."""
+    odd = any(ord(one) < 32 and one not in "\n\t" for one in text)
+    return "base64" if odd or max(map(len, text.encode().split(b"\n"))) > _LONGEST_LINE else "8bit"

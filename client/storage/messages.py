@@ -1,0 +1,160 @@
+"""Messages as the store keeps them, and search in their texts (SPEC.md section 7).
+
+Promises: a message's state changes by the table of messages.py only; a number is never given twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.e2e.bodies import MessageEvent
+from client.e2e.bodies import after as state_after
+from client.model.errors import UnknownMessage
+from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
+from client.storage.database import Row, Store
+from client.storage.search import ANY, TIME, Filter, expression
+
+_SELECT = """
+SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done, m.error, m.created_at, m.sent_at,
+       m.drawn_delay, m.received_at, coalesce(s.receipt, ''), g.author, g.members, g.reached,
+       (SELECT count(*) FROM group_reads r WHERE r.message = m.id),
+       CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
+           (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END
+FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
+LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message to be filed: `text` is the name of a file, `path` where it is; `remote` the sender's number of it."""
+
+    contact: int
+    kind: MessageKind
+    state: MessageState
+    text: str
+    path: str = ""
+    size: int = 0
+    received_at: float = 0.0
+    remote: int | None = None
+
+
+class Archive:
+    """All messages of a profile."""
+
+    def __init__(self, store: Store) -> None:
+        """Use the store's tables."""
+        self._store = store
+
+    def add(self, entry: Entry, now: float) -> int:
+        """File a message and return its number."""
+        return self._store.insert(
+            "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
+            " drawn_delay, received_at, remote) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?)",
+            entry.contact,
+            entry.remote is None,
+            entry.kind.value,
+            entry.state.value,
+            entry.text,
+            entry.path,
+            entry.size,
+            now,
+            entry.received_at,
+            entry.remote,
+        )
+
+    def get(self, number: int) -> MessageInfo:
+        """One message; UnknownMessage."""
+        row = self._store.one(_SELECT + "WHERE m.id = ?", number)
+        if row is None:
+            raise UnknownMessage
+        return _info(row)
+
+    def after(self, contact: int | None, after_number: int, limit: int) -> list[MessageInfo]:
+        """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first."""
+        whose, values = ("", ()) if contact is None else ("m.contact = ? AND ", (contact,))
+        where = f"WHERE {whose}m.id > ? ORDER BY m.id LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + where, *values, after_number, limit)]
+
+    def search(self, words: str, limit: int, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages (-1: all) that match and that `where` lets through, newest first; SearchTooLong.
+
+        search.py says what matches.
+        """
+        query = expression(words)
+        if not query:
+            return []
+        condition, values = where.condition()
+        found = f"WHERE m.id IN (SELECT rowid FROM found WHERE found MATCH ?) AND {condition}"  # noqa: S608
+        order = f" ORDER BY {TIME} DESC, m.id DESC LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + found + order, query, *values, limit)]
+
+    def step(self, number: int, event: MessageEvent) -> MessageInfo | None:
+        """Let `event` happen to a message: what it is now, or None if that changes nothing."""
+        row = self._store.one("SELECT state FROM messages WHERE id = ?", number)
+        if row is None:
+            return None
+        before = MessageState(row[0])
+        state = state_after(before, event)
+        if state is before:
+            return None
+        self._store.run("UPDATE messages SET state = ? WHERE id = ?", state.value, number)
+        return self.get(number)
+
+    def left(self, number: int, sent_at: float, drawn_delay: float) -> None:
+        """Record the slot and the mixing of a message's first fragment."""
+        self._store.run("UPDATE messages SET sent_at = ?, drawn_delay = ? WHERE id = ?", sent_at, drawn_delay, number)
+
+    def explain(self, number: int, error: str) -> None:
+        """Record why a message failed: the first reason stays, and what is delivered or read has none."""
+        where = "id = ? AND error = '' AND state NOT IN ('delivered', 'read', 'received')"
+        self._store.run(f"UPDATE messages SET error = ? WHERE {where}", error, number)  # noqa: S608
+
+    def last_error(self, contact: int) -> str:
+        """Why the newest incoming message of a contact has failed; empty if it has not, or there is none."""
+        came = "contact = ? AND NOT outgoing AND remote IS NOT NULL"  # an imported one did not come from the contact
+        newest = f"SELECT error FROM messages WHERE {came} ORDER BY id DESC LIMIT 1"  # noqa: S608
+        row = self._store.one(newest, contact)
+        return "" if row is None else str(row[0])
+
+    def progress(self, number: int, done: int) -> MessageInfo:
+        """Record how many bytes of a file are across."""
+        self._store.run("UPDATE messages SET done = ? WHERE id = ?", done, number)
+        return self.get(number)
+
+    def arrived(self, number: int, path: str, now: float) -> None:
+        """Record where a complete incoming file is."""
+        self._store.run("UPDATE messages SET path = ?, received_at = ? WHERE id = ?", path, now, number)
+
+    def contact_of(self, number: int) -> int:
+        """The contact of a message; UnknownMessage."""
+        row = self._store.one("SELECT contact FROM messages WHERE id = ?", number)
+        if row is None:
+            raise UnknownMessage
+        return int(row[0])
+
+    def unseen(self, contact: int, up_to: int, limit: int) -> list[tuple[int, int]]:
+        """(number, the sender's number) of received messages up to one, that are not read yet."""
+        return [
+            (int(number), int(remote))
+            for number, remote in self._store.all(
+                "SELECT id, remote FROM messages WHERE contact = ? AND id <= ? AND state = ? ORDER BY id LIMIT ?",
+                contact,
+                up_to,
+                MessageState.RECEIVED.value,
+                limit,
+            )
+        ]
+
+    def is_from_us(self, number: int, contact: int) -> bool:
+        """Whether `number` is a message of ours to that contact."""
+        query = "SELECT 1 FROM messages WHERE id = ? AND contact = ? AND outgoing"
+        return self._store.one(query, number, contact) is not None
+
+
+def _info(row: Row) -> MessageInfo:
+    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, readers, until = row
+    rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
+    rest += ["", 0, 0] if author is None else [author, members, reached]
+    rest += [until, readers]
+    return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -1,0 +1,154 @@
+"""The reply blocks of anonymous conversations, as the store keeps them (SPEC.md section 7).
+
+Two sides: `Pool` has those that came with anonymous messages and may be answered through; `Given` has the keys of those
+that this profile gave out. Promises: a block is used once and is gone from the store before its packet leaves; keys
+outlive a restart, and an answer that waited in our mailbox still opens; both are bounded in number and time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from client.arq.fragments import ReplyBlock
+from client.model.durations import DAY
+from client.storage.database import Store
+from mixnet.clock import Epochs
+from mixnet.errors import LocalError, RemoteError
+from mixnet.sphinx import SurbKeys
+
+HELD = 24  # reply blocks of one conversation that its reader keeps
+STOCK = 4  # unused blocks of one epoch that a writer has out
+EACH_EPOCH = 12  # blocks of one epoch that a writer gives in all, however many were used
+_NONE = "anonymous messages need a daemon, which makes their reply blocks: start one"
+KEPT = DAY  # seconds after its epoch for which a block's answer may wait in our mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBlock:
+    """A reply block, and what recognises (32 bytes) and opens what comes back through it."""
+
+    block: ReplyBlock
+    surb_id: bytes
+    keys: SurbKeys = field(repr=False)
+
+
+class Workshop(Protocol):
+    """Who makes reply blocks for later epochs, and opens what comes back through them."""
+
+    @property
+    def epochs(self) -> Epochs:
+        """The network's."""
+
+    def open_epochs(self, now: float) -> list[int]:
+        """The epochs for which blocks can be made now: those of which the nodes' keys are known."""
+
+    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+        """A block for a replier at provider `entry` (32 bytes), to be used in `epoch` only; Unavailable."""
+
+    def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
+        """The plaintext that came back; RemoteError if it was altered."""
+
+
+class NoWorkshop:
+    """For a messenger that makes no reply blocks: whatever needs one is refused."""
+
+    @property
+    def epochs(self) -> Epochs:
+        """See `Workshop`."""
+        raise LocalError(_NONE)
+
+    def open_epochs(self, now: float) -> list[int]:  # as the protocol has it
+        """See `Workshop`."""
+        raise LocalError(_NONE)
+
+    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+        """See `Workshop`."""
+        raise LocalError(_NONE)
+
+    def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
+        """See `Workshop`."""
+        raise LocalError(_NONE)
+
+
+def end_of(epochs: Epochs, epoch: int) -> int:
+    """What a block for `epoch` says in `until`: whole seconds since 1970."""
+    return int(epochs.end(epoch))
+
+
+class Pool:
+    """What a reader may answer through."""
+
+    def __init__(self, store: Store) -> None:
+        """Use the store's table."""
+        self._store = store
+
+    def keep(self, contact: int, blocks: Iterable[ReplyBlock]) -> None:
+        """Store new blocks, up to HELD of a conversation; the same one again is ignored."""
+        for block in blocks:
+            row = self._store.one("SELECT count(*) FROM anonymous_blocks WHERE contact = ?", contact)
+            if row is not None and row[0] < HELD:
+                self._store.run(
+                    "INSERT OR IGNORE INTO anonymous_blocks (contact, surb, expires) VALUES (?, ?, ?)",
+                    contact,
+                    block.surb,
+                    block.until,
+                )
+
+    def take(self, contact: int, now: float, length: float) -> ReplyBlock | None:
+        """A block whose epoch, of `length` seconds, is now; it is gone from the store."""
+        query = "SELECT id, surb, expires FROM anonymous_blocks WHERE contact = ? AND expires BETWEEN ? AND ?"
+        row = self._store.one(query + " ORDER BY expires, id LIMIT 1", contact, now, now + length)
+        if row is None:
+            return None
+        self._store.run("DELETE FROM anonymous_blocks WHERE id = ?", row[0])
+        return ReplyBlock(bytes(row[1]), int(row[2]))
+
+    def next_time(self, contact: int, length: float) -> float | None:
+        """When a block may be used: the start of its epoch, perhaps past; None if there is none left."""
+        row = self._store.one("SELECT min(expires) FROM anonymous_blocks WHERE contact = ?", contact)
+        return None if row is None or row[0] is None else float(row[0]) - length
+
+    def until(self, contact: int) -> float:
+        """When the last of a conversation's blocks expires; 0.0 if there is none."""
+        row = self._store.one("SELECT max(expires) FROM anonymous_blocks WHERE contact = ?", contact)
+        return 0.0 if row is None or row[0] is None else float(row[0])
+
+
+class Given:
+    """What a writer gave out. A block that was used stays as a row without keys as long as its epoch counts."""
+
+    def __init__(self, store: Store) -> None:
+        """Use the store's table."""
+        self._store = store
+
+    def lacks(self, contact: int, until: int) -> int:
+        """How many more blocks of the epoch that ends at `until` may be given now."""
+        query = "SELECT count(*), count(keys) FROM anonymous_given WHERE contact = ? AND until = ?"
+        row = self._store.one(query, contact, until)
+        given, unused = (0, 0) if row is None else (int(row[0]), int(row[1]))
+        return max(0, min(STOCK - unused, EACH_EPOCH - given))
+
+    def add(self, contact: int, made: MadeBlock, kept: float) -> float:
+        """Await an answer through a block, for `kept` seconds after its end; gives when it is forgotten."""
+        until = made.block.until
+        values = (made.surb_id, contact, made.keys.expose(), until, until + kept)
+        self._store.run("INSERT INTO anonymous_given VALUES (?, ?, ?, ?, ?)", *values)
+        return until + kept
+
+    def find(self, surb_id: bytes) -> tuple[int, SurbKeys]:
+        """(contact, keys) of a block that was not used yet; UnknownBlock."""
+        query = "SELECT contact, keys FROM anonymous_given WHERE surb_id = ? AND keys IS NOT NULL"
+        row = self._store.one(query, surb_id)
+        if row is None:
+            raise UnknownBlock
+        return int(row[0]), SurbKeys(bytes(row[1]))
+
+    def used(self, surb_id: bytes) -> None:
+        """It came back: it opens nothing from now on."""
+        self._store.run("UPDATE anonymous_given SET keys = NULL WHERE surb_id = ?", surb_id)
+
+
+class UnknownBlock(RemoteError):
+    """Something came through a reply block that was used before, has expired, or never was ours."""

@@ -1,0 +1,246 @@
+"""The tables of a profile's store (SPEC.md section 7).
+
+Promises: a store of any older version becomes current by running the scripts that it lacks, in order; a script that was
+published is never changed. Times are seconds since the Unix epoch; a bitmap has bit i set for fragment i.
+"""
+
+from __future__ import annotations
+
+from client.storage.schema_devices import DEVICE_GROUPS, DEVICES
+from client.storage.schema_groups import GROUP_LEAVERS, GROUP_SPARES, GROUPS
+
+_FIRST = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+-- `session` is the one that messages to the contact go out in; null until one is established.
+CREATE TABLE contacts (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BLOB NOT NULL UNIQUE, state TEXT NOT NULL,
+    added_at REAL NOT NULL, session INTEGER
+);
+
+-- `prekeys` is null from the moment of use; `used` is the digest of the first message that used it.
+CREATE TABLE invitations (
+    id INTEGER PRIMARY KEY, channel BLOB NOT NULL UNIQUE, secret BLOB NOT NULL, transcript BLOB NOT NULL, prekeys BLOB,
+    expires REAL NOT NULL, used BLOB, session INTEGER
+);
+
+-- `entry` and `entry_key`: the invitation's channel, where the first message goes; null on the inviter's side.
+-- `numbers`: the next outgoing message number of each lane; `expected`: the next incoming one.
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id),
+    incoming BLOB NOT NULL UNIQUE, incoming_key BLOB NOT NULL,
+    outgoing BLOB NOT NULL UNIQUE, outgoing_key BLOB NOT NULL,
+    entry BLOB, entry_key BLOB, provider BLOB NOT NULL, mailbox BLOB NOT NULL, sphinx_public BLOB NOT NULL,
+    ratchet BLOB NOT NULL, numbers_0 INTEGER NOT NULL, numbers_1 INTEGER NOT NULL,
+    expected_0 INTEGER NOT NULL, expected_1 INTEGER NOT NULL
+);
+
+-- Plaintexts that no session has encrypted yet, in the order of their ids.
+CREATE TABLE waiting (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, lane INTEGER NOT NULL, body BLOB NOT NULL,
+    message INTEGER, expires REAL NOT NULL
+);
+CREATE INDEX waiting_of_contact ON waiting (contact, lane, id);
+
+-- Encrypted messages under way; their bytes are apart, in `sealed`, since acknowledgements rewrite these rows often.
+-- `last`: its delivery is that of the whole message; `size`: bytes of a file that its delivery brings across.
+CREATE TABLE outbound (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,
+    acked INTEGER NOT NULL, message INTEGER, last INTEGER NOT NULL, size INTEGER NOT NULL, expires REAL NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+CREATE INDEX outbound_of_message ON outbound (message);
+CREATE TABLE sealed (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+);
+
+CREATE TABLE inbound (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, length INTEGER NOT NULL,
+    position INTEGER NOT NULL, part BLOB NOT NULL, PRIMARY KEY (session, lane, number, position)
+) WITHOUT ROWID;
+
+-- `remote` is the number that the sender has given to an incoming message.
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL REFERENCES contacts (id), outgoing INTEGER NOT NULL,
+    kind TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
+    done INTEGER NOT NULL, error TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL NOT NULL,
+    drawn_delay REAL NOT NULL, received_at REAL NOT NULL, remote INTEGER
+);
+CREATE INDEX messages_of_contact ON messages (contact, id);
+
+-- Files under way. `stamp` tells whether the file is still the one that was offered; `digest` is the running one.
+CREATE TABLE sending (
+    message INTEGER PRIMARY KEY, contact INTEGER NOT NULL, path TEXT NOT NULL, stamp TEXT NOT NULL,
+    size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, offered INTEGER NOT NULL,
+    served INTEGER NOT NULL, expires REAL NOT NULL
+);
+CREATE TABLE receiving (
+    message INTEGER PRIMARY KEY, contact INTEGER NOT NULL, remote INTEGER NOT NULL, partial TEXT NOT NULL,
+    size INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, UNIQUE (contact, remote)
+);
+
+CREATE VIRTUAL TABLE found USING fts5 (text, content = 'messages', content_rowid = 'id');
+CREATE TRIGGER found_insert AFTER INSERT ON messages BEGIN
+    INSERT INTO found (rowid, text) VALUES (new.id, new.text);
+END;
+CREATE TRIGGER found_delete AFTER DELETE ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, old.text);
+END;
+CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, old.text);
+    INSERT INTO found (rowid, text) VALUES (new.id, new.text);
+END;
+"""
+
+# `standing`: whether the user wants to hear from the contact (client/contacts.py).
+_STANDING = "ALTER TABLE contacts ADD COLUMN standing TEXT NOT NULL DEFAULT 'open';"
+
+# What was deleted shall not stay in the index until its parts are merged: FTS5 keeps it there unless told otherwise.
+_ARCHIVE = """
+INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
+INSERT INTO found (found) VALUES ('optimize');
+
+-- Messages with a contact are kept for so many seconds; without a row, for ever.
+CREATE TABLE retention (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, seconds REAL NOT NULL
+);
+CREATE INDEX messages_of_time ON messages (contact, created_at);
+
+-- Messages that came from a file: the identity of the profile that filed them first, and their number there.
+CREATE TABLE imported (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, origin BLOB NOT NULL,
+    number INTEGER NOT NULL, UNIQUE (origin, number)
+);
+"""
+
+_RENEWAL = """
+-- Of the last messages that were delivered here in each lane of a session: a tag of the ciphertext (history.py).
+CREATE TABLE taken (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, tag BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+-- What was encrypted in lane 0 and is under way: it goes out again if its session is given up.
+CREATE TABLE posted (
+    session INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+-- Sessions that were given up for a newer one, and what was under way in them then: until the contact says what it has.
+CREATE TABLE retired (session INTEGER PRIMARY KEY, contact INTEGER NOT NULL, settled INTEGER NOT NULL);
+CREATE TABLE stranded (
+    session INTEGER NOT NULL, contact INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,
+    tag BLOB NOT NULL, message INTEGER, last INTEGER NOT NULL, body BLOB, expires REAL NOT NULL,
+    PRIMARY KEY (session, lane, number)
+) WITHOUT ROWID;
+CREATE INDEX stranded_of_contact ON stranded (contact);
+-- The newest session that there was when an invitation was made.
+CREATE TABLE invited_after (invitation INTEGER PRIMARY KEY, session INTEGER NOT NULL);
+"""
+
+# Signed messages, and what was said about them (client/notary.py). `statement` and `signature` are null until a file
+# was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by
+# whoever received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
+_PROOFS = """
+CREATE TABLE signed (
+    message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    statement BLOB, signature BLOB, chain BLOB, receipt TEXT NOT NULL
+);
+CREATE TABLE receipts (
+    message INTEGER NOT NULL REFERENCES signed (message) ON DELETE CASCADE, event TEXT NOT NULL,
+    time INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (message, event)
+) WITHOUT ROWID;
+CREATE TABLE consents (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, rule TEXT NOT NULL
+);
+
+-- What witnesses said of signed messages of ours; null until one has. `consensuses` are what makes them believed.
+CREATE TABLE consensuses (name BLOB PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE submissions (
+    message INTEGER PRIMARY KEY REFERENCES signed (message) ON DELETE CASCADE, salt BLOB NOT NULL,
+    witness BLOB, time INTEGER, signature BLOB, consensus BLOB REFERENCES consensuses (name)
+);
+CREATE TRIGGER consensus_unused AFTER DELETE ON submissions WHEN old.consensus IS NOT NULL BEGIN
+    DELETE FROM consensuses WHERE name = old.consensus AND name NOT IN (
+        SELECT consensus FROM submissions WHERE consensus IS NOT NULL
+    );
+END;
+"""
+
+# Entries of the address book that are looked for (client/match_book.py): `secret` and `progress` are those of `day`.
+_MATCHING = """
+CREATE TABLE matching (
+    address TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'looking', contact INTEGER,
+    error TEXT NOT NULL DEFAULT '', day INTEGER NOT NULL DEFAULT 0, secret BLOB, progress BLOB
+) WITHOUT ROWID;
+"""
+
+# Public addresses: `text` is what people get; `prekeys` is null once it is retired.
+_ANONYMOUS = """
+CREATE TABLE addresses (
+    id TEXT PRIMARY KEY, channel BLOB NOT NULL UNIQUE, text TEXT NOT NULL, prekeys BLOB, created_at REAL NOT NULL,
+    closes REAL NOT NULL
+) WITHOUT ROWID;
+
+-- Conversations with somebody who has no name. `role`: whether we are the writer, who is anonymous, or the reader.
+-- `listens`: a writer takes answers until then, a reader has had reply blocks until then (0: that is over);
+-- `supply`: when a writer next sends reply blocks; `touched`: when something last came; `expires`: when to look again.
+-- `session` is null once it has ended.
+CREATE TABLE anonymous (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, role TEXT NOT NULL, address TEXT NOT NULL,
+    session INTEGER, listens REAL NOT NULL, supply REAL, touched REAL NOT NULL, expires REAL
+);
+
+-- First messages that came, so that a copy of one opens nothing again; `session` is the one that it opened.
+CREATE TABLE anonymous_openings (
+    digest BLOB PRIMARY KEY, address TEXT NOT NULL, session INTEGER NOT NULL, arrived REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX anonymous_openings_of_time ON anonymous_openings (arrived);
+
+-- Reply blocks that came, usable in the epoch that ends at `expires`; the keys of those that we gave out (null: used).
+CREATE TABLE anonymous_blocks (
+    id INTEGER PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    surb BLOB NOT NULL UNIQUE, expires REAL NOT NULL
+);
+CREATE INDEX anonymous_blocks_of_contact ON anonymous_blocks (contact, expires);
+CREATE TABLE anonymous_given (
+    surb_id BLOB PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE, keys BLOB,
+    until REAL NOT NULL, expires REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX anonymous_given_of_contact ON anonymous_given (contact, until);
+
+-- How often each part of an answer has left, and when it did last.
+CREATE TABLE anonymous_parts (
+    session INTEGER NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL, tries INTEGER NOT NULL,
+    left_at REAL NOT NULL, PRIMARY KEY (session, number, position)
+) WITHOUT ROWID;
+"""
+
+# When a file that is coming is given up if no further piece comes.
+_UNFINISHED = """
+ALTER TABLE receiving ADD COLUMN expires REAL;
+UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
+"""
+
+# Identities that contacts had before their user said that another one is the same person (client/relinking.py).
+_FORMER = """
+CREATE TABLE former_identities (
+    identity BLOB PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (
+    _FIRST,
+    _STANDING,
+    _ARCHIVE,
+    _RENEWAL,
+    _PROOFS,
+    _MATCHING,
+    GROUPS,
+    DEVICES,
+    _ANONYMOUS,
+    GROUP_SPARES,
+    DEVICE_GROUPS,
+    _UNFINISHED,
+    _FORMER,
+    GROUP_LEAVERS,
+)

@@ -1,0 +1,40 @@
+"""What a session has behind it: what was delivered here, and what is under way from here (SPEC.md section 7).
+
+Promises: what is remembered is bounded: KEPT messages of a lane (tags.py).
+"""
+
+from __future__ import annotations
+
+from client.arq.delivery_tags import KEPT, SKIPPED, tag
+from client.storage.database import Store
+
+
+class History:
+    """The past of one session, in the store."""
+
+    def __init__(self, store: Store, session: int) -> None:
+        """Use the store's tables."""
+        self._store, self._session = store, session
+
+    def delivered(self, lane: int, number: int, ciphertext: bytes) -> None:
+        """Remember a message that was delivered here, and forget the oldest."""
+        self._store.run(
+            "INSERT OR REPLACE INTO taken VALUES (?, ?, ?, ?)", self._session, lane, number, tag(ciphertext)
+        )
+        old = "DELETE FROM taken WHERE session = ? AND lane = ? AND number <= ?"
+        self._store.run(old, self._session, lane, number - KEPT)
+
+    def tags(self, lane: int, next_number: int, limit: int = KEPT) -> tuple[bytes, ...]:
+        """The tags of at most `limit` messages right below `next_number`, the newest last."""
+        where = "FROM taken WHERE session = ? AND lane = ?"
+        row = self._store.one(f"SELECT min(number) {where}", self._session, lane)
+        if row is None or row[0] is None:
+            return ()
+        first = max(row[0], next_number - limit)
+        query = f"SELECT number, tag {where} AND number >= ? AND number < ?"
+        known: dict[int, bytes] = dict(self._store.all(query, self._session, lane, first, next_number))
+        return tuple(bytes(known.get(number, SKIPPED)) for number in range(first, next_number))
+
+    def posted(self, number: int, body: bytes) -> None:
+        """Remember what is under way in lane 0, until it is delivered."""
+        self._store.run("INSERT INTO posted VALUES (?, 0, ?, ?)", self._session, number, body)

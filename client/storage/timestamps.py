@@ -1,0 +1,85 @@
+"""Which signed messages still need a witness, and what witnesses said, as the store keeps it (SPEC.md section 7).
+
+Promises: a message's testimony goes with the message, and a directory document with the last testimony that needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from client.e2e.timestamp import Consensus, Submission, commitment
+from client.storage.database import Store
+from client.storage.signatures import Notary
+from mixnet.crypto import Label, digest
+from mixnet.pki.canonical import decode_untrusted
+from mixnet.witness import Testimony
+
+CONSENSUS_LIMIT = 12 << 20  # bytes of a document and introductions that are kept for proofs
+_OPEN = """
+FROM submissions s JOIN signed g ON g.message = s.message JOIN messages m ON m.id = s.message
+WHERE s.witness IS NULL AND m.state <> 'failed' AND g.statement IS {} NULL
+"""
+_PENDING = f"SELECT s.message, s.salt {_OPEN.format('NOT')} AND s.message > ? ORDER BY s.message LIMIT 1"
+_PROMISED = f"SELECT 1 {_OPEN.format('')} LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A signed message that nobody has witnessed yet."""
+
+    message: int
+    commitment: bytes = field(repr=False)
+
+
+class Submissions:
+    """The testimonies of one profile."""
+
+    def __init__(self, store: Store, notary: Notary) -> None:
+        """Use the store's tables."""
+        self._store, self._notary = store, notary
+
+    def next(self, after: int = 0) -> Pending | None:
+        """The first message above `after` that needs a witness."""
+        row = self._store.one(_PENDING, after)
+        signed = None if row is None else self._notary.signed(row[0])
+        if row is None or signed is None:
+            return None
+        return Pending(row[0], commitment(signed.origin, signed.signature, bytes(row[1])))
+
+    def promised(self) -> bool:
+        """Whether there are files that will be signed, and need a witness then."""
+        return self._store.one(_PROMISED) is not None
+
+    def keep(self, message: int, witness: bytes, testimony: Testimony, consensus: Consensus) -> None:
+        """Store what a witness said, after it was checked, and the document that lists the witness."""
+        raw = consensus.encode()
+        name = digest(Label.SUBMISSION, b"consensus", raw)
+        with self._store.transaction():
+            if self._store.one("SELECT 1 FROM submissions WHERE message = ?", message) is None:
+                return  # deleted meanwhile
+            self._store.run("INSERT OR IGNORE INTO consensuses VALUES (?, ?)", name, raw)
+            self._store.run(
+                "UPDATE submissions SET witness = ?, time = ?, signature = ?, consensus = ? WHERE message = ?",
+                witness,
+                testimony.time,
+                testimony.signature,
+                name,
+                message,
+            )
+
+    def of(self, message: int) -> Submission | None:
+        """What was witnessed of a message, if anything was."""
+        row = self._store.one(
+            "SELECT s.witness, s.time, s.signature, s.salt, c.content FROM submissions s"
+            " JOIN consensuses c ON c.name = s.consensus WHERE s.message = ?",
+            message,
+        )
+        if row is None:
+            return None
+        consensus = decode_untrusted(bytes(row[4]), Consensus, limit=CONSENSUS_LIMIT)
+        return Submission(bytes(row[0]), row[1], bytes(row[2]), bytes(row[3]), consensus)
+
+
+def small_enough(consensus: Consensus) -> bool:
+    """Whether it can be kept and exported."""
+    return sum(map(len, (*consensus.introductions, consensus.document))) < CONSENSUS_LIMIT - (1 << 16)

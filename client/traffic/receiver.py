@@ -1,0 +1,145 @@
+"""What comes down to a client: peel → recognise → hand to the messenger → acknowledge (SPEC.md section 4).
+
+Promises: mail is taken in the order in which it came; the provider is told that a packet arrived only after all that it
+changed is stored; a packet that is malformed, foreign or a copy changes nothing but a counter. Work is put off while a
+slot is about to come. Never: a wait in `offer`; what the waiting room can't take ends the link, and comes again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import trio
+
+from client.arq.fragments import PlaintextKind
+from client.concurrency.worker import Desk
+from client.messenger.messenger import Messenger
+from client.model.views import Event
+from client.storage.reply_blocks import UnknownBlock
+from client.traffic.loops import LoopMonitor
+from client.traffic.provider_link import Overrun
+from client.traffic.provider_queries import Services
+from client.traffic.schedule import Schedule, quiet_passed
+from client.traffic.surb_table import ReplyTable
+from mixnet.clock import Clock
+from mixnet.crypto import SphinxSecret
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.sphinx import Deliver, Engine, Reply
+
+WAITING_ROOM = 4096  # packets, 12 MiB
+RETRY = 2.0  # seconds after the store could not be written
+Done = Callable[[], None]
+_LOOP = bytes([PlaintextKind.LOOP])
+
+
+class Letter(NamedTuple):
+    """A plaintext, and who reads it."""
+
+    kind: str
+    message: bytes
+    read_untrusted: Callable[[bytes, float], list[Event]]
+
+
+class MailRoom:
+    """Deals with the packets of one mailbox, one after the other."""
+
+    def __init__(
+        self,
+        *,
+        secret: SphinxSecret,
+        engine: Engine,
+        messenger: Messenger,
+        desk: Desk,
+        replies: ReplyTable,
+        loops: LoopMonitor,
+        services: Services,
+        clock: Clock,
+        schedules: Sequence[Schedule],
+        publish: Callable[[list[Event]], None],
+    ) -> None:
+        """`publish` gets what happened, after it is stored."""
+        self._secret = secret
+        self._engine = engine
+        self._messenger = messenger
+        self._desk = desk
+        self._replies = replies
+        self._loops = loops
+        self._services = services
+        self._clock = clock
+        self._schedules = schedules
+        self._publish = publish
+        self._in, self._out = trio.open_memory_channel[tuple[bytes, Done]](WAITING_ROOM)
+        self._working = False
+        self.counts: Counter[str] = Counter()
+        self.problem = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that came is dealt with."""
+        return not self._working and self._out.statistics().current_buffer_used == 0
+
+    def offer(self, packet: bytes, done: Done) -> None:
+        """Take a packet of 3,072 bytes; `done` is called once it is dealt with. Overrun if too many wait."""
+        try:
+            self._in.send_nowait((packet, done))
+        except trio.WouldBlock:
+            raise Overrun from None
+
+    async def run(self) -> None:
+        """Work, for ever."""
+        async for packet, done in self._out:
+            self._working = True
+            await quiet_passed(self._schedules)
+            await self._take(packet)
+            done()
+            self._working = False
+
+    async def _take(self, packet: bytes) -> None:
+        """Deal with one packet, however often the store has to be tried."""
+        try:
+            letter = self._open_untrusted(packet)
+            events = await self._keep_trying(letter) if letter else []
+        except UnknownBlock:  # used before, too old, or of a time before a restart
+            self.counts["stale"] += 1
+            events = []
+        except RemoteError:
+            self.counts["refused"] += 1
+            events = []
+        self._publish(events)
+
+    async def _keep_trying(self, letter: Letter) -> list[Event]:
+        """Hand it to the messenger until it is stored. While the disk is full, all the rest stays with the provider."""
+        while True:
+            try:
+                events = await self._desk.call(letter.read_untrusted, letter.message, self._clock.now())
+            except Unavailable as error:
+                self.problem = str(error)
+                await trio.sleep(RETRY)
+            else:
+                self.problem = ""
+                self.counts[letter.kind] += 1
+                return events
+
+    def _open_untrusted(self, packet: bytes) -> Letter | None:
+        """What the messenger must read, if it is more than cover; RemoteError if it is malformed or foreign."""
+        match self._engine.peel_untrusted(self._secret, packet):
+            case Deliver(message) if message[:1] == _LOOP:
+                self.counts["loop" if self._loops.on_returned(message[1:], trio.current_time()) else "stale"] += 1
+                return None
+            case Deliver(message):
+                return Letter("message", message, self._messenger.delivered_untrusted)
+            case Reply(surb_id, body):
+                awaited = self._replies.take(surb_id)
+                if awaited is None:  # the store knows those that outlive a restart
+                    return Letter("message", surb_id + body, self._messenger.came_back_untrusted)
+                message = self._engine.open_reply_untrusted(awaited.keys, body)
+                if awaited.session is None:  # one that a question carried
+                    self.counts["answer" if self._services.answered_untrusted(surb_id, message) else "stale"] += 1
+                    return None
+                read = partial(self._messenger.replied_untrusted, session=awaited.session)
+                return Letter("acknowledgement", message, read)
+            case _:
+                raise RemoteError("a packet that is for no client")

@@ -1,0 +1,322 @@
+"""What fills a client's slots: packets are made here, before they are needed (SPEC.md section 4).
+
+Promises: every schedule has cover ready at all times, and a few payload slots ahead what is most urgent of all that
+waits: a question to the directory, one to a provider through the mixnet, then what the messenger wants sent
+(acknowledgements before fragments), then cover.
+No packet is made while a slot is about to come. A message counts as sent only once its slot took it; one that is given
+up before that doesn't leave.
+While the loops say that the network is under attack, or the store can't be written, messages wait; the cover goes on,
+and never waits for the messenger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import trio
+
+from client.concurrency.wakeup import Bell
+from client.concurrency.worker import Desk
+from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
+from client.messenger.messenger import Messenger
+from client.model.views import Event
+from client.traffic.loops import Alarm, LoopMonitor
+from client.traffic.packets import Packer
+from client.traffic.provider_link import Session
+from client.traffic.provider_queries import Services
+from client.traffic.provider_requests import Requests
+from client.traffic.schedule import MOST_RESERVE, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
+from mixnet.clock import Clock
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.link.frames import FrameKind
+from mixnet.pki.parameters import Parameters
+from mixnet.randomness import Source
+
+RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
+OLDEST = 30.0  # seconds after which a prepared packet is made anew
+OLDEST_SLOTS = 10  # of the slowest schedule: a message on the shelf must not grow old before its slot comes
+TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings; more where slots are rare
+AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
+RETRY = 2.0  # seconds after the store could not be written
+SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothing to send
+
+
+@dataclass(slots=True)
+class Line:
+    """One schedule, its shelf, and how its cover is made."""
+
+    name: str
+    schedule: Schedule
+    make: Callable[[float, float], Prepared]
+    shelf: Shelf = field(default_factory=Shelf)
+
+
+class Preparer:
+    """Keeps the shelves full and tells the messenger and the loop monitor what left."""
+
+    def __init__(
+        self,
+        *,
+        parameters: Parameters,
+        rng: Source,
+        clock: Clock,
+        packer: Packer,
+        messenger: Messenger,
+        desk: Desk,
+        loops: LoopMonitor,
+        requests: Requests,
+        services: Services,
+        session: Session,
+        bell: Bell,
+        publish: Callable[[list[Event]], None],
+    ) -> None:
+        """Start the three schedules now; each draws from a stream that nothing else touches."""
+        start = trio.current_time()
+        self._payload = Line("payload", Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
+        self._lines = [
+            self._payload,
+            Line("loop", Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
+            Line("drop", Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
+        ]
+        self._clock = clock
+        self._packer = packer
+        self._messenger = messenger
+        self._desk = desk
+        self._loops = loops
+        self._requests = requests
+        self._services = services
+        self._session = session
+        self._bell = bell
+        self._slot = Bell()
+        self._publish = publish
+        self._left: deque[Sent] = deque(maxlen=4096)
+        self._oldest, self._tick = OLDEST, TICK
+        self._stirred = True
+        self._doubtful = False  # what is on the shelf may have been given up
+        self._expires_at = 0.0  # when something may expire although nothing may be sent
+        self._wake_at = math.inf
+        self._ahead = 1
+        self.problem = ""
+        self.counts: Counter[str] = Counter()
+        self.adopt(parameters)
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """The three schedules."""
+        return [line.schedule for line in self._lines]
+
+    def adopt(self, parameters: Parameters) -> None:
+        """Take the rates of a new document, from the next draw of each schedule on."""
+        rates = (parameters.payload_rate, parameters.loop_rate, parameters.drop_rate)
+        for line, rate in zip(self._lines, rates, strict=True):
+            line.schedule.change_rate(rate)
+        slowest = min((rate for rate in rates if rate), default=1.0)
+        self._oldest = min(max(OLDEST, OLDEST_SLOTS / slowest), parameters.epoch_length / 10)
+        self._tick = max(TICK, (self._oldest - OLDEST) / 10)
+        self._ahead = min(max(1, math.ceil(parameters.payload_rate * AHEAD_TIME)), MOST_RESERVE)
+
+    def stir(self) -> None:
+        """The messenger may have something new to send."""
+        self._stirred = self._doubtful = True
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Emit and prepare, for ever."""
+        await self._refill()
+        async with trio.open_nursery() as nursery:
+            for line in self._lines:
+                nursery.start_soon(Emitter(line.schedule, line.shelf, self._emit).run)
+            nursery.start_soon(self._keep_cover)
+            while True:
+                rung = self._bell.listen()
+                await self._account()
+                await self._give_up()
+                while self._has_place() and await self._prepare_message():
+                    pass
+                self._loops.on_tick(trio.current_time())
+                with trio.move_on_after(self._nap()):
+                    await rung.wait()
+
+    def _emit(self, sent: Sent) -> None:
+        """A slot came. The same for every kind of frame."""
+        if self._session.offer(sent.prepared.frame):
+            self._left.append(sent)
+        self._slot.ring()
+        self._bell.ring()
+
+    async def _keep_cover(self) -> None:
+        """A task of its own: when cover is made must not depend on how long the messenger works."""
+        while True:
+            passed = self._slot.listen()
+            await self._refill()
+            with trio.move_on_after(self._tick):
+                await passed.wait()
+
+    async def _refill(self) -> None:
+        """Make cover until every shelf has enough, none of it old."""
+        for line in self._lines:
+            # What is old goes only when its successors are there: a slot may come at any time.
+            oldest = trio.current_time() - self._oldest
+            while line.shelf.newer(oldest) < line.schedule.reserve(RESERVE_TIME):
+                await quiet_passed(self.schedules)
+                try:
+                    line.shelf.add_cover(line.make(self._clock.now(), trio.current_time()))
+                except (
+                    Unavailable,
+                    RemoteError,
+                ):  # no document of this time, or a node's key is none: padding, for now
+                    break
+            line.shelf.drop_older(oldest)
+
+    async def _account(self) -> None:
+        """Say what left, to those who count and to the messenger."""
+        ahead = self._clock.now() - trio.current_time()
+        messages = []
+        while self._left:
+            sent = self._left.popleft()
+            self.counts[kind_of(sent.prepared)] += 1
+            if sent.prepared.loop:
+                self._loops.on_sent(sent.prepared.loop, sent.slot, sent.prepared.drawn_delay)
+            if sent.prepared.outgoing is not None:
+                messages.append((sent.prepared.outgoing, sent.slot + ahead, sent.prepared.drawn_delay))
+        if messages:
+            try:
+                self._publish(await self._desk.call(_report, self._messenger, messages))
+            except Unavailable as error:  # it did leave, and its acknowledgement will say so
+                self._wait_for_store(error)
+
+    async def _give_up(self) -> None:
+        """Take back what was given up before its slot; while nothing may be sent, let expire what waits."""
+        shelf, now = self._payload.shelf, self._clock.now()
+        doubtful, self._doubtful = self._doubtful, False
+        if doubtful and shelf.messages:
+            shelf.take_back(await self._desk.call(_unwanted, self._messenger, shelf.in_front()))
+        if self._may_send():
+            self._expires_at = 0.0
+        elif doubtful or now >= self._expires_at:
+            try:
+                expired = await self._desk.call(_expire, self._messenger, now)
+            except Unavailable as error:
+                self._wait_for_store(error)
+                self._expires_at = now + RETRY
+            else:
+                self._publish(expired.events)
+                self._expires_at = math.inf if expired.next_expiry is None else expired.next_expiry
+
+    def _has_place(self) -> bool:
+        """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
+        return self._session.connected and self._payload.shelf.messages < self._ahead
+
+    async def _prepare_message(self) -> bool:
+        """Put what is most urgent in front of the cover; False if nothing waits."""
+        shelf = self._payload.shelf
+        question = self._requests.next_frame()
+        if question is not None:
+            shelf.put_front(Prepared(question, trio.current_time()))
+            return True
+        if self._may_send() and await self._prepare_question():
+            return True
+        outgoing = await self._ask_messenger()
+        if outgoing is None:
+            return False
+        await quiet_passed(self.schedules)
+        try:
+            shelf.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
+        except (Unavailable, RemoteError):  # no way to this contact now: like a lost slot, others get their turn
+            self._bell.ring()
+            return False
+        return True
+
+    async def _prepare_question(self) -> bool:
+        """Put a question to a provider in front of the cover; False if none waits."""
+        asked = self._services.next_question()
+        if asked is None:
+            return False
+        await quiet_passed(self.schedules)
+        try:
+            prepared, block = self._packer.question(asked, self._clock.now(), trio.current_time())
+        except (Unavailable, RemoteError):
+            self._services.unsendable(asked)
+        else:
+            self._payload.shelf.put_front(prepared)
+            self._services.packed(asked, block)
+        return True
+
+    def _nap(self) -> float:
+        """How long nothing is to be done unless the bell rings, in seconds."""
+        if not self._has_place() or not self._may_send():
+            return self._tick
+        return min(self._tick, max(0.0, self._wake_at - self._clock.now()))
+
+    def _may_send(self) -> bool:
+        return self._session.connected and self._loops.alarm is not Alarm.PAUSED
+
+    async def _ask_messenger(self) -> Outgoing | None:
+        """What it wants sent, unless it was asked before and nothing has happened since."""
+        now = self._clock.now()
+        if not self._may_send() or not (self._stirred or now >= self._wake_at):
+            return None
+        self._stirred = False
+        try:
+            asked = await self._desk.call(_next, self._messenger, now)
+        except Unavailable as error:
+            self._wait_for_store(error)
+            return None
+        self.problem = ""
+        self._publish(asked.events)
+        self._wake_at = math.inf if asked.wake_at is None else max(asked.wake_at, now + SHORTEST_NAP)
+        if asked.outgoing is not None:
+            self._stirred = True  # there may be more behind it
+        return asked.outgoing
+
+    def _wait_for_store(self, error: Unavailable) -> None:
+        """Nothing can be written now: messages wait, the slots go on."""
+        self.problem = str(error)
+        self._wake_at = self._clock.now() + RETRY
+
+
+class _Asked(NamedTuple):
+    outgoing: Outgoing | None
+    wake_at: float | None
+    events: list[Event]
+
+
+class _Expired(NamedTuple):
+    events: list[Event]
+    next_expiry: float | None
+
+
+def _next(messenger: Messenger, now: float) -> _Asked:
+    """All that one visit to the messenger can learn."""
+    return _Asked(messenger.next_outgoing(now), messenger.wake_at(), messenger.take_events())
+
+
+def _expire(messenger: Messenger, now: float) -> _Expired:
+    messenger.expire(now)
+    return _Expired(messenger.take_events(), messenger.next_expiry)
+
+
+def _unwanted(messenger: Messenger, prepared: list[Prepared]) -> list[Prepared]:
+    return [one for one in prepared if one.outgoing is not None and not messenger.wants(one.outgoing)]
+
+
+def _report(messenger: Messenger, messages: list[tuple[Outgoing, float, float]]) -> list[Event]:
+    for message in messages:
+        messenger.transmitted(*message)
+    return messenger.take_events()
+
+
+def kind_of(prepared: Prepared) -> str:
+    """The name under which a frame that left is counted."""
+    if prepared.loop:
+        return "loop"
+    if prepared.question is not None:
+        return "question"
+    if prepared.outgoing is not None:
+        reply = isinstance(prepared.outgoing, OutgoingReply) and not isinstance(prepared.outgoing, OutgoingAnswer)
+        return "acknowledgement" if reply else "message"
+    return {FrameKind.REQUEST: "request", FrameKind.PAD: "padding"}.get(prepared.frame.kind, "drop")

@@ -1,0 +1,89 @@
+"""Finding a witness for each message that the user signed (SPEC.md section 7).
+
+Promises: a witness is a random provider, another one than our own where there is one, since that one could tell by its
+timing whose question it was; it learns 32 random bytes. Questions leave in payload slots. What a witness said is
+checked before it is kept; whoever doesn't answer, or wrongly, is replaced by another.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from client.concurrency.wakeup import Bell
+from client.concurrency.worker import Desk
+from client.e2e.timestamp import Consensus, check_untrusted
+from client.storage.timestamps import Pending, small_enough
+from client.traffic.provider_queries import Services
+from mixnet.errors import RemoteError, Unavailable
+from mixnet.pki.document import Document
+from mixnet.pki.keeper import DocumentKeeper
+from mixnet.pki.trust import Trust
+from mixnet.witness import Testimony, question
+
+if TYPE_CHECKING:
+    from client.messenger.messenger import Messenger
+
+RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """What it takes to find witnesses; `home` is the identity of our own provider."""
+
+    messenger: Messenger
+    desk: Desk
+    services: Services
+    keeper: DocumentKeeper
+    trust: Trust
+    rng: random.Random
+    home: bytes
+
+    async def run(self, bell: Bell) -> None:
+        """Find a witness for all that is signed, for ever; `bell` rings when there may be more."""
+        while True:
+            rung = bell.listen()
+            done = False
+            with suppress(Unavailable):  # the store can't be written, or there is no document: later
+                done = await self._all()
+            with trio.move_on_after(float("inf") if done else RETRY):
+                await rung.wait()
+
+    async def _all(self) -> bool:
+        """Ask for each message once; whether all have a witness."""
+        after, done = 0, True
+        while (pending := await self.desk.call(self.messenger.submissions.next, after)) is not None:
+            after = pending.message
+            done = await self._one(pending) and done
+        return done and not await self.desk.call(self.messenger.submissions.promised)
+
+    async def _one(self, pending: Pending) -> bool:
+        document = self.keeper.current
+        consensus = self._consensus(document)
+        if consensus is None:
+            return True  # this network's documents can't be shown to others: nothing to try again
+        others = [one.identity for one in document.providers if one.identity != self.home]
+        witness = self.rng.choice(others or [self.home])
+        try:
+            testimony = Testimony.parse_untrusted(await self.services.ask(witness, question(pending.commitment)))
+            check_untrusted(testimony, witness, document, pending.commitment)
+        except (RemoteError, Unavailable):
+            return False
+        await self.desk.call(self.messenger.submissions.keep, pending.message, witness, testimony, consensus)
+        return True
+
+    def _consensus(self, document: Document) -> Consensus | None:
+        """The document with all that others need to believe it; None if they couldn't, or it is too large.
+
+        A bootstrap file of authorities that succeeded others doesn't tell whom the network's identifier stands for.
+        """
+        root, raw = self.trust.sets[0], self.keeper.raw(document.epoch)
+        if root.first_epoch or raw is None:
+            return None
+        introductions = tuple(self.trust.introductions[: self.trust.rests_on(document.epoch)])
+        consensus = Consensus(root.genesis, root.epoch_length, root.identities, root.required, introductions, raw)
+        return consensus if small_enough(consensus) else None
