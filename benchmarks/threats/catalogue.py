@@ -39,7 +39,7 @@ UNCLAIMED = {
     "F3": "groups are tested (tests/client/groups), and not measured here: `mixnet bench groups` has their speed",
     "F4": "there is no voice yet",
     "F6": "spoken codes and matching are tested (tests/client), and not attacked here",
-    "F7": "devices are tested (tests/client/test_devices.py), and not attacked here",
+    "F7": "devices are tested (tests/client/devices/test_devices.py), and not attacked here",
 }
 _ALSO = {  # what is not there beside what was tried
     "T5": "group roles are tested (tests/client/groups/test_roster.py), and not attacked here",

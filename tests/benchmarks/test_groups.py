@@ -8,8 +8,8 @@ import pytest
 from benchmarks.groups import AWAY, Model, at_quantile, measure, render, rollercoaster, settings_of
 from client.core.outgoing import MessengerSettings
 from mixnet.pki.parameters import Parameters
-from tests.client.channel import MEAN_DELAY, RATE
-from tests.client.groups.circle import Circle
+from tests.client.worlds.channel import MEAN_DELAY, RATE
+from tests.client.worlds.circle import Circle
 
 
 @pytest.fixture(scope="module")

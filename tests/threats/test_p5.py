@@ -25,8 +25,8 @@ from client.signing.forgery import forge_next, forge_turn
 from client.signing.transcript import BadTranscript
 from client.storage.search import ANY
 from mixnet.crypto import SigningKey
-from tests.client.channel import Channel
-from tests.client.test_messenger import befriend
+from tests.client.messenger.test_messenger import befriend
+from tests.client.worlds.channel import Channel
 
 SAID, NEVER_SAID = "the parcel is under the third oak", "the parcel is in my own cave"
 

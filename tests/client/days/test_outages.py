@@ -17,7 +17,7 @@ from tests.client.days.device import Device
 from tests.client.days.plan import DAY, HOME, HOUR, PHONE, Plan
 from tests.client.days.player import Player, content_of
 from tests.client.days.village import SLOW, Village
-from tests.client.town import rules
+from tests.client.worlds.town import rules
 
 PAIR = (("alice", "bob"),)
 RARE = rules(**SLOW | {"payload_rate": 1 / 1200, "downlink_rate": 1 / 300, "loop_rate": 0.0, "epoch_length": 172_800.0})

@@ -13,7 +13,7 @@ from mixnet.link import LinkLimits
 from mixnet.network import Address
 from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import Mailbox
-from tests.client.town import START, Box, Town, raw_key, rules
+from tests.client.worlds.town import START, Box, Town, raw_key, rules
 
 SLOW = {  # slots are minutes apart, so that a day costs seconds; all else is in proportion
     "payload_rate": 1 / 400,

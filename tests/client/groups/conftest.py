@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.client.groups.circle import Circle
+from tests.client.worlds.circle import Circle
 
 
 @pytest.fixture

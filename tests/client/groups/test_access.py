@@ -17,7 +17,7 @@ from client.groups.registry import UnknownGroup
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.model.views import MessageInfo, MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
-from tests.client.town import Town
+from tests.client.worlds.town import Town
 
 INFO = GroupInfo("club", "club", GroupState.MEMBER, "00" * 32, (GroupMember("alice", True, True, True),))
 

@@ -6,7 +6,7 @@ from client.e2e.group_bodies import GroupPost
 from client.groups import posts
 from client.model.views import MessageState
 from mixnet.errors import RemoteError
-from tests.client.groups.circle import CLUB, Circle
+from tests.client.worlds.circle import CLUB, Circle
 
 
 def waits(circle, name):

@@ -16,7 +16,7 @@ from client.model.group_views import GroupState
 from client.model.views import MessageState
 from client.storage.search import Filter
 from mixnet.errors import RemoteError
-from tests.client.groups.circle import CLUB, Circle
+from tests.client.worlds.circle import CLUB, Circle
 
 
 @pytest.fixture

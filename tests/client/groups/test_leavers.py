@@ -11,7 +11,7 @@ from client.groups.missing_parents import HELD
 from client.model.group_views import GroupState
 from client.model.views import MessageState
 from mixnet.errors import RemoteError
-from tests.client.groups.circle import CLUB, Circle
+from tests.client.worlds.circle import CLUB, Circle
 
 OTHERS = ("alice", "bob")
 LAST = [("carol", "last words")]

@@ -1,6 +1,6 @@
 """Many messages at once: what waits for slots at its author is not taken for lost, and not sent twice."""
 
-from tests.client.groups.circle import Circle
+from tests.client.worlds.circle import Circle
 
 POSTS = 40
 

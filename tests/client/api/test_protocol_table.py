@@ -1,0 +1,89 @@
+"""The table of the local protocol in SPEC.md, section 7.9, against the requests that there are."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from client.api import messages as commands
+from client.api.anonymous_access import AnonymousAccess
+from client.api.archive_access import ArchiveAccess
+from client.api.code_access import CodeAccess
+from client.api.connection import Connection
+from client.api.device_access import DeviceAccess
+from client.api.file_access import FileAccess
+from client.api.group_access import GroupAccess
+from client.api.mailbox_access import MailboxAccess
+from client.api.match_access import MatchAccess
+from client.api.proof_access import ProofAccess
+
+SPEC = Path(__file__).parents[3] / "SPEC.md"
+OTHERWISE = {  # op → where Python has it, if not under its own name
+    "follow": "messages",
+    "export": "archive.export",
+    "identity": "archive.import_file",
+    "strangers": "archive.import_file",
+    "import": "archive.import_file",
+    **{op: f"archive.{op}" for op in ("delete", "clear", "retention", "retain")},
+    "proof": "proofs.export",
+    "receipt_rule": "proofs.rule",
+    **{op: f"proofs.{op}" for op in ("consent", "forge")},
+    "erase_mailbox": "mailbox.erase",
+    "holdings": "mailbox.holdings",
+    "send_anonymous": "anonymous.send",
+    "end_correspondence": "anonymous.end",
+    **{op: f"anonymous.{op}" for op in ("create_address", "addresses", "retire_address", "correspondents")},
+    "match_start": "matching.start",
+    "match_stop": "matching.stop",
+    "groups": "groups.list",
+    "files": "files.under_way",
+    "file": "files.one",
+}
+PARTS = {
+    "archive": ArchiveAccess,
+    "proofs": ProofAccess,
+    "mailbox": MailboxAccess,
+    "devices": DeviceAccess,
+    "files": FileAccess,
+    "groups": GroupAccess,
+    "codes": CodeAccess,
+    "matching": MatchAccess,
+    "anonymous": AnonymousAccess,
+}
+PREFIXES = {"code_": "codes", "device_": "devices", "group_": "groups"}  # op → its part of a connection
+
+
+def ops() -> dict[str, type[commands.Command]]:
+    return {kind.__struct_config__.tag: kind for kind in get_args(commands.AnyCommand)}
+
+
+def rows() -> dict[str, set[str]]:
+    """op → its arguments, as the table has them."""
+    section = SPEC.read_text().split("### 7.9 ")[1].split("\n### ")[0]
+    found = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        names = re.findall(r"`([a-z_]+)`", cells[0])
+        if line.startswith("| `") and len(cells) == 3:
+            found.update({name: set(re.findall(r"`([a-z_]+)`", cells[1])) for name in names})
+    return found
+
+
+def test_every_request_is_in_the_specification_with_its_arguments_and_nothing_else():
+    assert len(rows()) > 20
+    assert rows().keys() == ops().keys()
+    for op, kind in ops().items():
+        fields = {field.name for field in msgspec.structs.fields(kind)} - {"id"}
+        assert rows()[op] == fields, op
+
+
+def test_every_request_has_its_method_in_python_with_a_docstring():
+    for op in ops():
+        name = OTHERWISE.get(op, op)
+        for prefix, part in PREFIXES.items():
+            if name.startswith(prefix):
+                name = f"{part}.{name.removeprefix(prefix)}"
+        part, _, last = name.rpartition(".")
+        assert inspect.getdoc(getattr(PARTS[part] if part else Connection, last)), op

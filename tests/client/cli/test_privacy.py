@@ -1,0 +1,170 @@
+"""`mixnet privacy`, `mailbox` and `profile`, against a daemon whose provider is a list of answers."""
+
+import json
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from client.api.export import FolderExists
+from client.cli import mailbox as mailbox_cli
+from client.cli import privacy as privacy_cli
+from client.cli import profile as profile_cli
+from client.model import paths as folder
+from client.model.paths import NoProfile
+from client.profile.lock import AlreadyRunning
+from mixnet.errors import LocalError, Unavailable
+from mixnet.inventory import INVENTORY, Role, as_maps, refreshed
+from tests.client.api.test_api import make_service
+from tests.client.cli.test_app import daemon_of, network, no_environment  # noqa: F401  # fixtures
+from tests.client.traffic.test_provider_mailbox import KEPT, Provider
+
+
+@asynccontextmanager
+async def daemon(network, *answers, connected=True):  # noqa: F811
+    """(a connection to alice's daemon, its provider)."""
+    provider = Provider(*answers)
+    async with daemon_of(network, "alice") as me:
+        service = me._channel._service
+        directory = network / "clients" / "alice"
+        service.mailbox.open(provider.post(connected=connected), service._messenger._core.store, directory)
+        yield me, provider
+
+
+ACCOUNT = msgspec.msgpack.encode(KEPT)
+
+
+async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):  # noqa: F811
+    async with daemon(network, ACCOUNT, ACCOUNT, msgspec.msgpack.encode(None), ACCOUNT) as (_, provider):
+        capsys.readouterr()
+        await mailbox_cli.show("alice", folder=network)
+        shown = capsys.readouterr().out
+        assert "3 (9,216 bytes, encrypted)" in shown
+        assert (b"m" * 32).hex() in shown
+        await mailbox_cli.show("alice", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["next_expiry"] == KEPT["next_expiry"]
+        await mailbox_cli.show("alice", folder=network, as_json=True)
+        assert json.loads(capsys.readouterr().out)["registered"] is False
+        await mailbox_cli.export("alice", network / "kept.json", folder=network)
+        with pytest.raises(FileExistsError):
+            provider.answers.append(ACCOUNT)
+            await mailbox_cli.export("alice", network / "kept.json", folder=network)
+    written = json.loads((network / "kept.json").read_text())
+    assert (written["format"], written["packets"], written["mailbox"]) == ("mixnet-mailbox/1", 3, (b"m" * 32).hex())
+    assert (network / "kept.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("leave", [False, True])
+async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, leave):  # noqa: F811
+    async with daemon(network, b"erased") as (me, provider):
+        with pytest.raises(LocalError, match=r"nothing was erased.*backups.*--yes") as refused:
+            await mailbox_cli.erase("alice", leave=leave, folder=network)
+        assert ("can't reach you" in str(refused.value)) is leave
+        assert provider.asked == []
+        await mailbox_cli.erase("alice", leave=leave, yes=True, folder=network, as_json=True)
+        out, err = capsys.readouterr()
+        assert json.loads(out.splitlines()[-1])["registered"] is not leave
+        assert "backups" in err
+        assert [asked for asked, _ in provider.asked] == [{"op": "erase"} if leave else {"op": "erase", "again": True}]
+        assert me._channel._service.stopping.is_set() is leave
+
+
+async def test_without_a_provider_the_error_says_that_nothing_was_asked(network):  # noqa: F811
+    async with daemon(network, connected=False) as (_, provider):
+        with pytest.raises(Unavailable, match="nothing was asked"):
+            await mailbox_cli.erase("alice", yes=True, folder=network)
+    assert provider.asked == []
+
+
+async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):  # noqa: F811
+    async with daemon(network, ACCOUNT) as (me, _):
+        await me.accept(await make_service(name="bob").invite(), "bob")
+        await me.archive.retain("bob", 3600.0)
+        await profile_cli.export("alice", network / "all", folder=network)
+        with pytest.raises(FolderExists):
+            await profile_cli.export("alice", network / "all", folder=network)
+        secret = me._channel._service._messenger._core.identity.expose()
+        mine = await me.archive.identity()
+    out, err = capsys.readouterr()
+    assert "0 messages and 1 contacts" in out
+    assert "NOT encrypted" in err
+    assert sorted(path.name for path in (network / "all").iterdir()) == ["messages.jsonl", "profile.json"]
+    told = json.loads((network / "all" / "profile.json").read_text())
+    assert (told["identity"], told["settings"]["name"], told["mailbox"]["packets"]) == (mine, "alice", 3)
+    assert [(one["name"], one["retention"]) for one in told["contacts"]] == [("bob", 3600.0)]
+    assert {one["kind"] for one in told["holdings"]} >= {"messages", "contacts", "keys"}
+    assert (network / "all").stat().st_mode & 0o777 == 0o700
+    for path in (network / "all").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert secret.hex() not in path.read_text()
+    assert not list(network.glob(".all.*"))
+
+
+async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, capsys):  # noqa: F811
+    async with daemon(network, connected=False):
+        await profile_cli.export("alice", network / "all", folder=network)
+    told = json.loads((network / "all" / "profile.json").read_text())
+    assert told["mailbox"] is None
+    assert "nothing was asked" in told["mailbox_problem"]
+    assert "what your provider keeps is not in it" in capsys.readouterr().err
+
+
+async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):  # noqa: F811
+    directory = network / "clients" / "alice"
+    async with daemon(network):
+        with pytest.raises(AlreadyRunning, match=r"nothing was erased: .* `mixnet client stop alice"):
+            profile_cli.erase("alice", yes=True, folder=network)
+    with pytest.raises(LocalError, match=r"nothing was erased.*mailbox erase alice --leave.*--yes"):
+        profile_cli.erase("alice", folder=network)
+    assert (directory / folder.KEY).exists()
+    capsys.readouterr()
+    profile_cli.erase("alice", yes=True, folder=network, as_json=True)
+    out, err = capsys.readouterr()
+    assert json.loads(out)["left"] == []
+    assert "snapshots and backups may keep older copies" in err
+    assert not directory.exists()
+    with pytest.raises(NoProfile):
+        profile_cli.erase("alice", yes=True, folder=network)
+
+
+async def test_the_inventory_is_shown_by_role(capsys):
+    await privacy_cli.privacy(role="mix")
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == len(INVENTORY[Role.MIX])
+    assert all(line.startswith("mix\t") for line in shown)
+    await privacy_cli.privacy(as_json=True)
+    assert json.loads(capsys.readouterr().out) == as_maps(INVENTORY)
+
+
+async def test_what_a_profile_holds_is_counted_with_and_without_its_daemon(network, capsys):  # noqa: F811
+    async with daemon(network) as (me, _):
+        await me.accept(await make_service(name="bob").invite(), "bob")
+        capsys.readouterr()
+        await privacy_cli.privacy("alice", folder=network, as_json=True)
+        running = {one["kind"]: one for one in json.loads(capsys.readouterr().out)}
+    assert (running["contacts"]["items"], running["sessions"]["items"]) == (1, 1)
+    assert running["contacts"]["oldest"] > 1.7e9
+    await privacy_cli.privacy("alice", folder=network)
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    shown = {line[0]: line for line in lines}
+    assert shown["contacts"][1] == "0"  # the daemon above had a store in memory; this is the folder's own
+    assert shown["store"][1] == "1"
+    assert int(shown["store"][2].replace(",", "")) > 50_000
+    with pytest.raises(LocalError, match="leave the profile out, or the role"):
+        await privacy_cli.privacy("alice", role="mix", folder=network)
+
+
+async def test_a_document_gets_its_tables_anew(tmp_path):
+    document = tmp_path / "page.md"
+    places = [f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in ("inventory", "retention")]
+    text = f"before\n{''.join(places)}after\n"
+    document.write_text(text)
+    await privacy_cli.privacy(markdown=document)
+    made = document.read_text()
+    assert made.startswith("before\n")
+    assert made.endswith("after\n")
+    assert "old" not in made.split("<!-- end of inventory -->")[0].splitlines()
+    assert "| mailboxes |" in made
+    assert refreshed(made, INVENTORY) == made
+    with pytest.raises(LocalError, match="no place for the inventory"):
+        refreshed("nothing here", INVENTORY)

@@ -1,0 +1,214 @@
+"""Sweeps, exports, imports and given-up messages, where a whole daemon or a process that dies matters."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import trio
+import trio.lowlevel
+
+from client.api import archive_commands
+from client.api.connection import NotDelivered
+from client.messenger.archive import Archivist
+from client.messenger.outbox import CANCELLED
+from client.model.errors import StoreUnavailable
+from client.model.views import MessageState
+from client.profile import atomic_file as newfile
+from client.storage.database import Store
+from client.storage.retention import SWEEP_EVERY
+from client.traffic.sender import Preparer
+from tests.client.daemon.test_daemon import befriend, play, wait_for
+from tests.client.messenger.test_archive import KEY, NOW, access, file, messenger_of
+from tests.client.messenger.test_crashes import Killed, dying
+from tests.client.worlds.town import Town, rules
+
+
+def quiet() -> Town:
+    """A town with few frames, so that minutes cost little."""
+    return Town(3, rules(payload_rate=1.0, loop_rate=0.2, drop_rate=0.1, downlink_rate=2.0))
+
+
+def test_a_daemon_deletes_what_is_past_its_period_by_itself():
+    """Every SWEEP_EVERY seconds, at once when a period is set, and after the store could be written again."""
+    seen = {}
+
+    async def program(town, nursery):
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+
+        async def left():
+            return [message.text async for message in alice.messages()]
+
+        await alice.send("bob", "old", wait=True)
+        await alice.archive.retain("bob", 150.0)
+        assert await left() == ["old"]
+        sent = trio.current_time()
+        await trio.sleep_until(sent + 80)
+        await alice.send("bob", "new", wait=True)
+        await trio.sleep_until(sent + 140)
+        assert await left() == ["old", "new"]
+
+        async def gone():
+            return await left() == ["new"]
+
+        await wait_for(gone)
+        seen["after"] = trio.current_time() - sent
+        await alice.archive.retain("bob", 60.0)
+        await trio.sleep(1)
+        assert await left() == [], "at once when a period changes"
+
+    play(program, quiet())
+    assert 150 - 5 < seen["after"] < 150 + SWEEP_EVERY + 1
+
+
+def test_a_sweep_that_meets_a_full_disk_is_done_again(monkeypatch):
+    sweep, calls = Archivist.sweep, []
+
+    def full_at_first(self, now):
+        calls.append(now)
+        if len(calls) < 3:
+            raise StoreUnavailable
+        return sweep(self, now)
+
+    monkeypatch.setattr(Archivist, "sweep", full_at_first)
+
+    async def program(town, nursery):
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "old", wait=True)
+        await trio.sleep(62)
+        await alice.archive.retain("bob", 60.0)
+        await trio.sleep(15)
+        assert [message.text async for message in alice.messages()] == []
+
+    play(program, quiet())
+    assert len(calls) >= 3 and calls[2] - calls[0] < 12
+
+
+def test_a_disk_that_fills_up_during_a_sweep_leaves_all_or_nothing_of_a_batch(tmp_path):
+    store = Store.open(tmp_path / "s.db", KEY)
+    alice = messenger_of(store)
+    for number in range(50):
+        file(alice, f"{number} " + "w" * 400)
+    alice.archivist.retain("bob", 60.0)
+    run, calls = store.run, 0
+
+    def full(statement, *values):
+        nonlocal calls
+        calls += statement.startswith("DELETE FROM messages")
+        if calls == 20:
+            raise StoreUnavailable
+        run(statement, *values)
+
+    store.run = full
+    with pytest.raises(StoreUnavailable):
+        alice.archivist.sweep(NOW + 61)
+    assert len(alice.messages()) == 50 and len(alice.search("w*")) == 50
+    store.run = run
+    assert alice.archivist.sweep(NOW + 61) is False
+    assert alice.messages() == [] and store.all("SELECT rowid FROM found WHERE found MATCH 'w*'") == []
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_message_given_up_before_its_slot_does_not_leave_a_whole_daemon(monkeypatch, paused):
+    """It is taken from the shelf, where it is ready; and while nothing may be sent, what waits expires all the same."""
+    if paused:
+        monkeypatch.setattr(Preparer, "_may_send", lambda self: False)
+
+    async def program(town, nursery):
+        if paused:
+            monkeypatch.undo()
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        if paused:
+            monkeypatch.setattr(Preparer, "_may_send", lambda self: False)
+        for number in range(2 if paused else 6):
+            # The pauses cover all of a slot's life: waiting, encrypted, on the shelf.
+            given_up = await alice.send("bob", f"no {number}", expires=10.0 if paused else None)
+            if paused:
+                with pytest.raises(NotDelivered, match="in time"):
+                    await alice.wait_delivered(given_up)
+                continue
+            await trio.lowlevel.checkpoint()
+            if (await alice.message(given_up)).state is MessageState.QUEUED:
+                assert (await alice.cancel(given_up)).error == CANCELLED
+                assert (await alice.message(given_up)).sent_at == 0.0
+        if paused:
+            monkeypatch.undo()
+        await alice.send("bob", "yes", wait=True)
+        assert [message.text async for message in bob.messages()] == ["yes"]
+
+    play(program, quiet())
+
+
+async def test_an_import_that_died_half_way_goes_on_when_it_is_done_again(tmp_path, monkeypatch):
+    first = messenger_of(Store.open(":memory:", KEY))
+    for number in range(30):
+        file(first, f"{number}", state=MessageState.RECEIVED)
+    await access(first).export(tmp_path / "a")
+    monkeypatch.setattr(archive_commands, "AT_ONCE", 10)
+    store = Store.open(tmp_path / "s.db", KEY)
+    second = messenger_of(store)
+    second.archivist.take_in = dying(second.archivist.take_in, 3, first=False)
+    store.insert = dying(store.insert, 24, first=True)
+    with pytest.raises(Killed):
+        await access(second).import_file(tmp_path / "a")
+    store.close()
+    second = messenger_of(Store.open(tmp_path / "s.db", KEY))
+    assert [message.text for message in second.messages()] == [f"{number}" for number in range(20)]
+    done = await access(second).import_file(tmp_path / "a")
+    assert (done.added, done.skipped) == (10, 20)
+    assert [message.text for message in second.messages()] == [f"{number}" for number in range(30)]
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from client.profile import atomic_file as newfile
+if sys.argv[2] == "hidden":
+    newfile._nameless = lambda path: None
+with newfile.new_file(Path(sys.argv[1])) as file:
+    file.write(b"secret" * 1000)
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("how", ["nameless", "hidden"])
+def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
+    if how == "nameless" and newfile._nameless(tmp_path / "probe") is None:
+        pytest.skip(reason="no files without a name (O_TMPFILE) on this file system: hidden ones are tested")
+    target = tmp_path / "out" / "archive.jsonl"
+    target.parent.mkdir()
+    code = subprocess.run([sys.executable, "-c", textwrap.dedent(WRITER), target, how], check=False).returncode
+    assert code == -signal.SIGKILL
+    assert len(names(target.parent)) == (how == "hidden")
+    (target.parent / ".other.0123456789ab.part").write_bytes(b"somebody else's")
+    with newfile.new_file(target) as file_:
+        file_.write(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole" and target.stat().st_mode & 0o777 == 0o600
+    assert names(target.parent) == [".other.0123456789ab.part", "archive.jsonl"]
+
+
+@pytest.mark.parametrize("how", ["nameless", "hidden"])
+def test_a_file_that_fails_leaves_nothing_and_none_is_replaced(tmp_path, monkeypatch, how):
+    if how == "hidden":
+        monkeypatch.setattr(newfile, "_nameless", lambda path: None)
+    with pytest.raises(ZeroDivisionError), newfile.new_file(tmp_path / "a") as file_:
+        file_.write(bytes([1 // 0]))
+    assert names(tmp_path) == []
+    with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a") as file_:
+        (tmp_path / "a").write_bytes(b"precious")
+    assert (tmp_path / "a").read_bytes() == b"precious" and names(tmp_path) == ["a"]
+    with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a"):
+        raise AssertionError("it was not even begun")
