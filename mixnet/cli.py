@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cyclopts.help import HelpPanel, PlainFormatter
     from rich.console import Console, ConsoleOptions
 
-GROUP = "mixnet.commands"
 HEAD = (
     "A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
     "Try it with `mixnet demo`; run a network of your own with `mixnet up`."
@@ -61,11 +60,6 @@ class _Plain:
         self._real(console).render_description(console, options, description)
 
 
-def rooms() -> list[metadata.EntryPoint]:
-    """The rooms that are installed, by name."""
-    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-
-
 def build(only: str | None = None) -> App:
     """The whole command, made of the rooms that are installed, or of one of them."""
     from cyclopts import App, Parameter  # noqa: PLC0415  # inside the net that takes Ctrl-C without a traceback
@@ -84,7 +78,7 @@ def build(only: str | None = None) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.register_install_completion_command(help="Install shell completion for bash, zsh or fish.")
-    for entry in rooms():
+    for entry in overview.rooms():
         if only in (None, entry.name):
             app.command(entry.load(), name="*")
     return app
@@ -96,7 +90,7 @@ def _run() -> Any:
     What the list of commands answers needs no room, and a command that it knows needs only its own.
     """
     lines, asked = overview.read(), sys.argv[1:]
-    if {line.room for line in lines} != {entry.name for entry in rooms()}:
+    if {line.room for line in lines} != {entry.name for entry in overview.rooms()}:
         lines = []
     if lines and asked in _HELP:
         sys.stdout.write(overview.render(HEAD, lines, terminal=sys.stdout.isatty()))

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+GROUP = "mixnet.commands"
 LIST = Path(__file__).parent / "overview.txt"
 _LEAST_WIDTH = 60
 _INDENT = 2
@@ -64,10 +66,13 @@ def render(head: str, lines: Iterable[Line], *, terminal: bool) -> str:
     return "\n".join(page) + "\n"
 
 
+def rooms() -> list[metadata.EntryPoint]:
+    """The rooms that are installed, by name."""
+    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
 def gather() -> list[Line]:
     """The list as the installed rooms would have it; this loads them all."""
-    from mixnet.cli import rooms  # noqa: PLC0415
-
     return [
         Line(entry.name, name, _first_line(app[name].help))
         for entry in rooms()

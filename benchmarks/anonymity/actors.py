@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.anonymity.network import Network
 from benchmarks.anonymity.optimum import tail
 from benchmarks.anonymity.pool import Numbers, Times, Visits, beginning, by_owner, entropies, propagate
-from benchmarks.statistics import Estimate, mean
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
+from benchmarks.base.statistics import Estimate, mean
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.errors import LocalError
 
 FRAME = 3096  # bytes; what a write adds: SPEC.md section 3.3

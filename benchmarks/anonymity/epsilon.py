@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.anonymity.network import Flow, Network, flow
 from benchmarks.anonymity.pool import Belief, Numbers, Times, propagate
-from benchmarks.statistics import Estimate, bootstrap, mean
+from benchmarks.base.statistics import Estimate, bootstrap, mean
 
 PAPER = Network(users=100, rate=2.0, delay=1.0, layers=3, width=3)
 PAYLOAD = 1.0  # messages that a challenge sender puts into its buffer, per second

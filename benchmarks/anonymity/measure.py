@@ -15,10 +15,10 @@ from benchmarks.anonymity import epsilon, model, stage, sweep
 from benchmarks.anonymity.network import Network
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.jobs import Run
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, mean
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.jobs import Run
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, mean
 
 BASE = Network(users=100, rate=1.0, delay=0.5, layers=3, width=3)
 AGREE = 0.1  # bits by which actors and model may differ

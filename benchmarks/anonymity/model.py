@@ -16,7 +16,7 @@ from benchmarks.anonymity import batched
 from benchmarks.anonymity.network import Flow, Network, flow, with_loops
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import Loops, Numbers, Times, beginning, blurred, by_owner, entropies, propagate
-from benchmarks.statistics import mean
+from benchmarks.base.statistics import mean
 
 APART = 4.0  # mean holds from one target to the next
 FEW = 8  # targets are enough where there are so many packets that chance makes little difference

@@ -14,8 +14,8 @@ import trio
 
 from benchmarks.anonymity import actors
 from benchmarks.anonymity.network import Network
-from benchmarks.weakened import switched_off
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.controls.cover import switched_off
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.pki.parameters import Parameters
 
 CLIENTS = 16
@@ -34,7 +34,7 @@ TWELVE = Network(users=CLIENTS, rate=PARAMETERS.send_rate, delay=PARAMETERS.mean
 
 
 def point(seconds: float, seed: int, off: Sequence[str] = ()) -> dict[str, Any]:
-    """Observe the actors for so long, as a job for a runner; `off` names switches of benchmarks/weakened.py."""
+    """Observe the actors for so long, as a job for a runner; `off` names switches of benchmarks/controls/cover.py."""
 
     async def talk(world: World) -> None:
         with trio.move_on_after(seconds):

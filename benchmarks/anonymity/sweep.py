@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import Network
-from benchmarks.figures import curve
-from benchmarks.jobs import Run
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, rate
+from benchmarks.base.figures import curve
+from benchmarks.base.jobs import Run
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, rate
 from mixnet.errors import LocalError
 
 TARGETS = {Size.QUICK: 32, Size.STANDARD: 120, Size.FULL: 1000}

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.figures import Finding
-    from benchmarks.jobs import Run
-    from benchmarks.size import Size
-    from benchmarks.trace import Trace
-    from benchmarks.truth import Journey
+    from benchmarks.base.figures import Finding
+    from benchmarks.base.jobs import Run
+    from benchmarks.base.size import Size
+    from benchmarks.simulation.ground_truth import Journey
+    from benchmarks.simulation.trace import Trace
 
 
 class Attack(Protocol):

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from benchmarks.figures import Bound, Figure
-from benchmarks.statistics import Estimate, rate
+from benchmarks.base.figures import Bound, Figure
+from benchmarks.base.statistics import Estimate, rate
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import Command, Deliver, Forward, Hop, Kind, Mailbox, SphinxEngine

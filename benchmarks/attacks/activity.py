@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.attacks.learned import advantage
 from benchmarks.attacks.observed import Observed, observe, unpacked
+from benchmarks.attacks.scenarios import converse, described, sizes, weakened
 from benchmarks.attacks.windows import (
     FEW,
     METHODS,
@@ -26,15 +27,14 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes, weakened
-from benchmarks.size import Size
-from benchmarks.statistics import exact
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "activity"
 TITLE = "Activity: whether a client's link shows that its user does something"

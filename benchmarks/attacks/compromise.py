@@ -18,19 +18,19 @@ import numpy as np
 
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import Network
-from benchmarks.attacks.papers import papers
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact, mean, rate
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import unguarded
+from benchmarks.attacks.forged_documents import papers
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, exact, mean, rate
+from benchmarks.controls.guards import unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from client.model.destination import Destination
 from client.traffic.routes import Map
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "compromise"
 TITLE = "Compromise: a share of the mixes is corrupt, beside a global observer"

@@ -15,16 +15,16 @@ import numpy as np
 from benchmarks.attacks.learned import boosted
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
+from benchmarks.attacks.scenarios import converse, described, sizes, weakened
 from benchmarks.attacks.schedules import dispersion, exponential
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes, weakened
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, auc, exact, roc, true_positives
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, auc, exact, roc, true_positives
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "correlation"
 TITLE = "Flow correlation: which sender's packets reach which receiver"

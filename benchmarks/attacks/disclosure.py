@@ -13,15 +13,15 @@ import numpy as np
 
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject, curve
-from benchmarks.scenarios import converse, described, sizes, weakened
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, rate
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
+from benchmarks.attacks.scenarios import converse, described, sizes, weakened
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, rate
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "disclosure"
 TITLE = "Disclosure: whom each user writes to, by least squares over many rounds"

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from benchmarks.adversary import Hoarder, document
-from benchmarks.alarms import Alarms
 from benchmarks.attacks.acting import per_hour, share
+from benchmarks.attacks.adversary import Hoarder, document
+from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.detecting import client_alarms, finite, node_alarms, node_detector_on
 from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
-from benchmarks.attacks.stays import NODE_LOOP
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact, rate
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.attacks.residence import NODE_LOOP
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, exact, rate
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "dropping"
 TITLE = "Dropping: corrupt mixes swallow a share of all packets"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks.statistics import Sample
+from benchmarks.base.statistics import Sample
 
 _TAIL = 1e-6  # the share of packets that take longer than what is looked back
 LEAST = 0.05  # of the receiver's packets are unrelated at the least: an attacker can't be surer than that

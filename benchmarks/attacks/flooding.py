@@ -17,19 +17,19 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from benchmarks.adversary import dial, document
-from benchmarks.alarms import Alarms
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
+from benchmarks.attacks.adversary import dial, document
+from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.isolation import PARAMETERS
-from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, as_it_went, stays
-from benchmarks.codec import codec
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact, mean, rate
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import BATCH, unguarded
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.attacks.residence import NODE_LOOP, Passages, Stays, as_it_went, stays
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, exact, mean, rate
+from benchmarks.controls.guards import BATCH, unguarded
+from benchmarks.simulation.codec import codec
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind, Link
@@ -39,7 +39,7 @@ from mixnet.sphinx import Command, Hop, Kind
 from mixnet.sphinx import microseconds as whole
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "flooding"
 TITLE = "Flooding: an attacker's packets fill a mix"

@@ -17,22 +17,22 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
-from benchmarks.adversary import document
-from benchmarks.alarms import Alarms
 from benchmarks.attacks.acting import per_hour, share
-from benchmarks.attacks.stays import NODE_LOOP, Passages, Stays, alone, stays
-from benchmarks.figures import Bound, Control, Figure, Finding, Role, Subject
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact, mean
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.attacks.adversary import document
+from benchmarks.attacks.alarms import Alarms
+from benchmarks.attacks.residence import NODE_LOOP, Passages, Stays, alone, stays
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, exact, mean
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError
 from mixnet.pki.document import Document
 from mixnet.pki.parameters import Parameters
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "isolation"
 TITLE = "Isolation: the (n-1) attack"

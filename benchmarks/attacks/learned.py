@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.statistics import Estimate, Sample, auc
+from benchmarks.base.statistics import Estimate, Sample, auc
 
 Table = NDArray[np.float64]  # a row for each window or pair, a column for each feature
 Labels = NDArray[np.bool_]

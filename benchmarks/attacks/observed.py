@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.statistics import Sample
-from benchmarks.trace import Row, Trace
-from benchmarks.truth import Journey
+from benchmarks.base.statistics import Sample
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Row, Trace
 from mixnet.errors import LocalError
 
 KINDS = ("payload", "ack", "loop", "drop")  # what clients send

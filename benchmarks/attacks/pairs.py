@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.attacks.evidence import Law, correlations, counts, evidence
 from benchmarks.attacks.observed import Arrays, Observed
 from benchmarks.attacks.schedules import Pair, PairModel
-from benchmarks.statistics import Sample
+from benchmarks.base.statistics import Sample
 
 VIEWS = {
     "external": "sees all links",

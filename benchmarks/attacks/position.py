@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 
 from benchmarks.attacks.acting import ENGINE, no_files, passed_on, route, secrets_of
 from benchmarks.attacks.learned import boosted
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, auc
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import unguarded
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, auc
+from benchmarks.controls.guards import unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.crypto import x25519
 from mixnet.sphinx import GEOMETRY, header
 from mixnet.sphinx.keys import SharedSecret
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "position"
 TITLE = "Position: where on its route a packet is, and how long that is, from header bytes"

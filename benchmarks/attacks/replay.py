@@ -18,16 +18,16 @@ from unittest.mock import patch
 
 import trio
 
-from benchmarks.adversary import document, visit
 from benchmarks.attacks.acting import ENGINE, never, no_files, share
-from benchmarks.cast import Kind as Actor
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.size import Size
-from benchmarks.statistics import exact
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import unguarded
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.attacks.adversary import document, visit
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact
+from benchmarks.controls.guards import unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.network_plan import Kind as Actor
+from benchmarks.simulation.trace import Trace
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
@@ -38,7 +38,7 @@ from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import GEOMETRY, Command, Hop, Kind
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "replay"
 TITLE = "Replay: recorded packets are sent again"

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.attacks.evidence import Law, counts
-from benchmarks.statistics import Estimate, Sample, distance, mean
+from benchmarks.base.statistics import Estimate, Sample, distance, mean
 
 
 def poisson(rate: float, start: float, end: float, rng: np.random.Generator) -> Sample:

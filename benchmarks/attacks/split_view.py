@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from benchmarks.attacks.acting import never, no_files, share
-from benchmarks.attacks.papers import Papers, papers, signed
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.size import Size
-from benchmarks.statistics import exact
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import unguarded
+from benchmarks.attacks.forged_documents import Papers, papers, signed
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact
+from benchmarks.controls.guards import unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.errors import RemoteError
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import accept_untrusted
 from mixnet.pki.views import Views
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "split_view"
 TITLE = "Split view: forged, stale, minority-signed and split directory documents"

@@ -15,19 +15,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.attacks.acting import ENGINE, delivered, never, no_files, passed_on, route, secrets_of, share
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.size import Size
-from benchmarks.statistics import exact
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import unguarded
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact
+from benchmarks.controls.guards import unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.crypto import xor
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY, Forward, Kind, Mailbox, Reply
 from mixnet.sphinx.engine import unwrap_untrusted
 
 if TYPE_CHECKING:
-    from benchmarks.jobs import Run
+    from benchmarks.base.jobs import Run
 
 NAME = "tagging"
 TITLE = "Tagging: packets changed on their way"

@@ -16,7 +16,7 @@ from benchmarks.attacks.evidence import correlations, counts
 from benchmarks.attacks.learned import Labels, Table, averaged, balanced_error, boosted, halves, judged, nearest
 from benchmarks.attacks.observed import Arrays, Observed
 from benchmarks.attacks.schedules import poisson
-from benchmarks.statistics import Estimate, Sample
+from benchmarks.base.statistics import Estimate, Sample
 
 METHODS = ("likelihood ratio", "k nearest neighbours", "gradient boosting")
 QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)

@@ -19,9 +19,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.jobs import Kept, Run, Source, dask, here, runner, spread
+from benchmarks.base.jobs import Kept, Run, Source, dask, here, runner, spread
+from benchmarks.base.size import Size
 from benchmarks.report.parts import Part, as_maps
-from benchmarks.size import Size
 from mixnet.errors import MixnetError
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -5,9 +5,9 @@ Promises: the figures of `mixnet bench sphinx`, with their targets. What is comp
 
 from __future__ import annotations
 
-from benchmarks import sphinx
-from benchmarks.figures import Bound, Figure, Finding
-from benchmarks.statistics import Estimate
+from benchmarks.base.figures import Bound, Figure, Finding
+from benchmarks.base.statistics import Estimate
+from benchmarks.cost import sphinx
 
 
 def finding(seconds: float) -> Finding:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.attacks import ATTACKS, load
-from benchmarks.jobs import Run
-from benchmarks.size import Size
+from benchmarks.base.jobs import Run
+from benchmarks.base.size import Size
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from benchmarks.attacks import Attack
-    from benchmarks.figures import Finding
+    from benchmarks.base.figures import Finding
 
 Say = Callable[[str], None]
 SPHINX, PROCESSES, ANONYMITY = "sphinx", "processes", "anonymity"
@@ -45,15 +45,15 @@ class Part:
 
             return [finding(_SPHINX_SECONDS[size])]
         if self.name == PROCESSES:
-            from benchmarks.real import measure as real  # noqa: PLC0415
+            from benchmarks.cost.real import measure as real  # noqa: PLC0415
 
             return real(size, seed=seed, say=say)
         if self.name == GROWTH:
-            from benchmarks.growth import node, provider  # noqa: PLC0415
+            from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
 
             return [measured.measure(size, seed=seed, say=say) for measured in (provider, node)]
         if self.name == REST:
-            from benchmarks.rest import idle, start  # noqa: PLC0415
+            from benchmarks.cost import idle, start  # noqa: PLC0415
 
             return [measured.measure(size, seed=seed, say=say) for measured in (idle, start)]
         if self.name == ANONYMITY:
@@ -78,7 +78,7 @@ def parts(only: Iterable[str] = (), *, size: Size = Size.STANDARD) -> list[Part]
 
 def absent(names: Iterable[str]) -> list[Finding]:
     """What there is of attacks that are none of `names`: whom they threaten, and no figure."""
-    from benchmarks.figures import Finding  # noqa: PLC0415
+    from benchmarks.base.figures import Finding  # noqa: PLC0415
 
     there = set(names)
     attacks: list[Any] = [load(name) for name in ATTACKS if name not in there]

@@ -17,12 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from benchmarks.figures import flat_maps
-from benchmarks.jobs import Kept, code
+from benchmarks.base.figures import flat_maps
+from benchmarks.base.jobs import Kept, code
+from benchmarks.base.size import Size
 from benchmarks.report import html, machine, markdown
 from benchmarks.report.children import News, Outcome, Tell, Wish, outcome, together
 from benchmarks.report.parts import Part
-from benchmarks.size import Size
 
 KEPT = "kept"
 _PATH = re.compile(r"(?<![\w.])/[\w.@+-]+(?:/[\w.@+-]*)+")

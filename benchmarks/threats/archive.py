@@ -13,10 +13,10 @@ from unittest.mock import patch
 
 import apsw
 
-from benchmarks.figures import Finding
+from benchmarks.base.figures import Finding
+from benchmarks.threats.scenario import LATER, NAME, TEXT, Seen
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import on_disk
-from benchmarks.threats.village import LATER, NAME, TEXT, Seen
 from client.model.errors import WrongPassphrase
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.contacts import Book

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from benchmarks.figures import Verdict
+from benchmarks.base.figures import Verdict
 from benchmarks.report import summary
 
 REQUIREMENTS = {

@@ -18,13 +18,13 @@ from typing import TypeVar
 import msgspec
 
 from benchmarks.attacks.acting import passed_on, route, secrets_of
-from benchmarks.figures import Finding
+from benchmarks.base.figures import Finding
+from benchmarks.controls.guards import unguarded
 from benchmarks.threats.archive import archive
 from benchmarks.threats.deniability import deniability
+from benchmarks.threats.scenario import FILE_SIZE, LATER, NAME, TEXT, Papers, Seen, live
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on_disk
-from benchmarks.threats.village import FILE_SIZE, LATER, NAME, TEXT, Papers, Seen, live
-from benchmarks.unguarded import unguarded
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, verify_untrusted

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import doubleratchet
 import x3dh
 
-from benchmarks.figures import Finding
+from benchmarks.base.figures import Finding
 from benchmarks.threats.shape import finding, never, shown
 from client.e2e import x3dh as agreement
 from client.e2e.ratchet import _HEADER, Session, run

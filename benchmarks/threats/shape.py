@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
-from benchmarks.statistics import rate
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.statistics import rate
 from mixnet.errors import LocalError
 
 PIECE = 12  # bytes: as many as no two unrelated ciphertexts share by chance

@@ -18,10 +18,10 @@ from unittest.mock import patch
 import msgspec
 import trio
 
-from benchmarks.adversary import Outcome, dial, document, identity_of, visit
 from benchmarks.attacks.acting import ENGINE
-from benchmarks.cast import PORT
-from benchmarks.world import World
+from benchmarks.attacks.adversary import Outcome, dial, document, identity_of, visit
+from benchmarks.simulation.network_plan import PORT
+from benchmarks.simulation.world import World
 from client.model.views import ContactState
 from mixnet.counters import Event
 from mixnet.crypto import SigningKey, SphinxSecret, credentials

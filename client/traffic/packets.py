@@ -18,7 +18,7 @@ from client.traffic.surb_table import Awaited, ReplyTable
 from mixnet.link.frames import Frame, FrameKind
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
-from mixnet.sphinx.engine import SEED_SIZE, SURB_SEED_SIZE
+from mixnet.sphinx.route import SEED_SIZE, SURB_SEED_SIZE
 
 LOOP_ID_SIZE = 16
 SURB_ID_SIZE = 32

@@ -18,7 +18,7 @@ from client.traffic.routes import Map
 from mixnet.clock import Epochs
 from mixnet.pki.descriptor import KEY_EPOCHS
 from mixnet.sphinx import Engine, SurbKeys
-from mixnet.sphinx.engine import SURB_SEED_SIZE
+from mixnet.sphinx.route import SURB_SEED_SIZE
 
 _ID_SIZE = 32
 

@@ -4,7 +4,8 @@ Promises: pure functions of bytes; nothing here waits, draws randomness, reads a
 """
 
 from mixnet.sphinx.commands import Command, Kind, microseconds
-from mixnet.sphinx.engine import Engine, SphinxEngine, engine_by_name
+from mixnet.sphinx.engine import Engine, SphinxEngine
+from mixnet.sphinx.engines import engine_by_name
 from mixnet.sphinx.geometry import GEOMETRY, Geometry
 from mixnet.sphinx.packet import Deliver, Drop, Forward, Hop, Mailbox, Peeled, Reply
 from mixnet.sphinx.surb import Surb, SurbKeys

@@ -9,23 +9,17 @@ it would share its keys with the first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Protocol
 
 from mixnet.crypto import KEY_SIZE, Label, SphinxSecret, chacha20, derive, equal, mac, x25519
-from mixnet.errors import LocalError, RemoteError
+from mixnet.errors import RemoteError
 from mixnet.sphinx import header, payload
-from mixnet.sphinx.commands import Kind
 from mixnet.sphinx.geometry import GEOMETRY
 from mixnet.sphinx.keys import SharedSecret, establish
 from mixnet.sphinx.packet import Hop, Layer, Peeled, interpret_untrusted
+from mixnet.sphinx.route import FINAL, FINAL_OF_REPLY, SEED_SIZE, SURB_SEED_SIZE, check_route
 from mixnet.sphinx.surb import Surb, SurbKeys
 
-SEED_SIZE = 32
-SURB_SEED_SIZE = 64
-PASSING = (Kind.FORWARD, Kind.DELIVER_MAILBOX)
-FINAL = (Kind.DELIVER, Kind.DROP)
-FINAL_OF_REPLY = (Kind.REPLY,)
 _BETA_END = GEOMETRY.alpha_size + GEOMETRY.beta_size
 _NO_SEED = bytes(KEY_SIZE + GEOMETRY.padding_size(1))
 _GENERATOR = (9).to_bytes(KEY_SIZE, "little")
@@ -122,19 +116,6 @@ def unwrap_untrusted(secret: SphinxSecret, packet: bytes) -> Layer:
     return layer
 
 
-def check_route(hops: Sequence[Hop], final: Sequence[Kind], seed: bytes, seed_size: int) -> None:
-    """Raise LocalError unless the hops pass the packet on and the last ends it, as `final` says, with a whole seed.
-
-    A route that ended on a forward command would send the message on in the clear.
-    """
-    if not 1 <= len(hops) <= GEOMETRY.max_hops:
-        raise LocalError(f"a route has 1 to {GEOMETRY.max_hops} hops")
-    if hops[-1].command.kind not in final or any(hop.command.kind not in PASSING for hop in hops[:-1]):
-        raise LocalError("a route forwards at every hop but the last, which ends it")
-    if len(seed) != seed_size:
-        raise LocalError(f"a seed has {seed_size} bytes")
-
-
 def _build_header(hops: Sequence[Hop], seed: bytes) -> tuple[bytes, list[SharedSecret]]:
     """(header of 356 bytes, secrets shared with the hops): scalar and padding are the seed's stream."""
     stream = chacha20(seed, _NO_SEED)
@@ -142,23 +123,3 @@ def _build_header(hops: Sequence[Hop], seed: bytes) -> tuple[bytes, list[SharedS
     padding = stream[KEY_SIZE : KEY_SIZE + GEOMETRY.padding_size(len(hops))]
     beta, gamma = header.build(secrets, [hop.command.serialize() for hop in hops], padding)
     return alpha + beta + gamma, secrets
-
-
-def _reference() -> Engine:
-    """The oracle as an engine: imported only when somebody chose it."""
-    from mixnet.sphinx.reference import ReferenceEngine  # noqa: PLC0415
-
-    return ReferenceEngine()
-
-
-ENGINES = {"mixnet": SphinxEngine, "sphinxmix": _reference}
-
-
-@cache
-def engine_by_name(name: str) -> Engine:
-    """The engine that a configuration names: `mixnet`, or `sphinxmix` where it is installed; LocalError otherwise."""
-    try:
-        make = ENGINES[name]
-    except KeyError:
-        raise LocalError(f"no engine `{name}`: choose {' or '.join(ENGINES)}") from None
-    return make()

@@ -17,10 +17,10 @@ from mixnet import crypto
 from mixnet.crypto import Label, SphinxSecret, chacha20, derive
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import payload
-from mixnet.sphinx.engine import FINAL, FINAL_OF_REPLY, SEED_SIZE, SURB_SEED_SIZE, check_route
 from mixnet.sphinx.geometry import GEOMETRY
 from mixnet.sphinx.keys import SharedSecret
 from mixnet.sphinx.packet import Hop, Layer, Peeled, interpret_untrusted
+from mixnet.sphinx.route import FINAL, FINAL_OF_REPLY, SEED_SIZE, SURB_SEED_SIZE, check_route
 from mixnet.sphinx.surb import Surb, SurbKeys
 
 try:

@@ -5,7 +5,8 @@ from importlib import metadata
 import pytest
 from cyclopts import App
 
-from mixnet.cli import GROUP, build
+from mixnet.cli import build
+from mixnet.overview import GROUP
 
 COMMANDS = {
     "demo",

@@ -13,7 +13,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from mixnet import timer as timers
 from mixnet.clock import VirtualClock, WallClock
 from mixnet.errors import LocalError

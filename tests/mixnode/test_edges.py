@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from benchmarks.codec import PlainEngine
+from benchmarks.simulation.codec import PlainEngine
 from mixnet.clock import Epochs
 from mixnet.counters import Event
 from mixnet.crypto import SigningKey, SphinxSecret

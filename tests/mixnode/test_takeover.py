@@ -8,8 +8,8 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
-from benchmarks.codec import PlainEngine
-from benchmarks.virtual import no_threads
+from benchmarks.simulation.codec import PlainEngine
+from benchmarks.simulation.virtual import no_threads
 from mixnet.counters import Event
 from mixnode import NodeConfig, Serving, Storage, serve
 from tests.directory.heirs import Dynasty, heirs

@@ -2,7 +2,7 @@
 
 import os
 
-from benchmarks.adversary import Outcome, dial, document, visit
+from benchmarks.attacks.adversary import Outcome, dial, document, visit
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 
 __all__ = ["Outcome", "dial", "document", "packet_for", "visit"]

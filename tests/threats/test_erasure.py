@@ -11,8 +11,8 @@ import msgspec
 import pytest
 import trio
 
+from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
 from benchmarks.threats.trespass import on_disk
-from benchmarks.world import ONE_A_SECOND, WorldConfig, run_world
 from client.traffic.provider_mailbox import NotAnswered, ProviderAway
 from client.traffic.provider_requests import Requests
 from mixnode import provider

@@ -5,8 +5,8 @@ import json
 import pytest
 import trio
 
-from benchmarks.cast import Kind
-from benchmarks.world import WorldConfig, run_world
+from benchmarks.simulation.network_plan import Kind
+from benchmarks.simulation.world import WorldConfig, run_world
 from client.model.views import MessageState
 from directory.display import show_history
 from directory.inquiry import Inquiry

@@ -15,8 +15,8 @@ import trio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import weakened
-from benchmarks.world import WorldConfig, run_world
+from benchmarks.controls import cover
+from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.pki.parameters import Parameters
 from mixnode.members import Members
 
@@ -161,13 +161,13 @@ def test_a_provider_that_gives_no_documents_learns_nothing_more(monkeypatch, tmp
 
 
 LEAKS = [
-    weakened.work_at_slot,
-    weakened.frames_beside_slots,
-    weakened.slow_mail,
-    weakened.dummies_off,
-    weakened.downlink_unshaped,
-    weakened.cover_off,
-    weakened.streams_shared,
+    cover.work_at_slot,
+    cover.frames_beside_slots,
+    cover.slow_mail,
+    cover.dummies_off,
+    cover.downlink_unshaped,
+    cover.cover_off,
+    cover.streams_shared,
 ]
 
 

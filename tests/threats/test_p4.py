@@ -3,9 +3,9 @@
 import pytest
 import trio
 
-from benchmarks.adversary import visit
-from benchmarks.cast import Kind
-from benchmarks.world import WorldConfig, run_world
+from benchmarks.attacks.adversary import visit
+from benchmarks.simulation.network_plan import Kind
+from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.link import Role
 from mixnet.log import Log

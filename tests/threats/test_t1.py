@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from benchmarks.world import WorldConfig, run_world
+from benchmarks.simulation.world import WorldConfig, run_world
 from client.e2e.safety_number import safety_number
 from client.model.views import ContactState
 from mixnet.errors import RemoteError

@@ -6,7 +6,7 @@ import random
 import pytest
 import trio
 
-from benchmarks.world import ONE_A_SECOND, WorldConfig, run_world
+from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
 from client.model.errors import WrongPassphrase
 from client.storage.database import Store
 from mixnet.crypto import SymmetricKey

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import trio
 
-from benchmarks.world import WorldConfig, run_world
+from benchmarks.simulation.world import WorldConfig, run_world
 from client.cli import proofs as proof_cli
 from client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
 from client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.anonymity import actors, stage
 from benchmarks.anonymity.network import Network, flow
 from benchmarks.anonymity.pool import beginning, entropies, propagate
-from benchmarks.trace import Row, Trace
-from benchmarks.truth import Journey
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Row, Trace
 from mixnet.errors import LocalError
 
 LATENCY = 0.01

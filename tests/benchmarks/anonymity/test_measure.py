@@ -9,10 +9,10 @@ import pytest
 from benchmarks.anonymity import measure as measuring
 from benchmarks.anonymity import model, stage, sweep
 from benchmarks.anonymity.measure import BASE, measure, single_pool
-from benchmarks.figures import Role, Verdict, flat
-from benchmarks.jobs import inline
-from benchmarks.size import Size
-from benchmarks.statistics import exact
+from benchmarks.base.figures import Role, Verdict, flat
+from benchmarks.base.jobs import inline
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact
 from mixnet.errors import LocalError
 
 TINY = measuring._Scale(runs=2, targets=5, worlds=1, seconds=30.0, epsilon_runs=1, most=1000)

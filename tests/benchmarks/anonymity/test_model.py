@@ -8,9 +8,9 @@ import pytest
 from benchmarks.anonymity import batched, model
 from benchmarks.anonymity.measure import CALIBRATION, SCALES, calibrate
 from benchmarks.anonymity.network import Network, flow, with_loops
-from benchmarks.jobs import inline
-from benchmarks.size import Size
-from benchmarks.statistics import mean
+from benchmarks.base.jobs import inline
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import mean
 from mixnet.errors import LocalError
 
 BUSY = Network(users=500, rate=2.0, delay=0.5, layers=3, width=3)

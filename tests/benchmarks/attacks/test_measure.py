@@ -2,13 +2,12 @@
 
 import pytest
 
-from benchmarks import scenarios
-from benchmarks.attacks import activity, correlation, disclosure
+from benchmarks.attacks import activity, correlation, disclosure, scenarios
 from benchmarks.attacks.observed import observe, unpacked
 from benchmarks.attacks.pairs import PairTable, Scored
-from benchmarks.figures import Role, flat
-from benchmarks.scenarios import converse, play
-from benchmarks.size import Size
+from benchmarks.attacks.scenarios import converse, play
+from benchmarks.base.figures import Role, flat
+from benchmarks.base.size import Size
 from tests.benchmarks.attacks.worlds import SMALL, played, run, small
 
 pytestmark = pytest.mark.timeout(300)

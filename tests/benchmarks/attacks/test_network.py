@@ -8,10 +8,10 @@ import pytest
 from benchmarks.attacks import dropping, flooding, isolation
 from benchmarks.attacks.acting import per_hour
 from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
-from benchmarks.attacks.stays import alone, as_it_went, latency, stays
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.weakened import switched_off
+from benchmarks.attacks.residence import alone, as_it_went, latency, stays
+from benchmarks.controls.cover import switched_off
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from client.traffic.loops import LoopMonitor
 from mixnet.errors import LocalError
 from mixnode.detector import Detector

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.attacks.observed import Observed, observe, unpacked
-from benchmarks.trace import Row, Trace
-from benchmarks.truth import Journey, read
+from benchmarks.simulation.ground_truth import Journey, read
+from benchmarks.simulation.trace import Row, Trace
 from mixnet.errors import LocalError
 
 LINK = 10_000_000

@@ -7,13 +7,13 @@ import trio
 
 from benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
 from benchmarks.attacks.acting import ActsOnPackets
-from benchmarks.attacks.papers import papers
-from benchmarks.figures import Verdict
-from benchmarks.jobs import inline
-from benchmarks.size import Size
-from benchmarks.trace import Trace
-from benchmarks.truth import Journey
-from benchmarks.unguarded import GUARDS, unguarded
+from benchmarks.attacks.forged_documents import papers
+from benchmarks.base.figures import Verdict
+from benchmarks.base.jobs import inline
+from benchmarks.base.size import Size
+from benchmarks.controls.guards import GUARDS, unguarded
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.crypto import chacha20
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import parse_untrusted, verify_untrusted

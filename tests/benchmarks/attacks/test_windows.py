@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.attacks.learned import advantage, averaged, balanced_error, halves
 from benchmarks.attacks.observed import unpacked
+from benchmarks.attacks.scenarios import converse
 from benchmarks.attacks.windows import (
     GAPS,
     METHODS,
@@ -17,8 +18,7 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.scenarios import converse
-from benchmarks.statistics import Estimate
+from benchmarks.base.statistics import Estimate
 from tests.benchmarks.attacks.worlds import OPEN, SMALL, run
 
 

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import Estimate, exact
 from benchmarks.report.children import Wish
-from benchmarks.size import Size
-from benchmarks.statistics import Estimate, exact
 
 
 def piece(*, number, log):

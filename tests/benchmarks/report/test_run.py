@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.attacks import ATTACKS
+from benchmarks.base.size import Size
 from benchmarks.report import run
 from benchmarks.report.children import News, Outcome, together
 from benchmarks.report.parts import UnknownPart, parts
 from benchmarks.report.run import Job, make, sound, without_paths
-from benchmarks.size import Size
 from tests.benchmarks.report.studies import Study, wish
 
 pytestmark = pytest.mark.timeout(300)

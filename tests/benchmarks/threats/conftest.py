@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.threats.village import live
+from benchmarks.threats.scenario import live
 
 
 @pytest.fixture(scope="package")

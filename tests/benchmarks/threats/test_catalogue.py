@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.attacks import ATTACKS
-from benchmarks.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.statistics import Estimate, exact
 from benchmarks.report.parts import absent
-from benchmarks.statistics import Estimate, exact
 from benchmarks.threats.catalogue import CLASSES, REQUIREMENTS, as_map, classes, rows, squares
 from benchmarks.threats.render import matrix
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.threats import checks
+from benchmarks.threats.scenario import LATER, TEXT
 from benchmarks.threats.shape import never, shown
-from benchmarks.threats.village import LATER, TEXT
 from mixnet.errors import LocalError
 
 pytestmark = pytest.mark.timeout(300)

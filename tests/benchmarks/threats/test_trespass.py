@@ -8,8 +8,8 @@ import pytest
 
 import mixnode.clients
 from benchmarks.threats import checks, trespass
+from benchmarks.threats.scenario import live
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
-from benchmarks.threats.village import live
 from client.model.views import ContactState
 from directory.desk import Desk
 from mixnet.link import Role

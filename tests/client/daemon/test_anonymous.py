@@ -4,7 +4,7 @@ from functools import cache
 
 import trio
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.model.views import MessageState
 from mixnet.sphinx import SphinxEngine
 from tests.client.daemon.test_daemon import wait_for

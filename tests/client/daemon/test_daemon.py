@@ -12,7 +12,7 @@ import trio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.api.connection import Connection
 from client.api.early import PATIENCE
 from client.api.service import StillWaiting

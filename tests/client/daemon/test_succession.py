@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.api.connection import Connection, DirectChannel
 from client.concurrency.worker import InPlace
 from client.daemon.daemon import serve

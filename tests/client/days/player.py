@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trio
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.api.connection import Connection
 from client.model.errors import NotUnderWay
 from client.model.group_views import GroupInfo, GroupState

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.model.views import MessageState
 from tests.client.days.device import Device
 from tests.client.days.plan import DAY, HOME, HOUR, PHONE, Plan

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from client.api.code_access import CodeAccess, CodeFailed
 from client.model.code_errors import MalformedCode, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
 from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from client.model.address_entries import Entry
 from client.model.code_errors import BadAddress
 from client.model.match_states import TRANSITIONS, MatchState

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from benchmarks import virtual
+from benchmarks.simulation import virtual
 from client.api.connection import Connection
 from client.concurrency.worker import InPlace
 from client.storage.database import Store

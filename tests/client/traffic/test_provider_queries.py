@@ -5,7 +5,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from benchmarks.world import World, WorldConfig, run_world
+from benchmarks.simulation.world import World, WorldConfig, run_world
 from client.traffic.provider_queries import OUTSTANDING, SLOT_PATIENCE, TRIES, NotAnswered, Services, TooManyQuestions
 from mixnet.counters import Event
 from mixnet.errors import RemoteError

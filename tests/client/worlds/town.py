@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.codec import PlainEngine
+from benchmarks.simulation.codec import PlainEngine
 from client.api.connection import Connection, DirectChannel
 from client.daemon.daemon import serve
 from client.profile.keys import Keys, save_keys

@@ -1,0 +1,1 @@
+"""The commands `mixnet bench`, `attack`, `plan` and `threats`."""

@@ -1,0 +1,244 @@
+"""`mixnet bench anonymity` and `mixnet plan` (SPEC.md section 13.1).
+
+Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
+runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from benchmarks.base.extra import needed
+from benchmarks.base.size import Size
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.anonymity.network import Network
+    from benchmarks.base.jobs import Run
+    from benchmarks.plan.plan import Plan, Refusal, Wish
+
+Switch = Annotated[bool, Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Above = Annotated[float, Parameter(validator=Number(gt=0))]
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+_RATE = re.compile(r"([0-9]*\.?[0-9]+)\s*(|k|M)(|B|bit|b)(|/s|ps)")
+_SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
+RELAY = 3.0  # CPU time of a relayed packet over the floor, the whole process: what docs/measuring.md allows at most
+
+
+def register(bench: App, app: App) -> None:
+    """Add the commands to `mixnet bench` and to `mixnet`."""
+    bench.command(anonymity)
+    app.command(plan)
+
+
+def anonymity(
+    *,
+    clients: Count | None = None,
+    rate: Above | None = None,
+    delay: Above | None = None,
+    layers: Count | None = None,
+    width: Count | None = None,
+    providers: Annotated[int, Parameter(validator=Number(gte=0))] | None = None,
+    corrupt: Share | None = None,
+    sweep: str | None = None,
+    trace: Path | None = None,
+    truth: Path | None = None,
+    since: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
+    workers: Count = 1,
+    scheduler: str | None = None,
+    size: Size = Size.STANDARD,
+    quick: Switch = False,
+    full: Switch = False,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Measure how well packets hide: entropy against its optimum, on the real actors and on a model of any size.
+
+    Without a network, a sweep or a trace: all figures with targets and controls. With a network or a sweep: the model
+    alone. With a trace and its truth: the entropy of what was recorded.
+
+    Example: mixnet bench anonymity --clients 1000000 --width 50 --sweep delay,corrupt
+
+    Args:
+        clients: Users of the modelled network, up to a million and more.
+        rate: Packets a second of each user.
+        delay: Mean hold at each node in seconds, 1/µ.
+        layers: Layers of mixes.
+        width: Mixes in a layer.
+        providers: Entry providers, which hold packets too; 0: only mixes do.
+        corrupt: Share of the mixes that tell the observer everything.
+        sweep: Properties to vary, with commas: users, rate, delay, pool, layers, width, corrupt.
+        trace: A recorded trace, as `mixnet bench world` writes it.
+        truth: The truth that belongs to it.
+        since: Seconds of the trace to leave out, until everybody was connected.
+        workers: Processes that share the work.
+        scheduler: Address of a dask scheduler whose workers share it instead, such as tcp://10.0.0.1:8786.
+        size: quick, standard, or full (hours).
+        quick: The same as --size quick.
+        full: The same as --size full.
+        seed: What every random choice follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    size = Size.QUICK if quick else Size.FULL if full else size
+    chosen = {"users": clients, "rate": rate, "delay": delay, "layers": layers, "width": width}
+    given = {
+        name: value
+        for name, value in {**chosen, "providers": providers, "corrupt": corrupt}.items()
+        if value is not None
+    }
+    if (trace is None) != (truth is None):
+        raise LocalError("a trace and its truth belong together: name both, or none")
+    with needed(), _runner(workers, scheduler) as run:
+        if trace is not None and truth is not None:
+            _recorded(trace, truth, since, as_json=as_json)
+            return 0
+        if not given and not sweep:
+            return _all(size, run, seed, as_json=as_json)
+        _model(
+            given, [name.strip() for name in (sweep or "").split(",") if name.strip()], size, run, seed, as_json=as_json
+        )
+        return 0
+
+
+def plan(
+    *,
+    users: Count,
+    latency: Above,
+    entropy: Annotated[float, Parameter(validator=Number(gte=0))],
+    bandwidth: str,
+    meant: Annotated[Literal["p95", "mean"], Parameter(name="--latency-is")] = "p95",
+    layers: Annotated[int, Parameter(validator=Number(gte=1, lte=3))] | None = None,
+    packet_cpu: Above | None = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Find the parameters of a network that give its users what they wish for, at the least cost to them.
+
+    Exit status 1 if there are none; then what would have to change is said.
+
+    Example: mixnet plan --users 1000 --latency 10 --entropy 12 --bandwidth 10kB/s
+
+    Args:
+        users: Clients that are connected at a time.
+        latency: Seconds that a text may take, from one person's screen to the other's.
+        entropy: Bits that must hide a packet: 10 are as good as 1,024 packets that look alike.
+        bandwidth: What a client may use, both ways together: 10kB/s, 200 kbit/s, or bytes a second.
+        meant: Whether that is the latency of 95 texts of 100, or the mean.
+        layers: Layers of mixes, 1 to 3. If not given: 3, or fewer if the wish can't be had with 3.
+        packet_cpu: Microseconds of CPU that a packet costs a node; if not given, 3 times two X25519 operations here.
+        seed: What the simulation that checks the plan follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    with needed():
+        from benchmarks.plan import plan as planning  # noqa: PLC0415
+        from benchmarks.plan import tables  # noqa: PLC0415
+
+        cost = packet_cpu * 1e-6 if packet_cpu is not None else RELAY * tables.floor()
+        allowed = bytes_a_second(bandwidth)
+
+        def attempt(count: int) -> Plan | Refusal:
+            return planning.find(wish(count), seed=seed)
+
+        def wish(count: int) -> Wish:
+            return planning.Wish(users, latency, entropy, allowed, planning.Meant(meant), count, cost)
+
+        found = first = attempt(layers or 3)
+        for fewer in () if layers else (2, 1):
+            if isinstance(found, planning.Plan):
+                break
+            found = attempt(fewer)
+        answer = found if isinstance(found, planning.Plan) else first
+        if as_json:
+            _print_json(tables.as_map(answer))
+        else:
+            tables.show(answer, asked=layers)
+        return 0 if isinstance(answer, planning.Plan) else 1
+
+
+def bytes_a_second(text: str) -> float:
+    """Bytes a second that `10kB/s`, `80 kbit/s` or `10000` stand for; LocalError if that can't be told."""
+    found = _RATE.fullmatch(text.strip())
+    if found is None or float(found[1]) <= 0:
+        raise LocalError(f"`{text}` is no bandwidth: write something like 10kB/s, 80kbit/s, or a number of bytes")
+    bits = found[3] in {"bit", "b"}
+    return float(found[1]) * _SCALE[found[2]] / (8 if bits else 1)
+
+
+def _all(size: Size, run: Run, seed: int, *, as_json: bool) -> int:
+    """Everything, with controls; 1 if one failed."""
+    from benchmarks.anonymity.measure import measure  # noqa: PLC0415
+    from benchmarks.base.figures import flat  # noqa: PLC0415
+    from benchmarks.base.tables import render  # noqa: PLC0415
+
+    finding = measure(size, run, seed=seed)
+    if as_json:
+        _print_json({**flat([finding]), "finding": finding.as_map()})
+    else:
+        render(finding)
+    return 0 if finding.credible else 1
+
+
+def _recorded(trace: Path, truth: Path, since: float, *, as_json: bool) -> None:
+    """The entropy of a recorded network."""
+    from benchmarks.anonymity import actors, tables  # noqa: PLC0415
+    from benchmarks.simulation import ground_truth as truths  # noqa: PLC0415
+    from benchmarks.simulation import trace as traces  # noqa: PLC0415
+
+    seen = actors.observe(traces.read(trace), truths.read(truth), since=since)
+    if as_json:
+        _print_json(tables.recorded(seen))
+    else:
+        tables.show_recorded(seen)
+
+
+def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: int, *, as_json: bool) -> None:
+    """One modelled network, or sweeps around it."""
+    from benchmarks.anonymity import model, sweep, tables  # noqa: PLC0415
+    from benchmarks.anonymity.measure import BASE  # noqa: PLC0415
+    from benchmarks.anonymity.network import Network  # noqa: PLC0415
+
+    network: Network = Network(**{**asdict(BASE), **given})
+    targets = sweep.TARGETS[size]
+    if not names:
+        [row] = run(model.point, [{"network": asdict(network), "targets": targets, "seed": seed}])
+        if as_json:
+            _print_json({"network": asdict(network), "seed": seed, **row})
+        else:
+            tables.show_point(network, row)
+        return
+    for name in names:
+        sweep.around(network, name)  # a wrong name is refused before anything is measured
+    found = {name: sweep.sweep(network, name, targets, run, seed=seed) for name in names}
+    if as_json:
+        _print_json({"network": asdict(network), "targets": targets, "seed": seed, "sweeps": found})
+        return
+    for name, rows in found.items():
+        tables.show_sweep(name, rows)
+
+
+@contextmanager
+def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
+    """What shares the work out."""
+    from benchmarks.base import jobs  # noqa: PLC0415
+
+    if scheduler:
+        with jobs.cluster(scheduler) as run:
+            yield run
+    else:
+        yield jobs.inline if workers == 1 else jobs.processes(workers)
+
+
+def _print_json(figures: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(figures) + "\n")

@@ -1,0 +1,131 @@
+"""The commands that measure: `mixnet bench …` (docs/measuring.md).
+
+Promises: `--json` prints one object for programs and nothing else; a figure is printed with what it was measured on.
+Never: an import of anything heavy until a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from benchmarks.cli import anonymity, attack, real, report, scaling
+
+bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
+app = App()
+app.command(bench)
+real.register(bench)
+scaling.register(bench)
+anonymity.register(bench, app)
+attack.register(app)
+report.register(bench, app)
+
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+
+
+@bench.command
+def sphinx(*, as_json: Json = False) -> None:
+    """Time packet creation and peeling against X25519 and against sphinxmix, in the same run.
+
+    Example: mixnet bench sphinx --json
+
+    Args:
+        as_json: Print one JSON object instead of a table.
+    """
+    from benchmarks.cost.sphinx import measure, render  # noqa: PLC0415
+    from deploy.display import progress  # noqa: PLC0415
+
+    with progress("measuring", 1.0, quiet=as_json) as advance:
+        figures = measure(progress=advance)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
+@bench.command
+def world(
+    *,
+    clients: Positive = 20,
+    minutes: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
+    seed: int = 1,
+    codec: Literal["sphinx", "plain"] = "sphinx",
+    trace: Path | None = None,
+    truth: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Run a whole network in one process and in virtual time, and record what an observer of all links sees.
+
+    Example: mixnet bench world --clients 20 --minutes 10 --seed 1 --trace trace.csv --truth truth.ndjson
+
+    Args:
+        clients: How many client daemons run, each with one packet a second; they talk in pairs.
+        minutes: How long they run, in virtual time.
+        seed: What everything follows from: one seed gives one trace.
+        codec: "plain" replaces the packets' public-key operations by hashes, for large studies of traffic.
+        trace: Where to write the trace: CSV with the columns t_ns, src, dst, bytes.
+        truth: Where to write what really happened: NDJSON, one packet a line.
+        as_json: Print one JSON object instead of a table.
+    """
+    from benchmarks.cost.conversations import measure, render  # noqa: PLC0415
+
+    figures = measure(clients=clients, minutes=minutes, seed=seed, codec=codec, trace=trace, truth=truth)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
+@bench.command
+def directory(*, authorities: Positive = 7, nodes: Positive = 1000, seed: int = 1, as_json: Json = False) -> None:
+    """Count the bytes and the CPU that a round of the directory authorities costs.
+
+    Example: mixnet bench directory --authorities 7 --nodes 1000
+
+    Args:
+        authorities: How many authorities vote, 1 to 31.
+        nodes: How many nodes they vote about, 10,000 at most.
+        seed: What all keys follow from.
+        as_json: Print one JSON object instead of a table.
+    """
+    from benchmarks.cost.directory import measure, render  # noqa: PLC0415
+
+    figures = measure(authorities=authorities, nodes=nodes, seed=seed)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
+@bench.command
+def groups(*, trials: Positive = 40, seed: int = 1, as_json: Json = False) -> None:
+    """Compare how long a message takes to reach a group with plain unicast, on the client's own schedule.
+
+    Example: mixnet bench groups --json
+
+    Args:
+        trials: How many messages each mean is taken over, 2 at least for an interval.
+        seed: What everything follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    from benchmarks.base.extra import needed  # noqa: PLC0415
+
+    with needed():
+        from benchmarks.cost.groups import measure, render  # noqa: PLC0415
+
+        figures = measure(trials=trials, seed=seed)
+    if as_json:
+        _print_json(figures)
+    else:
+        render(figures)
+
+
+def _print_json(figures: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(figures) + "\n")

@@ -1,0 +1,107 @@
+"""`mixnet attack`: every attack that is known, against this network or against anybody's trace (docs/measuring.md).
+
+Promises: `--json` prints one object for programs and nothing else; without files an attack comes with its controls, and
+one that failed makes the exit status 1. Never: an import of anything heavy until an attack runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from benchmarks.attacks import ATTACKS, load
+from benchmarks.base.extra import needed
+from benchmarks.base.size import Size
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.attacks import Attack
+    from benchmarks.base.figures import Finding
+
+Switch = Annotated[bool, Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+
+
+class HalfTheFiles(LocalError):
+    """An attack on files needs both of them: give `--trace` and `--truth`."""
+
+
+def register(app: App) -> None:
+    """Add the command."""
+    app.command(attack)
+
+
+def attack(
+    name: str | None = None,
+    /,
+    *,
+    trace: Path | None = None,
+    truth: Path | None = None,
+    quick: Switch = False,
+    full: Switch = False,
+    workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Attack the network, with the defence and without; or a recorded trace. Without a name: list all attacks.
+
+    Without files the real actors run in virtual time, which takes a few minutes. Exit status 1 if a control failed.
+
+    Example: mixnet attack correlation --quick
+
+    Args:
+        name: Which attack.
+        trace: CSV of what an observer saw, columns t_ns, src, dst, bytes.
+        truth: NDJSON of what really happened; it only keeps the score.
+        quick: A glance, in less than a minute.
+        full: At full size, hours.
+        workers: Processes that share the work.
+        seed: What every random choice follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    if name is None:
+        _list(as_json=as_json)
+        return 0
+    if (trace is None) != (truth is None):
+        raise HalfTheFiles("give both --trace and --truth: the second tells which guesses are right")
+    with needed():
+        chosen = cast("Attack", load(name))
+        if trace is not None and truth is not None:
+            finding = _from_files(chosen, trace, truth)
+        else:
+            from benchmarks.base.jobs import inline, processes  # noqa: PLC0415
+
+            size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
+            finding = chosen.measure(size, inline if workers == 1 else processes(workers), seed=seed)
+    return _show(finding, as_json=as_json)
+
+
+def _from_files(chosen: Attack, trace: Path, truth: Path) -> Finding:
+    from benchmarks.simulation.ground_truth import read as read_truth  # noqa: PLC0415
+    from benchmarks.simulation.trace import read as read_trace  # noqa: PLC0415
+
+    return chosen.score(read_trace(trace), read_truth(truth))
+
+
+def _list(*, as_json: bool) -> None:
+    from deploy.display import say_json, tabulate  # noqa: PLC0415
+
+    if as_json:
+        say_json({name: entry.summary for name, entry in ATTACKS.items()})
+    else:
+        tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), [(k, e.summary) for k, e in ATTACKS.items()])
+
+
+def _show(finding: Finding, *, as_json: bool) -> int:
+    from benchmarks.base.figures import flat  # noqa: PLC0415
+    from benchmarks.base.tables import render  # noqa: PLC0415
+    from deploy.display import say_json  # noqa: PLC0415
+
+    if as_json:
+        say_json({**flat([finding]), "finding": finding.as_map()})
+    else:
+        render(finding)
+    return 0 if finding.credible else 1

@@ -1,0 +1,180 @@
+"""`mixnet bench all` and `mixnet threats` (SPEC.md section 13.9).
+
+Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
+runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from benchmarks.base.extra import needed, require
+from benchmarks.base.size import Size
+from mixnet.errors import LocalError
+
+Switch = Annotated[bool, Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+
+
+class TwoSizes(LocalError):
+    """A report has one size: give --quick, or --full, or neither."""
+
+
+class NoReport(LocalError):
+    """The file is no report of `mixnet bench all`: make one, or leave --report away to measure now."""
+
+
+def register(bench: App, app: App) -> None:
+    """Add the commands to `mixnet bench` and to `mixnet`."""
+    app.command(threats)
+    bench.command(everything, name="all")
+
+
+def everything(
+    *,
+    out: Path = Path("report"),
+    quick: Switch = False,
+    full: Switch = False,
+    only: str = "",
+    workers: Count | None = None,
+    scheduler: str | None = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Measure everything and write a report: report.json, report.md, and report.html with plots.
+
+    Exit status 1 if a part failed or a control did. With --full, or neither size, a second start goes on where the
+    first one ended.
+
+    Example: mixnet bench all --quick --out report
+
+    Args:
+        out: Folder to write to.
+        quick: Everything but growth and rest in about three minutes on two cores.
+        full: The real actors at full size: hours.
+        only: Parts to measure, with commas, such as anonymity,correlation; all if not given.
+        workers: Processes that share the work; one for each core if not given.
+        scheduler: Address of a dask scheduler whose workers share it instead, or `local` to make one here.
+        seed: What every random choice follows from.
+        as_json: Print the report as one JSON object instead of a table.
+    """
+    if quick and full:
+        raise TwoSizes("give --quick or --full, not both")
+    with needed():
+        require()  # before the measuring, not after it
+        from benchmarks.report.children import Wish  # noqa: PLC0415
+        from benchmarks.report.parts import parts  # noqa: PLC0415
+        from benchmarks.report.run import Job, make, sound  # noqa: PLC0415
+        from deploy.display import say_json  # noqa: PLC0415
+
+        size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
+        chosen = parts((name.strip() for name in only.split(",") if name.strip()), size=size)
+        wish = Wish(size, seed, workers or os.cpu_count() or 1, scheduler)
+        report = make(Job(chosen, wish, out), _teller(quiet=as_json))
+    if as_json:
+        say_json(report)
+    else:
+        _show(report, out)
+    return 0 if sound(report) else 1
+
+
+def threats(
+    *,
+    report: Path | None = None,
+    quick: Switch = False,
+    markdown: Path | None = None,
+    workers: Count | None = None,
+    seed: int = 1,
+    as_json: Json = False,
+) -> int:
+    """Tell how the network stands to each threat and each adversary: what was tried, the figure, its target.
+
+    Figures are those of a report; checks of what must be refused run at once. Exit status 1 if something is not met.
+
+    Example: mixnet threats --report report/report.json
+
+    Args:
+        report: A report.json of `mixnet bench all`; report/report.json if there is one, else a quick one is measured.
+        quick: Measure a quick one even if there is a report.
+        markdown: Where to write the catalogue as a page of documentation.
+        workers: Processes that share the work if it is measured; one for each core if not given.
+        seed: What every random choice follows from.
+        as_json: Print one JSON object instead of tables.
+    """
+    with needed():
+        require()
+        from benchmarks.report.parts import absent  # noqa: PLC0415
+        from benchmarks.threats import catalogue, checks, render  # noqa: PLC0415
+        from deploy.display import say_json  # noqa: PLC0415
+
+        found = _given(report, quick=quick)
+        if found is None:
+            found = _measured(workers or os.cpu_count() or 1, seed, quiet=as_json)
+        measured = found["findings"]
+        unmeasured = absent(one["name"] for one in measured)
+        findings = [*measured, *(one.as_map() for one in (*checks.run(seed), *unmeasured))]
+    if markdown is not None:
+        markdown.write_text(render.page(found, findings), encoding="utf-8")
+    if as_json:
+        say_json({**catalogue.as_map(findings), "report": found["report"], "machine": found["machine"]})
+    else:
+        render.show(findings)
+    return 1 if any(row.verdict == catalogue.NOT_MET for row in catalogue.rows(findings)) else 0
+
+
+def _given(report: Path | None, *, quick: bool) -> dict[str, Any] | None:
+    """The report that was asked for or lies here; NoReport if it is none."""
+    path = report or Path("report/report.json")
+    if quick or (report is None and not path.exists()):
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {key: found[key] for key in ("findings", "report", "machine")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoReport(f"{path} is no report: make one with `mixnet bench all --quick`") from error
+
+
+def _measured(workers: int, seed: int, *, quiet: bool) -> dict[str, Any]:
+    """A quick report that is kept nowhere, of what the catalogue is made from."""
+    from benchmarks.report.children import Wish  # noqa: PLC0415
+    from benchmarks.report.parts import parts  # noqa: PLC0415
+    from benchmarks.report.run import Job, make  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="mixnet-threats-") as folder:
+        chosen = [part for part in parts() if not part.alone]
+        return make(Job(chosen, Wish(Size.QUICK, seed, workers), Path(folder)), _teller(quiet=quiet))
+
+
+def _show(report: dict[str, Any], out: Path) -> None:
+    from benchmarks.report import summary  # noqa: PLC0415
+    from deploy.display import say, tabulate  # noqa: PLC0415
+
+    rows = [(row.what, *row[3:]) for row in summary.rows(report)]
+    tabulate("What was measured", summary.HEAD, rows)
+    for part, reason in report["report"]["failed"].items():
+        say(f"{part} failed: {reason}")
+    say(f"{report['report']['seconds']:,.0f} s; the report is in {out}: report.html, report.md, report.json")
+
+
+def _teller(*, quiet: bool) -> Any:
+    from benchmarks.report.children import Outcome  # noqa: PLC0415
+
+    def tell(said: Any) -> None:
+        if quiet:
+            return
+        if isinstance(said, Outcome):
+            words = f"failed: {said.error}" if said.error else f"done in {said.seconds:,.0f} s"
+            sys.stderr.write(f"{said.part}: {words}\n")
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"{said.part}: {said.words}\n")
+
+    return tell

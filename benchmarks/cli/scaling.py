@@ -1,0 +1,183 @@
+"""Growth, rest and history: `mixnet bench scale`, `idle`, `start` and `history` (SPEC.md sections 13.10 to 13.12).
+
+Promises: `--json` prints one object for programs and nothing else; what takes long says on standard error what it is
+doing. Exit status 1 if a control failed. Never: an import of anything heavy until a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from benchmarks.base.extra import needed
+from benchmarks.base.size import Size
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.base.figures import Finding
+    from benchmarks.base.history import Change
+
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Switch = Annotated[bool, Parameter(negative=())]
+
+
+class TwoSizes(LocalError):
+    """A measurement has one size: give --quick, or --full, or neither."""
+
+
+class NoReport(LocalError):
+    """The file is no report of `mixnet bench all`: make one, or name another with --report."""
+
+
+def register(bench: App) -> None:
+    """Add the commands to `mixnet bench`."""
+    for command in (scale, idle, start, history):
+        bench.command(command)
+
+
+def scale(
+    *, quick: Switch = False, full: Switch = False, plots: Path | None = None, seed: int = 1, as_json: Json = False
+) -> int:
+    """Measure how memory and CPU grow with clients, packets and epochs, and whether they do so in straight lines.
+
+    Its processes are real; a provider gets up to 1,000 clients and 10,000 mailboxes, a node up to 100,000 packets.
+
+    Example: mixnet bench scale --plots plots
+
+    Args:
+        quick: About a minute, with 60 clients and a few thousand packets: enough for the controls, not for the figures.
+        full: Half an hour, with a million packets.
+        plots: Folder to write pictures of the lines to.
+        seed: What times and routes follow from.
+        as_json: Print one JSON object instead of tables.
+    """
+    with needed():
+        from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
+
+        return _show([provider.measure, node.measure], _size(quick, full), seed, plots=plots, as_json=as_json)
+
+
+def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure what a client's daemon takes while nobody uses it, at a network's default rates, and why.
+
+    Example: mixnet bench idle
+
+    Args:
+        quick: Half a minute.
+        full: Ten minutes.
+        seed: As of other measurements; nothing is drawn here.
+        as_json: Print one JSON object instead of a table.
+    """
+    with needed():
+        from benchmarks.cost.idle import measure  # noqa: PLC0415
+
+        return _show([measure], _size(quick, full), seed, as_json=as_json)
+
+
+def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure how long `mixnet --help` and a node take to start, beside Python itself.
+
+    Example: mixnet bench start --quick
+
+    Args:
+        quick: A few starts of each.
+        full: A hundred.
+        seed: As of other measurements; nothing is drawn here.
+        as_json: Print one JSON object instead of a table.
+    """
+    with needed():
+        from benchmarks.cost.start import measure  # noqa: PLC0415
+
+        return _show([measure], _size(quick, full), seed, as_json=as_json)
+
+
+def history(
+    *,
+    report: Path = Path("report/report.json"),
+    file: Path | None = None,
+    add: Switch = False,
+    as_json: Json = False,
+) -> int:
+    """Compare a report with earlier runs on the same processor, ratio by ratio. Exit status 1 if a figure got worse.
+
+    Example: mixnet bench history --add
+
+    Args:
+        report: A report.json of `mixnet bench all`.
+        file: The earlier runs; benchmarks/history.jsonl if not given.
+        add: Keep this run as one of the earlier ones.
+        as_json: Print one JSON object instead of a table.
+    """
+    from benchmarks.base import history as past  # noqa: PLC0415
+    from deploy.display import say, say_json, tabulate  # noqa: PLC0415
+
+    path = file or past.FILE
+    try:
+        run = past.run_of(json.loads(report.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoReport(f"{report} is no report: make one with `mixnet bench all --quick`") from error
+    earlier, bad = past.read(path)
+    changes = past.compare(run, earlier)
+    if add and run not in earlier:
+        past.add(path, run)
+    if as_json:
+        say_json({"run": run._asdict(), "changes": [asdict(one) for one in changes], "unreadable": bad})
+    else:
+        rows = [
+            (past.FIGURES[one.key], f"{one.value:.4g}", *_before(one), str(one.runs), str(one.verdict))
+            for one in changes
+        ]
+        head = ("figure", "now", "median", "change", "tolerance", "earlier runs", "")
+        tabulate(f"Against earlier runs on {run.cpu}, size {run.size}", head, rows)
+        if bad:
+            say(f"{bad} lines of {path} can't be read and are left out")
+    return int(any(one.verdict is past.Verdict.WORSE for one in changes))
+
+
+def _before(change: Change) -> tuple[str, str, str]:
+    """The earlier median, the change and the tolerance, in words; nothing where there is none."""
+    if change.median != change.median:
+        return "", "", ""
+    return f"{change.median:.4g}", f"{change.change:+.1%}", f"{change.tolerance:.1%}"
+
+
+def _size(quick: bool, full: bool) -> Size:
+    if quick and full:
+        raise TwoSizes("give --quick or --full, not both")
+    return Size.QUICK if quick else Size.FULL if full else Size.STANDARD
+
+
+def _show(
+    measures: list[Callable[..., Finding]], size: Size, seed: int, *, plots: Path | None = None, as_json: bool
+) -> int:
+    """Measure, print, draw, and fail if a control did."""
+    from benchmarks.base.figures import flat  # noqa: PLC0415
+
+    findings = [measure(size, seed=seed, say=_say) for measure in measures]
+    drawn: list[str] = []
+    if plots is not None:
+        from benchmarks.report.plots import save  # noqa: PLC0415
+
+        drawn = [str(path) for one in findings for path in save(one.as_map(), plots)]
+    if as_json:
+        answer: dict[str, Any] = {**flat(findings), "findings": [one.as_map() for one in findings], "plots": drawn}
+        sys.stdout.write(json.dumps(answer) + "\n")
+    else:
+        from benchmarks.base.tables import render  # noqa: PLC0415
+        from deploy.display import say  # noqa: PLC0415
+
+        for one in findings:
+            render(one)
+        for path in drawn:
+            say(path)
+    return 0 if all(one.credible for one in findings) else 1
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{what} ...\n")

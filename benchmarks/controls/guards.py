@@ -1,0 +1,176 @@
+"""The network with one guard against active attackers switched off: what an attack must then win against.
+
+Promises: as in cover.py, whose switches are those of cover and shaping: each is a context manager that replaces a
+few steps in this process and puts them back at its end; the product has no such switch and knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import mixnet.pki.topology
+from mixnet.crypto import SphinxSecret
+from mixnet.pki import document as documents
+from mixnet.pki.bootstrap import Bootstrap
+from mixnet.pki.document import Document, Node
+from mixnet.sphinx import engine, header, payload
+from mixnet.sphinx.geometry import GEOMETRY
+from mixnet.sphinx.keys import SharedSecret
+from mixnet.sphinx.packet import Hop, Layer
+from mixnode.bucket import TokenBucket
+from mixnode.delays import Delays
+from mixnode.replay import Replay
+
+BATCH = 20  # packets at which a mix by count sends
+
+
+@contextmanager
+def replay_unchecked() -> Iterator[None]:
+    """Nodes take every packet for new; so does a provider that stores it."""
+
+    def admit(_self: Replay, tags: Sequence[bytes]) -> list[bool]:
+        return [True] * len(tags)
+
+    with patch.object(Replay, "admit", admit):
+        yield
+
+
+@contextmanager
+def mixes_by_count() -> Iterator[None]:
+    """Nodes send all that they hold as soon as BATCH packets are there, whatever their senders asked for."""
+
+    def expire(self: Delays[Any], _now: float) -> list[Any]:
+        batch = [item for _, _, item in self._heap] if len(self._heap) >= BATCH else []
+        if batch:
+            self._heap.clear()
+        return batch
+
+    when_full = property(lambda self: -math.inf if len(self) >= BATCH else math.inf)
+    with patch.object(Delays, "expire", expire), patch.object(Delays, "next_due", when_full):
+        yield
+
+
+@contextmanager
+def rates_unlimited() -> Iterator[None]:
+    """Providers take as much from a client as it sends."""
+    with patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted):
+        yield
+
+
+@contextmanager
+def bodies_unprotected() -> Iterator[None]:
+    """Every MAC counts as genuine, and bodies are not permuted: packets must be made under this switch, too."""
+    with bodies_unpermuted(), headers_unauthenticated(), patch.object(payload, "equal", lambda _one, _other: True):
+        yield
+
+
+@contextmanager
+def headers_unauthenticated() -> Iterator[None]:
+    """Every header's MAC counts as genuine; bodies are protected as always."""
+    with patch.object(engine, "equal", lambda _one, _other: True):
+        yield
+
+
+@contextmanager
+def bodies_unpermuted() -> Iterator[None]:
+    """Bodies keep their MAC and are not permuted: packets must be made under this switch, too."""
+    with ExitStack() as stack:
+        for name in ("permute", "unpermute"):
+            stack.enter_context(patch.object(payload, name, lambda _key, body: body))
+        yield
+
+
+@contextmanager
+def padding_of_zeros() -> Iterator[None]:
+    """Senders fill the header's end with zeros: packets must be made under this switch."""
+    build = header.build
+
+    def build_with_zeros(
+        secrets: Sequence[SharedSecret], commands: Sequence[bytes], padding: bytes
+    ) -> tuple[bytes, bytes]:
+        return build(secrets, commands, bytes(len(padding)))
+
+    with patch.object(header, "build", build_with_zeros):
+        yield
+
+
+@contextmanager
+def hops_counted() -> Iterator[None]:
+    """The last byte of each header counts the hops that it has been through, as a naive format would.
+
+    It stands in for the last byte of gamma, which is not compared.
+    """
+    size = GEOMETRY.header_size
+    unwrap, build = engine.unwrap_untrusted, engine._build_header  # the steps that make a header
+
+    def equal_but_last(one: bytes, other: bytes) -> bool:
+        return one[:-1] == other[:-1]
+
+    def build_counted(hops: Sequence[Hop], seed: bytes) -> tuple[bytes, list[SharedSecret]]:
+        head, secrets = build(hops, seed)
+        return head[:-1] + b"\0", secrets
+
+    def unwrap_counted(secret: SphinxSecret, packet: bytes) -> Layer:
+        layer = unwrap(secret, packet)
+        return layer._replace(header=layer.header[:-1] + bytes([packet[size - 1] + 1]))
+
+    with (
+        patch.object(engine, "equal", equal_but_last),
+        patch.object(engine, "_build_header", build_counted),
+        patch.object(engine, "unwrap_untrusted", unwrap_counted),
+    ):
+        yield
+
+
+@contextmanager
+def one_signature_enough() -> Iterator[None]:
+    """Readers rely on a document that a single authority signed."""
+    with patch.object(Bootstrap, "required", 1):
+        yield
+
+
+@contextmanager
+def signatures_unchecked() -> Iterator[None]:
+    """Readers take every signature for genuine."""
+    with patch.object(documents, "verify_signature_untrusted", lambda *_signed: None):
+        yield
+
+
+@contextmanager
+def first_of_layer() -> Iterator[None]:
+    """Clients always take the first mix of each layer, as one that trusts a list's order would."""
+
+    def first(document: Document, _rng: random.Random) -> tuple[Node, ...]:
+        return tuple(layer[0] for layer in document.layers)
+
+    with patch.object(mixnet.pki.topology, "sample_mixes", first):
+        yield
+
+
+GUARDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "replay": replay_unchecked,
+    "pools": mixes_by_count,
+    "rates": rates_unlimited,
+    "headers": headers_unauthenticated,
+    "bodies": bodies_unprotected,
+    "permutation": bodies_unpermuted,
+    "padding": padding_of_zeros,
+    "counter": hops_counted,
+    "threshold": one_signature_enough,
+    "signatures": signatures_unchecked,
+    "routes": first_of_layer,
+}
+
+
+@contextmanager
+def unguarded(names: Sequence[str]) -> Iterator[None]:
+    """All of these guards off at once, by their names in GUARDS: what a job in another process is told."""
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(GUARDS[name]())
+        yield

@@ -1,0 +1,1 @@
+"""What everything costs: latency, throughput, computing, memory, and how these grow."""

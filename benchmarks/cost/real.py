@@ -1,0 +1,25 @@
+"""Latency and throughput on one network of real processes: what a report measures together (SPEC.md section 13.8).
+
+Promises: the same figures as each of them alone, for the price of starting one network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.base.figures import Finding
+from benchmarks.base.size import Size
+from benchmarks.cost import latency, throughput
+from benchmarks.processes.load.testbed import Stage, perform
+
+
+def measure(size: Size, *, seed: int = 1, say: Callable[[str], None] = lambda _what: None) -> list[Finding]:
+    """What throughput and latency found, in this order."""
+
+    async def both(stage: Stage) -> list[Finding]:
+        cost = await throughput.on_stage(stage, size, seed=seed, say=say)
+        found = {figure.key: figure.estimate.value for figure in cost.figures}
+        rates = found["packets_per_s"], found["network_packets_per_s"]
+        return [cost, await latency.on_stage(stage, size, seed=seed, rates=rates, say=say)]
+
+    return perform(both, say)

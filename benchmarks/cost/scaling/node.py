@@ -1,0 +1,202 @@
+"""What a node costs as packets pass and epochs end: memory and CPU (SPEC.md section 13.10).
+
+Promises: the node is `python -m mixnode`, driven over real links; it is read after set numbers of packets, and another
+network's nodes once an epoch, while they do no more than epochs ask of them. The controls are nodes that keep a piece
+of each packet, and that work longer on each packet than on the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import trio
+
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import scaled
+from benchmarks.base.timing import median
+from benchmarks.cost.scaling.line import STRAIGHT, Line, fit
+from benchmarks.processes.load.altered_nodes import LEAK
+from benchmarks.processes.load.testbed import MEAN_DELAY, Cast, Stage, perform
+
+NODE, LEAKING, SLOWING = "mix-1", "mix-2", "mix-3"
+PACKETS = {
+    Size.QUICK: (700, 1_400, 2_100, 2_800, 3_500),
+    Size.STANDARD: (1_000, *range(10_000, 100_001, 10_000)),
+    Size.FULL: (1_000, 10_000, *range(100_000, 1_000_001, 100_000)),
+}
+PLANTED = tuple(range(350, 3_501, 350))  # packets through the controls: enough looks for a narrow interval
+EPOCHS = {Size.QUICK: 5, Size.STANDARD: 20, Size.FULL: 100}
+EPOCH = {Size.QUICK: 3.0, Size.STANDARD: 6.0, Size.FULL: 6.0}  # seconds
+FIRST_EPOCHS = 3  # whose keys and documents a node keeps before it begins to forget any
+_WARMED = {NODE: 1_000, LEAKING: 1_000, SLOWING: 100}  # packets that pass before the first reading
+_TAG = 16  # bytes that a node must keep of each packet, while the key of it lives
+_MOST_KEPT = 64  # bytes of memory a packet: a tag in a table that is never full
+_MOST_EPOCH = 40.0  # KB of memory an epoch
+_NOTICED = 0.7  # of what is planted
+_LOT = 20_000  # packets that are made and sent at a time
+_WINDOW = 240
+
+Say = Callable[[str], None]
+
+PACKET_CAST = Cast(
+    {"layers": 3, "width": 1, "providers": 2, "authorities": 1},
+    dict.fromkeys(("provider-1", "provider-2"), "benchmarks.processes.load.load_generator"),
+    {LEAKING: "leaking", SLOWING: "slowing"},
+    {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY},
+)
+EPOCH_CAST = Cast({"layers": 1, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {"node_loop_rate": 2.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A node after `count` packets, or epochs: memory in bytes, CPU in seconds, and the floor in seconds."""
+
+    count: float
+    memory: int
+    cpu: float
+    floor: float
+
+
+def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+    """Start one network after the other, and end them."""
+    looks = perform(partial(packets_on, size=size, seed=seed, say=say), say, PACKET_CAST)
+    epochs = perform(partial(epochs_on, size=size, say=say), say, epoch_cast(size))
+    return finding(size, looks, epochs)
+
+
+def epoch_cast(size: Size) -> Cast:
+    """Nodes with short epochs, and nobody who sends."""
+    return replace(EPOCH_CAST, plan={**EPOCH_CAST.plan, "epoch": EPOCH[size]})
+
+
+async def packets_on(
+    stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None
+) -> dict[str, list[Look]]:
+    """Each node after so many packets."""
+    numbers = {NODE: PACKETS[size], LEAKING: PLANTED, SLOWING: PLANTED}
+    found: dict[str, list[Look]] = {}
+    for name, wanted in numbers.items():
+        await _send(stage, name, _WARMED[name], seed)
+        base = (await stage.figures(name))["packets_out"]
+        looks = found[name] = [await _look(stage, name, base)]
+        for number in wanted:
+            say(f"{number:,} packets through {name}")
+            while (left := number - round(looks[-1].count)) > 0:
+                await _send(stage, name, min(left, _LOT), seed)
+                looks.append(await _look(stage, name, base))
+                if looks[-1].count == looks[-2].count:
+                    break
+    return found
+
+
+async def _send(stage: Stage, name: str, number: int, seed: int) -> None:
+    """That many packets through the node, as fast as it takes them."""
+    stock = f"{name} {trio.current_time()}"
+    await stage.make(stock, [name], number, holds=1, mean=MEAN_DELAY, seed=seed)
+    await stage.drive(stock, name, 600.0, window=_WINDOW)
+
+
+async def _look(stage: Stage, name: str, base: int) -> Look:
+    floor, now = stage.floor(), await stage.figures(name)
+    return Look(now["packets_out"] - base, now["memory_bytes"], now["cpu_seconds"], floor)
+
+
+async def epochs_on(stage: Stage, size: Size, *, say: Say = lambda _what: None) -> dict[str, list[Look]]:
+    """Each node once an epoch."""
+    names, length = ("mix-1", "provider-1"), EPOCH[size]
+    first = (await stage.figures(names[0]))["epoch"] + FIRST_EPOCHS
+    found: dict[str, list[Look]] = {name: [] for name in names}
+    for epoch in range(first, first + EPOCHS[size]):
+        say(f"epoch {epoch - first + 1} of {EPOCHS[size]}")
+        with trio.move_on_after(10 * length):  # a machine that is busy may miss one, and be read later
+            while (await stage.figures(names[0]))["epoch"] < epoch:  # noqa: ASYNC110 -- another process' epoch
+                await trio.sleep(length / 20)
+        for name in names:
+            now = await stage.figures(name)
+            found[name].append(Look(now["epoch"] - first, now["memory_bytes"], now["cpu_seconds"], stage.floor()))
+    return found
+
+
+def finding(size: Size, packets: dict[str, list[Look]], epochs: dict[str, list[Look]]) -> Finding:
+    """What the looks say."""
+    memory = {name: _memory(looks) for name, looks in packets.items()}
+    work = {name: _work(looks) for name, looks in packets.items()}
+    mix, provider = epochs["mix-1"], epochs["provider-1"]
+    floor = median([look.floor for look in packets[NODE]])[0]
+    figures = (
+        Figure("packet_bytes", "memory a packet that passed", memory[NODE].slope, "B", Bound(_MOST_KEPT)),
+        Figure(
+            "packet_memory_bend", "least bend that this line may have, over its rise", memory[NODE].bent()
+        ),
+        Figure("packet_ratio", "CPU a packet, over the floor", scaled(work[NODE].slope, 1 / floor)),
+        Figure(
+            "packet_cpu_bend", "least bend that this line may have, over its rise", work[NODE].bent(), "",
+            Bound(STRAIGHT),
+        ),
+        Figure(
+            "epoch_kb", "memory a mix takes more with each epoch", scaled(_memory(mix).slope, 1e-3), "KB",
+            Bound(_MOST_EPOCH),
+        ),
+        Figure(
+            "epoch_provider_kb", "memory a provider takes more with each epoch", scaled(_memory(provider).slope, 1e-3),
+            "KB", Bound(_MOST_EPOCH),
+        ),
+        Figure("epoch_cpu_ms", "CPU of a mix an epoch in which nobody sends", scaled(_work(mix).slope, 1e3), "ms"),
+        Figure(
+            "epoch_cpu_bend", "least bend that this line may have, over its rise", _work(mix).bent(), "",
+            Bound(STRAIGHT),
+        ),
+    )  # fmt: skip
+    return Finding.of_cost(
+        name="growth",
+        title="What packets and epochs leave behind in a node",
+        setting=(
+            f"{size}: one node, read after up to {packets[NODE][-1].count:,.0f} packets; a mix and a provider read in "
+            f"{len(mix)} epochs of {EPOCH[size]:g} s, with loops of their own only; a node keeps a tag of {_TAG} bytes "
+            "of each packet until its key is forgotten"
+        ),
+        figures=figures,
+        controls=_controls(memory, work),
+        curves=_curves(packets, epochs),
+    )
+
+
+def _memory(looks: Sequence[Look]) -> Line:
+    return fit([look.count for look in looks], [look.memory for look in looks])
+
+
+def _work(looks: Sequence[Look]) -> Line:
+    return fit([look.count for look in looks], [look.cpu - looks[0].cpu for look in looks])
+
+
+def _controls(memory: dict[str, Line], work: dict[str, Line]) -> tuple[Control, ...]:
+    return (
+        Control(
+            Role.POSITIVE, f"bytes a packet more where {LEAK} of each are kept",
+            scaled(memory[LEAKING].slope, 1.0, less=memory[NODE].slope.value), Bound(_NOTICED * LEAK, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE, "least bend of the CPU where each packet costs more than the one before",
+            work[SLOWING].bent(), Bound(STRAIGHT, at_least=True),
+        ),
+        Control(
+            Role.NULL, "least bend of the CPU at the node that only leaks", work[LEAKING].bent(),
+            Bound(STRAIGHT),
+        ),
+    )  # fmt: skip
+
+
+def _curves(packets: dict[str, list[Look]], epochs: dict[str, list[Look]]) -> dict[str, dict[str, list[float]]]:
+    names = {NODE: "", LEAKING: "_leaking", SLOWING: "_slowing"}
+    curves = {}
+    for name, ending in names.items():
+        looks = packets[name]
+        x = [look.count for look in looks]
+        curves[f"packet_memory{ending}"] = {"x": x, "y": [(one.memory - looks[0].memory) / 1e6 for one in looks]}
+        curves[f"packet_cpu{ending}"] = {"x": x, "y": [one.cpu - looks[0].cpu for one in looks]}
+    for name, key in (("mix-1", "epoch_memory_mix"), ("provider-1", "epoch_memory_provider")):
+        curves[key] = {"x": [one.count for one in epochs[name]], "y": [one.memory / 1e6 for one in epochs[name]]}
+    return curves

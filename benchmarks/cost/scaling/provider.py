@@ -1,0 +1,240 @@
+"""What clients cost a provider: memory, CPU and synchronisations of the disk (SPEC.md section 13.10).
+
+Promises: the provider that is measured is `python -m mixnode`; its clients are in another process, each with a key and
+a link of its own, and mail comes over a link of a node. A second provider counts its synchronisations and is measured
+for nothing else. Memory and CPU are the process' own figures, CPU over the floor that is timed around each step. The
+controls are a provider that keeps more of each client than of the one before, and the first one when nobody comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.size import Size
+from benchmarks.base.statistics import exact, middle, scaled
+from benchmarks.cost.scaling.line import STRAIGHT, Line, fit
+from benchmarks.processes.load import syncs
+from benchmarks.processes.load.altered_nodes import HOARD
+from benchmarks.processes.load.crowd import idle_mailbox
+from benchmarks.processes.load.testbed import Cast, Stage, perform
+from mixnet.clock import WallClock
+from mixnet.errors import LocalError
+from mixnode.mailboxes import Limits, Mailboxes, Open
+
+PROVIDER, COUNTED, HOARDING = "provider-1", "provider-2", "provider-3"
+LEVELS = {
+    Size.QUICK: (5, 15, 30, 45, 60),
+    Size.STANDARD: (10, 50, 100, 250, 500, 750, 1000),
+    Size.FULL: (10, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000),
+}
+SECONDS = {Size.QUICK: 1.2, Size.STANDARD: 8.0, Size.FULL: 30.0}  # of each level
+MAILBOXES = {Size.QUICK: 300, Size.STANDARD: 10_000, Size.FULL: 10_000}
+COUNTED_CLIENTS, HOARDED = 20, (10, 25, 40, 55, 70)
+RATE, DOWN_RATE = 0.5, 1.0  # frames a second of each client, up and down
+MAIL = 60.0  # packets a second
+MUCH_MAIL = 200.0
+_SHARES = 3  # pieces of a level's time, each read by itself
+_MOST_STRAY = 25.0  # KB a client by which memory may grow although nobody comes
+_MOST_LOST = 0.03  # of the clients, that may be missing on a busy machine; what is counted are those that are there
+_NOTICED = 0.7  # of what is planted, that must be noticed
+_MOST_LINKS = 1500
+
+Say = Callable[[str], None]
+_COUNTED_FRAMES = ("packets_in", "dummies_in", "packets_out", "packets_fetched", "dummies_out")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one level showed: memory in bytes, a share of one core, and CPU a frame over the floor, piece by piece."""
+
+    clients: int
+    memory: int
+    share: float
+    ratios: tuple[float, ...]
+    frames: float  # a second
+    stored: float  # packets of mail a second
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that was measured."""
+
+    steps: tuple[Step, ...]
+    again: Step  # the last level, once more
+    hoarding: Line
+    counts: syncs.Counts
+
+
+def cast(size: Size) -> Cast:
+    """One played mix, and three providers with mailboxes whose owners never come."""
+    providers = (PROVIDER, COUNTED, HOARDING)
+    idle = MAILBOXES[size] - LEVELS[size][-1]
+
+    def fill(folder: Path) -> None:
+        boxes = Mailboxes(folder / PROVIDER / "mailboxes.sqlite")
+        limits = Limits(MAILBOXES[size], 1, 1, age=7 * 86_400.0)
+        boxes.perform([Open(idle_mailbox(number)) for number in range(idle)], limits, WallClock().now())
+        boxes.close()
+
+    return Cast(
+        {"layers": 1, "width": 1, "providers": 3, "authorities": 1},
+        {"mix-1": "benchmarks.processes.load.crowd"},
+        {COUNTED: "counting", HOARDING: "hoarding"},
+        {
+            "payload_rate": RATE, "loop_rate": 0.0, "drop_rate": 0.0, "downlink_rate": DOWN_RATE, "node_loop_rate": 0.0,
+        },
+        {name: {"connection_limit": _MOST_LINKS} for name in providers},
+        fill,
+    )  # fmt: skip
+
+
+def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+    """Start a network, let clients come, and end it."""
+    return perform(partial(on_stage, size=size, seed=seed, say=say), say, cast(size))
+
+
+async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+    """Measure on a network that runs already."""
+    seconds, idle = SECONDS[size], MAILBOXES[size] - LEVELS[size][-1]
+    await _step(stage, PROVIDER, LEVELS[size][0], 1.0, idle=idle, seed=seed)  # what is loaded and grows once
+    steps = []
+    for clients in LEVELS[size]:
+        say(f"{clients} clients")
+        steps.append(await _step(stage, PROVIDER, clients, seconds, idle=idle, seed=seed))
+    again = await _step(stage, PROVIDER, LEVELS[size][-1], seconds, idle=idle, seed=seed)
+    say("counting synchronisations")
+    before = await _counts(stage)
+    await _step(stage, COUNTED, COUNTED_CLIENTS, seconds, seed=seed, mail=MUCH_MAIL)
+    after = await _counts(stage)
+    counts = syncs.Counts(*(late - early for late, early in zip(after, before, strict=True)))
+    say("controls")
+    hoarded = [await _step(stage, HOARDING, clients, SECONDS[Size.QUICK], seed=seed, mail=0.0) for clients in HOARDED]
+    hoarding = fit([step.clients for step in hoarded], [step.memory for step in hoarded])
+    return _finding(size, Seen(tuple(steps), again, hoarding, counts))
+
+
+async def _counts(stage: Stage) -> syncs.Counts:
+    return await trio.to_thread.run_sync(syncs.read, stage.folder / COUNTED / syncs.COUNTS)
+
+
+async def _step(
+    stage: Stage, name: str, clients: int, seconds: float, *, idle: int = 0, seed: int, mail: float = MAIL
+) -> Step:
+    """Have so many clients, and let them send and fetch."""
+    joined = await stage.order(0, "join", target=name, clients=clients)
+    if joined["clients"] < clients * (1 - _MOST_LOST):
+        raise LocalError(
+            f"only {joined['clients']} of {clients} clients could connect: this machine is too busy to measure on"
+        )
+    ratios, begun, first = [], trio.current_time(), await stage.figures(name)
+    now = first
+    for piece in range(_SHARES):
+        floor, before = stage.floor(), now
+        said = await stage.order(
+            0, "mingle", target=name, rate=RATE, mail=mail, mailboxes=idle, seconds=seconds / _SHARES,
+            seed=hash((seed, name, clients, first["packets_in"], piece)),
+        )  # fmt: skip
+        now = await stage.figures(name)
+        if said["lost"] > _MOST_LOST * clients:
+            raise LocalError("the provider let clients go: this machine is too busy to measure on")
+        frames = _frames(now) - _frames(before)
+        if frames:
+            ratios.append((now["cpu_seconds"] - before["cpu_seconds"]) / frames / ((floor + stage.floor()) / 2))
+    spent = trio.current_time() - begun
+    return Step(
+        said["clients"],
+        now["memory_bytes"],
+        (now["cpu_seconds"] - first["cpu_seconds"]) / spent,
+        tuple(ratios),
+        (_frames(now) - _frames(first)) / spent,
+        (now["packets_stored"] - first["packets_stored"]) / spent,
+    )
+
+
+def _frames(figures: dict[str, int]) -> int:
+    return sum(figures[name] for name in _COUNTED_FRAMES)
+
+
+def _finding(size: Size, seen: Seen) -> Finding:
+    clients = [step.clients for step in seen.steps]
+    memory = fit(clients, [step.memory for step in seen.steps])
+    share = fit(clients, [100 * step.share for step in seen.steps])
+    last, counts = seen.steps[-1], seen.counts
+    figures = (
+        Figure("provider_client_kb", "memory a connected client", scaled(memory.slope, 1e-3), "KB", Bound(120)),
+        Figure("provider_base_mb", "memory without any", scaled(memory.start, 1e-6), "MB"),
+        Figure("provider_memory_bend", "least bend of that line, over its rise", memory.bent(), "", Bound(STRAIGHT)),
+        Figure(
+            "provider_frame_ratio", f"CPU a frame, up or down, at {last.clients:,} clients, over the floor",
+            middle([ratio for step in (last, seen.again) for ratio in step.ratios]),
+        ),
+        Figure("provider_client_cpu", "share of a core that a client takes", share.slope, "%"),
+        Figure("provider_cpu_bend", "least bend of that line, over its rise", share.bent(), "", Bound(STRAIGHT)),
+        Figure(
+            "provider_syncs_batch", "synchronisations of the mailboxes' log for a batch that is written",
+            exact(counts.log / max(1, counts.batches)), "", Bound(1.1), Bound(1.0),
+        ),
+        Figure(
+            "provider_syncs_packet", "synchronisations of all files for a packet that is stored",
+            exact((counts.log + counts.database) / max(1, counts.stored)),
+        ),
+    )  # fmt: skip
+    return Finding.of_cost(
+        name="provider",
+        title="What clients cost a provider",
+        setting=_setting(size, seen),
+        figures=figures,
+        controls=_controls(seen, memory),
+        curves={
+            "provider_memory": {"x": [float(one) for one in clients], "y": [one.memory / 1e6 for one in seen.steps]},
+            "provider_memory_fit": _drawn(memory, clients, 1e-6),
+            "provider_share": {"x": [float(one) for one in clients], "y": [100 * one.share for one in seen.steps]},
+            "provider_share_fit": _drawn(share, clients, 1.0),
+        },
+    )
+
+
+def _controls(seen: Seen, memory: Line) -> tuple[Control, ...]:
+    planted = HOARD * (HOARDED[0] + HOARDED[-1]) / 2  # the mean over these clients of what each one adds
+    stray = (seen.again.memory - seen.steps[-1].memory) / seen.again.clients / 1e3
+    return (
+        Control(
+            Role.POSITIVE,
+            f"KB a client more where {planted / 1e3:.0f} are kept of each",
+            scaled(seen.hoarding.slope, 1e-3, less=memory.slope.value),
+            Bound(_NOTICED * planted / 1e3, at_least=True),
+        ),
+        Control(
+            Role.POSITIVE,
+            "least bend of the line where each client costs more than the one before",
+            seen.hoarding.bent(),
+            Bound(STRAIGHT, at_least=True),
+        ),
+        Control(
+            Role.NULL, "KB a client by which memory grew or shrank when nobody came", exact(abs(stray)),
+            Bound(_MOST_STRAY),
+        ),
+    )  # fmt: skip
+
+
+def _setting(size: Size, seen: Seen) -> str:
+    last = seen.steps[-1]
+    return (
+        f"{size}: one provider process with {MAILBOXES[size]:,} mailboxes, {seen.steps[0].clients} to {last.clients:,} "
+        f"connected clients that each send {RATE:g} and get {DOWN_RATE:g} frames a second, {last.stored:.0f} packets "
+        f"of mail a second for all; {SECONDS[size]:g} s a level, {last.frames:,.0f} frames a second at the last one, "
+        f"for which the provider had {last.share:.0%} of a core; synchronisations: {seen.counts.stored:,} packets in "
+        f"{seen.counts.batches:,} batches ({seen.counts.log:,} of the log, {seen.counts.database:,} of the database, "
+        "which follows when the log is full) at a second provider"
+    )
+
+
+def _drawn(line: Line, places: Sequence[float], by: float) -> dict[str, list[float]]:
+    ends = [float(places[0]), float(places[-1])]
+    return {"x": ends, "y": [line.at(x) * by for x in ends]}

@@ -1,0 +1,55 @@
+"""`mixnet attack`: a list, an attack on files, and clear refusals."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.attacks import ATTACKS, UnknownAttack, load
+from benchmarks.attacks.scenarios import play
+from benchmarks.cli.app import app
+from benchmarks.cli.attack import attack
+from mixnet.errors import LocalError
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_without_a_name_all_attacks_are_listed(capsys):
+    assert attack() == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown and entry.summary in shown for name, entry in ATTACKS.items())
+
+
+@pytest.mark.parametrize("name", ["correlation", "disclosure", "activity"])
+def test_every_attack_offers_what_is_agreed(name):
+    module = load(name)
+    assert name == module.NAME
+    assert all(hasattr(module, thing) for thing in ("THREATS", "ADVERSARY", "DEFENCE", "score", "measure"))
+
+
+def test_an_attack_on_files(tmp_path, capsys):
+    world = play(clients=6, busy=3, seconds=20, seed=1)
+    trace, truth = tmp_path / "trace.csv", tmp_path / "truth.ndjson"
+    world.trace.write(trace)
+    world.truth.write(truth)
+    arguments = ["attack", "disclosure", "--trace", str(trace), "--truth", str(truth)]
+    app([*arguments, "--json"], result_action="return_value")
+    found = json.loads(capsys.readouterr().out)
+    assert found["finding"]["name"] == "disclosure"
+    assert found["disclosure_ratio"] is not None
+    assert len(found["disclosure_ratio_ci"]) == 2
+    app(arguments, result_action="return_value")
+    assert "6 clients" in capsys.readouterr().out
+
+
+def test_half_of_the_files_and_unknown_names_are_refused(tmp_path):
+    with pytest.raises(LocalError, match="--truth"):
+        attack("activity", trace=tmp_path / "trace.csv")
+    with pytest.raises(UnknownAttack, match="correlation"):
+        attack("nonsense")
+
+
+def test_the_list_loads_nothing_heavy():
+    program = "import sys, benchmarks.attack_cli; sys.exit(bool({'numpy', 'sklearn', 'trio'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
