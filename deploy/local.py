@@ -175,13 +175,13 @@ async def stop_clients(folder: Path) -> int:
     One that doesn't stop when it is asked to is ended as a process.
     """
     from client.daemon import background  # noqa: PLC0415 -- no other command of the network needs a client
-    from client.model.paths import LOCK as HELD  # noqa: PLC0415
+    from client.model.paths import LOCK  # noqa: PLC0415
     from client.profile import lock  # noqa: PLC0415 -- no other command of the network needs a client
 
     stopped: list[Path] = []
 
     async def stop(profile: Path) -> None:
-        number = lock.holder(profile / HELD)
+        number = lock.holder(profile / LOCK)
         if number is None:
             return
         process = identify(number)

@@ -30,7 +30,7 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
 from mixnet.log import Entry, Log
 from mixnet.network import Address, Network
-from mixnet.pki.waiting import Bell, sleep_until
+from mixnet.pki.waiting import Broadcast, sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
 
@@ -76,7 +76,7 @@ class Authority:
         self._clock = clock
         self._counters = counters
         self._log = Log(config.log_file)
-        self._bell = Bell()
+        self._changed = Broadcast()
         ledger = self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
         me = config.identity.public
         succession = self._succession = Succession(config.bootstrap, me=me, ledger=ledger, folder=config.data_dir)
@@ -98,7 +98,7 @@ class Authority:
             clock=clock,
             rng=rng.stream("directory"),
             archive=self._archive,
-            bell=self._bell,
+            changed=self._changed,
         )
         caller = self._catch_up.as_authority
         self._rounds = Rounds(
@@ -111,7 +111,7 @@ class Authority:
             archive=self._archive,
             registry=self._registry,
             ledger=ledger,
-            bell=self._bell,
+            changed=self._changed,
             counters=counters,
             complete_until=clock.now() + config.startup_wait,
             refresh=self._refresh,
@@ -123,7 +123,7 @@ class Authority:
             registry=self._registry,
             ledger=ledger,
             rounds=self._rounds.held,
-            bell=self._bell,
+            changed=self._changed,
             counters=counters,
             refresh=self._refresh,
         )
@@ -134,7 +134,7 @@ class Authority:
         allowed = self._allowed.current()
         if allowed != self._registry.approved:
             self._registry.approve(allowed)
-            self._bell.ring()
+            self._changed.wake()
 
     # What others see.
 
@@ -234,7 +234,7 @@ class Authority:
         await sleep_until(self._clock, plan.opens)
         with trio.move_on_after(max(plan.collect_until - self._clock.now(), 0.0)):
             while not self._succession.serves(coming):
-                await self._bell.wait()
+                await self._changed.wait()
         joinable = self._clock.now() < plan.collect_until
         return joinable and coming not in self._archive and self._succession.serves(coming)
 

@@ -23,7 +23,7 @@ from mixnet.pki.bootstrap import AuthorityInfo
 from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import NEWEST
 from mixnet.pki.views import timeless_untrusted
-from mixnet.pki.waiting import Backoff, Bell
+from mixnet.pki.waiting import Backoff, Broadcast
 
 
 class CatchUp:
@@ -39,14 +39,14 @@ class CatchUp:
         clock: Clock,
         rng: random.Random,
         archive: Archive,
-        bell: Bell,
+        changed: Broadcast,
     ) -> None:
-        """`bell` rings whenever something came of it; `source` is the local IP address to dial from."""
+        """`changed` rings whenever something came of it; `source` is the local IP address to dial from."""
         self._succession = succession
         self._clock = clock
         self._rng = rng
         self._archive = archive
-        self._bell = bell
+        self._changed = changed
         authorities = succession.trust.newest
         self.as_authority = Caller(authorities, network, identity=identity, role=Role.AUTHORITY, source=source)
         self._as_reader = Caller(authorities, network, identity=identity, role=Role.CLIENT, source=source)
@@ -64,7 +64,7 @@ class CatchUp:
             else:
                 await self._ask_in_turn(epoch)
             asked()
-            self._bell.ring()
+            self._changed.wake()
             if epoch in self._archive or self._succession.trust.at(epoch) is not known:
                 done.cancel()
             await backoff.pause()
@@ -100,7 +100,7 @@ class CatchUp:
             return  # perhaps of authorities that were not introduced here yet
         if raw is not None and document is not None and document.epoch <= self._present() + 1:
             self._archive.adopt(document, raw)
-            self._bell.ring()
+            self._changed.wake()
 
     async def _ask_introduction(self, authority: AuthorityInfo, caller: Caller) -> bool:
         """Whether one more set of authorities came to be known; raises RemoteError or Unavailable."""
@@ -109,7 +109,7 @@ class CatchUp:
             return False
         newest = self._archive.newest(self._present() + 1)
         learned = self._succession.learn_untrusted(raw, -1 if newest is None else newest)
-        self._bell.ring()
+        self._changed.wake()
         return learned
 
     def _present(self) -> int:

@@ -45,14 +45,14 @@ from mixnet.pki.requests import (
     encode,
     parse_request_untrusted,
 )
-from mixnet.pki.waiting import Bell
+from mixnet.pki.waiting import Broadcast
 
 WAIT = 5.0  # seconds for which an answer waits for what it is about
 _MAX_REQUEST = 4096
 
 
 class Desk:
-    """One authority's answers. `bell` rings when a document or a step of a round has come into being."""
+    """One authority's answers. `changed` rings when a document or a step of a round has come into being."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Desk:
         registry: Registry,
         ledger: Ledger,
         rounds: dict[tuple[int, int], Round],
-        bell: Bell,
+        changed: Broadcast,
         counters: Counters,
         refresh: Callable[[], None],
     ) -> None:
@@ -75,7 +75,7 @@ class Desk:
         self._registry = registry
         self._ledger = ledger
         self._rounds = rounds
-        self._bell = bell
+        self._changed = changed
         self._counters = counters
 
     def admit(self, identity: bytes, role: Role) -> bool:
@@ -124,7 +124,7 @@ class Desk:
         patience = WAIT if peer.role != Role.AUTHORITY and epoch <= present + 1 else 0.0
         with trio.move_on_after(patience):
             while self._find(epoch) is None:
-                await self._bell.wait()
+                await self._changed.wait()
         found = self._find(epoch)
         if found is not None:
             self._counters.add(Event.DOCUMENTS)
@@ -152,7 +152,7 @@ class Desk:
                 self._registry.note_refusal(peer.identity, type(refusal).__name__)
             return False
         self._ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
-        self._bell.ring()
+        self._changed.wake()
         return True
 
     def _about(self, identity: bytes) -> NodeAnswer:
@@ -165,7 +165,7 @@ class Desk:
     async def _bundle(self, request: AskStep) -> bytes | None:
         with trio.move_on_after(WAIT):
             while (bundle := self._step(request)) is None:
-                await self._bell.wait()
+                await self._changed.wait()
             return bundle
         return None
 

@@ -33,7 +33,7 @@ from mixnet.pki.fetch import Caller
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
 from mixnet.pki.trust import Trust
-from mixnet.pki.waiting import Backoff, Bell, sleep_until
+from mixnet.pki.waiting import Backoff, Broadcast, sleep_until
 from mixnet.randomness import Source
 
 _MOST_WAITS = 3  # regular rounds left to the late ones while a network has no document at all: enough if those work
@@ -54,7 +54,7 @@ class Rounds:
         archive: Archive,
         registry: Registry,
         ledger: Ledger,
-        bell: Bell,
+        changed: Broadcast,
         counters: Counters,
         complete_until: float,
         refresh: Callable[[], None],
@@ -79,7 +79,7 @@ class Rounds:
         self._archive = archive
         self._registry = registry
         self._ledger = ledger
-        self._bell = bell
+        self._changed = changed
         self._counters = counters
         self._complete_until = complete_until
         self._waits = 0  # regular rounds that were left to late ones
@@ -107,7 +107,7 @@ class Rounds:
         round_.cast(self._statement(plan))
         self._forget_before(plan.epoch - 1)
         self.held[plan.epoch, plan.attempt] = round_
-        self._bell.ring()
+        self._changed.wake()
         async with trio.open_nursery() as nursery:
             for authority in authorities.authorities:
                 if authority.identity != self._identity.public:
@@ -125,7 +125,7 @@ class Rounds:
         """
         with trio.move_on_at(self._deadline(plan.collect_until)):
             while not (self._registry.complete(plan.epoch) and self._continues_newest(plan)):
-                await self._bell.wait()
+                await self._changed.wait()
 
     def _continues_newest(self, plan: Plan) -> bool:
         """Whether there is no newer document to continue than those that are known here."""
@@ -165,19 +165,19 @@ class Rounds:
     async def _step(self, round_: Round, ends: float, sign_until: float) -> None:
         with trio.move_on_at(self._deadline(ends)):
             while round_.missing:
-                await self._bell.wait()
+                await self._changed.wait()
         if self._identity.public in round_.signatures:
             with trio.move_on_at(self._deadline(sign_until)):
                 # Signed once, never another: a signature that is late is as good, and without it this epoch has none.
                 while round_.missing and round_.signed() is None:
-                    await self._bell.wait()
+                    await self._changed.wait()
         round_.close()
         if round_.undecided and round_.document is not None:
             if self._ledger.may_sign(round_.epoch, round_.document.digest):
                 round_.sign()
             else:
                 round_.abstain()
-        self._bell.ring()
+        self._changed.wake()
 
     async def _hear(self, round_: Round, authority: AuthorityInfo) -> None:
         """Ask one other authority for its part in each step, whenever it can be reached."""
@@ -192,7 +192,7 @@ class Rounds:
 
     async def _hear_step(self, round_: Round, author: bytes, link: Link) -> None:
         while author not in round_.missing:
-            await self._bell.wait()
+            await self._changed.wait()
         step = round_.step
         request = encode(AskStep(round_.epoch, round_.attempt, step))
         bundle = parse_answer_untrusted(await ask(link, request), StepAnswer).bundle
@@ -207,7 +207,7 @@ class Rounds:
             round_.take_untrusted(author, step, bundle, [value for value in values if value is not None])
         except RemoteError:
             self._counters.drop(Dropped.REQUEST)
-        self._bell.ring()
+        self._changed.wake()
 
     async def _value(self, round_: Round, fingerprint: bytes, link: Link) -> bytes | None:
         """A vote or secret of which a relay told the fingerprint."""
@@ -223,7 +223,7 @@ class Rounds:
         if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
             self._archive.adopt(round_.document, raw)
             self.problem = ""
-            self._bell.ring()
+            self._changed.wake()
         else:
             self.problem = str(round_.problem or self._unsigned(round_))
         failed = "" if round_.phase is Phase.PUBLISHED else self.problem

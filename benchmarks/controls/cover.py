@@ -22,8 +22,8 @@ from typing import Any
 import trio
 
 import mixnode.clients
-from client.traffic.provider_link import Session as Uplink
-from client.traffic.schedule import PADDING, Emitter, Prepared, Sent, Shelf, is_message
+from client.traffic.provider_link import ProviderLink
+from client.traffic.schedule import PADDING, Emitter, Prepared, ReadyQueue, Sent, is_message
 from mixnet.counters import Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.randomness import SeededSource
@@ -57,7 +57,7 @@ def cover_off() -> Iterator[None]:
         while True:
             await trio.sleep_until(self.schedule.next)
             slot = self.schedule.advance()
-            taken = self.shelf.take()
+            taken = self.queue.take()
             if taken is not None and is_message(taken):
                 self.emit(Sent(taken, slot))
 
@@ -96,7 +96,7 @@ def work_at_slot(seconds: float = LATE) -> Iterator[None]:
         while True:
             await trio.sleep_until(self.schedule.next)
             slot = self.schedule.advance()
-            taken = self.shelf.take()
+            taken = self.queue.take()
             if taken is not None and is_message(taken):
                 await trio.sleep(seconds)
             self.emit(Sent(taken or PADDING, slot))
@@ -111,19 +111,19 @@ def work_at_slot(seconds: float = LATE) -> Iterator[None]:
 @contextmanager
 def frames_beside_slots() -> Iterator[None]:
     """Clients send a message when it is ready, and its slot carries it once more."""
-    sessions: list[Uplink] = []
-    offer, put = Uplink.offer, Shelf.put_front
+    sessions: list[ProviderLink] = []
+    offer, put = ProviderLink.offer, ReadyQueue.put_front
 
-    def remember(self: Uplink, frame: Frame) -> bool:
+    def remember(self: ProviderLink, frame: Frame) -> bool:
         sessions[:] = [self]
         return offer(self, frame)
 
-    def put_front(self: Shelf, prepared: Prepared) -> None:
+    def put_front(self: ReadyQueue, prepared: Prepared) -> None:
         put(self, prepared)
         if sessions:
             offer(sessions[0], prepared.frame)
 
-    with _replaced(Uplink, "offer", remember), _replaced(Shelf, "put_front", put_front):
+    with _replaced(ProviderLink, "offer", remember), _replaced(ReadyQueue, "put_front", put_front):
         yield
 
 

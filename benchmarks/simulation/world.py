@@ -36,7 +36,7 @@ from benchmarks.simulation.ground_truth import Truth
 from benchmarks.simulation.network_plan import GENESIS, Cast, Kind, Member
 from benchmarks.simulation.trace import Trace
 from client.api.connection import Connection, DirectChannel
-from client.api.service import Service
+from client.api.daemon_api import DaemonApi
 from client.model.views import MessageInfo
 from mixnet.clock import VirtualClock
 from mixnet.errors import LocalError
@@ -178,7 +178,7 @@ class World:
 
         async def start(member: Member) -> None:
             started = await self._start(member)
-            if isinstance(started, Service):
+            if isinstance(started, DaemonApi):
                 clients[member.name] = Connection(DirectChannel(started))
 
         async with trio.open_nursery() as starting:

@@ -19,9 +19,9 @@ from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import on_disk
 from client.model.errors import WrongPassphrase
 from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.contacts import Book
+from client.storage.contacts import ContactTable
 from client.storage.database import Store
-from client.storage.messages import Archive, Entry
+from client.storage.messages import Entry, MessageTable
 from mixnet.crypto import SymmetricKey
 
 _TEXTS = (TEXT, NAME, LATER)
@@ -64,8 +64,8 @@ def _stored(*, sealed: bool) -> tuple[bytes, bool, bool]:
         with patch("client.storage.database._unlock", _unlock_nothing) if not sealed else nullcontext():
             store = Store.open(path, key)
         with closing(store):
-            contact = Book(store, bytes(32)).add("bob", bytes([1]) * 32, ContactState.ESTABLISHED, 0.0)
-            box = Archive(store)
+            contact = ContactTable(store, bytes(32)).add("bob", bytes([1]) * 32, ContactState.ESTABLISHED, 0.0)
+            box = MessageTable(store)
             for text in _TEXTS:
                 box.add(Entry(contact.id, MessageKind.TEXT, MessageState.SENT, text), 0.0)
             works = [message.text for message in box.search(_WORD, -1)] == [_TEXTS[0]]

@@ -18,7 +18,14 @@ from client.arq.sender import Transmission
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import OutgoingAnswer
 from client.core.state import Core
-from client.e2e.anonymous_bodies import MESSAGE_LIMIT, Letter, Opening, Supply, blocks_untrusted, decode_untrusted
+from client.e2e.anonymous_bodies import (
+    MESSAGE_LIMIT,
+    AnonymousText,
+    Opening,
+    Supply,
+    blocks_untrusted,
+    decode_untrusted,
+)
 from client.e2e.x3dh import Answered
 from client.model.contact_states import free_name
 from client.model.destination import Destination
@@ -27,7 +34,7 @@ from client.model.errors import NoLongerReached
 from client.model.views import ContactState, MessageKind, MessageReceived, MessageState, Role
 from client.storage.addresses import AddressBook, OpenAddress
 from client.storage.messages import Entry
-from client.storage.reply_blocks import Pool, Workshop, end_of
+from client.storage.reply_blocks import Pool, SurbMaker, end_of
 from mixnet import crypto
 from mixnet.crypto import Label
 from mixnet.errors import RemoteError
@@ -47,12 +54,12 @@ _NOWHERE = Destination(bytes(32), bytes(32), bytes(32))
 EXPIRED = "the sender can no longer be reached: the last reply block expired before this could leave"
 
 
-class Readers:
+class AddressOwners:
     """All conversations in which somebody anonymous wrote to us."""
 
-    def __init__(self, core: Core, book: AddressBook, workshop: Workshop, shared: Correspondence) -> None:
+    def __init__(self, core: Core, book: AddressBook, surbs: SurbMaker, shared: Correspondence) -> None:
         """Use the messenger's shared state."""
-        self._core, self._book, self._workshop, self._shared = core, book, workshop, shared
+        self._core, self._book, self._surbs, self._shared = core, book, surbs, shared
         self.pool = Pool(core.store)
         self._openings, self._texts = Allowance(*OPENINGS), Allowance(*TEXTS)
 
@@ -106,9 +113,9 @@ class Readers:
 
     def _open(self, listening: OpenAddress, answered: Answered, now: float) -> Conversation:
         core = self._core
-        name = free_name(f"anonymous-{os.urandom(2).hex()}", core.book.names())
+        name = free_name(f"anonymous-{os.urandom(2).hex()}", core.contacts.names())
         # What stands for them in the archive is random: their key was made for this conversation alone.
-        contact = core.book.add(name, os.urandom(32), ContactState.ESTABLISHED, now)
+        contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now)
         new = NewSession(contact.id, answered.channels, None, _NOWHERE, answered.session, expected=1)
         conversation = core.open_conversation(new)
         self._shared.begin(conversation, Role.READER, listening.address.id, now, listens=0.0, supply=None)
@@ -159,10 +166,10 @@ class Readers:
         core.store.run("UPDATE anonymous SET touched = ? WHERE contact = ?", now, contact)
         if contact in core.blocked:
             return
-        if isinstance(body, Letter):
+        if isinstance(body, AnonymousText):
             self._texts.spend(now)
             entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, body.text, received_at=now, remote=0)
-            core.emit(MessageReceived(core.archive.get(core.archive.add(entry, now))))
+            core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))
         elif isinstance(body, Supply):
             self._take_blocks(contact, body.blocks, now)
             self._confirm_untrusted(conversation, body, now)
@@ -170,7 +177,7 @@ class Readers:
             raise RemoteError("a second first anonymous message")
 
     def _take_blocks(self, contact: int, raw: tuple[bytes, ...], now: float) -> None:
-        epochs = self._workshop.epochs
+        epochs = self._surbs.epochs
         present = epochs.at(now)
         ends = frozenset(end_of(epochs, epoch) for epoch in range(present, present + 3))
         self.pool.keep(contact, blocks_untrusted(raw, ends))
@@ -204,7 +211,7 @@ class Readers:
             return None
         core = self._core
         with core.change():
-            block = self.pool.take(conversation.contact, now, self._workshop.epochs.length)
+            block = self.pool.take(conversation.contact, now, self._surbs.epochs.length)
             if block is None:
                 return None
             core.store.run(
@@ -219,7 +226,7 @@ class Readers:
     def wake_at(self, conversation: Conversation) -> float | None:
         """When `next_part` may have something by the passing of time alone."""
         first = min((due for _, due in self._due(conversation)), default=None)
-        block = None if first is None else self.pool.next_time(conversation.contact, self._workshop.epochs.length)
+        block = None if first is None else self.pool.next_time(conversation.contact, self._surbs.epochs.length)
         return None if first is None or block is None else max(first, block)
 
     def _due(self, conversation: Conversation) -> Iterator[tuple[tuple[int, int], float]]:
@@ -239,7 +246,7 @@ class Readers:
 
     def patience(self) -> float:
         """Seconds after which a part whose arrival was not confirmed leaves again: the first time."""
-        return self._workshop.epochs.length / 20 + 4 * self._core.settings.round_trip
+        return self._surbs.epochs.length / 20 + 4 * self._core.settings.round_trip
 
     # the end
 

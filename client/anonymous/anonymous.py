@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from client.anonymous.address_owner import AHEAD, Readers
+from client.anonymous.address_owner import AHEAD, AddressOwners
 from client.anonymous.lifecycle import Correspondence
-from client.anonymous.writer import Writers
+from client.anonymous.writer import AnonymousSenders
 from client.arq.fragments import Arrival, Fragment, Unverified
 from client.core.conversation import Conversation
 from client.core.outgoing import Outgoing, OutgoingReply
 from client.core.state import Core
-from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, Letter, decode_untrusted
+from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousText, decode_untrusted
 from client.model.durations import DAY, spoken
 from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous, UnknownContact
 from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageReceived, MessageState, Role
 from client.storage.addresses import AddressBook
 from client.storage.database import Row
 from client.storage.messages import Entry
-from client.storage.reply_blocks import Workshop
+from client.storage.reply_blocks import SurbMaker
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
 
@@ -36,13 +36,13 @@ NextFragment = Callable[[Conversation, int, float], Outgoing | None]
 class Anonymous:
     """All of it. Every change is one transaction."""
 
-    def __init__(self, core: Core, workshop: Workshop) -> None:
-        """Use the messenger's shared state; `workshop` makes reply blocks."""
+    def __init__(self, core: Core, surbs: SurbMaker) -> None:
+        """Use the messenger's shared state; `surbs` makes reply blocks."""
         self._core = core
         self._shared = Correspondence(core)
         self._book = AddressBook(core.store, core.home)
-        self._readers = Readers(core, self._book, workshop, self._shared)
-        self._writers = Writers(core, workshop, self._shared)
+        self._readers = AddressOwners(core, self._book, surbs, self._shared)
+        self._writers = AnonymousSenders(core, surbs, self._shared)
         self._last = 0  # the contact whose turn it was
 
     # addresses
@@ -93,8 +93,8 @@ class Anonymous:
 
     def _enqueue(self, contact: int, text: str, now: float, lifetime: float | None) -> int:
         core = self._core
-        number = core.archive.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
-        core.enqueue(contact, LANE, Letter(text), number, now, lifetime=lifetime)
+        number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+        core.enqueue(contact, LANE, AnonymousText(text), number, now, lifetime=lifetime)
         return number
 
     def correspondents(self) -> list[CorrespondentInfo]:
@@ -115,7 +115,7 @@ class Anonymous:
     def end(self, name: str) -> None:
         """End a conversation here; the other side is not told. Its messages stay. NotAnonymous."""
         try:
-            contact = self._core.book.named(name).id
+            contact = self._core.contacts.named(name).id
         except UnknownContact:
             contact = -1
         if contact not in self._core.anonymous:
@@ -163,11 +163,11 @@ class Anonymous:
             self._readers.handle_untrusted(conversation, plaintext, now)
             return
         body = decode_untrusted(plaintext)
-        if not isinstance(body, Letter):
+        if not isinstance(body, AnonymousText):
             raise RemoteError("an answer that is no text")
         if contact not in core.blocked:
             entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, body.text, received_at=now, remote=0)
-            core.emit(MessageReceived(core.archive.get(core.archive.add(entry, now))))
+            core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))
 
     # what leaves
 

@@ -27,8 +27,8 @@ class Correspondence:
         core, contact = self._core, conversation.contact
         values = (contact, role.value, address, conversation.id, listens, supply, now)
         core.store.run("INSERT INTO anonymous VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", *values)
-        core.book.nameless(contact)
-        core.book.use(contact, conversation.id)
+        core.contacts.nameless(contact)
+        core.contacts.use(contact, conversation.id)
         core.anonymous[contact] = role
         core.routes[contact] = conversation
 

@@ -26,7 +26,7 @@ from client.model.errors import (
     TooManyConversations,
 )
 from client.model.views import ContactState, Role
-from client.storage.reply_blocks import KEPT, Given, UnknownBlock, Workshop, end_of
+from client.storage.reply_blocks import KEPT, Given, SurbMaker, UnknownBlock, end_of
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.pki.errors import NoKey
@@ -38,12 +38,12 @@ SOON = 1 / 100  # of an epoch, within which the first supply follows the first m
 RETRY = 1 / 20  # of an epoch, if no reply block can be made now
 
 
-class Writers:
+class AnonymousSenders:
     """All conversations in which this profile is anonymous."""
 
-    def __init__(self, core: Core, workshop: Workshop, shared: Correspondence) -> None:
+    def __init__(self, core: Core, surbs: SurbMaker, shared: Correspondence) -> None:
         """Use the messenger's shared state."""
-        self._core, self._workshop, self._shared = core, workshop, shared
+        self._core, self._surbs, self._shared = core, surbs, shared
         self.given = Given(core.store)
 
     def start(self, text: str, now: float, answers: float) -> int:
@@ -53,9 +53,9 @@ class Writers:
         """
         core = self._core
         address = self._check(Address.parse_untrusted(text), now)
-        name = free_name(f"address-{os.urandom(2).hex()}", core.book.names())
+        name = free_name(f"address-{os.urandom(2).hex()}", core.contacts.names())
         # What stands for the address in the archive is random: no two conversations have anything in common.
-        contact = core.book.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
+        contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
         core.anonymous[contact] = Role.WRITER
         opening = encode(Opening(tuple(self._first_blocks(contact, address.destination.provider, now))))
         try:
@@ -77,7 +77,7 @@ class Writers:
         """FIRST_BLOCKS blocks, of epochs as late as there are keys for; Unavailable if none can be made."""
         made: list[bytes] = []
         missing: Unavailable = NoKey()
-        for epoch in reversed(self._workshop.open_epochs(now)):
+        for epoch in reversed(self._surbs.open_epochs(now)):
             try:
                 made.append(self._make(contact, entry, epoch))
             except Unavailable as error:  # a node may have published fewer keys than there are epochs
@@ -120,7 +120,7 @@ class Writers:
             blocks = self._fresh(conversation, now)
             report = conversation.receiver.report(LANE)
             partial = tuple((number - report.next_number, bitmap) for number, bitmap in report.partial.items())
-            lifetime = min(core.settings.message_lifetime, 3 * self._workshop.epochs.length)
+            lifetime = min(core.settings.message_lifetime, 3 * self._surbs.epochs.length)
             body = Supply(tuple(blocks), report.next_number, partial)
             core.enqueue(contact, LANE, body, None, now, lifetime=lifetime)
             due = self._next_time(now) if len(blocks) < SUPPLY_BLOCKS else now + self._drawn(SOON)
@@ -134,8 +134,8 @@ class Writers:
     def _fresh(self, conversation: Conversation, now: float) -> list[bytes]:
         """Up to SUPPLY_BLOCKS blocks for the epochs that lack some, the present one first."""
         made: list[bytes] = []
-        for epoch in self._workshop.open_epochs(now):
-            lacking = self.given.lacks(conversation.contact, end_of(self._workshop.epochs, epoch))
+        for epoch in self._surbs.open_epochs(now):
+            lacking = self.given.lacks(conversation.contact, end_of(self._surbs.epochs, epoch))
             for _ in range(min(lacking, SUPPLY_BLOCKS - len(made))):
                 try:
                     made.append(self._make(conversation.contact, conversation.destination.provider, epoch))
@@ -144,18 +144,18 @@ class Writers:
         return made
 
     def _make(self, contact: int, entry: bytes, epoch: int) -> bytes:
-        made = self._workshop.make(entry, epoch)
+        made = self._surbs.make(entry, epoch)
         kept = min(KEPT, self._core.settings.message_lifetime)
         self._core.expires(self.given.add(contact, made, kept))
         return made.block.serialize()
 
     def _next_time(self, now: float) -> float:
         """Some time in the next epoch, drawn anew each time: at its start all conversations of a writer would show."""
-        epochs = self._workshop.epochs
+        epochs = self._surbs.epochs
         return epochs.end(epochs.at(now)) + epochs.length * self._core.jitter.uniform(0.05, 0.95)
 
     def _drawn(self, share: float) -> float:
-        return self._workshop.epochs.length * self._core.jitter.uniform(0.0, share)
+        return self._surbs.epochs.length * self._core.jitter.uniform(0.0, share)
 
     # answers that come
 
@@ -165,7 +165,7 @@ class Writers:
         conversation = self._core.routes.get(contact)
         if conversation is None:
             raise UnknownBlock
-        return conversation, self._workshop.open_untrusted(keys, body)
+        return conversation, self._surbs.open_untrusted(keys, body)
 
     def answered(self, conversation: Conversation, surb_id: bytes, now: float) -> None:
         """A part of an answer came through this block, perhaps again: the reader will be told, and given others."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from client.api import anonymous_commands as ask
+from client.api import anonymous_commands
 from client.model.views import AddressInfo, CorrespondentInfo
 from mixnet.errors import RemoteError
 
@@ -28,30 +28,34 @@ class AnonymousAccess:
 
     async def create_address(self, *, expires: float | None = None) -> AddressInfo:
         """A new address, good for `expires` seconds (None: until it is retired)."""
-        return _as(AddressInfo, await self._ask(ask.CreateAddress, expires=expires))
+        return _as(AddressInfo, await self._ask(anonymous_commands.CreateAddress, expires=expires))
 
     async def addresses(self) -> list[AddressInfo]:
         """All addresses, oldest first."""
-        return [_as(AddressInfo, one) for one in await self._ask(ask.Addresses)]
+        return [_as(AddressInfo, one) for one in await self._ask(anonymous_commands.Addresses)]
 
     async def retire_address(self, address: str) -> AddressInfo:
         """Take no more first messages at the address with this id; conversations that have begun go on."""
-        return _as(AddressInfo, await self._ask(ask.RetireAddress, address=address))
+        return _as(AddressInfo, await self._ask(anonymous_commands.RetireAddress, address=address))
 
     async def send(self, address: str, text: str, *, answers: float | None = None, expires: float | None = None) -> int:
         """Queue a text to an address (its whole text) in a new conversation, without a name; its number.
 
         Answers are taken for `answers` seconds from now (None: a day), as long as the daemon runs now and then.
         """
-        return int(await self._ask(ask.SendAnonymous, address=address, text=text, answers=answers, expires=expires))
+        return int(
+            await self._ask(
+                anonymous_commands.SendAnonymous, address=address, text=text, answers=answers, expires=expires
+            )
+        )
 
     async def correspondents(self) -> list[CorrespondentInfo]:
         """All anonymous conversations of either side, oldest first."""
-        return [_as(CorrespondentInfo, one) for one in await self._ask(ask.Correspondents)]
+        return [_as(CorrespondentInfo, one) for one in await self._ask(anonymous_commands.Correspondents)]
 
     async def end(self, name: str) -> None:
         """End a conversation here; its messages stay, and the other side is not told."""
-        await self._ask(ask.EndCorrespondence, name=name)
+        await self._ask(anonymous_commands.EndCorrespondence, name=name)
 
 
 def _as(kind: type[T], value: Any) -> T:

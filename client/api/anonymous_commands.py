@@ -9,7 +9,7 @@ import msgspec
 from client.api.command import Command
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 
 class CreateAddress(Command, frozen=True, tag="create_address"):
@@ -17,14 +17,14 @@ class CreateAddress(Command, frozen=True, tag="create_address"):
 
     expires: float | None = None
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.anonymous.create_address(self.expires))
 
 
 class Addresses(Command, frozen=True, tag="addresses"):
     """-> all addresses, oldest first."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(one) for one in await service.anonymous.addresses()]
 
 
@@ -33,7 +33,7 @@ class RetireAddress(Command, frozen=True, tag="retire_address"):
 
     address: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.anonymous.retire_address(self.address))
 
 
@@ -45,14 +45,14 @@ class SendAnonymous(Command, frozen=True, tag="send_anonymous"):
     answers: float | None = None
     expires: float | None = None
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.anonymous.send(self.address, self.text, self.answers, self.expires)
 
 
 class Correspondents(Command, frozen=True, tag="correspondents"):
     """-> all anonymous conversations, oldest first."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(one) for one in await service.anonymous.correspondents()]
 
 
@@ -61,7 +61,7 @@ class EndCorrespondence(Command, frozen=True, tag="end_correspondence"):
 
     name: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         await service.anonymous.end(self.name)
 
 

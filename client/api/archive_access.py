@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from client.api import archive_commands as ask
+from client.api import archive_commands
 from client.profile.atomic_file import new_file
-from client.storage import export_jsonl as portable
+from client.storage import export_jsonl
 from client.storage.export_jsonl import End, Header, Record, read_untrusted
 from client.storage.export_mbox import letter
 from client.storage.search import ANY, Filter
@@ -67,23 +67,23 @@ class ArchiveAccess:
     async def export(self, path: Path | str, how: Format | str = Format.JSON, where: Filter = ANY) -> int:
         """Write messages to a new file, which is NOT encrypted; how many. FileExistsError."""
         how = Format(how)
-        profile = str(await self._ask(ask.WhoAmI))
+        profile = str(await self._ask(archive_commands.WhoAmI))
         count, after = 0, 0
         with new_file(Path(path)) as file:
             if how is Format.JSON:
-                file.write(portable.line(Header(portable.FORMAT, profile, time.time())))
-            while page := _pairs(await self._ask(ask.Export, where=where, after=after)):
+                file.write(export_jsonl.line(Header(export_jsonl.FORMAT, profile, time.time())))
+            while page := _pairs(await self._ask(archive_commands.Export, where=where, after=after)):
                 after = page[-1][0]
                 count += len(page)
                 for _, record in page:
-                    file.write(portable.line(record) if how is Format.JSON else letter(record, profile))
+                    file.write(export_jsonl.line(record) if how is Format.JSON else letter(record, profile))
             if how is Format.JSON:
-                file.write(portable.line(End(count)))
+                file.write(export_jsonl.line(End(count)))
         return count
 
     async def identity(self) -> str:
         """By which contacts know this profile: an Ed25519 key, 64 hexadecimal digits."""
-        return str(await self._ask(ask.WhoAmI))
+        return str(await self._ask(archive_commands.WhoAmI))
 
     async def import_file(self, path: Path | str, *, known_only: bool = False) -> Imported:
         """File the messages of an exported JSON file as past ones; RemoteError, UnknownPeople."""
@@ -95,37 +95,39 @@ class ArchiveAccess:
             added = skipped = unknown = 0
             for page in _pages_untrusted(file):
                 known = [record for record in page if record.identity not in strangers]
-                new = int(await self._ask(ask.Import, records=known)) if known else 0
+                new = int(await self._ask(archive_commands.Import, records=known)) if known else 0
                 added, skipped, unknown = added + new, skipped + len(known) - new, unknown + len(page) - len(known)
         return Imported(added, skipped, unknown)
 
     async def _strangers(self, identities: list[str]) -> set[str]:
         strangers: set[str] = set()
-        for at in range(0, len(identities), ask.STRANGERS):
-            strangers.update(await self._ask(ask.Strangers, identities=identities[at : at + ask.STRANGERS]))
+        for at in range(0, len(identities), archive_commands.STRANGERS):
+            strangers.update(
+                await self._ask(archive_commands.Strangers, identities=identities[at : at + archive_commands.STRANGERS])
+            )
         return strangers
 
     async def delete(self, number: int) -> None:
         """Delete one message here; the contact keeps theirs."""
-        await self._ask(ask.Delete, number=number)
+        await self._ask(archive_commands.Delete, number=number)
 
     async def clear(self, contact: str) -> Cleared:
         """Delete all messages with a contact that are not under way."""
         total = 0
         while True:
-            deleted, left = await self._ask(ask.Clear, contact=contact)
+            deleted, left = await self._ask(archive_commands.Clear, contact=contact)
             total += deleted
             if not deleted:
                 return Cleared(total, left)
 
     async def retention(self, contact: str) -> float | None:
         """For how many seconds messages with a contact are kept here; None: for ever."""
-        seconds = await self._ask(ask.Retention, contact=contact)
+        seconds = await self._ask(archive_commands.Retention, contact=contact)
         return None if seconds is None else float(seconds)
 
     async def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so many seconds, here only; None: for ever."""
-        await self._ask(ask.Retain, contact=contact, seconds=seconds)
+        await self._ask(archive_commands.Retain, contact=contact, seconds=seconds)
 
 
 def _pairs(value: Any) -> list[tuple[int, Record]]:
@@ -157,8 +159,8 @@ def _pages_untrusted(file: BinaryIO) -> Iterator[list[Record]]:
     page: list[Record] = []
     size = 0
     for record in read_untrusted(file):
-        length = len(portable.line(record))
-        if page and (len(page) == ask.AT_ONCE or size + length > _PAGE_BYTES):
+        length = len(export_jsonl.line(record))
+        if page and (len(page) == archive_commands.AT_ONCE or size + length > _PAGE_BYTES):
             yield page
             page, size = [], 0
         page.append(record)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import Worker
 from client.model.views import MessageInfo
 from client.storage.export_jsonl import Record, check_untrusted
 from client.storage.retention import SWEEP_EVERY
@@ -32,62 +32,62 @@ T = TypeVar("T")
 class ArchiveService:
     """The archive's part of a service."""
 
-    def __init__(self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger]) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none."""
-        self._desk = desk
+        self._worker = worker
         self._clock = clock
         self._messenger = messenger
-        self._changed = Bell()
+        self._changed = Wakeup()
 
     async def search(self, words: str, where: Filter, limit: int) -> list[MessageInfo]:
         """The newest messages that match, newest first."""
-        return page(await self._desk.call(self._messenger().search, words, min(limit, FOUND_LIMIT), where))
+        return page(await self._worker.call(self._messenger().search, words, min(limit, FOUND_LIMIT), where))
 
     async def export(self, where: Filter, after: int) -> list[tuple[int, Record]]:
         """The first page of messages with numbers above `after`."""
-        return page(await self._desk.call(self._messenger().archivist.page, where, after, PAGE), _size)
+        return page(await self._worker.call(self._messenger().archive.page, where, after, PAGE), _size)
 
     async def identity(self) -> str:
         """The identity of this profile, in hexadecimal."""
-        return (await self._desk.call(lambda messenger: messenger.identity, self._messenger())).hex()
+        return (await self._worker.call(lambda messenger: messenger.identity, self._messenger())).hex()
 
     async def strangers(self, identities: Sequence[str]) -> list[str]:
         """Those of the identities that no contact has."""
         raw = [bytes.fromhex(identity) for identity in identities]
-        return [one.hex() for one in await self._desk.call(self._messenger().archivist.strangers, raw)]
+        return [one.hex() for one in await self._worker.call(self._messenger().archive.strangers, raw)]
 
     async def take_in(self, records: Sequence[Record]) -> int:
         """File past messages, all or none; how many were new."""
         checked = [check_untrusted(record) for record in records]
-        added = await self._desk.call(self._messenger().archivist.take_in, checked)
-        self._changed.ring()
+        added = await self._worker.call(self._messenger().archive.take_in, checked)
+        self._changed.wake()
         return added
 
     async def delete(self, number: int) -> None:
         """Delete one message."""
-        await self._desk.call(self._messenger().archivist.delete, number)
+        await self._worker.call(self._messenger().archive.delete, number)
 
     async def clear(self, contact: str) -> tuple[int, int]:
         """Delete the first messages of a conversation: how many, and how many are left."""
-        return await self._desk.call(self._messenger().archivist.clear, contact)
+        return await self._worker.call(self._messenger().archive.clear, contact)
 
     async def retention(self, contact: str) -> float | None:
         """For how many seconds messages with a contact are kept; None: for ever."""
-        return await self._desk.call(self._messenger().archivist.retention, contact)
+        return await self._worker.call(self._messenger().archive.retention, contact)
 
     async def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so long; what is older goes at once."""
-        await self._desk.call(self._messenger().archivist.retain, contact, seconds)
-        self._changed.ring()
+        await self._worker.call(self._messenger().archive.retain, contact, seconds)
+        self._changed.wake()
 
     async def sweep_regularly(self) -> None:
         """Delete what is past its period, for ever; as long as no conversation has one, only wait."""
-        archivist = self._messenger().archivist
+        archive = self._messenger().archive
         while True:
             changed = self._changed.listen()
-            pause = SWEEP_EVERY if archivist.limited else float("inf")
+            pause = SWEEP_EVERY if archive.limited else float("inf")
             try:
-                while archivist.limited and await self._desk.call(archivist.sweep, self._clock.now()):
+                while archive.limited and await self._worker.call(archive.sweep, self._clock.now()):
                     pass
             except Unavailable:
                 pause = RETRY

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import trio
 
-from client.api import code_commands as ask
+from client.api import code_commands
 from client.model.code_errors import UnknownCode
 from client.model.code_states import SETTLED, CodeInfo, CodeState
 from mixnet.errors import RemoteError
@@ -37,19 +37,19 @@ class CodeAccess:
 
     async def open(self, on_change: Callable[[CodeInfo], None] = lambda _code: None) -> CodeInfo:
         """A code of ours, once it can be said; CodeFailed, LocalError if there are too many."""
-        return await self.wait((await self._one(ask.CodeOpen)).id, on_change, until=CodeState.WAITING)
+        return await self.wait((await self._one(code_commands.CodeOpen)).id, on_change, until=CodeState.WAITING)
 
     async def enter(self, code: str, name: str | None = None) -> CodeInfo:
         """Use the code that somebody said; `wait` says how it ends. LocalError if it is none."""
-        return await self._one(ask.CodeEnter, code=code, name=name)
+        return await self._one(code_commands.CodeEnter, code=code, name=name)
 
     async def all(self) -> list[CodeInfo]:
         """Those under way, and the last ones that are over."""
-        return msgspec.convert(await self._ask(ask.CodeList), list[CodeInfo])
+        return msgspec.convert(await self._ask(code_commands.CodeList), list[CodeInfo])
 
     async def cancel(self, number: int) -> CodeInfo:
         """Give one up; LocalError if there is none of this number."""
-        return await self._one(ask.CodeCancel, number=number)
+        return await self._one(code_commands.CodeCancel, number=number)
 
     async def wait(
         self,

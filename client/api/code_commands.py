@@ -9,13 +9,13 @@ import msgspec
 from client.api.command import Command, Number
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 
 class CodeOpen(Command, frozen=True, tag="code_open"):
     """-> a code of ours, which can be said once it is `waiting`."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(service.codes.open())
 
 
@@ -25,14 +25,14 @@ class CodeEnter(Command, frozen=True, tag="code_enter"):
     code: str
     name: str | None = None
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.codes.enter(self.code, self.name))
 
 
 class CodeList(Command, frozen=True, tag="codes"):
     """-> the codes under way, and the last ones that are over."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(code) for code in service.codes.all()]
 
 
@@ -41,7 +41,7 @@ class CodeCancel(Command, frozen=True, tag="code_cancel"):
 
     number: Number
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(service.codes.cancel(self.number))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
 
@@ -17,6 +17,6 @@ class Command(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields
 
     id: Number
 
-    async def run(self, service: Service) -> Any:
+    async def run(self, service: DaemonApi) -> Any:
         """Do it; what it raises is answered as an error."""
         raise NotImplementedError

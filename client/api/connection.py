@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 import trio
 
-from client.api import framing as protocol
+from client.api import framing, sockets
 from client.api import messages as commands
-from client.api import sockets
 from client.api.anonymous_access import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.archive_commands import Search
@@ -35,7 +34,7 @@ from client.api.group_access import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.match_access import MatchAccess
 from client.api.proof_access import ProofAccess
-from client.model import paths as folder
+from client.model import paths
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter
 from mixnet.errors import RemoteError, Unavailable
@@ -45,7 +44,7 @@ LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing 
 SETTLED = frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.FAILED})
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 T = TypeVar("T")
 
@@ -72,9 +71,9 @@ class Channel(Protocol):
 async def connect(profile: Path | str) -> AsyncIterator[Connection]:
     """A connection to the daemon of the profile in this folder; NoProfile or NotRunning if there is none."""
     directory = Path(profile)
-    folder.check_profile(directory)
+    paths.check_profile(directory)
     failure: Exception | None = None
-    async with await sockets.dial(directory / folder.API_SOCKET) as stream, trio.open_nursery() as nursery:
+    async with await sockets.dial(directory / paths.API_SOCKET) as stream, trio.open_nursery() as nursery:
         channel = SocketChannel(stream)
         nursery.start_soon(channel.receive)
         try:
@@ -347,7 +346,7 @@ class Messages:
 class DirectChannel:
     """For a program in the daemon's own process, such as the simulated world."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: DaemonApi) -> None:
         """Ask `service`."""
         self._service = service
 
@@ -368,14 +367,14 @@ class SocketChannel:
         """Take over a stream to a daemon."""
         self._stream = stream
         self._sending = trio.Lock()
-        self._answers: dict[int, trio.MemorySendChannel[protocol.Map]] = {}
+        self._answers: dict[int, trio.MemorySendChannel[framing.Map]] = {}
         self._changed = trio.Event()
         self._following = False
         self._ended = False
 
     async def receive(self) -> None:
         """Sort what comes, until the daemon ends."""
-        decoder = protocol.Decoder()
+        decoder = framing.Decoder()
         try:
             while data := await self._stream.receive_some(READ_SIZE):
                 for message in decoder.feed_untrusted(bytes(data)):
@@ -390,21 +389,21 @@ class SocketChannel:
 
     async def ask(self, command: Command) -> Any:
         """See `Channel.ask`."""
-        answered, answer = trio.open_memory_channel[protocol.Map](1)
+        answered, answer = trio.open_memory_channel[framing.Map](1)
         self._answers[command.id] = answered
         try:
             with answered, answer:
                 if self._ended:
                     raise DaemonEnded
                 async with self._sending:
-                    await self._stream.send_all(protocol.encode(msgspec.to_builtins(command)))
+                    await self._stream.send_all(framing.encode(msgspec.to_builtins(command)))
                 reply = await answer.receive()
         except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
             raise DaemonEnded from None
         finally:
             del self._answers[command.id]
         if "error" in reply:
-            raise protocol.error_of(reply)
+            raise framing.error_of(reply)
         return reply.get("ok")
 
     async def next_change(self) -> trio.Event:
@@ -414,7 +413,7 @@ class SocketChannel:
             await self.ask(commands.Follow(id=0))
         return self._changed
 
-    def _sort(self, message: protocol.Map) -> None:
+    def _sort(self, message: framing.Map) -> None:
         """Give an answer to who asked; an event wakes everybody who waits."""
         if "event" in message:
             self._changed.set()

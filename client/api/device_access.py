@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import trio
 
-from client.api import device_commands as ask
+from client.api import device_commands
 from client.model.views import DeviceInfo, DeviceRole, DeviceState
 from mixnet.errors import RemoteError
 
@@ -30,11 +30,11 @@ class DeviceAccess:
 
     async def link(self, name: str | None = None) -> str:
         """The text of a single-use invitation for another device of the user, called `name` (None: as its profile)."""
-        return str(await self._ask(ask.LinkDevice, name=name))
+        return str(await self._ask(device_commands.LinkDevice, name=name))
 
     async def accept(self, invitation: str) -> DeviceInfo:
         """Make this profile, which must be new, a satellite of the one that made the invitation."""
-        return _device(await self._ask(ask.AcceptDevice, invitation=invitation))
+        return _device(await self._ask(device_commands.AcceptDevice, invitation=invitation))
 
     async def wait_linked(self, *, history: bool = False) -> DeviceInfo:
         """On a satellite: return once the home has answered, and with `history` once all that it has is here too."""
@@ -50,19 +50,19 @@ class DeviceAccess:
 
     async def all(self) -> list[DeviceInfo]:
         """The other devices, oldest first: on a satellite, the home."""
-        return [_device(one) for one in await self._ask(ask.Devices)]
+        return [_device(one) for one in await self._ask(device_commands.Devices)]
 
     async def revoke(self, device: str) -> DeviceInfo:
         """At home: hear nothing more from a satellite, and send it nothing more."""
-        return _device(await self._ask(ask.RevokeDevice, device=device))
+        return _device(await self._ask(device_commands.RevokeDevice, device=device))
 
     async def rename(self, device: str, name: str) -> DeviceInfo:
         """Call a device by another name, here only."""
-        return _device(await self._ask(ask.RenameDevice, device=device, name=name))
+        return _device(await self._ask(device_commands.RenameDevice, device=device, name=name))
 
     async def fetch(self, number: int) -> None:
         """On a satellite: bring the file of a message here; `Connection.message` has its `path` once it is here."""
-        await self._ask(ask.FetchFile, number=number)
+        await self._ask(device_commands.FetchFile, number=number)
 
 
 def _device(value: Any) -> DeviceInfo:

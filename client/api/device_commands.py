@@ -9,7 +9,7 @@ import msgspec
 from client.api.command import Command, Number
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 
 class LinkDevice(Command, frozen=True, tag="device_link"):
@@ -17,7 +17,7 @@ class LinkDevice(Command, frozen=True, tag="device_link"):
 
     name: str | None = None
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.devices.link(self.name)
 
 
@@ -26,14 +26,14 @@ class AcceptDevice(Command, frozen=True, tag="device_accept"):
 
     invitation: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.devices.accept(self.invitation))
 
 
 class Devices(Command, frozen=True, tag="devices"):
     """-> all other devices."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(device) for device in await service.devices.all()]
 
 
@@ -42,7 +42,7 @@ class RevokeDevice(Command, frozen=True, tag="device_revoke"):
 
     device: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.devices.revoke(self.device))
 
 
@@ -52,7 +52,7 @@ class RenameDevice(Command, frozen=True, tag="device_rename"):
     device: str
     name: str
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.devices.rename(self.device, self.name))
 
 
@@ -61,7 +61,7 @@ class FetchFile(Command, frozen=True, tag="device_fetch"):
 
     number: Number
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         await service.devices.fetch(self.number)
 
 

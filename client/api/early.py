@@ -10,7 +10,7 @@ from typing import Any
 PATIENCE = 30.0  # seconds after which whoever starts a daemon is told that it still waits for a document
 
 
-def early_figures(name: str, problem: str) -> dict[str, Any]:
+def starting_figures(name: str, problem: str) -> dict[str, Any]:
     """The figures of a daemon that has sent and received nothing; there is no epoch and no provider yet."""
     counts = ("connections", "packets_in", "packets_out", "loops_sent", "loops_returned", "loops_late", "loops_lost")
     return {

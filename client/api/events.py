@@ -16,7 +16,7 @@ from client.model.views import Event
 QUEUE = 256  # events that a follower may be behind
 
 
-class Hub:
+class EventBus:
     """The followers of one daemon."""
 
     def __init__(self) -> None:

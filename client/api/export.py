@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from client.model import paths as folder
+from client.model import paths
 from client.profile.atomic_file import new_file
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import LocalError, RemoteError, Unavailable
@@ -90,10 +90,10 @@ async def _told(me: Connection, profile: Path) -> dict[str, Any]:
         "format": FORMAT,
         "exported_at": time.time(),
         "identity": await me.archive.identity(),
-        "settings": msgspec.toml.decode((profile / folder.SETTINGS).read_bytes()),
+        "settings": msgspec.toml.decode((profile / paths.SETTINGS).read_bytes()),
         "contacts": contacts,
         "holdings": [asdict(one) for one in await me.mailbox.holdings()],
-        "downloads": str(profile / folder.DOWNLOADS),
+        "downloads": str(profile / paths.DOWNLOADS),
         "mailbox": mailbox,
         "mailbox_problem": problem,
     }

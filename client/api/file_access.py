@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import trio
 
-from client.api import file_commands as ask
+from client.api import file_commands
 from client.model.views import DeviceInfo, DeviceRole, Leg, MessageState, Transfer
 from mixnet.errors import RemoteError, Unavailable
 
@@ -42,13 +42,13 @@ class FileAccess:
     async def under_way(self) -> list[Transfer]:
         """All files that are coming in or going out, oldest first."""
         found: list[Transfer] = []
-        while page := _transfers(await self._ask(ask.Files, after=found[-1].message.id if found else 0)):
+        while page := _transfers(await self._ask(file_commands.Files, after=found[-1].message.id if found else 0)):
             found += page
         return found
 
     async def one(self, number: int) -> Transfer:
         """How far the file of a message is, on its way or not; LocalError if it is a text."""
-        return _transfers([await self._ask(ask.FileOf, number=number)])[0]
+        return _transfers([await self._ask(file_commands.FileOf, number=number)])[0]
 
     async def wait(self, number: int, on_change: Callable[[Transfer], None] = lambda _: None) -> Transfer:
         """Return once the file is here, or at the contact if it is ours; NotComplete if it never will be.

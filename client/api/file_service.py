@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from client.api.archive_service import PAGE, page
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.model.views import Transfer
 from mixnet.clock import Clock
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 class FileService:
     """The files' part of a service."""
 
-    def __init__(self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger]) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none."""
-        self._desk = desk
+        self._worker = worker
         self._clock = clock
         self._messenger = messenger
 
     async def under_way(self, after: int) -> list[Transfer]:
         """The first page of files on their way with numbers above `after`; empty if there are none."""
-        return page(await self._desk.call(self._messenger().files, after, PAGE, self._clock.now()), _size)
+        return page(await self._worker.call(self._messenger().files, after, PAGE, self._clock.now()), _size)
 
     async def one(self, number: int) -> Transfer:
         """How far a file is."""
-        return await self._desk.call(self._messenger().transfer, number, self._clock.now())
+        return await self._worker.call(self._messenger().transfer, number, self._clock.now())
 
 
 def _size(transfer: Transfer) -> int:

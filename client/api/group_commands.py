@@ -9,13 +9,13 @@ import msgspec
 from client.api.command import Command
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 
 class Groups(Command, frozen=True, tag="groups"):
     """-> all groups."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(group) for group in await service.groups.all()]
 
 
@@ -24,7 +24,7 @@ class _Verb(Command, frozen=True):
 
     group: str
 
-    async def run(self, service: Service) -> Any:  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         verb = str(self.__struct_config__.tag).removeprefix("group_")
         return msgspec.to_builtins(await service.groups.do(verb, self.group, *self.arguments()))
 
@@ -93,7 +93,7 @@ class GroupSend(Command, frozen=True, tag="group_send"):
     text: str
     expires: float | None = None
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.groups.send(self.group, self.text, self.expires)
 
 
@@ -102,7 +102,7 @@ class GroupReaders(Command, frozen=True, tag="group_readers"):
 
     number: Annotated[int, msgspec.Meta(ge=0)]
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.groups.readers(self.number)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from client.concurrency.worker import Desk
-from client.devices.pending_requests import Asked
+from client.concurrency.worker import Worker
+from client.devices.pending_requests import PendingRequest
 from client.model.errors import HomeSilent
 from client.model.group_views import GroupInfo
 from mixnet.clock import Clock
@@ -24,7 +24,7 @@ class GroupService:
 
     def __init__(
         self,
-        desk: Desk,
+        worker: Worker,
         clock: Clock,
         messenger: Callable[[], Messenger],
         changed: Callable[[], Awaitable[None]],
@@ -34,12 +34,12 @@ class GroupService:
 
         `next_change` is what is set when something happens after it.
         """
-        self._desk, self._clock, self._messenger, self._changed = desk, clock, messenger, changed
+        self._worker, self._clock, self._messenger, self._changed = worker, clock, messenger, changed
         self._next_change = next_change
 
     async def all(self) -> list[GroupInfo]:
         """All groups, oldest first."""
-        return await self._desk.call(self._messenger().groups.list)
+        return await self._worker.call(self._messenger().groups.list)
 
     async def do(self, verb: str, group: str, *arguments: str) -> GroupInfo:
         """One of the verbs of client/groups/groups.py; the group after it.
@@ -48,8 +48,8 @@ class GroupService:
         """
         groups = self._messenger().groups
         if verb == "show":
-            return await self._desk.call(groups.show, group)
-        verbs: dict[str, Callable[..., GroupInfo | Asked]] = {
+            return await self._worker.call(groups.show, group)
+        verbs: dict[str, Callable[..., GroupInfo | PendingRequest]] = {
             "create": groups.create,
             "invite": groups.invite,
             "accept": groups.accept,
@@ -59,15 +59,15 @@ class GroupService:
             "demote": groups.demote,
             "rename": groups.rename,
         }
-        done = await self._desk.call(verbs[verb], group, *arguments, self._clock.now())
+        done = await self._worker.call(verbs[verb], group, *arguments, self._clock.now())
         await self._changed()
-        return await self._answered(done) if isinstance(done, Asked) else done
+        return await self._answered(done) if isinstance(done, PendingRequest) else done
 
-    async def _answered(self, asked: Asked) -> GroupInfo:
+    async def _answered(self, asked: PendingRequest) -> GroupInfo:
         with trio.move_on_after(PATIENCE):
             while True:
                 change = self._next_change()
-                group = await self._desk.call(self._messenger().household.asking.outcome, asked)
+                group = await self._worker.call(self._messenger().devices.pending.outcome, asked)
                 if group is not None:
                     return group
                 await change.wait()
@@ -75,10 +75,10 @@ class GroupService:
 
     async def send(self, group: str, text: str, expires: float | None = None) -> int:
         """Queue a text for all members, for at most `expires` seconds; its number."""
-        number = await self._desk.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
+        number = await self._worker.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
         await self._changed()
         return number
 
     async def readers(self, number: int) -> list[str]:
         """Who has read a text of ours."""
-        return await self._desk.call(self._messenger().groups.reading.readers, number)
+        return await self._worker.call(self._messenger().groups.reading.readers, number)

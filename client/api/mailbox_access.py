@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from client.api import mailbox_commands as ask
+from client.api import mailbox_commands
 from client.profile.holdings import Holding
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import RemoteError
@@ -23,7 +23,7 @@ class MailboxAccess:
 
     async def show(self) -> MailboxInfo:
         """What the provider says that it keeps of us; ProviderAway, NotAnswered."""
-        return _as(MailboxInfo, await self._ask(ask.Mailbox))  # type: ignore[no-any-return]
+        return _as(MailboxInfo, await self._ask(mailbox_commands.Mailbox))  # type: ignore[no-any-return]
 
     async def erase(self, *, leave: bool = False) -> None:
         """Have the provider delete the mailbox and what waits in it.
@@ -31,13 +31,13 @@ class MailboxAccess:
         It is registered anew in the same moment; with `leave` it isn't, and the daemon is stopped, which would register
         it again with its next link. Raises ProviderAway, or NotAnswered, after which nothing is known.
         """
-        await self._ask(ask.EraseMailbox, leave=leave)
+        await self._ask(mailbox_commands.EraseMailbox, leave=leave)
         if leave:
             await self._stop()
 
     async def holdings(self) -> list[Holding]:
         """What this profile holds, by the kinds of data of the inventory."""
-        return _as(list[Holding], await self._ask(ask.Holdings))  # type: ignore[no-any-return]
+        return _as(list[Holding], await self._ask(mailbox_commands.Holdings))  # type: ignore[no-any-return]
 
 
 def _as(kind: Any, value: Any) -> Any:

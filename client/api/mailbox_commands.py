@@ -9,13 +9,13 @@ import msgspec
 from client.api.command import Command
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 
 class Mailbox(Command, frozen=True, tag="mailbox"):
     """-> what the provider says that it keeps of us."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.mailbox.look())
 
 
@@ -24,14 +24,14 @@ class EraseMailbox(Command, frozen=True, tag="erase_mailbox"):
 
     leave: bool = False
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         await service.mailbox.erase(leave=self.leave)
 
 
 class Holdings(Command, frozen=True, tag="holdings"):
     """-> what this profile holds, by kind of data."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.mailbox.holdings())
 
 

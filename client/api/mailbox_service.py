@@ -9,35 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.profile import holdings
 from client.storage.database import Store
-from client.traffic import provider_mailbox as mailbox
-from client.traffic.provider_mailbox import MailboxInfo, Post
+from client.traffic import provider_mailbox
+from client.traffic.provider_mailbox import MailboxInfo, ProviderMailbox
 
 
 class MailboxService:
     """The mailbox' part of a service: closed at first, until `open` is called."""
 
-    def __init__(self, desk: Desk, waits: Callable[[], Exception]) -> None:
+    def __init__(self, worker: Worker, waits: Callable[[], Exception]) -> None:
         """`waits` gives the error for whoever asks before there is a provider."""
-        self._desk = desk
+        self._worker = worker
         self._waits = waits
-        self._post: Post | None = None
+        self._post: ProviderMailbox | None = None
         self._store: Store | None = None
         self._folder: Path | None = None
 
-    def open(self, post: Post, store: Store, folder: Path | None) -> None:
+    def open(self, post: ProviderMailbox, store: Store, folder: Path | None) -> None:
         """From now on the provider can be asked. `folder` is the profile's, None for one in memory."""
         self._post, self._store, self._folder = post, store, folder
 
     async def look(self) -> MailboxInfo:
         """What the provider says that it keeps of us; ProviderAway, NotAnswered."""
-        return await mailbox.look(self._opened())
+        return await provider_mailbox.look(self._opened())
 
     async def erase(self, *, leave: bool) -> None:
         """Have the mailbox deleted, and unless we `leave`, registered anew; ProviderAway, NotAnswered."""
-        await mailbox.erase(self._opened(), again=not leave)
+        await provider_mailbox.erase(self._opened(), again=not leave)
 
     async def holdings(self) -> list[holdings.Holding]:
         """What this profile holds, by kind of data."""
@@ -45,10 +45,10 @@ class MailboxService:
         store = self._store
         if store is None:
             raise self._waits()
-        found = [await self._desk.call(holdings.stored, store, row) for row in holdings.rows()]
+        found = [await self._worker.call(holdings.stored, store, row) for row in holdings.rows()]
         return [one + holdings.on_disk(self._folder, row) for one, row in zip(found, holdings.rows(), strict=True)]
 
-    def _opened(self) -> Post:
+    def _opened(self) -> ProviderMailbox:
         if self._post is None:
             raise self._waits()
         return self._post

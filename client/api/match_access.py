@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from client.api import match_commands as ask
+from client.api import match_commands
 from client.model.address_entries import Entry
 from client.model.match_states import MatchStatus
 
@@ -26,12 +26,12 @@ class MatchAccess:
     async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
         """Look for these entries and no others, for somebody whose own address is `me`; LocalError if one is none."""
         pairs = [(entry.address, entry.label) for entry in entries]
-        return msgspec.convert(await self._ask(ask.MatchStart, me=me, entries=pairs), MatchStatus)
+        return msgspec.convert(await self._ask(match_commands.MatchStart, me=me, entries=pairs), MatchStatus)
 
     async def stop(self) -> None:
         """Look for nobody, and forget all entries; contacts that were found stay."""
-        await self._ask(ask.MatchStop)
+        await self._ask(match_commands.MatchStop)
 
     async def status(self) -> MatchStatus:
         """What there is to know."""
-        return msgspec.convert(await self._ask(ask.MatchShow), MatchStatus)
+        return msgspec.convert(await self._ask(match_commands.MatchShow), MatchStatus)

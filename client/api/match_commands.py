@@ -10,7 +10,7 @@ from client.api.command import Command
 from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry
 
 if TYPE_CHECKING:
-    from client.api.service import Service
+    from client.api.daemon_api import DaemonApi
 
 Address = Annotated[str, msgspec.Meta(max_length=320)]
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_LIMIT)]
@@ -22,7 +22,7 @@ class MatchStart(Command, frozen=True, tag="match_start"):
     me: Address
     entries: Annotated[list[tuple[Address, Label]], msgspec.Meta(max_length=ENTRY_LIMIT)]
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         entries = [Entry(address, label) for address, label in self.entries]
         return msgspec.to_builtins(await service.matching.start(self.me, entries))
 
@@ -30,14 +30,14 @@ class MatchStart(Command, frozen=True, tag="match_start"):
 class MatchStop(Command, frozen=True, tag="match_stop"):
     """-> nothing; matching is off, and all entries are forgotten."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         await service.matching.stop()
 
 
 class MatchShow(Command, frozen=True, tag="matching"):
     """-> the state of matching."""
 
-    async def run(self, service: Service) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.matching.status())
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from client.api import proof_commands as ask
+from client.api import proof_commands
 from client.api.archive_commands import WhoAmI
 from client.model.views import MessageInfo
 from client.storage.receipts import Rule
@@ -25,7 +25,9 @@ class ProofAccess:
         """The file that proves a signed message, with the receipts that came so far; LocalError if it is not signed."""
         raw, size = b"", 1
         while len(raw) < size:
-            known, piece = _as(tuple[int, bytes], await self._ask(ask.ExportProof, number=number, start=len(raw)))
+            known, piece = _as(
+                tuple[int, bytes], await self._ask(proof_commands.ExportProof, number=number, start=len(raw))
+            )
             if (raw and known != size) or not piece:  # a statement came meanwhile
                 raise Unavailable("the proof changed while it was read: try again")
             raw, size = raw + piece, known
@@ -37,19 +39,19 @@ class ProofAccess:
 
     async def consent(self, number: int, *, give: bool = True) -> MessageInfo:
         """Sign receipts for a signed message that came; with `give` false, say that none will come."""
-        return _as(MessageInfo, await self._ask(ask.Consent, number=number, give=give))
+        return _as(MessageInfo, await self._ask(proof_commands.Consent, number=number, give=give))
 
     async def rule(self, contact: str | None = None) -> Rule:
         """What is done when signed messages of a contact ask for receipts (None: where nothing else was said)."""
-        return _as(Rule, await self._ask(ask.ReceiptRule, contact=contact, rule=None))
+        return _as(Rule, await self._ask(proof_commands.ReceiptRule, contact=contact, rule=None))
 
     async def set_rule(self, rule: Rule | str, contact: str | None = None) -> None:
         """Say what is done from now on."""
-        await self._ask(ask.ReceiptRule, contact=contact, rule=Rule(rule))
+        await self._ask(proof_commands.ReceiptRule, contact=contact, rule=Rule(rule))
 
     async def forge(self, contact: str, texts: Sequence[str]) -> str:
         """A transcript in which a contact has written these texts, as good as one of what they did write."""
-        return str(await self._ask(ask.Forge, contact=contact, texts=list(texts)))
+        return str(await self._ask(proof_commands.Forge, contact=contact, texts=list(texts)))
 
 
 T = TypeVar("T")

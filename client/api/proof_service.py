@@ -6,11 +6,11 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import Worker
 from client.model.views import MessageInfo
 from client.storage.receipts import Rule
-from client.traffic.provider_queries import Services
+from client.traffic.provider_queries import ProviderQueries
 from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
 from mixnet.pki.keeper import DocumentKeeper
@@ -26,37 +26,37 @@ class ProofService:
     """The part of a service for proofs."""
 
     def __init__(
-        self, desk: Desk, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
+        self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
     ) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none; `changed` tells the others."""
-        self._desk, self._clock, self._messenger, self._changed = desk, clock, messenger, changed
-        self.signed = Bell()  # rings when a message is signed that needs a witness
+        self._worker, self._clock, self._messenger, self._changed = worker, clock, messenger, changed
+        self.signed = Wakeup()  # rings when a message is signed that needs a witness
 
     async def find_witnesses(
-        self, services: Services, keeper: DocumentKeeper, trust: Trust, rng: random.Random, home: bytes
+        self, services: ProviderQueries, keeper: DocumentKeeper, trust: Trust, rng: random.Random, home: bytes
     ) -> None:
         """Have all signed messages witnessed, for ever; `home` is the identity of our own provider."""
-        await Submitter(self._messenger(), self._desk, services, keeper, trust, rng, home).run(self.signed)
+        await Submitter(self._messenger(), self._worker, services, keeper, trust, rng, home).run(self.signed)
 
     async def proof(self, number: int, start: int) -> tuple[int, bytes]:
         """The size of the file that proves a signed message, and a piece of it from `start` on."""
-        raw = await self._desk.call(self._messenger().proof, number)
+        raw = await self._worker.call(self._messenger().proof, number)
         return len(raw), raw[start : start + PIECE]
 
     async def consent(self, number: int, give: bool) -> MessageInfo:
         """Give receipts for a signed message that came, or none."""
-        attesting = self._messenger().attesting
-        message = await self._desk.call(attesting.consent, number, give, self._clock.now())
+        attesting = self._messenger().attestations
+        message = await self._worker.call(attesting.consent, number, give, self._clock.now())
         await self._changed()
         return message
 
     async def rule(self, contact: str | None, rule: Rule | None) -> Rule:
         """What is done about receipts, after it was set to `rule`, if that is given."""
-        attesting = self._messenger().attesting
+        attesting = self._messenger().attestations
         if rule is not None:
-            await self._desk.call(attesting.set_rule, contact, rule)
-        return await self._desk.call(attesting.rule, contact)
+            await self._worker.call(attesting.set_rule, contact, rule)
+        return await self._worker.call(attesting.rule, contact)
 
     async def forge(self, contact: str, texts: Sequence[str]) -> str:
         """A transcript in which a contact has written these texts."""
-        return await self._desk.call(self._messenger().forge, contact, texts, self._clock.now())
+        return await self._worker.call(self._messenger().forge, contact, texts, self._clock.now())

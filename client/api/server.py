@@ -15,10 +15,9 @@ from typing import Any
 
 import trio
 
-from client.api import framing as protocol
-from client.api import sockets
+from client.api import framing, sockets
+from client.api.daemon_api import DaemonApi
 from client.api.messages import AnyCommand, Follow, command_untrusted, event_map
-from client.api.service import Service
 from mixnet.errors import MixnetError, RemoteError
 
 CONNECTIONS = 32
@@ -27,7 +26,7 @@ SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
 
 
 async def serve_api(
-    path: Path, service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    path: Path, service: DaemonApi, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve `service` on the Unix socket `path`."""
     places = trio.CapacityLimiter(CONNECTIONS)
@@ -65,14 +64,14 @@ class _Started:
 class _Connection:
     """One program."""
 
-    def __init__(self, stream: trio.abc.Stream, service: Service) -> None:
+    def __init__(self, stream: trio.abc.Stream, service: DaemonApi) -> None:
         self._stream = stream
         self._service = service
         self._sending = trio.Lock()
 
     async def run(self) -> None:
         """Answer until the program leaves; RemoteError if it sends what is no request."""
-        decoder = protocol.Decoder()
+        decoder = framing.Decoder()
         async with trio.open_nursery() as nursery:
             following = False
             while data := await self._stream.receive_some(READ_SIZE):
@@ -87,16 +86,16 @@ class _Connection:
     async def _answer(self, command: AnyCommand) -> None:
         try:
             answer: dict[str, Any] = {"id": command.id, "ok": await command.run(self._service)}
-            encoded = protocol.encode(answer)
+            encoded = framing.encode(answer)
         except (MixnetError, OSError) as error:
-            encoded = protocol.encode(protocol.error_reply(command.id, error))
+            encoded = framing.encode(framing.error_reply(command.id, error))
         await self._send(encoded)
 
     async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with self._service.follow() as events:
             task_status.started()
             async for event in events:
-                await self._send(protocol.encode(event_map(event)))
+                await self._send(framing.encode(event_map(event)))
 
     async def _send(self, message: bytes) -> None:
         with trio.fail_after(SEND_TIMEOUT):

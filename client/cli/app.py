@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from client.cli import anonymous as address_cli
-from client.cli import archive as archive_cli
-from client.cli import proofs as proof_cli
+from client.cli import archive, proofs
 from client.cli.codes import accept_code, codes, invite_by_code
 from client.cli.daemon import daemon
 from client.cli.devices import device
@@ -49,13 +48,13 @@ app.command(device)
 app.command(address_cli.address)
 app.command(address_cli.anonymous)
 app.command(address_cli.reply)
-app.command(archive_cli.search)
-app.command(archive_cli.export)
-app.command(archive_cli.import_, name="import")
-app.command(archive_cli.retention)
-app.command(archive_cli.delete)
-app.command(proof_cli.proof)
-app.command(proof_cli.forge)
+app.command(archive.search)
+app.command(archive.export)
+app.command(archive.import_, name="import")
+app.command(archive.retention)
+app.command(archive.delete)
+app.command(proofs.proof)
+app.command(proofs.forge)
 app.command(privacy)
 app.command(mailbox)
 app.command(profile)

@@ -40,17 +40,16 @@ async def files(
     as_json
         Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed.
     """
-    from client.cli import render  # noqa: PLC0415
-    from client.cli import render_files as file_render  # noqa: PLC0415
+    from client.cli import render, render_files  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         if not follow:
             known = await me.files.under_way()
-            render.jsons(known) if as_json else file_render.files(known)
+            render.jsons(known) if as_json else render_files.files(known)
         elif as_json:
             await me.files.changes(_Changed())
         else:
-            with file_render.bars() as show:
+            with render_files.bars() as show:
                 await me.files.changes(show)
 
 

@@ -47,7 +47,7 @@ async def match(
         Look for nobody any more, and forget all addresses; contacts that were found stay.
     """
     from client.cli import render  # noqa: PLC0415
-    from client.model import address_entries as entries  # noqa: PLC0415
+    from client.model import address_entries  # noqa: PLC0415
 
     if (me is None) != (contacts is None) or (off and me is not None):
         raise LocalError("give --me and --contacts together, or --off, or none of them")
@@ -55,7 +55,7 @@ async def match(
         if off:
             await mine.matching.stop()
         if me is not None and contacts is not None:
-            found = entries.read(_text(contacts))
+            found = address_entries.read(_text(contacts))
             if found.skipped:
                 render.note(f"{found.skipped} left out: phone numbers need their country (+49...), e-mail an @")
             await mine.matching.start(me, found.entries)

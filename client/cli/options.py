@@ -69,12 +69,12 @@ def compare_with(name: str, contact: str, folder: Path | None) -> None:
 
 def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
     """The passphrase of the profile in `directory`, if it has one."""
-    from client.profile import passphrase as secrets  # noqa: PLC0415
+    from client.profile import passphrase  # noqa: PLC0415
     from client.profile.profile import Lock, PassphraseNeeded, load  # noqa: PLC0415
 
     if load(directory).lock is Lock.KEY_FILE:
         return None
-    words = secrets.given(passphrase_file) or secrets.asked()
+    words = passphrase.given(passphrase_file) or passphrase.asked()
     if words is None:
         raise PassphraseNeeded
     return words

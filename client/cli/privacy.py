@@ -25,7 +25,7 @@ async def privacy(
     *,
     role: Roles | None = None,
     markdown: Annotated[Path | None, Parameter(show=False)] = None,
-    folder: Folder = None,
+    paths: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +50,7 @@ async def privacy(
     if name is not None:
         if role not in (None, "client"):
             raise LocalError("only a client's data can be counted from here: leave the profile out, or the role")
-        _show_holdings(await _holdings(profile_folder(folder, name), passphrase_file), as_json=as_json)
+        _show_holdings(await _holdings(profile_folder(paths, name), passphrase_file), as_json=as_json)
         return
     chosen = {one: rows for one, rows in INVENTORY.items() if role in (None, one)}
     from client.cli import render  # noqa: PLC0415
@@ -73,15 +73,15 @@ async def privacy(
 async def _holdings(directory: Path, passphrase_file: Path | None) -> list[Holding]:
     """From the daemon if it runs, else from the store itself."""
     from client.api.connection import connect  # noqa: PLC0415
-    from client.model import paths as folder  # noqa: PLC0415
+    from client.model import paths  # noqa: PLC0415
     from client.profile import holdings, lock, profile  # noqa: PLC0415
 
-    folder.check_profile(directory)
-    if lock.holder(directory / folder.LOCK) is not None:
+    paths.check_profile(directory)
+    if lock.holder(directory / paths.LOCK) is not None:
         async with connect(directory) as me:
             return await me.mailbox.holdings()
     words = unlock(directory, passphrase_file)
-    with lock.hold(directory / folder.LOCK):
+    with lock.hold(directory / paths.LOCK):
         store = profile.open_store(profile.load(directory), words)
         try:
             inside = [holdings.stored(store, row) for row in holdings.rows()]

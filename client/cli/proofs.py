@@ -49,8 +49,7 @@ async def export(
     out
         The file; message-NUMBER.proof in this folder if not given.
     """
-    from client.cli import render  # noqa: PLC0415
-    from client.cli import render_proof as proof_report  # noqa: PLC0415
+    from client.cli import render, render_proof  # noqa: PLC0415
     from client.cli.messages import checked  # noqa: PLC0415
     from client.e2e.proof import verify_untrusted  # noqa: PLC0415
     from client.profile.atomic_file import new_file  # noqa: PLC0415
@@ -62,7 +61,7 @@ async def export(
     with new_file(target) as file:
         file.write(raw)
     if as_json:
-        render.json({"file": str(target), **proof_report.as_map(proven)})
+        render.json({"file": str(target), **render_proof.as_map(proven)})
         return
     render.line(f"{render.harmless(str(target))}: verify it with `mixnet proof verify`")
     render.note("whoever gets this file can read the message, and prove who sent it to whom")
@@ -96,8 +95,7 @@ def verify(
     bootstrap
         Refuse it unless it is of the network of this bootstrap file.
     """
-    from client.cli import render  # noqa: PLC0415
-    from client.cli import render_proof as proof_report  # noqa: PLC0415
+    from client.cli import render, render_proof  # noqa: PLC0415
     from client.e2e.proof import PROOF_LIMIT, verify_untrusted  # noqa: PLC0415
     from client.signing import transcript  # noqa: PLC0415
 
@@ -117,22 +115,21 @@ def verify(
     if bootstrap is not None:
         _check_network(proven, bootstrap)
     if as_json:
-        render.json(proof_report.as_map(proven))
+        render.json(render_proof.as_map(proven))
         return
-    for line in proof_report.sentences(proven):
+    for line in render_proof.sentences(proven):
         render.line(render.harmless(line))
 
 
 def _show_transcript(raw: bytes, *, as_json: bool) -> None:
-    from client.cli import render  # noqa: PLC0415
-    from client.cli import render_proof as proof_report  # noqa: PLC0415
+    from client.cli import render, render_proof  # noqa: PLC0415
     from client.signing import transcript  # noqa: PLC0415
 
     shown = transcript.verify_untrusted(raw)
     if as_json:
-        render.json(proof_report.transcript_map(shown))
+        render.json(render_proof.transcript_map(shown))
         return
-    for line in proof_report.transcript_sentences(shown):
+    for line in render_proof.transcript_sentences(shown):
         render.line(render.harmless(line))
 
 

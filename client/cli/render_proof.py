@@ -7,7 +7,7 @@ from typing import Any
 
 from client.e2e.proof import Proven
 from client.e2e.statements import ReceiptKind
-from client.e2e.timestamp import Submission
+from client.e2e.timestamp import Timestamp
 from client.signing.transcript import Transcript
 from mixnet.pki.document import Document
 
@@ -88,7 +88,7 @@ def sentences(proven: Proven) -> list[str]:
     return lines + [f"not proven: {one}" for one in NOT_PROVEN]
 
 
-def _submitted(one: Submission, document: Document | None) -> str:
+def _submitted(one: Timestamp, document: Document | None) -> str:
     listed = "" if document is None else f" in epoch {document.epoch}"
     return (
         f"proven: submission: by {moment(one.time)} this message, signed, was in a sealed envelope that provider "

@@ -5,14 +5,14 @@ from __future__ import annotations
 import trio
 
 
-class Bell:
+class Wakeup:
     """Rings are not counted: however many there were, the listener wakes once and looks at everything."""
 
     def __init__(self) -> None:
         """Silent."""
         self._event = trio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the listener, or let it not sleep at all if it is busy."""
         self._event.set()
 

@@ -16,14 +16,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Desk(Protocol):
+class Worker(Protocol):
     """Runs the calls that touch the store."""
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises."""
 
 
-class InPlace:
+class InlineWorker:
     """For virtual time, with a store in memory."""
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -32,7 +32,7 @@ class InPlace:
         return function(*args, **kwargs)
 
 
-class InThread:
+class ThreadWorker:
     """For a real process: the disk never holds up a slot."""
 
     def __init__(self) -> None:

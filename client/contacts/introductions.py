@@ -78,7 +78,7 @@ class Introductions:
         """The contact that used our invitation of this channel (16 bytes), if anybody did."""
         core = self._core
         row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
-        return None if row is None or row[0] is None else core.book.info(core.conversations[row[0]].contact)
+        return None if row is None or row[0] is None else core.contacts.info(core.conversations[row[0]].contact)
 
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
@@ -89,21 +89,23 @@ class Introductions:
         with core.change():
             if known is None:
                 wanted = _hidden_name(invitation.keys.identity) if hidden else name
-                wanted = free_name(invitation.name, core.book.names()) if wanted is None else wanted
-                contact = core.book.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
+                wanted = free_name(invitation.name, core.contacts.names()) if wanted is None else wanted
+                contact = core.contacts.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
                 if hidden:
-                    core.book.hide(contact.id)
+                    core.contacts.hide(contact.id)
             elif known.role == "member" and not hidden:
                 contact = known
-                core.book.show(contact.id, free_name(invitation.name, core.book.names()) if name is None else name)
+                core.contacts.show(
+                    contact.id, free_name(invitation.name, core.contacts.names()) if name is None else name
+                )
             else:
                 contact = known
                 if known.state is ContactState.EXPIRED:
-                    core.book.step(contact, ContactEvent.ACCEPT)
+                    core.contacts.step(contact, ContactEvent.ACCEPT)
             self.greet(contact.id, invitation, started, now)
             if not hidden:
                 core.contact_changed(contact.id)
-        return core.book.info(contact.id)
+        return core.contacts.info(contact.id)
 
     def begin(self, invitation: Invitation) -> Started:
         """Our side of a session with the inviter, which nobody has heard of yet; MalformedInvitation."""
@@ -150,7 +152,7 @@ class Introductions:
             raise OwnInvitation
         if invitation.expires <= now:
             raise ExpiredInvitation
-        known = core.book.known(invitation.keys.identity)
+        known = core.contacts.known(invitation.keys.identity)
         entry = invitation_channel(invitation.secret).channel
         if known is not None and core.store.one("SELECT 1 FROM sessions WHERE entry = ?", entry) is not None:
             raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
@@ -158,7 +160,7 @@ class Introductions:
             raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
         if known is not None and known.blocked:
             raise ContactBlocked(core.unblock_first(known))
-        if (known is None or known.role == "member") and name in core.book.names():
+        if (known is None or known.role == "member") and name in core.contacts.names():
             raise NameTaken
         return known
 
@@ -189,23 +191,23 @@ class Introductions:
         where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
-        links = core.household.links
+        links = core.devices.linking
         for_device = links.expects(row[0])
         if for_device:
             links.check_untrusted(answered.identity)
         with core.change():
-            contact = core.book.known(answered.identity)
+            contact = core.contacts.known(answered.identity)
             if for_device:
                 contact = links.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
-                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.book.names())
-                contact = core.book.add(name, answered.identity, ContactState.ESTABLISHED, now)
+                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.contacts.names())
+                contact = core.contacts.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 if row[7]:
-                    core.book.hide(contact.id)
+                    core.contacts.hide(contact.id)
                 else:
                     core.contact_changed(contact.id)
             elif contact.role == "member" and not row[7]:
-                core.book.show(contact.id, free_name(greeting.name, core.book.names()))
+                core.contacts.show(contact.id, free_name(greeting.name, core.contacts.names()))
                 core.contact_changed(contact.id)
             conversation = core.open_conversation(
                 NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)

@@ -26,7 +26,7 @@ def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -
 
     Raises UnknownContact, SameContact, ContactBlocked, or WrongStep before the new one is established.
     """
-    old, new = core.book.named(name), core.book.named(new_name)
+    old, new = core.contacts.named(name), core.contacts.named(new_name)
     _check(core, old, new)
     with core.change():
         via = core.routes[new.id]
@@ -36,14 +36,14 @@ def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -
         core.store.run("UPDATE group_peers SET contact = NULL, greeted = 0 WHERE contact = ?", old.id)
         for table in _MOVED:
             core.store.run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608
-        core.book.become(old, new)
+        core.contacts.become(old, new)
         core.store.run("INSERT OR REPLACE INTO former_identities VALUES (?, ?)", old.identity, old.id)
         core.reload()
         if core.holds(old.id):
             del core.routes[old.id]
-            core.book.use(old.id, None)
+            core.contacts.use(old.id, None)
         core.contact_changed(old.id)
-    return core.book.info(old.id)
+    return core.contacts.info(old.id)
 
 
 def _check(core: Core, old: Contact, new: Contact) -> None:

@@ -15,8 +15,8 @@ from client.core.conversation import Conversation, Parcel
 from client.core.state import Core
 from client.e2e.bodies import Abort, Confirm, MessageEvent, Reason, Refuse, Resume, Seen, decode_untrusted, encode
 from client.files.disk import START_DIGEST, examine
-from client.files.receiver import Receiving
-from client.files.sender import Sending
+from client.files.receiver import FileReceiver
+from client.files.sender import FileSender
 from client.model.errors import FileMissing
 from client.storage.database import Row
 
@@ -32,7 +32,7 @@ _OF_LANE_0 = "SELECT number, tag, message, body, expires FROM stranded WHERE ses
 class Renewal:
     """Gives sessions up, and settles what was under way in them."""
 
-    def __init__(self, core: Core, sending: Sending, receiving: Receiving) -> None:
+    def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver) -> None:
         """Use the messenger's shared state, and the files that a renewal interrupts."""
         self._core, self._sending, self._receiving = core, sending, receiving
 
@@ -167,7 +167,7 @@ class Renewal:
         known.update(dict(core.store.all(begun, contact)))
         for message, expires in sorted(known.items()):
             core.store.run("DELETE FROM sending WHERE message = ?", message)
-            info = core.archive.get(message)
+            info = core.messages.get(message)
             try:
                 size, stamp = examine(Path(info.path))
             except FileMissing:
@@ -180,7 +180,7 @@ class Renewal:
                 "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)",
                 *(message, contact, info.path, stamp, size, START_DIGEST, expires),
             )
-            core.archive.progress(message, 0)
+            core.messages.progress(message, 0)
             core.files.add(contact)
 
     def _release(self, via: Conversation) -> None:

@@ -25,15 +25,15 @@ from client.model.destination import Home
 from client.model.durations import spoken
 from client.model.errors import BadLifetime, HomeOnly
 from client.model.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
-from client.storage.contacts import Book, Contact
+from client.storage.contacts import Contact, ContactTable
 from client.storage.database import Store
-from client.storage.devices import Devices
-from client.storage.messages import Archive, Entry
-from client.storage.signatures import Notary
+from client.storage.devices import DeviceTable
+from client.storage.messages import Entry, MessageTable
+from client.storage.signatures import SignatureTable
 from mixnet.crypto import SymmetricKey
 
 if TYPE_CHECKING:
-    from client.devices.devices import Household
+    from client.devices.devices import Devices
 
 _IDENTITY = "identity"
 _EXPIRING = (
@@ -72,11 +72,11 @@ class Core:
         self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
         self.identity = self._own_identity()
         self.identity_public = identity_public(self.identity)
-        self.archive, self.book = Archive(store), Book(store, self.identity_public)
-        self.notary = Notary(store, self.identity, home.network_id)
-        self.devices = Devices(store)
+        self.messages, self.contacts = MessageTable(store), ContactTable(store, self.identity_public)
+        self.signatures = SignatureTable(store, self.identity, home.network_id)
+        self.device_table = DeviceTable(store)
         self.transfers = Transfers(self)
-        self.household: Household  # set by the messenger, which makes it of the other parts
+        self.devices: Devices  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
         self._home_name = ""  # what that one is called here
@@ -135,7 +135,7 @@ class Core:
         self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
             self._enter(conversation)
-        known = self.book.all()
+        known = self.contacts.all()
         self.blocked = {contact.id for contact in known if contact.blocked}
         for contact in known:
             if contact.session is not None:
@@ -151,17 +151,17 @@ class Core:
 
     def load_devices(self) -> None:
         """The other devices have sessions too; a satellite speaks for the identity of its home."""
-        known = self.devices.all()
+        known = self.device_table.all()
         self.siblings = {device.contact for device in known}
         for device in known:
-            session = self.book.get(device.contact).session
+            session = self.contacts.get(device.contact).session
             if session is not None:
                 self.routes[device.contact] = self.conversations[session]
-        home = self.devices.home()
+        home = self.device_table.home()
         self.satellite = home is not None
         self._home_name = "" if home is None else home.name
         self.identity_public = identity_public(self.identity) if home is None else home.identity
-        self.book.speak_for(self.identity_public)
+        self.contacts.speak_for(self.identity_public)
 
     def _enter(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
@@ -176,8 +176,8 @@ class Core:
 
     def establish(self, conversation: Conversation) -> None:
         """The contact has answered in this session: from now on messages go out in one that works."""
-        contact = self.book.get(conversation.contact)
-        changed = self.book.step(contact, ContactEvent.ANSWER)
+        contact = self.contacts.get(conversation.contact)
+        changed = self.contacts.step(contact, ContactEvent.ANSWER)
         if contact.session is None and not self.holds(contact.id):
             self.route(conversation)
         if changed and not contact.blocked and contact.role == "contact":
@@ -185,7 +185,7 @@ class Core:
 
     def route(self, conversation: Conversation) -> None:
         """Let messages to its contact go out in this conversation from now on."""
-        self.book.use(conversation.contact, conversation.id)
+        self.contacts.use(conversation.contact, conversation.id)
         self.routes[conversation.contact] = conversation
         for tell in self.on_route:
             tell(conversation.contact)
@@ -199,7 +199,7 @@ class Core:
         del self.by_outgoing[conversation.outgoing.channel]
         if self.routes.get(conversation.contact) is conversation:
             del self.routes[conversation.contact]
-            self.book.use(conversation.contact, None)
+            self.contacts.use(conversation.contact, None)
 
     def holds(self, contact: int) -> bool:
         """Whether messages to a contact wait until it says what it has of an older session (renewal.py)."""
@@ -278,28 +278,28 @@ class Core:
     def contact_changed(self, contact: int) -> None:
         """Tell of a contact's new state, or of a device's."""
         if contact in self.siblings:
-            self.household.changed(contact)
+            self.devices.changed(contact)
         else:
-            self.emit(ContactChanged(self.book.info(contact)))
+            self.emit(ContactChanged(self.contacts.info(contact)))
 
     def warn(self, contact: int, error: str, now: float) -> None:
         """File what is wrong with a contact's session where its messages are."""
         with self.change():
             entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
-            number = self.archive.add(entry, now)
-            self.archive.explain(number, error)
-            self.emit(MessageStateChanged(self.archive.get(number)))
+            number = self.messages.add(entry, now)
+            self.messages.explain(number, error)
+            self.emit(MessageStateChanged(self.messages.get(number)))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:
         """Let `event` happen to a message and tell of it; whether that changes anything."""
-        info = self.archive.step(number, event)
+        info = self.messages.step(number, event)
         if info is not None:
             self.emit(MessageStateChanged(info))
         return info is not None
 
     def fail_message(self, number: int, error: str) -> bool:
         """A message has failed: record why, and withdraw what of it waits or is under way."""
-        self.archive.explain(number, error)
+        self.messages.explain(number, error)
         self.store.run("DELETE FROM waiting WHERE message = ?", number)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
         self.store.run("DELETE FROM stranded WHERE message = ?", number)

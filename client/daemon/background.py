@@ -17,7 +17,7 @@ import trio
 from client.api import sockets
 from client.api.connection import DaemonEnded, connect
 from client.api.early import PATIENCE
-from client.model import paths as folder
+from client.model import paths
 from client.profile import lock
 from client.profile.passphrase import STDIN
 from client.profile.profile import Lock, PassphraseNeeded, Profile, load
@@ -43,7 +43,7 @@ async def start(directory: Path, passphrase: bytes | None = None) -> str:
     Raises AlreadyRunning, PassphraseNeeded, or NotStarted with what the daemon said.
     """
     profile = load(directory)
-    if lock.holder(profile.file(folder.LOCK)) is not None:
+    if lock.holder(profile.file(paths.LOCK)) is not None:
         raise lock.AlreadyRunning(f"the daemon of {profile.name} runs already: use it, or stop it first")
     if profile.lock is Lock.PASSPHRASE and passphrase is None:
         raise PassphraseNeeded
@@ -62,7 +62,7 @@ async def start(directory: Path, passphrase: bytes | None = None) -> str:
         lacks = await _waits_for(directory)
     except (sockets.NotRunning, DaemonEnded):
         raise NotStarted(_trouble(profile)) from None
-    profile.file(folder.TROUBLE).unlink(missing_ok=True)
+    profile.file(paths.TROUBLE).unlink(missing_ok=True)
     process.returncode = 0  # from here on it is on its own: nobody here waits for its end
     return lacks
 
@@ -70,13 +70,13 @@ async def start(directory: Path, passphrase: bytes | None = None) -> str:
 async def stop(directory: Path) -> None:
     """Stop the daemon of the profile in `directory` and return when it is gone; NotRunning if there is none."""
     profile = load(directory)
-    holder = lock.holder(profile.file(folder.LOCK))
+    holder = lock.holder(profile.file(paths.LOCK))
     if holder is None:
         raise sockets.NotRunning(f"no daemon runs for {profile.name}: there is nothing to stop")
     with trio.move_on_after(_STOP_LIMIT):
         async with connect(directory) as me:
             await me.stop()
-        while lock.holder(profile.file(folder.LOCK)) is not None:  # noqa: ASYNC110  # another process rings no bell here
+        while lock.holder(profile.file(paths.LOCK)) is not None:  # noqa: ASYNC110  # another process rings no bell here
             await trio.sleep(_LOOK)
         return
     raise NotStopped(f"the daemon (process {holder}) has not stopped yet: wait, or end it by hand")
@@ -87,7 +87,7 @@ def _spawn(profile: Profile, passphrase: bytes | None) -> subprocess.Popen[bytes
     command = [sys.executable, "-P", "-m", "client", str(profile.directory)]
     if profile.lock is Lock.PASSPHRASE:
         command += ["--passphrase-file", STDIN]
-    trouble = os.open(profile.file(folder.TROUBLE), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    trouble = os.open(profile.file(paths.TROUBLE), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=trouble, start_new_session=True
@@ -119,7 +119,7 @@ async def _waits_for(directory: Path) -> str:
 
 async def _answers(directory: Path) -> bool:
     try:
-        stream = await sockets.dial(directory / folder.API_SOCKET)
+        stream = await sockets.dial(directory / paths.API_SOCKET)
     except sockets.NotRunning:
         return False
     await stream.aclose()
@@ -128,7 +128,7 @@ async def _answers(directory: Path) -> bool:
 
 def _trouble(profile: Profile) -> str:
     """The last line that the daemon said."""
-    lines = profile.file(folder.TROUBLE).read_text(errors="replace").strip().splitlines()
-    if not lines and not shutil.disk_usage(profile.file(folder.TROUBLE)).free:
+    lines = profile.file(paths.TROUBLE).read_text(errors="replace").strip().splitlines()
+    if not lines and not shutil.disk_usage(profile.file(paths.TROUBLE)).free:
         return "the disk is full: free some space and try again"  # so the daemon couldn't say it
     return lines[-1].removeprefix("mixnet: ") if lines else ""

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 
 import trio
 
+from client.api.daemon_api import DaemonApi
 from client.api.early import PATIENCE
-from client.api.events import Hub
+from client.api.events import EventBus
 from client.api.server import serve_api
-from client.api.service import Service
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk, InPlace
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import InlineWorker, Worker
 from client.daemon.wiring import Assembly, Surroundings
-from client.model import paths as folder
+from client.model import paths
 from client.profile.keys import Keys, load_keys
 from client.profile.profile import Profile
 from client.storage.database import Store
-from client.traffic import directory_client as documents
-from client.traffic.provider_requests import Requests
+from client.traffic import directory_client
+from client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import Clock
 from mixnet.network import Network
 from mixnet.pki.document import Document
@@ -48,24 +48,30 @@ async def serve(
     rng: Source,
     engine: Engine,
     store: Store,
-    desk: Desk | None = None,
-    slow_desk: Desk | None = None,
-    task_status: trio.TaskStatus[Service] = trio.TASK_STATUS_IGNORED,
+    worker: Worker | None = None,
+    hash_worker: Worker | None = None,
+    task_status: trio.TaskStatus[DaemonApi] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until cancelled or told to stop.
 
-    `desk` says where the store is used, and `slow_desk` where what takes a second is computed: in place by default.
+    `worker` says where the store is used, and `hash_worker` where what takes a second is computed: in place by default.
     `started` gives the user's side, once there is a document, or after PATIENCE seconds; its sockets listen from the
     first moment on.
     """
-    around = Surroundings(profile, network, clock, rng, engine, store, desk or InPlace(), slow_desk or InPlace())
+    around = Surroundings(
+        profile, network, clock, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker()
+    )
     beginning = await _begin(around)
-    service = Service(
-        name=profile.name, desk=around.desk, clock=clock, hub=Hub(), problem=lambda: beginning.keeper.problem
+    service = DaemonApi(
+        name=profile.name,
+        worker=around.worker,
+        clock=clock,
+        event_bus=EventBus(),
+        problem=lambda: beginning.keeper.problem,
     )
     async with trio.open_nursery() as nursery:
         if profile.directory is not None:
-            await nursery.start(serve_api, profile.file(folder.API_SOCKET), service)
+            await nursery.start(serve_api, profile.file(paths.API_SOCKET), service)
             await nursery.start(serve_status, profile.file(STATUS_SOCKET), service.snapshot)
         nursery.start_soon(_live, around, beginning, service)
         with trio.move_on_after(PATIENCE):
@@ -82,17 +88,17 @@ class _Beginning:
     keys: Keys
     trust: Trust
     keeper: DocumentKeeper
-    requests: Requests
-    bell: Bell
+    requests: ProviderRequests
+    wakeup: Wakeup
 
 
 async def _begin(around: Surroundings) -> _Beginning:
-    bell = Bell()
-    requests = Requests(bell.ring)
-    keys = await around.desk.call(load_keys, around.store)
-    trust = Trust(around.profile.bootstrap, await around.desk.call(documents.introductions, around.store))
-    views = Views(trust, await around.desk.call(documents.all_evidence, around.store))
-    source = documents.Source(
+    wakeup = Wakeup()
+    requests = ProviderRequests(wakeup.wake)
+    keys = await around.worker.call(load_keys, around.store)
+    trust = Trust(around.profile.bootstrap, await around.worker.call(directory_client.introductions, around.store))
+    views = Views(trust, await around.worker.call(directory_client.all_evidence, around.store))
+    source = directory_client.Source(
         trust=trust,
         network=around.network,
         clock=around.clock,
@@ -106,27 +112,27 @@ async def _begin(around: Surroundings) -> _Beginning:
         source.fetch,
         clock=around.clock,
         rng=around.rng.stream("documents"),
-        initial=await around.desk.call(documents.kept, around.store),
-        memory=documents.StoreMemory(around.store, around.desk),
+        initial=await around.worker.call(directory_client.kept, around.store),
+        memory=directory_client.StoreMemory(around.store, around.worker),
         views=views,
     )
-    return _Beginning(keys, trust, keeper, requests, bell)
+    return _Beginning(keys, trust, keeper, requests, wakeup)
 
 
-async def _live(around: Surroundings, beginning: _Beginning, service: Service) -> None:
+async def _live(around: Surroundings, beginning: _Beginning, service: DaemonApi) -> None:
     """Wait for a document, however long that takes; then be a client."""
     keeper = beginning.keeper
     async with trio.open_nursery() as nursery:
         await nursery.start(keeper.run)
-        provider = await around.desk.call(_registered, around, keeper.current)
+        provider = await around.worker.call(_registered, around, keeper.current)
         assembly = Assembly(
             around,
             keys=beginning.keys,
             provider=provider,
             keeper=keeper,
             requests=beginning.requests,
-            bell=beginning.bell,
-            hub=service.hub,
+            wakeup=beginning.wakeup,
+            event_bus=service.event_bus,
         )
         assembly.open(service)
         nursery.start_soon(service.archive.sweep_regularly)

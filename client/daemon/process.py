@@ -14,10 +14,10 @@ from pathlib import Path
 
 import trio
 
-from client.api.service import Service
-from client.concurrency.worker import InThread
+from client.api.daemon_api import DaemonApi
+from client.concurrency.worker import ThreadWorker
 from client.daemon.daemon import serve
-from client.model import paths as folder
+from client.model import paths
 from client.profile import lock
 from client.profile.profile import Profile, load, open_store
 from client.storage.database import Store
@@ -44,8 +44,8 @@ async def serve_profile(
     """The same inside of Trio's main task, which gets the signals. `tell` hears what a start waits for, if it does."""
     sys.setswitchinterval(SWITCH)
     profile = load(directory)
-    with lock.hold(profile.file(folder.LOCK)):
-        log = Log(profile.file(folder.LOG))
+    with lock.hold(profile.file(paths.LOCK)):
+        log = Log(profile.file(paths.LOG))
         with closing(log), closing(open_store(profile, passphrase)) as store:
             log.write(Entry.STARTED, role="client")
             try:
@@ -64,7 +64,7 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
                 async for _ in signals:
                     nursery.cancel_scope.cancel()
 
-            async def live(task_status: trio.TaskStatus[Service]) -> None:
+            async def live(task_status: trio.TaskStatus[DaemonApi]) -> None:
                 await serve(
                     profile,
                     network=TCP(),
@@ -72,14 +72,14 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
                     rng=SystemSource(),
                     engine=engine_by_name(profile.engine),
                     store=store,
-                    desk=InThread(),
-                    slow_desk=InThread(),
+                    worker=ThreadWorker(),
+                    hash_worker=ThreadWorker(),
                     task_status=task_status,
                 )
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop_on_signal)
-            service: Service = await nursery.start(live)
+            service: DaemonApi = await nursery.start(live)
             if service.waits_for and not service.stopping.is_set():
                 log.write(Entry.RETRYING, role="client", problem=service.waits_for)
                 tell(service.waits_for)

@@ -16,31 +16,31 @@ from typing import Any
 
 import trio
 
-from client.api.events import Hub
-from client.api.service import Service
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk
+from client.api.daemon_api import DaemonApi
+from client.api.events import EventBus
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import Worker
 from client.core.outgoing import MessengerSettings
 from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.model.views import Event
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
-from client.pairing.matching_store import MatchBook
+from client.pairing.matching_store import MatchTable
 from client.pairing.rendezvous import Rendezvous
 from client.profile.keys import Keys
 from client.profile.profile import Profile
 from client.storage.database import Store
 from client.traffic.loops import Allowance, LoopMonitor
 from client.traffic.packets import Packer
-from client.traffic.provider_link import Session
-from client.traffic.provider_mailbox import Post
-from client.traffic.provider_queries import Services
-from client.traffic.provider_requests import Requests
-from client.traffic.receiver import MailRoom
+from client.traffic.provider_link import ProviderLink
+from client.traffic.provider_mailbox import ProviderMailbox
+from client.traffic.provider_queries import ProviderQueries
+from client.traffic.provider_requests import ProviderRequests
+from client.traffic.receiver import PacketReceiver
 from client.traffic.routes import Map, UnknownProvider
-from client.traffic.sender import Preparer
-from client.traffic.surb_maker import BlockWorkshop
+from client.traffic.sender import PacketSender
+from client.traffic.surb_maker import SurbFactory
 from client.traffic.surb_table import ReplyTable
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
@@ -68,8 +68,8 @@ class Surroundings:
     rng: Source
     engine: Engine
     store: Store
-    desk: Desk
-    slow_desk: Desk
+    worker: Worker
+    hash_worker: Worker
 
 
 class Assembly:
@@ -82,11 +82,11 @@ class Assembly:
         keys: Keys,
         provider: bytes,
         keeper: DocumentKeeper,
-        requests: Requests,
-        bell: Bell,
-        hub: Hub,
+        requests: ProviderRequests,
+        wakeup: Wakeup,
+        event_bus: EventBus,
     ) -> None:
-        """Build and wire; nothing runs yet. `hub` tells the user's programs what happens."""
+        """Build and wire; nothing runs yet. `event_bus` tells the user's programs what happens."""
         self._around = around
         self._provider = provider
         self._keeper = keeper
@@ -94,34 +94,34 @@ class Assembly:
         self._mailbox = keys.mailbox.public
         self._tls = TlsIdentity(keys.mailbox)
         self._down: Counter[FrameKind] = Counter()
-        self._hub = hub
+        self._event_bus = event_bus
         parameters = keeper.current.parameters
         here = Destination(provider, keys.mailbox.public, keys.sphinx.public)
         replies = ReplyTable(max(REPLY_LIFETIME, 100 * parameters.path_delay))
         self._loops = LoopMonitor(loop_allowance(parameters))
         network = Map(keeper.current, around.profile.bootstrap.epochs)
         self._packer = Packer(around.engine, here, replies, network, around.rng)
-        self._messenger = messenger_for(around, here, parameters, self._workshop(here))
-        self.services = Services(bell.ring, lambda: self._packer.network.document)
+        self._messenger = messenger_for(around, here, parameters, self._surbs(here))
+        self.services = ProviderQueries(wakeup.wake, lambda: self._packer.network.document)
         self._codes = self._make_codes(around)
         self._matching = self._make_matching(around)
-        self._session = self._make_session()
-        self._preparer = self._make_preparer(parameters, bell)
-        self._mail = self._make_mail_room(keys, replies)
+        self._session = self._make_link()
+        self._sender = self._make_sender(parameters, wakeup)
+        self._mail = self._make_receiver(keys, replies)
 
-    def open(self, service: Service) -> None:
+    def open(self, service: DaemonApi) -> None:
         """Let the user's side of the daemon do all that it can."""
         service.services = self.services
         service.codes = self._codes
         service.matching = self._matching
-        service.open(self._messenger, self._preparer.stir, self.snapshot)
+        service.open(self._messenger, self._sender.stir, self.snapshot)
         service.mailbox.open(self._post(), self._around.store, self._around.profile.directory)
 
     async def run(self) -> None:
         """Send, receive and keep the document fresh, for ever."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._mail.run)
-            nursery.start_soon(self._preparer.run)
+            nursery.start_soon(self._sender.run)
             nursery.start_soon(self._session.run)
             nursery.start_soon(self._follow_documents)
             nursery.start_soon(self._codes.run)
@@ -129,7 +129,7 @@ class Assembly:
 
     def snapshot(self) -> dict[str, Any]:
         """The figures that the user and the operator of this machine may see."""
-        up = self._preparer.counts
+        up = self._sender.counts
         return {
             "role": "client",
             "name": self._around.profile.name,
@@ -139,7 +139,7 @@ class Assembly:
             "ready": self._session.connected,
             "connected": self._session.connected,
             "connections": self._session.connections,
-            "problem": self._mail.problem or self._keeper.problem or self._preparer.problem or self._session.problem,
+            "problem": self._mail.problem or self._keeper.problem or self._sender.problem or self._session.problem,
             "alarm": str(self._loops.alarm),
             "warnings": self._loops.warnings,
             "packets_in": self._down[FrameKind.MAIL],
@@ -158,7 +158,7 @@ class Assembly:
         return Codes(
             rendezvous=Rendezvous(self.services),
             messenger=self._messenger,
-            desk=around.desk,
+            worker=around.worker,
             clock=around.clock,
             rng=around.rng.stream("codes"),
             network_id=around.profile.bootstrap.network_id,
@@ -170,10 +170,10 @@ class Assembly:
     def _make_matching(self, around: Surroundings) -> Matching:
         return Matching(
             rendezvous=Rendezvous(self.services, day=True),
-            book=MatchBook(around.store),
+            book=MatchTable(around.store),
             messenger=self._messenger,
-            desk=around.desk,
-            slow_desk=around.slow_desk,
+            worker=around.worker,
+            hash_worker=around.hash_worker,
             clock=around.clock,
             rng=around.rng.stream("matching"),
             network_id=around.profile.bootstrap.network_id,
@@ -181,12 +181,12 @@ class Assembly:
             publish=self._happened,
         )
 
-    def _workshop(self, here: Destination) -> BlockWorkshop:
+    def _surbs(self, here: Destination) -> SurbFactory:
         stream = self._around.rng.stream("routes", "anonymous")
-        return BlockWorkshop(self._around.engine, here, lambda: self._packer.network, stream)
+        return SurbFactory(self._around.engine, here, lambda: self._packer.network, stream)
 
-    def _make_session(self) -> Session:
-        return Session(
+    def _make_link(self) -> ProviderLink:
+        return ProviderLink(
             self._dial,
             on_frame=self._take_down,
             on_lost=self._lost,
@@ -194,42 +194,42 @@ class Assembly:
             silence=self._silence,
         )
 
-    def _make_preparer(self, parameters: Parameters, bell: Bell) -> Preparer:
-        return Preparer(
+    def _make_sender(self, parameters: Parameters, wakeup: Wakeup) -> PacketSender:
+        return PacketSender(
             parameters=parameters,
             rng=self._around.rng,
             clock=self._around.clock,
             packer=self._packer,
             messenger=self._messenger,
-            desk=self._around.desk,
+            worker=self._around.worker,
             loops=self._loops,
             requests=self._requests,
             services=self.services,
             session=self._session,
-            bell=bell,
-            publish=self._hub.publish,
+            wakeup=wakeup,
+            publish=self._event_bus.publish,
         )
 
-    def _make_mail_room(self, keys: Keys, replies: ReplyTable) -> MailRoom:
-        return MailRoom(
+    def _make_receiver(self, keys: Keys, replies: ReplyTable) -> PacketReceiver:
+        return PacketReceiver(
             secret=keys.sphinx,
             engine=self._around.engine,
             messenger=self._messenger,
-            desk=self._around.desk,
+            worker=self._around.worker,
             replies=replies,
             loops=self._loops,
             services=self.services,
             clock=self._around.clock,
-            schedules=self._preparer.schedules,
+            schedules=self._sender.schedules,
             publish=self._happened,
         )
 
-    def _post(self) -> Post:
+    def _post(self) -> ProviderMailbox:
         def rates() -> tuple[float, float]:
             parameters = self._packer.network.document.parameters
             return parameters.payload_rate, parameters.downlink_rate
 
-        return Post(
+        return ProviderMailbox(
             mailbox=self._mailbox,
             provider=self._provider,
             requests=self._requests,
@@ -275,8 +275,8 @@ class Assembly:
 
     def _happened(self, events: list[Event]) -> None:
         """Mail was read: tell the user's programs, and look for what is to be answered."""
-        self._hub.publish(events)
-        self._preparer.stir()
+        self._event_bus.publish(events)
+        self._sender.stir()
 
     def _silence(self) -> float:
         rate = self._packer.network.document.parameters.downlink_rate
@@ -290,13 +290,11 @@ class Assembly:
             except Unavailable:  # the machine slept through its whole time
                 continue
             self._packer.network = Map(document, self._around.profile.bootstrap.epochs)
-            self._preparer.adopt(document.parameters)
+            self._sender.adopt(document.parameters)
             self._loops.allowed = loop_allowance(document.parameters)
 
 
-def messenger_for(
-    around: Surroundings, here: Destination, parameters: Parameters, workshop: BlockWorkshop
-) -> Messenger:
+def messenger_for(around: Surroundings, here: Destination, parameters: Parameters, surbs: SurbFactory) -> Messenger:
     """The messenger of a profile that is reached at `here`."""
     settings = MessengerSettings(
         mean_delay=parameters.mean_delay,
@@ -309,7 +307,7 @@ def messenger_for(
         downloads=around.profile.downloads,
     )
     home = Home(around.profile.name, around.profile.bootstrap.network_id, here)
-    return Messenger(around.store, settings, around.rng.stream("retransmissions"), home, workshop)
+    return Messenger(around.store, settings, around.rng.stream("retransmissions"), home, surbs)
 
 
 def loop_allowance(parameters: Parameters) -> Allowance:

@@ -235,7 +235,7 @@ class GroupDo(_Tagged, frozen=True, tag=14):
     argument: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
 
 
-Request = (
+DeviceVerb = (
     SendText
     | MarkRead
     | Rename
@@ -274,7 +274,7 @@ class Sync(_Tagged, frozen=True, tag=1):
     records: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=RECORDS)]
 
 
-class Answer(_Tagged, frozen=True, tag=2):
+class DeviceResponse(_Tagged, frozen=True, tag=2):
     """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0.
 
     `group`: the identifier of the group that it made or changed.
@@ -290,7 +290,7 @@ class Revoked(_Tagged, frozen=True, tag=3):
     """The user has revoked this satellite: nothing more comes."""
 
 
-class Ask(_Tagged, frozen=True, tag=4):
+class DeviceRequest(_Tagged, frozen=True, tag=4):
     """A request with the satellite's number of it; all below `floor` were answered."""
 
     number: Number
@@ -298,15 +298,15 @@ class Ask(_Tagged, frozen=True, tag=4):
     request: msgspec.Raw
 
 
-Message = Welcome | Sync | Answer | Revoked | Ask
+Message = Welcome | Sync | DeviceResponse | Revoked | DeviceRequest
 
 _MESSAGES = msgspec.msgpack.Decoder(Message)
 _RECORDS = msgspec.msgpack.Decoder(Record)
-_REQUESTS = msgspec.msgpack.Decoder(Request)
+_REQUESTS = msgspec.msgpack.Decoder(DeviceVerb)
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-def raw(value: Record | Request) -> msgspec.Raw:
+def raw(value: Record | DeviceVerb) -> msgspec.Raw:
     """A record or request as it stands in a message."""
     return msgspec.Raw(msgspec.msgpack.encode(value))
 
@@ -345,10 +345,10 @@ def records_untrusted(sync: Sync) -> tuple[list[Record], int]:
     return known, len(sync.records) - len(known)
 
 
-def request_untrusted(ask: Ask) -> Request | None:
+def request_untrusted(ask: DeviceRequest) -> DeviceVerb | None:
     """What is asked for; None if this version doesn't understand it."""
     try:
-        request: Request = _REQUESTS.decode(ask.request)
+        request: DeviceVerb = _REQUESTS.decode(ask.request)
     except _BROKEN:
         return None
     return request

@@ -65,7 +65,7 @@ class _Batch:
         return True
 
 
-class DeviceNews:
+class ChangeFeed:
     """The log, and how far each satellite was told of it."""
 
     def __init__(self, core: Core, groups: Groups) -> None:
@@ -91,7 +91,7 @@ class DeviceNews:
 
     def tell_group(self, device: Device, identifier: bytes) -> None:
         """Tell a satellite what has become of a group, before the answer to its request, inside of a change."""
-        contact, batch = self._core.book.known(identifier), _Batch()
+        contact, batch = self._core.contacts.known(identifier), _Batch()
         record = None if contact is None else self._contact(contact.id)
         if record is not None:
             batch.add(record)
@@ -124,7 +124,7 @@ class DeviceNews:
             if not batch.add(self._message_record(row)):
                 break
             reached = row[0]
-        self._core.devices.set_history(device.contact, reached)
+        self._core.device_table.set_history(device.contact, reached)
         self._send(device, batch, history=True, left=reached)
 
     def _send(self, device: Device, batch: _Batch, *, history: bool, left: int) -> None:
@@ -157,7 +157,7 @@ class DeviceNews:
         if row is None or number in self._core.siblings:
             return None
         identity, name, state, standing, added_at, seconds = row
-        former = self._core.book.former(number)
+        former = self._core.contacts.former(number)
         return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds, former)
 
     def _group(self, number: int, group: GroupInfo) -> GroupRecord:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
-from client.devices.bodies import Answer, Ask, Revoked, Sync, Welcome
-from client.devices.changelog import DeviceNews
+from client.devices.bodies import DeviceRequest, DeviceResponse, Revoked, Sync, Welcome
+from client.devices.changelog import ChangeFeed
 from client.devices.channel import collect_untrusted
 from client.devices.files import DeviceFiles
-from client.devices.linking import DeviceLinks
-from client.devices.pending_requests import Asking
-from client.devices.replica import Mirror
-from client.devices.request_handler import Errands
+from client.devices.linking import Linking
+from client.devices.pending_requests import PendingRequests
+from client.devices.replica import Replica
+from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
 from client.model.contact_states import check_name
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from client.messenger.messenger import Messenger
 
 
-class Household:
+class Devices:
     """The user's devices."""
 
     def __init__(self, core: Core, messenger: Messenger, introductions: Introductions) -> None:
         """Use the messenger's parts."""
         self._core = core
-        self.links = DeviceLinks(core, introductions)
+        self.linking = Linking(core, introductions)
         self.files = DeviceFiles(core)
-        self.mirror = Mirror(core)
-        self.asking = Asking(core, self.mirror)
-        self._news = DeviceNews(core, messenger.groups)
-        self._errands = Errands(core, messenger, self._news, self.files)
+        self.replica = Replica(core)
+        self.pending = PendingRequests(core, self.replica)
+        self._news = ChangeFeed(core, messenger.groups)
+        self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)
         self._satellite = Satellite(core, messenger, introductions, self)
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
@@ -61,44 +61,44 @@ class Household:
 
     def all(self) -> list[DeviceInfo]:
         """All other devices."""
-        return [self._core.devices.info(device) for device in self._core.devices.all()]
+        return [self._core.device_table.info(device) for device in self._core.device_table.all()]
 
     def rename(self, name: str, new_name: str) -> DeviceInfo:
         """Call a device by another name, here only; UnknownDevice, BadName, DeviceNameTaken."""
         core = self._core
-        device = core.devices.named(name)
+        device = core.device_table.named(name)
         check_name(new_name)
         with core.change():
-            core.devices.rename(device, new_name)
+            core.device_table.rename(device, new_name)
             self.changed(device.contact)
-        return core.devices.info(core.devices.named(new_name))
+        return core.device_table.info(core.device_table.named(new_name))
 
     def fetch(self, number: int) -> None:
         """On a satellite: bring the file of a message here; NotAtHome, UnknownMessage, DeviceRevoked."""
         if not self._core.satellite:
             raise NotAtHome("this is no satellite: the files that came are here already")
         self._satellite.fetch(number)
-        home = self._core.devices.home()
+        home = self._core.device_table.home()
         if home is not None:  # what was refused before says nothing of this
-            self._core.devices.trouble(home.contact, "")
+            self._core.device_table.trouble(home.contact, "")
 
     def changed(self, contact: int) -> None:
         """Tell the user's programs of a device; one whose link expired is no home any more."""
         core = self._core
         core.load_devices()
-        device = core.devices.get(contact)
+        device = core.device_table.get(contact)
         if device is not None:
-            core.emit(DeviceChanged(core.devices.info(device)))
+            core.emit(DeviceChanged(core.device_table.info(device)))
 
     # the network
 
     def heard_untrusted(self, contact: int, body: Body, now: float) -> None:
         """Do what another device says, inside of a change; what makes no sense is noted and passed over."""
         core = self._core
-        device = core.devices.get(contact)
+        device = core.device_table.get(contact)
         if device is None or device.revoked:
             return
-        core.devices.heard(device, now)
+        core.device_table.heard(device, now)
         try:
             if isinstance(body, DevicePiece):
                 message = collect_untrusted(core, contact, body)
@@ -107,29 +107,31 @@ class Household:
             elif isinstance(body, Offer | Chunk | End | Abort | Refuse):
                 self.files.heard(contact, body, now)
         except RemoteError:
-            core.devices.trouble(contact, PROBLEMS[Broken.MALFORMED])
+            core.device_table.trouble(contact, PROBLEMS[Broken.MALFORMED])
 
-    def _heard(self, device: Device, message: Welcome | Sync | Answer | Revoked | Ask, now: float) -> None:
+    def _heard(
+        self, device: Device, message: Welcome | Sync | DeviceResponse | Revoked | DeviceRequest, now: float
+    ) -> None:
         at_home = device.role is DeviceRole.SATELLITE
         match message:
-            case Ask() if at_home:
+            case DeviceRequest() if at_home:
                 self._errands.asked(device, message, now)
             case Welcome() if not at_home:
-                self.mirror.welcome(device.contact, message)
+                self.replica.welcome(device.contact, message)
             case Sync() if not at_home:
-                self.mirror.apply(device.contact, message)
+                self.replica.apply(device.contact, message)
                 self.changed(device.contact)
-            case Answer() if not at_home:
-                self.asking.answered(device.contact, message)
+            case DeviceResponse() if not at_home:
+                self.pending.answered(device.contact, message)
                 self.changed(device.contact)
             case Revoked() if not at_home:
-                self.asking.revoked()
-                self.links.silence(device)
+                self.pending.revoked()
+                self.linking.silence(device)
                 self.files.drop_all(device.contact)
-                self._core.devices.revoke(device.contact)
+                self._core.device_table.revoke(device.contact)
                 self.changed(device.contact)
             case _:  # from a device that may not say this
-                self._core.devices.trouble(device.contact, PROBLEMS[Broken.MALFORMED])
+                self._core.device_table.trouble(device.contact, PROBLEMS[Broken.MALFORMED])
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once, None for never by the passing of time."""
@@ -150,7 +152,7 @@ class Household:
         if not core.siblings or self._idle_at == core.store.changes:
             return
         self.files.sweep()
-        self.links.forget_told()
+        self.linking.forget_told()
         for device in self._linked():
             if self._due(device):
                 with core.change():
@@ -160,7 +162,7 @@ class Household:
                         self.files.send_next(device.contact)
 
     def _linked(self) -> list[Device]:
-        known = self._core.devices.all()
+        known = self._core.device_table.all()
         return [one for one in known if not one.revoked and one.state is not ContactState.EXPIRED]
 
     def _due(self, device: Device) -> bool:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from client.core.state import Core
 from client.devices.channel import FILE_LANE, has_room, post
-from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, Refuse
-from client.e2e.bodies import DevicePiece as Piece
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.model.errors import NotAtHome
 from client.model.views import DeviceRole, FileProgress, MessageStateChanged
@@ -80,7 +79,7 @@ class DeviceFiles:
             body = End(number, bytes(digest))
         post(self._core, device, FILE_LANE, body)
         if isinstance(body, End) and request is not None:
-            post(self._core, device, FILE_LANE, Piece(FILE_LANE, 0, bytes(request)))
+            post(self._core, device, FILE_LANE, DevicePiece(FILE_LANE, 0, bytes(request)))
 
     def give_up(self, device: int, number: int, reason: Reason, error: str = "") -> bool:
         """Stop sending a file, and tell the other device; `error` is for our user. Whether it was still to be sent."""
@@ -95,9 +94,9 @@ class DeviceFiles:
     def _failed(self, device: int, number: int, error: str) -> None:
         """On a satellite the request has failed, with the message that is about it."""
         core = self._core
-        core.devices.trouble(device, error)
+        core.device_table.trouble(device, error)
         if not self._is_satellite(device):
-            core.household.asking.failed(number, error)
+            core.devices.pending.failed(number, error)
 
     # in
 
@@ -159,10 +158,10 @@ class DeviceFiles:
         core = self._core
         if self._is_satellite(device) or self._incoming(device, number, _OPEN) is None:
             return
-        message = core.household.mirror.local(number)
+        message = core.devices.replica.local(number)
         if message is not None:
             core.transfers.note(message, done, now)
-            core.emit(FileProgress(core.archive.get(message)))
+            core.emit(FileProgress(core.messages.get(message)))
 
     def _ended(self, device: int, end: End) -> None:
         """At home the file is whole, and its request follows; on a satellite it appears."""
@@ -182,10 +181,10 @@ class DeviceFiles:
         except FileTrouble as trouble:
             self._refuse(device, end.id, trouble.reason)
             return
-        message = core.household.mirror.local(end.id)
+        message = core.devices.replica.local(end.id)
         if message is not None:
             core.store.run("UPDATE messages SET path = ?, done = size WHERE id = ?", str(path), message)
-            core.emit(MessageStateChanged(core.archive.get(message)))
+            core.emit(MessageStateChanged(core.messages.get(message)))
 
     def finish(self, device: int, number: int) -> Path:
         """Let a whole file appear under its name; NotAtHome if there is none, FileTrouble."""
@@ -236,5 +235,5 @@ class DeviceFiles:
         post(self._core, device, FILE_LANE, Refuse(number, reason))
 
     def _is_satellite(self, device: int) -> bool:
-        known = self._core.devices.get(device)
+        known = self._core.device_table.get(device)
         return known is not None and known.role is DeviceRole.SATELLITE

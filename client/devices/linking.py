@@ -35,7 +35,7 @@ _HIDDEN = "\0"  # begins the name of a device's row among the contacts: no name 
 _REVOKED = " (revoked)"  # ends the name of a revoked device, so that its name is free
 
 
-class DeviceLinks:
+class Linking:
     """Links made, accepted and cut."""
 
     def __init__(self, core: Core, introductions: Introductions) -> None:
@@ -51,11 +51,11 @@ class DeviceLinks:
         HomeOnly, BadName, DeviceNameTaken, TooManyDevices.
         """
         core = self._core
-        if core.devices.home() is not None:
+        if core.device_table.home() is not None:
             raise core.home_only()
-        if name is not None and check_name(name) in core.devices.names():
+        if name is not None and check_name(name) in core.device_table.names():
             raise DeviceNameTaken
-        core.devices.check_room()
+        core.device_table.check_room()
         with core.change():
             made = self._introductions.create(core.home.name, now, device=True)
             core.store.run(
@@ -73,10 +73,10 @@ class DeviceLinks:
     def check_untrusted(self, identity: bytes) -> None:
         """RemoteError unless the owner of an identity can become a device."""
         try:
-            self._core.devices.check_room()
+            self._core.device_table.check_room()
         except TooManyDevices:
             raise RemoteError("a device too many") from None
-        if self._core.book.known(identity) is not None:
+        if self._core.contacts.known(identity) is not None:
             raise RemoteError("a contact or a device that wants to be another device")
 
     def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
@@ -84,9 +84,9 @@ class DeviceLinks:
         core = self._core
         row = core.store.one("SELECT name FROM device_invitations WHERE invitation = ?", invitation)
         wanted = name if row is None or row[0] is None else row[0]
-        contact = core.book.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
-        core.devices.add(
-            contact.id, free_name(wanted, core.devices.names()), DeviceRole.SATELLITE, now, self._newest() + 1
+        contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
+        core.device_table.add(
+            contact.id, free_name(wanted, core.device_table.names()), DeviceRole.SATELLITE, now, self._newest() + 1
         )
         core.load_devices()
         return contact
@@ -97,7 +97,7 @@ class DeviceLinks:
         tell(core, device, Welcome(self._newest()))
         core.store.run("DELETE FROM device_log WHERE kind = 'contact'")
         core.store.run("INSERT INTO device_log (kind, item) SELECT 'contact', id FROM contacts ORDER BY id")
-        core.household.changed(device)
+        core.devices.changed(device)
 
     def _newest(self) -> int:
         row = self._core.store.one("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
@@ -106,7 +106,7 @@ class DeviceLinks:
     def revoke(self, name: str, now: float) -> DeviceInfo:
         """Hear nothing more from a satellite, and send it nothing but the notice of that; UnknownDevice, HomeOnly."""
         core = self._core
-        device = core.devices.named(name)
+        device = core.device_table.named(name)
         if device.role is DeviceRole.HOME:
             raise core.home_only()
         contact = device.contact
@@ -114,18 +114,18 @@ class DeviceLinks:
             with core.change():
                 self.silence(device)
                 free = name[: NAME_LIMIT - len(_REVOKED) - 4] + _REVOKED
-                core.devices.rename(device, free_name(free, core.devices.names()))
-                core.devices.revoke(device.contact)
-                if not core.devices.satellites():
+                core.device_table.rename(device, free_name(free, core.device_table.names()))
+                core.device_table.revoke(device.contact)
+                if not core.device_table.satellites():
                     core.store.run("DELETE FROM device_log")
-                core.household.files.drop_all(device.contact)
+                core.devices.files.drop_all(device.contact)
                 tell(core, device.contact, Revoked())
                 core.store.run("UPDATE waiting SET expires = ? WHERE contact = ?", now + NOTICE_LIFE, device.contact)
                 core.expires(now + NOTICE_LIFE)
-                core.household.changed(device.contact)
-        core.household.files.sweep()
-        current = core.devices.get(contact)
-        return core.devices.info(device if current is None else current)
+                core.devices.changed(device.contact)
+        core.devices.files.sweep()
+        current = core.device_table.get(contact)
+        return core.device_table.info(device if current is None else current)
 
     def silence(self, device: Device) -> None:
         """Withdraw all that waits or is under way to a device."""
@@ -143,7 +143,7 @@ class DeviceLinks:
     def forget_told(self) -> None:
         """Cut the sessions of revoked devices that know it, or never will."""
         core = self._core
-        for device in core.devices.all():
+        for device in core.device_table.all():
             if device.revoked and device.role is DeviceRole.SATELLITE:
                 under_way = "SELECT 1 FROM outbound o JOIN sessions s ON s.id = o.session WHERE s.contact = ?"
                 waits = "SELECT 1 FROM waiting WHERE contact = ?"
@@ -159,7 +159,7 @@ class DeviceLinks:
             core.store.run("DELETE FROM invitations WHERE session = ?", session)
             core.store.run("DELETE FROM sessions WHERE id = ?", session)
             core.leave(core.conversations[session])
-        core.devices.remove(contact)
+        core.device_table.remove(contact)
         core.store.run("DELETE FROM contacts WHERE id = ?", contact)
         core.load_devices()
 
@@ -175,17 +175,17 @@ class DeviceLinks:
         self._check_acceptable(invitation, now)
         started = self._introductions.begin(invitation)
         with core.change():
-            for former in core.devices.all():
+            for former in core.device_table.all():
                 self._forget(former)
             identity = invitation.keys.identity
-            contact = core.book.add(_HIDDEN + identity.hex(), identity, ContactState.PENDING, now)
-            core.devices.add(
+            contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.PENDING, now)
+            core.device_table.add(
                 contact.id, invitation.name, DeviceRole.HOME, now, history=1
             )  # at least, until the home says
             core.load_devices()
             self._introductions.greet(contact.id, invitation, started, now)
-            core.household.changed(contact.id)
-        return core.devices.info(core.devices.named(invitation.name))
+            core.devices.changed(contact.id)
+        return core.device_table.info(core.device_table.named(invitation.name))
 
     def _check_acceptable(self, invitation: Invitation, now: float) -> None:
         core = self._core
@@ -200,5 +200,5 @@ class DeviceLinks:
         if not invitation.expires > now or math.isinf(invitation.expires):
             raise ExpiredInvitation
         own = "SELECT 1 FROM messages UNION ALL SELECT 1 FROM invitations"
-        if core.book.all() or core.devices.satellites() or core.store.one(own) is not None:
+        if core.contacts.all() or core.device_table.satellites() or core.store.one(own) is not None:
             raise NotFresh

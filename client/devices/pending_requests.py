@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.core.state import Core
-from client.devices.bodies import Answer, Ask, Request, encode, raw
+from client.devices.bodies import DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
 from client.devices.channel import tell
-from client.devices.replica import Mirror
+from client.devices.replica import Replica
 from client.groups.registry import UnknownGroup
 from client.model.contact_states import ContactEvent
 from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
@@ -29,30 +29,30 @@ _LATE = "your home device did not take it over in time: start its daemon, then s
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingRequest:
     """A request about a group, whose identifier is None as long as it has to be made, waits for its answer."""
 
     number: int
     group: bytes | None = None
 
 
-class Asking:
+class PendingRequests:
     """Requests that are not answered."""
 
-    def __init__(self, core: Core, mirror: Mirror) -> None:
+    def __init__(self, core: Core, replica: Replica) -> None:
         """Use the messenger's shared state."""
         self._core = core
-        self._mirror = mirror
+        self._replica = replica
         self._answers: dict[int, tuple[str, bytes | None]] = {}  # (error, group) of the last ones
 
     def home(self) -> Device:
         """Whom to ask; DeviceRevoked, HomeAway if too much waits for it."""
-        home = self._core.devices.home()
+        home = self._core.device_table.home()
         if home is None:
             raise HomeOnly
         if home.revoked:
             raise DeviceRevoked
-        if self._core.devices.asked() >= LIMIT:
+        if self._core.device_table.asked() >= LIMIT:
             raise HomeAway
         return home
 
@@ -65,24 +65,24 @@ class Asking:
         query = "INSERT INTO device_asks (kind, message, contact, expires) VALUES (?, ?, ?, ?)"
         return self._core.store.insert(query, kind, message, contact, expires)
 
-    def ask(self, home: Device, number: int, request: Request) -> None:
+    def ask(self, home: Device, number: int, request: DeviceVerb) -> None:
         """Let a request wait for its turn to leave, inside of a change."""
         tell(self._core, home.contact, self._ask(number, request))
 
-    def later(self, number: int, request: Request) -> bytes:
+    def later(self, number: int, request: DeviceVerb) -> bytes:
         """A request that follows a file."""
         return encode(self._ask(number, request))
 
-    def _ask(self, number: int, request: Request) -> Ask:
+    def _ask(self, number: int, request: DeviceVerb) -> DeviceRequest:
         row = self._core.store.one("SELECT min(number) FROM device_asks")
-        return Ask(number, number if row is None or row[0] is None else row[0], raw(request))
+        return DeviceRequest(number, number if row is None or row[0] is None else row[0], raw(request))
 
     def made(self, message: int) -> int | None:
         """The request that is to make a message; None if there is none."""
         row = self._core.store.one("SELECT number FROM device_asks WHERE message = ?", message)
         return None if row is None else int(row[0])
 
-    def answered(self, home: int, answer: Answer) -> None:
+    def answered(self, home: int, answer: DeviceResponse) -> None:
         """The home has done or refused a request."""
         core = self._core
         row = core.store.one("SELECT message, contact FROM device_asks WHERE number = ?", answer.number)
@@ -91,9 +91,9 @@ class Asking:
         message = row[0]
         self._remember(answer.number, answer.error, answer.group)
         if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
-            self._mirror.link(message, answer.message)
+            self._replica.link(message, answer.message)
         if answer.error:
-            core.devices.trouble(home, answer.error)
+            core.device_table.trouble(home, answer.error)
             self.failed(answer.number, answer.error)
         core.store.run("DELETE FROM device_asks WHERE number = ?", answer.number)
 
@@ -108,8 +108,8 @@ class Asking:
         message, contact = row
         if message is not None:
             core.fail_message(message, error)
-        if contact is not None and core.book.get(contact).state is ContactState.PENDING:
-            core.book.step(core.book.get(contact), ContactEvent.EXPIRE)
+        if contact is not None and core.contacts.get(contact).state is ContactState.PENDING:
+            core.contacts.step(core.contacts.get(contact), ContactEvent.EXPIRE)
             core.contact_changed(contact)
 
     def _remember(self, number: int, error: str, group: bytes | None) -> None:
@@ -118,7 +118,7 @@ class Asking:
             del self._answers[next(iter(self._answers))]
         self._answers[number] = error, group
 
-    def outcome(self, asked: Asked) -> GroupInfo | None:
+    def outcome(self, asked: PendingRequest) -> GroupInfo | None:
         """The group after a request; None as long as the home has not answered. RefusedAtHome, UnknownGroup."""
         core = self._core
         if core.store.one("SELECT 1 FROM device_asks WHERE number = ?", asked.number) is not None:
@@ -126,8 +126,8 @@ class Asking:
         error, group = self._answers.get(asked.number, ("", None))
         if error:
             raise RefusedAtHome(error)
-        contact = core.book.known(group or asked.group or b"")
-        shown = None if contact is None else self._mirror.groups.get(contact.id)
+        contact = core.contacts.known(group or asked.group or b"")
+        shown = None if contact is None else self._replica.groups.get(contact.id)
         if shown is None:
             raise UnknownGroup
         return shown

@@ -18,7 +18,7 @@ from client.devices.bodies import (
     Welcome,
     records_untrusted,
 )
-from client.devices.replica_groups import GroupMirror
+from client.devices.replica_groups import GroupReplica
 from client.model.contact_states import free_name
 from client.model.views import MessageReceived, MessageState, MessageStateChanged
 from client.storage.contacts import Contact
@@ -28,18 +28,18 @@ _NEWEST = "newest message at home"  # a setting: as the history began
 _COMPLETE = (MessageState.RECEIVED, MessageState.READ)
 
 
-class Mirror:
+class Replica:
     """What a home's messages do here."""
 
     def __init__(self, core: Core) -> None:
         """Use the messenger's shared state."""
         self._core = core
-        self.groups = GroupMirror(core)
+        self.groups = GroupReplica(core)
 
     def welcome(self, home: int, welcome: Welcome) -> None:
         """Keep numbers free for the history."""
         store = self._core.store
-        self._core.devices.set_history(home, welcome.newest)
+        self._core.device_table.set_history(home, welcome.newest)
         store.set_setting(_NEWEST, str(welcome.newest).encode())
         store.run("DELETE FROM sqlite_sequence WHERE name = 'messages'")
         store.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", welcome.newest)
@@ -49,8 +49,8 @@ class Mirror:
         core = self._core
         records, unknown = records_untrusted(sync)
         if unknown:
-            core.devices.trouble(home, PROBLEMS[Broken.NEWER])
-        core.devices.set_history(home, sync.left)
+            core.device_table.trouble(home, PROBLEMS[Broken.NEWER])
+        core.device_table.set_history(home, sync.left)
         for record in records:
             match record:
                 case ContactRecord():
@@ -82,19 +82,19 @@ class Mirror:
         core, run = self._core, self._core.store.run
         for former in record.former:
             self._follow(former, record.identity)
-        known = core.book.known(record.identity)
+        known = core.contacts.known(record.identity)
         if known is not None and (known.id in core.siblings or known.role != "contact"):
             return
         self._make_way(record)
         before = known
         if known is None:
-            known = core.book.add(record.name, record.identity, record.state, record.added_at)
+            known = core.contacts.add(record.name, record.identity, record.state, record.added_at)
         values = (record.name, record.state.value, record.standing.value, record.added_at, known.id)
         run("UPDATE contacts SET name = ?, state = ?, standing = ?, added_at = ? WHERE id = ?", *values)
         run("DELETE FROM retention WHERE contact = ?", known.id)
         if record.retention is not None:
             run("INSERT INTO retention VALUES (?, ?)", known.id, record.retention)
-        current = core.book.get(known.id)
+        current = core.contacts.get(known.id)
         (core.blocked.add if current.blocked else core.blocked.discard)(known.id)
         if before != current:
             core.contact_changed(known.id)
@@ -102,7 +102,7 @@ class Mirror:
     def _follow(self, former: bytes, identity: bytes) -> None:
         """A contact has another identity from now on: what was filed under the one is filed under the other."""
         core, run = self._core, self._core.store.run
-        old, new = core.book.known(former), core.book.known(identity)
+        old, new = core.contacts.known(former), core.contacts.known(identity)
         if old is None or old.id in core.siblings or old.role != "contact":
             return
         if new is not None:
@@ -116,24 +116,24 @@ class Mirror:
     def _group(self, home: int, record: GroupRecord) -> None:
         self._make_way(record)
         if not self.groups.take(record):
-            self._core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
+            self._core.device_table.trouble(home, PROBLEMS[Broken.MALFORMED])
 
     def _make_way(self, record: ContactRecord | GroupRecord) -> None:
         """Names are exchanged one record at a time: who still has the name gets its own new one by a later record."""
-        book = self._core.book
+        book = self._core.contacts
         for other in book.all():
             if other.name == record.name and other.identity != record.identity:
                 book.rename(other, free_name(other.name, book.names()))
 
     def _message(self, home: int, record: MessageRecord, *, history: bool) -> None:
         core = self._core
-        contact = core.book.known(record.identity)
+        contact = core.contacts.known(record.identity)
         group = isinstance(record, GroupMessageRecord)
         if contact is None or contact.id in core.siblings or (contact.role == "group") is not group:
-            core.devices.trouble(home, PROBLEMS[Broken.MALFORMED])
+            core.device_table.trouble(home, PROBLEMS[Broken.MALFORMED])
             return
         local = self.local(record.number)
-        before = None if local is None else core.archive.get(local).state
+        before = None if local is None else core.messages.get(local).state
         number = self._insert(contact, record) if local is None else local
         times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
         core.store.run(
@@ -150,7 +150,7 @@ class Mirror:
         if history or (before is record.state and not (group and record.outgoing)):
             return
         fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE
-        info = core.archive.get(number)
+        info = core.messages.get(number)
         core.emit(MessageReceived(info) if fresh else MessageStateChanged(info))
 
     def _insert(self, contact: Contact, record: MessageRecord) -> int:

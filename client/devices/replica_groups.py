@@ -21,7 +21,7 @@ SELECT c.name, g.title, g.state, c.identity, g.members FROM mirrored_groups g JO
 _MEMBERS = msgspec.msgpack.Decoder(tuple[GroupMemberRecord, ...])
 
 
-class GroupMirror:
+class GroupReplica:
     """The home's groups."""
 
     def __init__(self, core: Core) -> None:
@@ -40,7 +40,7 @@ class GroupMirror:
     def named(self, name: str) -> tuple[int, GroupInfo]:
         """The row of contacts of a group's name, and the group; UnknownGroup."""
         try:
-            contact = self._core.book.named(name).id
+            contact = self._core.contacts.named(name).id
         except UnknownContact:
             contact = -1
         group = self.get(contact)
@@ -51,12 +51,12 @@ class GroupMirror:
     def take(self, record: GroupRecord) -> bool:
         """What the home says of a group, inside of a change; False if it makes no sense. Its name must be free."""
         core, run = self._core, self._store.run
-        known = core.book.known(record.identity)
+        known = core.contacts.known(record.identity)
         if known is not None and known.role != "group":
             return False
         before = None if known is None else self.get(known.id)
         if known is None:
-            known = core.book.add(record.name, record.identity, ContactState.ESTABLISHED, record.added_at)
+            known = core.contacts.add(record.name, record.identity, ContactState.ESTABLISHED, record.added_at)
         values = (record.name, record.added_at, known.id)
         run("UPDATE contacts SET role = 'group', name = ?, added_at = ? WHERE id = ?", *values)
         run("DELETE FROM retention WHERE contact = ?", known.id)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from client.core.state import Core
-from client.devices import bodies as wanted
-from client.devices.bodies import ERROR_LIMIT, Answer, Ask, Request, request_untrusted
-from client.devices.changelog import DeviceNews
+from client.devices import bodies
+from client.devices.bodies import ERROR_LIMIT, DeviceRequest, DeviceResponse, DeviceVerb, request_untrusted
+from client.devices.changelog import ChangeFeed
 from client.devices.channel import tell
 from client.devices.files import DeviceFiles
-from client.devices.request_handler_groups import GroupErrands, GroupRequest
+from client.devices.request_handler_groups import GroupRequest, GroupRequestHandler
 from client.e2e.bodies import REASONS, Reason
 from client.files.disk import FileTrouble
 from client.model.errors import DamagedStore, NotAtHome, UnknownContact
@@ -41,18 +41,18 @@ class _Done:
     group: bytes | None = None
 
 
-class Errands:
+class DeviceRequestHandler:
     """Requests of satellites."""
 
-    def __init__(self, core: Core, messenger: Messenger, news: DeviceNews, files: DeviceFiles) -> None:
+    def __init__(self, core: Core, messenger: Messenger, news: ChangeFeed, files: DeviceFiles) -> None:
         """Do them through the messenger, as for its own user."""
         self._core = core
         self._messenger = messenger
         self._news = news
         self._files = files
-        self._groups = GroupErrands(core, messenger.groups)
+        self._groups = GroupRequestHandler(core, messenger.groups)
 
-    def asked(self, device: Device, ask: Ask, now: float) -> None:
+    def asked(self, device: Device, ask: DeviceRequest, now: float) -> None:
         """Do what is asked for, unless it was done already; inside of a change."""
         store = self._core.store
         known = "SELECT message FROM device_requests WHERE device = ? AND number = ?"
@@ -62,12 +62,16 @@ class Errands:
             store.run("INSERT INTO device_requests VALUES (?, ?, ?)", device.contact, ask.number, done.message or None)
             if done.group is not None:
                 self._news.tell_group(device, done.group)
-            tell(self._core, device.contact, Answer(ask.number, done.error[:ERROR_LIMIT], done.message, done.group))
+            tell(
+                self._core,
+                device.contact,
+                DeviceResponse(ask.number, done.error[:ERROR_LIMIT], done.message, done.group),
+            )
         if ask.floor > device.floor:
             store.run("UPDATE devices SET floor = ? WHERE contact = ?", ask.floor, device.contact)
             store.run("DELETE FROM device_requests WHERE device = ? AND number < ?", device.contact, ask.floor)
 
-    def _attempt(self, device: Device, ask: Ask, now: float) -> _Done:
+    def _attempt(self, device: Device, ask: DeviceRequest, now: float) -> _Done:
         request = request_untrusted(ask)
         if request is None:
             return _Done(_OLDER)
@@ -80,7 +84,7 @@ class Errands:
         except _REFUSALS as error:
             store.run("ROLLBACK TO errand")
             store.run("RELEASE errand")
-            if isinstance(request, wanted.SendFile):
+            if isinstance(request, bodies.SendFile):
                 self._files.drop_incoming(device.contact, ask.number)
             if isinstance(request, GroupRequest):
                 self._groups.refused()
@@ -89,66 +93,66 @@ class Errands:
         store.run("RELEASE errand")
         return done
 
-    def _refused(self, request: Request, error: str, now: float) -> _Done:
+    def _refused(self, request: DeviceVerb, error: str, now: float) -> _Done:
         """A text that was refused stays in the history of all devices, as one that has failed."""
         core = self._core
-        contact = core.book.known(request.identity) if isinstance(request, wanted.SendText) else None
-        if contact is None or not isinstance(request, wanted.SendText):
+        contact = core.contacts.known(request.identity) if isinstance(request, bodies.SendText) else None
+        if contact is None or not isinstance(request, bodies.SendText):
             return _Done(error)
         entry = Entry(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
-        number = core.archive.add(entry, now)
-        core.archive.explain(number, error)
-        core.emit(MessageStateChanged(core.archive.get(number)))
+        number = core.messages.add(entry, now)
+        core.messages.explain(number, error)
+        core.emit(MessageStateChanged(core.messages.get(number)))
         return _Done(error, number)
 
-    def _do(self, device: Device, number: int, request: Request, now: float) -> _Done:
+    def _do(self, device: Device, number: int, request: DeviceVerb, now: float) -> _Done:
         if isinstance(request, GroupRequest):
             return _Done(group=bytes.fromhex(self._groups.do(request, now).identifier))
         return _Done(message=self._do_for_contacts(device, number, request, now))
 
-    def _do_for_contacts(self, device: Device, number: int, request: Request, now: float) -> int:
+    def _do_for_contacts(self, device: Device, number: int, request: DeviceVerb, now: float) -> int:
         """The number of the message that it made; 0: none."""
-        messenger, archivist = self._messenger, self._messenger.archivist
+        messenger, archive = self._messenger, self._messenger.archive
         match request:
-            case wanted.SendText():
+            case bodies.SendText():
                 return messenger.send_text(self._name(request.identity), request.text, now, self._left(request, now))
-            case wanted.SendFile():
+            case bodies.SendFile():
                 return self._send_file(device, number, request, now)
-            case wanted.MarkRead():
+            case bodies.MarkRead():
                 messenger.mark_read(request.number, now)
-            case wanted.Rename():
+            case bodies.Rename():
                 messenger.rename_contact(self._name(request.identity), request.name)
-            case wanted.Verify():
+            case bodies.Verify():
                 messenger.mark_verified(self._name(request.identity))
-            case wanted.Block():
+            case bodies.Block():
                 name = self._name(request.identity)
                 messenger.block(name, now) if request.blocked else messenger.unblock(name)
-            case wanted.Accept():
+            case bodies.Accept():
                 messenger.accept_invitation(request.invitation, request.name, now)
-            case wanted.Cancel():
+            case bodies.Cancel():
                 self._cancel(device, number, request, now)
-            case wanted.Delete():
-                archivist.delete(request.number)
-            case wanted.Clear():
+            case bodies.Delete():
+                archive.delete(request.number)
+            case bodies.Clear():
                 self._clear(self._name(request.identity))
-            case wanted.Retain():
-                archivist.retain(self._name(request.identity), request.seconds)
-            case wanted.Fetch():
+            case bodies.Retain():
+                archive.retain(self._name(request.identity), request.seconds)
+            case bodies.Fetch():
                 self._fetch(device, request)
         return 0
 
     def _clear(self, name: str) -> None:
         for _ in range(_CLEAR_ROUNDS):
-            if not self._messenger.archivist.clear(name)[0]:
+            if not self._messenger.archive.clear(name)[0]:
                 return
 
     def _name(self, identity: bytes) -> str:
-        contact = self._core.book.once(identity)
+        contact = self._core.contacts.once(identity)
         if contact is None or contact.id in self._core.siblings:
             raise UnknownContact("your home device does not have this contact: accept an invitation of it first")
         return contact.name
 
-    def _left(self, request: wanted.SendText | wanted.SendFile, now: float) -> float | None:
+    def _left(self, request: bodies.SendText | bodies.SendFile, now: float) -> float | None:
         """For how long the message may wait; LocalError if that is over."""
         if request.expires is None:
             return None
@@ -156,7 +160,7 @@ class Errands:
             raise LocalError(REASONS[Reason.EXPIRED])
         return min(request.expires - now, self._core.settings.message_lifetime)
 
-    def _send_file(self, device: Device, number: int, request: wanted.SendFile, now: float) -> int:
+    def _send_file(self, device: Device, number: int, request: bodies.SendFile, now: float) -> int:
         lifetime = self._left(request, now)
         name = self._name(request.identity)
         self._messenger.addressed(name, None, lifetime)  # before the file has a name
@@ -166,7 +170,7 @@ class Errands:
             raise LocalError(REASONS[trouble.reason]) from None
         return self._messenger.send_file(name, path, now, lifetime)
 
-    def _cancel(self, device: Device, number: int, request: wanted.Cancel, now: float) -> None:
+    def _cancel(self, device: Device, number: int, request: bodies.Cancel, now: float) -> None:
         """The message of a number at home, or the one that a request made; or a request that is still coming."""
         if not request.request:
             self._messenger.cancel(request.number, now)
@@ -178,19 +182,19 @@ class Errands:
         elif row is None and request.request < number:
             self._files.drop_incoming(device.contact, request.request)
             self._core.store.run("INSERT INTO device_requests VALUES (?, ?, NULL)", device.contact, request.request)
-            tell(self._core, device.contact, Answer(request.request, REASONS[Reason.CANCELLED], 0))
+            tell(self._core, device.contact, DeviceResponse(request.request, REASONS[Reason.CANCELLED], 0))
 
-    def _fetch(self, device: Device, request: wanted.Fetch) -> None:
-        message = self._core.archive.get(request.number)
+    def _fetch(self, device: Device, request: bodies.Fetch) -> None:
+        message = self._core.messages.get(request.number)
         if message.kind is not MessageKind.FILE or not message.path:
             raise NotAtHome
         self._files.start(device.contact, request.number, message.path, None)
 
-    def _tell_again(self, request: Request) -> None:
+    def _tell_again(self, request: DeviceVerb) -> None:
         """A satellite may have changed in hope what was refused."""
         number = getattr(request, "number", 0)
         if number:
             self._news.touch("message", number)
-        contact = self._core.book.known(getattr(request, "identity", b""))
+        contact = self._core.contacts.known(getattr(request, "identity", b""))
         if contact is not None:
             self._news.touch("contact", contact.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client.core.state import Core
-from client.devices import bodies as wanted
+from client.devices import bodies
 from client.devices.bodies import GroupVerb
 from client.groups.registry import UnknownGroup
 from client.model.errors import UnknownContact
@@ -17,10 +17,10 @@ from client.model.group_views import GroupInfo
 if TYPE_CHECKING:
     from client.groups.groups import Groups
 
-GroupRequest = wanted.GroupCreate | wanted.GroupInvite | wanted.GroupDo
+GroupRequest = bodies.GroupCreate | bodies.GroupInvite | bodies.GroupDo
 
 
-class GroupErrands:
+class GroupRequestHandler:
     """Requests about groups."""
 
     def __init__(self, core: Core, groups: Groups) -> None:
@@ -29,10 +29,10 @@ class GroupErrands:
 
     def do(self, request: GroupRequest, now: float) -> GroupInfo:
         """The group, after it; errors as those of client/groups/groups.py."""
-        if isinstance(request, wanted.GroupCreate):
+        if isinstance(request, bodies.GroupCreate):
             return self._groups.create(request.title, now)
         name = self._name(request.identity)
-        if isinstance(request, wanted.GroupInvite):
+        if isinstance(request, bodies.GroupInvite):
             return self._groups.invite(name, self._contact(request.contact), now)
         return self._change(name, request.verb, request.argument, now)
 
@@ -57,14 +57,14 @@ class GroupErrands:
             forget()
 
     def _name(self, identifier: bytes) -> str:
-        contact = self._core.book.known(identifier)
+        contact = self._core.contacts.known(identifier)
         group = None if contact is None else self._groups.behind(contact.id)
         if group is None:
             raise UnknownGroup("your home device does not have this group")
         return group.name
 
     def _contact(self, identity: bytes) -> str:
-        contact = self._core.book.known(identity)
+        contact = self._core.contacts.known(identity)
         if contact is None or contact.role != "contact" or contact.id in self._core.siblings:
             raise UnknownContact("your home device does not have this contact: accept an invitation of it first")
         return contact.name

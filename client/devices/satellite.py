@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
-from client.devices import bodies as wanted
-from client.devices.pending_requests import Asking
+from client.devices import bodies
+from client.devices.pending_requests import PendingRequests
 from client.devices.satellite_groups import SatelliteGroups
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
@@ -24,9 +24,9 @@ from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKi
 from client.storage.messages import Entry
 
 if TYPE_CHECKING:
-    from client.devices.devices import Household
-    from client.devices.replica import Mirror
-    from client.messenger.archive import Archivist
+    from client.devices.devices import Devices
+    from client.devices.replica import Replica
+    from client.messenger.archive import ArchiveOps
     from client.messenger.messenger import Messenger
 
 _READS: Final = frozenset(
@@ -41,13 +41,13 @@ _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 class Satellite:
     """Stands for the messenger where the user's programs ask."""
 
-    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions, household: Household) -> None:
+    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions, devices: Devices) -> None:
         """Use the parts of the messenger that it stands for."""
         self._core = core
         self._messenger = messenger
         self._introductions = introductions
-        self._asking, self._mirror, self._files = household.asking, household.mirror, household.files
-        self.groups = SatelliteGroups(core, household.asking, household.mirror.groups, messenger.groups.reading)
+        self._pending, self._replica, self._files = devices.pending, devices.replica, devices.files
+        self.groups = SatelliteGroups(core, devices.pending, devices.replica.groups, messenger.groups.reading)
 
     def __getattr__(self, name: str) -> Any:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
@@ -56,48 +56,48 @@ class Satellite:
         raise self._core.home_only()
 
     @property
-    def archivist(self) -> SatelliteArchive:
+    def archive(self) -> SatelliteArchive:
         """The archive as a whole."""
-        return SatelliteArchive(self._core, self._messenger.archivist, self._asking, self._mirror)
+        return SatelliteArchive(self._core, self._messenger.archive, self._pending, self._replica)
 
     # contacts
 
     def accept_invitation(self, text: str, name: str | None, now: float) -> ContactInfo:
         """Let the home become a contact of the inviter; errors as `Messenger.accept_invitation`, DeviceRevoked."""
-        core, home = self._core, self._asking.home()
+        core, home = self._core, self._pending.home()
         invitation, known = self._introductions.readable(text, name, now)
         identity = invitation.keys.identity
         with core.change():
             if known is None:
-                here = free_name(invitation.name, core.book.names()) if name is None else name
-                known = core.book.add(here, identity, ContactState.PENDING, now)
+                here = free_name(invitation.name, core.contacts.names()) if name is None else name
+                known = core.contacts.add(here, identity, ContactState.PENDING, now)
             elif known.state is ContactState.EXPIRED:
-                core.book.step(known, ContactEvent.ACCEPT)
-            number = self._asking.number("accept", contact=known.id)
-            self._asking.ask(home, number, wanted.Accept(identity, "".join(text.split()), name))
+                core.contacts.step(known, ContactEvent.ACCEPT)
+            number = self._pending.number("accept", contact=known.id)
+            self._pending.ask(home, number, bodies.Accept(identity, "".join(text.split()), name))
             core.contact_changed(known.id)
-        return core.book.info(known.id)
+        return core.contacts.info(known.id)
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, WrongStep, DeviceRevoked."""
         core = self._core
-        contact = core.book.person(name)
+        contact = core.contacts.person(name)
         with core.change():
-            if core.book.step(contact, ContactEvent.VERIFY):
-                self._ask("verify", wanted.Verify(contact.identity))
+            if core.contacts.step(contact, ContactEvent.VERIFY):
+                self._ask("verify", bodies.Verify(contact.identity))
                 core.contact_changed(contact.id)
-        return core.book.info(contact.id)
+        return core.contacts.info(contact.id)
 
     def rename_contact(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name on all devices; UnknownContact, BadName, NameTaken, DeviceRevoked."""
         core = self._core
-        contact = core.book.person(name)
+        contact = core.contacts.person(name)
         check_name(new_name)
         with core.change():
-            if core.book.rename(contact, new_name):
-                self._ask("rename", wanted.Rename(contact.identity, new_name))
+            if core.contacts.rename(contact, new_name):
+                self._ask("rename", bodies.Rename(contact.identity, new_name))
                 core.contact_changed(contact.id)
-        return core.book.info(contact.id)
+        return core.contacts.info(contact.id)
 
     def block(self, name: str, now: float) -> ContactInfo:
         """Block a contact; UnknownContact, DeviceRevoked."""
@@ -109,15 +109,15 @@ class Satellite:
 
     def _judge(self, name: str, verdict: Verdict) -> ContactInfo:
         core = self._core
-        contact = core.book.person(name)
+        contact = core.contacts.person(name)
         with core.change():
             if STANDINGS[contact.standing, verdict] is not contact.standing:
-                core.book.judge(contact, verdict)
+                core.contacts.judge(contact, verdict)
                 blocked = verdict is Verdict.BLOCK
                 (core.blocked.add if blocked else core.blocked.discard)(contact.id)
-                self._ask("block", wanted.Block(contact.identity, blocked))
+                self._ask("block", bodies.Block(contact.identity, blocked))
                 core.contact_changed(contact.id)
-        return core.book.info(contact.id)
+        return core.contacts.info(contact.id)
 
     # messages
 
@@ -134,13 +134,13 @@ class Satellite:
             return self.groups.send(contact, text, now, lifetime)
         if signed:
             raise self._core.home_only()
-        core, home = self._core, self._asking.home()
+        core, home = self._core, self._pending.home()
         whom = self._messenger.addressed(contact, text, lifetime)
         expires = self._expires(now, lifetime)
         with core.change():
-            message = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
-            number = self._asking.number("send", message=message, expires=expires)
-            self._asking.ask(home, number, wanted.SendText(core.book.get(whom).identity, text, expires))
+            message = core.messages.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            number = self._pending.number("send", message=message, expires=expires)
+            self._pending.ask(home, number, bodies.SendText(core.contacts.get(whom).identity, text, expires))
         return message
 
     def send_file(
@@ -151,7 +151,7 @@ class Satellite:
             raise NoGroupFiles
         if signed:
             raise self._core.home_only()
-        core, home = self._core, self._asking.home()
+        core, home = self._core, self._pending.home()
         whom = self._messenger.addressed(contact, None, lifetime)
         path = path.expanduser().absolute()
         size, _ = examine(path)
@@ -160,9 +160,9 @@ class Satellite:
         expires = self._expires(now, lifetime)
         with core.change():
             entry = Entry(whom, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
-            message = core.archive.add(entry, now)
-            number = self._asking.number("send", message=message, expires=expires)
-            request = self._asking.later(number, wanted.SendFile(core.book.get(whom).identity, expires))
+            message = core.messages.add(entry, now)
+            number = self._pending.number("send", message=message, expires=expires)
+            request = self._pending.later(number, bodies.SendFile(core.contacts.get(whom).identity, expires))
             self._files.start(home.contact, number, str(path), request)
         return message
 
@@ -171,80 +171,80 @@ class Satellite:
 
     def cancel(self, number: int, now: float) -> MessageInfo:
         """Ask the home to give up a message, unless it has not heard of it; UnknownMessage, NotUnderWay."""
-        core, home = self._core, self._asking.home()
-        message = core.archive.get(number)
+        core, home = self._core, self._pending.home()
+        message = core.messages.get(number)
         if not message.outgoing or message.state in _FINAL:
             raise NotUnderWay(f"message {number} is not under way from here: there is nothing to cancel")
-        remote, request = self._mirror.remote(number), self._asking.made(number)
+        remote, request = self._replica.remote(number), self._pending.made(number)
         with core.change():
             if request is not None and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED):
-                return core.archive.get(number)
-            self._ask("cancel", wanted.Cancel(remote or 0, 0 if remote else request or 0))
-        return core.archive.get(number)
+                return core.messages.get(number)
+            self._ask("cancel", bodies.Cancel(remote or 0, 0 if remote else request or 0))
+        return core.messages.get(number)
 
     def mark_read(self, number: int, now: float) -> None:
         """Let the home tell the sender of a message that it, and what came before it, was read; UnknownMessage."""
         core = self._core
-        contact = core.archive.contact_of(number)
-        unseen = core.archive.unseen(contact, number, SEEN_LIMIT)
+        contact = core.messages.contact_of(number)
+        unseen = core.messages.unseen(contact, number, SEEN_LIMIT)
         if not unseen:
             return
         with core.change():
             for seen, _ in unseen:
-                core.archive.step(seen, MessageEvent.SEE)
-            self._ask("read", wanted.MarkRead(max(remote for _, remote in unseen)))
+                core.messages.step(seen, MessageEvent.SEE)
+            self._ask("read", bodies.MarkRead(max(remote for _, remote in unseen)))
 
     def fetch(self, number: int) -> None:
         """Ask the home for the file of a message; UnknownMessage, NotAtHome."""
-        remote = self._mirror.remote(number)
-        if self._core.archive.get(number).kind is not MessageKind.FILE or remote is None:
+        remote = self._replica.remote(number)
+        if self._core.messages.get(number).kind is not MessageKind.FILE or remote is None:
             raise NotAtHome
         with self._core.change():
-            self._ask("fetch", wanted.Fetch(remote))
+            self._ask("fetch", bodies.Fetch(remote))
 
-    def _ask(self, kind: str, request: wanted.Request) -> None:
-        home = self._asking.home()
-        self._asking.ask(home, self._asking.number(kind), request)
+    def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
+        home = self._pending.home()
+        self._pending.ask(home, self._pending.number(kind), request)
 
 
 class SatelliteArchive:
     """The same for the archive as a whole."""
 
-    def __init__(self, core: Core, archivist: Archivist, asking: Asking, mirror: Mirror) -> None:
+    def __init__(self, core: Core, archive: ArchiveOps, pending: PendingRequests, replica: Replica) -> None:
         """Use the archivist that it stands for."""
         self._core = core
-        self._archivist = archivist
-        self._asking = asking
-        self._mirror = mirror
+        self._archive = archive
+        self._pending = pending
+        self._replica = replica
 
     def __getattr__(self, name: str) -> Any:
         """What only shows, or shortens what is here; HomeOnly for the rest."""
         if name in _ARCHIVE_READS:
-            return getattr(self._archivist, name)
+            return getattr(self._archive, name)
         raise self._core.home_only()
 
     def delete(self, number: int) -> None:
         """Delete one message on all devices; UnknownMessage, StillUnderWay, DeviceRevoked."""
-        remote = self._mirror.remote(number)
+        remote = self._replica.remote(number)
         with self._core.change():
-            self._archivist.delete(number)
+            self._archive.delete(number)
             if remote is not None:
-                self._ask("delete", wanted.Delete(remote))
+                self._ask("delete", bodies.Delete(remote))
 
     def clear(self, contact: str) -> tuple[int, int]:
         """Delete up to 500 messages of a conversation here, and all that are settled at home; UnknownContact."""
         with self._core.change():
-            deleted, left = self._archivist.clear(contact)
+            deleted, left = self._archive.clear(contact)
             if deleted:
-                self._ask("clear", wanted.Clear(self._core.book.named(contact).identity))
+                self._ask("clear", bodies.Clear(self._core.contacts.named(contact).identity))
         return deleted, left
 
     def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so long on all devices; UnknownContact, BadPeriod."""
         with self._core.change():
-            self._archivist.retain(contact, seconds)
-            self._ask("retain", wanted.Retain(self._core.book.named(contact).identity, seconds))
+            self._archive.retain(contact, seconds)
+            self._ask("retain", bodies.Retain(self._core.contacts.named(contact).identity, seconds))
 
-    def _ask(self, kind: str, request: wanted.Request) -> None:
-        home = self._asking.home()
-        self._asking.ask(home, self._asking.number(kind), request)
+    def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
+        home = self._pending.home()
+        self._pending.ask(home, self._pending.number(kind), request)

@@ -1,16 +1,16 @@
 """Groups on a satellite: what is here is shown, what shall happen the home is asked (SPEC.md section 7.16).
 
 Promises: as client/satellite.py; but a change of a group shows only when the home has made it, since it needs keys that
-the home has: `Asking.outcome` tells how that went.
+the home has: `PendingRequests.outcome` tells how that went.
 """
 
 from __future__ import annotations
 
 from client.core.state import Core
-from client.devices import bodies as wanted
+from client.devices import bodies
 from client.devices.bodies import GroupVerb
-from client.devices.pending_requests import Asked, Asking
-from client.devices.replica_groups import GroupMirror
+from client.devices.pending_requests import PendingRequest, PendingRequests
+from client.devices.replica_groups import GroupReplica
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.read_receipts import Reading
@@ -24,85 +24,85 @@ from client.storage.messages import Entry
 class SatelliteGroups:
     """Stands for the groups of the messenger where the user's programs ask."""
 
-    def __init__(self, core: Core, asking: Asking, mirror: GroupMirror, reading: Reading) -> None:
-        """Show what is in `mirror`, ask through `asking`; `reading` shows who has read what."""
-        self._core, self._asking, self._mirror, self.reading = core, asking, mirror, reading
+    def __init__(self, core: Core, pending: PendingRequests, replica: GroupReplica, reading: Reading) -> None:
+        """Show what is in `replica`, ask through `pending`; `reading` shows who has read what."""
+        self._core, self._pending, self._replica, self.reading = core, pending, replica, reading
 
     def list(self) -> list[GroupInfo]:
         """All groups, oldest first."""
-        return self._mirror.all()
+        return self._replica.all()
 
     def show(self, name: str) -> GroupInfo:
         """One group; UnknownGroup."""
-        return self._mirror.named(name)[1]
+        return self._replica.named(name)[1]
 
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
-        return any(group.name == name for group in self._mirror.all())
+        return any(group.name == name for group in self._replica.all())
 
-    def create(self, title: str, now: float) -> Asked:
+    def create(self, title: str, now: float) -> PendingRequest:
         """Ask for a new group; BadName, DeviceRevoked, HomeAway."""
-        return self._ask(wanted.GroupCreate(check_name(title)), None)
+        return self._ask(bodies.GroupCreate(check_name(title)), None)
 
-    def invite(self, name: str, contact: str, now: float) -> Asked:
+    def invite(self, name: str, contact: str, now: float) -> PendingRequest:
         """Ask that a contact is asked to join; UnknownGroup, UnknownContact, DeviceRevoked, HomeAway."""
-        group, whom = self._identifier(name), self._core.book.person(contact).identity
-        return self._ask(wanted.GroupInvite(group, whom), group)
+        group, whom = self._identifier(name), self._core.contacts.person(contact).identity
+        return self._ask(bodies.GroupInvite(group, whom), group)
 
-    def accept(self, name: str, now: float) -> Asked:
+    def accept(self, name: str, now: float) -> PendingRequest:
         """Ask to join a group that we were invited to; UnknownGroup, DeviceRevoked, HomeAway."""
         return self._do(name, GroupVerb.ACCEPT)
 
-    def leave(self, name: str, now: float) -> Asked:
+    def leave(self, name: str, now: float) -> PendingRequest:
         """Ask to leave a group; errors as `accept`."""
         return self._do(name, GroupVerb.LEAVE)
 
-    def remove(self, name: str, member: str, now: float) -> Asked:
+    def remove(self, name: str, member: str, now: float) -> PendingRequest:
         """Ask that a member is put out; UnknownMember, and errors as `accept`."""
         return self._do(name, GroupVerb.REMOVE, member)
 
-    def promote(self, name: str, member: str, now: float) -> Asked:
+    def promote(self, name: str, member: str, now: float) -> PendingRequest:
         """Ask that a member becomes an admin; errors as `remove`."""
         return self._do(name, GroupVerb.PROMOTE, member)
 
-    def demote(self, name: str, member: str, now: float) -> Asked:
+    def demote(self, name: str, member: str, now: float) -> PendingRequest:
         """Ask that an admin becomes a plain member; errors as `remove`."""
         return self._do(name, GroupVerb.DEMOTE, member)
 
-    def rename(self, name: str, title: str, now: float) -> Asked:
+    def rename(self, name: str, title: str, now: float) -> PendingRequest:
         """Ask that a group is called otherwise, for all; BadName, and errors as `accept`."""
         return self._do(name, GroupVerb.RENAME, check_name(title))
 
-    def _do(self, name: str, verb: GroupVerb, argument: str = "") -> Asked:
-        group = self._mirror.named(name)[1]
+    def _do(self, name: str, verb: GroupVerb, argument: str = "") -> PendingRequest:
+        group = self._replica.named(name)[1]
         about_member = verb in (GroupVerb.REMOVE, GroupVerb.PROMOTE, GroupVerb.DEMOTE)
         if about_member and all(member.name != argument for member in group.members):
             raise UnknownMember
-        return self._ask(wanted.GroupDo(bytes.fromhex(group.identifier), verb, argument), self._identifier(name))
+        return self._ask(bodies.GroupDo(bytes.fromhex(group.identifier), verb, argument), self._identifier(name))
 
     def _identifier(self, name: str) -> bytes:
-        return bytes.fromhex(self._mirror.named(name)[1].identifier)
+        return bytes.fromhex(self._replica.named(name)[1].identifier)
 
-    def _ask(self, request: wanted.Request, group: bytes | None) -> Asked:
-        home = self._asking.home()
+    def _ask(self, request: bodies.DeviceVerb, group: bytes | None) -> PendingRequest:
+        home = self._pending.home()
         with self._core.change():
-            number = self._asking.number("group")
-            self._asking.ask(home, number, request)
-        return Asked(number, group)
+            number = self._pending.number("group")
+            self._pending.ask(home, number, request)
+        return PendingRequest(number, group)
 
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Let the home send a text; its number here. Errors as `Groups.send`, DeviceRevoked, HomeAway."""
-        core, home = self._core, self._asking.home()
-        contact, group = self._mirror.named(name)
+        core, home = self._core, self._pending.home()
+        contact, group = self._replica.named(name)
         if group.state is not GroupState.MEMBER:
             raise NoMember
         check_text(text, TEXT_LIMIT)
         core.check_lifetime(lifetime)
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
-            message = core.archive.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            message = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
             others = sum(not member.you for member in group.members)
             core.store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, NULL)", message, others)
-            number = self._asking.number("send", message=message, expires=expires)
-            self._asking.ask(home, number, wanted.SendText(bytes.fromhex(group.identifier), text, expires))
+            number = self._pending.number("send", message=message, expires=expires)
+            self._pending.ask(home, number, bodies.SendText(bytes.fromhex(group.identifier), text, expires))
         return message

@@ -35,7 +35,7 @@ class Opening(_Body, frozen=True, tag=70):
     blocks: Annotated[tuple[Block, ...], msgspec.Meta(max_length=FIRST_BLOCKS)]
 
 
-class Letter(_Body, frozen=True, tag=71):
+class AnonymousText(_Body, frozen=True, tag=71):
     """A text, of either side."""
 
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=LETTER_LIMIT)]
@@ -49,7 +49,7 @@ class Supply(_Body, frozen=True, tag=72):
     partial: Annotated[tuple[tuple[_Ahead, _Bitmap], ...], msgspec.Meta(max_length=WINDOW)]
 
 
-AnonymousBody = Opening | Letter | Supply
+AnonymousBody = Opening | AnonymousText | Supply
 _DECODER = msgspec.msgpack.Decoder(AnonymousBody)
 
 
@@ -64,7 +64,7 @@ def decode_untrusted(raw: bytes) -> AnonymousBody:
         body: AnonymousBody = _DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise RemoteError("an anonymous message whose content is malformed") from None
-    if isinstance(body, Letter) and len(body.text.encode()) > LETTER_LIMIT:
+    if isinstance(body, AnonymousText) and len(body.text.encode()) > LETTER_LIMIT:
         raise RemoteError("an anonymous text that is too long")
     return body
 

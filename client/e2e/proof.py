@@ -21,7 +21,7 @@ from client.e2e.statements import (
     text_digest,
     verify_receipt_untrusted,
 )
-from client.e2e.timestamp import Submission
+from client.e2e.timestamp import Timestamp
 from client.model.views import MessageKind
 from mixnet.errors import RemoteError
 from mixnet.pki.canonical import Signature, decode_untrusted, encode
@@ -52,7 +52,7 @@ class Proof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     origin: Origin
     signature: Signature
     content: Annotated[tuple[Piece, ...], msgspec.Meta(min_length=1, max_length=2)]
-    submission: Submission | None
+    submission: Timestamp | None
     receipts: Annotated[tuple[Stated, ...], msgspec.Meta(max_length=len(ReceiptKind))]
 
     def encode(self) -> bytes:
@@ -71,7 +71,7 @@ class Proven:
     text: str | None
     name: str | None
     chain: bytes | None
-    submission: Submission | None
+    submission: Timestamp | None
     document: Document | None
     receipts: tuple[Stated, ...]
 

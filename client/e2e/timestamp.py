@@ -56,7 +56,7 @@ class Consensus(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
         return document
 
 
-class Submission(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Timestamp(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A witness's signature at `time` on the commitment that `salt` opens."""
 
     witness: Key

@@ -13,7 +13,7 @@ _TICK = 1e-6  # seconds: what came in less than this tells no rate
 LATELY = 600.0  # seconds that a rate is taken over, if something came in them; the last two parts count in any case
 
 
-class Pace:
+class Throughput:
     """Parts of one file: how many bytes were across at what times."""
 
     def __init__(self, done: int, now: float) -> None:

@@ -27,7 +27,7 @@ _SELECT = (
 )
 
 
-class Receiving:
+class FileReceiver:
     """All files that are being received."""
 
     def __init__(self, core: Core) -> None:
@@ -51,11 +51,11 @@ class Receiving:
         entry = Entry(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
         if core.store.one(_KNOWN, contact, offer.id) is not None:
             return
-        number = core.archive.add(entry, now)
+        number = core.messages.add(entry, now)
         if reason is not None or core.settings.downloads is None:
             refused = reason or Reason.NO_ROOM
-            core.archive.explain(number, REASONS[refused])
-            core.emit(MessageStateChanged(core.archive.get(number)))
+            core.messages.explain(number, REASONS[refused])
+            core.emit(MessageStateChanged(core.messages.get(number)))
             core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
             return
         partial = core.settings.downloads.absolute() / f".{os.urandom(12).hex()}.part"
@@ -96,14 +96,14 @@ class Receiving:
         try:
             if position != size or not crypto.equal(bytes(digest), end.digest):
                 raise FileTrouble(Reason.DAMAGED)
-            path = finish(Path(partial), size, core.archive.get(message).text)
+            path = finish(Path(partial), size, core.messages.get(message).text)
         except FileTrouble as trouble:
             self._fail(contact, message, end.id, trouble.reason, now)
             return
         self._finished = True
-        core.archive.arrived(message, str(path), now)
-        core.archive.step(message, MessageEvent.COMPLETE)
-        core.emit(MessageReceived(core.archive.get(message)))
+        core.messages.arrived(message, str(path), now)
+        core.messages.step(message, MessageEvent.COMPLETE)
+        core.emit(MessageReceived(core.messages.get(message)))
 
     def aborted(self, contact: int, abort: Abort) -> None:
         """The sender gave a file up."""
@@ -148,7 +148,7 @@ class Receiving:
             return
         store.run("UPDATE receiving SET expires = NULL WHERE expires <= ?", now)
         for message, contact, remote in overdue:
-            if self._core.archive.get(message).state is MessageState.RECEIVING:
+            if self._core.messages.get(message).state is MessageState.RECEIVING:
                 self._fail(contact, message, remote, Reason.EXPIRED, now)
 
     def sweep(self) -> None:

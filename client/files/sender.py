@@ -38,7 +38,7 @@ _NEXT = (
 _SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires FROM sending "
 
 
-class Sending:
+class FileSender:
     """All files that are being sent."""
 
     def __init__(self, core: Core) -> None:
@@ -57,7 +57,7 @@ class Sending:
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
             entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
-            number = core.archive.add(entry, now)
+            number = core.messages.add(entry, now)
             core.store.run(
                 "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)",
                 number,
@@ -69,7 +69,7 @@ class Sending:
                 expires,
             )
             if signed:
-                core.notary.promise(number)
+                core.signatures.promise(number)
             core.files.add(contact)
             core.expires(expires)
         return number
@@ -97,16 +97,16 @@ class Sending:
         row = core.store.one("SELECT offered FROM sending WHERE message = ?", message)
         offered = row is None or bool(row[0])
         if core.fail_message(message, error or REASONS[reason]) and offered:
-            contact = core.archive.contact_of(message)
+            contact = core.messages.contact_of(message)
             core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
 
     def estimate(self, number: int) -> float | None:
         """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""
         core, settings = self._core, self._core.settings
-        file = core.archive.get(number)
+        file = core.messages.get(number)
         if not file.outgoing or file.kind is not MessageKind.FILE or file.state not in _UNDER_WAY:
             return None
-        contact = core.archive.contact_of(number)
+        contact = core.messages.contact_of(number)
         lanes: Counter[tuple[int, int]] = Counter()
         same = []
         for message, whom, left in core.store.all(_FILES):
@@ -125,7 +125,7 @@ class Sending:
     def delivered(self, message: int, size: int, now: float) -> None:
         """`size` more bytes of a file are across."""
         core = self._core
-        done = core.archive.get(message).done + size
+        done = core.messages.get(message).done + size
         core.transfers.came(message, done, now)
 
     def _parcel(self, row: Row, now: float) -> Parcel:
@@ -144,6 +144,8 @@ class Sending:
             body = Chunk(message, position, chunk)
         else:
             run("DELETE FROM sending WHERE message = ?", message)
-            receiver = self._core.book.get(self._core.archive.contact_of(message)).identity
-            body = self._core.notary.end(End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now)
+            receiver = self._core.contacts.get(self._core.messages.contact_of(message)).identity
+            body = self._core.signatures.end(
+                End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
+            )
         return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)

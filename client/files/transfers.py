@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.estimate import seconds
-from client.files.pace import Pace
+from client.files.pace import Throughput
 from client.model.errors import NoFile
 from client.model.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
 
 if TYPE_CHECKING:
     from client.core.state import Core
-    from client.files.sender import Sending
+    from client.files.sender import FileSender
 
 UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _REMEMBERED = 1024  # files
@@ -43,12 +43,12 @@ class Transfers:
     def __init__(self, core: Core) -> None:
         """Use the messenger's shared state."""
         self._core = core
-        self._paces: dict[int, Pace] = {}
+        self._paces: dict[int, Throughput] = {}
 
     def came(self, message: int, done: int, now: float) -> None:
         """`done` bytes of a file are with the contact, or here: keep it and say so. In a change."""
         self.note(message, done, now)
-        self._core.emit(FileProgress(self._core.archive.progress(message, done)))
+        self._core.emit(FileProgress(self._core.messages.progress(message, done)))
 
     def note(self, message: int, done: int, now: float) -> None:
         """`done` bytes of a file are across."""
@@ -57,17 +57,17 @@ class Transfers:
             return
         while len(self._paces) >= _REMEMBERED:
             del self._paces[next(iter(self._paces))]
-        self._paces[message] = Pace(done, now)
+        self._paces[message] = Throughput(done, now)
 
-    def under_way(self, sending: Sending, after: int, limit: int, now: float) -> list[Transfer]:
+    def under_way(self, sending: FileSender, after: int, limit: int, now: float) -> list[Transfer]:
         """The first `limit` files on their way with numbers above `after`, oldest first."""
         rows = self._core.store.all(_FILES, after, limit)
         return [self.of(number, sending, now) for (number,) in rows]
 
-    def of(self, number: int, sending: Sending, now: float) -> Transfer:
+    def of(self, number: int, sending: FileSender, now: float) -> Transfer:
         """How far one file is, on its way or not; UnknownMessage, NoFile."""
         core = self._core
-        message = core.archive.get(number)
+        message = core.messages.get(number)
         if message.kind is not MessageKind.FILE:
             raise NoFile
         leg, done = self._where(message)
@@ -105,12 +105,12 @@ class Transfers:
         )
         return sum(int(row[0]) for row in (waiting, sealed) if row is not None)
 
-    def _expected(self, message: MessageInfo, leg: Leg, sending: Sending) -> float | None:
+    def _expected(self, message: MessageInfo, leg: Leg, sending: FileSender) -> float | None:
         """Seconds at the network's rate, before anything was measured."""
         core, settings = self._core, self._core.settings
         if leg is not Leg.CONTACT:
             return None
         if message.outgoing:
             return sending.estimate(message.id)
-        same = [row[0] for row in core.store.all(_AHEAD, core.archive.contact_of(message.id), message.id)]
+        same = [row[0] for row in core.store.all(_AHEAD, core.messages.contact_of(message.id), message.id)]
         return seconds(message.size - message.done, same, (), settings.payload_rate, settings.round_trip)

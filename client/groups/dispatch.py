@@ -131,7 +131,7 @@ class Dispatch:
     def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
         if number is None:
             entry = Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
-            number = self._core.archive.add(entry, now)
+            number = self._core.messages.add(entry, now)
         values = (number, members, post.number)
         self._store.run("INSERT OR REPLACE INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
         return number
@@ -294,7 +294,7 @@ class Dispatch:
         if message is None or self._store.one("SELECT 1 FROM messages WHERE id = ?", message) is None:
             return
         if not done or not self._core.step_message(message, MessageEvent.DELIVER):
-            self._core.emit(MessageStateChanged(self._core.archive.get(message)))
+            self._core.emit(MessageStateChanged(self._core.messages.get(message)))
 
     # members come and go
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_bodies import (
     GroupAnswer,
     GroupBehind,
@@ -78,7 +78,7 @@ class Groups:
         """A new group, with us as its first admin; BadName."""
         with self._core.change():
             group = self._registry.begin(b"", check_name(title), GroupState.MEMBER, None, now)
-            first = changes.create(group.key, group.agree.public, self._core.home.name, title)
+            first = group_changes.create(group.key, group.agree.public, self._core.home.name, title)
             self._registry.identify(group, first.hash)
             group = self._registry.get(group.id)
             self._registry.take_untrusted(group, first)
@@ -100,13 +100,13 @@ class Groups:
 
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
-        return any(self._core.book.get(group.contact).name == name for group in self._registry.all())
+        return any(self._core.contacts.get(group.contact).name == name for group in self._registry.all())
 
     def invite(self, name: str, contact: str, now: float) -> GroupInfo:
         """Offer a contact to join; UnknownGroup, NoMember, NotAllowed, UnknownContact, NotEstablished, GroupFull."""
         group, history = self._member(name)
         self._check_admin(group)
-        whom = self._core.book.person(contact)
+        whom = self._core.contacts.person(contact)
         if whom.state in (ContactState.PENDING, ContactState.EXPIRED) or whom.blocked:
             raise NotEstablished
         if len(self._registry.roster(group).members) >= MEMBERS_LIMIT or len(history) >= CHANGES_LIMIT:
@@ -158,7 +158,7 @@ class Groups:
         """Call the group by another name, for all; UnknownGroup, NoMember, NotAllowed, BadName."""
         group, history = self._member(name)
         self._check_admin(group)
-        return self._commit(group, changes.rename(group.key, group.identifier, history.heads, title), now)
+        return self._commit(group, group_changes.rename(group.key, group.identifier, history.heads, title), now)
 
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
@@ -201,7 +201,7 @@ class Groups:
     def _about(self, group: Group, kind: Kind, subject: bytes, now: float) -> GroupInfo:
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  members have one
-        return self._commit(group, changes.about(group.key, group.identifier, history.heads, kind, subject), now)
+        return self._commit(group, group_changes.about(group.key, group.identifier, history.heads, kind, subject), now)
 
     def _commit(self, group: Group, change: Change, now: float) -> GroupInfo:
         try:
@@ -290,7 +290,7 @@ class Groups:
             self._membership.ask(group, contact, now)
             return
         if post.change:
-            change = changes.parse_untrusted(post.change)
+            change = group_changes.parse_untrusted(post.change)
             self._membership.take_in_untrusted(group, contact, [change], now)
             self._dispatch.leavers.ended(group, post, change)
 

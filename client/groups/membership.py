@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_bodies import (
     CHANGES_AT_ONCE,
     GroupAnswer,
@@ -91,7 +91,7 @@ class Membership:
     def offered_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
         """A contact invites us; strangers in our groups can't."""
         known = self._registry.known(body.group)
-        if self._core.book.get(contact).role != "contact" or not body.title:
+        if self._core.contacts.get(contact).role != "contact" or not body.title:
             raise RemoteError("an invitation to a group from a stranger")
         open_ = [group for group in self._registry.all() if group.state is GroupState.INVITED]
         if known is None and len(open_) < _OFFERS and len(self._registry.all()) < GROUPS_LIMIT:
@@ -114,8 +114,8 @@ class Membership:
             raise RemoteError("an answer to no invitation to a group")
         try:
             who = Newcomer(body.key, body.agree, body.name)
-            added = changes.add(group.key, group.identifier, history.heads, who)
-            changes.parse_untrusted(added.raw)
+            added = group_changes.add(group.key, group.identifier, history.heads, who)
+            group_changes.parse_untrusted(added.raw)
             self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, (b"", b""), ours=True)
         except MixnetError:
             raise RemoteError("an answer to an invitation with an impossible name or key") from None
@@ -129,7 +129,7 @@ class Membership:
         joining = group.state is GroupState.JOINING and contact == group.sponsor
         if not joining and self._registry.member_of(group, contact) is None:
             raise RemoteError("changes of a group from one who isn't in it")
-        self.take_in_untrusted(group, contact, [changes.parse_untrusted(raw) for raw in body.changes], now)
+        self.take_in_untrusted(group, contact, [group_changes.parse_untrusted(raw) for raw in body.changes], now)
 
     def take_in_untrusted(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
         """Take changes in, as far as they are allowed; ask for what they build on."""
@@ -201,7 +201,7 @@ class Membership:
         What a change builds on is of no matter here: it is believed from whom it is about, and from admins of then.
         """
         key, members = self._registry.key_of(group, contact), self._registry.roster(group).members
-        for change in [changes.parse_untrusted(raw) for raw in body.changes]:
+        for change in [group_changes.parse_untrusted(raw) for raw in body.changes]:
             if key is None or change.group != group.identifier or change.kind is not Kind.REMOVE:
                 continue
             if change.subject == key:
@@ -253,7 +253,7 @@ class Membership:
         return [] if history is None else [one for one in history.missing(()) if one.kind is Kind.REMOVE]
 
     def _rename(self, group: Group, title: str) -> None:
-        names = self._core.book.names() - {self._core.book.get(group.contact).name}
+        names = self._core.contacts.names() - {self._core.contacts.get(group.contact).name}
         name = title
         if title in names:
             name = free_name(title, names)
@@ -404,7 +404,7 @@ class Membership:
             invitation = Invitation.parse_untrusted(text)
             if invitation.keys.identity == self._core.identity_public:
                 raise MalformedInvitation
-            known = self._core.book.known(invitation.keys.identity)
+            known = self._core.contacts.known(invitation.keys.identity)
             if peer.contact is not None:
                 if known is None or known.id != peer.contact or known.role != "member":
                     return
@@ -415,7 +415,7 @@ class Membership:
                 self._renewed[peer.contact] = now
             if known is None or known.state is ContactState.EXPIRED or peer.contact is not None:
                 self._introductions.accept(text, None, now, hidden=True)
-                known = self._core.book.known(invitation.keys.identity)
+                known = self._core.contacts.known(invitation.keys.identity)
         except (RemoteError, MixnetError):
             return
         if known is not None:

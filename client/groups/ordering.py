@@ -77,10 +77,10 @@ class Filing:
         entry = Entry(
             group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
         )
-        number = self._core.archive.add(entry, now)
+        number = self._core.messages.add(entry, now)
         name = self._registry.roster_at(group, post.heads).members[post.author].name
         self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
-        self._core.emit(MessageReceived(self._core.archive.get(number)))
+        self._core.emit(MessageReceived(self._core.messages.get(number)))
 
 
 def ends_of(posts: Iterable[Post]) -> dict[int, int]:

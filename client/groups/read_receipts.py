@@ -70,10 +70,10 @@ class Reading:
         row = self._store.one(query, message, message)
         done = row is not None and row[1] >= row[0]
         if not done or not self._core.step_message(message, MessageEvent.SEE):
-            self._core.emit(MessageStateChanged(self._core.archive.get(message)))
+            self._core.emit(MessageStateChanged(self._core.messages.get(message)))
 
     def readers(self, message: int) -> list[str]:
         """Who has told us that it has read a text of ours, by name; UnknownMessage."""
-        self._core.archive.get(message)
+        self._core.messages.get(message)
         rows = self._store.all("SELECT name FROM group_reads WHERE message = ? ORDER BY name, member", message)
         return [name for (name,) in rows]

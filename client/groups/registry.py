@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.core.state import Core
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_changes import Change
 from client.groups.pair_keys import Pair
 from client.groups.roster import History, Member, Roster
@@ -77,8 +77,8 @@ class Registry:
     def begin(self, identifier: bytes, title: str, state: GroupState, sponsor: int | None, now: float) -> Group:
         """A new group, with new keys."""
         core = self._core
-        name = free_name(title, core.book.names())
-        contact = core.book.add(name, identifier, ContactState.ESTABLISHED, now)
+        name = free_name(title, core.contacts.names())
+        contact = core.contacts.add(name, identifier, ContactState.ESTABLISHED, now)
         self._store.run("UPDATE contacts SET role = 'group' WHERE id = ?", contact.id)
         key, agree = SigningKey.generate(), SphinxSecret.generate()
         number = self._store.insert(
@@ -122,7 +122,7 @@ class Registry:
     def named(self, name: str) -> Group:
         """The group of a name; UnknownGroup."""
         try:
-            contact = self._core.book.named(name).id
+            contact = self._core.contacts.named(name).id
         except UnknownContact:
             contact = -1
         row = self._store.one(_SELECT + "WHERE contact = ?", contact)
@@ -167,9 +167,9 @@ class Registry:
             rows = self._store.all("SELECT raw FROM group_changes WHERE grp = ? ORDER BY position", group.id)
             if not rows:
                 return None
-            made = History(changes.parse_untrusted(bytes(rows[0][0])))
+            made = History(group_changes.parse_untrusted(bytes(rows[0][0])))
             for (raw,) in rows[1:]:
-                made.add_untrusted(changes.parse_untrusted(bytes(raw)))
+                made.add_untrusted(group_changes.parse_untrusted(bytes(raw)))
             self._histories[group.id] = made
         return self._histories[group.id]
 
@@ -242,7 +242,7 @@ class Registry:
             GroupMember(one.name, one.admin, key == group.me, key == group.me or self._connected(peers.get(key)))
             for key, one in roster.members.items()
         )
-        name = self._core.book.get(group.contact).name
+        name = self._core.contacts.get(group.contact).name
         return GroupInfo(name, roster.title or name, group.state, group.identifier.hex(), members)
 
     def _connected(self, peer: Peer | None) -> bool:

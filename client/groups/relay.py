@@ -152,7 +152,7 @@ class Hops:
         self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
         self._fed = hop.contact
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
-            self._core.archive.left(row[1], now, 0.0)
+            self._core.messages.left(row[1], now, 0.0)
 
 
 def _is_copy(raw: bytes, group: Group, number: int) -> bool:

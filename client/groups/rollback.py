@@ -8,7 +8,7 @@ so: nothing is lost in silence or shown twice.
 from __future__ import annotations
 
 from client.core.state import Core
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_bodies import GroupBehind
 from client.groups import posts
 from client.groups.dispatch import Dispatch
@@ -80,4 +80,4 @@ class Copies:
         elif post.text:
             self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
         elif post.change:
-            self._dispatch.write(group, now, change=changes.parse_untrusted(post.change))
+            self._dispatch.write(group, now, change=group_changes.parse_untrusted(post.change))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from client.core.state import Core
-from client.files.receiver import Receiving
+from client.files.receiver import FileReceiver
 from client.model.errors import StillUnderWay, UnknownContact
 from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
@@ -31,10 +31,10 @@ _UNDER_WAY = " UNION ALL ".join(
 _SETTLED = f"m.state NOT IN ('queued', 'sent', 'receiving') AND m.id NOT IN ({_UNDER_WAY})"
 
 
-class Archivist:
+class ArchiveOps:
     """What is done with many messages at once. `limited`: some conversation is not kept for ever."""
 
-    def __init__(self, core: Core, receiving: Receiving) -> None:
+    def __init__(self, core: Core, receiving: FileReceiver) -> None:
         """Use the messenger's shared state."""
         self._core, self._store, self._receiving = core, core.store, receiving
         self.limited = False
@@ -45,7 +45,7 @@ class Archivist:
     def page(self, where: Filter, after: int, limit: int) -> list[tuple[int, Record]]:
         """(number here, record) of the first messages above `after` that `where` lets through; UnknownContact."""
         if where.contact is not None:
-            self._core.book.named(where.contact)
+            self._core.contacts.named(where.contact)
         condition, values = where.condition()
         order = f"WHERE m.id > ? AND {condition} ORDER BY m.id LIMIT ?"
         rows = self._store.all(_SELECT + order, self._core.identity_public, after, *values, limit)
@@ -53,7 +53,7 @@ class Archivist:
 
     def strangers(self, identities: Sequence[bytes]) -> list[bytes]:
         """Those of the identities that no contact has."""
-        return [identity for identity in identities if self._core.book.known(identity) is None]
+        return [identity for identity in identities if self._core.contacts.known(identity) is None]
 
     def take_in(self, records: Sequence[Record]) -> int:
         """File past messages with known contacts, in one transaction; how many were new. UnknownContact."""
@@ -61,7 +61,7 @@ class Archivist:
             return sum(self._take_in(record) for record in records)
 
     def _take_in(self, record: Record) -> bool:
-        contact = self._core.book.known(bytes.fromhex(record.identity))
+        contact = self._core.contacts.known(bytes.fromhex(record.identity))
         if contact is None:
             raise UnknownContact("there is no contact with the identity of this conversation: become contacts first")
         origin = bytes.fromhex(record.origin)
@@ -98,14 +98,14 @@ class Archivist:
 
     def delete(self, number: int) -> None:
         """Delete one message; UnknownMessage, StillUnderWay."""
-        self._core.archive.contact_of(number)
+        self._core.messages.contact_of(number)
         if not self._delete("m.id = ?", (number,)):
             raise StillUnderWay
         self._store.truncate_journal()
 
     def clear(self, contact: str) -> tuple[int, int]:
         """Delete up to BATCH messages of a conversation: how many, and how many are left; UnknownContact."""
-        whom = self._core.book.named(contact).id
+        whom = self._core.contacts.named(contact).id
         deleted = self._delete("m.contact = ?", (whom,))
         if deleted < BATCH:
             self._store.truncate_journal()
@@ -136,13 +136,13 @@ class Archivist:
 
     def retention(self, contact: str) -> float | None:
         """For how many seconds messages with a contact are kept; None: for ever. UnknownContact."""
-        whom = self._core.book.named(contact).id
+        whom = self._core.contacts.named(contact).id
         row = self._store.one("SELECT seconds FROM retention WHERE contact = ?", whom)
         return None if row is None else float(row[0])
 
     def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so long; UnknownContact, BadPeriod."""
-        whom = self._core.book.named(contact).id
+        whom = self._core.contacts.named(contact).id
         with self._core.change():
             self._store.run("DELETE FROM retention WHERE contact = ?", whom)
             if seconds is not None:

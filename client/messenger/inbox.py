@@ -29,11 +29,11 @@ from client.e2e.bodies import (
     decode_untrusted,
 )
 from client.e2e.group_bodies import OF_MEMBERS, GroupBody
-from client.files.receiver import Receiving
-from client.files.sender import Sending
+from client.files.receiver import FileReceiver
+from client.files.sender import FileSender
 from client.groups.groups import Groups
 from client.model.views import MessageKind, MessageReceived, MessageState
-from client.signing.attestations import Attesting
+from client.signing.attestations import Attestations
 from client.storage.messages import Entry
 from mixnet.errors import RemoteError
 
@@ -52,10 +52,10 @@ class Inbox:
         core: Core,
         *,
         introductions: Introductions,
-        sending: Sending,
-        receiving: Receiving,
+        sending: FileSender,
+        receiving: FileReceiver,
         renewal: Renewal,
-        attesting: Attesting,
+        attesting: Attestations,
         groups: Groups,
         anonymous: Anonymous,
     ) -> None:
@@ -66,7 +66,7 @@ class Inbox:
         self._introductions = introductions
         self._sending = sending
         self._receiving = receiving
-        self._attesting = attesting
+        self._attestations = attesting
         self._groups = groups
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
@@ -180,11 +180,11 @@ class Inbox:
             return
         if contact in core.siblings:
             with core.change():
-                core.devices.trouble(contact, error)
-        elif core.book.get(contact).role == "member":  # nobody shows these: the group mends it
+                core.device_table.trouble(contact, error)
+        elif core.contacts.get(contact).role == "member":  # nobody shows these: the group mends it
             with core.change():
                 self._groups.lost_touch(contact, now)
-        elif contact not in core.blocked and core.archive.last_error(contact) not in (UNOPENED, OUTDATED):
+        elif contact not in core.blocked and core.messages.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
 
     def _heed_untrusted(self, conversation: Conversation, body: Body, now: float) -> None:
@@ -192,7 +192,7 @@ class Inbox:
         if isinstance(body, Resume):
             self._renewal.resumed(conversation, body, now)
         elif conversation.contact in self._core.siblings:
-            self._core.household.heard_untrusted(conversation.contact, body, now)
+            self._core.devices.heard_untrusted(conversation.contact, body, now)
         else:
             self._handle(conversation.contact, body, now)
 
@@ -206,14 +206,14 @@ class Inbox:
         if isinstance(body, GroupBody):
             self._groups.handle_untrusted(contact, body, now)
             return
-        if isinstance(body, Text | Offer) and self._core.book.get(contact).role != "contact":
+        if isinstance(body, Text | Offer) and self._core.contacts.get(contact).role != "contact":
             return  # who is known by a group only doesn't write to the user
         match body:
             case Text():
                 self._received_text(contact, body, now)
             case Seen():
                 for number in body.ids:
-                    if self._core.archive.is_from_us(number, contact):
+                    if self._core.messages.is_from_us(number, contact):
                         self._core.step_message(number, MessageEvent.SEE)
             case Offer():
                 self._receiving.offered(contact, body, now)
@@ -224,12 +224,12 @@ class Inbox:
             case Abort():
                 self._receiving.aborted(contact, body)
             case Refuse():
-                if self._core.archive.is_from_us(body.id, contact):
+                if self._core.messages.is_from_us(body.id, contact):
                     self._core.fail_message(body.id, REASONS[body.reason])
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
-                self._attesting.take(contact, body, now)
+                self._attestations.take(contact, body, now)
 
     def _received_text(self, contact: int, text: Text, now: float) -> None:
         core = self._core
         entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, text.text, received_at=now, remote=text.id)
-        core.emit(MessageReceived(core.archive.get(core.archive.add(entry, now))))
+        core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))

@@ -17,14 +17,14 @@ from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
 from client.core.outgoing import MessengerSettings, Outgoing
 from client.core.state import Core
-from client.devices.devices import Household
+from client.devices.devices import Devices
 from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.e2e.invitation import Invitation
-from client.files.receiver import Receiving
-from client.files.sender import Sending
+from client.files.receiver import FileReceiver
+from client.files.sender import FileSender
 from client.groups.groups import Groups
-from client.messenger.archive import Archivist
-from client.messenger.contact_verbs import People
+from client.messenger.archive import ArchiveOps
+from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.inbox import Inbox
 from client.messenger.outbox import Outbox
 from client.model.contact_states import ContactEvent
@@ -40,14 +40,14 @@ from client.model.views import (
     MessageState,
     Transfer,
 )
-from client.signing.attestations import Attesting
+from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of
 from client.storage.database import Store
 from client.storage.messages import Entry
-from client.storage.reply_blocks import NoWorkshop, Workshop
+from client.storage.reply_blocks import NoSurbs, SurbMaker
 from client.storage.search import ANY, Filter
-from client.storage.timestamps import Submissions
+from client.storage.timestamps import TimestampTable
 
 _TEXT_LANE = 0
 _ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
@@ -63,40 +63,40 @@ class Messenger:
         settings: MessengerSettings,
         jitter: random.Random,
         home: Home,
-        workshop: Workshop | None = None,
+        surbs: SurbMaker | None = None,
     ) -> None:
         """Take up where the store left off; `home` is where contacts reach us and what we are called.
 
-        `workshop` makes the reply blocks of anonymous messages; without one there are none.
+        `surbs` makes the reply blocks of anonymous messages; without one there are none.
         """
         self._core = Core(store, settings, jitter, home)
-        self._sending = Sending(self._core)
-        self._receiving = Receiving(self._core)
+        self._sending = FileSender(self._core)
+        self._receiving = FileReceiver(self._core)
         self._renewal = Renewal(self._core, self._sending, self._receiving)
         self._introductions = Introductions(self._core, self._renewal)
-        self.archivist = Archivist(self._core, self._receiving)
-        self.anonymous = Anonymous(self._core, workshop or NoWorkshop())
+        self.archive = ArchiveOps(self._core, self._receiving)
+        self.anonymous = Anonymous(self._core, surbs or NoSurbs())
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
-        self._people = People(self._core, self._outbox, self._receiving)
+        self._people = ContactVerbs(self._core, self._outbox, self._receiving)
         self.groups = Groups(self._core, self._introductions)
-        self.attesting = Attesting(self._core, self._receiving)
-        self.submissions = Submissions(self._core.store, self._core.notary)
+        self.attestations = Attestations(self._core, self._receiving)
+        self.timestamps = TimestampTable(self._core.store, self._core.signatures)
         self._inbox = Inbox(
             self._core,
             introductions=self._introductions,
             sending=self._sending,
             receiving=self._receiving,
             renewal=self._renewal,
-            attesting=self.attesting,
+            attesting=self.attestations,
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.household = self._core.household = Household(self._core, self, self._introductions)
+        self.devices = self._core.devices = Devices(self._core, self, self._introductions)
 
     @property
     def for_user(self) -> Messenger:
         """What the user's programs talk to: this, or on a satellite what asks the home (client/satellite.py)."""
-        return self.household.user_side(self)
+        return self.devices.user_side(self)
 
     # contacts
 
@@ -117,25 +117,27 @@ class Messenger:
 
     def contact_of(self, identity: bytes) -> ContactInfo | None:
         """The user's contact of an identity (32 bytes), if there is one that has answered."""
-        contact = self._core.book.known(identity)
+        contact = self._core.contacts.known(identity)
         if contact is None or contact.role != "contact" or contact.state not in _ANSWERED:
             return None
-        return self._core.book.info(contact.id)
+        return self._core.contacts.info(contact.id)
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first, without groups and those who are anonymous."""
-        return [self._core.book.info(contact.id) for contact in self._core.book.all() if contact.role == "contact"]
+        return [
+            self._core.contacts.info(contact.id) for contact in self._core.contacts.all() if contact.role == "contact"
+        ]
 
     def mark_verified(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
         core = self._core
-        contact = core.book.person(name)
+        contact = core.contacts.person(name)
         if contact.id in core.anonymous:
             raise AnonymousOnly
         with core.change():
-            if core.book.step(contact, ContactEvent.VERIFY):
+            if core.contacts.step(contact, ContactEvent.VERIFY):
                 core.contact_changed(contact.id)
-        return core.book.info(contact.id)
+        return core.contacts.info(contact.id)
 
     def rename_contact(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name, here only; UnknownContact, BadName, NameTaken."""
@@ -183,9 +185,9 @@ class Messenger:
                 raise AnonymousOnly("what is signed isn't anonymous: leave the signature out")
             return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
-            number = core.archive.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
-            sign = core.notary.sign_text
-            body = sign(number, core.book.get(whom).identity, text, now) if signed else Text(number, text)
+            number = core.messages.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            sign = core.signatures.sign_text
+            body = sign(number, core.contacts.get(whom).identity, text, now) if signed else Text(number, text)
             core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
         return number
 
@@ -225,7 +227,7 @@ class Messenger:
         with self._core.change():
             self._outbox.cancel(number, now)
             self.groups.cancelled(number, now)
-        return self._core.archive.get(number)
+        return self._core.messages.get(number)
 
     def estimate(self, number: int) -> float | None:
         """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
@@ -244,18 +246,18 @@ class Messenger:
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
-        return self._core.archive.get(number)
+        return self._core.messages.get(number)
 
     def messages(self, contact: str | None = None, after: int = 0, limit: int = _ALL) -> list[MessageInfo]:
         """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
-        whom = None if contact is None else self._core.book.named(contact).id
-        return self._core.archive.after(whom, after, limit)
+        whom = None if contact is None else self._core.contacts.named(contact).id
+        return self._core.messages.after(whom, after, limit)
 
     def search(self, words: str, limit: int = _ALL, where: Filter = ANY) -> list[MessageInfo]:
         """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
         if where.contact is not None:
-            self._core.book.named(where.contact)
-        return self._core.archive.search(words, limit, where)
+            self._core.contacts.named(where.contact)
+        return self._core.messages.search(words, limit, where)
 
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
@@ -263,23 +265,23 @@ class Messenger:
         A blocked sender is not told, then or later, and nobody is in an anonymous conversation.
         """
         core = self._core
-        contact = core.archive.contact_of(number)
-        unseen = core.archive.unseen(contact, number, SEEN_LIMIT)
+        contact = core.messages.contact_of(number)
+        unseen = core.messages.unseen(contact, number, SEEN_LIMIT)
         if not unseen:
             return
         with core.change():
             for seen, _ in unseen:
-                core.archive.step(seen, MessageEvent.SEE)
+                core.messages.step(seen, MessageEvent.SEE)
             self.groups.was_read(contact, unseen, now)
-            if contact not in core.blocked and core.book.get(contact).role == "contact":
-                self.attesting.read(contact, [seen for seen, _ in unseen], now)
+            if contact not in core.blocked and core.contacts.get(contact).role == "contact":
+                self.attestations.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
                 if known:
                     core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
 
     def proof(self, number: int) -> bytes:
         """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""
-        return proof_of(self._core, self.submissions, number)
+        return proof_of(self._core, self.timestamps, number)
 
     def forge(self, contact: str, texts: Sequence[str], now: float) -> str:
         """A transcript in which the contact has written `texts`, and which nobody can tell from a genuine one.

@@ -17,8 +17,8 @@ from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.core.state import Core
 from client.e2e.bodies import REASONS, MessageEvent, Reason
-from client.files.receiver import Receiving
-from client.files.sender import FILE_LANE, Sending
+from client.files.receiver import FileReceiver
+from client.files.sender import FILE_LANE, FileSender
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
@@ -36,7 +36,7 @@ CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 class Outbox:
     """The order of all that leaves."""
 
-    def __init__(self, core: Core, sending: Sending, receiving: Receiving, anonymous: Anonymous) -> None:
+    def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous) -> None:
         """Use the messenger's shared state."""
         self._core = core
         self._sending, self._receiving = sending, receiving
@@ -74,7 +74,7 @@ class Outbox:
         message = None if conversation is None else conversation.left(outgoing.key[1], slot_time)
         if message is not None:
             with core.change():
-                core.archive.left(message, slot_time, drawn_delay)
+                core.messages.left(message, slot_time, drawn_delay)
                 core.step_message(message, MessageEvent.SEND)
 
     def wake_at(self) -> float | None:
@@ -171,7 +171,7 @@ class Outbox:
 
     def cancel(self, number: int, now: float) -> None:
         """Give up a message of ours that is queued or under way; UnknownMessage, NotUnderWay."""
-        message = self._core.archive.get(number)
+        message = self._core.messages.get(number)
         if not message.outgoing:
             raise NotUnderWay(f"message {number} came to you: only what you send can be cancelled")
         if message.state in (MessageState.DELIVERED, MessageState.READ):
@@ -183,7 +183,7 @@ class Outbox:
 
     def give_up(self, message: int, reason: Reason, now: float, error: str) -> None:
         """Send no more of a message: `reason` is for the receiver of a file, `error` for our user."""
-        if self._core.archive.get(message).kind is MessageKind.FILE:
+        if self._core.messages.get(message).kind is MessageKind.FILE:
             self._sending.give_up(message, reason, now, error)
         else:
             self._core.fail_message(message, error)
@@ -213,7 +213,7 @@ class Outbox:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
-            core.household.asking.expire(now)
+            core.devices.pending.expire(now)
             self._anonymous.expire(now)
             self._receiving.expire(now)
             core.find_next_expiry()
@@ -222,12 +222,12 @@ class Outbox:
     def _give_up_contact(self, number: int, now: float) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""
         core = self._core
-        contact = core.book.get(number)
+        contact = core.contacts.get(number)
         if contact.state is not ContactState.PENDING:
             if contact.role != "member":  # nobody shows these: the group mends it
                 core.warn(number, UNANSWERED, now)
             return
-        core.book.step(contact, ContactEvent.EXPIRE)
+        core.contacts.step(contact, ContactEvent.EXPIRE)
         if contact.role == "contact":
             core.contact_changed(number)
         unsent = "SELECT message FROM waiting WHERE contact = ? UNION SELECT message FROM sending WHERE contact = ?"

@@ -17,7 +17,7 @@ from functools import partial
 
 import trio
 
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
 from client.model.code_errors import CodeExpired, CodeUsed, NobodyWaits, NoNumber, TooManyCodes, UnknownCode, WrongCode
@@ -52,7 +52,7 @@ class Codes:
         *,
         rendezvous: Rendezvous,
         messenger: Messenger,
-        desk: Desk,
+        worker: Worker,
         clock: Clock,
         rng: random.Random,
         network_id: bytes,
@@ -63,7 +63,7 @@ class Codes:
         """`name` is what invitations call us; at `home`, our own provider, no code of ours waits if others exist."""
         self._rendezvous = rendezvous
         self._messenger = messenger
-        self._desk = desk
+        self._worker = worker
         self._clock = clock
         self._rng = rng
         self._network_id = network_id
@@ -97,7 +97,7 @@ class Codes:
         code = Code.parse(text)
         if contact is not None:
             check_name(contact)
-            if contact in {one.name for one in await self._desk.call(self._messenger.contacts)}:
+            if contact in {one.name for one in await self._worker.call(self._messenger.contacts)}:
                 raise NameTaken
         return self._begin(False, lambda number: self._join(number, code, contact))
 
@@ -166,11 +166,11 @@ class Codes:
         self._step(number, CodeState.WAITING, code=code.text)
         provider = self._rendezvous.provider_for(meeting.slot)
         reply = await self._await_body(provider, offered.slot)
-        exchange = await self._desk.call(offered.try_untrusted, reply)
+        exchange = await self._worker.call(offered.try_untrusted, reply)
         if exchange is None:
             await self._put(provider, offered.refusal_slot(reply), noise())
             raise WrongCode
-        invitation = await self._desk.call(self._messenger.create_invitation, self._name, self._clock.now())
+        invitation = await self._worker.call(self._messenger.create_invitation, self._name, self._clock.now())
         await self._put(provider, exchange.slot, exchange.seal(invitation.pack()))
         self._step(number, CodeState.HANDED_OVER)
         contact = await self._await_contact(lambda: self._messenger.contact_by(invitation.channel))
@@ -181,7 +181,7 @@ class Codes:
         meeting = code.meeting(self._network_id)
         provider = self._rendezvous.provider_for(meeting.slot)
         offer = await self._look(provider, meeting.slot)
-        joined = await self._desk.call(Joined.join_untrusted, meeting, code.password, offer)
+        joined = await self._worker.call(Joined.join_untrusted, meeting, code.password, offer)
         if await self._put(provider, joined.slot, joined.body) != 0:
             raise CodeUsed
         self._step(number, CodeState.REPLIED)
@@ -193,8 +193,8 @@ class Codes:
 
     async def _accept(self, exchange: Exchange, answer: bytes, name: str | None) -> ContactInfo:
         text = Invitation.unpack_untrusted(exchange.open_untrusted(answer)).encode()
-        contact = await self._desk.call(self._messenger.accept_invitation, text, name, self._clock.now())
-        self._publish(await self._desk.call(self._messenger.take_events))
+        contact = await self._worker.call(self._messenger.accept_invitation, text, name, self._clock.now())
+        self._publish(await self._worker.call(self._messenger.take_events))
         return contact
 
     async def _find_number(self) -> tuple[Code, Meeting, Offered]:
@@ -202,7 +202,7 @@ class Codes:
         for attempt in range(ATTEMPTS):
             code = Code.make(self._free_number(FEW if attempt < ATTEMPTS // 3 else MANY))
             meeting = code.meeting(self._network_id)
-            offered = await self._desk.call(Offered.offer, meeting, code.password)
+            offered = await self._worker.call(Offered.offer, meeting, code.password)
             if await self._put(self._rendezvous.provider_for(meeting.slot), meeting.slot, offered.body) == 0:
                 return code, meeting, offered
         raise NoNumber
@@ -251,7 +251,7 @@ class Codes:
     async def _await_contact(self, look: Callable[[], ContactInfo | None]) -> ContactInfo:
         """The contact, once both sides can write."""
         while True:
-            contact = await self._desk.call(look)
+            contact = await self._worker.call(look)
             if contact is not None and contact.state is not ContactState.PENDING:
                 return contact
             await self._pause(FIRST_PAUSE)

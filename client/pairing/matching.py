@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 import trio
 
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
 from client.model.address_entries import Entry, normal
@@ -24,7 +24,7 @@ from client.model.errors import AlreadyContact, OwnInvitation
 from client.model.match_states import MatchState, MatchStatus
 from client.model.views import ContactInfo, ContactState, Event
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise, reply_slot
-from client.pairing.matching_store import Answering, Look, MatchBook, Offering, Replying, Spoiled
+from client.pairing.matching_store import Answering, Look, MatchTable, Offering, Replying, Spoiled
 from client.pairing.rendezvous import Rendezvous
 from client.pairing.spake2 import require
 from mixnet import crypto
@@ -58,10 +58,10 @@ class Matching:
         self,
         *,
         rendezvous: Rendezvous,
-        book: MatchBook,
+        book: MatchTable,
         messenger: Messenger,
-        desk: Desk,
-        slow_desk: Desk,
+        worker: Worker,
+        hash_worker: Worker,
         clock: Clock,
         rng: random.Random,
         network_id: bytes,
@@ -69,12 +69,12 @@ class Matching:
         publish: Callable[[list[Event]], None],
         stretch: Stretch = crypto.password_key,
     ) -> None:
-        """`slow_desk` is where `stretch` works, which takes a second or so: messages don't wait for it."""
+        """`hash_worker` is where `stretch` works, which takes a second or so: messages don't wait for it."""
         self._rendezvous = rendezvous
         self._book = book
         self._messenger = messenger
-        self._desk = desk
-        self._slow_desk = slow_desk
+        self._worker = worker
+        self._hash_worker = hash_worker
         self._clock = clock
         self._rng = rng
         self._network_id = network_id
@@ -90,20 +90,20 @@ class Matching:
     async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
         """Look for these entries, for somebody whose own address is `me`; BadAddress, CodesMissing."""
         require()
-        await self._desk.call(
+        await self._worker.call(
             self._book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
         )
-        self._ring()
+        self._wake()
         return await self.status()
 
     async def stop(self) -> None:
         """Look for nobody, and forget all entries; contacts that were found stay."""
-        await self._desk.call(self._book.end)
+        await self._worker.call(self._book.end)
         self._visited.clear()
 
     async def status(self) -> MatchStatus:
         """What there is to know."""
-        return await self._desk.call(self._status)
+        return await self._worker.call(self._status)
 
     def _status(self) -> MatchStatus:
         infos = self._book.infos()
@@ -122,17 +122,17 @@ class Matching:
         """Visit entries in these states, the one that waited longest first."""
         while True:
             changed = self._changed
-            if await self._desk.call(self._count, states):
+            if await self._worker.call(self._count, states):
                 await trio.sleep(self._rng.expovariate(1 / mean))
             else:
                 await changed.wait()
                 continue
             async with self._busy:
-                look = await self._desk.call(self._next, states)
+                look = await self._worker.call(self._next, states)
                 if look is not None:
                     await self._try_visit(look)
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         """Let both tasks look again."""
         self._changed.set()
         self._changed = trio.Event()
@@ -154,10 +154,10 @@ class Matching:
             pass  # its turn comes again
         except RemoteError:
             await self._spoil(look)
-        self._ring()
+        self._wake()
 
     async def _spoil(self, look: Look) -> None:
-        await self._desk.call(self._book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
+        await self._worker.call(self._book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
 
     async def _visit(self, look: Look) -> None:
         """Whatever is next for this entry. WrongCode, RemoteError: nothing more on this day."""
@@ -181,22 +181,22 @@ class Matching:
             return look
         if isinstance(look.progress, Answering) and await self._settled(look, look.progress):
             return None
-        me = await self._desk.call(lambda: self._book.me)
+        me = await self._worker.call(lambda: self._book.me)
         if me is None:
             return None
-        secret = await self._slow_desk.call(day_secret, self._network_id, (me, look.address), day, self._stretch)
-        await self._desk.call(self._book.begin_day, look.address, day, secret)
-        return await self._desk.call(self._book.get, look.address)
+        secret = await self._hash_worker.call(day_secret, self._network_id, (me, look.address), day, self._stretch)
+        await self._worker.call(self._book.begin_day, look.address, day, secret)
+        return await self._worker.call(self._book.get, look.address)
 
     async def _meet(self, look: Look, where: Meeting) -> None:
         """Put our offer; who was first invites, the other one replies."""
         provider = self._rendezvous.provider_for(where.slot)
-        offering = await self._desk.call(self._offering, look, where)
+        offering = await self._worker.call(self._offering, look, where)
         place = await self._rendezvous.put(provider, where.slot, offering.body)
         if place == 0:
             reply = await self._rendezvous.read(provider, reply_slot(where.context, offering.body))
             if reply is not None:
-                offered = await self._desk.call(Offered.restore, where, offering.side)
+                offered = await self._worker.call(Offered.restore, where, offering.side)
                 await self._invite(look, provider, offered, reply)
         elif place is not None:
             offer = await self._rendezvous.read(provider, where.slot)
@@ -213,11 +213,11 @@ class Matching:
         return offering
 
     async def _invite(self, look: Look, provider: bytes, offered: Offered, reply: bytes) -> None:
-        exchange = await self._desk.call(offered.try_untrusted, reply)
+        exchange = await self._worker.call(offered.try_untrusted, reply)
         if exchange is None:
             await self._rendezvous.put(provider, offered.refusal_slot(reply), noise())
             raise WrongCode
-        answering = await self._desk.call(self._make_answer, look, exchange)
+        answering = await self._worker.call(self._make_answer, look, exchange)
         await self._answer(look, answering)
 
     def _make_answer(self, look: Look, exchange: Exchange) -> Answering:
@@ -233,21 +233,21 @@ class Matching:
         provider = self._rendezvous.provider_for(meeting(self._network_id, look.secret).slot)
         if await self._rendezvous.put(provider, answering.slot, answering.body) is not None:
             placed = Answering(answering.slot, answering.body, answering.channel, placed=True)
-            await self._desk.call(self._book.keep, look.address, placed, MatchState.MET)
+            await self._worker.call(self._book.keep, look.address, placed, MatchState.MET)
 
     async def _settled(self, look: Look, answering: Answering) -> bool:
         """Whether the invitation was used; then the entry is found."""
-        contact = await self._desk.call(self._messenger.contact_by, answering.channel)
+        contact = await self._worker.call(self._messenger.contact_by, answering.channel)
         if contact is None or contact.state is ContactState.PENDING:
             return False
-        await self._desk.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
+        await self._worker.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
         return True
 
     async def _reply(self, look: Look, where: Meeting, offer: bytes) -> None:
-        joined = await self._desk.call(Joined.join_untrusted, where, _words(look), offer)
+        joined = await self._worker.call(Joined.join_untrusted, where, _words(look), offer)
         exchange = joined.exchange
         replying = Replying(joined.slot, joined.body, exchange.context, offer, exchange.reply, exchange.key.expose())
-        await self._desk.call(self._book.keep, look.address, replying, MatchState.MET)
+        await self._worker.call(self._book.keep, look.address, replying, MatchState.MET)
         await self._await_answer(look, replying)
 
     async def _await_answer(self, look: Look, replying: Replying) -> None:
@@ -266,14 +266,14 @@ class Matching:
             return
         text = Invitation.unpack_untrusted(exchange.open_untrusted(answer)).encode()
         try:
-            contact = await self._desk.call(self._accept, look, text)
+            contact = await self._worker.call(self._accept, look, text)
         except AlreadyContact as error:
-            await self._desk.call(self._book.settle, look.address, MatchState.KNOWN, "", str(error))
+            await self._worker.call(self._book.settle, look.address, MatchState.KNOWN, "", str(error))
         except OwnInvitation:
             await self._spoil(look)
         else:
-            await self._desk.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
-        self._publish(await self._desk.call(self._messenger.take_events))
+            await self._worker.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
+        self._publish(await self._worker.call(self._messenger.take_events))
 
     def _accept(self, look: Look, text: str) -> ContactInfo:
         """The contact is called what the address book calls it; AlreadyContact, whose session stays as it is."""

@@ -69,7 +69,7 @@ class Look:
     progress: Progress | None = field(repr=False)
 
 
-class MatchBook:
+class MatchTable:
     """The table of a profile."""
 
     def __init__(self, store: Store) -> None:

@@ -5,7 +5,7 @@ Promises: whoever knows the name of a slot finds the same provider; both calls m
 
 from __future__ import annotations
 
-from client.traffic.provider_queries import Services
+from client.traffic.provider_queries import ProviderQueries
 from mixnet.errors import RemoteError
 from mixnet.services import Operation, Question, Status
 
@@ -13,7 +13,7 @@ from mixnet.services import Operation, Question, Status
 class Rendezvous:
     """Slots of an hour, or of a day."""
 
-    def __init__(self, services: Services, *, day: bool = False) -> None:
+    def __init__(self, services: ProviderQueries, *, day: bool = False) -> None:
         """Ask through `services`."""
         self._services = services
         self._put, self._read = (Operation.PUT_DAY, Operation.READ_DAY) if day else (Operation.PUT, Operation.READ)

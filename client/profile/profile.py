@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from client.model import paths as folder
+from client.model import paths
 from mixnet.crypto import SymmetricKey, password_key
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import Bootstrap
@@ -107,13 +107,13 @@ def create(
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
-        _write(scratch / folder.SETTINGS, _encode(settings))
-        trust.save(scratch / folder.BOOTSTRAP)
-        _write(scratch / folder.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
-        _open(scratch / folder.STORE, _store_key(scratch, lock, passphrase)).close()
+        _write(scratch / paths.SETTINGS, _encode(settings))
+        trust.save(scratch / paths.BOOTSTRAP)
+        _write(scratch / paths.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
+        _open(scratch / paths.STORE, _store_key(scratch, lock, passphrase)).close()
         for made in scratch.iterdir():
             made.chmod(0o600)
-        (scratch / folder.DOWNLOADS).mkdir(mode=0o700)
+        (scratch / paths.DOWNLOADS).mkdir(mode=0o700)
         scratch.rename(directory)
     except OSError as error:
         if directory.exists():
@@ -126,27 +126,27 @@ def create(
 
 def load(directory: Path) -> Profile:
     """Read the profile in `directory`; its store stays closed."""
-    folder.check_profile(directory)
+    paths.check_profile(directory)
     try:
-        settings = msgspec.toml.decode((directory / folder.SETTINGS).read_bytes(), type=_Settings)
+        settings = msgspec.toml.decode((directory / paths.SETTINGS).read_bytes(), type=_Settings)
         provider = bytes.fromhex(settings.provider) if settings.provider else None
     except (msgspec.MsgspecError, ValueError) as error:
         raise BrokenProfile(f"{directory / 'profile.toml'} is damaged ({error}): correct it") from None
     return Profile(
         name=settings.name,
-        bootstrap=Bootstrap.load(directory / folder.BOOTSTRAP),
+        bootstrap=Bootstrap.load(directory / paths.BOOTSTRAP),
         directory=directory,
         lock=settings.lock,
         engine=settings.engine,
         source=settings.source,
         provider=provider,
-        downloads=directory / folder.DOWNLOADS,
+        downloads=directory / paths.DOWNLOADS,
     )
 
 
 def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
     """Open the profile's store; WrongPassphrase (client.store) if the key does not fit."""
-    store = profile.file(folder.STORE)
+    store = profile.file(paths.STORE)
     if not store.is_file():
         raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
     return _open(store, _store_key(store.parent, profile.lock, passphrase))
@@ -159,7 +159,7 @@ def _open(path: Path, key: SymmetricKey) -> Store:
 
 
 def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
-    raw = (directory / folder.KEY).read_bytes()
+    raw = (directory / paths.KEY).read_bytes()
     if lock is Lock.KEY_FILE:
         if len(raw) != SymmetricKey.SIZE:
             raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.model import paths as folder
+from client.model import paths
 from client.profile import lock
 from mixnet.inventory import INVENTORY, Role, holders
 
@@ -34,8 +34,8 @@ class Erased:
 
 def erase(directory: Path, *, keep_downloads: bool = False) -> Erased:
     """Erase the profile in `directory`; NoProfile, AlreadyRunning, OSError."""
-    folder.check_profile(directory)
-    with lock.hold(directory / folder.LOCK):
+    paths.check_profile(directory)
+    with lock.hold(directory / paths.LOCK):
         files = size = 0
         for path in _in_order(directory, keep_downloads=keep_downloads):
             size += _overwrite(path)
@@ -44,7 +44,7 @@ def erase(directory: Path, *, keep_downloads: bool = False) -> Erased:
             files += 1
     if not keep_downloads:
         with suppress(OSError):  # something that isn't ours lies in it
-            (directory / folder.DOWNLOADS).rmdir()
+            (directory / paths.DOWNLOADS).rmdir()
     with suppress(OSError):
         directory.rmdir()
     left = sorted(path for path in directory.rglob("*") if not path.is_dir()) if directory.exists() else []
@@ -56,8 +56,8 @@ def _in_order(directory: Path, *, keep_downloads: bool) -> list[Path]:
     found = [path for path in directory.rglob("*") if stat.S_IFMT(path.lstat().st_mode) != stat.S_IFDIR]
     ours = [path for path in found if holders(INVENTORY[Role.CLIENT], str(path.relative_to(directory)))]
     if keep_downloads:
-        ours = [path for path in ours if path.parent != directory / folder.DOWNLOADS]
-    ranks = {folder.KEY: 0, folder.STORE: 1, folder.SETTINGS: 3}
+        ours = [path for path in ours if path.parent != directory / paths.DOWNLOADS]
+    ranks = {paths.KEY: 0, paths.STORE: 1, paths.SETTINGS: 3}
     return sorted(ours, key=lambda path: (ranks.get(path.name, 2) if path.parent == directory else 2, path))
 
 

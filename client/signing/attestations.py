@@ -14,7 +14,7 @@ from functools import partial
 from client.core.state import Core
 from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, Without
 from client.e2e.statements import Origin, ReceiptKind, file_digest, text_digest, verify_receipt_untrusted
-from client.files.receiver import Receiving
+from client.files.receiver import FileReceiver
 from client.model.errors import ContactBlocked, NotSigned
 from client.model.views import (
     MessageInfo,
@@ -37,13 +37,13 @@ _EVENTS = {ReceiptKind.DELIVERY: ReceiptEvent.DELIVERY, ReceiptKind.READING: Rec
 _WITHOUT = {Without.DECLINED: ReceiptEvent.DECLINE, Without.UNSIGNED: ReceiptEvent.REFUSE}
 
 
-class Attesting:
+class Attestations:
     """The part of the messenger for what is signed."""
 
-    def __init__(self, core: Core, receiving: Receiving) -> None:
+    def __init__(self, core: Core, receiving: FileReceiver) -> None:
         """Use the messenger's shared state; files come through `receiving`."""
         self._core, self._receiving = core, receiving
-        self._notary = core.notary
+        self._signatures = core.signatures
 
     def take(self, contact: int, body: Body, now: float) -> None:
         """Do what a message says, if it is about signatures."""
@@ -70,14 +70,14 @@ class Attesting:
         state = MessageState.RECEIVED if genuine else MessageState.FAILED
         text = body.text if genuine else ""
         entry = Entry(contact, MessageKind.TEXT, state, text, received_at=now, remote=body.id)
-        number = core.archive.add(entry, now)
+        number = core.messages.add(entry, now)
         if genuine:
-            self._notary.keep(number, origin, body.signature, b"", self._first_state(contact))
+            self._signatures.keep(number, origin, body.signature, b"", self._first_state(contact))
             self._answer(contact, number, origin, now)
-            core.emit(MessageReceived(core.archive.get(number)))
+            core.emit(MessageReceived(core.messages.get(number)))
         else:
-            core.archive.explain(number, UNSIGNED)
-            core.emit(MessageStateChanged(core.archive.get(number)))
+            core.messages.explain(number, UNSIGNED)
+            core.emit(MessageStateChanged(core.messages.get(number)))
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
 
     def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
@@ -86,7 +86,7 @@ class Attesting:
         number = self._receiving.number_of(contact, body.id)
         if number is None:
             return
-        offered = core.archive.get(number)
+        offered = core.messages.get(number)
         digest = file_digest(offered.text, body.digest)
         origin = self._origin(contact, body, MessageKind.FILE, offered.size, digest)
         if not _verifies(origin, body.signature):
@@ -94,29 +94,29 @@ class Attesting:
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
             return
         # The statement is stored first, so that whoever hears of the file hears that it is signed.
-        self._notary.keep(number, origin, body.signature, body.digest, self._first_state(contact))
+        self._signatures.keep(number, origin, body.signature, body.digest, self._first_state(contact))
         self._receiving.ended(contact, body, now)
-        if core.archive.get(number).state is MessageState.RECEIVED:
+        if core.messages.get(number).state is MessageState.RECEIVED:
             self._answer(contact, number, origin, now)
         else:
-            self._notary.forget(number)
+            self._signatures.forget(number)
 
     def _origin(
         self, contact: int, body: SignedText | SignedEnd, kind: MessageKind, size: int, digest: bytes
     ) -> Origin:
         """What the contact must have signed: of `body` only its number and time are the contact's to say."""
         core = self._core
-        sender, receiver = core.book.get(contact).identity, core.identity_public
+        sender, receiver = core.contacts.get(contact).identity, core.identity_public
         return Origin(core.home.network_id, sender, receiver, body.id, body.time, kind.value, size, digest)
 
     def _first_state(self, contact: int) -> ReceiptState:
-        return FIRST_STATE[self._notary.rule(contact)]
+        return FIRST_STATE[self._signatures.rule(contact)]
 
     def _answer(self, contact: int, number: int, origin: Origin, now: float) -> None:
         """Do at arrival what the contact's rule says."""
         match self._first_state(contact):
             case ReceiptState.GIVEN:
-                self._say(contact, self._notary.give(number, ReceiptKind.DELIVERY, origin, now), now)
+                self._say(contact, self._signatures.give(number, ReceiptKind.DELIVERY, origin, now), now)
             case ReceiptState.WITHHELD:
                 self._say(contact, NoReceipt(origin.number, Without.DECLINED), now)
 
@@ -125,9 +125,9 @@ class Attesting:
     def read(self, contact: int, numbers: Sequence[int], now: float) -> None:
         """The user has read these messages of a contact: say so under those for which receipts are given."""
         for number in numbers:
-            signed = self._notary.signed(number)
+            signed = self._signatures.signed(number)
             if signed is not None and signed.receipt is ReceiptState.GIVEN:
-                self._say(contact, self._notary.give(number, ReceiptKind.READING, signed.origin, now), now)
+                self._say(contact, self._signatures.give(number, ReceiptKind.READING, signed.origin, now), now)
 
     def consent(self, number: int, give: bool, now: float) -> MessageInfo:
         """Give receipts for a signed message that came, or give none; UnknownMessage, NotSigned, ContactBlocked.
@@ -135,33 +135,33 @@ class Attesting:
         Given again, they are sent again. What was given can't be taken back, but nothing more is given then.
         """
         core = self._core
-        contact = core.book.get(core.archive.contact_of(number))
-        message, signed = core.archive.get(number), self._notary.signed(number)
+        contact = core.contacts.get(core.messages.contact_of(number))
+        message, signed = core.messages.get(number), self._signatures.signed(number)
         if message.outgoing or signed is None:
             raise NotSigned(f"message {number} is no signed message that came to you: there is no receipt to give")
         if contact.blocked:
             raise ContactBlocked(core.unblock_first(contact))
         with core.change():
-            self._notary.decide(number, ReceiptState.GIVEN if give else ReceiptState.WITHHELD)
+            self._signatures.decide(number, ReceiptState.GIVEN if give else ReceiptState.WITHHELD)
             if give:
-                give_one = partial(self._notary.give, number, origin=signed.origin)
+                give_one = partial(self._signatures.give, number, origin=signed.origin)
                 self._say(contact.id, give_one(ReceiptKind.DELIVERY, time=message.received_at), now)
                 if message.state is MessageState.READ:
                     self._say(contact.id, give_one(ReceiptKind.READING, time=now), now)
-            elif not self._notary.receipts(number):
+            elif not self._signatures.receipts(number):
                 self._say(contact.id, NoReceipt(signed.origin.number, Without.DECLINED), now)
-            core.emit(MessageStateChanged(core.archive.get(number)))
-        return core.archive.get(number)
+            core.emit(MessageStateChanged(core.messages.get(number)))
+        return core.messages.get(number)
 
     def rule(self, contact: str | None) -> Rule:
         """What is done about receipts for a contact's messages, or (None) in general; UnknownContact."""
-        return self._notary.rule(None if contact is None else self._core.book.named(contact).id)
+        return self._signatures.rule(None if contact is None else self._core.contacts.named(contact).id)
 
     def set_rule(self, contact: str | None, rule: Rule) -> None:
         """Say what is done from now on; UnknownContact."""
-        whom = None if contact is None else self._core.book.named(contact).id
+        whom = None if contact is None else self._core.contacts.named(contact).id
         with self._core.change():
-            self._notary.set_rule(whom, rule)
+            self._signatures.set_rule(whom, rule)
 
     def _say(self, contact: int, body: Receipt | NoReceipt, now: float) -> None:
         self._core.enqueue(contact, LANE, body, None, now)
@@ -179,7 +179,7 @@ class Attesting:
         except RemoteError:
             event = ReceiptEvent.FORGE
         else:
-            self._notary.add(body.id, StoredReceipt(body.kind, body.time, body.signature))
+            self._signatures.add(body.id, StoredReceipt(body.kind, body.time, body.signature))
         self._step(body.id, event)
 
     def _no_receipt(self, contact: int, body: NoReceipt) -> None:
@@ -188,11 +188,11 @@ class Attesting:
             self._step(body.id, _WITHOUT[body.why])
 
     def _ours(self, contact: int, number: int) -> Signed | None:
-        return self._notary.signed(number) if self._core.archive.is_from_us(number, contact) else None
+        return self._signatures.signed(number) if self._core.messages.is_from_us(number, contact) else None
 
     def _step(self, number: int, event: ReceiptEvent) -> None:
-        if self._notary.step(number, event):
-            self._core.emit(MessageStateChanged(self._core.archive.get(number)))
+        if self._signatures.step(number, event):
+            self._core.emit(MessageStateChanged(self._core.messages.get(number)))
 
 
 def _verifies(origin: Origin, signature: bytes) -> bool:

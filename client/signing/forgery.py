@@ -31,7 +31,7 @@ FORGED_LIMIT = 1 << 17  # letters in one transcript: it must fit into an answer 
 
 def forge_transcript(core: Core, contact: str, texts: Sequence[str], now: float) -> str:
     """A transcript in which a contact has written these texts just now; UnknownContact, NoSession."""
-    known = core.book.named(contact)
+    known = core.contacts.named(contact)
     conversation = core.routes.get(known.id)
     if conversation is None:
         raise NoSession

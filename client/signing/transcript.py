@@ -16,8 +16,7 @@ import doubleratchet
 import msgspec
 
 from client.arq.fragments import MESSAGE_LIMIT
-from client.e2e.bodies import SignedText, Text
-from client.e2e.bodies import decode_untrusted as decode_body_untrusted
+from client.e2e.bodies import SignedText, Text, decode_untrusted
 from client.e2e.ratchet import Session
 from client.model.views import MessageKind, MessageState
 from client.storage.export_jsonl import Identity, Moment, Record, check_untrusted
@@ -123,7 +122,7 @@ def _verify_untrusted(raw: bytes) -> Transcript:
 
 def _check_untrusted(record: Record, opening: Opening, plaintext: bytes) -> None:
     """BadTranscript unless the record is that of an incoming text, which the plaintext is."""
-    body = decode_body_untrusted(plaintext)
+    body = decode_untrusted(plaintext)
     came = (MessageState.RECEIVED, MessageState.READ)
     same_people = (record.origin, record.identity) == (opening.receiver, opening.sender)
     a_text = not record.outgoing and record.kind is MessageKind.TEXT and record.state in came

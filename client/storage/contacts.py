@@ -42,7 +42,7 @@ class Contact:
         return self.standing is Standing.BLOCKED
 
 
-class Book:
+class ContactTable:
     """All contacts of a profile."""
 
     def __init__(self, store: Store, identity: bytes) -> None:

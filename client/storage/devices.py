@@ -57,7 +57,7 @@ class Device:
     state: ContactState
 
 
-class Devices:
+class DeviceTable:
     """All other devices of a profile."""
 
     def __init__(self, store: Store) -> None:

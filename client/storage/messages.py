@@ -39,7 +39,7 @@ class Entry:
     remote: int | None = None
 
 
-class Archive:
+class MessageTable:
     """All messages of a profile."""
 
     def __init__(self, store: Store) -> None:

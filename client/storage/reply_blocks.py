@@ -26,7 +26,7 @@ KEPT = DAY  # seconds after its epoch for which a block's answer may wait in our
 
 
 @dataclass(frozen=True, slots=True)
-class MadeBlock:
+class OwnSurb:
     """A reply block, and what recognises (32 bytes) and opens what comes back through it."""
 
     block: ReplyBlock
@@ -34,7 +34,7 @@ class MadeBlock:
     keys: SurbKeys = field(repr=False)
 
 
-class Workshop(Protocol):
+class SurbMaker(Protocol):
     """Who makes reply blocks for later epochs, and opens what comes back through them."""
 
     @property
@@ -44,31 +44,31 @@ class Workshop(Protocol):
     def open_epochs(self, now: float) -> list[int]:
         """The epochs for which blocks can be made now: those of which the nodes' keys are known."""
 
-    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+    def make(self, entry: bytes, epoch: int) -> OwnSurb:
         """A block for a replier at provider `entry` (32 bytes), to be used in `epoch` only; Unavailable."""
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
         """The plaintext that came back; RemoteError if it was altered."""
 
 
-class NoWorkshop:
+class NoSurbs:
     """For a messenger that makes no reply blocks: whatever needs one is refused."""
 
     @property
     def epochs(self) -> Epochs:
-        """See `Workshop`."""
+        """See `SurbMaker`."""
         raise LocalError(_NONE)
 
     def open_epochs(self, now: float) -> list[int]:  # as the protocol has it
-        """See `Workshop`."""
+        """See `SurbMaker`."""
         raise LocalError(_NONE)
 
-    def make(self, entry: bytes, epoch: int) -> MadeBlock:
-        """See `Workshop`."""
+    def make(self, entry: bytes, epoch: int) -> OwnSurb:
+        """See `SurbMaker`."""
         raise LocalError(_NONE)
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
-        """See `Workshop`."""
+        """See `SurbMaker`."""
         raise LocalError(_NONE)
 
 
@@ -130,7 +130,7 @@ class Given:
         given, unused = (0, 0) if row is None else (int(row[0]), int(row[1]))
         return max(0, min(STOCK - unused, EACH_EPOCH - given))
 
-    def add(self, contact: int, made: MadeBlock, kept: float) -> float:
+    def add(self, contact: int, made: OwnSurb, kept: float) -> float:
         """Await an answer through a block, for `kept` seconds after its end; gives when it is forgotten."""
         until = made.block.until
         values = (made.surb_id, contact, made.keys.expose(), until, until + kept)

@@ -39,7 +39,7 @@ class StoredReceipt:
     signature: bytes
 
 
-class Notary:
+class SignatureTable:
     """The signatures of one profile."""
 
     def __init__(self, store: Store, identity: SymmetricKey, network_id: bytes) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from client.e2e.timestamp import Consensus, Submission, commitment
+from client.e2e.timestamp import Consensus, Timestamp, commitment
 from client.storage.database import Store
-from client.storage.signatures import Notary
+from client.storage.signatures import SignatureTable
 from mixnet.crypto import Label, digest
 from mixnet.pki.canonical import decode_untrusted
 from mixnet.witness import Testimony
@@ -31,17 +31,17 @@ class Pending:
     commitment: bytes = field(repr=False)
 
 
-class Submissions:
+class TimestampTable:
     """The testimonies of one profile."""
 
-    def __init__(self, store: Store, notary: Notary) -> None:
+    def __init__(self, store: Store, signatures: SignatureTable) -> None:
         """Use the store's tables."""
-        self._store, self._notary = store, notary
+        self._store, self._signatures = store, signatures
 
     def next(self, after: int = 0) -> Pending | None:
         """The first message above `after` that needs a witness."""
         row = self._store.one(_PENDING, after)
-        signed = None if row is None else self._notary.signed(row[0])
+        signed = None if row is None else self._signatures.signed(row[0])
         if row is None or signed is None:
             return None
         return Pending(row[0], commitment(signed.origin, signed.signature, bytes(row[1])))
@@ -67,7 +67,7 @@ class Submissions:
                 message,
             )
 
-    def of(self, message: int) -> Submission | None:
+    def of(self, message: int) -> Timestamp | None:
         """What was witnessed of a message, if anything was."""
         row = self._store.one(
             "SELECT s.witness, s.time, s.signature, s.salt, c.content FROM submissions s"
@@ -77,7 +77,7 @@ class Submissions:
         if row is None:
             return None
         consensus = decode_untrusted(bytes(row[4]), Consensus, limit=CONSENSUS_LIMIT)
-        return Submission(bytes(row[0]), row[1], bytes(row[2]), bytes(row[3]), consensus)
+        return Timestamp(bytes(row[0]), row[1], bytes(row[2]), bytes(row[3]), consensus)
 
 
 def small_enough(consensus: Consensus) -> bool:

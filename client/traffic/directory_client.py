@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import trio
 
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.storage.database import Store
-from client.traffic.provider_requests import Requests
+from client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
@@ -81,15 +81,15 @@ class StoreMemory:
     """The memory of a DocumentKeeper in the profile's store."""
 
     store: Store
-    desk: Desk
+    worker: Worker
 
     async def keep(self, raw: bytes) -> None:
         """Remember the document in use; Unavailable if the disk refuses."""
-        await self.desk.call(keep, self.store, raw)
+        await self.worker.call(keep, self.store, raw)
 
     async def introduced(self, raw: bytes) -> None:
         """Keep the document that introduces other authorities; Unavailable if the disk refuses."""
-        await self.desk.call(self._introduced, raw)
+        await self.worker.call(self._introduced, raw)
 
     def _introduced(self, raw: bytes) -> None:
         with self.store.transaction():
@@ -99,7 +99,7 @@ class StoreMemory:
 
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep both documents of a contradiction; Unavailable if the disk refuses."""
-        await self.desk.call(self._accuse, contradiction)
+        await self.worker.call(self._accuse, contradiction)
 
     def _accuse(self, contradiction: Contradiction) -> None:
         with self.store.transaction():
@@ -115,7 +115,7 @@ class Source:
     network: Network
     clock: Clock
     rng: random.Random
-    requests: Requests
+    requests: ProviderRequests
     views: Views
     dial_from: str | None = None
     _turn: float = 0.0  # when the authorities may be asked again, in seconds since the Unix epoch

@@ -30,7 +30,7 @@ class Overrun(RemoteError):
     """More mail came down than can be taken: the link is dropped and the mail comes again."""
 
 
-class Session:
+class ProviderLink:
     """Offers frames to the link that is up now, if one is."""
 
     def __init__(

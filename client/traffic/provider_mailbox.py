@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 import trio
 
-from client.traffic.provider_requests import Requests
+from client.traffic.provider_requests import ProviderRequests
 from mixnet.errors import RemoteError, Unavailable
 
 TRIES = 3  # a provider that is answering something else drops a question
@@ -72,7 +72,7 @@ class MailboxInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class ProviderMailbox:
     """How our provider is reached: whose mailbox, the questions, and (payload, down-link) slots a second.
 
     `connected` tells whether a link is up; `forget_loops` is called when loops on their way may have been erased.
@@ -80,13 +80,13 @@ class Post:
 
     mailbox: bytes
     provider: bytes
-    requests: Requests
+    requests: ProviderRequests
     rates: Callable[[], tuple[float, float]]
     connected: Callable[[], bool]
     forget_loops: Callable[[], None]
 
 
-async def look(post: Post) -> MailboxInfo:
+async def look(post: ProviderMailbox) -> MailboxInfo:
     """What the provider keeps of our mailbox; ProviderAway, NotAnswered, RemoteError."""
     kept = account_untrusted(await _ask(post, AskAccount()))
     mailbox, provider = post.mailbox.hex(), post.provider.hex()
@@ -95,7 +95,7 @@ async def look(post: Post) -> MailboxInfo:
     return MailboxInfo(mailbox, provider, True, kept.packets, kept.bytes, kept.expires, kept.next_expiry)
 
 
-async def erase(post: Post, *, again: bool) -> None:
+async def erase(post: ProviderMailbox, *, again: bool) -> None:
     """Have the mailbox deleted, and with `again` registered anew; ProviderAway, NotAnswered, RemoteError."""
     if await _ask(post, AskErase(again)) != _ERASED:
         raise RemoteError("the provider's answer says neither yes nor no: nothing is known of what it did; ask again")
@@ -113,7 +113,7 @@ def account_untrusted(raw: bytes) -> _Kept | None:
         raise RemoteError("the provider's answer can't be read: it may be of another version") from None
 
 
-async def _ask(post: Post, question: msgspec.Struct) -> bytes:
+async def _ask(post: ProviderMailbox, question: msgspec.Struct) -> bytes:
     """The answer to a question that may be asked twice without harm."""
     if not post.connected():
         raise ProviderAway

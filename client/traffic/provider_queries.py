@@ -55,16 +55,16 @@ def patience(rules: Parameters) -> float:
 
 
 def is_answer(message: bytes) -> bool:
-    """Whether what came through a reply block is for `Services.answered_untrusted`."""
+    """Whether what came through a reply block is for `ProviderQueries.answered_untrusted`."""
     return message[:1] == _ANSWER
 
 
-class Services:
+class ProviderQueries:
     """The questions of one client."""
 
-    def __init__(self, ring: Callable[[], None], document: Callable[[], Document]) -> None:
-        """`ring` is called when there is a question to send; `document` gives the directory document in force."""
-        self._ring = ring
+    def __init__(self, wake: Callable[[], None], document: Callable[[], Document]) -> None:
+        """`wake` is called when there is a question to send; `document` gives the directory document in force."""
+        self._wake = wake
         self._document = document
         self._waiting: deque[OutgoingQuestion] = deque()
         self._awaited: dict[bytes, OutgoingQuestion] = {}
@@ -98,7 +98,7 @@ class Services:
         """Send it once more; the answer to this or an earlier try, or None when it was waited for long enough."""
         asked.left = trio.Event()
         self._waiting.append(asked)
-        self._ring()
+        self._wake()
         try:
             with trio.move_on_after(SLOT_PATIENCE):
                 await asked.left.wait()

@@ -18,12 +18,12 @@ from mixnet.link.messages import Assembler, split
 _OUTSTANDING = 4
 
 
-class Requests:
+class ProviderRequests:
     """The frames that wait for a slot, and the answers that are awaited."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        """`ring` is called when there is a frame to send."""
-        self._ring = ring
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake` is called when there is a frame to send."""
+        self._wake = wake
         self._frames: deque[tuple[int, Frame]] = deque()
         self._answers: dict[int, trio.MemorySendChannel[bytes]] = {}
         self._assembler = Assembler()
@@ -42,7 +42,7 @@ class Requests:
         answered, answer = trio.open_memory_channel[bytes](1)
         self._answers[number] = answered
         self._frames.extend((number, frame) for frame in split(request, FrameKind.REQUEST, number))
-        self._ring()
+        self._wake()
         try:
             with trio.fail_after(timeout):
                 return await answer.receive()

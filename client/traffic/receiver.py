@@ -15,13 +15,13 @@ from typing import NamedTuple
 import trio
 
 from client.arq.fragments import PlaintextKind
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.messenger.messenger import Messenger
 from client.model.views import Event
 from client.storage.reply_blocks import UnknownBlock
 from client.traffic.loops import LoopMonitor
 from client.traffic.provider_link import Overrun
-from client.traffic.provider_queries import Services
+from client.traffic.provider_queries import ProviderQueries
 from client.traffic.schedule import Schedule, quiet_passed
 from client.traffic.surb_table import ReplyTable
 from mixnet.clock import Clock
@@ -35,7 +35,7 @@ Done = Callable[[], None]
 _LOOP = bytes([PlaintextKind.LOOP])
 
 
-class Letter(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """A plaintext, and who reads it."""
 
     kind: str
@@ -43,7 +43,7 @@ class Letter(NamedTuple):
     read_untrusted: Callable[[bytes, float], list[Event]]
 
 
-class MailRoom:
+class PacketReceiver:
     """Deals with the packets of one mailbox, one after the other."""
 
     def __init__(
@@ -52,10 +52,10 @@ class MailRoom:
         secret: SphinxSecret,
         engine: Engine,
         messenger: Messenger,
-        desk: Desk,
+        worker: Worker,
         replies: ReplyTable,
         loops: LoopMonitor,
-        services: Services,
+        services: ProviderQueries,
         clock: Clock,
         schedules: Sequence[Schedule],
         publish: Callable[[list[Event]], None],
@@ -64,7 +64,7 @@ class MailRoom:
         self._secret = secret
         self._engine = engine
         self._messenger = messenger
-        self._desk = desk
+        self._worker = worker
         self._replies = replies
         self._loops = loops
         self._services = services
@@ -110,11 +110,11 @@ class MailRoom:
             events = []
         self._publish(events)
 
-    async def _keep_trying(self, letter: Letter) -> list[Event]:
+    async def _keep_trying(self, letter: ReceivedMessage) -> list[Event]:
         """Hand it to the messenger until it is stored. While the disk is full, all the rest stays with the provider."""
         while True:
             try:
-                events = await self._desk.call(letter.read_untrusted, letter.message, self._clock.now())
+                events = await self._worker.call(letter.read_untrusted, letter.message, self._clock.now())
             except Unavailable as error:
                 self.problem = str(error)
                 await trio.sleep(RETRY)
@@ -123,23 +123,23 @@ class MailRoom:
                 self.counts[letter.kind] += 1
                 return events
 
-    def _open_untrusted(self, packet: bytes) -> Letter | None:
+    def _open_untrusted(self, packet: bytes) -> ReceivedMessage | None:
         """What the messenger must read, if it is more than cover; RemoteError if it is malformed or foreign."""
         match self._engine.peel_untrusted(self._secret, packet):
             case Deliver(message) if message[:1] == _LOOP:
                 self.counts["loop" if self._loops.on_returned(message[1:], trio.current_time()) else "stale"] += 1
                 return None
             case Deliver(message):
-                return Letter("message", message, self._messenger.delivered_untrusted)
+                return ReceivedMessage("message", message, self._messenger.delivered_untrusted)
             case Reply(surb_id, body):
                 awaited = self._replies.take(surb_id)
                 if awaited is None:  # the store knows those that outlive a restart
-                    return Letter("message", surb_id + body, self._messenger.came_back_untrusted)
+                    return ReceivedMessage("message", surb_id + body, self._messenger.came_back_untrusted)
                 message = self._engine.open_reply_untrusted(awaited.keys, body)
                 if awaited.session is None:  # one that a question carried
                     self.counts["answer" if self._services.answered_untrusted(surb_id, message) else "stale"] += 1
                     return None
                 read = partial(self._messenger.replied_untrusted, session=awaited.session)
-                return Letter("acknowledgement", message, read)
+                return ReceivedMessage("acknowledgement", message, read)
             case _:
                 raise RemoteError("a packet that is for no client")

@@ -78,7 +78,7 @@ class Sent:
     slot: float
 
 
-class Shelf:
+class ReadyQueue:
     """What waits for the slots of one schedule: first come, first served, but messages go in front of the cover."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class Emitter:
     """One schedule, what waits for its slots, and what to call at each slot (it must not wait)."""
 
     schedule: Schedule
-    shelf: Shelf
+    queue: ReadyQueue
     emit: Callable[[Sent], None]
 
     async def run(self) -> None:
@@ -149,7 +149,7 @@ class Emitter:
             await trio.sleep_until(self.schedule.next)
             slot = self.schedule.advance()
             if trio.current_time() - slot < STALL:
-                self.emit(Sent(self.shelf.take() or PADDING, slot))
+                self.emit(Sent(self.queue.take() or PADDING, slot))
 
 
 async def quiet_passed(schedules: Sequence[Schedule]) -> None:

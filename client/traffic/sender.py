@@ -19,17 +19,17 @@ from typing import NamedTuple
 
 import trio
 
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import Worker
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
 from client.messenger.messenger import Messenger
 from client.model.views import Event
 from client.traffic.loops import Alarm, LoopMonitor
 from client.traffic.packets import Packer
-from client.traffic.provider_link import Session
-from client.traffic.provider_queries import Services
-from client.traffic.provider_requests import Requests
-from client.traffic.schedule import MOST_RESERVE, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
+from client.traffic.provider_link import ProviderLink
+from client.traffic.provider_queries import ProviderQueries
+from client.traffic.provider_requests import ProviderRequests
+from client.traffic.schedule import MOST_RESERVE, Emitter, Prepared, ReadyQueue, Schedule, Sent, quiet_passed
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.frames import FrameKind
@@ -46,16 +46,16 @@ SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothin
 
 
 @dataclass(slots=True)
-class Line:
+class Stream:
     """One schedule, its shelf, and how its cover is made."""
 
     name: str
     schedule: Schedule
     make: Callable[[float, float], Prepared]
-    shelf: Shelf = field(default_factory=Shelf)
+    queue: ReadyQueue = field(default_factory=ReadyQueue)
 
 
-class Preparer:
+class PacketSender:
     """Keeps the shelves full and tells the messenger and the loop monitor what left."""
 
     def __init__(
@@ -66,32 +66,32 @@ class Preparer:
         clock: Clock,
         packer: Packer,
         messenger: Messenger,
-        desk: Desk,
+        worker: Worker,
         loops: LoopMonitor,
-        requests: Requests,
-        services: Services,
-        session: Session,
-        bell: Bell,
+        requests: ProviderRequests,
+        services: ProviderQueries,
+        session: ProviderLink,
+        wakeup: Wakeup,
         publish: Callable[[list[Event]], None],
     ) -> None:
         """Start the three schedules now; each draws from a stream that nothing else touches."""
         start = trio.current_time()
-        self._payload = Line("payload", Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
+        self._payload = Stream("payload", Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
         self._lines = [
             self._payload,
-            Line("loop", Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
-            Line("drop", Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
+            Stream("loop", Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
+            Stream("drop", Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
         ]
         self._clock = clock
         self._packer = packer
         self._messenger = messenger
-        self._desk = desk
+        self._worker = worker
         self._loops = loops
         self._requests = requests
         self._services = services
         self._session = session
-        self._bell = bell
-        self._slot = Bell()
+        self._wakeup = wakeup
+        self._slot = Wakeup()
         self._publish = publish
         self._left: deque[Sent] = deque(maxlen=4096)
         self._oldest, self._tick = OLDEST, TICK
@@ -122,17 +122,17 @@ class Preparer:
     def stir(self) -> None:
         """The messenger may have something new to send."""
         self._stirred = self._doubtful = True
-        self._bell.ring()
+        self._wakeup.wake()
 
     async def run(self) -> None:
         """Emit and prepare, for ever."""
         await self._refill()
         async with trio.open_nursery() as nursery:
             for line in self._lines:
-                nursery.start_soon(Emitter(line.schedule, line.shelf, self._emit).run)
+                nursery.start_soon(Emitter(line.schedule, line.queue, self._emit).run)
             nursery.start_soon(self._keep_cover)
             while True:
-                rung = self._bell.listen()
+                rung = self._wakeup.listen()
                 await self._account()
                 await self._give_up()
                 while self._has_place() and await self._prepare_message():
@@ -145,8 +145,8 @@ class Preparer:
         """A slot came. The same for every kind of frame."""
         if self._session.offer(sent.prepared.frame):
             self._left.append(sent)
-        self._slot.ring()
-        self._bell.ring()
+        self._slot.wake()
+        self._wakeup.wake()
 
     async def _keep_cover(self) -> None:
         """A task of its own: when cover is made must not depend on how long the messenger works."""
@@ -161,16 +161,16 @@ class Preparer:
         for line in self._lines:
             # What is old goes only when its successors are there: a slot may come at any time.
             oldest = trio.current_time() - self._oldest
-            while line.shelf.newer(oldest) < line.schedule.reserve(RESERVE_TIME):
+            while line.queue.newer(oldest) < line.schedule.reserve(RESERVE_TIME):
                 await quiet_passed(self.schedules)
                 try:
-                    line.shelf.add_cover(line.make(self._clock.now(), trio.current_time()))
+                    line.queue.add_cover(line.make(self._clock.now(), trio.current_time()))
                 except (
                     Unavailable,
                     RemoteError,
                 ):  # no document of this time, or a node's key is none: padding, for now
                     break
-            line.shelf.drop_older(oldest)
+            line.queue.drop_older(oldest)
 
     async def _account(self) -> None:
         """Say what left, to those who count and to the messenger."""
@@ -185,21 +185,21 @@ class Preparer:
                 messages.append((sent.prepared.outgoing, sent.slot + ahead, sent.prepared.drawn_delay))
         if messages:
             try:
-                self._publish(await self._desk.call(_report, self._messenger, messages))
+                self._publish(await self._worker.call(_report, self._messenger, messages))
             except Unavailable as error:  # it did leave, and its acknowledgement will say so
                 self._wait_for_store(error)
 
     async def _give_up(self) -> None:
         """Take back what was given up before its slot; while nothing may be sent, let expire what waits."""
-        shelf, now = self._payload.shelf, self._clock.now()
+        queue, now = self._payload.queue, self._clock.now()
         doubtful, self._doubtful = self._doubtful, False
-        if doubtful and shelf.messages:
-            shelf.take_back(await self._desk.call(_unwanted, self._messenger, shelf.in_front()))
+        if doubtful and queue.messages:
+            queue.take_back(await self._worker.call(_unwanted, self._messenger, queue.in_front()))
         if self._may_send():
             self._expires_at = 0.0
         elif doubtful or now >= self._expires_at:
             try:
-                expired = await self._desk.call(_expire, self._messenger, now)
+                expired = await self._worker.call(_expire, self._messenger, now)
             except Unavailable as error:
                 self._wait_for_store(error)
                 self._expires_at = now + RETRY
@@ -209,14 +209,14 @@ class Preparer:
 
     def _has_place(self) -> bool:
         """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
-        return self._session.connected and self._payload.shelf.messages < self._ahead
+        return self._session.connected and self._payload.queue.messages < self._ahead
 
     async def _prepare_message(self) -> bool:
         """Put what is most urgent in front of the cover; False if nothing waits."""
-        shelf = self._payload.shelf
+        queue = self._payload.queue
         question = self._requests.next_frame()
         if question is not None:
-            shelf.put_front(Prepared(question, trio.current_time()))
+            queue.put_front(Prepared(question, trio.current_time()))
             return True
         if self._may_send() and await self._prepare_question():
             return True
@@ -225,9 +225,9 @@ class Preparer:
             return False
         await quiet_passed(self.schedules)
         try:
-            shelf.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
+            queue.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
         except (Unavailable, RemoteError):  # no way to this contact now: like a lost slot, others get their turn
-            self._bell.ring()
+            self._wakeup.wake()
             return False
         return True
 
@@ -242,7 +242,7 @@ class Preparer:
         except (Unavailable, RemoteError):
             self._services.unsendable(asked)
         else:
-            self._payload.shelf.put_front(prepared)
+            self._payload.queue.put_front(prepared)
             self._services.packed(asked, block)
         return True
 
@@ -262,7 +262,7 @@ class Preparer:
             return None
         self._stirred = False
         try:
-            asked = await self._desk.call(_next, self._messenger, now)
+            asked = await self._worker.call(_next, self._messenger, now)
         except Unavailable as error:
             self._wait_for_store(error)
             return None

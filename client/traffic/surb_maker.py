@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from client.arq.fragments import ReplyBlock
 from client.model.destination import Destination
-from client.storage.reply_blocks import MadeBlock, end_of
+from client.storage.reply_blocks import OwnSurb, end_of
 from client.traffic.routes import Map
 from mixnet.clock import Epochs
 from mixnet.pki.descriptor import KEY_EPOCHS
@@ -23,7 +23,7 @@ from mixnet.sphinx.route import SURB_SEED_SIZE
 _ID_SIZE = 32
 
 
-class BlockWorkshop:
+class SurbFactory:
     """Makes blocks that lead to `home`; see `pools.Workshop`."""
 
     def __init__(self, engine: Engine, home: Destination, network: Callable[[], Map], stream: random.Random) -> None:
@@ -41,7 +41,7 @@ class BlockWorkshop:
         first = network.document.epoch
         return [epoch for epoch in range(first, first + KEY_EPOCHS) if network.epochs.end(epoch) > now]
 
-    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+    def make(self, entry: bytes, epoch: int) -> OwnSurb:
         """See `pools.Workshop`. The keys are those of `epoch` throughout: whoever uses it late is within the grace."""
         network = self._network()
         surb_id = os.urandom(_ID_SIZE)
@@ -49,7 +49,7 @@ class BlockWorkshop:
         used_at = network.epochs.start(epoch) + network.epochs.length / 4
         route = network.reply(self._stream, entry, self._home, surb_id, used_at)
         surb, keys = self._engine.create_surb(entry, route.hops, seed=os.urandom(SURB_SEED_SIZE))
-        return MadeBlock(ReplyBlock(surb.serialize(), end_of(network.epochs, epoch)), surb_id, keys)
+        return OwnSurb(ReplyBlock(surb.serialize(), end_of(network.epochs, epoch)), surb_id, keys)
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
         """See `pools.Workshop`."""

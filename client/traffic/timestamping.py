@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import Desk
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import Worker
 from client.e2e.timestamp import Consensus, check_untrusted
 from client.storage.timestamps import Pending, small_enough
-from client.traffic.provider_queries import Services
+from client.traffic.provider_queries import ProviderQueries
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.keeper import DocumentKeeper
@@ -36,17 +36,17 @@ class Submitter:
     """What it takes to find witnesses; `home` is the identity of our own provider."""
 
     messenger: Messenger
-    desk: Desk
-    services: Services
+    worker: Worker
+    services: ProviderQueries
     keeper: DocumentKeeper
     trust: Trust
     rng: random.Random
     home: bytes
 
-    async def run(self, bell: Bell) -> None:
-        """Find a witness for all that is signed, for ever; `bell` rings when there may be more."""
+    async def run(self, wakeup: Wakeup) -> None:
+        """Find a witness for all that is signed, for ever; `wakeup` rings when there may be more."""
         while True:
-            rung = bell.listen()
+            rung = wakeup.listen()
             done = False
             with suppress(Unavailable):  # the store can't be written, or there is no document: later
                 done = await self._all()
@@ -56,10 +56,10 @@ class Submitter:
     async def _all(self) -> bool:
         """Ask for each message once; whether all have a witness."""
         after, done = 0, True
-        while (pending := await self.desk.call(self.messenger.submissions.next, after)) is not None:
+        while (pending := await self.worker.call(self.messenger.timestamps.next, after)) is not None:
             after = pending.message
             done = await self._one(pending) and done
-        return done and not await self.desk.call(self.messenger.submissions.promised)
+        return done and not await self.worker.call(self.messenger.timestamps.promised)
 
     async def _one(self, pending: Pending) -> bool:
         document = self.keeper.current
@@ -73,7 +73,7 @@ class Submitter:
             check_untrusted(testimony, witness, document, pending.commitment)
         except (RemoteError, Unavailable):
             return False
-        await self.desk.call(self.messenger.submissions.keep, pending.message, witness, testimony, consensus)
+        await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, testimony, consensus)
         return True
 
     def _consensus(self, document: Document) -> Consensus | None:

@@ -28,7 +28,7 @@ from mixnet.pki.fetch import accept_untrusted, clock_error, clock_wrong, fetch_d
 from mixnet.pki.requests import NEWEST
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views, timeless_untrusted
-from mixnet.pki.waiting import Backoff, Bell, sleep_until
+from mixnet.pki.waiting import Backoff, Broadcast, sleep_until
 
 EARLIEST, LATEST = 0.1, 0.02  # the shares of an epoch before its end between which the next document is fetched
 _PATIENT_SHARE = 0.02  # of an epoch: the longest pause between two attempts
@@ -103,7 +103,7 @@ class DocumentKeeper:
         self._failure: NoDocument | None = None
         self._held: dict[int, tuple[Document, bytes]] = {}
         self._current: Document | None = None
-        self._bell = Bell()
+        self._changed = Broadcast()
 
     @property
     def current(self) -> Document:
@@ -123,7 +123,7 @@ class DocumentKeeper:
         """The next document that becomes current."""
         before = self._current
         while self._current is before:
-            await self._bell.wait()
+            await self._changed.wait()
         return self.current
 
     @property
@@ -271,7 +271,7 @@ class DocumentKeeper:
                 del self._held[epoch]
         if newest is not self._current:
             self._current = self._newest = newest
-            self._bell.ring()
+            self._changed.wake()
 
 
 def expired(trust: Trust, epoch: int, now: float) -> bool:

@@ -36,13 +36,13 @@ class Backoff:
         self._next = min(2 * self._next, self._most)
 
 
-class Bell:
+class Broadcast:
     """Wakes all who wait whenever something they might wait for has changed."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake all that wait now."""
         self._event.set()
         self._event = trio.Event()

@@ -14,7 +14,7 @@ import trio
 from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
 from benchmarks.threats.trespass import on_disk
 from client.traffic.provider_mailbox import NotAnswered, ProviderAway
-from client.traffic.provider_requests import Requests
+from client.traffic.provider_requests import ProviderRequests
 from mixnode import provider
 from tests.threats.test_p3 import BRISK, CLIENTS, LENGTH, links
 
@@ -134,7 +134,7 @@ def test_a_provider_that_is_away_is_named_and_nothing_is_claimed(monkeypatch, aw
             world.network.partition(["client-2"], ["provider-2"])
             await trio.sleep(120)  # it falls silent, and the link is given up
         else:
-            monkeypatch.setattr(Requests, "take_untrusted", lambda _self, _frame: None)
+            monkeypatch.setattr(ProviderRequests, "take_untrusted", lambda _self, _frame: None)
         folder, name = provider_of(world, 1)
         found["error"] = await _error(mailbox.erase)
         found["there"] = name in on_disk(folder)

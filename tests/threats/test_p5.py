@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from client.e2e.bodies import SignedText, Text, encode
-from client.e2e.bodies import decode_untrusted as decode_body_untrusted
+from client.e2e.bodies import SignedText, Text, decode_untrusted, encode
 from client.e2e.proof import BadProof, Proof, verify_untrusted
 from client.e2e.ratchet import _HEADER, Session
 from client.e2e.statements import Origin, text_digest
@@ -63,7 +62,7 @@ def recorded(friends, monkeypatch, text, **options) -> SimpleNamespace:
         friends["alice"].messenger.send_text("bob", text, friends.now, **options)
         assert friends.run(60, friends.settled)
     last = bob.messenger.messages()[-1].id
-    ((_, record),) = bob.messenger.archivist.page(ANY, last - 1, 1)
+    ((_, record),) = bob.messenger.archive.page(ANY, last - 1, 1)
     (message,) = sealed
     written = transcript.write(before, bob.messenger.identity, friends.now, [(record, message)])
     return SimpleNamespace(before=before, sealed=message, record=record, transcript=written)
@@ -99,7 +98,7 @@ def test_the_forged_message_is_byte_for_byte_what_the_contact_sends(friends, mon
     """The strongest that can be said: bob makes it before alice does, with what he has, and it is the same."""
     first = recorded(friends, monkeypatch, "one")
     _, previous, _ = _HEADER.unpack_from(first.sealed)  # which every message of the chain tells in clear
-    number = decode_body_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id + 1
+    number = decode_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id + 1
     forged = forge_next(session_of(friends["bob"]), encode(Text(number, SAID)), previous)
     genuine = recorded(friends, monkeypatch, SAID)
     assert forged == genuine.sealed
@@ -126,14 +125,14 @@ def test_with_all_of_the_receivers_secrets_nobody_tells_the_stores_apart(friends
     shutil.copy(tmp_path / "bob" / "store.db", copy / "store.db")
     first = recorded(friends, monkeypatch, SAID)
     _, previous, _ = _HEADER.unpack_from(first.sealed)
-    other = type(bob)("bob", copy, bob.settings, bob.rng, bob.workshop, bob.key)  # a second bob, from the copy
-    number = decode_body_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id
+    other = type(bob)("bob", copy, bob.settings, bob.rng, bob.surbs, bob.key)  # a second bob, from the copy
+    number = decode_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id
     forged = forge_next(session_of(other), encode(Text(number, NEVER_SAID)), previous)
     (conversation,) = other.messenger._core.conversations.values()
     with other.messenger._core.change():
         plaintext = conversation.open_untrusted(forged)
         conversation.delivered(0, forged)
-        other.messenger._inbox._handle(conversation.contact, decode_body_untrusted(plaintext), friends.now)
+        other.messenger._inbox._handle(conversation.contact, decode_untrusted(plaintext), friends.now)
     tables = [row[0] for row in bob.store.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
     assert "messages" in tables and "sessions" in tables
     for table in (
@@ -235,7 +234,7 @@ def test_a_forged_signed_message_opens_and_is_refused(friends, monkeypatch):
     )
     body = SignedText(50, NEVER_SAID, time, origin.sign(SigningKey(core.identity.expose())))
     opened = session_of(bob).decrypt_untrusted(forge_next(session_of(bob), encode(body)))
-    bob.messenger._inbox._handle(conversation.contact, decode_body_untrusted(opened.plaintext), friends.now)
+    bob.messenger._inbox._handle(conversation.contact, decode_untrusted(opened.plaintext), friends.now)
     last = bob.messenger.messages()[-1]
     assert (last.state, last.error, last.signed) == (MessageState.FAILED, UNSIGNED, False)
     with pytest.raises(NotSigned):

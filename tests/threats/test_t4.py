@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from benchmarks.simulation.world import WorldConfig, run_world
-from client.cli import proofs as proof_cli
+from client.cli import proofs
 from client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
 from client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest
-from client.e2e.timestamp import Submission, commitment
+from client.e2e.timestamp import Timestamp, commitment
 from client.model.views import MessageState, ReceiptState
 from mixnet import witness as witness_words
 from mixnet.crypto import SigningKey
@@ -81,7 +81,7 @@ def town():
         found.network = world.cast.bootstrap
         found.providers = {world.cast.identity(one).public for one in world.cast.members if "provider" in one.name}
         (one,) = [client for client in world.clients if client is bob]
-        found.bob_key = one._channel._service._messenger._core.notary._key
+        found.bob_key = one._channel._service._messenger._core.signatures._key
         found.now = world.clock.now()
 
     run_world(program, WorldConfig(seed=4, clients=3, parameters=RULES, codec="plain"))
@@ -114,7 +114,7 @@ def test_a_third_party_verifies_origin_submission_delivery_and_receipt(town, tmp
     assert proven.receipts[0].time <= proven.receipts[1].time <= town.now
     (tmp_path / "proof").write_bytes(town.debt)
     town.network.save(tmp_path / "bootstrap.json")
-    proof_cli.verify(
+    proofs.verify(
         tmp_path / "proof",
         identity=town.alice.hex(),
         receiver=town.bob.hex(),
@@ -124,7 +124,7 @@ def test_a_third_party_verifies_origin_submission_delivery_and_receipt(town, tmp
     for what in ("origin", "submission", "delivery", "reading"):
         assert f"\nproven: {what}: " in shown and f"not proven: {what}" not in shown
     assert town.alice.hex() in shown and "not proven: who owns the keys" in shown
-    proof_cli.verify(tmp_path / "proof", as_json=True)
+    proofs.verify(tmp_path / "proof", as_json=True)
     told = msgspec.json.decode(capsys.readouterr().out)
     assert told["evidence"] and told["submission"]["witness"] in {one.hex() for one in town.providers}
     assert told["submission"]["first_authorities"] == [one.hex() for one in town.network.identities]
@@ -140,7 +140,7 @@ def test_it_is_refused_for_another_person_or_network_than_asked_for(town, tmp_pa
         {"bootstrap": tmp_path / "bootstrap.json"},
     ):
         with pytest.raises(RemoteError, match="genuine, and"):
-            proof_cli.verify(tmp_path / "proof", **asked)
+            proofs.verify(tmp_path / "proof", **asked)
 
 
 def test_the_receiver_has_the_proof_of_origin_too(town):
@@ -232,7 +232,7 @@ def test_a_witness_is_believed_only_as_a_provider_of_the_network_in_its_time(tow
 
     def testified(witness, time, consensus=genuine.consensus):
         said = witness_words.Testimony.give(witness, debt.origin.network, committed, time)
-        made = Submission(witness.public, said.time, said.signature, genuine.salt, consensus)
+        made = Timestamp(witness.public, said.time, said.signature, genuine.salt, consensus)
         return refused(changed(debt, submission=made))
 
     assert testified(MALLORY, genuine.time)  # who is no provider

@@ -38,7 +38,7 @@ from mixnet.pki.descriptor import KEY_EPOCHS, Descriptor, NodeRole
 from mixnet.pki.document import Document, Node
 from mixnet.pki.fetch import fetch_document, upload_descriptor
 from mixnet.pki.trust import Trust
-from mixnet.pki.waiting import Bell
+from mixnet.pki.waiting import Broadcast
 from mixnet.randomness import SystemSource
 from mixnode.identity import load_identity
 
@@ -87,7 +87,7 @@ class Player:
         self._document: Document | None = None
         self._stocks: dict[str, Stock] = {}
         self._ledgers: dict[bytes, Ledger] = {}
-        self._back = Bell()
+        self._back = Broadcast()
 
     async def publish(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Give the authorities a descriptor, as a node does; nobody will ever need the secrets of its keys."""
@@ -141,7 +141,7 @@ class Player:
                     ledger = self._ledgers.get(mark_untrusted(frame.body))
                     if ledger is not None:
                         ledger.came_untrusted(frame.body, now)
-            self._back.ring()
+            self._back.wake()
 
     async def _make(self, order: Order) -> None:
         """Fill a stock, a little at a time, so that links and signals are served meanwhile."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from benchmarks.threats import archive
-from client.storage.messages import Archive
+from client.storage.messages import MessageTable
 
 
 def values(found):
@@ -32,5 +32,5 @@ def test_a_store_in_clear_would_show(seen):
 
 
 def test_an_archive_that_forgets_would_show(seen):
-    with patch.object(Archive, "add", lambda *_: 1):
+    with patch.object(MessageTable, "add", lambda *_: 1):
         assert not archive.archive(seen).credible

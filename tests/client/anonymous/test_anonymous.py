@@ -12,8 +12,8 @@ from client.anonymous.anonymous import LANE
 from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
 from client.arq.rate_limit import Allowance
 from client.core.outgoing import OutgoingFragment, OutgoingReply
-from client.e2e import anonymous_bodies as letters
-from client.e2e.anonymous_bodies import LETTER_LIMIT, Letter, Opening, Supply
+from client.e2e import anonymous_bodies
+from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
 from client.e2e.public_address import Address
 from client.e2e.ratchet import Session
 from client.e2e.x3dh import start_untrusted
@@ -296,7 +296,7 @@ def test_an_address_comes_back(address):
 BLOCKS = st.binary(min_size=408, max_size=408)
 BODIES = st.one_of(
     st.builds(Opening, st.lists(BLOCKS, max_size=2).map(tuple)),
-    st.builds(Letter, st.text(min_size=1, max_size=50)),
+    st.builds(AnonymousText, st.text(min_size=1, max_size=50)),
     st.builds(
         Supply,
         st.lists(BLOCKS, max_size=5).map(tuple),
@@ -308,26 +308,28 @@ BODIES = st.one_of(
 
 @given(BODIES)
 def test_bodies_come_back(body):
-    assert letters.decode_untrusted(letters.encode(body)) == body
+    assert anonymous_bodies.decode_untrusted(anonymous_bodies.encode(body)) == body
 
 
-@given(st.one_of(st.binary(max_size=100), BODIES.map(letters.encode)), st.data())
+@given(st.one_of(st.binary(max_size=100), BODIES.map(anonymous_bodies.encode)), st.data())
 def test_any_bytes_are_a_body_or_one_kind_of_error(raw, data):
     raw = bytearray(raw)
     if raw:
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(0, 255))
     try:
-        body = letters.decode_untrusted(bytes(raw))
+        body = anonymous_bodies.decode_untrusted(bytes(raw))
     except RemoteError:
         return
-    assert letters.decode_untrusted(letters.encode(body)) == body
+    assert anonymous_bodies.decode_untrusted(anonymous_bodies.encode(body)) == body
 
 
 @given(st.lists(st.tuples(BLOCKS, st.integers(0, 5)), max_size=5))
 def test_blocks_for_odd_times_are_dropped(blocks):
     ends = frozenset({100, 200})
     raw = tuple(ReplyBlock(block[:404], end * 50).serialize() for block, end in blocks)
-    assert [block.until for block in letters.blocks_untrusted(raw, ends)] == [e * 50 for _, e in blocks if e in (2, 4)]
+    assert [block.until for block in anonymous_bodies.blocks_untrusted(raw, ends)] == [
+        e * 50 for _, e in blocks if e in (2, 4)
+    ]
 
 
 def test_altered_bytes_change_nothing(tmp_path):
@@ -364,7 +366,7 @@ def seen(channel):
 def decrypted(channel, monkeypatch):
     """All contents that alice decrypts, from now on."""
     bodies = []
-    original = letters.decode_untrusted
+    original = anonymous_bodies.decode_untrusted
 
     def keep(raw):
         bodies.append(raw)
@@ -390,8 +392,8 @@ def test_nothing_of_the_writer_is_in_what_the_receiver_gets(channel, monkeypatch
         for secret in secrets:
             assert not pieces(secret) & pieces(raw)
         assert home.name.encode() not in raw or len(home.name) < 4
-    allowed = (Opening, Letter, Supply)
-    assert {type(letters.decode_untrusted(raw)) for raw in bodies} == set(allowed)
+    allowed = (Opening, AnonymousText, Supply)
+    assert {type(anonymous_bodies.decode_untrusted(raw)) for raw in bodies} == set(allowed)
 
 
 def test_two_conversations_of_one_writer_have_no_bytes_in_common(channel, monkeypatch):
@@ -426,7 +428,7 @@ def place_of(plaintext):
 
 def test_no_text_bears_a_number_of_its_writer():
     """One that counted all his messages would tell which conversations are his."""
-    assert Letter.__struct_fields__ == ("text",)
+    assert AnonymousText.__struct_fields__ == ("text",)
 
 
 def befriended(channel):
@@ -470,7 +472,7 @@ def test_a_block_of_another_conversation_says_nothing(channel):
 
     channel._arrive = hold
     channel.run(20)
-    named = at(channel, "bob")._core.book.named("alice").session
+    named = at(channel, "bob")._core.contacts.named("alice").session
     acks = [plaintext for what, plaintext, (session,) in replies if what == "replied" and session != named]
     assert acks
     for plaintext in acks:
@@ -494,7 +496,7 @@ def test_a_reply_block_of_the_readers_making_is_refused(channel):
     _, _, ours = write(channel)
     channel.run(60)
     alice = at(channel, "alice")
-    conversation = alice._core.routes[alice._core.book.named(ours).id]
+    conversation = alice._core.routes[alice._core.contacts.named(ours).id]
     surb_id = channel["bob"].store.one("SELECT surb_id FROM anonymous_given WHERE keys IS NOT NULL")[0]
     fragment = Fragment(LANE, 0, 0, 0, 4, b"trap")
     trap = FragmentToSend(conversation.outgoing, 1, fragment).encode(ReplyBlock(bytes(GEOMETRY.surb_size), 2**32 - 1))
@@ -509,7 +511,10 @@ def test_a_reply_block_of_the_readers_making_is_refused(channel):
 def opening(channel, address, tail=b""):
     """A stranger's first message, made by hand: a plaintext."""
     it = Address.parse_untrusted(address)
-    hello = start_untrusted(SymmetricKey.generate(), it.keys, it.transcript, letters.encode(Opening(()))).hello + tail
+    hello = (
+        start_untrusted(SymmetricKey.generate(), it.keys, it.transcript, anonymous_bodies.encode(Opening(()))).hello
+        + tail
+    )
     return FragmentToSend(it.channel, 1, Fragment(LANE, 0, 0, 0, len(hello), hello)).encode(None)
 
 
@@ -538,7 +543,7 @@ def test_a_copy_of_a_first_message_opens_nothing(channel, monkeypatch):
     # One that opens as well as the first, made from the same secrets by whoever has them.
     secret, prekey, transcript, _ = started[0]
     head = part[: 64 + KEM_CIPHERTEXT_SIZE]
-    other = head + original(secret, prekey, transcript, letters.encode(Opening((bytes(408),)))).message
+    other = head + original(secret, prekey, transcript, anonymous_bodies.encode(Opening((bytes(408),)))).message
     for changed in (other, part[:-1] + bytes([part[-1] ^ 1]), part + b"x"):
         again = FragmentToSend(it.channel, 9, Fragment(LANE, 0, 0, 0, len(changed), changed)).encode(None)
         refused(channel, again)
@@ -572,14 +577,14 @@ def stranger(channel, address):
     number = at(channel, "bob").send_anonymous(address, "hello", channel.now)
     assert settle(channel, "bob", number) is MessageState.DELIVERED
     bob = at(channel, "bob")
-    return bob._core.routes[bob._core.book.named(bob.message(number).contact).id]
+    return bob._core.routes[bob._core.contacts.named(bob.message(number).contact).id]
 
 
 def test_what_a_stranger_can_make_us_hold_is_bounded(channel):
     conversation = stranger(channel, published(channel))
     channel.run(60)
     first = conversation.sender.next_number(LANE)  # some may be refused before it: they are beyond the window
-    size = letters.MESSAGE_LIMIT
+    size = anonymous_bodies.MESSAGE_LIMIT
     part = bytes(GEOMETRY.message_size)
     outcomes = []
     for number in range(first, first + 16):

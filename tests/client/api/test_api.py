@@ -14,18 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import client
-from client.api import framing as protocol
+from client.api import framing, sockets
 from client.api import messages as commands
-from client.api import sockets
 from client.api.archive_service import PAGE
 from client.api.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
-from client.api.events import QUEUE, Hub
+from client.api.daemon_api import DaemonApi
+from client.api.events import QUEUE, EventBus
 from client.api.server import CONNECTIONS, serve_api
-from client.api.service import Service
-from client.concurrency.worker import InPlace
+from client.concurrency.worker import InlineWorker
 from client.core.outgoing import MessengerSettings
 from client.messenger.messenger import Messenger
-from client.model import paths as folder
+from client.model import paths
 from client.model.destination import Destination, Home
 from client.model.errors import MalformedInvitation, UnknownContact
 from client.model.paths import NoProfile
@@ -45,9 +44,9 @@ MAPS = st.dictionaries(st.text(max_size=8), VALUES, max_size=5)
 
 @given(st.lists(MAPS, max_size=5), st.integers(1, 7))
 def test_messages_come_out_as_they_went_in_whole_and_in_pieces(messages, size):
-    stream = b"".join(protocol.encode(message) for message in messages)
-    assert protocol.Decoder().feed_untrusted(stream) == messages
-    decoder, found = protocol.Decoder(), []
+    stream = b"".join(framing.encode(message) for message in messages)
+    assert framing.Decoder().feed_untrusted(stream) == messages
+    decoder, found = framing.Decoder(), []
     for start in range(0, len(stream), size):
         found += decoder.feed_untrusted(stream[start : start + size])
     assert found == messages
@@ -57,7 +56,7 @@ def test_messages_come_out_as_they_went_in_whole_and_in_pieces(messages, size):
 def test_any_bytes_are_messages_or_one_kind_of_error(data, size):
     outcomes = []
     for step in (len(data) or 1, size):
-        decoder, found = protocol.Decoder(), []
+        decoder, found = framing.Decoder(), []
         try:
             for start in range(0, len(data), step):
                 found += decoder.feed_untrusted(data[start : start + step])
@@ -70,7 +69,7 @@ def test_any_bytes_are_messages_or_one_kind_of_error(data, size):
 @pytest.mark.parametrize(
     "data",
     [
-        (protocol.MESSAGE_LIMIT + 1).to_bytes(4, "big"),
+        (framing.MESSAGE_LIMIT + 1).to_bytes(4, "big"),
         b"\0\0\0\x01\xc1",
         b"\0\0\0\x01\x01",
         b"\0\0\0\x03\x81\x01\x02",
@@ -81,17 +80,17 @@ def test_any_bytes_are_messages_or_one_kind_of_error(data, size):
 )
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(RemoteError):
-        protocol.Decoder().feed_untrusted(data)
+        framing.Decoder().feed_untrusted(data)
 
 
 def test_a_message_that_would_be_refused_is_not_sent():
     with pytest.raises(LocalError):
-        protocol.encode({"text": "x" * protocol.MESSAGE_LIMIT})
+        framing.encode({"text": "x" * framing.MESSAGE_LIMIT})
 
 
 @pytest.mark.parametrize("kind", [LocalError, RemoteError, Unavailable, UnknownContact, MalformedInvitation])
 def test_an_error_crosses_the_socket_as_what_it_is(kind):
-    error = protocol.error_of(protocol.error_reply(1, kind("what to do")))
+    error = framing.error_of(framing.error_reply(1, kind("what to do")))
     assert str(error) == "what to do"
     assert isinstance(error, next(base for base in (LocalError, RemoteError, Unavailable) if issubclass(kind, base)))
 
@@ -105,11 +104,11 @@ def test_any_map_is_a_command_or_refused(message):
     assert isinstance(command, commands.Command)
 
 
-def make_service(hub: Hub | None = None, name: str = "alice") -> Service:
+def make_service(event_bus: EventBus | None = None, name: str = "alice") -> DaemonApi:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
     home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
     messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
-    service = Service(name=name, desk=InPlace(), clock=WallClock(), hub=hub or Hub())
+    service = DaemonApi(name=name, worker=InlineWorker(), clock=WallClock(), event_bus=event_bus or EventBus())
     service.open(messenger, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
     return service
 
@@ -117,12 +116,12 @@ def make_service(hub: Hub | None = None, name: str = "alice") -> Service:
 @asynccontextmanager
 async def served(directory: Path):
     """A service behind a socket in `directory`."""
-    (directory / folder.SETTINGS).touch()
-    hub = Hub()
-    service = make_service(hub)
+    (directory / paths.SETTINGS).touch()
+    event_bus = EventBus()
+    service = make_service(event_bus)
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_api, directory / folder.API_SOCKET, service)
-        yield SimpleNamespace(service=service, hub=hub, nursery=nursery)
+        await nursery.start(serve_api, directory / paths.API_SOCKET, service)
+        yield SimpleNamespace(service=service, event_bus=event_bus, nursery=nursery)
         nursery.cancel_scope.cancel()
 
 
@@ -161,14 +160,14 @@ async def test_no_profile_and_no_daemon_are_told_apart(tmp_path):
     with pytest.raises(NoProfile):
         async with client.connect(tmp_path):
             pass
-    (tmp_path / folder.SETTINGS).touch()
+    (tmp_path / paths.SETTINGS).touch()
     with pytest.raises(sockets.NotRunning):
         async with client.connect(tmp_path):
             pass
 
 
 async def test_only_the_owner_can_connect_and_nothing_is_left(tmp_path):
-    path = tmp_path / folder.API_SOCKET
+    path = tmp_path / paths.API_SOCKET
     async with served(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
@@ -182,7 +181,7 @@ async def test_a_folder_with_a_long_path_works(tmp_path):
 
 
 async def test_a_socket_left_by_a_dead_daemon_is_replaced(tmp_path):
-    (tmp_path / folder.API_SOCKET).touch()
+    (tmp_path / paths.API_SOCKET).touch()
     async with served(tmp_path), client.connect(tmp_path) as me:
         assert await me.contacts() == []
 
@@ -191,7 +190,7 @@ async def test_a_socket_left_by_a_dead_daemon_is_replaced(tmp_path):
 @given(garbage=st.lists(st.binary(min_size=1, max_size=100), min_size=1, max_size=5), tail=st.binary(max_size=50))
 async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail):
     async with served(tmp_path), client.connect(tmp_path) as me:
-        async with await sockets.dial(tmp_path / folder.API_SOCKET) as stream:
+        async with await sockets.dial(tmp_path / paths.API_SOCKET) as stream:
             with trio.fail_after(10):
                 try:
                     for part in [*garbage, tail, b"\xff\xff\xff\xff"]:
@@ -222,8 +221,8 @@ async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail)
 async def test_a_request_that_makes_no_sense_harms_nobody_else(tmp_path, request_):
     async with served(tmp_path), client.connect(tmp_path) as me:
         await me.accept(await make_service(name="bob").invite(), "bob")
-        async with await sockets.dial(tmp_path / folder.API_SOCKET) as stream:
-            await stream.send_all(protocol.encode({"id": 1, **request_}))
+        async with await sockets.dial(tmp_path / paths.API_SOCKET) as stream:
+            await stream.send_all(framing.encode({"id": 1, **request_}))
             await stream.send_eof()
             with trio.fail_after(30):
                 while await stream.receive_some():
@@ -246,7 +245,7 @@ async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_p
 
         async def too_long(contact, after):
             await trio.lowlevel.checkpoint()
-            return ["x" * protocol.MESSAGE_LIMIT]
+            return ["x" * framing.MESSAGE_LIMIT]
 
         monkeypatch.setattr(at.service, "messages", too_long)
         with pytest.raises(LocalError, match="1 MiB"):
@@ -256,9 +255,9 @@ async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_p
 
 async def test_connections_are_bounded(tmp_path):
     async with served(tmp_path), trio.open_nursery() as nursery:
-        streams = [await sockets.dial(tmp_path / folder.API_SOCKET) for _ in range(CONNECTIONS)]
+        streams = [await sockets.dial(tmp_path / paths.API_SOCKET) for _ in range(CONNECTIONS)]
         await trio.testing.wait_all_tasks_blocked()
-        extra = await sockets.dial(tmp_path / folder.API_SOCKET)
+        extra = await sockets.dial(tmp_path / paths.API_SOCKET)
         with trio.fail_after(10):
             assert await extra.receive_some() == b""
         for stream in [*streams, extra]:
@@ -267,10 +266,10 @@ async def test_connections_are_bounded(tmp_path):
 
 
 async def test_a_waiting_program_learns_that_the_daemon_ended(tmp_path):
-    (tmp_path / folder.SETTINGS).touch()
+    (tmp_path / paths.SETTINGS).touch()
     service = make_service()
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_api, tmp_path / folder.API_SOCKET, service)
+        await nursery.start(serve_api, tmp_path / paths.API_SOCKET, service)
         async with client.connect(tmp_path) as me:
             await me.accept(await make_service(name="bob").invite(), "bob")
             number = await me.send("bob", "hello")
@@ -316,11 +315,11 @@ async def test_pages_are_bounded_and_all_messages_come_once_in_order():
 
 
 async def test_a_slow_follower_misses_events_and_blocks_nobody():
-    hub = Hub()
-    with hub.follow() as events:
-        hub.publish([object()] * (QUEUE + 50))  # type: ignore[list-item]
+    event_bus = EventBus()
+    with event_bus.follow() as events:
+        event_bus.publish([object()] * (QUEUE + 50))  # type: ignore[list-item]
         assert events.statistics().current_buffer_used == QUEUE
-    hub.publish([object()])  # type: ignore[list-item]
+    event_bus.publish([object()])  # type: ignore[list-item]
 
 
 def test_every_command_says_what_it_answers():

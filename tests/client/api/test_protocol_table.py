@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from client.api import messages as commands
+from client.api import messages
 from client.api.anonymous_access import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.code_access import CodeAccess
@@ -55,8 +55,8 @@ PARTS = {
 PREFIXES = {"code_": "codes", "device_": "devices", "group_": "groups"}  # op → its part of a connection
 
 
-def ops() -> dict[str, type[commands.Command]]:
-    return {kind.__struct_config__.tag: kind for kind in get_args(commands.AnyCommand)}
+def ops() -> dict[str, type[messages.Command]]:
+    return {kind.__struct_config__.tag: kind for kind in get_args(messages.AnyCommand)}
 
 
 def rows() -> dict[str, set[str]]:

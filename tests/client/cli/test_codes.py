@@ -7,9 +7,7 @@ import pytest
 import trio
 
 from client.api.connection import Connection, DirectChannel
-from client.cli import app as cli
-from client.cli import codes as code_cli
-from client.cli import matching as match_cli
+from client.cli import app, codes, matching
 from client.model.errors import MalformedInvitation
 from mixnet.errors import LocalError
 from tests.client.api.test_api import make_service
@@ -24,35 +22,35 @@ def hall(tmp_path, monkeypatch):
     async def talk(folder, name):
         service = make_service(name=name)
         service._opened_for = made.channel[name].messenger
-        made.codes[name]._publish = service.hub.publish
+        made.codes[name]._publish = service.event_bus.publish
         service.codes, service.matching = made.codes[name], made.matching[name]
         yield Connection(DirectChannel(service))
 
-    for module in (cli, code_cli, match_cli):
+    for module in (app, codes, matching):
         monkeypatch.setattr(module, "talk", talk)
     return made
 
 
 async def test_one_shows_a_code_and_the_other_types_it(hall, autojump_clock, capsys):
     async with hall.open():
-        await cli.invite("alice", code=True, wait=False)
+        await app.invite("alice", code=True, wait=False)
         code = capsys.readouterr().out.strip()
-        await cli.accept("bob", code=code.replace("-", " "), contact="ally")
+        await app.accept("bob", code=code.replace("-", " "), contact="ally")
         shown = capsys.readouterr()
         assert shown.out.startswith("ally\testablished\t")
         assert "the code was right" in shown.err
         assert "mixnet contacts bob --verify ally" in shown.err
         await trio.sleep(20)
-        await code_cli.codes("alice")
+        await codes.codes("alice")
         assert capsys.readouterr().out == f"1\t{code}\tdone\tbob\n"
-        await code_cli.codes("bob", as_json=True)
+        await codes.codes("bob", as_json=True)
         (listed,) = json.loads(capsys.readouterr().out)
         assert (listed["state"], listed["contact"], listed["code"]) == ("done", "ally", "")
 
 
 async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, capsys):
     async with hall.open(), trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: cli.invite("alice", code=True, as_json=True))
+        nursery.start_soon(lambda: app.invite("alice", code=True, as_json=True))
         while not hall.codes["alice"].all() or not hall.codes["alice"].all()[0].code:
             await trio.sleep(0.1)
         code = hall.codes["alice"].all()[0].code
@@ -65,39 +63,39 @@ async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, c
 
 async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
     for wrong in (
-        lambda: cli.invite("alice", code=True, qr=True),
-        lambda: cli.accept("alice"),
-        lambda: cli.accept("alice", "mixnet1:x", code="7-a-b-c"),
-        lambda: match_cli.match("alice", me="a@x.org"),
-        lambda: match_cli.match("alice", me="a@x.org", contacts=tmp_path, off=True),
-        lambda: code_cli.codes("alice", cancel=-1),
+        lambda: app.invite("alice", code=True, qr=True),
+        lambda: app.accept("alice"),
+        lambda: app.accept("alice", "mixnet1:x", code="7-a-b-c"),
+        lambda: matching.match("alice", me="a@x.org"),
+        lambda: matching.match("alice", me="a@x.org", contacts=tmp_path, off=True),
+        lambda: codes.codes("alice", cancel=-1),
     ):
         with pytest.raises(LocalError):
             await wrong()
     with pytest.raises(MalformedInvitation):
-        await cli.accept("alice", "mixnet1:x")
+        await app.accept("alice", "mixnet1:x")
 
 
 async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys):
     book = tmp_path / "book.txt"
     book.write_text("bob@x.org\n030 12\n")
-    await match_cli.match("alice", me="Alice@x.org", contacts=book)
+    await matching.match("alice", me="Alice@x.org", contacts=book)
     shown = capsys.readouterr()
     assert shown.out == "bob@x.org\t\tlooking\t\n"
     assert "1 left out" in shown.err
     assert "alice@x.org" in shown.err
-    await match_cli.match("alice", as_json=True)
+    await matching.match("alice", as_json=True)
     status = json.loads(capsys.readouterr().out)
     assert (status["me"], [entry["state"] for entry in status["entries"]]) == ("alice@x.org", ["looking"])
-    await match_cli.match("alice", off=True)
+    await matching.match("alice", off=True)
     assert "matching is off" in capsys.readouterr().err
 
 
 async def test_a_picture_of_an_invitation_is_its_owner_s_alone(hall, tmp_path, capsys):
     picture = tmp_path / "code.png"
-    await cli.invite("alice", qr_file=picture)
+    await app.invite("alice", qr_file=picture)
     assert capsys.readouterr().out.startswith("mixnet1:")
     assert picture.read_bytes().startswith(b"\x89PNG\r\n")
     assert picture.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
-        await cli.invite("alice", qr_file=picture)
+        await app.invite("alice", qr_file=picture)

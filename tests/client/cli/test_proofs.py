@@ -10,16 +10,13 @@ import trio
 
 from client.api import proof_service
 from client.api.connection import connect
-from client.api.events import Hub
+from client.api.daemon_api import DaemonApi
+from client.api.events import EventBus
 from client.api.server import serve_api
-from client.api.service import Service
-from client.cli import app as cli
-from client.cli import daemon as daemon_cli
-from client.cli import proofs as proof_cli
-from client.cli import render
-from client.concurrency.worker import InPlace
+from client.cli import app, daemon, proofs, render
+from client.concurrency.worker import InlineWorker
 from client.e2e.proof import BadProof
-from client.model import paths as folder
+from client.model import paths
 from client.model.views import MessageKind, MessageState, ReceiptState
 from client.profile import lock
 from mixnet.clock import VirtualClock
@@ -45,13 +42,13 @@ async def daemons(friends, network: Path):
         held = []
         for name in ("alice", "bob"):
             directory = network / "clients" / name
-            await daemon_cli.init(name, folder=network)
-            service = Service(name=name, desk=InPlace(), clock=VirtualClock(friends.now), hub=Hub())
+            await daemon.init(name, paths=network)
+            service = DaemonApi(name=name, worker=InlineWorker(), clock=VirtualClock(friends.now), event_bus=EventBus())
             service.open(friends[name].messenger, stir=lambda: None, snapshot=dict)
-            holding = lock.hold(directory / folder.LOCK)
+            holding = lock.hold(directory / paths.LOCK)
             holding.__enter__()
             held.append(holding)
-            await nursery.start(serve_api, directory / folder.API_SOCKET, service)
+            await nursery.start(serve_api, directory / paths.API_SOCKET, service)
         yield
         for holding in held:
             holding.__exit__(None, None, None)
@@ -71,31 +68,31 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
     where = {"folder": tmp_path}
     async with daemons(friends, tmp_path):
         shown(capsys)
-        await cli.send("alice", "bob", "I owe you ten", signed=True, **where)
+        await app.send("alice", "bob", "I owe you ten", signed=True, **where)
         assert "[no receipt yet: the contact decides]" in shown(capsys)
         settle(friends)
-        await cli.inbox("bob", **where)
+        await app.inbox("bob", **where)
         line = shown(capsys)
         assert (
             "  signed  ← alice: I owe you ten" in line and "[asks for a receipt: `mixnet proof consent NAME 1`]" in line
         )
-        await proof_cli.receipts("bob", **where)
+        await proofs.receipts("bob", **where)
         assert "receipts for all contacts of whom nothing else was said: ask" in shown(capsys)
-        await proof_cli.receipts("bob", "always", contact="alice", as_json=True, **where)
+        await proofs.receipts("bob", "always", contact="alice", as_json=True, **where)
         assert json.loads(shown(capsys)) == {"contact": "alice", "receipts": "always"}
-        await proof_cli.consent("bob", 1, **where)
+        await proofs.consent("bob", 1, **where)
         assert "[receipt given]" in shown(capsys)
         settle(friends)
-        await proof_cli.identity("alice", **where)
+        await proofs.identity("alice", **where)
         key = shown(capsys).strip()
-        await proof_cli.export("alice", 1, out=tmp_path / "debt", as_json=True, **where)
+        await proofs.export("alice", 1, out=tmp_path / "debt", as_json=True, **where)
         told = json.loads(shown(capsys))
         assert (told["sender"], told["text"], told["submission"]) == (key, "I owe you ten", None)
         assert told["delivery"] <= told["reading"]
         assert (tmp_path / "debt").stat().st_mode & 0o777 == 0o600
         with pytest.raises(FileExistsError):
-            await proof_cli.export("alice", 1, out=tmp_path / "debt", **where)
-    proof_cli.verify(tmp_path / "debt", identity=key)
+            await proofs.export("alice", 1, out=tmp_path / "debt", **where)
+    proofs.verify(tmp_path / "debt", identity=key)
     lines = shown(capsys).splitlines()
     assert [line.split(":")[1].strip() for line in lines if line.startswith("proven")] == [
         "origin",
@@ -107,7 +104,7 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
     raw[40] ^= 1
     (tmp_path / "debt").write_bytes(raw)
     with pytest.raises(BadProof):
-        proof_cli.verify(tmp_path / "debt")
+        proofs.verify(tmp_path / "debt")
 
 
 async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
@@ -120,55 +117,55 @@ async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
 
 async def test_a_refusal_is_plain_to_the_sender(friends, tmp_path, capsys):
     async with daemons(friends, tmp_path):
-        await cli.send("alice", "bob", "I owe you ten", signed=True, folder=tmp_path)
+        await app.send("alice", "bob", "I owe you ten", signed=True, paths=tmp_path)
         settle(friends)
-        await proof_cli.consent("bob", 1, refuse=True, folder=tmp_path, as_json=True)
+        await proofs.consent("bob", 1, refuse=True, paths=tmp_path, as_json=True)
         assert json.loads(shown(capsys).splitlines()[-1])["receipt"] == "withheld"
         settle(friends)
-        await cli.inbox("alice", sent=True, folder=tmp_path)
+        await app.inbox("alice", sent=True, paths=tmp_path)
         assert "[delivered]  [the contact gives no receipt]" in shown(capsys)
         for number in (0, 5, -1, 1 << 70):
             with pytest.raises(LocalError):
-                await proof_cli.consent("bob", number, folder=tmp_path)
+                await proofs.consent("bob", number, paths=tmp_path)
             with pytest.raises(LocalError):
-                await proof_cli.export("bob", number, out=tmp_path / "none", folder=tmp_path)
+                await proofs.export("bob", number, out=tmp_path / "none", paths=tmp_path)
     assert not (tmp_path / "none").exists()
 
 
 async def test_a_signed_file_is_compared_with_its_proof(friends, tmp_path, capsys):
     path = write(friends, 100_000, "contract.pdf")
     async with daemons(friends, tmp_path):
-        await cli.send("alice", "bob", file=path, signed=True, folder=tmp_path)
+        await app.send("alice", "bob", file=path, signed=True, paths=tmp_path)
         settle(friends)
-        await proof_cli.export("bob", 1, out=tmp_path / "proof", folder=tmp_path)
-    proof_cli.verify(tmp_path / "proof", content=path, as_json=True)
+        await proofs.export("bob", 1, out=tmp_path / "proof", paths=tmp_path)
+    proofs.verify(tmp_path / "proof", content=path, as_json=True)
     assert json.loads(shown(capsys).splitlines()[-1])["name"] == "contract.pdf"
     (friends.tmp / "other.pdf").write_bytes(path.read_bytes()[:-1] + b"\0\0")
     with pytest.raises(RemoteError, match="is not the file"):
-        proof_cli.verify(tmp_path / "proof", content=friends.tmp / "other.pdf")
+        proofs.verify(tmp_path / "proof", content=friends.tmp / "other.pdf")
 
 
 async def test_a_forgery_is_made_and_verifies_as_no_evidence(friends, tmp_path, capsys):
     friends["alice"].messenger.send_text("bob", "hi", friends.now)
     settle(friends)
     async with daemons(friends, tmp_path):
-        await proof_cli.forge("bob", "alice", "the moon\x1b[2J", "is cheese", out=tmp_path / "forged", folder=tmp_path)
+        await proofs.forge("bob", "alice", "the moon\x1b[2J", "is cheese", out=tmp_path / "forged", paths=tmp_path)
         assert "2 messages that alice never sent" in shown(capsys)
-        await proof_cli.forge("bob", "alice", "again", folder=tmp_path)
+        await proofs.forge("bob", "alice", "again", paths=tmp_path)
         assert len(shown(capsys).splitlines()) == 4
         for texts in ((), ("",), ("x" * 70_000,), ("x" * 60_000,) * 3):
             with pytest.raises(LocalError):
-                await proof_cli.forge("bob", "alice", *texts, folder=tmp_path)
+                await proofs.forge("bob", "alice", *texts, paths=tmp_path)
         with pytest.raises(LocalError):
-            await proof_cli.forge("bob", "nobody", "x", folder=tmp_path)
+            await proofs.forge("bob", "nobody", "x", paths=tmp_path)
         async with connect(tmp_path / "clients" / "bob") as bob:
             assert [message.text async for message in bob.messages()] == ["hi"]
             largest = await bob.proofs.forge("alice", ["x" * 43_690] * 3)  # what one answer may carry
             assert len(largest) > 300_000
-    proof_cli.verify(tmp_path / "forged")
+    proofs.verify(tmp_path / "forged")
     lines = shown(capsys).splitlines()
     assert lines[0] == "text: the moon\\x1b[2J" and any(line.startswith("not proven: who wrote it") for line in lines)
-    proof_cli.verify(tmp_path / "forged", as_json=True)
+    proofs.verify(tmp_path / "forged", as_json=True)
     assert json.loads(shown(capsys))["evidence"] is False
 
 
@@ -177,14 +174,14 @@ def test_what_is_no_proof_is_one_sentence(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     for file in ("proof", "empty"):
         with pytest.raises(BadProof, match="no genuine proof"):
-            proof_cli.verify(tmp_path / file)
+            proofs.verify(tmp_path / file)
     with pytest.raises(LocalError, match="not a file"):
-        proof_cli.verify(tmp_path)
+        proofs.verify(tmp_path)
     with pytest.raises(FileNotFoundError):
-        proof_cli.verify(tmp_path / "nowhere")
+        proofs.verify(tmp_path / "nowhere")
     for key in ("zz", "ab" * 31, ""):
         with pytest.raises(LocalError, match="64 hexadecimal"):
-            proof_cli._key(key)
+            proofs._key(key)
 
 
 def test_a_contact_can_not_write_that_it_signed(capsys):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.api.early import early_figures
+from client.api.early import starting_figures
 from client.cli import render
 from client.model.views import MessageInfo, MessageKind, MessageState
 
@@ -53,7 +53,7 @@ def test_why_a_message_failed_is_said(capsys):
     ],
 )
 def test_the_status_says_in_words_what_the_loops_tell(capsys, alarm, warnings, said, unsaid):
-    figures = early_figures("alice", "") | {
+    figures = starting_figures("alice", "") | {
         "pid": 1,
         "memory_bytes": 0,
         "cpu_seconds": 3.0,

@@ -244,7 +244,7 @@ def test_a_renewal_forgets_receipts_and_refusals_of_before(channel):
     bob.messenger.send_text("alice", "first life", channel.now)
     assert channel.run(60, channel.settled)
     core = alice.messenger._core
-    core.enqueue(core.book.named("bob").id, 0, Refuse(99, Reason.NO_ROOM), None, channel.now)
+    core.enqueue(core.contacts.named("bob").id, 0, Refuse(99, Reason.NO_ROOM), None, channel.now)
     restore(bob, saved)
     renew(channel)
     assert channel.run(600, renewed(channel))

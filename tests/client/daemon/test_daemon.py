@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation import virtual
 from client.api.connection import Connection
+from client.api.daemon_api import StillWaiting
 from client.api.early import PATIENCE
-from client.api.service import StillWaiting
-from client.concurrency.worker import InPlace
+from client.concurrency.worker import InlineWorker
 from client.model.errors import StoreUnavailable
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.database import Store
@@ -391,7 +391,7 @@ def test_a_machine_that_slept_through_a_whole_document_goes_on(monkeypatch):
 
 
 def test_cover_is_made_however_long_the_messenger_works(monkeypatch):
-    class Slow(InPlace):
+    class Slow(InlineWorker):
         async def call(self, function, *args, **kwargs):  # type: ignore[no-untyped-def]
             await trio.sleep(3.0)
             return await super().call(function, *args, **kwargs)

@@ -10,9 +10,7 @@ import pytest
 import trio
 
 from client.api.connection import Connection
-from client.cli import anonymous as address_cli
-from client.cli import app as cli
-from client.cli import devices as device_cli
+from client.cli import anonymous, app, devices
 from client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
 from client.model.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
@@ -101,40 +99,40 @@ async def test_the_commands_about_devices(network, capsys, tmp_path):
     async with two(network) as (home, phone):
         assert isinstance(home, Connection)
         capsys.readouterr()
-        await device_cli.list_("alice", folder=network)
+        await devices.list_("alice", folder=network)
         assert "mixnet device link" in capsys.readouterr().err
-        await device_cli.link("alice", called="mobile", out=tmp_path / "for-phone.txt", folder=network)
+        await devices.link("alice", called="mobile", out=tmp_path / "for-phone.txt", folder=network)
         assert (tmp_path / "for-phone.txt").stat().st_mode & 0o777 == 0o600
-        await device_cli.accept("phone", str(tmp_path / "for-phone.txt"), wait=False, folder=network, as_json=True)
+        await devices.accept("phone", str(tmp_path / "for-phone.txt"), wait=False, folder=network, as_json=True)
         assert printed() | {"linked_at": 0} == {
             **{"name": "alice", "role": "home", "state": "linking", "linked_at": 0, "last_seen": 0.0},
             **{"waiting": 0, "history": 1, "problem": ""},
         }
-        await device_cli.list_("phone", folder=network, as_json=True)
+        await devices.list_("phone", folder=network, as_json=True)
         assert [one["role"] for one in printed()] == ["home"]
-        await device_cli.rename("phone", "alice", "desk", folder=network)
+        await devices.rename("phone", "alice", "desk", folder=network)
         assert capsys.readouterr().out.startswith("desk\thome\tlinking\tnever\t1 older messages\t-")
         for command in (
-            device_cli.link("phone", folder=network),
-            device_cli.revoke("phone", "desk", folder=network),
-            cli.invite("phone", folder=network),
-            cli.invite("phone", code=True, folder=network),
-            cli.send("phone", "bob", "hi", signed=True, folder=network),
-            address_cli.create("phone", folder=network),
+            devices.link("phone", folder=network),
+            devices.revoke("phone", "desk", folder=network),
+            app.invite("phone", folder=network),
+            app.invite("phone", code=True, folder=network),
+            app.send("phone", "bob", "hi", signed=True, folder=network),
+            anonymous.create("phone", folder=network),
         ):
             with pytest.raises(LocalError, match="do it at your home device 'desk'"):
                 await command
         with pytest.raises(LocalError, match=str(UnknownDevice())):
-            await device_cli.revoke("alice", "nobody", folder=network)
-        await cli.invite("alice", folder=network)
+            await devices.revoke("alice", "nobody", folder=network)
+        await app.invite("alice", folder=network)
         text = capsys.readouterr().out.strip()
         with pytest.raises(RemoteError, match="makes contacts"):
-            await device_cli.accept("phone", text, folder=network)
-        await device_cli.link("alice", folder=network, as_json=True)
+            await devices.accept("phone", text, folder=network)
+        await devices.link("alice", folder=network, as_json=True)
         with pytest.raises(RemoteError, match="links devices"):
             await phone.accept(printed()["invitation"])
         with pytest.raises(LocalError, match="empty"):
-            await device_cli.accept("phone", "", folder=network)
+            await devices.accept("phone", "", folder=network)
         with pytest.raises(LocalError):
-            await device_cli.fetch("alice", 7, folder=network)
+            await devices.fetch("alice", 7, folder=network)
     assert issubclass(NoDeviceInvitation, RemoteError)

@@ -11,14 +11,14 @@ import trio.lowlevel
 
 from client.api import archive_commands
 from client.api.connection import NotDelivered
-from client.messenger.archive import Archivist
+from client.messenger.archive import ArchiveOps
 from client.messenger.outbox import CANCELLED
 from client.model.errors import StoreUnavailable
 from client.model.views import MessageState
-from client.profile import atomic_file as newfile
+from client.profile import atomic_file
 from client.storage.database import Store
 from client.storage.retention import SWEEP_EVERY
-from client.traffic.sender import Preparer
+from client.traffic.sender import PacketSender
 from tests.client.daemon.test_daemon import befriend, play, wait_for
 from tests.client.messenger.test_archive import KEY, NOW, access, file, messenger_of
 from tests.client.messenger.test_crashes import Killed, dying
@@ -65,7 +65,7 @@ def test_a_daemon_deletes_what_is_past_its_period_by_itself():
 
 
 def test_a_sweep_that_meets_a_full_disk_is_done_again(monkeypatch):
-    sweep, calls = Archivist.sweep, []
+    sweep, calls = ArchiveOps.sweep, []
 
     def full_at_first(self, now):
         calls.append(now)
@@ -73,7 +73,7 @@ def test_a_sweep_that_meets_a_full_disk_is_done_again(monkeypatch):
             raise StoreUnavailable
         return sweep(self, now)
 
-    monkeypatch.setattr(Archivist, "sweep", full_at_first)
+    monkeypatch.setattr(ArchiveOps, "sweep", full_at_first)
 
     async def program(town, nursery):
         alice = await town.start(nursery, "alice", 1)
@@ -94,7 +94,7 @@ def test_a_disk_that_fills_up_during_a_sweep_leaves_all_or_nothing_of_a_batch(tm
     alice = messenger_of(store)
     for number in range(50):
         file(alice, f"{number} " + "w" * 400)
-    alice.archivist.retain("bob", 60.0)
+    alice.archive.retain("bob", 60.0)
     run, calls = store.run, 0
 
     def full(statement, *values):
@@ -106,10 +106,10 @@ def test_a_disk_that_fills_up_during_a_sweep_leaves_all_or_nothing_of_a_batch(tm
 
     store.run = full
     with pytest.raises(StoreUnavailable):
-        alice.archivist.sweep(NOW + 61)
+        alice.archive.sweep(NOW + 61)
     assert len(alice.messages()) == 50 and len(alice.search("w*")) == 50
     store.run = run
-    assert alice.archivist.sweep(NOW + 61) is False
+    assert alice.archive.sweep(NOW + 61) is False
     assert alice.messages() == [] and store.all("SELECT rowid FROM found WHERE found MATCH 'w*'") == []
 
 
@@ -117,7 +117,7 @@ def test_a_disk_that_fills_up_during_a_sweep_leaves_all_or_nothing_of_a_batch(tm
 def test_a_message_given_up_before_its_slot_does_not_leave_a_whole_daemon(monkeypatch, paused):
     """It is taken from the shelf, where it is ready; and while nothing may be sent, what waits expires all the same."""
     if paused:
-        monkeypatch.setattr(Preparer, "_may_send", lambda self: False)
+        monkeypatch.setattr(PacketSender, "_may_send", lambda self: False)
 
     async def program(town, nursery):
         if paused:
@@ -126,7 +126,7 @@ def test_a_message_given_up_before_its_slot_does_not_leave_a_whole_daemon(monkey
         bob = await town.start(nursery, "bob", 2)
         await befriend(alice, bob)
         if paused:
-            monkeypatch.setattr(Preparer, "_may_send", lambda self: False)
+            monkeypatch.setattr(PacketSender, "_may_send", lambda self: False)
         for number in range(2 if paused else 6):
             # The pauses cover all of a slot's life: waiting, encrypted, on the shelf.
             given_up = await alice.send("bob", f"no {number}", expires=10.0 if paused else None)
@@ -154,7 +154,7 @@ async def test_an_import_that_died_half_way_goes_on_when_it_is_done_again(tmp_pa
     monkeypatch.setattr(archive_commands, "AT_ONCE", 10)
     store = Store.open(tmp_path / "s.db", KEY)
     second = messenger_of(store)
-    second.archivist.take_in = dying(second.archivist.take_in, 3, first=False)
+    second.archive.take_in = dying(second.archive.take_in, 3, first=False)
     store.insert = dying(store.insert, 24, first=True)
     with pytest.raises(Killed):
         await access(second).import_file(tmp_path / "a")
@@ -169,7 +169,7 @@ async def test_an_import_that_died_half_way_goes_on_when_it_is_done_again(tmp_pa
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from client.profile import atomic_file as newfile
+from client.profile import atomic_file
 if sys.argv[2] == "hidden":
     newfile._nameless = lambda path: None
 with newfile.new_file(Path(sys.argv[1])) as file:
@@ -185,7 +185,7 @@ def names(folder):
 
 @pytest.mark.parametrize("how", ["nameless", "hidden"])
 def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
-    if how == "nameless" and newfile._nameless(tmp_path / "probe") is None:
+    if how == "nameless" and atomic_file._nameless(tmp_path / "probe") is None:
         pytest.skip(reason="no files without a name (O_TMPFILE) on this file system: hidden ones are tested")
     target = tmp_path / "out" / "archive.jsonl"
     target.parent.mkdir()
@@ -193,7 +193,7 @@ def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
     assert code == -signal.SIGKILL
     assert len(names(target.parent)) == (how == "hidden")
     (target.parent / ".other.0123456789ab.part").write_bytes(b"somebody else's")
-    with newfile.new_file(target) as file_:
+    with atomic_file.new_file(target) as file_:
         file_.write(b"whole")
         assert not target.exists()
     assert target.read_bytes() == b"whole" and target.stat().st_mode & 0o777 == 0o600
@@ -203,12 +203,12 @@ def test_a_killed_export_leaves_nothing_that_stays(tmp_path, how):
 @pytest.mark.parametrize("how", ["nameless", "hidden"])
 def test_a_file_that_fails_leaves_nothing_and_none_is_replaced(tmp_path, monkeypatch, how):
     if how == "hidden":
-        monkeypatch.setattr(newfile, "_nameless", lambda path: None)
-    with pytest.raises(ZeroDivisionError), newfile.new_file(tmp_path / "a") as file_:
+        monkeypatch.setattr(atomic_file, "_nameless", lambda path: None)
+    with pytest.raises(ZeroDivisionError), atomic_file.new_file(tmp_path / "a") as file_:
         file_.write(bytes([1 // 0]))
     assert names(tmp_path) == []
-    with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a") as file_:
+    with pytest.raises(FileExistsError), atomic_file.new_file(tmp_path / "a") as file_:
         (tmp_path / "a").write_bytes(b"precious")
     assert (tmp_path / "a").read_bytes() == b"precious" and names(tmp_path) == ["a"]
-    with pytest.raises(FileExistsError), newfile.new_file(tmp_path / "a"):
+    with pytest.raises(FileExistsError), atomic_file.new_file(tmp_path / "a"):
         raise AssertionError("it was not even begun")

@@ -11,12 +11,12 @@ import trio
 
 from benchmarks.simulation import virtual
 from client.api.connection import Connection, DirectChannel
-from client.concurrency.worker import InPlace
+from client.concurrency.worker import InlineWorker
 from client.daemon.daemon import serve
-from client.model import paths as folder
+from client.model import paths
 from client.profile.profile import create, load, open_store
 from client.storage.database import Store
-from client.traffic import directory_client as documents
+from client.traffic import directory_client
 from client.traffic.directory_client import PATIENCE, PAUSE, StoreMemory
 from mixnet.crypto import SymmetricKey
 from mixnet.pki.bootstrap import Bootstrap
@@ -79,7 +79,7 @@ def test_no_message_is_lost_while_the_authorities_are_replaced_twice():
         assert came == [text for _, text in sent]
         for name, client in (("alice", alice), ("bob", bob)):
             assert await status_of(client) == (town.bootstrap.epochs.at(town.clock.now()), "")
-            assert documents.introductions(stores[name]) == [town.document(1), town.document(3)]
+            assert directory_client.introductions(stores[name]) == [town.document(1), town.document(3)]
         assert town.questions == []  # the provider's documents are all that it takes
 
     play(town, program)
@@ -102,8 +102,8 @@ def test_a_client_that_was_away_for_a_month_is_led_across_two_successions(gone):
             return
         present = town.bootstrap.epochs.at(town.clock.now())
         assert await status_of(alice) == (present, "")
-        assert documents.introductions(store) == [town.document(1), town.document(3)]
-        assert documents.kept(store) == town.document(present)
+        assert directory_client.introductions(store) == [town.document(1), town.document(3)]
+        assert directory_client.kept(store) == town.document(present)
 
     play(town, program)
 
@@ -124,7 +124,7 @@ def test_a_provider_that_hides_the_introduction_is_passed_over_at_a_time_drawn_a
         town.document = hides  # type: ignore[method-assign, assignment]
         alice = await town.start(nursery, "alice", 1, store)
         await until(FIRST + 0.99)
-        assert documents.introductions(store) == []
+        assert directory_client.introductions(store) == []
         assert (await status_of(alice))[0] == FIRST - 1
         assert "get a fresh bootstrap file" in (await status_of(alice))[1]
         assert town.questions == []
@@ -138,11 +138,11 @@ def test_a_provider_that_hides_the_introduction_is_passed_over_at_a_time_drawn_a
         nursery.start_soon(watch)
         await until(FIRST + 1.5)
         assert await status_of(alice) == (FIRST + 1, "")
-        assert documents.introductions(store) == [town.document(1), town.document(3)]
+        assert directory_client.introductions(store) == [town.document(1), town.document(3)]
 
     play(town, program)
     drawn = asked[0] - (FIRST + 1 + PATIENCE) * LENGTH
-    pause = max(documents.SHORTEST_PAUSE, PAUSE * LENGTH)
+    pause = max(directory_client.SHORTEST_PAUSE, PAUSE * LENGTH)
     assert pause <= drawn <= 2 * pause + 1.0
 
 
@@ -171,7 +171,7 @@ def test_a_provider_introduces_nobody(lie):
         await until(1.9)
         assert (await status_of(alice))[0] == 0
         assert (await status_of(alice))[1] != ""
-        assert documents.introductions(store) == []
+        assert directory_client.introductions(store) == []
 
     play(town, program)
 
@@ -190,7 +190,7 @@ def test_documents_of_stolen_keys_of_the_old_set_are_refused():
         store = town.store("alice")
         alice = await town.start(nursery, "alice", 1, store)
         await until(FIRST - 0.5)
-        assert documents.introductions(store) == [town.document(1)]
+        assert directory_client.introductions(store) == [town.document(1)]
         town.document = stolen(town)  # type: ignore[method-assign]
         await until(FIRST + 1.99)
         assert await status_of(alice) == (FIRST - 1, REPLACED)
@@ -209,7 +209,7 @@ def test_after_a_restart_they_are_refused_too():
             await town.start(first_life, "alice", 1, store)
             await until(FIRST + 0.5)
             first_life.cancel_scope.cancel()
-        assert documents.kept(store) == town.document(FIRST)  # which tells nobody who comes after whom
+        assert directory_client.kept(store) == town.document(FIRST)  # which tells nobody who comes after whom
         town.document = stolen(town)  # type: ignore[method-assign]
         await until(FIRST + 5.5)
         alice = await town.start(nursery, "alice", 1, store)
@@ -249,11 +249,11 @@ def test_a_profile_takes_a_fresh_bootstrap_file(tmp_path: Path):
             await befriend(alice, bob)
             await until(FIRST - 0.5)
             first_life.cancel_scope.cancel()
-        assert documents.introductions(store) == [town.document(1)]
+        assert directory_client.introductions(store) == [town.document(1)]
         await trio.sleep(10 * LENGTH)
         town.network.crash(OLD)
         town.network.crash("10.0.9.11")
-        (tmp_path / "fresh.json").replace(tmp_path / "alice" / folder.BOOTSTRAP)
+        (tmp_path / "fresh.json").replace(tmp_path / "alice" / paths.BOOTSTRAP)
         alice = Connection(DirectChannel(await nursery.start(live, store)))
         await alice.wait_delivered(await alice.send("bob", "still me"))
         await bob.wait_delivered(await bob.send("alice", "still you"))
@@ -267,17 +267,17 @@ def test_a_profile_takes_a_fresh_bootstrap_file(tmp_path: Path):
 
 async def test_introductions_stay_in_the_store_in_order() -> None:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
-    memory = StoreMemory(store, InPlace())
-    assert documents.introductions(store) == []
+    memory = StoreMemory(store, InlineWorker())
+    assert directory_client.introductions(store) == []
     expected = [bytes([number]) for number in range(12)]
     for raw in expected:
         await memory.introduced(raw)
-    assert documents.introductions(store) == expected
+    assert directory_client.introductions(store) == expected
     store.set_setting("directory introduction 4", b"damaged")
     store.delete_setting("directory introduction 5")
     await memory.introduced(b"another")
-    assert documents.introductions(store) == [*expected[:4], b"damaged", *expected[6:], b"another"]
-    assert Trust(Town(5).bootstrap, documents.introductions(store)).introductions == []
+    assert directory_client.introductions(store) == [*expected[:4], b"damaged", *expected[6:], b"another"]
+    assert Trust(Town(5).bootstrap, directory_client.introductions(store)).introductions == []
 
 
 def test_the_questions_that_are_counted_are_the_readers():

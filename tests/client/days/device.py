@@ -9,7 +9,7 @@ from typing import TypeVar
 import trio
 
 from client.api.connection import Connection, DirectChannel
-from client.api.service import Service
+from client.api.daemon_api import DaemonApi
 from client.daemon.daemon import serve
 from client.storage.database import Store
 from mixnet.crypto import SymmetricKey
@@ -55,7 +55,7 @@ class Device:
         self.downloads.mkdir(parents=True)
         self.lives = self.deaths = 0
         self.user: Connection | None = None
-        self.service: Service | None = None
+        self.service: DaemonApi | None = None
         self.store: Mortal | None = None
         self.key = SymmetricKey.generate()
         self.wanted = True  # whether its person has it on
@@ -79,7 +79,7 @@ class Device:
             self.user = Connection(DirectChannel(self.service))
             self._turn()
 
-    async def _live(self, task_status: trio.TaskStatus[Service | None]) -> None:
+    async def _live(self, task_status: trio.TaskStatus[DaemonApi | None]) -> None:
         village, self.lives = self._village, self.lives + 1
         store = self._open_store()
         try:

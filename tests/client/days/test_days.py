@@ -2,12 +2,12 @@
 
 import pytest
 
-from client.devices.replica import Mirror
-from client.files import receiver as receiving
+from client.devices.replica import Replica
+from client.files import receiver
 from client.groups.ordering import Filing
 from client.messenger.inbox import Inbox
 from client.model.views import MessageKind, MessageState
-from client.storage.messages import Archive
+from client.storage.messages import MessageTable
 from tests.client.days.plan import DAY, HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
 from tests.client.days.player import play
 
@@ -79,14 +79,14 @@ def lose(patch):
 
 def double(patch):
     """A text is filed twice."""
-    add = Archive.add
+    add = MessageTable.add
 
     def adding(self, entry, now):
         if entry.text == "b3" and entry.state is MessageState.RECEIVED:
             add(self, entry, now)
         return add(self, entry, now)
 
-    patch.setattr(Archive, "add", adding)
+    patch.setattr(MessageTable, "add", adding)
 
 
 def lose_in_group(patch):
@@ -105,25 +105,25 @@ def lose_in_group(patch):
 
 def spoil(patch):
     """A file arrives with other bytes."""
-    finish = receiving.finish
+    finish = receiver.finish
 
     def finishing(*args):
         path = finish(*args)
         path.write_bytes(b"else")
         return path
 
-    patch.setattr(receiving, "finish", finishing)
+    patch.setattr(receiver, "finish", finishing)
 
 
 def forget_on_satellite(patch):
     """What the home tells of one message is passed over."""
-    message = Mirror._message
+    message = Replica._message
 
-    def mirror(self, home, record, *, history):
+    def replica(self, home, record, *, history):
         if record.text != "b1":
             message(self, home, record, history=history)
 
-    patch.setattr(Mirror, "_message", mirror)
+    patch.setattr(Replica, "_message", replica)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import trio
 
 from client.profile.keys import Keys, load_keys, save_keys
 from client.storage.database import Store
-from client.traffic import directory_client as documents
+from client.traffic import directory_client
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import LinkLimits
@@ -113,10 +113,10 @@ class Village(Town):
 
     def furnish(self, store: Store, name: str) -> Keys:
         """Give a new profile its keys and a document."""
-        if documents.kept(store) is None:
+        if directory_client.kept(store) is None:
             keys = Keys(SigningKey(raw_key(f"mailbox {name}")), SphinxSecret(raw_key(f"sphinx {name}")))
             save_keys(store, keys)
-            documents.keep(store, self.document())
+            directory_client.keep(store, self.document())
         return load_keys(store)
 
     def box(self, name: str) -> Box:

@@ -8,14 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from client.core.outgoing import MessengerSettings
-from client.devices import bodies as wanted
-from client.devices import changelog as device_news
+from client.devices import bodies, changelog
 from client.devices.bodies import (
     MESSAGE_SIZE,
     PIECE_SIZE,
-    Answer,
-    Ask,
     ContactRecord,
+    DeviceRequest,
+    DeviceResponse,
     GoneRecord,
     GroupMemberRecord,
     GroupMessageRecord,
@@ -31,8 +30,8 @@ from client.devices.bodies import (
     request_untrusted,
     split,
 )
-from client.devices.changelog import DeviceNews
-from client.devices.replica import Mirror
+from client.devices.changelog import ChangeFeed
+from client.devices.replica import Replica
 from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
 from client.e2e.bodies import encode as encode_body
 from client.messenger.messenger import Messenger
@@ -73,24 +72,24 @@ RECORDS = st.one_of(
     ),
 )
 REQUESTS = st.one_of(
-    st.builds(wanted.SendText, DIGESTS, TEXTS, st.none() | TIMES),
-    st.builds(wanted.MarkRead, NUMBERS),
-    st.builds(wanted.Rename, DIGESTS, NAMES),
-    st.builds(wanted.Verify, DIGESTS),
-    st.builds(wanted.Block, DIGESTS, st.booleans()),
-    st.builds(wanted.Accept, DIGESTS, TEXTS, st.none() | NAMES),
-    st.builds(wanted.Cancel, NUMBERS, NUMBERS),
-    st.builds(wanted.Delete, NUMBERS),
-    st.builds(wanted.Clear, DIGESTS),
-    st.builds(wanted.Retain, DIGESTS, PERIODS),
-    st.builds(wanted.SendFile, DIGESTS, st.none() | TIMES),
-    st.builds(wanted.Fetch, NUMBERS),
+    st.builds(bodies.SendText, DIGESTS, TEXTS, st.none() | TIMES),
+    st.builds(bodies.MarkRead, NUMBERS),
+    st.builds(bodies.Rename, DIGESTS, NAMES),
+    st.builds(bodies.Verify, DIGESTS),
+    st.builds(bodies.Block, DIGESTS, st.booleans()),
+    st.builds(bodies.Accept, DIGESTS, TEXTS, st.none() | NAMES),
+    st.builds(bodies.Cancel, NUMBERS, NUMBERS),
+    st.builds(bodies.Delete, NUMBERS),
+    st.builds(bodies.Clear, DIGESTS),
+    st.builds(bodies.Retain, DIGESTS, PERIODS),
+    st.builds(bodies.SendFile, DIGESTS, st.none() | TIMES),
+    st.builds(bodies.Fetch, NUMBERS),
 )
 SYNCS = st.builds(lambda h, n, rs: Sync(h, n, tuple(raw(r) for r in rs)), st.booleans(), NUMBERS, st.lists(RECORDS))
 MESSAGES = st.one_of(
     SYNCS,
-    st.builds(lambda n, f, r: Ask(n, f, raw(r)), NUMBERS, NUMBERS, REQUESTS),
-    st.builds(Answer, NUMBERS, TEXTS, NUMBERS),
+    st.builds(lambda n, f, r: DeviceRequest(n, f, raw(r)), NUMBERS, NUMBERS, REQUESTS),
+    st.builds(DeviceResponse, NUMBERS, TEXTS, NUMBERS),
     st.builds(Welcome, NUMBERS),
     st.just(Revoked()),
 )
@@ -110,7 +109,7 @@ def test_records_are_read_as_they_were_written(records):
 
 @given(REQUESTS)
 def test_a_request_is_read_as_it_was_written(request):
-    assert request_untrusted(Ask(1, 1, raw(request))) == request
+    assert request_untrusted(DeviceRequest(1, 1, raw(request))) == request
 
 
 @given(st.binary(max_size=300) | MESSAGES.map(encode), st.data())
@@ -125,7 +124,7 @@ def test_any_bytes_are_a_message_or_one_kind_of_error(content, data):
     if isinstance(message, Sync):
         known, unknown = records_untrusted(message)
         assert len(known) + unknown == len(message.records)
-    if isinstance(message, Ask):
+    if isinstance(message, DeviceRequest):
         request_untrusted(message)
 
 
@@ -176,64 +175,64 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     there.book.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
     there.devices.add(1, "home", DeviceRole.HOME, 1.0)
     there.load_devices()
-    news, mirror = DeviceNews(core, home.groups), Mirror(there)
+    news, replica = ChangeFeed(core, home.groups), Replica(there)
     told: list[Sync] = []
     now = 10.0
 
     def change(what: str, number: int) -> None:
-        known = core.book.all()
+        known = core.contacts.all()
         contact = known[number % len(known)] if known else None
         numbers = [m.id for m in home.messages()]
         match what:
             case "meet":
-                name = free_name(f"c{len(known)}", core.book.names())
-                core.book.add(name, bytes([len(known)]) * 32, ContactState.ESTABLISHED, now)
+                name = free_name(f"c{len(known)}", core.contacts.names())
+                core.contacts.add(name, bytes([len(known)]) * 32, ContactState.ESTABLISHED, now)
             case "found" if len(home.groups.list()) < 3:
                 home.groups.create(f"g{number}", now)
             case "say" if home.groups.list():
                 groups = home.groups.list()
                 home.groups.send(groups[number % len(groups)].name, f"s{now}", now)
             case "write" if contact:
-                core.archive.add(Entry(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
+                core.messages.add(Entry(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
             case "come" if contact:
                 entry = Entry(contact.id, MessageKind.TEXT, MessageState.RECEIVED, f"c{now}", received_at=now, remote=7)
-                core.archive.add(entry, now)
+                core.messages.add(entry, now)
             case "step" if numbers:
-                core.archive.step(numbers[number % len(numbers)], list(MessageEvent)[number % len(MessageEvent)])
+                core.messages.step(numbers[number % len(numbers)], list(MessageEvent)[number % len(MessageEvent)])
             case "delete" if numbers:
                 core.store.run("DELETE FROM messages WHERE id = ?", numbers[number % len(numbers)])
             case "rename" if contact:
                 try:
-                    core.book.rename(contact, f"c{number}")
+                    core.contacts.rename(contact, f"c{number}")
                 except NameTaken:
                     return
             case "swap" if len(known) > 1:
                 first, second = known[0], known[number % (len(known) - 1) + 1]
-                for one, name in ((first, "tmp"), (second, first.name), (core.book.get(first.id), second.name)):
-                    core.book.rename(one, name)
+                for one, name in ((first, "tmp"), (second, first.name), (core.contacts.get(first.id), second.name)):
+                    core.contacts.rename(one, name)
             case "block" if contact:
-                core.book.judge(contact, list(Verdict)[number % 2])
+                core.contacts.judge(contact, list(Verdict)[number % 2])
 
     def tell(device: int) -> None:
-        current = core.devices.get(device)
+        current = core.device_table.get(device)
         assert current is not None
         if news.due(current):
             news.tell_next(current)
         while told:
             with there.change():
-                mirror.apply(1, told.pop(0))
+                replica.apply(1, told.pop(0))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(device_news, "tell", lambda _core, _device, message: told.append(message))
-        patch.setattr(device_news, "has_room", lambda _core, _device, _lane: True)
-        patch.setattr(device_news, "RECORDS", 2)
+        patch.setattr(changelog, "tell", lambda _core, _device, message: told.append(message))
+        patch.setattr(changelog, "has_room", lambda _core, _device, _lane: True)
+        patch.setattr(changelog, "RECORDS", 2)
         for number in range(before):
             change("meet" if number % 3 == 0 else "write", number)
-        device = core.book.add("\0phone", b"P" * 32, ContactState.ESTABLISHED, 1.0).id
-        core.devices.add(device, "phone", DeviceRole.SATELLITE, now, before + 1)
+        device = core.contacts.add("\0phone", b"P" * 32, ContactState.ESTABLISHED, 1.0).id
+        core.device_table.add(device, "phone", DeviceRole.SATELLITE, now, before + 1)
         core.load_devices()
-        mirror.welcome(1, Welcome(before))
-        for contact in core.book.all():
+        replica.welcome(1, Welcome(before))
+        for contact in core.contacts.all():
             news.touch("contact", contact.id)
         for what, number in steps:
             now += 1.0
@@ -241,7 +240,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
                 tell(device)
             elif what == "lose":
                 with pytest.raises(ZeroDivisionError), core.change():
-                    current = core.devices.get(device)
+                    current = core.device_table.get(device)
                     if news.due(current):
                         news.tell_next(current)
                     told.clear()
@@ -249,7 +248,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
             else:
                 with core.change():
                     change(what, number)
-        while news.due(core.devices.get(device)):
+        while news.due(core.device_table.get(device)):
             tell(device)
     numbers = dict(there.store.all("SELECT message, number FROM mirrored"))
     here = [(numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages()]
@@ -260,4 +259,4 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
         (c.name, c.blocked, c.added_at) for c in home.contacts()
     )
     assert core.store.one("SELECT 1 FROM device_log") is None
-    assert core.devices.get(device).history == there.devices.get(1).history == 0
+    assert core.device_table.get(device).history == there.devices.get(1).history == 0

@@ -6,8 +6,8 @@ from functools import partial
 import msgspec
 import pytest
 
-from client.devices import files as device_files
-from client.devices.bodies import Ask, GoneRecord, Revoked, SendText, Sync, raw, split
+from client.devices import files
+from client.devices.bodies import DeviceRequest, GoneRecord, Revoked, SendText, Sync, raw, split
 from client.devices.channel import post, tell
 from client.e2e.bodies import TEXT_LIMIT, DevicePiece
 from client.messenger import inbox
@@ -41,11 +41,11 @@ def live(family: Family, steps: int, story: str) -> None:
             case 0 if came:
                 user.mark_read(rng.choice(came).id, family.now)
             case 1 if came and who in DEVICES:
-                user.archivist.delete(rng.choice(came).id)
+                user.archive.delete(rng.choice(came).id)
             case 2 if known and who in DEVICES:
                 user.rename_contact(rng.choice(known), f"name {step}")
             case 3 if known and who in DEVICES:
-                user.archivist.retain(rng.choice(known), rng.choice((None, 1e6)))
+                user.archive.retain(rng.choice(known), rng.choice((None, 1e6)))
             case _ if known:
                 user.send_text(rng.choice(known), f"{story} {wrote}", family.now)
                 wrote += 1
@@ -85,8 +85,8 @@ def test_nothing_is_lost_or_doubled_whichever_write_was_the_last(tmp_path, monke
     family = Family(tmp_path, seed, loss=0.1, satellites=(PHONE,), contacts=("bob",))
     family.meet()
     family.user(HOME).send_text("bob", "before", family.now)
-    text = family[HOME].messenger.household.links.invite(None, family.now).encode()
-    family[PHONE].messenger.household.links.accept(text, family.now)
+    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
+    family[PHONE].messenger.devices.linking.accept(text, family.now)
     deaths, wrote = 0, ["before"]
     for when in range(2 + seed, 90, 5):
         if family.user(PHONE).contacts():
@@ -128,15 +128,15 @@ def test_history_comes_newest_first_and_in_several_messages(tmp_path):
     for n in range(8):
         family.user(HOME).send_text("bob", f"{n}" * 30_000, family.now)
     family.run(200, family.settled)
-    text = family[HOME].messenger.household.links.invite(None, family.now).encode()
-    family[PHONE].messenger.household.links.accept(text, family.now)
+    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
+    family[PHONE].messenger.devices.linking.accept(text, family.now)
     came: list[str] = []
     left: list[int] = []
     while not came or len(came) < 8:
         before = len(came)
         assert family.run(60, lambda n=before: len(family[PHONE].messenger.messages()) > n)
         came += sorted({m.text[0] for m in family[PHONE].messenger.messages()} - set(came), reverse=True)
-        left.append(family[PHONE].messenger.household.all()[0].history)
+        left.append(family[PHONE].messenger.devices.all()[0].history)
     assert came == [f"{n}" for n in reversed(range(8))]
     assert left == sorted(left, reverse=True)
     assert left[0] > 0 == left[-1]
@@ -163,7 +163,7 @@ def test_while_the_home_is_off_requests_wait_and_fail_in_time(tmp_path):
     late = family.user(PHONE).send_text("bob", "late", family.now, 30.0)
     family.run(60)
     assert family[PHONE].messenger.message(kept).state.value == "queued"
-    assert family[PHONE].messenger.household.all()[0].waiting == 2
+    assert family[PHONE].messenger.devices.all()[0].waiting == 2
     assert family[PHONE].messenger.message(late).state.value == "failed"
     assert "home device" in family[PHONE].messenger.message(late).error
     family[HOME].online = True
@@ -189,7 +189,7 @@ def test_what_the_home_refuses_is_undone_and_explained(tmp_path):
     failed = [m for m in family[PHONE].messenger.messages() if m.text == "blocked meanwhile"]
     assert [m.state.value for m in failed] == ["failed"]
     assert "you blocked" in failed[0].error
-    assert family[PHONE].messenger.household.all()[0].problem
+    assert family[PHONE].messenger.devices.all()[0].problem
 
 
 def test_names_that_contacts_exchange_arrive(tmp_path):
@@ -219,13 +219,13 @@ def test_a_satellite_accepts_blocks_verifies_cancels_and_clears(tmp_path):
     family["bob"].online = False
     number = phone.send_text("bob", "no", family.now)
     phone.cancel(number, family.now)
-    phone.archivist.retain("bob", 3600.0)
-    assert family.run(300, lambda: family[PHONE].messenger.household.all()[0].waiting == 0)
+    phone.archive.retain("bob", 3600.0)
+    assert family.run(300, lambda: family[PHONE].messenger.devices.all()[0].waiting == 0)
     assert family.run(60, lambda: phone.message(number).state.value == "failed")
     home = family[HOME].messenger
-    assert home.archivist.retention("bob") == phone.archivist.retention("bob") == 3600.0
+    assert home.archive.retention("bob") == phone.archive.retention("bob") == 3600.0
     assert [(c.verified, c.blocked) for c in home.contacts() if c.name == "david"] == [(True, True)]
-    assert phone.archivist.clear("bob") == (1, 0)
+    assert phone.archive.clear("bob") == (1, 0)
     family["bob"].online = True
     assert family.run(900, family.calm)
     assert home.messages() == phone.messages() == []
@@ -237,7 +237,7 @@ def test_a_satellite_accepts_blocks_verifies_cancels_and_clears(tmp_path):
 def test_only_a_new_profile_becomes_a_satellite_and_only_by_a_device_invitation(tmp_path):
     family = Family(tmp_path, 8)
     family.meet()
-    links = {name: family[name].messenger.household.links for name in family.people}
+    links = {name: family[name].messenger.devices.linking for name in family.people}
     for_device = links[HOME].invite("phone", family.now).encode()
     for_contact = family[HOME].messenger.create_invitation(HOME, family.now).encode()
     with pytest.raises(NoContactInvitation):
@@ -253,39 +253,39 @@ def test_only_a_new_profile_becomes_a_satellite_and_only_by_a_device_invitation(
     for changed in (for_device.replace("mixnet1-device:", "mixnet1:"), for_contact.replace("1:", "1-device:")):
         with pytest.raises(MalformedInvitation):
             family[PHONE].messenger.accept_invitation(changed, None, family.now)
-    assert family[PHONE].messenger.household.all() == []
+    assert family[PHONE].messenger.devices.all() == []
 
 
 def test_a_device_invitation_is_used_once(tmp_path):
     family = Family(tmp_path, 9, contacts=())
     core = family[HOME].messenger._core
     core.settings = replace(core.settings, invitation_lifetime=100.0)
-    text = family[HOME].messenger.household.links.invite(None, family.now).encode()
+    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
     for name in (PHONE, LAPTOP):
-        family[name].messenger.household.links.accept(text, family.now)
+        family[name].messenger.devices.linking.accept(text, family.now)
     family.run(60)
-    assert [one.name for one in family[HOME].messenger.household.all()] in ([PHONE], [LAPTOP])
+    assert [one.name for one in family[HOME].messenger.devices.all()] in ([PHONE], [LAPTOP])
     assert family[HOME].messenger.contacts() == []
     family.run(60)
-    states = sorted(family[name].messenger.household.all()[0].state.value for name in (PHONE, LAPTOP))
+    states = sorted(family[name].messenger.devices.all()[0].state.value for name in (PHONE, LAPTOP))
     assert states == ["expired", "linked"]
-    lost = next(n for n in (PHONE, LAPTOP) if family[n].messenger.household.all()[0].state == "expired")
-    again = family[HOME].messenger.household.links.invite("again", family.now).encode()
-    family[lost].messenger.household.links.accept(again, family.now)
-    assert family.run(300, lambda: family[lost].messenger.household.all()[0].state == "linked")
+    lost = next(n for n in (PHONE, LAPTOP) if family[n].messenger.devices.all()[0].state == "expired")
+    again = family[HOME].messenger.devices.linking.invite("again", family.now).encode()
+    family[lost].messenger.devices.linking.accept(again, family.now)
+    assert family.run(300, lambda: family[lost].messenger.devices.all()[0].state == "linked")
 
 
 def test_a_home_has_five_satellites_at_most_with_names_of_their_own(tmp_path):
     family = Family(tmp_path, 10, satellites=tuple(f"d{n}" for n in range(6)), contacts=())
-    home = family[HOME].messenger.household
+    home = family[HOME].messenger.devices
     spare = home.links.invite("spare", family.now).encode()
     for n in range(5):
         text = home.links.invite("same" if n == 0 else None, family.now).encode()
-        family[f"d{n}"].messenger.household.links.accept(text, family.now)
+        family[f"d{n}"].messenger.devices.linking.accept(text, family.now)
         assert family.run(60, lambda n=n: len(home.all()) == n + 1)
     with pytest.raises(TooManyDevices):
         home.links.invite(None, family.now)
-    family["d5"].messenger.household.links.accept(spare, family.now)
+    family["d5"].messenger.devices.linking.accept(spare, family.now)
     family.run(5)
     assert [one.name for one in home.all()] == ["same", "d1", "d2", "d3", "d4"]
     with pytest.raises(DeviceNameTaken):
@@ -315,16 +315,16 @@ def test_a_satellite_refuses_what_only_a_home_can_do(tmp_path):
     phone = family.user(PHONE)
     for verb in (
         lambda: phone.create_invitation("x", family.now),
-        lambda: phone.archivist.take_in([]),
-        lambda: phone.household.links.invite(None, family.now),
-        lambda: phone.household.links.revoke(HOME, family.now),
+        lambda: phone.archive.take_in([]),
+        lambda: phone.devices.linking.invite(None, family.now),
+        lambda: phone.devices.linking.revoke(HOME, family.now),
         lambda: phone.no_such_verb,
     ):
         with pytest.raises(HomeOnly):
             verb()
     with pytest.raises(NotFresh):
-        phone.household.links.accept(
-            family[HOME].messenger.household.links.invite("twice", family.now).encode(), family.now
+        phone.devices.linking.accept(
+            family[HOME].messenger.devices.linking.invite("twice", family.now).encode(), family.now
         )
 
 
@@ -333,11 +333,11 @@ def test_a_request_that_comes_again_is_done_once(tmp_path):
     family.meet()
     family.link_all()
     core = family[PHONE].messenger._core
-    home = core.devices.home()
-    bob = core.book.named("bob").identity
+    home = core.device_table.home()
+    bob = core.contacts.named("bob").identity
     with core.change():
         for number, text in ((7, "once"), (7, "once"), (7, "another"), (8, "next"), (7, "late")):
-            tell(core, home.contact, Ask(number, 7 if number == 7 else 8, raw(SendText(bob, text, None))))
+            tell(core, home.contact, DeviceRequest(number, 7 if number == 7 else 8, raw(SendText(bob, text, None))))
     assert family.run(120, family.calm)
     assert family["bob"].inbox() == ["once", "next"]
     assert family[HOME].store.all("SELECT number FROM device_requests") == [(8,)]
@@ -351,7 +351,7 @@ def test_what_a_home_or_a_satellite_should_not_say_is_noted_and_harms_nothing(tm
     record = raw(GoneRecord(1))
     for core, device, bodies in (
         (phone, phone.devices.home(), [*split(Sync(False, 0, (record,))), *split(Revoked())]),
-        (home, home.devices.satellites()[0], split(Ask(1, 1, record))),
+        (home, home.devices.satellites()[0], split(DeviceRequest(1, 1, record))),
         (home, home.devices.satellites()[0], [DevicePiece(0, 3, b"x"), DevicePiece(1, 0, b"no message")]),
         (home, home.devices.satellites()[0], split(Sync(False, 0, (msgspec.Raw(b"\x92\x63\x01"),)))),
     ):
@@ -359,10 +359,10 @@ def test_what_a_home_or_a_satellite_should_not_say_is_noted_and_harms_nothing(tm
             for body in bodies:
                 post(core, device.contact, 0, body)
         assert family.run(60, family.calm)
-        there = family[PHONE if core is home else HOME].messenger.household.all()[0]
+        there = family[PHONE if core is home else HOME].messenger.devices.all()[0]
         assert there.problem
         assert there.state == "linked"
-    assert "newer" in family[PHONE].messenger.household.all()[0].problem
+    assert "newer" in family[PHONE].messenger.devices.all()[0].problem
     family.user(PHONE).send_text("bob", "still works", family.now)
     assert family.run(60, lambda: "still works" in family["bob"].inbox())
 
@@ -379,13 +379,13 @@ def test_a_revoked_device_hears_nothing_more_and_what_it_asks_has_no_effect(tmp_
     home = family[HOME].messenger
     family.user("bob").send_text("alice", "secret before", family.now)
     family.run(30)
-    revoked = home.household.links.revoke(PHONE, family.now)
+    revoked = home.devices.linking.revoke(PHONE, family.now)
     assert (revoked.name, revoked.state.value) == ("phone (revoked)", "revoked")
     family.user("bob").send_text("alice", "secret after", family.now)
     family.run(30)
     family[PHONE].online = True
-    assert family.run(900, lambda: family[PHONE].messenger.household.all()[0].state == "revoked")
-    assert family.run(900, lambda: len(home.household.all()) == 1)  # the session is cut once the device knows
+    assert family.run(900, lambda: family[PHONE].messenger.devices.all()[0].state == "revoked")
+    assert family.run(900, lambda: len(home.devices.all()) == 1)  # the session is cut once the device knows
     family.run(60)
     assert family[PHONE].inbox() == []
     assert "from a thief" not in family["bob"].inbox()
@@ -411,8 +411,8 @@ def test_nothing_of_a_revoked_devices_session_is_kept(tmp_path):
     store = family[HOME].store
     others = "SELECT count(*) FROM taken WHERE session <> (SELECT session FROM contacts WHERE name = 'bob')"
     assert store.one(others)[0] > 0
-    family[HOME].messenger.household.links.revoke(PHONE, family.now)
-    assert family.run(900, lambda: not family[HOME].messenger.household.all())
+    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
+    assert family.run(900, lambda: not family[HOME].messenger.devices.all())
     for table in ("outbound", "sealed", "posted", "taken", "inbound"):
         assert store.one(f"SELECT 1 FROM {table} WHERE session NOT IN (SELECT id FROM sessions)") is None, table
 
@@ -424,7 +424,7 @@ def test_a_thief_who_ignores_the_notice_is_not_heard(tmp_path):
     family[PHONE].online = False
     family.user(PHONE).send_text("bob", "from a thief", family.now)
     family[PHONE].store.run("CREATE TRIGGER deaf BEFORE UPDATE OF revoked ON devices BEGIN SELECT raise(ignore); END")
-    family[HOME].messenger.household.links.revoke(PHONE, family.now)
+    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
     family[PHONE].online = True
     family.run(120)
     family.user(PHONE).send_text("bob", "again", family.now)
@@ -438,11 +438,11 @@ def test_what_is_not_told_in_ninety_days_is_cut_all_the_same(tmp_path):
     family.link_all()
     family[PHONE].online = False
     home = family[HOME].messenger
-    home.household.links.revoke(PHONE, family.now)
+    home.devices.linking.revoke(PHONE, family.now)
     family.now += 91 * 86_400
     home.next_outgoing(family.now)
     home.next_outgoing(family.now)
-    assert home.household.all() == []
+    assert home.devices.all() == []
     assert family[HOME].store.one("SELECT 1 FROM sessions UNION ALL SELECT 1 FROM contacts") is None
 
 
@@ -491,10 +491,10 @@ def test_a_contact_has_no_say_over_devices(tmp_path):
     family = Family(tmp_path, 17, satellites=(PHONE,))
     family.meet()
     family.link_all()
-    carol = next(c for c in family[HOME].messenger._core.book.all() if c.name == "carol")
+    carol = next(c for c in family[HOME].messenger._core.contacts.all() if c.name == "carol")
     core = family["bob"].messenger._core
     with core.change():
-        for piece in split(Ask(1, 1, raw(SendText(carol.identity, "not alice", None)))):
+        for piece in split(DeviceRequest(1, 1, raw(SendText(carol.identity, "not alice", None)))):
             core.enqueue(1, 0, piece, None, family.now)
     family.run(60)
     assert family["carol"].inbox() == []
@@ -516,7 +516,7 @@ def test_a_file_goes_from_a_satellite_to_a_contact_and_can_be_fetched_by_another
     assert family.run(600, family.calm)
     there = family[LAPTOP].messenger.messages()[-1]
     assert (there.kind, there.path) == (MessageKind.FILE, "")
-    family.user(LAPTOP).household.fetch(there.id)
+    family.user(LAPTOP).devices.fetch(there.id)
     assert family.run(600, lambda: family[LAPTOP].messenger.message(there.id).path != "")
     assert (tmp_path / "laptop" / "downloads" / "photo.bin").read_bytes() == content
     family.run(30, family.calm)
@@ -549,7 +549,7 @@ def test_a_file_of_a_satellite_is_sent_once_wherever_the_home_dies(tmp_path, mon
     (tmp_path / "photo.bin").write_bytes(content)
     family.user(PHONE).send_file("bob", tmp_path / "photo.bin", family.now)
     with monkeypatch.context() as patch:
-        patch.setattr(device_files, step, dying(getattr(device_files, step), 1, first=first))
+        patch.setattr(files, step, dying(getattr(files, step), 1, first=first))
         with pytest.raises(Killed):
             family.run(600, family.calm)
     family[HOME].crash()
@@ -580,4 +580,4 @@ def test_a_file_that_is_cancelled_vanishes_or_is_too_large_fails_on_the_satellit
     family.run(30)
     assert not list((tmp_path / HOME).rglob("*.part"))
     with pytest.raises((LocalError, RemoteError)):
-        phone.household.fetch(cancelled)
+        phone.devices.fetch(cancelled)

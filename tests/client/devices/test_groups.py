@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from client.devices.changelog import DeviceNews
+from client.devices.changelog import ChangeFeed
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.registry import UnknownGroup
@@ -82,7 +82,7 @@ def live(family: Family, steps: int, story: str) -> None:
             case 0 if came:
                 user.mark_read(rng.choice(came).id, family.now)
             case 1 if came and who in DEVICES:
-                user.archivist.delete(rng.choice(came).id)
+                user.archive.delete(rng.choice(came).id)
             case 2:
                 family[who].crash()
             case _ if user.groups.has(CLUB):
@@ -166,7 +166,7 @@ def test_a_satellite_shows_finds_and_exports_what_was_said_before_it(family):
     assert phone.messages(CLUB) == home.messages(CLUB)
     (hit,) = phone.search("treas*", where=Filter(contact=CLUB))
     assert (hit.contact, hit.author) == (CLUB, "bob")
-    assert phone.archivist.page(Filter(contact=CLUB), 0, 10) == home.archivist.page(Filter(contact=CLUB), 0, 10)
+    assert phone.archive.page(Filter(contact=CLUB), 0, 10) == home.archive.page(Filter(contact=CLUB), 0, 10)
     assert [c.name for c in phone.contacts()] == [c.name for c in home.contacts()]
 
 
@@ -182,17 +182,17 @@ def test_reading_deleting_clearing_and_keeping_of_a_group_are_the_same_everywher
     assert family.run(60, lambda: len(heard(family, PHONE)) == 4)
     came = phone.messages(CLUB)
     phone.mark_read(came[1].id, family.now)
-    phone.archivist.delete(came[3].id)
-    phone.archivist.retain(CLUB, 1e6)
+    phone.archive.delete(came[3].id)
+    phone.archive.retain(CLUB, 1e6)
     assert family.run(60, family.calm)
     assert [m.state.value for m in home.messages(CLUB)] == ["read", "read", "received"]
-    assert home.archivist.retention(CLUB) == 1e6
+    assert home.archive.retention(CLUB) == 1e6
     home.mark_read(home.messages(CLUB)[2].id, family.now)
     assert family.run(60, family.calm)
     agree(family)
     assert {m.state.value for m in phone.messages(CLUB)} == {"read"}
     assert bob.groups.reading.readers(bob.messages(CLUB)[0].id) == [HOME]
-    assert phone.archivist.clear(CLUB) == (3, 0)
+    assert phone.archive.clear(CLUB) == (3, 0)
     assert family.run(60, family.calm)
     assert home.messages() == phone.messages() == []
 
@@ -292,8 +292,8 @@ def test_what_is_not_told_yet_is_told_once(family, monkeypatch):
         number = family.user(HOME).groups.send(CLUB, f"hello {n}", family.now)
         assert family.run(60, lambda number=number: settled_text(family, HOME, number))
     told = []
-    original = DeviceNews._message
-    monkeypatch.setattr(DeviceNews, "_message", lambda self, item: told.append(item) or original(self, item))
+    original = ChangeFeed._message
+    monkeypatch.setattr(ChangeFeed, "_message", lambda self, item: told.append(item) or original(self, item))
     family[PHONE].online = True
     assert family.run(900, family.calm)
     assert told.count(number) == 1
@@ -327,7 +327,7 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
     assert family.run(60, lambda: family[HOME].inbox() == ["to alice"])
     family.link(PHONE)
     with monkeypatch.context() as patch:
-        patch.setattr(DeviceNews, "due", lambda *_: False)
+        patch.setattr(ChangeFeed, "due", lambda *_: False)
         found(family)
         family.user("bob").groups.send(CLUB, "to all", family.now)
         assert family.run(60, lambda: heard(family, HOME) == ["to all"])
@@ -345,11 +345,11 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
 
 def answered(family: Family, asked):
     """The group after what a satellite asked for; what the home said against it is raised."""
-    asking = family[PHONE].messenger.household.asking
+    pending = family[PHONE].messenger.devices.pending
     found = []
 
     def look() -> bool:
-        group = asking.outcome(asked)
+        group = pending.outcome(asked)
         found.extend([] if group is None else [group])
         return group is not None
 
@@ -388,7 +388,7 @@ def test_a_group_is_made_filled_changed_and_left_from_a_satellite(tmp_path):
     assert answered(family, phone.accept("readers", family.now)).state in joining
     assert family.run(300, lambda: family.calm() and phone.show("readers").state is GroupState.MEMBER)
     agree(family)
-    assert family[PHONE].messenger.household.all()[0].problem == ""
+    assert family[PHONE].messenger.devices.all()[0].problem == ""
 
 
 def test_what_the_home_refuses_about_a_group_is_said_and_leaves_nothing(family):
@@ -408,7 +408,7 @@ def test_what_the_home_refuses_about_a_group_is_said_and_leaves_nothing(family):
     ):
         with pytest.raises(RefusedAtHome, match=error):
             answered(family, asked)
-        assert error in family[PHONE].messenger.household.all()[0].problem
+        assert error in family[PHONE].messenger.devices.all()[0].problem
     with pytest.raises(UnknownMember):
         phone.remove("other", "nobody", family.now)
     with pytest.raises(UnknownGroup):
@@ -466,7 +466,7 @@ def test_nothing_is_asked_by_a_revoked_device_and_who_waits_learns_of_it(family)
     family.link(PHONE)
     family[PHONE].online = False
     asked = family.user(PHONE).groups.leave(CLUB, family.now)
-    family[HOME].messenger.household.links.revoke(PHONE, family.now)
+    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
     family[PHONE].online = True
     with pytest.raises(RefusedAtHome, match="revoked"):
         answered(family, asked)

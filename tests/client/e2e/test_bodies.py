@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.arq.fragments import MESSAGE_LIMIT
-from client.e2e import bodies as messages
+from client.e2e import bodies
 from client.e2e.bodies import (
     CHUNK_SIZE,
     REASONS,
@@ -140,4 +140,4 @@ def test_states_go_forward_only():
 
 def test_every_reason_has_a_sentence():
     assert set(REASONS) == set(Reason)
-    assert messages.BODY_LIMIT > messages.CHUNK_SIZE
+    assert bodies.BODY_LIMIT > bodies.CHUNK_SIZE

@@ -126,7 +126,7 @@ def test_a_refusal_that_comes_late_changes_nothing(friends):
     number = friends["alice"].messenger.send_text("bob", "hi", friends.now)
     assert friends.run(60, friends.settled)
     core = friends["bob"].messenger._core
-    core.enqueue(core.book.named("alice").id, 0, Refuse(number, Reason.NO_ROOM), None, friends.now)
+    core.enqueue(core.contacts.named("alice").id, 0, Refuse(number, Reason.NO_ROOM), None, friends.now)
     friends.run(60)
     assert core.waiting == set()
     info = friends["alice"].messenger.message(number)
@@ -159,7 +159,7 @@ def test_a_file_goes_on_where_a_crash_left_it(friends):
 def test_a_chunk_that_is_missing_is_explained_by_what_follows(friends, last):
     """A given-up chunk is skipped, one behind it was complete already: the sender's word decides."""
     core, receiving = friends["bob"].messenger._core, friends["bob"].messenger._receiving
-    contact = core.book.named("alice").id
+    contact = core.contacts.named("alice").id
     with core.change():
         receiving.offered(contact, Offer(1, "x", 30), friends.now)
         receiving.chunk(contact, Chunk(1, 0, b"a" * 10), friends.now)

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
 from client.api.file_access import NotComplete
-from client.cli import app as cli
-from client.cli import files as file_cli
-from client.cli import messages as message_cli
-from client.cli import render_files as file_render
+from client.cli import app, files, messages, render_files
 from client.e2e.bodies import CHUNK_SIZE
-from client.files.pace import LATELY, Pace
+from client.files.pace import LATELY, Throughput
 from client.model.errors import NoFile, UnknownMessage
 from client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
 from tests.client.api.test_api import make_service
@@ -35,7 +32,7 @@ STEPS = st.lists(st.tuples(st.floats(-1e4, 1e6), st.integers(0, 1 << 40)), max_s
 @given(STEPS, st.floats(-1e6, 1e9))
 @example([(2.2250738585e-313, 1)], 0.0)  # a step so short that it made the rate infinite
 def test_a_rate_is_never_negative_or_infinite_whatever_the_clock_does(steps, later):
-    pace, now = Pace(0, 0.0), 0.0
+    pace, now = Throughput(0, 0.0), 0.0
     for step, done in steps:
         now += step
         pace.note(done, now)
@@ -44,7 +41,7 @@ def test_a_rate_is_never_negative_or_infinite_whatever_the_clock_does(steps, lat
 
 
 def test_a_rate_is_what_comes_now_falls_when_nothing_does_and_recovers():
-    pace = Pace(0, 0.0)
+    pace = Throughput(0, 0.0)
     assert pace.rate(0.0) == pace.rate(5.0) == 0.0
     for second in range(1, 21):
         pace.note(1000 * second, float(second))
@@ -123,9 +120,9 @@ def test_a_satellite_tells_of_the_way_between_it_and_its_home(tmp_path):
     assert (seen().leg, seen().done) == (Leg.CONTACT, 20 * CHUNK_SIZE)
     number = family[HOME].messenger.messages()[-1].id
     assert family.run(60, family.calm)
-    there = family[PHONE].messenger.household.mirror.local(number)
+    there = family[PHONE].messenger.devices.replica.local(number)
     family[PHONE].store.run("UPDATE messages SET path = '' WHERE id = ?", there)
-    family.user(PHONE).household.fetch(there)
+    family.user(PHONE).devices.fetch(there)
     assert family.run(
         60, lambda: 5 * CHUNK_SIZE < family.user(PHONE).transfer(there, family.now).done < 15 * CHUNK_SIZE
     )
@@ -173,7 +170,7 @@ def transfer(name="photo.jpg", **changes) -> Transfer:
 
 
 def test_the_table_has_bytes_share_rate_end_and_state(capsys):
-    file_render.files([transfer(), transfer(rate=0.0, left=None, heard_at=time.time() - 7300, leg=Leg.HOME)])
+    render_files.files([transfer(), transfer(rate=0.0, left=None, heard_at=time.time() - 7300, leg=Leg.HOME)])
     first, second = capsys.readouterr().out.splitlines()
     assert first == "7\t← bob\tphoto.jpg\t312,000 of 1,000,000\t31 %\t2.6 kB/s\tabout 5m\treceiving"
     assert second.endswith("\t31 %\t-\t-\tcoming from your home device, nothing for 3h")
@@ -189,7 +186,7 @@ def test_the_table_has_bytes_share_rate_end_and_state(capsys):
 )
 def test_a_file_that_a_satellite_fetches_comes_whoever_sent_it(outgoing, state, words):
     one = transfer(leg=Leg.HOME)
-    assert f"{words} your home device" in file_render.pace(
+    assert f"{words} your home device" in render_files.pace(
         replace(one, message=replace(one.message, outgoing=outgoing, state=state))
     )
 
@@ -197,7 +194,7 @@ def test_a_file_that_a_satellite_fetches_comes_whoever_sent_it(outgoing, state, 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_bars_and_lines_are_text_whatever_a_contact_wrote(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    with file_render.bars() as show:
+    with render_files.bars() as show:
         show([transfer(HOSTILE + "[bold]")])
         show([transfer(HOSTILE + "[bold]", done=999_999)])
         show([])
@@ -213,19 +210,19 @@ async def test_the_commands_show_files(network, capsys, monkeypatch):  # noqa: F
     said: list[str] = []
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
         await alice.accept(await bob.invite(), "bob")
-        await file_cli.files("alice", folder=network)
+        await files.files("alice", folder=network)
         assert "no file is on its way" in capsys.readouterr().err
         (network / "photo.jpg").write_bytes(b"x" * 1234)
         number = await alice.send_file("bob", network / "photo.jpg")
         capsys.readouterr()
-        await file_cli.files("alice", folder=network, as_json=True)
+        await files.files("alice", folder=network, as_json=True)
         (shown,) = json.loads(capsys.readouterr().out)
         assert (shown["done"], shown["message"]["size"], shown["leg"]) == (0, 1234, "contact")
         with trio.move_on_after(0.5):
-            await file_cli.files("alice", follow=True, folder=network, as_json=True)
+            await files.files("alice", follow=True, folder=network, as_json=True)
         assert len(capsys.readouterr().out.splitlines()) == 1, "only when something changes"
         shown = trio.Event()
-        monkeypatch.setattr(file_render, "note", lambda text: (said.append(text), shown.set()))
+        monkeypatch.setattr(render_files, "note", lambda text: (said.append(text), shown.set()))
 
         async def cancel_what_is_shown():
             await shown.wait()
@@ -234,7 +231,7 @@ async def test_the_commands_show_files(network, capsys, monkeypatch):  # noqa: F
         async with trio.open_nursery() as nursery:
             nursery.start_soon(cancel_what_is_shown)
             with pytest.raises(NotComplete, match="cancelled by you"):
-                await message_cli.message("alice", number, wait=True, folder=network)
+                await messages.message("alice", number, wait=True, folder=network)
         assert len(said) == 1 and "0 % of 1,234 bytes" in said[0]
 
 
@@ -262,6 +259,6 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
         async def __aexit__(self, *_):
             return None
 
-    monkeypatch.setattr(cli, "talk", lambda _folder, _name: Talk())
-    await cli.inbox("alice")
+    monkeypatch.setattr(app, "talk", lambda _folder, _name: Talk())
+    await app.inbox("alice")
     assert "'photo.jpg' from bob: see how far with `mixnet files alice`" in capsys.readouterr().err

@@ -32,7 +32,7 @@ class Half:
 
     @property
     def contact(self):
-        return self.core.book.named("alice").id
+        return self.core.contacts.named("alice").id
 
     def piece(self, position):
         with self.core.change():

@@ -40,7 +40,7 @@ def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
 def test_of_who_is_blocked_only_what_is_everybody_s_is_heard(circle):
     alice, bob = circle["alice"].messenger, circle["bob"].messenger
     alice.block("bob", circle.now)
-    group, contact = bob.groups._registry.named(CLUB), bob._core.book.named("alice").id
+    group, contact = bob.groups._registry.named(CLUB), bob._core.contacts.named("alice").id
     waits = alice._core.store.all("SELECT body FROM waiting")
     with bob._core.change():
         for body in (
@@ -168,7 +168,7 @@ def tell(circle, number, post):
     bob = circle["bob"].messenger
     group = bob.groups._registry.named(CLUB)
     (at,) = bob._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)
-    contact = next(one.id for one in bob._core.book.all() if one.role == "member")
+    contact = next(one.id for one in bob._core.contacts.all() if one.role == "member")
     with bob._core.change():
         bob.groups.handle_untrusted(contact, GroupBehind(group.identifier, at, post), circle.now)
 
@@ -178,7 +178,7 @@ def test_answers_do_not_pile_up_for_who_asks_and_asks(circle):
     number = circle.send("bob", "hello")
     assert circle.run(60, delivered(circle, [("bob", number)]))
     circle["bob"].online = False
-    group, contact = bob.groups._registry.named(CLUB), alice._core.book.named("bob").id
+    group, contact = bob.groups._registry.named(CLUB), alice._core.contacts.named("bob").id
     for turn in range(100):
         old = GroupPost(signed(circle, number, 0, f"{turn}"), 0, b"", 0)
         for body in (old, GroupWant(group.identifier, ())):
@@ -201,7 +201,7 @@ def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle
     carol, bob = circle["carol"].messenger, circle["bob"].messenger
     circle.run(30)
     lost = "SELECT introduced FROM group_peers WHERE introduced < 0"
-    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
+    contact = next(one.id for one in carol._core.contacts.all() if one.role == "member")
     carol.block("alice", circle.now)
     with carol._core.change():
         carol.groups.lost_touch(contact, circle.now + 10**6)
@@ -216,7 +216,7 @@ def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle
 
 def test_who_is_blocked_is_greeted_once_it_is_not(circle):
     alice = circle["alice"].messenger
-    contact, group = alice._core.book.named("bob").id, alice.groups._registry.named(CLUB)
+    contact, group = alice._core.contacts.named("bob").id, alice.groups._registry.named(CLUB)
     (key,) = alice._core.store.one("SELECT key FROM group_peers WHERE contact = ?", contact)
     alice.block("bob", circle.now)
     with alice._core.change():
@@ -232,8 +232,8 @@ def test_a_member_that_asks_for_sessions_again_and_again_gets_one_and_its_silenc
     carol, bob = circle["carol"].messenger, circle["bob"].messenger
     circle.run(30)
     mine, theirs = carol.groups._registry.named(CLUB), bob.groups._registry.named(CLUB)
-    contact = next(one.id for one in carol._core.book.all() if one.role == "member")
-    alice = carol._core.book.named("alice").id
+    contact = next(one.id for one in carol._core.contacts.all() if one.role == "member")
+    alice = carol._core.contacts.named("alice").id
     pair = bob.groups._registry.pair(theirs, bob.groups._registry.roster(theirs).members[mine.me])
     circle["bob"].online = False
     sessions = "SELECT count(*) FROM sessions WHERE contact = ?"

@@ -195,7 +195,7 @@ def test_what_waits_behind_another_wakes_nobody_when_that_goes_on_waiting(circle
     """The later of two texts came first, when the only one that it lacked was to expire soon."""
     alice, bob = (circle[name].messenger for name in ("alice", "bob"))
     circle["alice"].online = False
-    group, contact = alice.groups._registry.named(CLUB), bob._core.book.named("alice").id
+    group, contact = alice.groups._registry.named(CLUB), bob._core.contacts.named("alice").id
     heads, first, ends = alice.groups._registry.history(group).heads, group.next_number, int(circle.now) + 60
     for number in (first + 3, first + 2):
         about = ((first, ends),) if number == first + 2 else ((first, ends), (first + 1, ends + 10**6))

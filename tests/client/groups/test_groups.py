@@ -2,12 +2,11 @@
 
 import pytest
 
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.bodies import Text
 from client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
 from client.e2e.group_changes import Kind
-from client.groups import multicast as delivery
-from client.groups import posts
+from client.groups import multicast, posts
 from client.groups.dispatch import Dispatch, TooManyExpiring
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
 from client.groups.multicast import Timing
@@ -54,7 +53,7 @@ def test_messages_come_in_their_author_s_order_though_packets_are_lost_and_doubl
 def test_members_are_no_contacts_and_can_t_write_to_the_user(circle):
     assert [contact.name for contact in circle["bob"].messenger.contacts()] == ["alice"]
     core = circle["bob"].messenger._core
-    hidden = [contact for contact in core.book.all() if contact.role == "member"]
+    hidden = [contact for contact in core.contacts.all() if contact.role == "member"]
     assert len(hidden) == 2
     theirs = circle["carol"].messenger._core
     to_bob = next(c for c in theirs.book.all() if c.identity == core.identity_public)
@@ -198,7 +197,7 @@ def test_a_member_who_forges_a_change_is_ignored(circle):
     registry = bob.groups._registry
     group = registry.named(CLUB)
     history = registry.history(group)
-    forged = changes.about(group.key, group.identifier, history.heads, Kind.REMOVE, history.adder(group.me))
+    forged = group_changes.about(group.key, group.identifier, history.heads, Kind.REMOVE, history.adder(group.me))
     with bob._core.change():
         for peer in registry.peers(group).values():
             bob._core.enqueue(peer.contact, 0, GroupChanges(group.identifier, (forged.raw,)), None, circle.now)
@@ -255,7 +254,7 @@ def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_p
     circle.found()
     core = circle["alice"].messenger._core
     assert circle.run(300, lambda: core.store.one("SELECT 1 FROM group_awaited") is None)
-    monkeypatch.setattr(delivery, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(multicast, "_PATIENCE", 1000.0)
     core.store.run("UPDATE group_peers SET answered = 0")
     number = circle.send("alice", "who is there?")
     (hop,) = core.store.all("SELECT target FROM group_hops ORDER BY id LIMIT 1")
@@ -295,7 +294,7 @@ def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circ
     post = alice._core.store.one("SELECT number FROM group_messages WHERE message = ?", number)[0]
     with alice._core.change(), pytest.raises(RemoteError):
         alice.groups.reading.seen_untrusted(group, -1, GroupSeen(group.identifier, (post,)), circle.now)
-    key = registry.member_of(group, next(c.id for c in alice._core.book.all() if c.name == "bob")).key
+    key = registry.member_of(group, next(c.id for c in alice._core.contacts.all() if c.name == "bob")).key
     first = registry.peers(group)[key].first
     registry.set_peer(group, key, first=post + 1)  # as if bob had joined later
     with alice._core.change():
@@ -304,7 +303,7 @@ def test_all_have_read_it_when_all_have_said_so_and_nobody_reads_for_others(circ
     assert alice.message(number).readers == 0
     registry.set_peer(group, key, first=first)
     with bob._core.change():  # of what was before it joined, and of what never was
-        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        contact = next(c.id for c in bob._core.contacts.all() if c.name == "alice")
         bob._core.enqueue(contact, 0, GroupSeen(group.identifier, (0, 10_000, post, post)), None, circle.now)
     assert circle.run(60, lambda: alice.message(number).readers == 1)
     for name in ("carol", "dave"):
@@ -339,7 +338,7 @@ def test_what_comes_when_its_time_is_over_is_neither_shown_nor_passed_on_nor_ack
     group = registry.named(CLUB)
     others = bytes(range(4))
     with bob._core.change():
-        contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+        contact = next(c.id for c in bob._core.contacts.all() if c.name == "alice")
         bob.groups.handle_untrusted(contact, GroupPost(bytes(row[0]), 0, others, 7), circle.now)
         assert bob._core.store.one("SELECT 1 FROM group_hops") is None
         assert bob._core.store.one("SELECT 1 FROM group_receipts WHERE due IS NOT NULL") is None
@@ -354,7 +353,7 @@ def test_a_text_that_waited_for_one_that_was_given_up_is_shown_though_it_is_belo
     group = registry.named(CLUB)
     given_up, waits, last = (registry.take_number(group) for _ in range(3))
     bob = circle["bob"].messenger
-    contact = next(c.id for c in bob._core.book.all() if c.name == "alice")
+    contact = next(c.id for c in bob._core.contacts.all() if c.name == "alice")
     for number, floor in ((waits, given_up), (last, last)):
         heads = registry.history(group).heads
         post = posts.write(group.key, group.identifier, number, floor, heads, text=f"{number - given_up}")
@@ -396,9 +395,9 @@ def test_the_archive_has_group_messages(circle):
     assert (found.contact, found.author) == (CLUB, "bob")
     assert alice.search("treasure", where=Filter(contact="bob")) == []
     alice.mark_read(found.id, circle.now)
-    alice.archivist.delete(found.id)
+    alice.archive.delete(found.id)
     assert alice.search("treasure") == []
-    assert alice.archivist.clear(CLUB) == (0, 0)
+    assert alice.archive.clear(CLUB) == (0, 0)
 
 
 def test_a_file_for_a_group_is_refused(circle, tmp_path):

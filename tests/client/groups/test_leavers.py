@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_bodies import GroupChanges, GroupPost
 from client.groups import posts
 from client.groups.leavers import LATE
@@ -108,7 +108,9 @@ def test_who_has_left_believes_of_others_only_what_they_say_of_themselves(partin
     club = registry.named(CLUB)
     contacts = {name: registry.peers(club)[parting.keys[name]].contact for name in OTHERS}
     alice = parting.registry("alice").named(CLUB)
-    removal = changes.about(alice.key, club.identifier, parting.heads, changes.Kind.REMOVE, parting.keys["bob"])
+    removal = group_changes.about(
+        alice.key, club.identifier, parting.heads, group_changes.Kind.REMOVE, parting.keys["bob"]
+    )
     waits = "SELECT count(*) FROM group_awaited"
     with parting["carol"].messenger._core.change():
         for body in (removal.raw, parting.posts[1].change):
@@ -127,7 +129,7 @@ def test_who_has_left_tells_what_its_leaving_builds_on(tmp_path):
     peers = carol.groups._registry.peers(carol.groups._registry.named(CLUB))
     club = alice.named(CLUB)
     circle["alice"].online = False
-    renamed = changes.rename(club.key, club.identifier, alice.history(club).heads, "old club")
+    renamed = group_changes.rename(club.key, club.identifier, alice.history(club).heads, "old club")
     with carol._core.change():
         contact = peers[club.me].contact
         carol.groups.handle_untrusted(contact, GroupChanges(club.identifier, (renamed.raw,)), circle.now)
@@ -148,7 +150,7 @@ def test_who_was_removed_beside_its_leaving_learns_that_nobody_takes_what_it_wro
 
 def test_what_waits_for_changes_outlasts_a_restart(parting):
     alice = parting.registry("alice").named(CLUB)
-    renamed = changes.rename(alice.key, alice.identifier, parting.heads, "old club")
+    renamed = group_changes.rename(alice.key, alice.identifier, parting.heads, "old club")
     late = posts.write(alice.key, alice.identifier, alice.next_number, 0, (renamed.hash,), text="in the old club")
     parting.tell("carol", late)
     parting["bob"].crash()
@@ -179,7 +181,9 @@ def test_nothing_else_is_taken(parting):
     with pytest.raises(RemoteError, match="from one who isn't in it"):
         parting.tell(1000, text)
     alice = parting.registry("alice").named(CLUB)
-    removal = changes.about(alice.key, alice.identifier, parting.heads, changes.Kind.REMOVE, parting.key.public)
+    removal = group_changes.about(
+        alice.key, alice.identifier, parting.heads, group_changes.Kind.REMOVE, parting.key.public
+    )
     week = parting["bob"].settings.message_lifetime
     for sender in ("carol", "alice"):
         with pytest.raises(RemoteError, match="whose author isn't in it"):
@@ -219,8 +223,8 @@ def test_who_was_removed_says_so_to_who_left_before(parting):
     """Bob knew that Carol had left, so he knows her no more as a member when he is removed."""
     parting.tell("alice", parting.news())
     alice = parting.registry("alice").named(CLUB)
-    removal = changes.about(
-        alice.key, alice.identifier, parting.heads, changes.Kind.REMOVE, parting.registry("bob").named(CLUB).me
+    removal = group_changes.about(
+        alice.key, alice.identifier, parting.heads, group_changes.Kind.REMOVE, parting.registry("bob").named(CLUB).me
     )
     parting.tell("alice", GroupChanges(parting.identifier, (removal.raw,)))
     assert parting.groups("bob").show(CLUB).state is GroupState.LEFT

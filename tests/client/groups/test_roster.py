@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e import group_changes as changes
+from client.e2e import group_changes
 from client.e2e.group_changes import Kind, Newcomer
 from client.groups.roster import MEMBERS_LIMIT, History, MissingParents
 from mixnet.crypto import SigningKey
@@ -21,12 +21,12 @@ def newcomer(key, name="m"):
 
 
 def founded():
-    return changes.create(KEYS[0], AGREE, "founder", "club")
+    return group_changes.create(KEYS[0], AGREE, "founder", "club")
 
 
 def take(history, *made):
     for change in made:
-        assert history.add_untrusted(changes.parse_untrusted(change.raw))
+        assert history.add_untrusted(group_changes.parse_untrusted(change.raw))
 
 
 def with_members(count, admins=()):
@@ -34,14 +34,14 @@ def with_members(count, admins=()):
     first = founded()
     history = History(first)
     for number in range(1, count):
-        take(history, changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[number], f"m{number}")))
+        take(history, group_changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[number], f"m{number}")))
     for number in admins:
         take(history, about(history, 0, Kind.PROMOTE, number))
     return history
 
 
 def about(history, author, kind, subject, parents=None):
-    return changes.about(KEYS[author], history.group, parents or history.heads, kind, KEYS[subject].public)
+    return group_changes.about(KEYS[author], history.group, parents or history.heads, kind, KEYS[subject].public)
 
 
 def who(history):
@@ -76,7 +76,7 @@ def test_a_group_from_its_beginning_to_a_removal():
     assert who(history) == {0, 1, 2} and admins(history) == {0, 1}
     take(history, about(history, 1, Kind.REMOVE, 2))
     take(history, about(history, 0, Kind.DEMOTE, 1))
-    take(history, changes.rename(KEYS[0], history.group, history.heads, "new name"))
+    take(history, group_changes.rename(KEYS[0], history.group, history.heads, "new name"))
     assert who(history) == {0, 1} and admins(history) == {0} and history.roster().title == "new name"
 
 
@@ -87,9 +87,9 @@ def test_who_is_no_admin_changes_nothing(kind):
         with pytest.raises(RemoteError):
             history.add_untrusted(about(history, author, kind, subject))
     with pytest.raises(RemoteError):
-        history.add_untrusted(changes.add(KEYS[1], history.group, history.heads, newcomer(KEYS[4])))
+        history.add_untrusted(group_changes.add(KEYS[1], history.group, history.heads, newcomer(KEYS[4])))
     with pytest.raises(RemoteError):
-        history.add_untrusted(changes.rename(KEYS[1], history.group, history.heads, "mine"))
+        history.add_untrusted(group_changes.rename(KEYS[1], history.group, history.heads, "mine"))
     assert who(history) == {0, 1, 2} and admins(history) == {0} and len(history) == 3
 
 
@@ -107,10 +107,10 @@ def test_a_junior_admin_takes_nothing_from_a_senior_one():
 def test_what_a_removed_admin_does_beside_its_removal_is_void_everywhere(seed):
     history = with_members(3, admins=[1])
     old = history.heads
-    take(history, changes.add(KEYS[1], history.group, old, newcomer(KEYS[4])))
+    take(history, group_changes.add(KEYS[1], history.group, old, newcomer(KEYS[4])))
     friend = history.heads
     take(history, about(history, 0, Kind.REMOVE, 1, old))
-    take(history, changes.about(KEYS[1], history.group, friend, Kind.PROMOTE, KEYS[4].public))
+    take(history, group_changes.about(KEYS[1], history.group, friend, Kind.PROMOTE, KEYS[4].public))
     assert who(replayed(history, seed)) == who(history) == {0, 2}
 
 
@@ -119,8 +119,8 @@ def test_dating_back_doesn_t_undo_a_removal():
     old = history.heads
     take(history, about(history, 1, Kind.REMOVE, 2))
     for _ in range(3):
-        take(history, changes.rename(KEYS[0], history.group, history.heads, f"name {len(history)}"))
-    take(history, changes.add(KEYS[2], history.group, old, newcomer(KEYS[6])))
+        take(history, group_changes.rename(KEYS[0], history.group, history.heads, f"name {len(history)}"))
+    take(history, group_changes.add(KEYS[2], history.group, old, newcomer(KEYS[6])))
     assert who(history) == {0, 1}
 
 
@@ -130,7 +130,7 @@ def test_leaving_stays_even_beside_a_removal():
     take(history, about(history, 1, Kind.REMOVE, 1, old), about(history, 0, Kind.PROMOTE, 1, old))
     assert who(history) == {0}
     with pytest.raises(RemoteError):  # a key that left never comes back
-        history.add_untrusted(changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[1])))
+        history.add_untrusted(group_changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[1])))
 
 
 def test_who_left_is_told_from_who_was_removed():
@@ -148,10 +148,10 @@ def test_a_group_has_a_limit():
     history = History(first)
     keys = [SigningKey(number.to_bytes(32, "big")) for number in range(1, MEMBERS_LIMIT)]
     for key in keys:
-        take(history, changes.add(KEYS[0], first.hash, history.heads, newcomer(key)))
+        take(history, group_changes.add(KEYS[0], first.hash, history.heads, newcomer(key)))
     assert len(history.roster().members) == MEMBERS_LIMIT
     with pytest.raises(RemoteError):
-        history.add_untrusted(changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[5])))
+        history.add_untrusted(group_changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[5])))
 
 
 STEP = st.tuples(st.integers(0, 7), st.sampled_from(list(Kind)[1:]), st.integers(0, 7), st.integers(0, 2**20))
@@ -165,9 +165,9 @@ def test_all_orders_of_arrival_end_in_one_roster(steps, seed):
         known = [change.hash for change in history.missing(())]
         parents = tuple(sorted({known[pick % len(known)], known[(pick >> 8) % len(known)]}))
         if kind is Kind.ADD:
-            made = changes.add(KEYS[author], history.group, parents, newcomer(KEYS[subject]))
+            made = group_changes.add(KEYS[author], history.group, parents, newcomer(KEYS[subject]))
         elif kind is Kind.RENAME:
-            made = changes.rename(KEYS[author], history.group, parents, f"name {pick}")
+            made = group_changes.rename(KEYS[author], history.group, parents, f"name {pick}")
         else:
             made = about(history, author, kind, subject, parents)
         before = history.roster()
@@ -189,7 +189,9 @@ def test_where_all_admins_leave_at_once_the_longest_there_is_one():
     take(history, about(history, 0, Kind.REMOVE, 0, old), about(history, 2, Kind.DEMOTE, 2, old))
     assert who(history) == {1, 2, 3} and admins(history) == {1}
     assert history.is_heir(KEYS[1].public) and not history.is_heir(KEYS[2].public)
-    take(history, changes.rename(KEYS[1], history.group, history.heads, "ours"), about(history, 1, Kind.PROMOTE, 3))
+    take(
+        history, group_changes.rename(KEYS[1], history.group, history.heads, "ours"), about(history, 1, Kind.PROMOTE, 3)
+    )
     assert admins(history) == {3} and history.roster().title == "ours"  # there is one who was made one
     take(history, about(history, 3, Kind.REMOVE, 1))
     assert who(history) == {2, 3}
@@ -226,17 +228,17 @@ def test_no_group_that_has_members_is_without_an_admin_who_can_act(steps, seed):
     other = replayed(history, seed)
     assert other.roster() == history.roster()
     for number in admins(history):
-        renamed = changes.rename(KEYS[number], history.group, history.heads, f"by {number}")
+        renamed = group_changes.rename(KEYS[number], history.group, history.heads, f"by {number}")
         assert history.add_untrusted(renamed) and history.roster().title == f"by {number}"
     for number in who(history) - admins(history):
         with pytest.raises(RemoteError):
-            history.add_untrusted(changes.rename(KEYS[number], history.group, history.heads, "no"))
+            history.add_untrusted(group_changes.rename(KEYS[number], history.group, history.heads, "no"))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_change_with_a_byte_of_difference_is_refused(data):
-    raw = bytearray(changes.add(KEYS[0], b"g" * 32, (b"p" * 32,), newcomer(KEYS[1])).raw)
+    raw = bytearray(group_changes.add(KEYS[0], b"g" * 32, (b"p" * 32,), newcomer(KEYS[1])).raw)
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(RemoteError):
-        changes.parse_untrusted(bytes(raw))
+        group_changes.parse_untrusted(bytes(raw))

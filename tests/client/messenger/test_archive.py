@@ -34,13 +34,13 @@ def messenger_of(store):
     messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
     if not messenger.contacts():
         for number, name in enumerate(("bob", "carol"), 1):
-            messenger._core.book.add(name, bytes([number]) * 32, ContactState.ESTABLISHED, NOW)
+            messenger._core.contacts.add(name, bytes([number]) * 32, ContactState.ESTABLISHED, NOW)
     return messenger
 
 
 def file(messenger, text, *, when=NOW, contact=1, state=MessageState.DELIVERED, kind=MessageKind.TEXT):
     remote = None if state in (MessageState.DELIVERED, MessageState.QUEUED, MessageState.SENT) else 7
-    return messenger._core.archive.add(Entry(contact, kind, state, text, remote=remote), when)
+    return messenger._core.messages.add(Entry(contact, kind, state, text, remote=remote), when)
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def test_what_is_deleted_is_nowhere_in_the_decrypted_store(tmp_path):
         file(alice, f"{SECRET}{number} {SECRET} " + SECRET * (number % 300), contact=2)
     assert SECRET.encode() in store._connection.serialize("main")
     number = alice.search(SECRET, 1)[0].id
-    alice.archivist.delete(number)
+    alice.archive.delete(number)
     with pytest.raises(UnknownMessage):
         alice.message(number)
-    assert alice.archivist.clear("carol") == (399, 0)
+    assert alice.archive.clear("carol") == (399, 0)
     assert (tmp_path / "s.db-wal").stat().st_size == 0
     for _ in range(2):
         assert SECRET.encode() not in store._connection.serialize("main")
@@ -101,22 +101,22 @@ def test_what_is_deleted_is_nowhere_in_the_decrypted_store(tmp_path):
 
 def test_what_is_under_way_is_neither_deleted_nor_too_old(alice):
     number = alice.send_text("bob", "on its way", NOW)
-    alice.archivist.retain("bob", 60.0)
+    alice.archive.retain("bob", 60.0)
     with pytest.raises(StillUnderWay):
-        alice.archivist.delete(number)
-    assert not alice.archivist.sweep(NOW + 1e6)
-    assert alice.archivist.clear("bob") == (0, 1)
+        alice.archive.delete(number)
+    assert not alice.archive.sweep(NOW + 1e6)
+    assert alice.archive.clear("bob") == (0, 1)
     assert alice.message(number).text == "on its way"
 
 
 def test_only_what_is_past_its_period_goes_and_only_there(alice):
     old, new, other = file(alice, "old"), file(alice, "new", when=NOW + 50), file(alice, "other", contact=2)
-    alice.archivist.retain("bob", 60.0)
-    alice.archivist.sweep(NOW + 61)
+    alice.archive.retain("bob", 60.0)
+    alice.archive.sweep(NOW + 61)
     assert [message.id for message in alice.messages()] == [new, other]
     assert old not in [message.id for message in alice.search("old")]
-    alice.archivist.retain("bob", None)
-    alice.archivist.sweep(NOW + 1e9)
+    alice.archive.retain("bob", None)
+    alice.archive.sweep(NOW + 1e9)
     assert len(alice.messages()) == 2
 
 
@@ -139,7 +139,7 @@ def test_a_store_of_the_version_before_opens(tmp_path, monkeypatch):
         store.close()
     alice = messenger_of(Store.open(tmp_path / "s.db", KEY))
     assert [message.text for message in alice.search(SECRET)] == [SECRET]
-    alice.archivist.delete(1)
+    alice.archive.delete(1)
     assert SECRET.encode() not in alice._core.store._connection.serialize("main")
 
 
@@ -212,7 +212,7 @@ async def test_a_file_that_is_not_whole_is_refused_and_nothing_is_taken(tmp_path
 
 async def test_strangers_are_refused_or_left_out_and_nobody_is_told_of_the_past(tmp_path, alice):
     file(alice, "mine", state=MessageState.RECEIVED)
-    alice._core.book.add("dave", b"d" * 32, ContactState.ESTABLISHED, NOW)
+    alice._core.contacts.add("dave", b"d" * 32, ContactState.ESTABLISHED, NOW)
     file(alice, "dave's", contact=3)
     await access(alice).export(tmp_path / "a")
     other = messenger_of(Store.open(":memory:", KEY))

@@ -78,7 +78,7 @@ def test_a_message_that_does_not_open_is_said_once(outdated):
 def test_an_aborted_file_stays_away_whatever_follows_at_once(channel, tmp_path):
     bob = channel["bob"]
     core, receiving = bob.messenger._core, bob.messenger._receiving
-    contact = core.book.all()[0].id
+    contact = core.contacts.all()[0].id
     with core.change():
         receiving.offered(contact, Offer(1, "x", 0), channel.now)
         receiving.aborted(contact, Abort(1, Reason.VANISHED))

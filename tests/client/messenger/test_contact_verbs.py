@@ -163,7 +163,7 @@ def test_no_receipt_goes_to_a_blocked_contact_and_none_is_taken_from_it(friends)
 
 def test_a_conversation_that_breaks_while_blocked_is_no_news(friends):
     inbox = friends["bob"].messenger._inbox
-    contact = friends["bob"].messenger._core.book.named("alice").id
+    contact = friends["bob"].messenger._core.contacts.named("alice").id
     at(friends).block("alice", friends.now)
     at(friends).take_events()
     inbox._warn(contact, UNOPENED, friends.now)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.files import receiver as receiving
+from client.files import receiver
 from client.model.views import MessageKind
 from client.storage.database import Store
 from tests.client.worlds.channel import Channel
@@ -57,7 +57,7 @@ def test_a_file_arrives_once_wherever_its_receiver_dies(tmp_path, monkeypatch, s
     number = alice.messenger.send_file("bob", tmp_path / "photo.bin", channel.now)
     alice.messenger.send_text("bob", "look", channel.now)
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, step, dying(getattr(receiving, step), when, first=first))
+        patch.setattr(receiver, step, dying(getattr(receiver, step), when, first=first))
         with pytest.raises(Killed):
             channel.run(300, channel.settled)
     bob.crash()

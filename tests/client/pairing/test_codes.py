@@ -127,10 +127,10 @@ async def test_hostile_bodies_cost_a_code_and_nothing_more(tmp_path, autojump_cl
     async with hall.open(mail=False):
         for body in (b"", b"B" * 49, bytes(2200)):
             mine = await opened(hall.codes["alice"])
-            desk = hall.desks[hall.nodes[1].identity]
+            worker = hall.desks[hall.nodes[1].identity]
             meeting = Code.parse(mine.code).meeting(NETWORK)
-            offer = desk.hour.read(meeting.slot, 0, trio.current_time()).body
-            desk.hour.put(reply_slot(meeting.context, offer), body, trio.current_time())
+            offer = worker.hour.read(meeting.slot, 0, trio.current_time()).body
+            worker.hour.put(reply_slot(meeting.context, offer), body, trio.current_time())
             assert (await until(hall.codes["alice"], mine.id, CodeState.FAILED)).error == str(WrongCode())
             theirs = await hall.codes["bob"].enter(mine.code)
             await until(hall.codes["bob"], theirs.id, CodeState.FAILED)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.model.code_errors import CodesMissing, MalformedCode, WrongCode
-from client.pairing import spake2 as pake
+from client.pairing import spake2
 from client.pairing.code import COUNT, Code
 from client.pairing.exchange import TEXT_LIMIT, Joined, Meeting, Offered, noise
 from client.pairing.spake2 import Side
@@ -101,7 +101,7 @@ def test_points_of_low_order_are_refused() -> None:
 def test_without_the_package_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spake2", None)
     with pytest.raises(CodesMissing):
-        pake.require()
+        spake2.require()
     with pytest.raises(CodesMissing, match="extra `codes`"):
         Offered.offer(HERE, b"words")
 

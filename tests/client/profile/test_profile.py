@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from client.model.errors import WrongPassphrase
 from client.model.paths import NoProfile
-from client.profile import lock
-from client.profile import profile as profiles
+from client.profile import lock, profile
 from client.profile.keys import Keys, load_keys, save_keys
 from client.profile.profile import BrokenProfile, Lock, PassphraseNeeded, ProfileExists, create, load, open_store
 from client.storage.database import Store
@@ -30,7 +29,7 @@ def bootstrap(tmp_path):
 @pytest.fixture
 def cheap_passphrases(monkeypatch):
     """Argon2id takes a second on purpose; what it is made of is tested with the primitives."""
-    monkeypatch.setattr(profiles, "password_key", lambda words, salt: SymmetricKey((words + salt + bytes(32))[:32]))
+    monkeypatch.setattr(profile, "password_key", lambda words, salt: SymmetricKey((words + salt + bytes(32))[:32]))
 
 
 def test_a_profile_comes_back_as_it_was_made(tmp_path, bootstrap):
@@ -79,7 +78,7 @@ def test_a_failure_at_any_step_leaves_nothing(tmp_path, bootstrap, monkeypatch, 
     def fail(*_arguments, **_named):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(profiles, step, fail)
+    monkeypatch.setattr(profile, step, fail)
     with pytest.raises(OSError, match="No space"):
         create(tmp_path / "people" / "alice", name="alice", bootstrap=bootstrap)
     assert list((tmp_path / "people").iterdir()) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.model import paths as folder
+from client.model import paths
 from client.model.errors import WrongPassphrase
 from client.model.paths import NoProfile
 from client.profile import lock, shred
@@ -19,7 +19,7 @@ MARK = b"what a contact sent, marked"
 def profile(tmp_path):
     Town().bootstrap.save(tmp_path / "bootstrap.json")
     create(tmp_path / "alice", name="alice", bootstrap=tmp_path / "bootstrap.json")
-    (tmp_path / "alice" / folder.DOWNLOADS / "letter.txt").write_bytes(MARK * 1000)
+    (tmp_path / "alice" / paths.DOWNLOADS / "letter.txt").write_bytes(MARK * 1000)
     return tmp_path / "alice"
 
 
@@ -62,23 +62,23 @@ def test_every_byte_is_overwritten_and_the_folder_is_gone(profile, disk):
 
 def test_a_file_that_was_only_removed_would_show(profile, disk):
     """Control."""
-    (profile / folder.DOWNLOADS / "letter.txt").unlink()
+    (profile / paths.DOWNLOADS / "letter.txt").unlink()
     assert MARK in disk.content("letter.txt")
 
 
 def test_downloads_can_stay(profile):
     done = shred.erase(profile, keep_downloads=True)
-    assert [path.relative_to(profile) for path in done.left] == [Path(folder.DOWNLOADS, "letter.txt")]
-    assert (profile / folder.DOWNLOADS / "letter.txt").read_bytes() == MARK * 1000
-    assert {path.name for path in profile.iterdir()} == {folder.DOWNLOADS}
+    assert [path.relative_to(profile) for path in done.left] == [Path(paths.DOWNLOADS, "letter.txt")]
+    assert (profile / paths.DOWNLOADS / "letter.txt").read_bytes() == MARK * 1000
+    assert {path.name for path in profile.iterdir()} == {paths.DOWNLOADS}
 
 
 def test_what_has_another_name_or_is_elsewhere_is_not_overwritten(profile, tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_bytes(MARK)
-    os.link(mine, profile / folder.DOWNLOADS / "again.txt")
-    (profile / folder.DOWNLOADS / "link.txt").symlink_to(mine)
-    (profile / folder.DOWNLOADS / "far").symlink_to(tmp_path)
+    os.link(mine, profile / paths.DOWNLOADS / "again.txt")
+    (profile / paths.DOWNLOADS / "link.txt").symlink_to(mine)
+    (profile / paths.DOWNLOADS / "far").symlink_to(tmp_path)
     shred.erase(profile)
     assert mine.read_bytes() == MARK
     assert not profile.exists()
@@ -92,7 +92,7 @@ def test_what_is_no_part_of_a_profile_is_left_and_named(profile):
 
 
 def test_a_running_daemon_is_not_robbed(profile):
-    with lock.hold(profile / folder.LOCK), pytest.raises(lock.AlreadyRunning):
+    with lock.hold(profile / paths.LOCK), pytest.raises(lock.AlreadyRunning):
         shred.erase(profile)
     open_store(load(profile)).close()
 
@@ -110,8 +110,8 @@ def test_the_key_goes_first_and_an_interrupted_erasure_goes_on(profile, monkeypa
     with pytest.raises(OSError, match="refuses"):
         shred.erase(profile)
     monkeypatch.undo()
-    assert gone == [folder.KEY]
-    (profile / folder.KEY).write_bytes(bytes(32))
+    assert gone == [paths.KEY]
+    (profile / paths.KEY).write_bytes(bytes(32))
     with pytest.raises(WrongPassphrase):
         open_store(load(profile))
     shred.erase(profile)

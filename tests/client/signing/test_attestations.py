@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from client.e2e import proof as proofs
+from client.e2e import proof
 from client.e2e.bodies import (
     CHUNK_SIZE,
     SIGNED_TEXT_LIMIT,
@@ -39,7 +39,7 @@ def friends(tmp_path):
 def send(friends, text="I owe you ten", rule=None, **options):
     """Alice sends a signed text to bob, who has it; its number there and here."""
     if rule is not None:
-        friends["bob"].messenger.attesting.set_rule("alice", rule)
+        friends["bob"].messenger.attestations.set_rule("alice", rule)
     number = friends["alice"].messenger.send_text("bob", text, friends.now, signed=True, **options)
     assert friends.run(60, friends.settled)
     friends.run(10)
@@ -80,19 +80,19 @@ def test_what_each_rule_does(friends, rule):
     friends["bob"].messenger.mark_read(sent.bob, friends.now)
     friends.run(30)
     assert states(friends, sent)[0] is (ReceiptState.READ if rule is Rule.ALWAYS else theirs[rule])
-    given = [one.kind for one in proofs.verify_untrusted(friends["alice"].messenger.proof(sent.alice)).receipts]
+    given = [one.kind for one in proof.verify_untrusted(friends["alice"].messenger.proof(sent.alice)).receipts]
     assert given == (list(ReceiptKind) if rule is Rule.ALWAYS else [])
 
 
 def test_rules_for_one_contact_and_for_all(friends):
-    attesting = friends["bob"].messenger.attesting
+    attesting = friends["bob"].messenger.attestations
     assert attesting.rule(None) is attesting.rule("alice") is DEFAULT_RULE is Rule.ASK
     attesting.set_rule(None, Rule.NEVER)
     assert (attesting.rule(None), attesting.rule("alice")) == (Rule.NEVER, Rule.NEVER)
     attesting.set_rule("alice", Rule.ALWAYS)
     assert (attesting.rule(None), attesting.rule("alice")) == (Rule.NEVER, Rule.ALWAYS)
     friends["bob"].crash()
-    attesting = friends["bob"].messenger.attesting
+    attesting = friends["bob"].messenger.attestations
     assert (attesting.rule(None), attesting.rule("alice")) == (Rule.NEVER, Rule.ALWAYS)
     for ask in (attesting.rule, lambda name: attesting.set_rule(name, Rule.ASK)):
         with pytest.raises(UnknownContact):
@@ -102,32 +102,32 @@ def test_rules_for_one_contact_and_for_all(friends):
 def test_consent_one_by_one(friends):
     sent, bob = send(friends), friends["bob"].messenger
     came = bob.message(sent.bob).received_at
-    bob.attesting.consent(sent.bob, True, friends.now + 100)
+    bob.attestations.consent(sent.bob, True, friends.now + 100)
     friends.run(30)
     assert states(friends, sent) == [ReceiptState.DELIVERED, ReceiptState.GIVEN]
     bob.mark_read(sent.bob, friends.now)
     friends.run(30)
     assert states(friends, sent) == [ReceiptState.READ, ReceiptState.GIVEN]
-    proven = proofs.verify_untrusted(friends["alice"].messenger.proof(sent.alice))
+    proven = proof.verify_untrusted(friends["alice"].messenger.proof(sent.alice))
     assert proven.receipts[0].time == int(came) <= proven.receipts[1].time
-    assert proofs.verify_untrusted(bob.proof(sent.bob)) == proven  # either side has it
+    assert proof.verify_untrusted(bob.proof(sent.bob)) == proven  # either side has it
     # Given again, the same is sent again: it may have been lost with an old profile.
     friends["alice"].store.run("DELETE FROM receipts")
-    bob.attesting.consent(sent.bob, True, friends.now + 1000)
+    bob.attestations.consent(sent.bob, True, friends.now + 1000)
     friends.run(30)
-    assert proofs.verify_untrusted(friends["alice"].messenger.proof(sent.alice)) == proven
+    assert proof.verify_untrusted(friends["alice"].messenger.proof(sent.alice)) == proven
 
 
 def test_a_refusal_one_by_one_and_another_mind(friends):
     sent, bob = send(friends), friends["bob"].messenger
-    bob.attesting.consent(sent.bob, False, friends.now)
+    bob.attestations.consent(sent.bob, False, friends.now)
     friends.run(30)
     assert states(friends, sent) == [ReceiptState.DECLINED, ReceiptState.WITHHELD]
     bob.mark_read(sent.bob, friends.now)
-    bob.attesting.consent(sent.bob, True, friends.now)
+    bob.attestations.consent(sent.bob, True, friends.now)
     friends.run(30)
     assert states(friends, sent) == [ReceiptState.READ, ReceiptState.GIVEN]
-    bob.attesting.consent(sent.bob, False, friends.now)  # what was given is given
+    bob.attestations.consent(sent.bob, False, friends.now)  # what was given is given
     friends.run(30)
     assert states(friends, sent) == [ReceiptState.READ, ReceiptState.WITHHELD]
 
@@ -138,15 +138,15 @@ def test_consent_where_there_is_nothing_to_consent_to(friends):
     assert friends.run(60, friends.settled)
     for name, number in (("alice", sent.alice), ("alice", plain), ("bob", sent.bob + 1)):
         with pytest.raises(NotSigned):
-            friends[name].messenger.attesting.consent(number, True, friends.now)
+            friends[name].messenger.attestations.consent(number, True, friends.now)
     friends["bob"].messenger.block("alice", friends.now)
     with pytest.raises(ContactBlocked):
-        friends["bob"].messenger.attesting.consent(sent.bob, True, friends.now)
+        friends["bob"].messenger.attestations.consent(sent.bob, True, friends.now)
 
 
 def test_signed_files(friends):
     content = write(friends, 150_000, "contract.pdf").read_bytes()
-    friends["bob"].messenger.attesting.set_rule(None, Rule.ALWAYS)
+    friends["bob"].messenger.attestations.set_rule(None, Rule.ALWAYS)
     number = friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     with pytest.raises(NotSigned, match="once all of it was read"):
         friends["alice"].messenger.proof(number)
@@ -158,7 +158,7 @@ def test_signed_files(friends):
     for at in range(0, len(content), CHUNK_SIZE):
         digest = chain(digest, content[at : at + CHUNK_SIZE])
     for name, at in (("alice", number), ("bob", came.id)):
-        proven = proofs.verify_untrusted(friends[name].messenger.proof(at))
+        proven = proof.verify_untrusted(friends[name].messenger.proof(at))
         assert (proven.name, proven.chain, proven.origin.size) == ("contract.pdf", digest, len(content))
         assert [one.kind for one in proven.receipts] == [ReceiptKind.DELIVERY]
 
@@ -188,7 +188,7 @@ SPOILED = {
 def test_what_claims_to_be_signed_and_is_not_is_refused_and_its_sender_told(friends, how):
     alice = friends["alice"]
     number = alice.messenger.send_text("bob", "I owe you ten", friends.now, signed=True)
-    signed = alice.messenger._core.notary.signed(number)
+    signed = alice.messenger._core.signatures.signed(number)
     genuine = SignedText(number, "I owe you ten", signed.origin.time, signed.signature)
     forged(alice, SPOILED[how](genuine))
     assert friends.run(60, friends.settled)
@@ -210,10 +210,10 @@ def test_a_signature_for_somebody_else_or_another_network_is_refused(friends):
         (friends["bob"].messenger.identity, b"M" * 32),
     ):
         number = alice.messenger.send_text("bob", "I owe you ten", friends.now)
-        notary = alice.messenger._core.notary
-        notary._network_id, kept = network or notary._network_id, notary._network_id
-        forged(alice, notary.sign_text(number, receiver, "I owe you ten", friends.now))
-        notary._network_id = kept
+        signatures = alice.messenger._core.signatures
+        signatures._network_id, kept = network or signatures._network_id, signatures._network_id
+        forged(alice, signatures.sign_text(number, receiver, "I owe you ten", friends.now))
+        signatures._network_id = kept
         assert friends.run(60, friends.settled)
         assert friends["bob"].messenger.messages()[-1].error == UNSIGNED
 
@@ -221,7 +221,7 @@ def test_a_signature_for_somebody_else_or_another_network_is_refused(friends):
 def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatch):
     write(friends, 100_000, "contract.pdf")
     spoiled = lambda self, end, *rest: SignedEnd(end.id, end.digest, 1, bytes(64))  # noqa: E731
-    monkeypatch.setattr(type(friends["alice"].messenger._core.notary), "end", spoiled)
+    monkeypatch.setattr(type(friends["alice"].messenger._core.signatures), "end", spoiled)
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
     friends.run(10)
@@ -231,9 +231,9 @@ def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatc
 
 
 def test_a_damaged_file_is_not_called_signed(friends, monkeypatch):
-    notary = type(friends["alice"].messenger._core.notary)
-    genuine = notary.end
-    monkeypatch.setattr(notary, "end", lambda self, end, *rest: genuine(self, End(end.id, b"d" * 32), *rest))
+    signatures = type(friends["alice"].messenger._core.signatures)
+    genuine = signatures.end
+    monkeypatch.setattr(signatures, "end", lambda self, end, *rest: genuine(self, End(end.id, b"d" * 32), *rest))
     write(friends, 100_000, "contract.pdf")
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
@@ -245,8 +245,8 @@ def test_a_damaged_file_is_not_called_signed(friends, monkeypatch):
 def test_receipts_that_do_not_verify_are_said_to_be_false(friends):
     sent, bob = send(friends), friends["bob"]
     other = send(friends, "I owe you twenty")
-    origin = bob.messenger._core.notary.signed(sent.bob).origin
-    genuine = bob.messenger._core.notary.give(sent.bob, ReceiptKind.DELIVERY, origin, friends.now)
+    origin = bob.messenger._core.signatures.signed(sent.bob).origin
+    genuine = bob.messenger._core.signatures.give(sent.bob, ReceiptKind.DELIVERY, origin, friends.now)
     for body, number in (
         (Receipt(sent.alice, ReceiptKind.DELIVERY, genuine.time + 1, genuine.signature), sent.alice),
         (Receipt(sent.alice, ReceiptKind.READING, genuine.time, genuine.signature), sent.alice),
@@ -287,7 +287,7 @@ def test_a_blocked_contact_gets_no_receipt(friends):
 
 def test_a_crash_between_loses_and_repeats_nothing(friends):
     friends.loss = 0.2
-    friends["bob"].messenger.attesting.set_rule(None, Rule.ALWAYS)
+    friends["bob"].messenger.attestations.set_rule(None, Rule.ALWAYS)
     numbers = [friends["alice"].messenger.send_text("bob", str(n), friends.now, signed=True) for n in range(5)]
     for _ in range(4):
         friends.run(1)
@@ -298,7 +298,7 @@ def test_a_crash_between_loses_and_repeats_nothing(friends):
     assert friends["bob"].inbox() == [str(n) for n in range(5)]
     alice = friends["alice"].messenger
     assert {alice.message(number).receipt for number in numbers} == {ReceiptState.DELIVERED}
-    assert all(proofs.verify_untrusted(alice.proof(number)).receipts for number in numbers)
+    assert all(proof.verify_untrusted(alice.proof(number)).receipts for number in numbers)
 
 
 def test_statements_go_with_the_message(friends):
@@ -306,7 +306,7 @@ def test_statements_go_with_the_message(friends):
     for name in ("alice", "bob"):
         store = friends[name].store
         assert store.all("SELECT 1 FROM signed") and store.all("SELECT 1 FROM receipts")
-        friends[name].messenger.archivist.delete(getattr(sent, name))
+        friends[name].messenger.archive.delete(getattr(sent, name))
         assert not store.all("SELECT 1 FROM signed") and not store.all("SELECT 1 FROM receipts")
     friends["bob"].messenger.send_text("alice", "x", friends.now)
     forged(friends["bob"], Receipt(sent.alice, ReceiptKind.READING, 1, bytes(64)))

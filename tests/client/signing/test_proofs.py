@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.cli import render_proof as proof_report
+from client.cli import render_proof
 from client.e2e.bodies import Text, encode
 from client.e2e.proof import FORMAT, BadProof, Proof, Stated, verify_untrusted
 from client.e2e.ratchet import Session
 from client.e2e.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest, verify_receipt_untrusted
-from client.e2e.timestamp import Consensus, Submission, check_untrusted, commitment
+from client.e2e.timestamp import Consensus, Timestamp, check_untrusted, commitment
 from client.model.views import MessageKind, MessageState
 from client.signing import transcript
 from client.signing.forgery import forge_next, forge_turn
@@ -65,7 +65,7 @@ def submission(time=START, key=None, said=None, whole=None):
     committed = commitment(said, said.sign(ALICE), SALT)
     key = key or TOWN.providers[0]
     testimony = witness.Testimony.give(key, NETWORK, committed, time)
-    return Submission(key.public, testimony.time, testimony.signature, SALT, whole or consensus())
+    return Timestamp(key.public, testimony.time, testimony.signature, SALT, whole or consensus())
 
 
 WHOLE = proof(submission=submission()).encode()
@@ -77,8 +77,8 @@ def test_a_proof_comes_back(text, times):
     made = proof(text, times)
     proven = verify_untrusted(made.encode())
     assert (proven.text, proven.origin, proven.receipts) == (text, made.origin, made.receipts)
-    assert proof_report.as_map(proven)["text"] == text
-    assert len([one for one in proof_report.sentences(proven) if one.startswith("proven")]) == 1 + len(times)
+    assert render_proof.as_map(proven)["text"] == text
+    assert len([one for one in render_proof.sentences(proven) if one.startswith("proven")]) == 1 + len(times)
 
 
 @given(st.binary(max_size=400))
@@ -141,7 +141,7 @@ def test_impossible_times_are_refused(time):
 
 
 def test_a_time_beyond_all_calendars_can_be_shown():
-    assert "second" in "".join(proof_report.sentences(verify_untrusted(proof(times=((1 << 40) - 1,)).encode())))
+    assert "second" in "".join(render_proof.sentences(verify_untrusted(proof(times=((1 << 40) - 1,)).encode())))
 
 
 # submission
@@ -178,7 +178,7 @@ def test_a_network_that_somebody_made_up_is_another_one():
     committed = commitment(said, said.sign(ALICE), SALT)
     testimony = witness.Testimony.give(fake.providers[0], document.network_id, committed, START + 2)
     check_untrusted(testimony, fake.providers[0].public, document, committed)  # nothing else is wrong with it
-    made_up = Submission(fake.providers[0].public, testimony.time, testimony.signature, SALT, whole)
+    made_up = Timestamp(fake.providers[0].public, testimony.time, testimony.signature, SALT, whole)
     with pytest.raises(BadProof):
         verify_untrusted(proof(submission=made_up).encode())
     for changes in ({"genesis": float("nan")}, {"epoch_length": -1.0}, {"required": 0}, {"epoch_length": float("inf")}):
@@ -271,8 +271,8 @@ WRITTEN = written("the parcel")  # once: its keys are random, and examples must 
 def test_a_transcript_comes_back(text):
     shown = transcript.verify_untrusted(written(text).encode())
     assert [one.text for one in shown.records] == [text]
-    assert not proof_report.transcript_map(shown)["evidence"]
-    assert any(one.startswith("not proven: who wrote it") for one in proof_report.transcript_sentences(shown))
+    assert not render_proof.transcript_map(shown)["evidence"]
+    assert any(one.startswith("not proven: who wrote it") for one in render_proof.transcript_sentences(shown))
 
 
 @given(st.data())

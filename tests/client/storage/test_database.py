@@ -4,7 +4,7 @@ import pytest
 
 from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
 from client.model.views import ContactState
-from client.storage.contacts import Book
+from client.storage.contacts import ContactTable
 from client.storage.database import Store
 from client.storage.schema import MIGRATIONS
 from mixnet.crypto import SymmetricKey, password_key
@@ -71,7 +71,7 @@ def test_a_store_of_an_older_version_opens_with_all_it_holds(tmp_path, monkeypat
     for _ in range(2):
         store = Store.open(path, KEY)
         assert store.one("PRAGMA user_version") == (len(MIGRATIONS),)
-        (contact,) = Book(store, b"o" * 32).all()
+        (contact,) = ContactTable(store, b"o" * 32).all()
         assert (contact.name, contact.state, contact.blocked) == ("bob", ContactState.VERIFIED, False)
         store.close()
 

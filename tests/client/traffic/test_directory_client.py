@@ -12,11 +12,11 @@ from trio.testing import MockClock
 
 from benchmarks.simulation import virtual
 from client.api.connection import Connection
-from client.concurrency.worker import InPlace
+from client.concurrency.worker import InlineWorker
 from client.storage.database import Store
-from client.traffic import directory_client as documents
+from client.traffic import directory_client
 from client.traffic.directory_client import SHORTEST_PAUSE, Source, StoreMemory
-from client.traffic.provider_requests import Requests
+from client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
@@ -45,7 +45,7 @@ class Reader:
         self.liars = Liars(TOWN, nursery)
         self.asked: list[int] = []
         self.turns: list[float] = []  # when an authority was asked
-        self.requests = Requests(lambda: None)
+        self.requests = ProviderRequests(lambda: None)
         self._provider = provider
         self.trust = trust = Trust(TOWN.bootstrap)
         views = Views(trust)
@@ -125,8 +125,8 @@ async def test_a_provider_that_lies_or_is_silent_is_passed_over_at_a_time_drawn_
     await trio.sleep(0.5 * LENGTH)
     assert reader.keeper.current == TOWN.document(2)
     [turn] = reader.turns
-    drawn = turn - 2 * LENGTH - documents.PATIENCE * LENGTH
-    pause = documents.PAUSE * LENGTH
+    drawn = turn - 2 * LENGTH - directory_client.PATIENCE * LENGTH
+    pause = directory_client.PAUSE * LENGTH
     assert SHORTEST_PAUSE < pause < drawn < 2 * pause + 1.0
 
 
@@ -142,14 +142,14 @@ async def test_a_provider_that_shows_another_document_is_found_out(
 
 async def test_evidence_stays_in_the_store(autojump_clock: MockClock) -> None:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
-    memory = StoreMemory(store, InPlace())
-    assert documents.evidence(store, 3) is None
+    memory = StoreMemory(store, InlineWorker())
+    assert directory_client.evidence(store, 3) is None
     await memory.accuse(Contradiction(3, b"first", b"second"))
-    assert documents.evidence(store, 3) == Contradiction(3, b"first", b"second")
+    assert directory_client.evidence(store, 3) == Contradiction(3, b"first", b"second")
     await memory.accuse(Contradiction(20, b"others", b"of later"))
-    assert [one.epoch for one in documents.all_evidence(store)] == [3, 20]
+    assert [one.epoch for one in directory_client.all_evidence(store)] == [3, 20]
     await memory.keep(b"document")
-    assert documents.kept(store) == b"document"
+    assert directory_client.kept(store) == b"document"
 
 
 # Whole daemons.
@@ -178,13 +178,13 @@ def test_a_contradiction_of_before_is_in_the_status_from_the_start():
         store = town.store("alice")
         other = msgspec.structs.replace(parse_untrusted(town.document())[0], randomness=bytes(range(32)))
         contradiction = Contradiction(0, town.document(), town.lineage.sign(other))
-        await StoreMemory(store, InPlace()).accuse(contradiction)
+        await StoreMemory(store, InlineWorker()).accuse(contradiction)
         alice = await town.start(nursery, "alice", 1, store)
         assert "contradict" in (await status_of(alice))[1]
         await trio.sleep(2 * RULES.epoch_length)
         epoch, problem = await status_of(alice)
         assert (epoch, "contradict" in problem) == (2, True)
-        assert documents.all_evidence(store) == [contradiction]
+        assert directory_client.all_evidence(store) == [contradiction]
 
     play(program)
 
@@ -198,7 +198,7 @@ def test_a_client_that_was_off_for_long_comes_back_by_itself(away):
         await trio.sleep(10.0)
         present = town.bootstrap.epochs.at(town.clock.now())
         assert await status_of(alice) == (present, "")
-        assert documents.kept(store) == town.document(present)
+        assert directory_client.kept(store) == town.document(present)
 
     play(program)
 
@@ -208,7 +208,7 @@ def test_a_start_with_a_clock_an_hour_wrong_says_so_and_begins_when_it_is_set(wr
     async def program(town: ClientTown, nursery: trio.Nursery) -> None:
         await trio.sleep(RULES.epoch_length * 100 + 10.0)
         store = town.store("alice")
-        documents.keep(store, town.document(99))
+        directory_client.keep(store, town.document(99))
         town.clock = VirtualClock(START + wrong)
         alice = await town.start(nursery, "alice", 1, store)
         epoch, problem = await status_of(alice)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from client.traffic.provider_link import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, QUEUE, Session
+from client.traffic.provider_link import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, QUEUE, ProviderLink
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind
 
@@ -43,7 +43,7 @@ class FakeLink:
         return [await self._down.receive()]
 
 
-def session(links, frames=None, lost=None) -> Session:
+def session(links, frames=None, lost=None) -> ProviderLink:
     """A session that gets these links, one after the other; an error among them is raised."""
     coming = iter(links)
 
@@ -61,7 +61,7 @@ def session(links, frames=None, lost=None) -> Session:
             raise RemoteError("no such frame")
         received.append(frame)
 
-    return Session(
+    return ProviderLink(
         dial,
         on_frame=on_frame,
         on_lost=lambda: lost.append(trio.current_time()) if lost is not None else None,

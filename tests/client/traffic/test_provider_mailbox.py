@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
-from client.api.service import StillWaiting
+from client.api.daemon_api import StillWaiting
 from client.cli import render
-from client.traffic import provider_mailbox as mailbox
+from client.traffic import provider_mailbox
 from client.traffic.provider_mailbox import (
     AskErase,
     MailboxInfo,
     NotAnswered,
-    Post,
     ProviderAway,
+    ProviderMailbox,
     account_untrusted,
     erase,
     look,
@@ -46,7 +46,7 @@ class Provider:
         def forget():
             self.forgotten += 1
 
-        return Post(b"m" * 32, b"p" * 32, self, lambda: rates, lambda: connected, forget)
+        return ProviderMailbox(b"m" * 32, b"p" * 32, self, lambda: rates, lambda: connected, forget)
 
 
 async def test_what_a_provider_keeps_is_told():
@@ -70,7 +70,7 @@ async def test_after_three_tries_nothing_is_claimed():
     provider = Provider(None, None, None)
     with pytest.raises(NotAnswered, match="nothing is known"):
         await erase(provider.post(rates=(0.0, 0.0)), again=True)
-    assert [patience for _, patience in provider.asked] == [mailbox.SHORTEST_PATIENCE] * 3
+    assert [patience for _, patience in provider.asked] == [provider_mailbox.SHORTEST_PATIENCE] * 3
     assert provider.forgotten == 0
 
 

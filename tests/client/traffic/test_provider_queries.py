@@ -6,7 +6,14 @@ import trio.testing
 from trio.testing import MockClock
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.traffic.provider_queries import OUTSTANDING, SLOT_PATIENCE, TRIES, NotAnswered, Services, TooManyQuestions
+from client.traffic.provider_queries import (
+    OUTSTANDING,
+    SLOT_PATIENCE,
+    TRIES,
+    NotAnswered,
+    ProviderQueries,
+    TooManyQuestions,
+)
 from mixnet.counters import Event
 from mixnet.errors import RemoteError
 from mixnet.pki.parameters import Parameters
@@ -25,9 +32,9 @@ CONFIG = WorldConfig(seed=5, parameters=RULES, codec="plain")
 SLOT = bytes(32)
 
 
-def services_of(world: World, client: int) -> Services:
+def services_of(world: World, client: int) -> ProviderQueries:
     services = world.clients[client]._channel._service.services  # type: ignore[attr-defined]
-    assert isinstance(services, Services)
+    assert isinstance(services, ProviderQueries)
     return services
 
 
@@ -56,7 +63,7 @@ def test_two_clients_meet_in_a_slot_and_their_links_look_as_if_nobody_asked() ->
 
 
 async def test_a_question_is_asked_again_with_another_block_until_it_is_answered(autojump_clock: MockClock) -> None:
-    async def provider(services: Services, answer_at: int) -> None:
+    async def provider(services: ProviderQueries, answer_at: int) -> None:
         for number in range(TRIES):
             await trio.testing.wait_all_tasks_blocked()
             while (asked := services.next_question()) is None:
@@ -68,7 +75,7 @@ async def test_a_question_is_asked_again_with_another_block_until_it_is_answered
                 assert services.answered_untrusted(bytes([number - 1]), Answer(Status.NOTHING).encode())
 
     for answer_at in (2, TRIES - 1):
-        services = Services(lambda: None, _document)
+        services = ProviderQueries(lambda: None, _document)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(provider, services, answer_at)
             assert await services.ask(bytes(32), Question(1, SLOT)) == Answer(Status.NOTHING)
@@ -77,7 +84,7 @@ async def test_a_question_is_asked_again_with_another_block_until_it_is_answered
 
 
 async def test_it_is_given_up_without_an_answer_or_a_slot(autojump_clock: MockClock) -> None:
-    services, asked_times = Services(lambda: None, _document), 0
+    services, asked_times = ProviderQueries(lambda: None, _document), 0
 
     async def swallow() -> None:
         nonlocal asked_times
@@ -102,7 +109,7 @@ async def test_it_is_given_up_without_an_answer_or_a_slot(autojump_clock: MockCl
 
 
 async def test_what_is_outstanding_is_bounded_and_forgotten() -> None:
-    services = Services(lambda: None, lambda: None)  # type: ignore[arg-type, return-value]
+    services = ProviderQueries(lambda: None, lambda: None)  # type: ignore[arg-type, return-value]
     async with trio.open_nursery() as nursery:
         for _ in range(OUTSTANDING):
             nursery.start_soon(services.ask, bytes(32), Question(1, SLOT))
@@ -114,7 +121,7 @@ async def test_what_is_outstanding_is_bounded_and_forgotten() -> None:
 
 
 async def test_only_the_reply_through_its_own_block_is_its_answer() -> None:
-    services = Services(lambda: None, _document)
+    services = ProviderQueries(lambda: None, _document)
     answers: list[Answer] = []
 
     async def ask() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.model.destination import Destination
-from client.traffic.provider_requests import Requests
+from client.traffic.provider_requests import ProviderRequests
 from client.traffic.routes import Map, UnknownProvider
 from client.traffic.surb_table import Awaited, ReplyTable
 from mixnet.crypto import SphinxSecret
@@ -121,7 +121,7 @@ def answer_to(frames: list[Frame], text: bytes) -> list[Frame]:
 
 async def test_a_question_waits_for_slots_and_gets_its_own_answer(autojump_clock, nursery):
     rings: list[float] = []
-    requests = Requests(lambda: rings.append(trio.current_time()))
+    requests = ProviderRequests(lambda: rings.append(trio.current_time()))
     answers: dict[bytes, bytes] = {}
 
     async def ask(text: bytes) -> None:
@@ -143,7 +143,7 @@ async def test_a_question_waits_for_slots_and_gets_its_own_answer(autojump_clock
 
 
 async def test_a_question_ends_with_its_time_or_its_link(autojump_clock):
-    requests = Requests(lambda: None)
+    requests = ProviderRequests(lambda: None)
     with pytest.raises(Unavailable):
         await requests.ask(b"silence", timeout=3.0)
     assert trio.current_time() == 3.0
@@ -164,7 +164,7 @@ async def test_a_question_ends_with_its_time_or_its_link(autojump_clock):
 
 
 async def test_questions_are_bounded_and_malformed_answers_refused(nursery):
-    requests = Requests(lambda: None)
+    requests = ProviderRequests(lambda: None)
     for _ in range(4):
         nursery.start_soon(lambda: requests.ask(b"?", timeout=1000.0))
         await trio.testing.wait_all_tasks_blocked()

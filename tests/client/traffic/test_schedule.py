@@ -8,7 +8,17 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.traffic.schedule import MOST_RESERVE, PADDING, STALL, Emitter, Prepared, Schedule, Sent, Shelf, quiet_passed
+from client.traffic.schedule import (
+    MOST_RESERVE,
+    PADDING,
+    STALL,
+    Emitter,
+    Prepared,
+    ReadyQueue,
+    Schedule,
+    Sent,
+    quiet_passed,
+)
 from mixnet.errors import LocalError
 from mixnet.link import Frame, FrameKind
 
@@ -59,45 +69,45 @@ def test_a_reserve_holds_for_two_slots_and_is_bounded(rate, seconds):
 
 
 def test_a_message_goes_before_cover_and_old_packets_go_nowhere():
-    shelf = Shelf()
-    assert shelf.take() is None
-    shelf.add_cover(packet(1.0, 1))
-    shelf.add_cover(packet(9.0, 2))
+    queue = ReadyQueue()
+    assert queue.take() is None
+    queue.add_cover(packet(1.0, 1))
+    queue.add_cover(packet(9.0, 2))
     question = Prepared(Frame(FrameKind.REQUEST, b"question"), 9.0)
-    shelf.put_front(question)
+    queue.put_front(question)
     later = Prepared(Frame(FrameKind.REQUEST, b"later"), 9.0)
-    shelf.put_front(Prepared(Frame(FrameKind.REQUEST, b"old"), 2.0))
-    shelf.put_front(later)
-    assert shelf.messages == 3
-    shelf.drop_older(5.0)
-    assert (len(shelf), shelf.messages) == (3, 2)
-    assert shelf.take() is question
-    assert shelf.take() is later
-    assert shelf.messages == 0
-    assert shelf.take() == packet(9.0, 2)
-    assert shelf.take() is None
-    shelf.put_front(question)
-    assert shelf.messages == 1
+    queue.put_front(Prepared(Frame(FrameKind.REQUEST, b"old"), 2.0))
+    queue.put_front(later)
+    assert queue.messages == 3
+    queue.drop_older(5.0)
+    assert (len(queue), queue.messages) == (3, 2)
+    assert queue.take() is question
+    assert queue.take() is later
+    assert queue.messages == 0
+    assert queue.take() == packet(9.0, 2)
+    assert queue.take() is None
+    queue.put_front(question)
+    assert queue.messages == 1
 
 
 def test_what_is_taken_back_does_not_leave_and_the_rest_keeps_its_order():
-    shelf = Shelf()
+    queue = ReadyQueue()
     made = [packet(1.0, fill) for fill in range(4)]
-    shelf.add_cover(made[3])
+    queue.add_cover(made[3])
     for one in made[:3]:
-        shelf.put_front(one)
-    assert shelf.take() is made[0]
-    assert shelf.in_front() == made[1:3]
-    shelf.take_back([made[0], made[1], made[3]])
-    assert (len(shelf), shelf.messages) == (2, 1)
-    assert [shelf.take(), shelf.take(), shelf.take()] == [made[2], made[3], None]
+        queue.put_front(one)
+    assert queue.take() is made[0]
+    assert queue.in_front() == made[1:3]
+    queue.take_back([made[0], made[1], made[3]])
+    assert (len(queue), queue.messages) == (2, 1)
+    assert [queue.take(), queue.take(), queue.take()] == [made[2], made[3], None]
 
 
 async def times_of(rate: float, seconds: float, workload: list[float]) -> list[float]:
     """When an emitter emits while its shelf is filled at the times of `workload`."""
-    shelf, seen = Shelf(), []
+    queue, seen = ReadyQueue(), []
     emitter = Emitter(
-        Schedule(rate, random.Random(3), trio.current_time()), shelf, lambda sent: seen.append(trio.current_time())
+        Schedule(rate, random.Random(3), trio.current_time()), queue, lambda sent: seen.append(trio.current_time())
     )
     start = trio.current_time()
     with trio.move_on_after(seconds):
@@ -105,7 +115,7 @@ async def times_of(rate: float, seconds: float, workload: list[float]) -> list[f
             nursery.start_soon(emitter.run)
             for pause in workload:
                 await trio.sleep(pause)
-                shelf.put_front(packet())
+                queue.put_front(packet())
     return [round(when - start, 9) for when in seen]
 
 
@@ -122,7 +132,7 @@ def test_what_fills_the_slots_never_moves_them(workload):
 
 async def test_an_empty_shelf_sends_padding_at_its_slot(autojump_clock):
     sent: list[Sent] = []
-    emitter = Emitter(Schedule(10.0, random.Random(1), 0.0), Shelf(), sent.append)
+    emitter = Emitter(Schedule(10.0, random.Random(1), 0.0), ReadyQueue(), sent.append)
     with trio.move_on_after(2.0):
         await emitter.run()
     assert sent
@@ -133,7 +143,7 @@ async def test_slots_of_a_time_asleep_are_left_out(mock_clock):
     sent: list[Sent] = []
     schedule = Schedule(10.0, random.Random(1), 0.0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(Emitter(schedule, Shelf(), sent.append).run)
+        nursery.start_soon(Emitter(schedule, ReadyQueue(), sent.append).run)
         await trio.testing.wait_all_tasks_blocked()
         mock_clock.jump(100.0)
         await trio.testing.wait_all_tasks_blocked()

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.concurrency.wakeup import Bell
-from client.concurrency.worker import InPlace
+from client.concurrency.wakeup import Wakeup
+from client.concurrency.worker import InlineWorker
 from client.e2e.bodies import CHUNK_SIZE
 from client.e2e.proof import verify_untrusted
 from client.traffic.provider_queries import NotAnswered
@@ -54,12 +54,12 @@ def submitter(friends, say, trust=None):
     providers = Providers(say)
     trust = trust or Trust(TOWN.bootstrap)
     messenger = friends["alice"].messenger
-    return Submitter(messenger, InPlace(), providers, keeper, trust, random.Random(1), HOME.public), providers  # type: ignore[arg-type]
+    return Submitter(messenger, InlineWorker(), providers, keeper, trust, random.Random(1), HOME.public), providers  # type: ignore[arg-type]
 
 
-async def live(one, bell, seconds):
+async def live(one, wakeup, seconds):
     with trio.move_on_after(seconds):
-        await one.run(bell)
+        await one.run(wakeup)
 
 
 def sign(friends, text="I owe you ten"):
@@ -70,27 +70,27 @@ async def test_each_signed_message_is_witnessed_once_by_a_provider_that_is_not_o
     one, providers = submitter(friends, honest)
     numbers = [sign(friends), sign(friends, "and ten more")]
     friends["alice"].messenger.send_text("bob", "unsigned", friends.now)
-    await live(one, Bell(), 10 * RETRY)
+    await live(one, Wakeup(), 10 * RETRY)
     assert [who for who, _ in providers.asked] == [OTHER.public] * 2
     assert len({subject for _, subject in providers.asked}) == 2
     for number in numbers:
         proven = verify_untrusted(friends["alice"].messenger.proof(number))
         assert (proven.submission.witness, proven.submission.time) == (OTHER.public, int(START) + 5)
     again, providers = submitter(friends, honest)
-    await live(again, Bell(), 10 * RETRY)  # after a restart, too
+    await live(again, Wakeup(), 10 * RETRY)  # after a restart, too
     assert providers.asked == []
 
 
 async def test_a_bell_tells_of_a_new_one(friends, autojump_clock):
     one, providers = submitter(friends, honest)
-    bell = Bell()
+    wakeup = Wakeup()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(live, one, bell, 5)
+        nursery.start_soon(live, one, wakeup, 5)
         await trio.sleep(1)
         number = sign(friends)
-        bell.ring()
+        wakeup.wake()
         await trio.sleep(1)
-        assert len(providers.asked) == 1 and friends["alice"].messenger.submissions.of(number) is not None
+        assert len(providers.asked) == 1 and friends["alice"].messenger.timestamps.of(number) is not None
 
 
 LIES = {
@@ -111,9 +111,9 @@ async def test_what_does_not_verify_is_not_kept_and_asked_again_later(friends, a
         friends, lambda question, number: LIES[lie](question) if number < 3 else honest(question, 0)
     )
     number = sign(friends)
-    await live(one, Bell(), 0.9 * RETRY)
-    assert len(providers.asked) == 1 and friends["alice"].messenger.submissions.of(number) is None
-    await live(one, Bell(), 2.5 * RETRY)
+    await live(one, Wakeup(), 0.9 * RETRY)
+    assert len(providers.asked) == 1 and friends["alice"].messenger.timestamps.of(number) is None
+    await live(one, Wakeup(), 2.5 * RETRY)
     assert len(providers.asked) == 3
     assert verify_untrusted(friends["alice"].messenger.proof(number)).submission is not None
 
@@ -126,9 +126,9 @@ async def test_without_an_answer_the_others_are_asked_for_and_it_is_tried_again(
 
     one, providers = submitter(friends, sometimes)
     numbers = [sign(friends), sign(friends, "and ten more")]
-    await live(one, Bell(), 1.5 * RETRY)
+    await live(one, Wakeup(), 1.5 * RETRY)
     assert len(providers.asked) == 3
-    assert all(friends["alice"].messenger.submissions.of(number) for number in numbers)
+    assert all(friends["alice"].messenger.timestamps.of(number) for number in numbers)
 
 
 async def test_a_file_is_witnessed_once_it_is_signed(friends, autojump_clock):
@@ -136,7 +136,7 @@ async def test_a_file_is_witnessed_once_it_is_signed(friends, autojump_clock):
     path = write(friends, 2 * CHUNK_SIZE, "contract.pdf")
     number = friends["alice"].messenger.send_file("bob", path, friends.now, signed=True)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(live, one, Bell(), 3 * RETRY)
+        nursery.start_soon(live, one, Wakeup(), 3 * RETRY)
         await trio.sleep(0.5 * RETRY)
         assert providers.asked == []
         assert friends.run(600, friends.settled)
@@ -147,19 +147,19 @@ async def test_a_file_is_witnessed_once_it_is_signed(friends, autojump_clock):
 async def test_what_failed_is_not_submitted(friends, autojump_clock):
     one, providers = submitter(friends, honest)
     friends["alice"].messenger.cancel(sign(friends), friends.now)
-    await live(one, Bell(), 2 * RETRY)
+    await live(one, Wakeup(), 2 * RETRY)
     assert providers.asked == []
 
 
 async def test_documents_are_kept_as_long_as_a_testimony_needs_them(friends, autojump_clock):
     one, _ = submitter(friends, honest)
     numbers = [sign(friends), sign(friends, "and ten more")]
-    await live(one, Bell(), 1)
+    await live(one, Wakeup(), 1)
     assert friends.run(60, friends.settled)
     alice = friends["alice"]
     assert alice.store.one("SELECT count(*) FROM consensuses") == (1,)
     for number, left in zip(numbers, (1, 0), strict=True):
-        alice.messenger.archivist.delete(number)
+        alice.messenger.archive.delete(number)
         assert alice.store.one("SELECT count(*) FROM consensuses") == (left,)
     assert alice.store.one("SELECT count(*) FROM submissions") == (0,)
 
@@ -170,5 +170,5 @@ async def test_where_the_network_s_beginning_is_unknown_nothing_is_asked(friends
     later = town.lineage.succeed(3, announced=1)
     one, providers = submitter(friends, honest, Trust(later))
     sign(friends)
-    await live(one, Bell(), 3 * RETRY)
+    await live(one, Wakeup(), 3 * RETRY)
     assert providers.asked == []

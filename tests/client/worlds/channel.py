@@ -13,7 +13,7 @@ from client.model.destination import Destination, Home
 from client.model.errors import StoreUnavailable
 from client.model.views import Event
 from client.storage.database import Store
-from client.storage.reply_blocks import MadeBlock, end_of
+from client.storage.reply_blocks import OwnSurb, end_of
 from mixnet.clock import Epochs
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
@@ -36,11 +36,11 @@ class FakeWorkshop:
     def open_epochs(self, now: float) -> list[int]:
         return [self.epochs.at(now) + ahead for ahead in range(3)]
 
-    def make(self, entry: bytes, epoch: int) -> MadeBlock:
+    def make(self, entry: bytes, epoch: int) -> OwnSurb:
         surb = Surb(self._channel.rng.randbytes(32), self._channel.rng.randbytes(GEOMETRY.header_size), bytes(16))
         self._channel._surbs[surb.first_hop] = (self._name, None)
         block = ReplyBlock(surb.serialize(), end_of(self.epochs, epoch))
-        return MadeBlock(block, surb.first_hop, SurbKeys(bytes(48)))
+        return OwnSurb(block, surb.first_hop, SurbKeys(bytes(48)))
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
         return body
@@ -52,7 +52,7 @@ class Person:
     folder: Path
     settings: MessengerSettings
     rng: random.Random
-    workshop: FakeWorkshop
+    surbs: FakeWorkshop
     key: SymmetricKey = field(default_factory=SymmetricKey.generate)
     events: list[Event] = field(default_factory=list)
     fragments: int = 0
@@ -70,7 +70,7 @@ class Person:
     def open(self) -> None:
         self.store = Store.open(self.folder / "store.db", self.key)
         self.store._connection.pragma("synchronous", 0)  # a crash of the process only: the tests need no disk
-        self.messenger = Messenger(self.store, self.settings, self.rng, self.home, self.workshop)
+        self.messenger = Messenger(self.store, self.settings, self.rng, self.home, self.surbs)
 
     def crash(self) -> None:
         """As kill -9: what is in the files at this moment is all that survives, journal included."""

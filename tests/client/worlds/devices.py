@@ -39,8 +39,8 @@ class Family(Channel):
 
     def link(self, name: str) -> None:
         """Let a profile become a satellite, and wait for its first message from home."""
-        text = self[HOME].messenger.household.links.invite(None, self.now).encode()
-        self[name].messenger.household.links.accept(text, self.now)
+        text = self[HOME].messenger.devices.linking.invite(None, self.now).encode()
+        self[name].messenger.devices.linking.accept(text, self.now)
         assert self.run(300, lambda: self.mirrored(name))
 
     def link_all(self) -> None:
@@ -53,8 +53,8 @@ class Family(Channel):
 
     def mirrored(self, name: str) -> bool:
         """Whether a satellite has heard all that the home has to say, and has nothing to ask for."""
-        here = self[name].messenger.household.all()
-        there = [one for one in self[HOME].messenger.household.all() if one.name == name]
+        here = self[name].messenger.devices.all()
+        there = [one for one in self[HOME].messenger.devices.all() if one.name == name]
         return (
             all(one.state == "linked" and not one.waiting and not one.history for one in (*here, *there))
             and bool(here and there)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import trio
 
-from client.concurrency.worker import InPlace
+from client.concurrency.worker import InlineWorker
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
-from client.pairing.matching_store import MatchBook
+from client.pairing.matching_store import MatchTable
 from client.pairing.rendezvous import Rendezvous
 from client.traffic.provider_queries import NotAnswered
 from mixnet.clock import VirtualClock
@@ -74,7 +74,7 @@ class Hall:
         return Codes(
             rendezvous=Rendezvous(self),  # type: ignore[arg-type]
             messenger=person.messenger,
-            desk=InPlace(),
+            worker=InlineWorker(),
             clock=self.clock,
             rng=random.Random(f"codes {name}"),
             network_id=NETWORK,
@@ -87,10 +87,10 @@ class Hall:
         person = self.channel[name]
         return Matching(
             rendezvous=Rendezvous(self, day=True),  # type: ignore[arg-type]
-            book=MatchBook(person.store),
+            book=MatchTable(person.store),
             messenger=person.messenger,
-            desk=InPlace(),
-            slow_desk=InPlace(),
+            worker=InlineWorker(),
+            hash_worker=InlineWorker(),
             clock=self.clock,
             rng=random.Random(f"matching {name}"),
             network_id=NETWORK,

@@ -21,7 +21,7 @@ from client.daemon.daemon import serve
 from client.profile.keys import Keys, save_keys
 from client.profile.profile import Profile
 from client.storage.database import Store
-from client.traffic import directory_client as documents
+from client.traffic import directory_client
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
@@ -147,7 +147,7 @@ class Town:
         """A store with keys that follow from the name, since the provider's schedules follow from the mailbox."""
         store = Store.open(":memory:", SymmetricKey(bytes(32)))
         save_keys(store, Keys(SigningKey(raw_key(f"mailbox {name}")), SphinxSecret(raw_key(f"sphinx {name}"))))
-        documents.keep(store, self.document())
+        directory_client.keep(store, self.document())
         return store
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from mixnet.clock import VirtualClock
-from mixnet.pki.waiting import Backoff, Bell, sleep_until
+from mixnet.pki.waiting import Backoff, Broadcast, sleep_until
 
 
 async def test_it_sleeps_until_the_time_of_day(autojump_clock: MockClock) -> None:
@@ -44,10 +44,10 @@ async def test_pauses_grow_to_their_limit(autojump_clock: MockClock) -> None:
 
 
 async def test_a_bell_wakes_all_that_wait(autojump_clock: MockClock) -> None:
-    bell, woken = Bell(), []
+    changed, woken = Broadcast(), []
 
     async def wait(number: int) -> None:
-        await bell.wait()
+        await changed.wait()
         woken.append(number)
 
     async with trio.open_nursery() as nursery:
@@ -55,5 +55,5 @@ async def test_a_bell_wakes_all_that_wait(autojump_clock: MockClock) -> None:
             nursery.start_soon(wait, number)
         await trio.testing.wait_all_tasks_blocked()
         assert woken == []
-        bell.ring()
+        changed.wake()
     assert sorted(woken) == [0, 1, 2]

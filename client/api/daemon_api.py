@@ -17,18 +17,18 @@ import trio
 from client.api.anonymous_service import AnonymousService
 from client.api.archive_service import PAGE, ArchiveService, page
 from client.api.device_service import DeviceService
-from client.api.early import early_figures
-from client.api.events import Hub
+from client.api.early import starting_figures
+from client.api.events import EventBus
 from client.api.file_service import FileService
 from client.api.group_service import GroupService
 from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
-from client.concurrency.worker import Desk
+from client.concurrency.worker import Worker
 from client.messenger.messenger import Messenger
 from client.model.views import ContactInfo, Event, MessageInfo
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
-from client.traffic.provider_queries import Services
+from client.traffic.provider_queries import ProviderQueries
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
 from mixnet.status import process_figures
@@ -38,36 +38,36 @@ class StillWaiting(Unavailable):
     """The daemon still waits for the network's directory: `mixnet client status` says why."""
 
 
-class Service:
+class DaemonApi:
     """The user's side of a running daemon: closed at first, until `open` is called."""
 
     def __init__(
         self,
         *,
         name: str,
-        desk: Desk,
+        worker: Worker,
         clock: Clock,
-        hub: Hub,
+        event_bus: EventBus,
         problem: Callable[[], str] = str,
     ) -> None:
         """`problem` says what is wrong with the directory; empty if that is not known."""
         self.name = name
-        self.hub = hub
+        self.event_bus = event_bus
         self.opened = trio.Event()
         self.stopping = trio.Event()
-        self._desk = desk
+        self._worker = worker
         self._clock = clock
         self._problem = problem
-        self.archive = ArchiveService(desk, clock, lambda: self._messenger)
-        self.files = FileService(desk, clock, lambda: self._messenger)
-        self.proofs = ProofService(desk, clock, lambda: self._messenger, self._changed)
-        self.services: Services | None = None  # questions to providers, once it is open
+        self.archive = ArchiveService(worker, clock, lambda: self._messenger)
+        self.files = FileService(worker, clock, lambda: self._messenger)
+        self.proofs = ProofService(worker, clock, lambda: self._messenger, self._changed)
+        self.services: ProviderQueries | None = None  # questions to providers, once it is open
         self._codes: Codes | None = None
-        self.mailbox = MailboxService(desk, self._not_yet)
+        self.mailbox = MailboxService(worker, self._not_yet)
         self._matching: Matching | None = None
-        self.devices = DeviceService(desk, clock, lambda: self._messenger, self._changed)
-        self.groups = GroupService(desk, clock, lambda: self._messenger, self._changed, hub.next_change)
-        self.anonymous = AnonymousService(desk, clock, lambda: self._messenger, self._changed)
+        self.devices = DeviceService(worker, clock, lambda: self._messenger, self._changed)
+        self.groups = GroupService(worker, clock, lambda: self._messenger, self._changed, event_bus.next_change)
+        self.anonymous = AnonymousService(worker, clock, lambda: self._messenger, self._changed)
         self._opened_for: Messenger | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -90,56 +90,56 @@ class Service:
 
     async def invite(self) -> str:
         """The text of a new single-use invitation."""
-        invitation = await self._desk.call(self._messenger.create_invitation, self.name, self._clock.now())
+        invitation = await self._worker.call(self._messenger.create_invitation, self.name, self._clock.now())
         return invitation.encode()
 
     async def accept(self, invitation: str, name: str | None = None) -> ContactInfo:
         """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
-        contact = await self._desk.call(self._messenger.accept_invitation, invitation, name, self._clock.now())
+        contact = await self._worker.call(self._messenger.accept_invitation, invitation, name, self._clock.now())
         await self._changed()
         return contact
 
     async def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
-        return await self._desk.call(self._messenger.contacts)
+        return await self._worker.call(self._messenger.contacts)
 
     async def verify(self, contact: str) -> ContactInfo:
         """Record that the safety numbers match."""
-        verified = await self._desk.call(self._messenger.mark_verified, contact)
+        verified = await self._worker.call(self._messenger.mark_verified, contact)
         await self._changed()
         return verified
 
     async def rename(self, contact: str, name: str) -> ContactInfo:
         """Call a contact by another name, here only."""
-        renamed = await self._desk.call(self._messenger.rename_contact, contact, name)
+        renamed = await self._worker.call(self._messenger.rename_contact, contact, name)
         await self._changed()
         return renamed
 
     async def block(self, contact: str) -> ContactInfo:
         """Hear nothing from a contact, and send nothing to it."""
-        blocked = await self._desk.call(self._messenger.block, contact, self._clock.now())
+        blocked = await self._worker.call(self._messenger.block, contact, self._clock.now())
         await self._changed()
         return blocked
 
     async def unblock(self, contact: str) -> ContactInfo:
         """Hear from a contact again."""
-        unblocked = await self._desk.call(self._messenger.unblock, contact)
+        unblocked = await self._worker.call(self._messenger.unblock, contact)
         await self._changed()
         return unblocked
 
     async def relink(self, contact: str, new: str) -> ContactInfo:
         """Let a contact be who came back as `new`, with another identity."""
-        linked = await self._desk.call(self._messenger.relink, contact, new, self._clock.now())
+        linked = await self._worker.call(self._messenger.relink, contact, new, self._clock.now())
         await self._changed()
         return linked
 
     async def send(self, contact: str, text: str, expires: float | None = None, *, signed: bool = False) -> int:
         """Queue a text, for at most `expires` seconds; its number."""
-        number = await self._desk.call(
+        number = await self._worker.call(
             self._messenger.send_text, contact, text, self._clock.now(), expires, signed=signed
         )
         if signed:
-            self.proofs.signed.ring()
+            self.proofs.signed.wake()
         await self._changed()
         return number
 
@@ -147,44 +147,44 @@ class Service:
         """Queue a file, for at most `expires` seconds; its number. `path` is absolute: a daemon has its own folder."""
         if not path.is_absolute():
             raise LocalError("give the daemon the whole path of a file")
-        number = await self._desk.call(
+        number = await self._worker.call(
             self._messenger.send_file, contact, path, self._clock.now(), expires, signed=signed
         )
         if signed:
-            self.proofs.signed.ring()
+            self.proofs.signed.wake()
         await self._changed()
         return number
 
     async def cancel(self, number: int) -> MessageInfo:
         """Give up a message of ours that is queued or under way."""
-        cancelled = await self._desk.call(self._messenger.cancel, number, self._clock.now())
+        cancelled = await self._worker.call(self._messenger.cancel, number, self._clock.now())
         await self._changed()
         return cancelled
 
     async def estimate(self, number: int) -> float | None:
         """Seconds that a file of ours still takes at the network's rate; None if there is nothing to tell."""
-        return await self._desk.call(self._messenger.estimate, number)
+        return await self._worker.call(self._messenger.estimate, number)
 
     async def message(self, number: int) -> MessageInfo:
         """One message."""
-        return await self._desk.call(self._messenger.message, number)
+        return await self._worker.call(self._messenger.message, number)
 
     async def messages(self, contact: str | None = None, after: int = 0) -> list[MessageInfo]:
         """The first page of messages with numbers above `after`; empty if there are none."""
-        return page(await self._desk.call(self._messenger.messages, contact, after, PAGE))
+        return page(await self._worker.call(self._messenger.messages, contact, after, PAGE))
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""
-        await self._desk.call(self._messenger.mark_read, number, self._clock.now())
+        await self._worker.call(self._messenger.mark_read, number, self._clock.now())
         await self._changed()
 
     def follow(self) -> AbstractContextManager[trio.MemoryReceiveChannel[Event]]:
         """What happens from now on."""
-        return self.hub.follow()
+        return self.event_bus.follow()
 
     def next_change(self) -> trio.Event:
         """What is set when something happens after this call."""
-        return self.hub.next_change()
+        return self.event_bus.next_change()
 
     def stop(self) -> None:
         """End the daemon."""
@@ -223,14 +223,14 @@ class Service:
     def _refuse_satellites(self) -> None:
         """What makes contacts of its own isn't for a satellite, which has the home's."""
         if self._opened_for is not None:
-            self._opened_for.household.check_home()
+            self._opened_for.devices.check_home()
 
     def _not_yet(self) -> StillWaiting:
         return StillWaiting(f"not yet: the daemon is {self.waits_for}")
 
     def _early(self) -> dict[str, Any]:
-        return {**early_figures(self.name, self.waits_for), **process_figures()}
+        return {**starting_figures(self.name, self.waits_for), **process_figures()}
 
     async def _changed(self) -> None:
-        self.hub.publish(await self._desk.call(self._messenger.take_events))
+        self.event_bus.publish(await self._worker.call(self._messenger.take_events))
         self._stir()
