@@ -25,7 +25,7 @@ async def privacy(
     *,
     role: Roles | None = None,
     markdown: Annotated[Path | None, Parameter(show=False)] = None,
-    paths: Folder = None,
+    folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +50,7 @@ async def privacy(
     if name is not None:
         if role not in (None, "client"):
             raise LocalError("only a client's data can be counted from here: leave the profile out, or the role")
-        _show_holdings(await _holdings(profile_folder(paths, name), passphrase_file), as_json=as_json)
+        _show_holdings(await _holdings(profile_folder(folder, name), passphrase_file), as_json=as_json)
         return
     chosen = {one: rows for one, rows in INVENTORY.items() if role in (None, one)}
     from client.cli import render  # noqa: PLC0415

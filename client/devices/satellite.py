@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from client.messenger.messenger import Messenger
 
 _READS: Final = frozenset(
-    # `submissions` is what the daemon looks through at each start: a satellite has signed nothing.
-    {"contacts", "message", "messages", "files", "transfer", "search", "identity", "take_events", "household"}
-    | {"estimate", "submissions"}
+    # `timestamps` is what the daemon looks through at each start: a satellite has signed nothing.
+    {"contacts", "message", "messages", "files", "transfer", "search", "identity", "take_events", "devices"}
+    | {"estimate", "timestamps"}
 )
 _ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)

@@ -54,7 +54,7 @@ def network(tmp_path):
 async def daemon_of(network: Path, name: str):
     """A daemon without a network, and a way to look at it that is not the command's."""
     directory = network / "clients" / name
-    await daemon.init(name, paths=network)
+    await daemon.init(name, folder=network)
     service = make_service(name=name)
     with lock.hold(directory / paths.LOCK):
         async with trio.open_nursery() as nursery:
@@ -64,17 +64,17 @@ async def daemon_of(network: Path, name: str):
 
 
 async def test_init_makes_a_profile_once(network, capsys):
-    await daemon.init("alice", paths=network, source="127.0.9.1", provider="ab" * 32)
+    await daemon.init("alice", folder=network, source="127.0.9.1", provider="ab" * 32)
     assert f"mixnet client start alice --dir {network}" in capsys.readouterr().out
     made = load(network / "clients" / "alice")
     assert (made.name, made.source, made.provider) == ("alice", "127.0.9.1", bytes([0xAB]) * 32)
     with pytest.raises(ProfileExists):
-        await daemon.init("alice", paths=network)
+        await daemon.init("alice", folder=network)
 
 
 async def test_init_without_a_network_says_how_to_make_one(tmp_path):
     with pytest.raises(LocalError, match="make one with `mixnet up`"):
-        await daemon.init("alice", paths=tmp_path)
+        await daemon.init("alice", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,14 +90,14 @@ def test_what_could_not_say_why_it_ended_is_asked_about_the_disk(network, monkey
 @pytest.mark.parametrize("provider", ["zz" * 32, "ab" * 31, ""])
 async def test_init_refuses_what_is_no_identity(network, provider):
     with pytest.raises(LocalError, match="64 hexadecimal"):
-        await daemon.init("alice", paths=network, provider=provider)
+        await daemon.init("alice", folder=network, provider=provider)
     assert not (network / "clients").exists()
 
 
 @pytest.mark.parametrize("name", ["../alice", "a/b", ".hidden", "-alice", ""])
 async def test_a_name_never_leaves_the_folder(network, name):
     with pytest.raises(LocalError):
-        await daemon.init(name, paths=network)
+        await daemon.init(name, folder=network)
     assert not (network / "clients").exists()
 
 
@@ -111,23 +111,23 @@ async def test_where_the_network_is(monkeypatch, tmp_path):
 
 async def test_invite_accept_send_and_inbox(network, capsys):
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob"):
-        await cli.invite("bob", out=network / "invitation", paths=network)
+        await cli.invite("bob", out=network / "invitation", folder=network)
         assert (network / "invitation").stat().st_mode & 0o777 == 0o600
         capsys.readouterr()
-        await cli.accept("alice", str(network / "invitation"), contact="robert", wait=False, paths=network)
+        await cli.accept("alice", str(network / "invitation"), contact="robert", wait=False, folder=network)
         shown = capsys.readouterr()
         assert shown.out.startswith("robert\tpending\t")
         assert "mixnet contacts alice --verify robert" in shown.err
-        await cli.contacts("alice", paths=network, as_json=True)
+        await cli.contacts("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)[0]["name"] == "robert"
-        await cli.send("alice", "robert", "see you", paths=network)
+        await cli.send("alice", "robert", "see you", folder=network)
         assert "→ robert: see you  [queued]" in capsys.readouterr().out
         (network / "photo.jpg").write_bytes(b"x" * 1234)
-        await cli.send("alice", "robert", file=network / "photo.jpg", paths=network, as_json=True)
+        await cli.send("alice", "robert", file=network / "photo.jpg", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["size"] == 1234
-        await cli.inbox("alice", paths=network)
+        await cli.inbox("alice", folder=network)
         assert capsys.readouterr().out == ""
-        await cli.inbox("alice", sent=True, paths=network, as_json=True)
+        await cli.inbox("alice", sent=True, folder=network, as_json=True)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
         assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]
@@ -137,29 +137,29 @@ async def test_names_blocks_and_messages_given_up(network, capsys):
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
         await alice.accept(await bob.invite(), "bob")
         capsys.readouterr()
-        await cli.contacts("alice", rename=("bob", "robert"), paths=network)
+        await cli.contacts("alice", rename=("bob", "robert"), folder=network)
         assert capsys.readouterr().out.startswith("robert\tpending\t")
-        await cli.send("alice", "robert", "short", expires="10m", paths=network, as_json=True)
+        await cli.send("alice", "robert", "short", expires="10m", folder=network, as_json=True)
         first = json.loads(capsys.readouterr().out)["id"]
-        await messages.cancel("alice", first, paths=network)
+        await messages.cancel("alice", first, folder=network)
         assert "[failed: cancelled by you" in capsys.readouterr().out
-        await messages.message("alice", first, paths=network, as_json=True)
+        await messages.message("alice", first, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["error"].startswith("cancelled by you")
-        await cli.inbox("alice", sent=True, paths=network)
+        await cli.inbox("alice", sent=True, folder=network)
         assert "[failed: cancelled by you" in capsys.readouterr().out
         for number in (first, 99, -1, 1 << 64):
             with pytest.raises(LocalError, match=r"failed already|no message of this number"):
-                await messages.cancel("alice", number, paths=network)
+                await messages.cancel("alice", number, folder=network)
         (network / "photo.jpg").write_bytes(b"x")
-        await cli.send("alice", "robert", file=network / "photo.jpg", expires="2h", paths=network)
+        await cli.send("alice", "robert", file=network / "photo.jpg", expires="2h", folder=network)
         for expires, why in [("soon", "like 10m"), ("8d", "at most 1w"), ("0s", "at most 1w")]:
             with pytest.raises(LocalError, match=why):
-                await cli.send("alice", "robert", "hi", expires=expires, paths=network)
-        await cli.contacts("alice", block="robert", paths=network)
+                await cli.send("alice", "robert", "hi", expires=expires, folder=network)
+        await cli.contacts("alice", block="robert", folder=network)
         assert "robert\tpending, blocked\t" in capsys.readouterr().out
         with pytest.raises(LocalError, match="mixnet contacts alice --unblock robert"):
-            await cli.send("alice", "robert", "hi", paths=network)
-        await cli.contacts("alice", unblock="robert", paths=network, as_json=True)
+            await cli.send("alice", "robert", "hi", folder=network)
+        await cli.contacts("alice", unblock="robert", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)[0]["blocked"] is False
     _, bound, _ = app["contacts"].parse_args(["alice", "--rename", "bob", "robert"])
     assert bound.arguments["rename"] == ("bob", "robert")
@@ -168,10 +168,10 @@ async def test_names_blocks_and_messages_given_up(network, capsys):
 async def test_an_invitation_from_standard_input_and_as_json(network, capsys, monkeypatch):
     async with daemon_of(network, "alice"), daemon_of(network, "bob"):
         capsys.readouterr()
-        await cli.invite("bob", paths=network, as_json=True)
+        await cli.invite("bob", folder=network, as_json=True)
         text = json.loads(capsys.readouterr().out)["invitation"]
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"  {text}\n".encode())))
-        await cli.accept("alice", "-", wait=False, paths=network, as_json=True)
+        await cli.accept("alice", "-", wait=False, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["name"] == "bob"
 
 
@@ -186,37 +186,37 @@ def test_a_hyphen_for_standard_input_and_folders_with_spaces():
 async def test_a_qr_code_is_drawn(network, capsys):
     async with daemon_of(network, "alice"):
         capsys.readouterr()
-        await cli.invite("alice", qr=True, paths=network)
+        await cli.invite("alice", qr=True, folder=network)
     assert "█" in capsys.readouterr().out
 
 
 async def test_bad_input_is_one_named_error(network, tmp_path):
     async with daemon_of(network, "alice"):
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
-            await cli.accept("alice", "mixnet1:nonsense", paths=network)
+            await cli.accept("alice", "mixnet1:nonsense", folder=network)
         with pytest.raises(FileNotFoundError):
-            await cli.accept("alice", str(tmp_path / "nothing"), paths=network)
+            await cli.accept("alice", str(tmp_path / "nothing"), folder=network)
         (tmp_path / "picture").write_bytes(b"\x89PNG\xff\x00")
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
-            await cli.accept("alice", str(tmp_path / "picture"), paths=network)
+            await cli.accept("alice", str(tmp_path / "picture"), folder=network)
         with pytest.raises(LocalError, match="empty"):
-            await cli.accept("alice", "", paths=network)
+            await cli.accept("alice", "", folder=network)
         with pytest.raises(LocalError, match="carol"):
-            await cli.send("alice", "carol", "hi", paths=network)
+            await cli.send("alice", "carol", "hi", folder=network)
         with pytest.raises(LocalError, match="either a text or --file"):
-            await cli.send("alice", "carol", paths=network)
+            await cli.send("alice", "carol", folder=network)
         with pytest.raises(LocalError, match="either a text or --file"):
-            await cli.send("alice", "carol", "hi", file=tmp_path, paths=network)
+            await cli.send("alice", "carol", "hi", file=tmp_path, folder=network)
         with pytest.raises(FileExistsError):
-            await cli.invite("alice", out=network / "bootstrap.json", paths=network)
+            await cli.invite("alice", out=network / "bootstrap.json", folder=network)
     with pytest.raises(NoProfile):
-        await cli.send("nobody", "alice", "hi", paths=network)
+        await cli.send("nobody", "alice", "hi", folder=network)
 
 
 async def test_sending_without_a_daemon_says_what_to_type(network):
-    await daemon.init("alice", paths=network)
+    await daemon.init("alice", folder=network)
     with pytest.raises(NotRunning, match=f"`mixnet client start alice --dir {network}`"):
-        await cli.send("alice", "bob", "hi", paths=network)
+        await cli.send("alice", "bob", "hi", folder=network)
 
 
 class Terminal(io.StringIO):
@@ -226,7 +226,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("answer", "started"), [("y\n", True), ("yes\n", True), ("n\n", False), ("", False)])
 async def test_at_a_terminal_a_daemon_is_offered(network, monkeypatch, answer, started):
-    await daemon.init("alice", paths=network)
+    await daemon.init("alice", folder=network)
     starts: list[Path] = []
 
     async def start(directory: Path, _words: bytes | None) -> str:
@@ -238,7 +238,7 @@ async def test_at_a_terminal_a_daemon_is_offered(network, monkeypatch, answer, s
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     monkeypatch.setattr(sys, "stderr", Terminal())
     with pytest.raises(NotRunning):  # nothing really started
-        await cli.contacts("alice", paths=network)
+        await cli.contacts("alice", folder=network)
     assert starts == ([network / "clients" / "alice"] if started else [])
 
 
@@ -254,7 +254,7 @@ async def test_passphrases_come_from_files_and_the_environment_only(network, mon
     monkeypatch.delenv("MIXNET_PASSPHRASE")
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(PassphraseNeeded):
-        await daemon.init("alice", paths=network, passphrase=True)
+        await daemon.init("alice", folder=network, passphrase=True)
     assert not (network / "clients").exists()
 
 
@@ -312,27 +312,27 @@ async def test_a_real_daemon_starts_answers_is_alone_and_stops(network, capsys):
     """With a document from before, and no network: everything but connecting works."""
     town = Town(start=time.time() - 10, parameters=rules(epoch_length=3600.0))
     town.bootstrap.save(network / "bootstrap.json")
-    await daemon.init("alice", paths=network)
+    await daemon.init("alice", folder=network)
     directory = network / "clients" / "alice"
     store = open_store(load(directory))
     directory_client.keep(store, town.document())
     store.close()
-    await daemon.start("alice", paths=network)
+    await daemon.start("alice", folder=network)
     try:
         async with connect(directory) as me:
             assert not (await me.status())["connected"]
             assert (await me.invite()).startswith("mixnet1:")
         with pytest.raises(lock.AlreadyRunning):
-            await daemon.start("alice", paths=network)
+            await daemon.start("alice", folder=network)
         capsys.readouterr()
-        await daemon.status("alice", paths=network)
+        await daemon.status("alice", folder=network)
         assert "not connected" in capsys.readouterr().out
     finally:
-        await daemon.stop("alice", paths=network)
+        await daemon.stop("alice", folder=network)
     assert lock.holder(directory / paths.LOCK) is None
     assert not (directory / paths.API_SOCKET).exists()
     with pytest.raises(NotRunning):
-        await daemon.stop("alice", paths=network)
+        await daemon.stop("alice", folder=network)
     log = (directory / paths.LOG).read_text()
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["started", "ready", "stopped"]
 
@@ -348,13 +348,13 @@ async def test_a_real_daemon_starts_answers_is_alone_and_stops(network, capsys):
 
 
 async def test_a_daemon_that_cannot_start_says_why_in_one_line(network):
-    await daemon.init("alice", paths=network)
+    await daemon.init("alice", folder=network)
     (network / "clients" / "alice" / paths.KEY).write_bytes(b"short")
     with pytest.raises(MixnetError, match="damaged: restore it from a backup") as caught:
-        await daemon.start("alice", paths=network)
+        await daemon.start("alice", folder=network)
     assert "\n" not in str(caught.value)
     with pytest.raises(NotRunning):
-        await daemon.status("alice", paths=network)
+        await daemon.status("alice", folder=network)
 
 
 @pytest.fixture
@@ -368,19 +368,19 @@ def silent(network):
 async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, capsys, monkeypatch):
     """In the background: whoever starts it, asks for its status, wants something done, or stops it."""
     monkeypatch.setattr(background, "PATIENCE", 0.0)
-    await daemon.init("alice", paths=silent)
+    await daemon.init("alice", folder=silent)
     directory = silent / "clients" / "alice"
-    await daemon.start("alice", paths=silent)
+    await daemon.start("alice", folder=silent)
     try:
         assert "runs, and goes on waiting for the network's directory: no authority" in capsys.readouterr().out
-        await daemon.status("alice", paths=silent)
+        await daemon.status("alice", folder=silent)
         shown = capsys.readouterr().out
         assert "not connected: waiting for the network's directory" in shown
         assert "none yet" in shown
         with pytest.raises(Unavailable, match="waiting for the network's directory"):
-            await cli.contacts("alice", paths=silent)
+            await cli.contacts("alice", folder=silent)
     finally:
-        await daemon.stop("alice", paths=silent)
+        await daemon.stop("alice", folder=silent)
     assert lock.holder(directory / paths.LOCK) is None
     log = [json.loads(line)["event"] for line in (directory / paths.LOG).read_text().splitlines()]
     assert log == ["started", "stopped"]
@@ -388,9 +388,9 @@ async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, ca
 
 async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys, monkeypatch):
     monkeypatch.setattr("client.daemon.daemon.PATIENCE", 0.2)
-    await daemon.init("alice", paths=silent)
+    await daemon.init("alice", folder=silent)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(daemon.start, "alice", paths=silent, foreground=True))
+        nursery.start_soon(partial(daemon.start, "alice", folder=silent, foreground=True))
         while not (said := capsys.readouterr().err):
             await trio.sleep(0.05)
         nursery.cancel_scope.cancel()
@@ -404,18 +404,18 @@ async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys,
 async def test_addresses_are_made_shown_and_retired(network, capsys):
     async with daemon_of(network, "alice"):
         capsys.readouterr()
-        await address_cli.create("alice", expires="30d", paths=network, as_json=True)
+        await address_cli.create("alice", expires="30d", folder=network, as_json=True)
         made = json.loads(capsys.readouterr().out)
         assert made["text"].startswith("mixnet-address1:") and made["expires_at"] > made["created_at"]
-        await address_cli.show("alice", made["id"], qr=True, paths=network)
+        await address_cli.show("alice", made["id"], qr=True, folder=network)
         assert made["text"] in capsys.readouterr().out
-        await address_cli.retire("alice", made["id"], paths=network, as_json=True)
+        await address_cli.retire("alice", made["id"], folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["retired"]
-        await address_cli.list_("alice", paths=network)
+        await address_cli.list_("alice", folder=network)
         assert capsys.readouterr().out.split("\t")[:2] == [made["id"], "retired"]
         with pytest.raises(LocalError, match="'nobody' is no anonymous conversation: `mixnet anonymous`"):
-            await address_cli.anonymous("alice", end="nobody", paths=network)
-        await address_cli.anonymous("alice", paths=network, as_json=True)
+            await address_cli.anonymous("alice", end="nobody", folder=network)
+        await address_cli.anonymous("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out) == []
 
 

@@ -35,18 +35,18 @@ ACCOUNT = msgspec.msgpack.encode(KEPT)
 async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):  # noqa: F811
     async with daemon(network, ACCOUNT, ACCOUNT, msgspec.msgpack.encode(None), ACCOUNT) as (_, provider):
         capsys.readouterr()
-        await mailbox.show("alice", paths=network)
+        await mailbox.show("alice", folder=network)
         shown = capsys.readouterr().out
         assert "3 (9,216 bytes, encrypted)" in shown
         assert (b"m" * 32).hex() in shown
-        await mailbox.show("alice", paths=network, as_json=True)
+        await mailbox.show("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["next_expiry"] == KEPT["next_expiry"]
-        await mailbox.show("alice", paths=network, as_json=True)
+        await mailbox.show("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["registered"] is False
-        await mailbox.export("alice", network / "kept.json", paths=network)
+        await mailbox.export("alice", network / "kept.json", folder=network)
         with pytest.raises(FileExistsError):
             provider.answers.append(ACCOUNT)
-            await mailbox.export("alice", network / "kept.json", paths=network)
+            await mailbox.export("alice", network / "kept.json", folder=network)
     written = json.loads((network / "kept.json").read_text())
     assert (written["format"], written["packets"], written["mailbox"]) == ("mixnet-mailbox/1", 3, (b"m" * 32).hex())
     assert (network / "kept.json").stat().st_mode & 0o777 == 0o600
@@ -56,10 +56,10 @@ async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):  # 
 async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, leave):  # noqa: F811
     async with daemon(network, b"erased") as (me, provider):
         with pytest.raises(LocalError, match=r"nothing was erased.*backups.*--yes") as refused:
-            await mailbox.erase("alice", leave=leave, paths=network)
+            await mailbox.erase("alice", leave=leave, folder=network)
         assert ("can't reach you" in str(refused.value)) is leave
         assert provider.asked == []
-        await mailbox.erase("alice", leave=leave, yes=True, paths=network, as_json=True)
+        await mailbox.erase("alice", leave=leave, yes=True, folder=network, as_json=True)
         out, err = capsys.readouterr()
         assert json.loads(out.splitlines()[-1])["registered"] is not leave
         assert "backups" in err
@@ -70,7 +70,7 @@ async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, lea
 async def test_without_a_provider_the_error_says_that_nothing_was_asked(network):  # noqa: F811
     async with daemon(network, connected=False) as (_, provider):
         with pytest.raises(Unavailable, match="nothing was asked"):
-            await mailbox.erase("alice", yes=True, paths=network)
+            await mailbox.erase("alice", yes=True, folder=network)
     assert provider.asked == []
 
 
@@ -78,9 +78,9 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):  # noq
     async with daemon(network, ACCOUNT) as (me, _):
         await me.accept(await make_service(name="bob").invite(), "bob")
         await me.archive.retain("bob", 3600.0)
-        await profile.export("alice", network / "all", paths=network)
+        await profile.export("alice", network / "all", folder=network)
         with pytest.raises(FolderExists):
-            await profile.export("alice", network / "all", paths=network)
+            await profile.export("alice", network / "all", folder=network)
         secret = me._channel._service._messenger._core.identity.expose()
         mine = await me.archive.identity()
     out, err = capsys.readouterr()
@@ -100,7 +100,7 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):  # noq
 
 async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, capsys):  # noqa: F811
     async with daemon(network, connected=False):
-        await profile.export("alice", network / "all", paths=network)
+        await profile.export("alice", network / "all", folder=network)
     told = json.loads((network / "all" / "profile.json").read_text())
     assert told["mailbox"] is None
     assert "nothing was asked" in told["mailbox_problem"]
@@ -111,18 +111,18 @@ async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):
     directory = network / "clients" / "alice"
     async with daemon(network):
         with pytest.raises(AlreadyRunning, match=r"nothing was erased: .* `mixnet client stop alice"):
-            profile.erase("alice", yes=True, paths=network)
+            profile.erase("alice", yes=True, folder=network)
     with pytest.raises(LocalError, match=r"nothing was erased.*mailbox erase alice --leave.*--yes"):
-        profile.erase("alice", paths=network)
+        profile.erase("alice", folder=network)
     assert (directory / paths.KEY).exists()
     capsys.readouterr()
-    profile.erase("alice", yes=True, paths=network, as_json=True)
+    profile.erase("alice", yes=True, folder=network, as_json=True)
     out, err = capsys.readouterr()
     assert json.loads(out)["left"] == []
     assert "snapshots and backups may keep older copies" in err
     assert not directory.exists()
     with pytest.raises(NoProfile):
-        profile.erase("alice", yes=True, paths=network)
+        profile.erase("alice", yes=True, folder=network)
 
 
 async def test_the_inventory_is_shown_by_role(capsys):
@@ -138,18 +138,18 @@ async def test_what_a_profile_holds_is_counted_with_and_without_its_daemon(netwo
     async with daemon(network) as (me, _):
         await me.accept(await make_service(name="bob").invite(), "bob")
         capsys.readouterr()
-        await privacy.privacy("alice", paths=network, as_json=True)
+        await privacy.privacy("alice", folder=network, as_json=True)
         running = {one["kind"]: one for one in json.loads(capsys.readouterr().out)}
     assert (running["contacts"]["items"], running["sessions"]["items"]) == (1, 1)
     assert running["contacts"]["oldest"] > 1.7e9
-    await privacy.privacy("alice", paths=network)
+    await privacy.privacy("alice", folder=network)
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     shown = {line[0]: line for line in lines}
     assert shown["contacts"][1] == "0"  # the daemon above had a store in memory; this is the folder's own
     assert shown["store"][1] == "1"
     assert int(shown["store"][2].replace(",", "")) > 50_000
     with pytest.raises(LocalError, match="leave the profile out, or the role"):
-        await privacy.privacy("alice", role="mix", paths=network)
+        await privacy.privacy("alice", role="mix", folder=network)
 
 
 async def test_a_document_gets_its_tables_anew(tmp_path):

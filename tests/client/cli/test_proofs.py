@@ -42,7 +42,7 @@ async def daemons(friends, network: Path):
         held = []
         for name in ("alice", "bob"):
             directory = network / "clients" / name
-            await daemon.init(name, paths=network)
+            await daemon.init(name, folder=network)
             service = DaemonApi(name=name, worker=InlineWorker(), clock=VirtualClock(friends.now), event_bus=EventBus())
             service.open(friends[name].messenger, stir=lambda: None, snapshot=dict)
             holding = lock.hold(directory / paths.LOCK)
@@ -117,27 +117,27 @@ async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
 
 async def test_a_refusal_is_plain_to_the_sender(friends, tmp_path, capsys):
     async with daemons(friends, tmp_path):
-        await app.send("alice", "bob", "I owe you ten", signed=True, paths=tmp_path)
+        await app.send("alice", "bob", "I owe you ten", signed=True, folder=tmp_path)
         settle(friends)
-        await proofs.consent("bob", 1, refuse=True, paths=tmp_path, as_json=True)
+        await proofs.consent("bob", 1, refuse=True, folder=tmp_path, as_json=True)
         assert json.loads(shown(capsys).splitlines()[-1])["receipt"] == "withheld"
         settle(friends)
-        await app.inbox("alice", sent=True, paths=tmp_path)
+        await app.inbox("alice", sent=True, folder=tmp_path)
         assert "[delivered]  [the contact gives no receipt]" in shown(capsys)
         for number in (0, 5, -1, 1 << 70):
             with pytest.raises(LocalError):
-                await proofs.consent("bob", number, paths=tmp_path)
+                await proofs.consent("bob", number, folder=tmp_path)
             with pytest.raises(LocalError):
-                await proofs.export("bob", number, out=tmp_path / "none", paths=tmp_path)
+                await proofs.export("bob", number, out=tmp_path / "none", folder=tmp_path)
     assert not (tmp_path / "none").exists()
 
 
 async def test_a_signed_file_is_compared_with_its_proof(friends, tmp_path, capsys):
     path = write(friends, 100_000, "contract.pdf")
     async with daemons(friends, tmp_path):
-        await app.send("alice", "bob", file=path, signed=True, paths=tmp_path)
+        await app.send("alice", "bob", file=path, signed=True, folder=tmp_path)
         settle(friends)
-        await proofs.export("bob", 1, out=tmp_path / "proof", paths=tmp_path)
+        await proofs.export("bob", 1, out=tmp_path / "proof", folder=tmp_path)
     proofs.verify(tmp_path / "proof", content=path, as_json=True)
     assert json.loads(shown(capsys).splitlines()[-1])["name"] == "contract.pdf"
     (friends.tmp / "other.pdf").write_bytes(path.read_bytes()[:-1] + b"\0\0")
@@ -149,15 +149,15 @@ async def test_a_forgery_is_made_and_verifies_as_no_evidence(friends, tmp_path, 
     friends["alice"].messenger.send_text("bob", "hi", friends.now)
     settle(friends)
     async with daemons(friends, tmp_path):
-        await proofs.forge("bob", "alice", "the moon\x1b[2J", "is cheese", out=tmp_path / "forged", paths=tmp_path)
+        await proofs.forge("bob", "alice", "the moon\x1b[2J", "is cheese", out=tmp_path / "forged", folder=tmp_path)
         assert "2 messages that alice never sent" in shown(capsys)
-        await proofs.forge("bob", "alice", "again", paths=tmp_path)
+        await proofs.forge("bob", "alice", "again", folder=tmp_path)
         assert len(shown(capsys).splitlines()) == 4
         for texts in ((), ("",), ("x" * 70_000,), ("x" * 60_000,) * 3):
             with pytest.raises(LocalError):
-                await proofs.forge("bob", "alice", *texts, paths=tmp_path)
+                await proofs.forge("bob", "alice", *texts, folder=tmp_path)
         with pytest.raises(LocalError):
-            await proofs.forge("bob", "nobody", "x", paths=tmp_path)
+            await proofs.forge("bob", "nobody", "x", folder=tmp_path)
         async with connect(tmp_path / "clients" / "bob") as bob:
             assert [message.text async for message in bob.messages()] == ["hi"]
             largest = await bob.proofs.forge("alice", ["x" * 43_690] * 3)  # what one answer may carry

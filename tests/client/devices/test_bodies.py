@@ -172,8 +172,8 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     """Each step changes something at home or tells a message of it; "lose" undoes a telling that was not stored."""
     home, phone = profile("home"), profile("phone")
     core, there = home._core, phone._core
-    there.book.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
-    there.devices.add(1, "home", DeviceRole.HOME, 1.0)
+    there.contacts.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
+    there.device_table.add(1, "home", DeviceRole.HOME, 1.0)
     there.load_devices()
     news, replica = ChangeFeed(core, home.groups), Replica(there)
     told: list[Sync] = []
@@ -259,4 +259,4 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
         (c.name, c.blocked, c.added_at) for c in home.contacts()
     )
     assert core.store.one("SELECT 1 FROM device_log") is None
-    assert core.device_table.get(device).history == there.devices.get(1).history == 0
+    assert core.device_table.get(device).history == there.device_table.get(1).history == 0

@@ -278,13 +278,13 @@ def test_a_device_invitation_is_used_once(tmp_path):
 def test_a_home_has_five_satellites_at_most_with_names_of_their_own(tmp_path):
     family = Family(tmp_path, 10, satellites=tuple(f"d{n}" for n in range(6)), contacts=())
     home = family[HOME].messenger.devices
-    spare = home.links.invite("spare", family.now).encode()
+    spare = home.linking.invite("spare", family.now).encode()
     for n in range(5):
-        text = home.links.invite("same" if n == 0 else None, family.now).encode()
+        text = home.linking.invite("same" if n == 0 else None, family.now).encode()
         family[f"d{n}"].messenger.devices.linking.accept(text, family.now)
         assert family.run(60, lambda n=n: len(home.all()) == n + 1)
     with pytest.raises(TooManyDevices):
-        home.links.invite(None, family.now)
+        home.linking.invite(None, family.now)
     family["d5"].messenger.devices.linking.accept(spare, family.now)
     family.run(5)
     assert [one.name for one in home.all()] == ["same", "d1", "d2", "d3", "d4"]
@@ -350,10 +350,10 @@ def test_what_a_home_or_a_satellite_should_not_say_is_noted_and_harms_nothing(tm
     phone, home = family[PHONE].messenger._core, family[HOME].messenger._core
     record = raw(GoneRecord(1))
     for core, device, bodies in (
-        (phone, phone.devices.home(), [*split(Sync(False, 0, (record,))), *split(Revoked())]),
-        (home, home.devices.satellites()[0], split(DeviceRequest(1, 1, record))),
-        (home, home.devices.satellites()[0], [DevicePiece(0, 3, b"x"), DevicePiece(1, 0, b"no message")]),
-        (home, home.devices.satellites()[0], split(Sync(False, 0, (msgspec.Raw(b"\x92\x63\x01"),)))),
+        (phone, phone.device_table.home(), [*split(Sync(False, 0, (record,))), *split(Revoked())]),
+        (home, home.device_table.satellites()[0], split(DeviceRequest(1, 1, record))),
+        (home, home.device_table.satellites()[0], [DevicePiece(0, 3, b"x"), DevicePiece(1, 0, b"no message")]),
+        (home, home.device_table.satellites()[0], split(Sync(False, 0, (msgspec.Raw(b"\x92\x63\x01"),)))),
     ):
         with core.change():
             for body in bodies:

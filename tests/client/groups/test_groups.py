@@ -56,7 +56,7 @@ def test_members_are_no_contacts_and_can_t_write_to_the_user(circle):
     hidden = [contact for contact in core.contacts.all() if contact.role == "member"]
     assert len(hidden) == 2
     theirs = circle["carol"].messenger._core
-    to_bob = next(c for c in theirs.book.all() if c.identity == core.identity_public)
+    to_bob = next(c for c in theirs.contacts.all() if c.identity == core.identity_public)
     with theirs.change():
         theirs.enqueue(to_bob.id, 0, Text(1, "psst"), None, circle.now)
     circle.run(30)
