@@ -1,4 +1,4 @@
-"""Figures of a running network that no single process knows (SPEC.md section 11)."""
+"""Figures of a running network that no single process knows (spec/11-demonstration.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The sub-commands of a local network: `demo`, `up`, `status` and `down` (SPEC.md sections 9 and 10).
+"""The sub-commands of a local network: `demo`, `up`, `status` and `down`.
+
+See spec/09-command.md and spec/10-local-network.md.
 
 Never: an import of anything heavy before a command runs.
 """

@@ -1,8 +1,8 @@
 """`mixnet demo`: a whole network of real processes, two people who talk through it, and what was measured.
 
-Promises (SPEC.md section 11): everything runs as it would elsewhere: own processes, TCP with TLS, files on disk, cover
-traffic throughout; every figure comes from the processes themselves; however it ends nothing keeps running, and the
-folder is removed unless something failed or --keep was given.
+Promises (spec/11-demonstration.md): everything runs as it would elsewhere: own processes, TCP with TLS, files on disk,
+cover traffic throughout; every figure comes from the processes themselves; however it ends nothing keeps running, and
+the folder is removed unless something failed or --keep was given.
 """
 
 from __future__ import annotations

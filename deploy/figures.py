@@ -1,4 +1,4 @@
-"""What a demonstration measured, from the records of both ends: pure (SPEC.md section 11).
+"""What a demonstration measured, from the records of both ends: pure (spec/11-demonstration.md).
 
 Promises: a message counts as delivered only if both archives say so; one that came twice counts as duplicated; the
 overhead is what remains of a latency after the delays that the sender drew.

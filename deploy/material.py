@@ -1,4 +1,4 @@
-"""The file that a demonstration sends unless it is given one (SPEC.md section 11).
+"""The file that a demonstration sends unless it is given one (spec/11-demonstration.md).
 
 Promises: half of it is random bytes, which nothing can compress, and half is text that this machine has anyway: the
 sources of Python's own library. No two demonstrations send the same file.

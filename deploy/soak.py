@@ -1,4 +1,6 @@
-"""`make soak`: a local network through many short epochs, with people who write all the time (SPEC.md section 11).
+"""`make soak`: a local network through many short epochs, with people who write all the time.
+
+See spec/11-demonstration.md.
 
     python -m deploy.soak [--minutes 10] [--epoch 30] [--authorities 5] [--json]
 

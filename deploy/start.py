@@ -1,4 +1,4 @@
-"""What `mixnet up` and `mixnet status` do for the person who types them (SPEC.md section 10).
+"""What `mixnet up` and `mixnet status` do for the person who types them (spec/10-local-network.md).
 
 Promises: `up` says how long it took, and where the network lives; when it fails nothing of the network runs.
 """

@@ -1,4 +1,4 @@
-"""`python -m directory CONFIG.toml`: one authority, until SIGTERM or SIGINT (SPEC.md section 5)."""
+"""`python -m directory CONFIG.toml`: one authority, until SIGTERM or SIGINT (spec/05-directory.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes an authority has approved, changed by its operator while it runs (SPEC.md section 5.11).
+"""Which nodes an authority has approved, changed by its operator while it runs (spec/05-directory.md 5.11).
 
 Promises: the configuration's lists hold but for what `nodes.json` beside the authority's data changes; that file is
 read again whenever it was replaced, so approving or revoking a node needs no restart; it is written whole or not at

@@ -1,4 +1,4 @@
-"""The documents that an authority gives out (SPEC.md section 5.9).
+"""The documents that an authority gives out (spec/05-directory.md 5.9).
 
 Promises: only documents that enough authorities signed get in; what got in survives a restart; of one document the
 copy with the most signatures is kept. Whom a document introduces as authorities is learned before it counts.

@@ -1,4 +1,4 @@
-"""One authority's statement reaches all honest ones alike, or none of them (SPEC.md section 5.7).
+"""One authority's statement reaches all honest ones alike, or none of them (spec/05-directory.md 5.7).
 
 Authenticated broadcast after D. Dolev and H. R. Strong, "Authenticated algorithms for Byzantine agreement", SIAM
 Journal on Computing 12(4), 1983: with `faults` faulty authorities, `faults` + 1 rounds. In each round every authority

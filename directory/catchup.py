@@ -1,4 +1,6 @@
-"""An authority asks the others for what it lacks: documents, and who was introduced (SPEC.md sections 5.7 and 5.12).
+"""An authority asks the others for what it lacks: documents, and who was introduced.
+
+See spec/05-directory.md 5.7 and 5.12.
 
 Promises: what it is given is verified before it counts; an authority that was away, or is not one yet or no more, comes
 to know the newest document and all authorities that were introduced, whoever of the others is left to ask. One that has

@@ -1,4 +1,4 @@
-"""The commands of the directory: `mixnet directory …` looks, `mixnet authority …` decides (SPEC.md section 5.11).
+"""The commands of the directory: `mixnet directory …` looks, `mixnet authority …` decides (spec/05-directory.md 5.11).
 
 Promises: what is shown was verified against a bootstrap file first; what is refused is said in one line, with exit
 status 2. Never: an import of anything heavy before a command runs.

@@ -1,4 +1,6 @@
-"""From votes to one document: what the authorities agreed on, computed alike by each of them (SPEC.md section 5.7).
+"""From votes to one document: what the authorities agreed on, computed alike by each of them.
+
+See spec/05-directory.md 5.7.
 
 Promises: a pure function of the agreed votes and reveals, so all authorities that hold the same ones make the same
 bytes. A node is in if more than half of **all** authorities vote for it in that role, under its newest widely known

@@ -1,4 +1,4 @@
-"""Answers the questions that come to an authority (SPEC.md section 5.9).
+"""Answers the questions that come to an authority (spec/05-directory.md 5.9).
 
 Promises: a node may upload, an authority may ask for steps of a round, anybody may ask for documents; an answer waits a
 few seconds for what is about to exist, so that nobody has to ask in a loop. Never: a word about why something was

@@ -1,4 +1,4 @@
-"""Proof that an authority contradicted itself, which anybody can verify (SPEC.md section 5.7).
+"""Proof that an authority contradicted itself, which anybody can verify (spec/05-directory.md 5.7).
 
 Promises: a proof holds two statements that its author signed about one subject, of which an honest authority makes one;
 nobody else can make it, whatever keys they have. It stays verifiable with the bootstrap file, and

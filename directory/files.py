@@ -1,4 +1,4 @@
-"""Files that an operator replaces while an authority runs (SPEC.md section 5.11).
+"""Files that an operator replaces while an authority runs (spec/05-directory.md 5.11).
 
 Promises: a file that was replaced or changed is noticed by its stamp, without being read; it is written whole or not at
 all, for the owner of its folder only.

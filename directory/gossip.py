@@ -1,4 +1,4 @@
-"""Authorities compare what they give out: two documents for one epoch don't stay unnoticed (SPEC.md section 5.7).
+"""Authorities compare what they give out: two documents for one epoch don't stay unnoticed (spec/05-directory.md 5.7).
 
 Promises: once an epoch each of its authorities asks every other one for the digest of its document, and keeps both
 documents, as proof, if the other one is validly signed too. Whoever signed both is named. Never: a choice between the

@@ -1,4 +1,4 @@
-"""Asks every authority the same question, for somebody who looks at the network (SPEC.md section 5.9).
+"""Asks every authority the same question, for somebody who looks at the network (spec/05-directory.md 5.9).
 
 Promises: an authority that is gone, or answers with garbage, has no answer and costs the others nothing. Never: trust;
 what is signed in an answer is verified by who asked.

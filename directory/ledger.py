@@ -1,4 +1,6 @@
-"""What an authority must not forget: its documents, descriptors, votes, and what it has signed (SPEC.md section 5.7).
+"""What an authority must not forget: its documents, descriptors, votes, and what it has signed.
+
+See spec/05-directory.md 5.7.
 
 Promises: an entry is whole or absent, whatever is killed when; what the authority states (its vote, the digest that it
 signs) is on the disk before the call returns, so it never states two different things for one round or epoch, restarts

@@ -1,4 +1,4 @@
-"""How one set of authorities differs from the next, for people and programs (SPEC.md section 5.12).
+"""How one set of authorities differs from the next, for people and programs (spec/05-directory.md 5.12).
 
 Pure. Promises: who comes, who goes and who moves, from which epoch on and when that begins, out of two sets alone.
 """

@@ -1,4 +1,4 @@
-"""Asks the authorities on behalf of a command, and follows whom they introduce (SPEC.md sections 5.11 and 5.12)."""
+"""Asks the authorities on behalf of a command, and follows whom they introduce (spec/05-directory.md 5.11 and 5.12)."""
 
 from __future__ import annotations
 

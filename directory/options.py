@@ -1,4 +1,4 @@
-"""What the commands of the directory have in common: folders, bootstrap files, names (SPEC.md section 5.11).
+"""What the commands of the directory have in common: folders, bootstrap files, names (spec/05-directory.md 5.11).
 
 Promises: what is not there, or is no identity, is said in one line. Never: an import of anything heavy before a command
 needs it.

@@ -1,4 +1,6 @@
-"""The commands by which operators replace authorities (SPEC.md section 5.12): make a file, propose it, withdraw it.
+"""The commands by which operators replace authorities: make a file, propose it, withdraw it.
+
+See spec/05-directory.md 5.12.
 
 Promises: what could never be introduced is refused in one line before anything is written; what was introduced can't be
 withdrawn. Every command says what comes next.

@@ -1,4 +1,4 @@
-"""The nodes that an authority has approved, and what they say about themselves (SPEC.md section 5.3).
+"""The nodes that an authority has approved, and what they say about themselves (spec/05-directory.md 5.3).
 
 Pure. Promises: only a descriptor that an approved node signed, in its approved role, for this network and about this
 time, gets in; of several for one epoch the last one counts. Never: more than a few descriptors of a node.

@@ -1,4 +1,4 @@
-"""What the authorities' answers say together, for somebody who looks at the network (SPEC.md section 5.11).
+"""What the authorities' answers say together, for somebody who looks at the network (spec/05-directory.md 5.11).
 
 Pure. Promises: what can be verified is verified here; what can't is told as the word of the authority that said it.
 """

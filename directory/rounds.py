@@ -1,4 +1,4 @@
-"""Takes one authority through a voting round with the others (SPEC.md section 5.7).
+"""Takes one authority through a voting round with the others (spec/05-directory.md 5.7).
 
 Each authority asks every other one for what it says in the step that is open, and goes on when it has heard all of
 them or the step's time is up. Asking, rather than telling, lets one that restarts or reconnects simply ask again.

@@ -1,4 +1,4 @@
-"""When the steps of a voting round begin and end, alike for all authorities (SPEC.md section 5.7).
+"""When the steps of a voting round begin and end, alike for all authorities (spec/05-directory.md 5.7).
 
 Pure. Promises: every time follows from the network's epochs, so that no authority needs to agree on one with another.
 The regular round for an epoch runs in the second half of the one before. While an epoch has begun without a document,

@@ -1,4 +1,4 @@
-"""Who the authorities are, epoch by epoch, and whom this one's operator wants next (SPEC.md section 5.12).
+"""Who the authorities are, epoch by epoch, and whom this one's operator wants next (spec/05-directory.md 5.12).
 
 Promises: an introduction is in the ledger before the document that brought it counts, so no restart forgets one; what
 was introduced goes before what was proposed. The operator's proposal, `successor.json` beside the authority's data, is

@@ -1,4 +1,4 @@
-"""The round in which authorities agree on one document, as a table of transitions (SPEC.md section 5.7).
+"""The round in which authorities agree on one document, as a table of transitions (spec/05-directory.md 5.7).
 
     COLLECTING --cast--> VOTING --quorum--> REVEALING --quorum--> SIGNING --quorum--> PUBLISHED
                             └───────no quorum──┴───────no quorum─────┴────no quorum──> FAILED

@@ -1,4 +1,4 @@
-"""The `mixnet` command: the sub-commands of every installed room under one name (SPEC.md section 9).
+"""The `mixnet` command: the sub-commands of every installed room under one name (spec/09-command.md).
 
 Promises: a room adds its commands through the entry-point group `mixnet.commands`, each a cyclopts App, and this file
 imports no room by name; a mistake of the user or a failure of the machine is one line on standard error that says what

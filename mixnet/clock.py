@@ -1,4 +1,4 @@
-"""Wall and virtual time, and the epochs that divide it (SPEC.md section 5).
+"""Wall and virtual time, and the epochs that divide it (spec/05-directory.md).
 
 Promises: an actor learns the time of day only from the clock it was given; durations and deadlines are Trio's, so that
 under a virtual clock both move together. What must wait to less than a millisecond asks the clock for a timer.

@@ -1,4 +1,6 @@
-"""What a process writes down: JSON lines in a file, each one of a few events with fixed fields (SPEC.md section 8).
+"""What a process writes down: JSON lines in a file, each one of a few events with fixed fields.
+
+See spec/08-errors-and-figures.md.
 
 Promises: an entry is a member of `Entry` with fields out of `FIELDS`, which are about the process itself; anything else
 is refused before it reaches the file; a full disk costs entries, never the process. Never, at any level: a packet, a

@@ -1,4 +1,4 @@
-"""Unix sockets that only their owner can open, in folders with paths of any length (SPEC.md section 8.2).
+"""Unix sockets that only their owner can open, in folders with paths of any length (spec/08-errors-and-figures.md 8.2).
 
 Promises: nobody else can connect at any instant (0600 before the first connection can succeed); a path longer than a
 socket address works too; the socket is gone when its owner ends it. Never: a decision whether a socket that is there

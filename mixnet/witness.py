@@ -1,4 +1,4 @@
-"""A provider's word that something was submitted by a certain time, byte by byte (SPEC.md section 6.6).
+"""A provider's word that something was submitted by a certain time, byte by byte (spec/06-providers.md 6.6).
 
 Promises: the witness sees 32 bytes that are random to whoever doesn't know what was hashed into them, and the time; so
 it can witness a message of which it learns nothing, of somebody it doesn't know. Pure.

@@ -1,6 +1,8 @@
-"""Mixes and providers: packets in, peeled, held, and on their way; mailboxes at the edge (SPEC.md sections 4 and 6).
+"""Mixes and providers: packets in, peeled, held, and on their way; mailboxes at the edge.
 
-What is imported from here is loaded when it is asked for: a worker process (SPEC.md section 4.7) needs none of it.
+See spec/04-mixing.md and spec/06-providers.md.
+
+What is imported from here is loaded when it is asked for: a worker process (spec/04-mixing.md 4.7) needs none of it.
 """
 
 from __future__ import annotations

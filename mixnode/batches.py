@@ -1,4 +1,4 @@
-"""The bytes between a node and a worker process that peels for it (SPEC.md section 4.7). Pure.
+"""The bytes between a node and a worker process that peels for it (spec/04-mixing.md 4.7). Pure.
 
 Promises: each order says by its first five bytes how many follow; each packet is answered by a record of one size, so
 whoever asked knows how many bytes the answer has. What was encoded is decoded to the same, delays bit by bit. Bytes

@@ -1,4 +1,4 @@
-"""What one worker process has been given and has not answered yet (SPEC.md section 4.7). Pure.
+"""What one worker process has been given and has not answered yet (spec/04-mixing.md 4.7). Pure.
 
 Promises: at most `UNDER_WAY` batches at a time; a key is given before the first batch that needs it, and taken away
 after the last one; answers belong to the batches in order. Of a worker that ended, the batch it had in hand comes back

@@ -1,4 +1,6 @@
-"""Whether too many of a node's loops are lost, or come late: CUSUM tests with a stated false-alarm rate (SPEC.md 4.4).
+"""Whether too many of a node's loops are lost, or come late: CUSUM tests with a stated false-alarm rate.
+
+See spec/04-mixing.md 4.4.
 
 Promises: an alarm begins when one of two tests fires, and ends when both are at rest, at most 391 good loops later.
 Both take a share of `HARMLESS` for what an honest network may have; one is the fastest against a share of a fifth, the

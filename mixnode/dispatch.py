@@ -1,4 +1,4 @@
-"""The last room: packets to their next nodes, over one link each (SPEC.md section 4).
+"""The last room: packets to their next nodes, over one link each (spec/04-mixing.md).
 
 Promises: `send` never waits; each neighbour has a bounded room, and one that is full or unreachable loses its own
 packets and nobody else's. What finds a link at rest leaves before `send` returns. A link is dialled when there is

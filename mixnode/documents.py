@@ -1,4 +1,4 @@
-"""What a node remembers of the directory (SPEC.md sections 5.10 and 5.12).
+"""What a node remembers of the directory (spec/05-directory.md 5.10 and 5.12).
 
 The document in use, those that introduced other authorities, and proofs of contradictions.
 

@@ -1,4 +1,4 @@
-"""The room in which packets wait for their time (SPEC.md section 4.1).
+"""The room in which packets wait for their time (spec/04-mixing.md 4.1).
 
 Promises: a packet comes out at its time and not before, with all else that is due; what comes in later and is due
 earlier wakes nobody before that. `put` never waits: the room is bounded, few long delays can't fill it, and what it

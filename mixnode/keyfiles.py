@@ -1,4 +1,4 @@
-"""Sphinx keys and their tags in files (SPEC.md section 4.2).
+"""Sphinx keys and their tags in files (spec/04-mixing.md 4.2).
 
 Promises: three files for each epoch: `EPOCH.key` with 32 bytes, `EPOCH.tags` with 16 bytes for each packet accepted,
 and `EPOCH.seal`, all for their owner only. A key is on the disk after its tag file and its seal, and removed before

@@ -1,4 +1,6 @@
-"""A node's Sphinx keys: one for each epoch, each with the replay tags that live and die with it (SPEC.md section 4.2).
+"""A node's Sphinx keys: one for each epoch, each with the replay tags that live and die with it.
+
+See spec/04-mixing.md 4.2.
 
 Promises: keys exist for this epoch and the next two; a key is accepted from one epoch before its own until `grace`
 seconds after it, then it and its tags are deleted. A key of which it isn't certain that all its tags are known, or for

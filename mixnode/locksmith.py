@@ -1,4 +1,4 @@
-"""Makes, opens and removes keys on the disk while packets go on (SPEC.md section 4.2).
+"""Makes, opens and removes keys on the disk while packets go on (spec/04-mixing.md 4.2).
 
 Promises: nothing here holds up the event loop: what waits for the disk runs in a thread. One turn at a time, so no key
 is made twice; calls about one epoch's files never overlap, so none is opened while it is being removed; different

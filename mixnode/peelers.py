@@ -1,4 +1,4 @@
-"""The worker processes of a node, which peel beside it (SPEC.md section 4.7).
+"""The worker processes of a node, which peel beside it (spec/04-mixing.md 4.7).
 
 Promises: `peel` never waits; what no worker has room for, or what isn't worth it, is peeled here; each packet comes out
 once: peeled, refused, or counted as `worker_lost`. A worker that ends, says what can't be, or

@@ -1,4 +1,4 @@
-"""The memory of packets already accepted, one for each Sphinx key (SPEC.md section 4.2).
+"""The memory of packets already accepted, one for each Sphinx key (spec/04-mixing.md 4.2).
 
 Promises: of all packets with one tag, at most one is ever admitted in the life of the key, also when the process is
 killed at any instant: a tag is with the operating system before its packet is held or delivered, and a tag whose

@@ -1,4 +1,7 @@
-"""What a node tells its operator of itself (SPEC.md section 8). Never: anything about a packet, a peer or a client."""
+"""What a node tells its operator of itself. Never: anything about a packet, a peer or a client.
+
+See spec/08-errors-and-figures.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors between a node's rooms: bounded queues that drop instead of waiting (SPEC.md section 4).
+"""The doors between a node's rooms: bounded queues that drop instead of waiting (spec/04-mixing.md).
 
 Promises: `put` never waits, so no room can hold up the one before it: what finds the room full is dropped and counted
 under the room's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at

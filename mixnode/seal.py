@@ -1,4 +1,4 @@
-"""What shows, after an end of any kind, that a file of tags is all that was ever written to it (SPEC.md section 4.2).
+"""What shows, after an end of any kind, that a file of tags is all that was ever written to it (spec/04-mixing.md 4.2).
 
 A seal is a small file beside the tags. It is *open* while tags are added, and names the kernel's boot: whatever kills a
 process, the kernel keeps what was written as long as it runs itself. It is *closed* once all is on the disk and no

@@ -1,4 +1,4 @@
-"""What a provider does for people who ask through the mixnet (SPEC.md section 6.5).
+"""What a provider does for people who ask through the mixnet (spec/06-providers.md 6.5).
 
 Promises: the provider doesn't learn who asks: a question came through the mixes, and its one answer goes back through
 the reply block in it, as a packet that enters here like those of clients and is held for the time that the asker drew.

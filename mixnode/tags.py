@@ -1,4 +1,4 @@
-"""A compact set of 16-byte replay tags (SPEC.md section 4.2). Pure.
+"""A compact set of 16-byte replay tags (spec/04-mixing.md 4.2). Pure.
 
 Promises: never says that a tag is new which was added before; takes 10 to 15 bytes a tag and at most 150 kB beside
 them; never moves more than about a thousandth of its tags at once, so that it grows without a pause that would show.

@@ -1,4 +1,7 @@
-"""What a provider does as a witness: it signs what it is given and when, and keeps nothing (SPEC.md section 6.6)."""
+"""What a provider does as a witness: it signs what it is given and when, and keeps nothing.
+
+See spec/06-providers.md 6.6.
+"""
 
 from __future__ import annotations
 

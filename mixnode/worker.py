@@ -1,4 +1,4 @@
-"""A process that peels for a node: `python -m mixnode.worker ENGINE` (SPEC.md section 4.7).
+"""A process that peels for a node: `python -m mixnode.worker ENGINE` (spec/04-mixing.md 4.7).
 
 Promises: keys come through the socket that is its standard input, and are in its memory only, until it is told to
 forget them; it answers the orders one after the other, and has no other file, link or log. It ends when the node's end

@@ -15,6 +15,7 @@ from tests.mixnet.test_cli import commands
 ROOT = Path(__file__).parents[1]
 IMPACT, COMMANDS, README = ROOT / "docs" / "privacy-impact.md", ROOT / "docs" / "commands.md", ROOT / "README.md"
 CALLED = re.compile(r"`mixnet ([a-z][^`]*)`")
+SPEC = ROOT / "spec"
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -117,3 +118,32 @@ def test_each_risk_has_requirements_measures_and_what_remains() -> None:
         assert all(risk), risk
         assert set(risk[1].split(", ")) <= set(REQUIREMENTS), risk
     assert {"P4", "P6"} <= {name for risk in risks for name in risk[1].split(", ")}
+
+
+CITATION = re.compile(r"spec/([\w-]+\.md)(?: ((?:\d+\.\d+)(?:(?:, | and | to )\d+\.\d+)*))?")
+
+
+def citations():
+    """(file, chapter, section or None) for each citation of the specification in code and documents."""
+    for path in sorted(ROOT.rglob("*.py")) + sorted((ROOT / "docs").glob("*.md")):
+        if {".venv", "mutants"} & set(path.parts):
+            continue
+        text = re.sub(r"\s+(?:# )?", " ", path.read_text(encoding="utf-8"))
+        for chapter, sections in CITATION.findall(text):
+            for section in re.findall(r"\d+\.\d+", sections) or [None]:
+                yield path.relative_to(ROOT).as_posix(), chapter, section
+
+
+def test_each_section_that_is_cited_exists():
+    cited = [one for one in citations() if one[0] != "tests/test_docs.py"]
+    assert len(cited) > 300
+    headings = {path.name: set(re.findall(r"(?m)^### (\d+\.\d+) ", path.read_text())) for path in SPEC.glob("*.md")}
+    assert [one for one in cited if one[1] not in headings or (one[2] and one[2] not in headings[one[1]])] == []
+
+
+def test_the_index_of_the_specification_names_each_section():
+    index = (SPEC / "README.md").read_text()
+    for path in SPEC.glob("[0-9]*.md"):
+        assert f"]({path.name})" in index
+        for heading in re.findall(r"(?m)^### (\d+\.\d+ .*)$", path.read_text()):
+            assert heading in index

@@ -24,7 +24,7 @@ from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.errors import LocalError
 
-FRAME = 3096  # bytes; what a write adds: SPEC.md section 3.3
+FRAME = 3096  # bytes; what a write adds: spec/03-links.md 3.3
 RECORD, OVERHEAD = 16_384, 22
 EARLY = 1e-6  # seconds: rounding of the files
 APART = 4.0  # mean holds after which pools have forgotten

@@ -3,7 +3,7 @@
 Pure. Promises: what a step costs doesn't depend on the number of packets. In a step of Δ seconds each packet leaves a
 mix with probability µΔ, so the mean hold is exact; the entropy comes out low by about µΔ/(2 ln 2) bits (.007). Of the
 packets in a pool only three sums are carried: how many, the probability that the target is among them, and -Σ p log2 p;
-the third is for corrupt mixes, where packets keep what they brought (SPEC.md section 13.1).
+the third is for corrupt mixes, where packets keep what they brought (spec/13-measurements.md 13.1).
 """
 
 from __future__ import annotations

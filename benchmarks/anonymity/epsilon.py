@@ -1,4 +1,4 @@
-"""How well an observer tells which of two senders a packet came from: Loopix's ε (SPEC.md section 13.1).
+"""How well an observer tells which of two senders a packet came from: Loopix's ε (spec/13-measurements.md 13.1).
 
 Promises: the experiment of section 4.3 of the Loopix paper, conservative as it is there: the observer knows which
 frames are payload when they leave their senders, and there are no loops to confuse her. Every client is a challenge

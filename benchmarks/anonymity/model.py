@@ -1,4 +1,4 @@
-"""The entropy of a modelled network, by a Monte-Carlo simulation of its packets (SPEC.md section 13.1).
+"""The entropy of a modelled network, by a Monte-Carlo simulation of its packets (spec/13-measurements.md 13.1).
 
 Promises: deterministic under a seed; every packet's events in their exact order, for as many packets as memory allows,
 and beyond that in steps of time (batched.py), which agrees where both run. Each target gives one sample; targets enter

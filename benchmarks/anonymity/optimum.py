@@ -1,4 +1,4 @@
-"""The most anonymity that traffic and delay allow, in closed form (SPEC.md section 13.1).
+"""The most anonymity that traffic and delay allow, in closed form (spec/13-measurements.md 13.1).
 
 Pure. Promises: formulas and nothing else; entropies in bits, rates in packets a second, delays in seconds.
 """

@@ -1,4 +1,4 @@
-"""Where a packet may be by now: an observer's belief, carried through memoryless pools (SPEC.md section 13.1).
+"""Where a packet may be by now: an observer's belief, carried through memoryless pools (spec/13-measurements.md 13.1).
 
 Pure. Promises: what Serjantov and Danezis (2002) measure and theorem 1 of Loopix allows. A mix that holds n packets
 lets each of them go next with the same chance, however long it has been there. So a pool is known by two numbers: n,

@@ -1,7 +1,7 @@
 """Real actors in virtual time whose entropy is measured: a small network whose pools hold twelve packets.
 
 Promises: the actors' traffic is what clients always send: payload slots that carry cover or a conversation, loops,
-drops, acknowledgements, and nodes' loops. One seed gives one result (SPEC.md section 13.1).
+drops, acknowledgements, and nodes' loops. One seed gives one result (spec/13-measurements.md 13.1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Entropy against one property of a network at a time: what a parameter costs and buys (SPEC.md section 13.1).
+"""Entropy against one property of a network at a time: what a parameter costs and buys (spec/13-measurements.md 13.1).
 
 Promises: everything but the swept property is as given; each point is a job of its own, with a seed of its own.
 """

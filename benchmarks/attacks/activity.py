@@ -1,4 +1,4 @@
-"""Activity: is somebody writing or reading, or idle (docs/measuring.md, "Undetectability"; SPEC.md section 13.4).
+"""Activity: is somebody writing or reading, or idle (spec/13-measurements.md 13.4; docs/measuring.md).
 
 Promises: under one seed the same network runs busy and idle, and every differing write is counted; classifiers that
 learn from some clients judge others. The positive controls are networks without cover, and with work that delays the

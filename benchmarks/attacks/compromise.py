@@ -1,4 +1,4 @@
-"""Compromise: a share of the mixes is the attacker's, beside the whole network's links (SPEC.md section 13.5).
+"""Compromise: a share of the mixes is the attacker's, beside the whole network's links (spec/13-measurements.md 13.5).
 
 Promises: routes are drawn by the client's own code from a real document; which mixes are corrupt is drawn anew for each
 user. Providers count as corrupt, too: what is left is what mixes give. Entropy is the model's of section 13.1.

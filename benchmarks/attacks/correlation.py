@@ -1,4 +1,4 @@
-"""Flow correlation: does what one client sends come out at another (docs/measuring.md; SPEC.md section 13.2).
+"""Flow correlation: does what one client sends come out at another (docs/measuring.md; spec/13-measurements.md 13.2).
 
 Promises: of several methods the one that does best on pairs of its own is judged on others; runs of the real actors and
 the vectorised model are scored alike. The positive control is a receiving side that isn't shaped, the null control are

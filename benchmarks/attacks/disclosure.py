@@ -1,4 +1,4 @@
-"""Disclosure: who somebody's contacts are, from counts of many rounds (docs/measuring.md; SPEC.md section 13.3).
+"""Disclosure: who somebody's contacts are, from counts of many rounds (spec/13-measurements.md 13.3).
 
 Promises: found contacts are compared with what a blind guess finds. The positive control is a network without cover
 and without shaping of the receiving side, the null control are contacts that nobody wrote to.

@@ -1,4 +1,4 @@
-"""Dropping: corrupt mixes swallow a share of the packets that go through them (SPEC.md section 13.5).
+"""Dropping: corrupt mixes swallow a share of the packets that go through them (spec/13-measurements.md 13.5).
 
 Promises: times to detect are those of the product's own detectors: with the real actors at 20 %, and on modelled loops
 at the default rates for all shares and for hours without attack. A whole layer is corrupt, so every packet meets it.

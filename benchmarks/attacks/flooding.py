@@ -1,4 +1,4 @@
-"""Flooding: an attacker's clients fill a mix with his own packets (SPEC.md section 13.5).
+"""Flooding: an attacker's clients fill a mix with his own packets (spec/13-measurements.md 13.5).
 
 Promises: real actors in virtual time; his identities link as anybody can, send as fast as a provider takes it, all
 through one mix, and ask it to hold each packet for long. He knows his own packets, so the entropy of the others is

@@ -1,4 +1,4 @@
-"""Isolation, the (n-1) attack: everybody's packets but one client's are held back (SPEC.md section 13.5).
+"""Isolation, the (n-1) attack: everybody's packets but one client's are held back (spec/13-measurements.md 13.5).
 
 Promises: real actors in virtual time; the attacker controls all links. He can hold up a direction between two hosts,
 never one packet of a stream. At a `mix` he holds all that goes to it but by the target's provider, and what that

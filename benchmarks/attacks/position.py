@@ -1,4 +1,4 @@
-"""Position: does a header tell how far its packet has come, or how long its route is (SPEC.md section 13.5).
+"""Position: does a header tell how far its packet has come, or how long its route is (spec/13-measurements.md 13.5).
 
 Promises: headers are made and peeled by the real engine; a classifier learns from packets of its own. Asked are
 whoever sees a link (is this the first hop, is the route short) and the last hop, which has opened its layer (was the

@@ -1,4 +1,4 @@
-"""Replay: recorded packets are sent again, to running nodes and to one that was killed (SPEC.md section 13.5).
+"""Replay: recorded packets are sent again, to running nodes and to one that was killed (spec/13-measurements.md 13.5).
 
 Promises: real nodes with disks, in virtual time. The attacker has everything that such an attack could want: packets in
 the clear, and a mix's key, with which he links as that node. He sends each packet twice in one write, then again as it

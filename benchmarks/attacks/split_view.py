@@ -1,4 +1,4 @@
-"""Split view: false directory documents, offered by whoever a reader asks (SPEC.md section 13.5).
+"""Split view: false directory documents, offered by whoever a reader asks (spec/13-measurements.md 13.5).
 
 Promises: readers are the real code that clients, nodes and providers judge documents by (`accept_untrusted`, with what
 a reader was shown before), new ones wherever that is easier to deceive. Each reader is offered all lies in random

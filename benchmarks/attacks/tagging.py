@@ -1,4 +1,6 @@
-"""Tagging: a packet is changed on its way, to know it again or to change what is delivered (SPEC.md section 13.5).
+"""Tagging: a packet is changed on its way, to know it again or to change what is delivered.
+
+See spec/13-measurements.md 13.5.
 
 Promises: the real engine at every hop; every byte position of the packet is tried on the first link (all of them on all
 links unless the size is quick). What is delivered unchanged is counted too: only the bit without a meaning may be.

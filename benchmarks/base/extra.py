@@ -1,4 +1,4 @@
-"""The libraries of the extra `bench`, which only measuring needs (SPEC.md section 13.9).
+"""The libraries of the extra `bench`, which only measuring needs (spec/13-measurements.md 13.9).
 
 Promises: whoever lacks one is told in one line which, and what to do; the same line whatever the command. Any other
 module that is missing is our bug, and stays one. Never: an import of any of them here, before `require` is called.

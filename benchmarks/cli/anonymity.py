@@ -1,4 +1,4 @@
-"""`mixnet bench anonymity` and `mixnet plan` (SPEC.md section 13.1).
+"""`mixnet bench anonymity` and `mixnet plan` (spec/13-measurements.md 13.1).
 
 Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
 runs.

@@ -1,4 +1,6 @@
-"""The commands that measure real processes: `mixnet bench latency`, `throughput` and `observe` (SPEC.md section 13).
+"""The commands that measure real processes: `mixnet bench latency`, `throughput` and `observe`.
+
+See spec/13-measurements.md.
 
 Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
 runs.

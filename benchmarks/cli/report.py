@@ -1,4 +1,4 @@
-"""`mixnet bench all` and `mixnet threats` (SPEC.md section 13.9).
+"""`mixnet bench all` and `mixnet threats` (spec/13-measurements.md 13.9).
 
 Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
 runs.

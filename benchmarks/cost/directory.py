@@ -1,4 +1,6 @@
-"""What a round of voting costs, in bytes between the authorities and in CPU, and its readers (SPEC.md section 5.7).
+"""What a round of voting costs, in bytes between the authorities and in CPU, and its readers.
+
+See spec/05-directory.md 5.7.
 
 Promises: the rounds are those of real authorities, `directory.voting.Round`, every one of them honest and there; every
 bundle and every value that one asks another for is counted, without the frames of links, which round each message up to

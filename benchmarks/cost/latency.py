@@ -1,4 +1,4 @@
-"""What a network adds to the delays that senders drew: `mixnet bench latency` (SPEC.md section 13.7).
+"""What a network adds to the delays that senders drew: `mixnet bench latency` (spec/13-measurements.md 13.7).
 
 Promises: real processes and real links; every packet of the load is a probe, sent at Poisson times by a player that is
 the last hop's neighbour too, so both times are of one clock. A packet's overhead is its whole way minus what it was to
@@ -231,7 +231,7 @@ def _finding(
 def _why_lost(reasons: Mapping[str, int]) -> str:
     """What nodes dropped meanwhile, and why: a node that is kept from its core for long fills its doors."""
     listed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()) if count)
-    return f"; nodes dropped {listed} (SPEC.md section 8)" if listed else ""
+    return f"; nodes dropped {listed} (spec/08-errors-and-figures.md)" if listed else ""
 
 
 def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.random.Generator) -> tuple[Figure, ...]:

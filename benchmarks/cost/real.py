@@ -1,4 +1,6 @@
-"""Latency and throughput on one network of real processes: what a report measures together (SPEC.md section 13.8).
+"""Latency and throughput on one network of real processes: what a report measures together.
+
+See spec/13-measurements.md 13.8.
 
 Promises: the same figures as each of them alone, for the price of starting one network.
 """

@@ -1,4 +1,6 @@
-"""What a packet costs a whole node process, and how many it takes: `mixnet bench throughput` (SPEC.md section 13.8).
+"""What a packet costs a whole node process, and how many it takes: `mixnet bench throughput`.
+
+See spec/13-measurements.md 13.8.
 
 Promises: the node is `python -m mixnode`, driven over real links by two other processes; its CPU is that of the whole
 process, over two X25519 multiplications timed between the same readings. A window counts as saturated if the node

@@ -1,7 +1,8 @@
 """`mixnet plan`: parameters that reach a wish for latency, entropy and bandwidth, or why there are none.
 
-Promises: of all plans the one that costs clients least; latency and entropy from the model of SPEC.md section 13.1, and
-the entropy verified by a simulation before it is promised. What is printed are parameters that an authority accepts.
+Promises: of all plans the one that costs clients least; latency and entropy from the model of spec/13-measurements.md
+13.1, and the entropy verified by a simulation before it is promised. What is printed are parameters that an authority
+accepts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from client.arq.fragments import LARGE, SMALL
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import MAX_DELAY, Parameters
 
-FRAME = 3118  # bytes on the wire (SPEC.md section 3.3)
+FRAME = 3118  # bytes on the wire (spec/03-links.md 3.3)
 PAYLOAD, LOOP, DROP = 0.8, 0.1, 0.1  # shares of a client's slots
 HEADROOM = 1.25  # down-link slots for each packet that may come: a mailbox empties faster than it fills
 HELD = 4096  # packets: half of what a node holds at most, from where on it refuses long delays

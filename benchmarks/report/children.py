@@ -1,4 +1,4 @@
-"""Parts of a report in processes beside this one (SPEC.md section 13.9).
+"""Parts of a report in processes beside this one (spec/13-measurements.md 13.9).
 
 Promises: a part that raises, is killed or takes its process with it is reported by name and costs no other part
 anything. Processes take one part after another, so that libraries are loaded once a process and not once a part. No

@@ -1,4 +1,4 @@
-"""What packets cost against the floor, as a finding (SPEC.md section 2.9).
+"""What packets cost against the floor, as a finding (spec/02-sphinx.md 2.9).
 
 Promises: the figures of `mixnet bench sphinx`, with their targets. What is compared is timed in the same rounds.
 """

@@ -1,4 +1,4 @@
-"""`report.html`: one file with everything in it, plots too (SPEC.md section 13.9).
+"""`report.html`: one file with everything in it, plots too (spec/13-measurements.md 13.9).
 
 Promises: nothing is fetched from anywhere and nothing runs: no script, no link, no font; every text of the report is
 escaped. It is readable on a telephone, and follows the reader's choice of a light or a dark page.

@@ -1,4 +1,4 @@
-"""On what a report was made (SPEC.md section 13.9).
+"""On what a report was made (spec/13-measurements.md 13.9).
 
 Promises: processor, cores, versions and the commit; no path, no host name, no user.
 """

@@ -1,4 +1,4 @@
-"""`report.md`: a report that reads as plain text (SPEC.md section 13.9).
+"""`report.md`: a report that reads as plain text (spec/13-measurements.md 13.9).
 
 Pure. Promises: everything is from the report's map, and nothing in it can end a table's cell.
 """

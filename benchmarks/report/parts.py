@@ -1,4 +1,4 @@
-"""The parts of a report: everything that is measured, by name (SPEC.md section 13.9).
+"""The parts of a report: everything that is measured, by name (spec/13-measurements.md 13.9).
 
 Promises: attacks are those of the table of attacks, so that a new one is in the report by being there. A part says
 whether it needs the machine for itself: what takes real time does, what runs in virtual time doesn't.

@@ -1,4 +1,4 @@
-"""The plots of a report, each from the curves of one finding (SPEC.md section 13.9).
+"""The plots of a report, each from the curves of one finding (spec/13-measurements.md 13.9).
 
 Promises: a plot is a table entry that names curves, so what is drawn can be read here; a curve that isn't there isn't
 drawn, and a plot without curves is left out. Each is an SVG without outside resources, whose ink has the colour of the

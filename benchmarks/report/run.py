@@ -1,4 +1,4 @@
-"""`mixnet bench all`: measure everything and write the report (SPEC.md section 13.9).
+"""`mixnet bench all`: measure everything and write the report (spec/13-measurements.md 13.9).
 
 Promises: what needs the machine for itself runs alone, first; the rest shares the cores. A part that fails is in the
 report by name, and the others are there all the same. Beyond the quick size every piece of work is kept as it is done,

@@ -1,4 +1,4 @@
-"""The rows of a report's summary: a figure, its interval, its target and how it stands (SPEC.md section 13.9).
+"""The rows of a report's summary: a figure, its interval, its target and how it stands (spec/13-measurements.md 13.9).
 
 Pure. Promises: everything follows from the report's map; numbers keep the digits that their interval warrants.
 """

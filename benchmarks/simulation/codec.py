@@ -1,4 +1,6 @@
-"""A packet codec without public-key operations, for large studies of traffic: it protects nobody (SPEC.md section 12).
+"""A packet codec without public-key operations, for large studies of traffic: it protects nobody.
+
+See spec/12-simulated-world.md.
 
 Promises: the interface, the sizes and the outcomes of the real engine. All of its symmetric cryptography is the real
 one; only what scalar multiplications give (the secret shared with a hop, and the next alpha) is a hash of alpha and of

@@ -1,4 +1,4 @@
-"""A Trio run in virtual time whose whole schedule follows from a seed, in one place (SPEC.md section 12).
+"""A Trio run in virtual time whose whole schedule follows from a seed, in one place (spec/12-simulated-world.md).
 
 Promises: under one seed the same program does the same things in the same order at the same virtual times. Time stands
 still while any task can run, then jumps to exactly the next deadline: the jump sets the clock instead of adding to it,

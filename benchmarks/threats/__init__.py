@@ -1,1 +1,1 @@
-"""`mixnet threats`: the executable catalogue of threats (SPEC.md section 13.9)."""
+"""`mixnet threats`: the executable catalogue of threats (spec/13-measurements.md 13.9)."""

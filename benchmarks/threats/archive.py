@@ -1,4 +1,6 @@
-"""F5: whether a search finds what was written, and nothing of it lies on the disk in clear (SPEC.md section 13.9).
+"""F5: whether a search finds what was written, and nothing of it lies on the disk in clear.
+
+See spec/13-measurements.md 13.9.
 
 Promises: searched is through the daemons of the people who wrote and received; stored by the client's own archive in a
 store of its own kind. Contents of attachments are not searched: their names are.

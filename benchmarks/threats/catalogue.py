@@ -1,4 +1,4 @@
-"""The catalogue: each requirement, each adversary, what was tried, and how it stands (SPEC.md section 13.9).
+"""The catalogue: each requirement, each adversary, what was tried, and how it stands (spec/13-measurements.md 13.9).
 
 Pure. Promises: a row is met because a figure with a target is, with its controls; where nothing was tried the row says
 so and claims nothing. A figure that is measured without a target is told and not claimed.

@@ -1,4 +1,6 @@
-"""Requirements that are answered by trying, not by figures: each check tries what must not succeed (SPEC.md 13.9).
+"""Requirements that are answered by trying, not by figures: each check tries what must not succeed.
+
+See spec/13-measurements.md 13.9.
 
 Promises: a check counts what succeeded of what was tried, on the code that runs in a network, and comes with a positive
 control: what the same procedure finds where it is there to be found. Nothing here declares anything.

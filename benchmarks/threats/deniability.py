@@ -1,4 +1,4 @@
-"""P5: whether a receiver can forge what verifies as a message of the sender's (SPEC.md section 13.9).
+"""P5: whether a receiver can forge what verifies as a message of the sender's (spec/13-measurements.md 13.9).
 
 Promises: the forger has what the receiver of a conversation has, and of the sender nothing but what he told; the
 verifier is the code that a receiver's client runs, with the receiver's keys, which is the most that a third party can

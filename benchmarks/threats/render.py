@@ -1,4 +1,4 @@
-"""The catalogue as tables and as a page of the documentation (SPEC.md section 13.9).
+"""The catalogue as tables and as a page of the documentation (spec/13-measurements.md 13.9).
 
 Pure but for printing. Promises: the page says from which run it is.
 """

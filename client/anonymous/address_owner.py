@@ -2,7 +2,7 @@
 
 Promises: what any number of strangers do is bounded in conversations, bytes, texts a day and work, apart from what
 contacts have; a copy of a first message opens nothing; each reply block is used once, in its own epoch, and is gone
-from the store before the packet leaves; an answer that can't leave any more fails and says so (SPEC.md section 7).
+from the store before the packet leaves; an answer that can't leave any more fails and says so.
 """
 
 from __future__ import annotations

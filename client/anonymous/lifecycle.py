@@ -1,4 +1,4 @@
-"""What both sides of anonymous conversations share: how one begins and ends in the store (SPEC.md section 7).
+"""What both sides of anonymous conversations share: how one begins and ends in the store.
 
 Promises: a conversation that has ended leaves its messages and nothing else: no key, no reply block, no fragment.
 """

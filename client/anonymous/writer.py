@@ -3,7 +3,7 @@
 Promises: every conversation has keys of its own, and nothing that leaves in it names or numbers its writer; what comes
 back counts only through a reply block of the very conversation that it claims to be of, so that nobody can find the
 writer by trying a message on somebody whom he suspects; when reply blocks leave is drawn for each conversation apart.
-They and acknowledgements are messages like all others, in payload slots (SPEC.md section 7).
+They and acknowledgements are messages like all others, in payload slots.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Public addresses and anonymous conversations, from Python: `Connection.anonymous` (SPEC.md section 7).
+"""Public addresses and anonymous conversations, from Python: `Connection.anonymous`.
 
 number = await me.anonymous.send(address, "who am I?")
 name = (await me.message(number)).contact

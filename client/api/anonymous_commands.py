@@ -1,4 +1,4 @@
-"""The requests of the local protocol about public addresses and anonymous conversations (SPEC.md section 7)."""
+"""The requests of the local protocol about public addresses and anonymous conversations."""
 
 from __future__ import annotations
 

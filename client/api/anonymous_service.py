@@ -1,4 +1,4 @@
-"""What a user's programs can ask about public addresses and anonymous conversations (SPEC.md section 7).
+"""What a user's programs can ask about public addresses and anonymous conversations.
 
 Promises: each verb is one visit to the messenger; whatever it puts in motion leaves in the slots of the schedule.
 """

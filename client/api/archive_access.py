@@ -1,4 +1,4 @@
-"""The archive as a whole, from Python: `Connection.archive` (SPEC.md section 7).
+"""The archive as a whole, from Python: `Connection.archive`.
 
 Promises: an exported file is whole or not there, readable by its owner only, and never in the place of another; a file
 is checked from end to end before the first message is taken from it; an import that was interrupted goes on when it is

@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about the archive as a whole (SPEC.md section 7)."""
+"""The requests of the local protocol that are about the archive as a whole."""
 
 from __future__ import annotations
 

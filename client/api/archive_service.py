@@ -1,4 +1,4 @@
-"""What a user's programs can ask of the archive as a whole, and the sweep that keeps it short (SPEC.md section 7).
+"""What a user's programs can ask of the archive as a whole, and the sweep that keeps it short.
 
 Promises: a call of the store is short, so that mail never waits long for it; messages past their conversation's
 period go at the start of the daemon, when the period changes, and every minute.

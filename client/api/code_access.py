@@ -1,4 +1,4 @@
-"""Spoken codes, from Python: `Connection.codes` (SPEC.md section 7).
+"""Spoken codes, from Python: `Connection.codes`.
 
 mine = await me.codes.open()            # here
 print(mine.code)                        # 7-candle-otter-violin

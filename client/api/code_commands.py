@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about spoken codes (SPEC.md section 7)."""
+"""The requests of the local protocol that are about spoken codes."""
 
 from __future__ import annotations
 

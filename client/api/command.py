@@ -1,4 +1,4 @@
-"""What every request of the local protocol is made of (SPEC.md section 7)."""
+"""What every request of the local protocol is made of."""
 
 from __future__ import annotations
 

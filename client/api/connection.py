@@ -1,4 +1,4 @@
-"""Talking to a running daemon from Python (SPEC.md section 7).
+"""Talking to a running daemon from Python.
 
     async with client.connect(profile_directory) as me:
         number = await me.send("bob", "hi", wait=True)

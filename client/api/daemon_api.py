@@ -1,4 +1,4 @@
-"""What a user's programs can ask of a daemon (SPEC.md section 7).
+"""What a user's programs can ask of a daemon.
 
 Promises: each verb is one visit to the messenger and stored when it returns; whatever it puts in motion leaves in the
 slots of the schedule, never because of it. Before the daemon has its first directory document it tells what it waits

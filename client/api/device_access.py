@@ -1,4 +1,4 @@
-"""The user's other devices, from Python: `Connection.devices` (SPEC.md section 7).
+"""The user's other devices, from Python: `Connection.devices`.
 
 text = await home.devices.link("phone")
 await phone.devices.accept(text)

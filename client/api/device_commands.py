@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about the user's other devices (SPEC.md section 7)."""
+"""The requests of the local protocol that are about the user's other devices."""
 
 from __future__ import annotations
 

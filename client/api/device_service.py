@@ -1,4 +1,4 @@
-"""What a user's programs can ask about the user's other devices (SPEC.md section 7)."""
+"""What a user's programs can ask about the user's other devices."""
 
 from __future__ import annotations
 

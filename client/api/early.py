@@ -1,4 +1,4 @@
-"""What a daemon tells of itself before it has a directory document (SPEC.md section 7.8).
+"""What a daemon tells of itself before it has a directory document (spec/07-client.md 7.8).
 
 Pure. Promises: the same names as `Assembly.snapshot`, so that nobody who reads a status has to know two kinds.
 """

@@ -1,4 +1,4 @@
-"""Files on their way, in and out, from Python: `Connection.files` (SPEC.md section 7).
+"""Files on their way, in and out, from Python: `Connection.files`.
 
 for transfer in await me.files.under_way():
     print(transfer.message.text, transfer.done, transfer.message.size, transfer.rate, transfer.left)

@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about files on their way (SPEC.md section 7)."""
+"""The requests of the local protocol that are about files on their way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user's programs can ask about files on their way (SPEC.md section 7)."""
+"""What a user's programs can ask about files on their way."""
 
 from __future__ import annotations
 

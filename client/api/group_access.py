@@ -1,4 +1,4 @@
-"""Groups from Python: `me.groups` of a connection (SPEC.md section 7, Groups)."""
+"""Groups from Python: `me.groups` of a connection (spec/07-client.md 7.17)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about groups (SPEC.md section 7, Groups)."""
+"""The requests of the local protocol that are about groups (spec/07-client.md 7.17)."""
 
 from __future__ import annotations
 

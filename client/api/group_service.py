@@ -1,4 +1,4 @@
-"""What a user's programs can ask about groups (SPEC.md section 7, Groups): the groups' part of a service."""
+"""What a user's programs can ask about groups (spec/07-client.md 7.17): the groups' part of a service."""
 
 from __future__ import annotations
 

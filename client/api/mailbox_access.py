@@ -1,4 +1,4 @@
-"""Our mailbox at the provider, from Python: `Connection.mailbox` (SPEC.md section 7)."""
+"""Our mailbox at the provider, from Python: `Connection.mailbox`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of the local protocol about the mailbox and about what a profile holds (SPEC.md section 7.9)."""
+"""The requests of the local protocol about the mailbox and about what a profile holds (spec/07-client.md 7.9)."""
 
 from __future__ import annotations
 

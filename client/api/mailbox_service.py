@@ -1,4 +1,4 @@
-"""What a user's programs can ask about the mailbox and about what the profile holds (SPEC.md section 7.9).
+"""What a user's programs can ask about the mailbox and about what the profile holds (spec/07-client.md 7.9).
 
 Promises: a mailbox that stays ours is registered anew as it is erased. One that is to stay erased comes back with the
 next link to the provider, so whoever asks for that then stops the daemon (client/mailbox_access.py does).

@@ -1,4 +1,4 @@
-"""Matching, from Python: `Connection.matching` (SPEC.md section 7).
+"""Matching, from Python: `Connection.matching`.
 
 await me.matching.start("alice@example.org", read(Path("contacts.vcf").read_text()).entries)
 for entry in (await me.matching.status()).entries: ...

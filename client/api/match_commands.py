@@ -1,4 +1,4 @@
-"""The requests of the local protocol that are about matching (SPEC.md section 7)."""
+"""The requests of the local protocol that are about matching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of the local protocol, each a type that says what it takes and does it (SPEC.md section 7).
+"""The requests of the local protocol, each a type that says what it takes and does it.
 
 Promises: a request is one of these types with fields of the stated types or is refused; its answer is made of maps,
 lists, texts, numbers and truth values only.

@@ -1,4 +1,4 @@
-"""Signatures, receipts and forgeries, from Python: `Connection.proofs` (SPEC.md section 7)."""
+"""Signatures, receipts and forgeries, from Python: `Connection.proofs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of the local protocol about signatures, receipts and forgeries (SPEC.md section 7)."""
+"""The requests of the local protocol about signatures, receipts and forgeries."""
 
 from __future__ import annotations
 

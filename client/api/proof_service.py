@@ -1,4 +1,4 @@
-"""What a user's programs can ask of signatures, receipts and forgeries (SPEC.md section 7)."""
+"""What a user's programs can ask of signatures, receipts and forgeries."""
 
 from __future__ import annotations
 

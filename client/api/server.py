@@ -1,4 +1,4 @@
-"""The daemon's end of the local socket (SPEC.md section 7).
+"""The daemon's end of the local socket.
 
 Promises: only the owner of the profile is served (the socket's permissions, and the peer's user as the kernel says it);
 a program that sends what is no request is cut off and harms nobody else; requests of one connection are answered in

@@ -1,4 +1,4 @@
-"""The Unix socket on which a daemon talks with its user's programs (SPEC.md section 7).
+"""The Unix socket on which a daemon talks with its user's programs.
 
 Promises: only its owner can connect (0600, before the first connection can succeed); a folder with a path longer than a
 socket address works too; a socket left by a daemon that died is replaced (the profile's lock says that it died).

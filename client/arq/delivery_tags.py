@@ -1,4 +1,4 @@
-"""Tags of delivered messages: a few bytes that tell two messages of one number apart (SPEC.md section 7). Pure.
+"""Tags of delivered messages: a few bytes that tell two messages of one number apart. Pure.
 
 A profile that was restored from a backup gives numbers again that others had already; without tags, an answer that
 speaks of the earlier ones would be taken for one about the later ones.

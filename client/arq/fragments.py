@@ -1,4 +1,4 @@
-"""Fragments: the parts of an encrypted message that travel in one packet each (SPEC.md section 7).
+"""Fragments: the parts of an encrypted message that travel in one packet each.
 
 Promises: a message splits in one way only, known from its length; every SURB_PERIOD-th fragment and the last one
 leave room for a reply block, the others use the whole packet; a fragment carries a MAC of its channel, so a changed or

@@ -1,4 +1,4 @@
-"""When to give something up for lost: what a sender learns of a path from its acknowledgements (SPEC.md section 7).
+"""When to give something up for lost: what a sender learns of a path from its acknowledgements.
 
 Promises: pure arithmetic of times that come in as arguments (seconds); nothing measured outlives the process. The
 estimator is that of RFC 6298, begun from the network's parameters; the rules for what is lost follow RFC 9002 (QUIC),

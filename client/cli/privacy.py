@@ -1,4 +1,6 @@
-"""`mixnet privacy`: what each role holds about a user, and what a profile holds now (SPEC.md section 8.4).
+"""`mixnet privacy`: what each role holds about a user, and what a profile holds now.
+
+See spec/08-errors-and-figures.md 8.4.
 
 Never: an import of anything heavy before a command runs.
 """

@@ -1,4 +1,4 @@
-"""`mixnet profile export|erase`: all of one's data in one go, and its end (SPEC.md section 7.8).
+"""`mixnet profile export|erase`: all of one's data in one go, and its end (spec/07-client.md 7.8).
 
 Never: an import of anything heavy before a command runs.
 """

@@ -1,4 +1,4 @@
-"""What a proof proves, and what it does not, in words and for programs (SPEC.md section 7). Pure."""
+"""What a proof proves, and what it does not, in words and for programs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bell that one task listens to and any other may ring, as often as it likes (SPEC.md section 7)."""
+"""A bell that one task listens to and any other may ring, as often as it likes."""
 
 from __future__ import annotations
 

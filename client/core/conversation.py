@@ -1,7 +1,7 @@
 """One session with a contact, as memory and store know it: its ratchet, its channels, all that is under way in it.
 
 Promises: whatever changes here is written in the caller's transaction; made again from the store, a conversation goes
-on where the store left it (SPEC.md section 7). If a transaction fails, its conversation must be made again.
+on where the store left it. If a transaction fails, its conversation must be made again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a payload slot may carry, as the messenger hands it to the daemon (SPEC.md section 7).
+"""What a payload slot may carry, as the messenger hands it to the daemon.
 
 Promises: an `Outgoing` knows everything about its bytes and nothing about packets, routes or slots; its encoding fits
 into one packet, with or without a reply block.

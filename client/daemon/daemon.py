@@ -1,4 +1,4 @@
-"""A client's daemon, from its store to its last slot (SPEC.md section 7).
+"""A client's daemon, from its store to its last slot.
 
 Promises: cover traffic runs from start to end, whatever the user does; all that is received is stored before it is
 acknowledged. A daemon without a valid directory document tells what it waits for, goes on trying for ever, and begins

@@ -1,4 +1,4 @@
-"""A client daemon as a process (SPEC.md section 7).
+"""A client daemon as a process.
 
 Promises: one daemon a profile; SIGTERM and SIGINT end it cleanly within two seconds; it leaves
 nothing behind but its log.

@@ -1,4 +1,4 @@
-"""A client's parts and how they are wired (SPEC.md section 7).
+"""A client's parts and how they are wired.
 
     service (user) ─▶ messenger ─▶ preparer ─▶ shelves ─▶ slots ─▶ session ─▶ provider
                           ▲                                            │

@@ -1,4 +1,4 @@
-"""What the devices of one user say to each other inside their session (SPEC.md section 7).
+"""What the devices of one user say to each other inside their session.
 
 Promises: a message decodes to one of the types below with every limit checked, or raises RemoteError; a record or a
 request of a kind that is not known here is told from a broken message, so that a newer device and an older one get

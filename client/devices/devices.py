@@ -1,4 +1,4 @@
-"""All devices of one user, as one of them sees the others (SPEC.md section 7).
+"""All devices of one user, as one of them sees the others.
 
 Promises: a satellite is heard only about what it asks for, a home only about what it tells, a revoked device not at
 all; nothing that another device sends can stop what is delivered after it. Whatever is sent waits in the store for a

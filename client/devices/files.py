@@ -1,4 +1,4 @@
-"""Files between devices of one user: one that a satellite sends, and one that it wants to have (SPEC.md section 7).
+"""Files between devices of one user: one that a satellite sends, and one that it wants to have.
 
 Promises: as for files of contacts (sending.py, receiving.py): read and written a chunk at a time, on disk before it is
 acknowledged, whole under its name at once or not at all, bounded in size and number. Files that a satellite sends stay

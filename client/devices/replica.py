@@ -1,4 +1,4 @@
-"""A satellite's copy of its home's contacts and archive (SPEC.md section 7).
+"""A satellite's copy of its home's contacts and archive.
 
 Promises: what the home tells replaces what is here, in the order in which it was told; a message has one row, whoever
 wrote it and however often it is told; a record that makes no sense changes nothing, and its user learns of it. History

@@ -1,4 +1,4 @@
-"""A satellite's copy of its home's groups (SPEC.md section 7.16).
+"""A satellite's copy of its home's groups (spec/07-client.md 7.16).
 
 Promises: a group is what the home says of it, whole; here it is a conversation with a name, as at home, so that search,
 deletion and export work on it. Never: a key of a group, or a session with a member.

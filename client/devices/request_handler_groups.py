@@ -1,4 +1,4 @@
-"""What a satellite's user wants done with groups, done at home (SPEC.md section 7.16).
+"""What a satellite's user wants done with groups, done at home (spec/07-client.md 7.16).
 
 Promises: as client/device_errands.py.
 """

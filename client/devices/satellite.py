@@ -1,4 +1,4 @@
-"""The verbs of a user on a satellite: what is here is shown, what shall happen the home is asked (SPEC.md section 7).
+"""The verbs of a user on a satellite: what is here is shown, what shall happen the home is asked.
 
 Promises: a verb is stored, here and as a request, before it returns; what it says of contacts and messages holds here
 at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused: an attribute that

@@ -1,4 +1,4 @@
-"""End-to-end sessions: the Double Ratchet of the package `doubleratchet`, on our primitives (SPEC.md section 7).
+"""End-to-end sessions: the Double Ratchet of the package `doubleratchet`, on our primitives.
 
 Promises: a `Session` never changes: to encrypt or decrypt gives the text and the next session, so that the caller
 commits (stores the next, then acts) or forgets. Skipped keys are limited in number. A message that was altered, was

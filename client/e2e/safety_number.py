@@ -1,4 +1,4 @@
-"""The number that two contacts compare to know that nobody sits between them (SPEC.md section 7).
+"""The number that two contacts compare to know that nobody sits between them.
 
 Promises: both sides compute the same number; it depends on nothing but the two identity keys. To sit in the middle
 unseen takes two keys of the attacker's with which both numbers collide: about 2^66 trials for 40 digits.

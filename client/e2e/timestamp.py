@@ -1,4 +1,4 @@
-"""That a message was submitted by a certain time, as a witness's word proves it (SPEC.md section 7).
+"""That a message was submitted by a certain time, as a witness's word proves it.
 
 Promises: a witness's key is believed because the network's authorities list it among the providers of the time, and
 the authorities because the network's identifier, which the sender has signed, is a digest of whom it trusted first;

@@ -1,4 +1,4 @@
-"""How fast something comes along, from when its parts came (SPEC.md section 7). Pure.
+"""How fast something comes along, from when its parts came. Pure.
 
 Promises: what is told is measured, never guessed; while nothing comes the rate falls, and after a pause it is that of
 what comes now. A clock that is set back makes no rate infinite or negative.

@@ -1,1 +1,1 @@
-"""Groups of up to 100: signed membership, posts, multicast tree, receipts."""
+"""Groups of up to 100: signed membership, posts, multicast tree, receipts (spec/07-client.md 7.17)."""

@@ -2,7 +2,7 @@
 
 Promises: pure: times and randomness come in, branches go out. A member that doesn't answer in time is in doubt; those
 behind it get a tree of their own at once, with members in doubt on its leaves only; who is in doubt twice is written to
-directly, once, and the session's own retransmission does the rest (SPEC.md section 7, Groups; Rollercoaster's fault
+directly, once, and the session's own retransmission does the rest (spec/07-client.md 7.17; Rollercoaster's fault
 tolerance). Plans are few, so nobody forwards a message for ever.
 
 A time-out is several times a packet's way, so where many of those in the inner places of the first tree may be away it

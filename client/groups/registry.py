@@ -1,7 +1,7 @@
 """Groups as the store keeps them: keys, changes, and in which sessions their members are reached.
 
 Promises: whatever changes here is written in the caller's transaction; memory is made again from the store when one
-fails (SPEC.md section 7, Groups).
+fails (spec/07-client.md 7.17).
 """
 
 from __future__ import annotations

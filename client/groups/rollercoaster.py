@@ -5,8 +5,8 @@ double in each step. Its tree is that of the postal model (Bar-Noy and Kipnis, 1
 slots doesn't keep its sender from sending. With `latency` 0 the two are the same; where slots are fast and mixing takes
 many of them, everybody serves more children and the tree is flatter, which is faster.
 
-Promises: pure; every target is reached once; the time grows with the logarithm of the number of targets (SPEC.md
-section 7, Groups).
+Promises: pure; every target is reached once; the time grows with the logarithm of the number of targets
+(spec/07-client.md 7.17).
 
     F(t) = members reached from one within t slots, itself included = F(t - 1) + F(t - 1 - latency), F(≤ latency) = 1
 """

@@ -1,4 +1,4 @@
-"""What a user decides about contacts: what to call them, and whether to hear from them (SPEC.md section 7).
+"""What a user decides about contacts: what to call them, and whether to hear from them.
 
 Promises: nothing of it goes over the network; a blocked contact can't tell, since what it sends is acknowledged as
 before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason.

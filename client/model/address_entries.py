@@ -1,4 +1,4 @@
-"""Entries of address books: e-mail addresses and phone numbers, and the files they are in (SPEC.md section 7.13).
+"""Entries of address books: e-mail addresses and phone numbers, and the files they are in (spec/07-client.md 7.13).
 
 Promises: one address has one form, however it is written: e-mail in small letters, phone numbers in E.164; what has
 none (a number without its country) is counted, never guessed. Sizes are bounded. Pure.

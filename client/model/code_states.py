@@ -1,4 +1,4 @@
-"""How far a spoken code has come (SPEC.md section 7.12).
+"""How far a spoken code has come (spec/07-client.md 7.12).
 
     ours:    Opening ──▶ Waiting ──▶ HandedOver ──▶ Done
     theirs:  Joining ──▶ Replied ──▶ Accepted ──▶ Done          and from each but Done ──▶ Failed

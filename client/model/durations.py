@@ -1,4 +1,4 @@
-"""Durations as a person writes them: 90s, 10m, 2h, 3d, 1w (SPEC.md section 9). Pure."""
+"""Durations as a person writes them: 90s, 10m, 2h, 3d, 1w (spec/09-command.md). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far matching has come with one entry of the address book (SPEC.md section 7.13).
+"""How far matching has come with one entry of the address book (spec/07-client.md 7.13).
 
     Looking ──▶ Met ──▶ Found
        ▲         │└───▶ Known (a contact already)

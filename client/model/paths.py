@@ -1,4 +1,4 @@
-"""What lies in a profile's folder, by name (SPEC.md section 7). Light: every command needs it, few need more."""
+"""What lies in a profile's folder, by name. Light: every command needs it, few need more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text must be to be sent (SPEC.md section 7). Pure."""
+"""What a text must be to be sent. Pure."""
 
 from __future__ import annotations
 

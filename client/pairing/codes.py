@@ -1,4 +1,6 @@
-"""Contacts by spoken codes: what the daemon does between the number that is said and the contact (SPEC.md 7.12).
+"""Contacts by spoken codes: what the daemon does between the number that is said and the contact.
+
+See spec/07-client.md 7.12.
 
 Promises: a code serves one attempt, right or wrong, and ends after a time; both sides learn how it ended. An
 invitation is made only once the other side has shown that it knows the code. Several codes run side by side; how many,

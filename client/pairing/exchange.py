@@ -1,4 +1,6 @@
-"""How two people who share a few words get an invitation across, in slots that anybody may write to (SPEC.md 7.12).
+"""How two people who share a few words get an invitation across, in slots that anybody may write to.
+
+See spec/07-client.md 7.12.
 
     inviter                       slots                          guest
     offer: SPAKE2 message    ──▶  first                     ──▶

@@ -1,4 +1,6 @@
-"""Matching: two people who have each other's address find each other, and nobody learns who else has (SPEC.md 7.13).
+"""Matching: two people who have each other's address find each other, and nobody learns who else has.
+
+See spec/07-client.md 7.13.
 
 Promises: off until its user turns it on. An entry is looked for in a slot whose name, for one day, only those can
 compute who have both addresses; the provider sees that name, never an address or who asks. Visits come at random times,

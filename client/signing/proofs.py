@@ -1,4 +1,4 @@
-"""A stored message's proof, put together for export (SPEC.md section 7)."""
+"""A stored message's proof, put together for export."""
 
 from __future__ import annotations
 

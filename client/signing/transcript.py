@@ -1,4 +1,4 @@
-"""A transcript: the most that the receiver of unsigned messages can show of them (SPEC.md section 7).
+"""A transcript: the most that the receiver of unsigned messages can show of them.
 
 Promises: it has everything that a receiver's client ever had of these messages: the session's keys before the first of
 them, each message as it was encrypted, and the archive's record of it. `verify_untrusted` does what that client did

@@ -1,4 +1,4 @@
-"""For how long messages are kept (SPEC.md section 7).
+"""For how long messages are kept.
 
 Promises: a period is parsed or refused with a sentence; what is under way is never too old. Pure: the daemon's sweeper
 is in archive_service.py, what it deletes in archivist.py.

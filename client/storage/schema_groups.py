@@ -1,4 +1,4 @@
-"""The tables of groups (SPEC.md section 7, Groups). A script that was published is never changed."""
+"""The tables of groups (spec/07-client.md 7.17). A script that was published is never changed."""
 
 from __future__ import annotations
 

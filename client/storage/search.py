@@ -1,7 +1,7 @@
 """What a search finds: the user's words as an expression for FTS5, and what else messages may be chosen by.
 
 Promises: whatever the user types is words, "a phrase in quotes" or the beginning of a word* to be found, all of them;
-nothing in it is an operator of FTS5 (SPEC.md section 7). Pure.
+nothing in it is an operator of FTS5. Pure.
 """
 
 from __future__ import annotations

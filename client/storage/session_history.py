@@ -1,4 +1,4 @@
-"""What a session has behind it: what was delivered here, and what is under way from here (SPEC.md section 7).
+"""What a session has behind it: what was delivered here, and what is under way from here.
 
 Promises: what is remembered is bounded: KEPT messages of a lane (tags.py).
 """

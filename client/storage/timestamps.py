@@ -1,4 +1,4 @@
-"""Which signed messages still need a witness, and what witnesses said, as the store keeps it (SPEC.md section 7).
+"""Which signed messages still need a witness, and what witnesses said, as the store keeps it.
 
 Promises: a message's testimony goes with the message, and a directory document with the last testimony that needs it.
 """

@@ -1,4 +1,4 @@
-"""The inventory: what each role holds about a user, where, how long and why (SPEC.md section 8.4).
+"""The inventory: what each role holds about a user, where, how long and why (spec/08-errors-and-figures.md 8.4).
 
 Pure. Promises: it is the one list from which `mixnet privacy` and docs/privacy-impact.md are made; tests compare it
 with tables, files, log fields and figures of the real thing, so nothing is kept that it doesn't name.

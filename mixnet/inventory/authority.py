@@ -1,4 +1,4 @@
-"""What a directory authority holds (SPEC.md section 5.11): nodes and votes, nothing about users.
+"""What a directory authority holds (spec/05-directory.md 5.11): nodes and votes, nothing about users.
 
 Pure. A client that starts without a valid document asks an authority itself: that link is the last row.
 """

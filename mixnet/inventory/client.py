@@ -1,4 +1,4 @@
-"""What a client keeps on its user's own machine (SPEC.md sections 7.7 and 7.8).
+"""What a client keeps on its user's own machine (spec/07-client.md 7.7 and 7.8).
 
 Pure. Promises: every table and column of client/schema.py, every setting, every file of a profile's folder, every log
 field and figure is in exactly one row; tests compare.

@@ -1,4 +1,4 @@
-"""What a row of the inventory says, and where data can lie (SPEC.md section 8.4).
+"""What a row of the inventory says, and where data can lie (spec/08-errors-and-figures.md 8.4).
 
 Pure. Promises: a place is named by its type and its names alone, so that tests can compare the inventory with the real
 thing; a file's name is a pattern of `fnmatch`, relative to the folder of the profile or node.

@@ -1,4 +1,7 @@
-"""The inventory as text: maps for JSON, and tables for docs/privacy-impact.md (SPEC.md section 8.4). Pure."""
+"""The inventory as text: maps for JSON, and tables for docs/privacy-impact.md. Pure.
+
+See spec/08-errors-and-figures.md 8.4.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links: authenticated, post-quantum encrypted, and made of frames of one size (SPEC.md section 3)."""
+"""Links: authenticated, post-quantum encrypted, and made of frames of one size (spec/03-links.md)."""
 
 from mixnet.link.connect import accept_untrusted, connect
 from mixnet.link.frames import FRAME_HEADER_SIZE, FRAME_SIZE, Frame, FrameKind, FrameReader

@@ -1,4 +1,4 @@
-"""A node's signed description of itself (SPEC.md section 5.3).
+"""A node's signed description of itself (spec/05-directory.md 5.3).
 
 Promises: a parsed descriptor was signed by the identity that it names, for the network that it names; it holds one
 Sphinx key for its epoch and each of the two that follow.

@@ -1,4 +1,4 @@
-"""The consensus document: everything that a client or node knows about the network (SPEC.md section 5.5).
+"""The consensus document: everything that a client or node knows about the network (spec/05-directory.md 5.5).
 
 Promises: `verify_untrusted` is the only way from bytes to trust: what it returns was signed by enough of the
 authorities that the caller trusts, is for this network and this time, and is not older than what the caller has seen.

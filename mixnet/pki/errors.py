@@ -1,4 +1,4 @@
-"""Why a document or descriptor was refused: each reason is a type of its own (SPEC.md section 5.8).
+"""Why a document or descriptor was refused: each reason is a type of its own (spec/05-directory.md 5.8).
 
 Promises: every refusal of a directory object is one of these; the first line of the docstring is what a user reads.
 """

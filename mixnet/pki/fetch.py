@@ -1,4 +1,4 @@
-"""Getting documents from the authorities and descriptors to them (SPEC.md section 5.9).
+"""Getting documents from the authorities and descriptors to them (spec/05-directory.md 5.9).
 
 Promises: a document is verified before anybody sees it; an authority that lies, is silent or is gone costs one attempt,
 never trust. Authorities are asked in random order, one at a time, so no one of them learns of every reader. If what

@@ -1,4 +1,4 @@
-"""Keeps a process supplied with the document of the epoch (SPEC.md section 5.10).
+"""Keeps a process supplied with the document of the epoch (spec/05-directory.md 5.10).
 
 Promises: `current` is the newest verified document whose epoch has begun, and never an expired one; the next epoch's is
 fetched ahead, at a time drawn anew for each process and epoch, so that readers don't come in a crowd; all switch when

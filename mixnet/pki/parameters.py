@@ -1,4 +1,6 @@
-"""What the whole network does alike: rates, delays, sizes and limits, all in the signed document (SPEC.md section 5.2).
+"""What the whole network does alike: rates, delays, sizes and limits, all in the signed document.
+
+See spec/05-directory.md 5.2.
 
 Promises: nobody stands out by parameters, because every node and client takes them from here and from nowhere else; an
 object of this type is within its ranges. Units: seconds, bytes, and events per second. The defaults suit a local
@@ -15,7 +17,7 @@ import msgspec
 from mixnet.errors import LocalError
 
 PACKET_SIZE = 3072
-BUSY = 0.8  # seconds that the machines on a loop's way may take in all; measured: see SPEC.md section 4.4
+BUSY = 0.8  # seconds that the machines on a loop's way may take in all; measured: see spec/04-mixing.md 4.4
 MAX_DELAY = (2**32 - 1) / 1e6  # the routing command counts unsigned 32-bit microseconds
 _DAY = 86_400.0
 

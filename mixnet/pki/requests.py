@@ -1,4 +1,4 @@
-"""What one asks an authority, or one's provider, about the directory; and the answers (SPEC.md section 5.9).
+"""What one asks an authority, or one's provider, about the directory; and the answers (spec/05-directory.md 5.9).
 
 Pure. Promises: every question and answer is one msgpack map whose key "op" names it; what can't be parsed is a
 RemoteError. Answers carry signed objects only: whoever gives them can withhold, but not alter.

@@ -1,4 +1,4 @@
-"""Waiting for a time of day, for the next attempt, and for something to change (SPEC.md section 5.10).
+"""Waiting for a time of day, for the next attempt, and for something to change (spec/05-directory.md 5.10).
 
 Promises: all of it is Trio's time, so it passes at once under a virtual clock; a machine that slept notices within a
 minute that the time of day has moved on.

@@ -1,4 +1,4 @@
-"""Sphinx packets: one size, one layer a hop, replies included (SPEC.md section 2).
+"""Sphinx packets: one size, one layer a hop, replies included (spec/02-sphinx.md).
 
 Promises: pure functions of bytes; nothing here waits, draws randomness, reads a clock or logs.
 """

@@ -1,4 +1,4 @@
-"""The engines that a configuration may name (SPEC.md section 2)."""
+"""The engines that a configuration may name (spec/02-sphinx.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a packet: a wide-block permutation a hop, around an authenticated and padded message (SPEC.md section 2).
+"""The body of a packet: a wide-block permutation a hop, around an authenticated and padded message (spec/02-sphinx.md).
 
 Promises: one changed bit of a body makes all of it random at the next hop, and the last one refuses it; bodies have one
 length whatever the message.

@@ -1,4 +1,4 @@
-"""Which routes a packet may take, whatever engine makes it (SPEC.md section 2)."""
+"""Which routes a packet may take, whatever engine makes it (spec/02-sphinx.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mix stays in its layer, whenever the network starts up and whoever was away (SPEC.md sections 5.6 and 5.7)."""
+"""A mix stays in its layer, whenever the network starts up and whoever was away (spec/05-directory.md 5.6 and 5.7)."""
 
 from __future__ import annotations
 

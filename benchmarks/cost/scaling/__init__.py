@@ -1,1 +1,1 @@
-"""How costs grow: with clients, packets and epochs (SPEC.md section 13.10)."""
+"""How costs grow: with clients, packets and epochs (spec/13-measurements.md 13.10)."""

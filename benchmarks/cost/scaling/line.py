@@ -1,4 +1,4 @@
-"""Whether a cost grows as a straight line, and how steeply (SPEC.md section 13.10).
+"""Whether a cost grows as a straight line, and how steeply (spec/13-measurements.md 13.10).
 
 Pure. Promises: the slope has the interval of least squares, which is infinitely wide for two points; straightness is
 judged by the same points: how far the best parabola departs from its own chord, as a share of the rise (or of the

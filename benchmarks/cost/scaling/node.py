@@ -1,4 +1,4 @@
-"""What a node costs as packets pass and epochs end: memory and CPU (SPEC.md section 13.10).
+"""What a node costs as packets pass and epochs end: memory and CPU (spec/13-measurements.md 13.10).
 
 Promises: the node is `python -m mixnode`, driven over real links; it is read after set numbers of packets, and another
 network's nodes once an epoch, while they do no more than epochs ask of them. The controls are nodes that keep a piece

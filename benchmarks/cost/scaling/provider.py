@@ -1,4 +1,4 @@
-"""What clients cost a provider: memory, CPU and synchronisations of the disk (SPEC.md section 13.10).
+"""What clients cost a provider: memory, CPU and synchronisations of the disk (spec/13-measurements.md 13.10).
 
 Promises: the provider that is measured is `python -m mixnode`; its clients are in another process, each with a key and
 a link of its own, and mail comes over a link of a node. A second provider counts its synchronisations and is measured

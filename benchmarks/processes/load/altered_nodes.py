@@ -1,4 +1,4 @@
-"""Nodes that are not what a node should be, for the controls of a measurement (SPEC.md section 13.8).
+"""Nodes that are not what a node should be, for the controls of a measurement (spec/13-measurements.md 13.8).
 
     python -m benchmarks.processes.load.altered_nodes KIND CONFIG.toml
 

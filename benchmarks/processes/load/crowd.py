@@ -1,4 +1,4 @@
-"""A crowd: many clients of one provider, in one process that also takes a mix's place (SPEC.md section 13.10).
+"""A crowd: many clients of one provider, in one process that also takes a mix's place (spec/13-measurements.md 13.10).
 
     python -m benchmarks.processes.load.crowd FOLDER NAME    orders on standard input, answers on standard output
 

@@ -1,4 +1,4 @@
-"""What a player sent and what came back of it (SPEC.md section 13.8).
+"""What a player sent and what came back of it (spec/13-measurements.md 13.8).
 
 Pure. Promises: each packet counts once; one that comes twice, spoilt or unasked for is counted as such and never as
 delivered. Overhead is the time between send and return without the delays drawn. Times are seconds of one clock.

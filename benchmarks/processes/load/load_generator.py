@@ -2,9 +2,9 @@
 
     python -m benchmarks.processes.load.load_generator FOLDER NAME  orders on standard input, answers on standard output
 
-Promises (SPEC.md section 13.8): it publishes a descriptor as a node does and keeps its address; it sends packets that
-come back to it, as many as its orders say; it ends when its standard input does, so it never outlives who started it.
-Never: a packet that it was sent by others, passed on.
+Promises (spec/13-measurements.md 13.8): it publishes a descriptor as a node does and keeps its address; it sends
+packets that come back to it, as many as its orders say; it ends when its standard input does, so it never outlives who
+started it. Never: a packet that it was sent by others, passed on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Packets that come back to whoever sent them, made cheaply and kept compactly (SPEC.md section 13.8).
+"""Packets that come back to whoever sent them, made cheaply and kept compactly (spec/13-measurements.md 13.8).
 
 Pure. Promises: every node on the route finds a genuine header, with delays drawn as senders draw them, and no two
 packets share a key; what comes out of the last one tells its number to whoever made it, without any more arithmetic.

@@ -1,4 +1,4 @@
-"""Counting how often SQLite makes the disk durable, in the process that uses it (SPEC.md section 13.10).
+"""Counting how often SQLite makes the disk durable, in the process that uses it (spec/13-measurements.md 13.10).
 
 Promises: what is counted are SQLite's own calls of `xSync`, at the interface between it and the operating system, with
 the work done as ever; batches are transactions of a provider's store that wrote something. Both are in a small file

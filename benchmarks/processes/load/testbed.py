@@ -1,8 +1,8 @@
 """A local network for a measurement: real nodes, played members, and altered nodes for the controls.
 
-Promises (SPEC.md section 13.8): what is measured is `python -m mixnode` in a process of its own, in a network with real
-authorities that `mixnet up` could have made; every process ends with the block, however it ends. Nodes send no loops of
-their own, so that each packet that goes in is one that comes out.
+Promises (spec/13-measurements.md 13.8): what is measured is `python -m mixnode` in a process of its own, in a network
+with real authorities that `mixnet up` could have made; every process ends with the block, however it ends. Nodes send
+no loops of their own, so that each packet that goes in is one that comes out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
 """Observers of real processes, from outside them: a sniffer on the loopback device, and taps in front of the nodes.
 
-Promises (SPEC.md section 13.6): they see addresses, times and numbers of bytes, and nothing else.
+Promises (spec/13-measurements.md 13.6): they see addresses, times and numbers of bytes, and nothing else.
 """

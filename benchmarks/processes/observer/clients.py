@@ -1,4 +1,4 @@
-"""Test clients that write down what they send and receive: the truth about a recording (SPEC.md section 13.6).
+"""Test clients that write down what they send and receive: the truth about a recording (spec/13-measurements.md 13.6).
 
 Promises: on the wire a test client is a client: its provider, the document's rates, three Poisson processes, frames of
 one size, messages or drop cover in payload slots, loops; it acknowledges what it gets. The truth holds what its ends

@@ -1,4 +1,6 @@
-"""`mixnet bench observe`: a trace, and if wanted the truth, of a network of real processes (SPEC.md section 13.6).
+"""`mixnet bench observe`: a trace, and if wanted the truth, of a network of real processes.
+
+See spec/13-measurements.md 13.6.
 
 Promises: the sniffer looks on at a network that runs already and changes nothing about it; with taps the network is
 started behind them and ended afterwards. A trace appears under its name only when it is whole.

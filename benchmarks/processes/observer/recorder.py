@@ -1,4 +1,4 @@
-"""Writes a trace while it happens (SPEC.md section 13.6).
+"""Writes a trace while it happens (spec/13-measurements.md 13.6).
 
 Promises: rows come out in the order of their times, as long as none is later than `SLACK` rows; memory is bounded by
 that, however long the recording; times count from the recording's begin; hosts have names where names are known.

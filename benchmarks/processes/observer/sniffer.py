@@ -1,4 +1,6 @@
-"""A sniffer on the loopback device: what the global passive observer sees of a local network (SPEC.md section 13.6).
+"""A sniffer on the loopback device: what the global passive observer sees of a local network.
+
+See spec/13-measurements.md 13.6.
 
 Promises: the kernel's filter hands over the headers of TCP segments and nothing of what they carry; times are the
 kernel's own, when the device passed a segment on; what was lost because this process was slow is counted, never hidden.

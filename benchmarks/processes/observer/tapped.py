@@ -1,4 +1,4 @@
-"""A local network whose every process has a tap in front of it (SPEC.md section 13.6).
+"""A local network whose every process has a tap in front of it (spec/13-measurements.md 13.6).
 
 Promises: the network's own files stay as they are; each process gets a second configuration beside its own, with which
 it listens behind its tap, at 127.64.S.N instead of 127.0.S.N, while everybody goes on dialling the address that they

@@ -1,4 +1,4 @@
-"""Taps: forwarding proxies in front of the nodes, for machines where nobody may sniff (SPEC.md section 13.6).
+"""Taps: forwarding proxies in front of the nodes, for machines where nobody may sniff (spec/13-measurements.md 13.6).
 
 Promises: a tap forwards bytes as they come, both ways, and records when, between whom and how many; it never looks at
 one. Whoever dials a tap sees it end when the node ends, and the other way round. What a tap adds to a link (a copy in

@@ -1,4 +1,4 @@
-"""The table of the local protocol in SPEC.md, section 7.9, against the requests that there are."""
+"""The table of the local protocol in spec/07-client.md 7.9, against the requests that there are."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ from client.api.mailbox_access import MailboxAccess
 from client.api.match_access import MatchAccess
 from client.api.proof_access import ProofAccess
 
-SPEC = Path(__file__).parents[3] / "SPEC.md"
+SPEC = Path(__file__).parents[3] / "spec" / "07-client.md"
 OTHERWISE = {  # op → where Python has it, if not under its own name
     "follow": "messages",
     "export": "archive.export",

@@ -1,4 +1,4 @@
-"""`make fortnight`: the story of test_days.py, for as long as is wanted (SPEC.md section 7).
+"""`make fortnight`: the story of test_days.py, for as long as is wanted (spec/07-client.md).
 
     python -m tests.client.days [--days 14] [--seed 1]
 

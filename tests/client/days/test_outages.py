@@ -1,6 +1,6 @@
 """A provider that is down for an hour, somebody who is away for a week, and daemons that start again, as whole clients.
 
-SPEC.md sections 7.5, 7.7, 7.15, 7.16 and 7.17.
+spec/07-client.md 7.5, 7.7, 7.15, 7.16 and 7.17.
 """
 
 from __future__ import annotations

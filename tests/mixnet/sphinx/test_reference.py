@@ -1,4 +1,4 @@
-"""Ours against sphinxmix, both ways, byte for byte at every hop (SPEC.md section 2)."""
+"""Ours against sphinxmix, both ways, byte for byte at every hop (spec/02-sphinx.md)."""
 
 from unittest import mock
 
