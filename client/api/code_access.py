@@ -16,8 +16,8 @@ import msgspec
 import trio
 
 from client.api import code_commands
-from client.model.code_errors import UnknownCode
 from client.model.code_states import SETTLED, CodeInfo, CodeState
+from client.model.errors import UnknownCode
 from mixnet.errors import RemoteError
 
 LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced

@@ -115,7 +115,7 @@ def _after(seen: CodeInfo, show: Callable[[CodeInfo], None]) -> Callable[[CodeIn
 
 
 def _checked(number: int) -> int:
-    from client.model.code_errors import UnknownCode  # noqa: PLC0415
+    from client.model.errors import UnknownCode  # noqa: PLC0415
 
     if not 0 <= number < 1 << 63:
         raise UnknownCode

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from client.model.code_errors import BadAddress, NoEntries, TooManyEntries
+from client.model.errors import BadAddress, NoEntries, TooManyEntries
 
 ENTRY_LIMIT = 500
 FILE_LIMIT = 8 << 20  # bytes; vCards may have pictures in them

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Self
 
-from client.model.code_errors import MalformedCode
+from client.model.errors import MalformedCode
 from client.pairing.exchange import Meeting
 from client.pairing.wordlist import WORDS, complete
 

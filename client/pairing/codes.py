@@ -22,10 +22,18 @@ import trio
 from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
-from client.model.code_errors import CodeExpired, CodeUsed, NobodyWaits, NoNumber, TooManyCodes, UnknownCode, WrongCode
 from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
 from client.model.contact_states import check_name
-from client.model.errors import NameTaken
+from client.model.errors import (
+    CodeExpired,
+    CodeUsed,
+    NameTaken,
+    NobodyWaits,
+    NoNumber,
+    TooManyCodes,
+    UnknownCode,
+    WrongCode,
+)
 from client.model.views import ContactInfo, ContactState, Event
 from client.pairing.code import NUMBER_LIMIT, Code
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise

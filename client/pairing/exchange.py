@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from client.model.code_errors import WrongCode
+from client.model.errors import WrongCode
 from client.pairing.spake2 import MESSAGE_SIZE, Side
 from mixnet import crypto
 from mixnet.crypto import MAC_SIZE, TAG_SIZE, Label, SymmetricKey

@@ -20,9 +20,8 @@ from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
 from client.model.address_entries import Entry, normal
-from client.model.code_errors import WrongCode
 from client.model.contact_states import NAME_LIMIT, free_name
-from client.model.errors import AlreadyContact, OwnInvitation
+from client.model.errors import AlreadyContact, OwnInvitation, WrongCode
 from client.model.match_states import MatchState, MatchStatus
 from client.model.views import ContactInfo, ContactState, Event
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise, reply_slot

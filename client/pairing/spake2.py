@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from client.model.code_errors import CodesMissing
+from client.model.errors import CodesMissing
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 

@@ -7,7 +7,7 @@ costs the one guess; the first letters of a word are enough, and of a word with 
 
 from __future__ import annotations
 
-from client.model.code_errors import MalformedCode
+from client.model.errors import MalformedCode
 
 _TEXT = """
 acorn album alley amber angel apple apron atlas attic autumn badge bamboo banjo barrel basket beach beaver bishop

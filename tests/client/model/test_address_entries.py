@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
-from client.model.code_errors import BadAddress, NoEntries, TooManyEntries
+from client.model.errors import BadAddress, NoEntries, TooManyEntries
 
 CARDS = """BEGIN:VCARD
 VERSION:3.0

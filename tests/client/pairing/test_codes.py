@@ -6,9 +6,8 @@ from trio.testing import MockClock
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from client.api.code_access import CodeAccess, CodeFailed
-from client.model.code_errors import MalformedCode, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
 from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
-from client.model.errors import BadName, NameTaken
+from client.model.errors import BadName, MalformedCode, NameTaken, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
 from client.pairing.code import Code
 from client.pairing.codes import AT_ONCE, LIFETIME, Codes
 from client.pairing.exchange import reply_slot

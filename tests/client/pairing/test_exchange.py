@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.model.code_errors import CodesMissing, MalformedCode, WrongCode
+from client.model.errors import CodesMissing, MalformedCode, WrongCode
 from client.pairing import spake2
 from client.pairing.code import COUNT, Code
 from client.pairing.exchange import TEXT_LIMIT, Joined, Meeting, Offered, noise

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from client.model.address_entries import Entry
-from client.model.code_errors import BadAddress
+from client.model.errors import BadAddress
 from client.model.match_states import TRANSITIONS, MatchState
 from client.model.views import ContactState
 from client.pairing import matching

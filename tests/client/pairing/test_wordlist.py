@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model.code_errors import MalformedCode
+from client.model.errors import MalformedCode
 from client.pairing.code import Code
 from client.pairing.wordlist import WORDS, complete, nearest
 
