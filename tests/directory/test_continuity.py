@@ -114,7 +114,7 @@ async def test_a_late_round_votes_only_when_all_others_were_asked_what_they_have
     await trio.sleep(3)
     assert authority._rounds.held == {}
     authority._rounds.note_caught_up()
-    authority._bell.ring()
+    authority._changed.wake()
     await trio.sleep(0.01)
     assert list(authority._rounds.held) == [(0, 1)]
 

@@ -6,11 +6,11 @@ In a whole network in virtual time, by the client's own request, of which an obs
 import sqlite3
 from dataclasses import replace
 
-import client.mailbox
 import msgspec
 import pytest
 import trio
 
+import client.traffic.provider_mailbox
 from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
 from benchmarks.threats.trespass import on_disk
 from client.traffic.provider_mailbox import NotAnswered, ProviderAway
@@ -124,7 +124,7 @@ def test_what_nobody_fetches_expires_with_its_mailbox(monkeypatch):
 
 @pytest.mark.parametrize("away", ["cut off", "silent"])
 def test_a_provider_that_is_away_is_named_and_nothing_is_claimed(monkeypatch, away):
-    monkeypatch.setattr(client.mailbox, "SLOTS", 1)
+    monkeypatch.setattr(client.traffic.provider_mailbox, "SLOTS", 1)
     found = {}
 
     async def program(world):

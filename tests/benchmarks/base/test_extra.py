@@ -27,11 +27,11 @@ COMMANDS = {
 SCRIPT = f"""
 import sys
 sys.modules[sys.argv[1]] = None
-from benchmarks.anonymity_cli import anonymity, plan
-from benchmarks.attack_cli import attack
-from benchmarks.extra import MissingLibrary
-from benchmarks.real_cli import latency, throughput
-from benchmarks.report_cli import everything, threats
+from benchmarks.cli.anonymity import anonymity, plan
+from benchmarks.cli.attack import attack
+from benchmarks.base.extra import MissingLibrary
+from benchmarks.cli.real import latency, throughput
+from benchmarks.cli.report import everything, threats
 
 for name, command in {COMMANDS!r}.items():
     if name in sys.argv[2:]:

@@ -62,7 +62,7 @@ def test_another_seed_gives_another():
 def test_the_trace_is_the_same_in_another_process():
     """Sets of keys have another order in each process: nothing that is seen may follow from it."""
     program = (
-        "from tests.benchmarks.test_world import *\n"
+        "from tests.benchmarks.simulation.test_world import *\n"
         "print(run_world(small_talk, WorldConfig(seed=4, codec='plain')).trace.fingerprint())"
     )
     salt = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"  # another than this process has

@@ -396,7 +396,7 @@ def test_cover_is_made_however_long_the_messenger_works(monkeypatch):
             await trio.sleep(3.0)
             return await super().call(function, *args, **kwargs)
 
-    monkeypatch.setattr("client.daemon.daemon.InPlace", Slow)
+    monkeypatch.setattr("client.daemon.daemon.InlineWorker", Slow)
 
     async def program(town: Town, nursery: trio.Nursery) -> None:
         alice = await town.start(nursery, "alice", 1)

@@ -171,8 +171,8 @@ import os, signal, sys
 from pathlib import Path
 from client.profile import atomic_file
 if sys.argv[2] == "hidden":
-    newfile._nameless = lambda path: None
-with newfile.new_file(Path(sys.argv[1])) as file:
+    atomic_file._nameless = lambda path: None
+with atomic_file.new_file(Path(sys.argv[1])) as file:
     file.write(b"secret" * 1000)
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
