@@ -10,7 +10,7 @@ from cyclopts import App
 from benchmarks.threats.catalogue import REQUIREMENTS
 from mixnet.cli import build
 from mixnet.inventory import INVENTORY, refreshed
-from tests.mixnet.test_cli import commands
+from tests.mixnet.commands import commands
 
 ROOT = Path(__file__).parents[1]
 IMPACT, COMMANDS, README = ROOT / "docs" / "privacy-impact.md", ROOT / "docs" / "commands.md", ROOT / "README.md"

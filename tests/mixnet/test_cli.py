@@ -7,6 +7,7 @@ from cyclopts import App
 
 from mixnet.cli import build
 from mixnet.overview import GROUP
+from tests.mixnet.commands import commands
 
 COMMANDS = {
     "demo",
@@ -33,19 +34,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         stdin=subprocess.DEVNULL,
     )
-
-
-def commands(app: App, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], App]:
-    """Every command that runs something, by the words that call it."""
-    found = {}
-    for name in app:
-        if not name.startswith("-"):
-            command = app[name]
-            inner = commands(command, (*path, name))
-            found.update(inner)
-            if not inner:
-                found[*path, name] = command
-    return found
 
 
 def test_every_sub_command_of_the_project_is_there() -> None:

@@ -14,9 +14,7 @@ from mixnet.errors import Unavailable
 from mixnet.network import Address
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SEGMENT, SimulatedNetwork
-
-SERVER = Address("10.0.0.1", 4000)
-CLIENT = "10.0.0.2"
+from tests.mixnet.streams import CLIENT, SERVER, pair, receive_exactly
 
 
 def virtual(main, *args):
@@ -25,28 +23,6 @@ def virtual(main, *args):
 
 def uniform(rng):
     return rng.uniform(0.01, 0.2)
-
-
-async def pair(network, *, source=CLIENT, address=SERVER):
-    """(the dialling end, the accepting end) of a new stream."""
-    async with await network.listen(address) as listener, trio.open_nursery() as nursery:
-        ends = []
-
-        async def dial():
-            ends.append(await network.dial(address, source=source))
-
-        nursery.start_soon(dial)
-        accepted = await listener.accept()
-    return ends[0], accepted
-
-
-async def receive_exactly(stream, size):
-    data = b""
-    while len(data) < size:
-        piece = await stream.receive_some(size - len(data))
-        assert piece, "the stream ended early"
-        data += piece
-    return data
 
 
 # --- as Trio's own streams behave

@@ -10,7 +10,7 @@ from mixnet.errors import Unavailable
 from mixnet.network import DIAL_TIMEOUT
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
-from tests.mixnet.test_simulated import CLIENT, SERVER, pair, receive_exactly
+from tests.mixnet.streams import CLIENT, SERVER, pair, receive_exactly
 
 # --- partitions
 

@@ -16,7 +16,7 @@ from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, split
 from mixnode.downlink import Downlink
 from mixnode.mailboxes import Account, Acknowledge, Erase, Limits, Look, Mailboxes, Open, Store, Unknown
-from tests.mixnode.test_provider import ME, deposit, fetch
+from tests.mixnode.mail import ME, deposit, fetch
 from tests.mixnode.town import Town
 
 LIMITS = Limits(mailboxes=3, messages=100, size=10**6, age=168.0)  # a grain is one second

@@ -12,15 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixnet.clock import Epochs
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.sphinx import Command, Deliver, Hop, Kind, SphinxEngine
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import KeyRing, MemoryKeys, Retired, Stored, peel_untrusted
-
-EPOCHS = Epochs(1000.0, 100.0)
-GRACE = 50.0
+from tests.mixnode.epochs import EPOCHS, GRACE
 
 
 @given(st.lists(st.floats(0, 180), max_size=12))

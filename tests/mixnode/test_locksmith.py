@@ -29,8 +29,8 @@ from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.locksmith import Locksmith
 from mixnode.node import ROOM, Opened, Rooms, await_seal, refuse_replay
-from tests.mixnode.test_edges import BRISK, dropped, town_of, unread
-from tests.mixnode.test_keys import EPOCHS, GRACE
+from tests.mixnode.brisk import BRISK, dropped, town_of, unread
+from tests.mixnode.epochs import EPOCHS, GRACE
 
 LENGTH = 6.0  # of an epoch: a new one's first packets wait for a slow disk at each of five nodes, and must find its key
 

@@ -11,43 +11,15 @@ import trio
 from trio.testing import MockClock
 
 from mixnet.counters import Dropped, Event
-from mixnet.crypto import SigningKey, SphinxSecret
+from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from mixnet.link import FRAME_SIZE, Assembler, Frame, FrameKind, Link, split
 from mixnet.pki.document import verify_untrusted
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import DocumentAnswer, parse_answer_untrusted
-from mixnet.sphinx import Command, Deliver, Kind
+from mixnet.sphinx import Command, Kind
+from tests.mixnode.mail import ME, SECRET, deposit, fetch
 from tests.mixnode.town import Town, packet_frame
-
-ME, SECRET = SigningKey(bytes([7]) * 32), SphinxSecret(bytes([9]) * 32)
-
-
-async def deposit(town: Town, messages: list[bytes], mailbox: bytes = ME.public) -> None:
-    """Put messages into a mailbox, as the last layer of mixes does."""
-    provider = town.providers[0]
-    async with await town.as_node(town.mixes[-1], provider) as link:
-        await link.send([packet_frame(town.mail(mailbox, SECRET, message, [provider])) for message in messages])
-        await trio.sleep(1)
-
-
-async def fetch(town: Town, link: Link, count: int, *, acknowledge: bool = True) -> list[bytes]:
-    """The next `count` messages of mail; every frame is acknowledged in dummies."""
-    messages: list[bytes] = []
-    sequence = 0
-    with trio.fail_after(1000):
-        while len(messages) < count:
-            for frame in await link.receive():
-                assert frame.sequence == sequence + 1
-                sequence = frame.sequence
-                if frame.kind is FrameKind.MAIL:
-                    peeled = town.engine.peel_untrusted(SECRET, frame.body)
-                    assert isinstance(peeled, Deliver)
-                    messages.append(peeled.message)
-            if acknowledge:
-                await link.send([Frame(FrameKind.PAD, acknowledged=sequence)])
-                await trio.sleep(0.2)
-    return messages
 
 
 async def test_mail_waits_for_its_owner_comes_in_order_and_goes_when_acknowledged(autojump_clock: MockClock) -> None:

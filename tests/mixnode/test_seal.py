@@ -14,7 +14,7 @@ from mixnet.crypto import SphinxSecret
 from mixnode import seal
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing, Retired, Stored
-from tests.mixnode.test_keys import EPOCHS, GRACE
+from tests.mixnode.epochs import EPOCHS, GRACE
 
 TAGS = [bytes([number]) * 16 for number in range(8)]
 Harm = Callable[[Path], None]

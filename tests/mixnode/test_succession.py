@@ -12,7 +12,7 @@ from mixnet.counters import Event
 from mixnet.errors import Unavailable
 from mixnet.pki.bootstrap import Bootstrap
 from mixnode.documents import DocumentFiles
-from tests.mixnode.test_edges import AT_THE_START, LENGTH, dropped, loops_astray, town_of, unread
+from tests.mixnode.brisk import AT_THE_START, LENGTH, dropped, loops_astray, town_of, unread
 from tests.mixnode.town import Member, Town
 
 FIRST, SECOND = 3, 6

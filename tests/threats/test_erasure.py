@@ -16,7 +16,7 @@ from benchmarks.threats.trespass import on_disk
 from client.traffic.provider_mailbox import NotAnswered, ProviderAway
 from client.traffic.provider_requests import ProviderRequests
 from mixnode import provider
-from tests.threats.test_p3 import BRISK, CLIENTS, LENGTH, links
+from tests.threats.links import BRISK, CLIENTS, LENGTH, links
 
 pytestmark = pytest.mark.timeout(600)
 CONFIG = WorldConfig(seed=4, clients=2, width=1, disks=True, codec="plain")

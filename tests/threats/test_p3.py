@@ -16,24 +16,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.controls import cover
-from benchmarks.simulation.world import WorldConfig, run_world
-from mixnet.pki.parameters import Parameters
+from benchmarks.simulation.world import WorldConfig
 from mixnode.members import Members
+from tests.threats.links import BRISK, CLIENTS, LENGTH, links
 
-LENGTH = 50.0  # virtual seconds, in which an epoch ends
 SHORT = 36.0  # seconds, in which any of the leaks shows
-CLIENTS = ["client-1", "client-2"]
 # Epochs are short, so that questions to the directory are among the traffic.
-BRISK = Parameters(
-    epoch_length=40.0,
-    mean_delay=0.05,
-    payload_rate=1.2,
-    loop_rate=0.3,
-    drop_rate=0.3,
-    downlink_rate=2.0,
-    node_loop_rate=0.02,
-    link_latency=0.01,
-)
 
 
 @dataclass(frozen=True)
@@ -90,21 +78,6 @@ DEEDS = st.one_of(
 )
 LIVES = st.builds(Life, TIMES, st.integers(0, 1), st.lists(DEEDS, max_size=8).map(tuple))
 BUSY = Life(3.0, 0, (Text(15, 0, "hello"), File(16, 0, 30_000), Text(20, 1, "hi" * 900), Read(35, 1)))
-
-
-def links(seed, live=None, config=None, length=LENGTH):
-    """Every write on each client's link, both ways, in a world whose users do what `live` says."""
-
-    async def program(world):
-        async with trio.open_nursery() as nursery:
-            if live is not None:
-                nursery.start_soon(live, world)
-            await trio.sleep_until(length)
-            nursery.cancel_scope.cancel()
-
-    config = config or WorldConfig(seed=seed, clients=2, parameters=BRISK, codec="plain")
-    world = run_world(program, config)
-    return {host: world.trace.around(host) for host in CLIENTS}, world
 
 
 @cache

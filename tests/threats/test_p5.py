@@ -24,8 +24,8 @@ from client.signing.forgery import forge_next, forge_turn
 from client.signing.transcript import BadTranscript
 from client.storage.search import ANY
 from mixnet.crypto import SigningKey
-from tests.client.messenger.test_messenger import befriend
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.friends import befriend
 
 SAID, NEVER_SAID = "the parcel is under the third oak", "the parcel is in my own cave"
 

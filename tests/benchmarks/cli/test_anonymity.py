@@ -13,7 +13,7 @@ from benchmarks.base import jobs
 from benchmarks.base.size import Size
 from benchmarks.cli.app import app
 from mixnet.errors import LocalError
-from tests.benchmarks.anonymity.test_actors import recorded
+from tests.benchmarks.anonymity.traces import recorded
 
 SMALL = ["bench", "anonymity", "--clients", "20", "--quick"]
 

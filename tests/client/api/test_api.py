@@ -1,7 +1,6 @@
 """The local socket: its bytes, its bounds, and the Python API over it."""
 
 import os
-import random
 import stat
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,21 +17,14 @@ from client.api import framing, sockets
 from client.api import messages as commands
 from client.api.archive_service import PAGE
 from client.api.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
-from client.api.daemon_api import DaemonApi
 from client.api.events import QUEUE, EventBus
 from client.api.server import CONNECTIONS, serve_api
-from client.concurrency.worker import InlineWorker
-from client.core.outgoing import MessengerSettings
-from client.messenger.messenger import Messenger
 from client.model import paths
-from client.model.destination import Destination, Home
 from client.model.errors import MalformedInvitation, UnknownContact
 from client.model.paths import NoProfile
 from client.model.views import MessageKind, MessageState
-from client.storage.database import Store
-from mixnet.clock import WallClock
-from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError, Unavailable
+from tests.client.worlds.service import make_service
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=20),
@@ -102,15 +94,6 @@ def test_any_map_is_a_command_or_refused(message):
     except RemoteError:
         return
     assert isinstance(command, commands.Command)
-
-
-def make_service(event_bus: EventBus | None = None, name: str = "alice") -> DaemonApi:
-    store = Store.open(":memory:", SymmetricKey(bytes(32)))
-    home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
-    messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
-    service = DaemonApi(name=name, worker=InlineWorker(), clock=WallClock(), event_bus=event_bus or EventBus())
-    service.open(messenger, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
-    return service
 
 
 @asynccontextmanager

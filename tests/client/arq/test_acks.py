@@ -4,12 +4,10 @@ from hypothesis import strategies as st
 
 from client.arq import acks
 from client.arq.acks import Ack, LaneReport
-from client.arq.fragments import MAX_FRAGMENTS, WINDOW, ChannelKey, PlaintextKind, seal
-from mixnet.crypto import SymmetricKey
+from client.arq.fragments import MAX_FRAGMENTS, WINDOW, PlaintextKind, seal
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
-
-CHANNEL = ChannelKey(b"c" * 16, SymmetricKey(b"k" * 32))
+from tests.client.worlds.acks import CHANNEL
 
 
 @st.composite

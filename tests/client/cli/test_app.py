@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.api.connection import Connection, DirectChannel, connect
-from client.api.server import serve_api
+from client.api.connection import connect
 from client.api.sockets import NotRunning
 from client.cli import anonymous as address_cli
 from client.cli import app as cli
@@ -34,33 +32,8 @@ from client.profile.profile import PassphraseNeeded, ProfileExists, load, open_s
 from client.traffic import directory_client
 from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
-from tests.client.api.test_api import make_service
+from tests.client.worlds.daemons import daemon_of
 from tests.client.worlds.town import Town, rules
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch):
-    for name in ("MIXNET_DIR", "MIXNET_PASSPHRASE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def network(tmp_path):
-    Town().bootstrap.save(tmp_path / "bootstrap.json")
-    return tmp_path
-
-
-@asynccontextmanager
-async def daemon_of(network: Path, name: str):
-    """A daemon without a network, and a way to look at it that is not the command's."""
-    directory = network / "clients" / name
-    await daemon.init(name, folder=network)
-    service = make_service(name=name)
-    with lock.hold(directory / paths.LOCK):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(serve_api, directory / paths.API_SOCKET, service)
-            yield Connection(DirectChannel(service))
-            nursery.cancel_scope.cancel()
 
 
 async def test_init_makes_a_profile_once(network, capsys):

@@ -10,8 +10,8 @@ from client.api.connection import Connection, DirectChannel
 from client.cli import app, codes, matching
 from client.model.errors import MalformedInvitation
 from mixnet.errors import LocalError
-from tests.client.api.test_api import make_service
 from tests.client.worlds.hall import Hall
+from tests.client.worlds.service import make_service
 
 
 @pytest.fixture

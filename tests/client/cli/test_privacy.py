@@ -13,13 +13,13 @@ from client.model.paths import NoProfile
 from client.profile.lock import AlreadyRunning
 from mixnet.errors import LocalError, Unavailable
 from mixnet.inventory import INVENTORY, Role, as_maps, refreshed
-from tests.client.api.test_api import make_service
-from tests.client.cli.test_app import daemon_of, network, no_environment  # noqa: F401  # fixtures
-from tests.client.traffic.test_provider_mailbox import KEPT, Provider
+from tests.client.worlds.daemons import daemon_of
+from tests.client.worlds.mailbox import KEPT, Provider
+from tests.client.worlds.service import make_service
 
 
 @asynccontextmanager
-async def daemon(network, *answers, connected=True):  # noqa: F811
+async def daemon(network, *answers, connected=True):
     """(a connection to alice's daemon, its provider)."""
     provider = Provider(*answers)
     async with daemon_of(network, "alice") as me:
@@ -32,7 +32,7 @@ async def daemon(network, *answers, connected=True):  # noqa: F811
 ACCOUNT = msgspec.msgpack.encode(KEPT)
 
 
-async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):  # noqa: F811
+async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):
     async with daemon(network, ACCOUNT, ACCOUNT, msgspec.msgpack.encode(None), ACCOUNT) as (_, provider):
         capsys.readouterr()
         await mailbox.show("alice", folder=network)
@@ -53,7 +53,7 @@ async def test_what_a_provider_keeps_is_shown_and_exported(network, capsys):  # 
 
 
 @pytest.mark.parametrize("leave", [False, True])
-async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, leave):  # noqa: F811
+async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, leave):
     async with daemon(network, b"erased") as (me, provider):
         with pytest.raises(LocalError, match=r"nothing was erased.*backups.*--yes") as refused:
             await mailbox.erase("alice", leave=leave, folder=network)
@@ -67,14 +67,14 @@ async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, lea
         assert me._channel._service.stopping.is_set() is leave
 
 
-async def test_without_a_provider_the_error_says_that_nothing_was_asked(network):  # noqa: F811
+async def test_without_a_provider_the_error_says_that_nothing_was_asked(network):
     async with daemon(network, connected=False) as (_, provider):
         with pytest.raises(Unavailable, match="nothing was asked"):
             await mailbox.erase("alice", yes=True, folder=network)
     assert provider.asked == []
 
 
-async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):  # noqa: F811
+async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):
     async with daemon(network, ACCOUNT) as (me, _):
         await me.accept(await make_service(name="bob").invite(), "bob")
         await me.archive.retain("bob", 3600.0)
@@ -98,7 +98,7 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):  # noq
     assert not list(network.glob(".all.*"))
 
 
-async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, capsys):  # noqa: F811
+async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, capsys):
     async with daemon(network, connected=False):
         await profile.export("alice", network / "all", folder=network)
     told = json.loads((network / "all" / "profile.json").read_text())
@@ -107,7 +107,7 @@ async def test_what_the_provider_keeps_may_be_missing_from_the_folder(network, c
     assert "what your provider keeps is not in it" in capsys.readouterr().err
 
 
-async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):  # noqa: F811
+async def test_a_profile_is_erased_when_its_daemon_has_stopped(network, capsys):
     directory = network / "clients" / "alice"
     async with daemon(network):
         with pytest.raises(AlreadyRunning, match=r"nothing was erased: .* `mixnet client stop alice"):
@@ -134,7 +134,7 @@ async def test_the_inventory_is_shown_by_role(capsys):
     assert json.loads(capsys.readouterr().out) == as_maps(INVENTORY)
 
 
-async def test_what_a_profile_holds_is_counted_with_and_without_its_daemon(network, capsys):  # noqa: F811
+async def test_what_a_profile_holds_is_counted_with_and_without_its_daemon(network, capsys):
     async with daemon(network) as (me, _):
         await me.accept(await make_service(name="bob").invite(), "bob")
         capsys.readouterr()

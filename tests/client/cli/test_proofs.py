@@ -21,8 +21,8 @@ from client.model.views import MessageKind, MessageState, ReceiptState
 from client.profile import lock
 from mixnet.clock import VirtualClock
 from mixnet.errors import LocalError, RemoteError
-from tests.client.messenger.test_messenger import befriend, write
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.friends import befriend, write
 from tests.client.worlds.town import Town
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from client.api.early import starting_figures
 from client.cli import render
 from client.model.views import MessageInfo, MessageKind, MessageState
-
-HOSTILE = "\x1b[2J\x07\x7f\x9b31m\u202e\u2028\U000e0041\r\n\ud800"
+from tests.client.worlds.hostile import HOSTILE
 
 
 def received(text: str, *, contact: str = "bob", kind: MessageKind = MessageKind.TEXT) -> MessageInfo:

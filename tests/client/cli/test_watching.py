@@ -8,9 +8,8 @@ import pytest
 from client.api.connection import Connection
 from client.cli import app, render, watching
 from client.model.views import MessageInfo, MessageKind, MessageState
-from tests.client.cli.test_app import daemon_of, network, no_environment
+from tests.client.worlds.daemons import daemon_of
 
-__all__ = ["network", "no_environment"]
 FILE = MessageInfo(7, "bob", True, MessageKind.FILE, MessageState.QUEUED, "a", "/a", 1000, 0, "", 1.0, 0.0, 0.0, 0.0)
 
 

@@ -17,12 +17,12 @@ from client.model.contact_states import WrongStep
 from client.model.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
 from client.model.views import ContactState, MessageKind, MessageState
 from mixnet.errors import RemoteError
-from tests.client.arq.test_acks import CHANNEL
-from tests.client.daemon.test_daemon import befriend as friends_of_daemons
-from tests.client.daemon.test_daemon import play
-from tests.client.messenger.test_broken import copy, errors, restore
-from tests.client.messenger.test_messenger import befriend, downloads, write
+from tests.client.worlds.acks import CHANNEL
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.crashes import copy, restore
+from tests.client.worlds.daemons import befriend as friends_of_daemons
+from tests.client.worlds.daemons import play
+from tests.client.worlds.friends import befriend, downloads, errors, write
 
 DAY = 86_400
 

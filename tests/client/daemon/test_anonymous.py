@@ -7,7 +7,7 @@ import trio
 from benchmarks.simulation import virtual
 from client.model.views import MessageState
 from mixnet.sphinx import SphinxEngine
-from tests.client.daemon.test_daemon import wait_for
+from tests.client.worlds.daemons import wait_for
 from tests.client.worlds.town import START, Town, rules
 
 LENGTH = 30.0  # virtual seconds that an observer watches

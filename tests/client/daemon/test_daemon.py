@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from itertools import pairwise
 
@@ -26,22 +25,12 @@ from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE
 from mixnet.network import Address
+from tests.client.worlds.daemons import befriend, play, wait_for
 from tests.client.worlds.town import RULES, START, Town, raw_key, rules
 
 Sight = tuple[float, str, str, int]
 LENGTH = 20.0  # virtual seconds that an observer watches
 HANG_UP = 12.0  # when the provider closes every link, in all runs
-
-
-async def befriend(alice: Connection, bob: Connection) -> None:
-    await bob.accept(await alice.invite(), "alice")
-    await bob.wait_established("alice")
-    await alice.wait_established("bob")
-
-
-async def wait_for(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():
-        await trio.sleep(0.5)
 
 
 def watch(workload: list[tuple[float, int, int]]) -> tuple[list[Sight], int]:
@@ -106,21 +95,6 @@ def test_what_an_observer_sees_is_frames_of_one_size_on_two_schedules_per_client
 
 def when_up(source: str, target: str) -> bool:
     return "10.0.9.1" in (source, target)
-
-
-def play(program: Callable[[Town, trio.Nursery], Awaitable[None]], town: Town | None = None) -> Town:
-    """Run a town and a program in it, for at most an hour of virtual time."""
-    town = town or Town(3)
-
-    async def run() -> None:
-        with trio.fail_after(3600):
-            async with trio.open_nursery() as nursery:
-                await nursery.start(town.run)
-                await program(town, nursery)
-                nursery.cancel_scope.cancel()
-
-    virtual.run(run, seed=1)
-    return town
 
 
 def test_two_people_exchange_texts_both_ways_and_learn_of_it():

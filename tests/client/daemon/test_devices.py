@@ -14,8 +14,7 @@ from client.cli import anonymous, app, devices
 from client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
 from client.model.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
-from tests.client.cli.test_app import daemon_of
-from tests.client.daemon.test_daemon import befriend, play
+from tests.client.worlds.daemons import befriend, daemon_of, play
 from tests.client.worlds.town import Town
 
 

@@ -19,9 +19,9 @@ from client.profile import atomic_file
 from client.storage.database import Store
 from client.storage.retention import SWEEP_EVERY
 from client.traffic.sender import PacketSender
-from tests.client.daemon.test_daemon import befriend, play, wait_for
-from tests.client.messenger.test_archive import KEY, NOW, access, file, messenger_of
-from tests.client.messenger.test_crashes import Killed, dying
+from tests.client.worlds.archive import KEY, NOW, access, file, messenger_of
+from tests.client.worlds.crashes import Killed, dying
+from tests.client.worlds.daemons import befriend, play, wait_for
 from tests.client.worlds.town import Town, rules
 
 

@@ -22,7 +22,7 @@ from mixnet.crypto import SymmetricKey
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.requests import AskDocument
 from mixnet.pki.trust import Trust
-from tests.client.daemon.test_daemon import befriend
+from tests.client.worlds.daemons import befriend
 from tests.client.worlds.town import RULES, Town
 
 LENGTH = RULES.epoch_length

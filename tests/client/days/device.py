@@ -14,7 +14,7 @@ from client.daemon.daemon import serve
 from client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from tests.client.days.village import Village
-from tests.client.messenger.test_crashes import Killed
+from tests.client.worlds.crashes import Killed
 
 T = TypeVar("T")
 

@@ -2,9 +2,10 @@
 
 from client.devices.pending_requests import REVOKED, UNTOLD
 from client.model.views import MessageState
-from tests.client.devices.test_groups import CLUB, found, group_history
 from tests.client.worlds.channel import RATE
+from tests.client.worlds.circle import CLUB
 from tests.client.worlds.devices import HOME, LAPTOP, PHONE, Family, history, people
+from tests.client.worlds.groups import found, group_history
 
 
 def test_a_contact_is_renewed_while_both_have_satellites(tmp_path):

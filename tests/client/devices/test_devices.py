@@ -25,7 +25,7 @@ from client.model.errors import (
 )
 from client.model.views import DeviceChanged, MessageKind
 from mixnet.errors import LocalError, RemoteError
-from tests.client.messenger.test_crashes import Killed, dies, dying
+from tests.client.worlds.crashes import Killed, dies, dying
 from tests.client.worlds.devices import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history, people
 
 

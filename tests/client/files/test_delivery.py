@@ -12,8 +12,8 @@ from client.files import estimate
 from client.model.durations import about
 from client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
-from tests.client.messenger.test_messenger import befriend, downloads, write
 from tests.client.worlds.channel import RATE, Channel
+from tests.client.worlds.friends import befriend, downloads, write
 
 LARGE_FILE = 100_000_000
 SLOW_NETWORK = 1.0  # payload slots a second: 2.6 KB/s

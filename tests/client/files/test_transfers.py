@@ -17,14 +17,13 @@ from client.e2e.bodies import CHUNK_SIZE
 from client.files.pace import LATELY, Throughput
 from client.model.errors import NoFile, UnknownMessage
 from client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
-from tests.client.api.test_api import make_service
-from tests.client.cli.test_app import daemon_of, network  # noqa: F401  # a fixture
-from tests.client.cli.test_render import HOSTILE
-from tests.client.daemon.test_daemon import befriend as meet
-from tests.client.daemon.test_daemon import play
-from tests.client.messenger.test_messenger import befriend, write
 from tests.client.worlds.channel import RATE, Channel
+from tests.client.worlds.daemons import befriend as meet
+from tests.client.worlds.daemons import daemon_of, play
 from tests.client.worlds.devices import HOME, PHONE, Family
+from tests.client.worlds.friends import befriend, write
+from tests.client.worlds.hostile import HOSTILE
+from tests.client.worlds.service import make_service
 
 STEPS = st.lists(st.tuples(st.floats(-1e4, 1e6), st.integers(0, 1 << 40)), max_size=80)
 
@@ -206,7 +205,7 @@ def test_bars_and_lines_are_text_whatever_a_contact_wrote(capsys, monkeypatch, t
         assert all(line.isprintable() for line in lines) and "[bold]" in lines[0]
 
 
-async def test_the_commands_show_files(network, capsys, monkeypatch):  # noqa: F811
+async def test_the_commands_show_files(network, capsys, monkeypatch):
     said: list[str] = []
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
         await alice.accept(await bob.invite(), "bob")
@@ -235,7 +234,7 @@ async def test_the_commands_show_files(network, capsys, monkeypatch):  # noqa: F
         assert len(said) == 1 and "0 % of 1,234 bytes" in said[0]
 
 
-async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch):  # noqa: F811
+async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch):
     service = make_service()
     me = Connection(DirectChannel(service))
     coming = transfer().message

@@ -6,8 +6,8 @@ from client.e2e.bodies import REASONS, Chunk, End, Offer, Reason
 from client.files.disk import START_DIGEST, chain
 from client.files.receiver import _PATIENCE
 from client.model.views import MessageState
-from tests.client.messenger.test_messenger import befriend, downloads
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.friends import befriend, downloads
 
 HALF = b"a" * 500
 

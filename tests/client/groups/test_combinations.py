@@ -9,9 +9,9 @@ from client.model.errors import ContactBlocked
 from client.model.group_views import GroupState
 from client.model.views import MessageState
 from mixnet.errors import RemoteError
-from tests.client.messenger.test_broken import copy, restore
-from tests.client.messenger.test_cancel import failures
 from tests.client.worlds.circle import CLUB, Circle
+from tests.client.worlds.crashes import copy, restore
+from tests.client.worlds.friends import failures
 
 
 def delivered(circle, sent):

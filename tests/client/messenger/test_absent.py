@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.client.messenger.test_messenger import befriend, write
 from tests.client.worlds.channel import RATE, Channel
+from tests.client.worlds.friends import befriend, write
 
 HOUR = 3600.0
 

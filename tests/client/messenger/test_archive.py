@@ -1,46 +1,23 @@
 """Search, export and import, retention and deletion: what is found, what is past, and what is really gone."""
 
 import mailbox
-import random
 from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.api.connection import Connection, DirectChannel
-from client.core.outgoing import MessengerSettings
-from client.messenger.messenger import Messenger
-from client.model.destination import Destination, Home
 from client.model.errors import SearchTooLong, StillUnderWay, UnknownMessage
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage import schema
 from client.storage.database import Store
 from client.storage.export_jsonl import read_untrusted, settled
-from client.storage.messages import Entry
 from client.storage.retention import BadPeriod, period, shown
 from client.storage.search import Filter, expression
-from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
-from tests.client.api.test_api import make_service
+from tests.client.worlds.archive import KEY, NOW, access, file, messenger_of
 
-KEY = SymmetricKey(b"k" * 32)
-NOW = 1_800_000_000.0
 SECRET = "zqsecretword"
-
-
-def messenger_of(store):
-    home = Home("alice", bytes(32), Destination(bytes(32), bytes(32), bytes(31) + b"\x09"))
-    messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
-    if not messenger.contacts():
-        for number, name in enumerate(("bob", "carol"), 1):
-            messenger._core.contacts.add(name, bytes([number]) * 32, ContactState.ESTABLISHED, NOW)
-    return messenger
-
-
-def file(messenger, text, *, when=NOW, contact=1, state=MessageState.DELIVERED, kind=MessageKind.TEXT):
-    remote = None if state in (MessageState.DELIVERED, MessageState.QUEUED, MessageState.SENT) else 7
-    return messenger._core.messages.add(Entry(contact, kind, state, text, remote=remote), when)
 
 
 @pytest.fixture
@@ -141,12 +118,6 @@ def test_a_store_of_the_version_before_opens(tmp_path, monkeypatch):
     assert [message.text for message in alice.search(SECRET)] == [SECRET]
     alice.archive.delete(1)
     assert SECRET.encode() not in alice._core.store._connection.serialize("main")
-
-
-def access(messenger):
-    service = make_service()
-    service._opened_for = messenger
-    return Connection(DirectChannel(service)).archive
 
 
 MESSAGES = st.lists(

@@ -7,6 +7,8 @@ from client.files.disk import START_DIGEST
 from client.messenger.inbox import OUTDATED, UNOPENED
 from client.model.views import MessageState
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.crashes import copy, restore
+from tests.client.worlds.friends import errors
 
 
 @pytest.fixture
@@ -21,24 +23,6 @@ def channel(tmp_path):
         assert made.run(60, made.settled)
     made.run(30)
     return made
-
-
-def copy(person):
-    return {path.name: path.read_bytes() for path in person.folder.glob("store.db*")}
-
-
-def restore(person, saved):
-    person.store._connection.close()
-    for path in person.folder.glob("store.db*"):
-        path.unlink()
-    for name, content in saved.items():
-        if not name.endswith("-shm"):
-            (person.folder / name).write_bytes(content)
-    person.open()
-
-
-def errors(person):
-    return [m.error for m in person.messenger.messages() if m.state is MessageState.FAILED and not m.outgoing]
 
 
 @pytest.fixture

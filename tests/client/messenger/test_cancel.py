@@ -12,9 +12,9 @@ from client.model.durations import DAY
 from client.model.errors import BadLifetime, NotUnderWay, UnknownMessage
 from client.model.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import MixnetError
-from tests.client.messenger.test_crashes import Killed, dying
-from tests.client.messenger.test_messenger import SLOW, befriend, downloads, write
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.crashes import Killed, dying
+from tests.client.worlds.friends import SLOW, befriend, downloads, failures, write
 
 
 @pytest.fixture
@@ -24,10 +24,6 @@ def friends(tmp_path):
     made.run(10)
     made["alice"].messenger.take_events()
     return made
-
-
-def failures(channel, name="alice"):
-    return {m.error for m in channel[name].messenger.messages() if m.state is MessageState.FAILED}
 
 
 def test_a_queued_text_is_never_sent_and_what_follows_arrives(friends):

@@ -11,9 +11,9 @@ from client.model.durations import DAY
 from client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
 from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
 from mixnet.errors import MixnetError
-from tests.client.messenger.test_crashes import Killed, dying
-from tests.client.messenger.test_messenger import befriend, downloads, write
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.crashes import Killed, dying
+from tests.client.worlds.friends import befriend, downloads, write
 
 
 @pytest.fixture

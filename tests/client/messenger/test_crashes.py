@@ -4,43 +4,10 @@ import pytest
 
 from client.files import receiver
 from client.model.views import MessageKind
-from client.storage.database import Store
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.crashes import Killed, dies, dying
 
 CONTENT = bytes(range(256)) * 600  # three chunks
-
-
-class Killed(BaseException):
-    """As SIGKILL: nothing handles it."""
-
-
-def dying(function, when, *, first):
-    """`function`, whose process dies in its call number `when`, before or after the work."""
-    calls = 0
-
-    def wrapper(*args):
-        nonlocal calls
-        calls += 1
-        if calls == when and first:
-            raise Killed
-        result = function(*args)
-        if calls == when:
-            raise Killed
-        return result
-
-    return wrapper
-
-
-def dies(monkeypatch, store, when, work, *, first):
-    """Whether the process of `store` dies in `work`, in its write number `when`, before or after it was done."""
-    fatal, unharmed = dying(store.run, when, first=first), Store.run
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "run", lambda self, *args: fatal(*args) if self is store else unharmed(self, *args))
-        try:
-            work()
-        except Killed:
-            return True
-    return False
 
 
 POINTS = [("write_chunk", 1), ("write_chunk", 3), ("finish", 1), ("discard", 1)]

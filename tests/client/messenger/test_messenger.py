@@ -1,6 +1,5 @@
 import os
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -36,8 +35,7 @@ from client.model.views import (
 )
 from mixnet.errors import MixnetError, RemoteError
 from tests.client.worlds.channel import START, Channel
-
-SLOW = settings(max_examples=12)
+from tests.client.worlds.friends import SLOW, befriend, downloads, write
 
 
 @pytest.fixture
@@ -49,29 +47,6 @@ def channel(tmp_path):
 def friends(channel):
     befriend(channel)
     return channel
-
-
-def befriend(channel: Channel, inviter="alice", acceptor="bob", seconds=3000) -> None:
-    channel.introduce(inviter, acceptor)
-
-    def established() -> bool:
-        return all(
-            any(c.name == other and c.state is ContactState.ESTABLISHED for c in channel[one].messenger.contacts())
-            for one, other in ((inviter, acceptor), (acceptor, inviter))
-        )
-
-    assert channel.run(seconds, established)
-
-
-def write(channel: Channel, size: int, name="file.bin", seed=0) -> Path:
-    path = channel.tmp / name
-    path.write_bytes(random.Random(seed).randbytes(size))
-    return path
-
-
-def downloads(channel: Channel, name="bob") -> dict[str, bytes]:
-    folder = channel.tmp / name / "downloads"
-    return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.exists() else {}
 
 
 # contacts

@@ -11,9 +11,9 @@ from client.model.errors import BadName, MalformedCode, NameTaken, NobodyWaits, 
 from client.pairing.code import Code
 from client.pairing.codes import AT_ONCE, LIFETIME, Codes
 from client.pairing.exchange import reply_slot
-from tests.client.traffic.test_provider_queries import RULES
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall
+from tests.client.worlds.whole import RULES
 
 
 async def until(codes: Codes, number: int, *states: CodeState, within: float = 120.0) -> CodeInfo:

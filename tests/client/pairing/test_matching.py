@@ -16,9 +16,9 @@ from client.model.views import ContactState
 from client.pairing import matching
 from client.pairing.matching import SPOILED, day_secret, meeting
 from mixnet.crypto import password_key
-from tests.client.traffic.test_provider_queries import RULES
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall, cheap
+from tests.client.worlds.whole import RULES
 
 PEOPLE = {name: f"{name}@example.org" for name in ("alice", "bob", "carol", "dave")}
 HOURS = 3600.0

@@ -23,8 +23,8 @@ from client.model.errors import ContactBlocked, NotSigned, TextTooLong, UnknownC
 from client.model.views import MessageState, MessageStateChanged, ReceiptState
 from client.signing.attestations import UNSIGNED
 from client.storage.receipts import DEFAULT_RULE, FIRST_STATE, TRANSITIONS, ReceiptEvent, Rule, after
-from tests.client.messenger.test_messenger import befriend, write
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.friends import befriend, write
 
 LAST = "the last word"
 

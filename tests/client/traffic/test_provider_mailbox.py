@@ -2,7 +2,6 @@
 
 import msgspec
 import pytest
-import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,38 +14,13 @@ from client.traffic.provider_mailbox import (
     MailboxInfo,
     NotAnswered,
     ProviderAway,
-    ProviderMailbox,
     account_untrusted,
     erase,
     look,
 )
-from mixnet.errors import RemoteError, Unavailable
-from tests.client.api.test_api import make_service
-
-KEPT = {"packets": 3, "bytes": 9216, "expires": 2e9, "next_expiry": 1.9e9}
-
-
-class Provider:
-    """In the place of Requests: remembers the questions, gives the answers, and None is silence."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.asked = []
-        self.forgotten = 0
-
-    async def ask(self, request, *, timeout):  # noqa: ASYNC109
-        self.asked.append((msgspec.msgpack.decode(request), timeout))
-        await trio.lowlevel.checkpoint()
-        answer = self.answers.pop(0)
-        if answer is None:
-            raise Unavailable
-        return answer
-
-    def post(self, *, connected=True, rates=(2.0, 4.0)):
-        def forget():
-            self.forgotten += 1
-
-        return ProviderMailbox(b"m" * 32, b"p" * 32, self, lambda: rates, lambda: connected, forget)
+from mixnet.errors import RemoteError
+from tests.client.worlds.mailbox import KEPT, Provider
+from tests.client.worlds.service import make_service
 
 
 async def test_what_a_provider_keeps_is_told():

@@ -16,18 +16,9 @@ from client.traffic.provider_queries import (
 )
 from mixnet.counters import Event
 from mixnet.errors import RemoteError
-from mixnet.pki.parameters import Parameters
 from mixnet.services import Answer, Operation, Question, Status
+from tests.client.worlds.whole import RULES
 
-RULES = Parameters(
-    mean_delay=0.05,
-    payload_rate=3.0,
-    loop_rate=0.2,
-    drop_rate=0.2,
-    downlink_rate=4.0,
-    node_loop_rate=0.05,
-    link_latency=0.01,
-)
 CONFIG = WorldConfig(seed=5, parameters=RULES, codec="plain")
 SLOT = bytes(32)
 

@@ -16,8 +16,8 @@ from mixnet import witness
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.trust import Trust
 from mixnet.services import Answer, Status
-from tests.client.messenger.test_messenger import befriend, write
 from tests.client.worlds import channel as hostile
+from tests.client.worlds.friends import befriend, write
 from tests.client.worlds.town import START, Town
 
 TOWN = Town()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from mixnet.clock import VirtualClock
-from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.keeper import (
@@ -19,41 +17,13 @@ from mixnet.pki.keeper import (
     LATEST,
     SPLIT_VIEW,
     DocumentKeeper,
-    Fetch,
     keeper_of_authorities,
 )
-from mixnet.pki.requests import NEWEST
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views
 from tests.mixnet.pki.builders import START, Town, key
 from tests.mixnet.pki.liars import Liars, gives
-
-TOWN = Town()
-LENGTH = TOWN.epoch_length
-
-
-class Source:
-    """Gives the document that `has` says is there at a time; keeps who asked when for what."""
-
-    def __init__(self, has: Callable[[int, float], bool] = lambda epoch, now: True, seed: int = 1) -> None:
-        self.clock = VirtualClock(START - trio.current_time())
-        self.asked: list[tuple[float, int]] = []
-        self.keeper = DocumentKeeper(Trust(TOWN.bootstrap), self.fetch, clock=self.clock, rng=random.Random(seed))
-        self._has = has
-
-    @property
-    def elapsed(self) -> float:
-        return self.clock.now() - START
-
-    async def fetch(self, epoch: int, newest_epoch: int) -> bytes:
-        await trio.lowlevel.checkpoint()
-        self.asked.append((self.elapsed, epoch))
-        present = TOWN.bootstrap.epochs.at(self.clock.now())
-        wanted = range(present, -1, -1) if epoch == NEWEST else [epoch]
-        for number in wanted:
-            if self._has(number, self.elapsed):
-                return TOWN.signed(number)
-        raise Unavailable
+from tests.mixnet.pki.sources import LENGTH, TOWN, Notes, Source
 
 
 async def test_there_is_none_before_the_first(autojump_clock: MockClock) -> None:
@@ -179,50 +149,6 @@ async def test_a_slow_clock_within_the_tolerance_gets_a_document(
     keeper = DocumentKeeper(Trust(TOWN.bootstrap), fetch, clock=source.clock, rng=random.Random(1))
     await nursery.start(keeper.run)
     assert keeper.current == TOWN.document(3)
-
-
-class Notes:
-    """What a keeper has had remembered, and how often it warned."""
-
-    def __init__(self, full: bool = False) -> None:
-        self.kept: list[bytes] = []
-        self.introductions: list[bytes] = []
-        self.accused: list[Contradiction] = []
-        self.warned: list[str] = []
-        self._full = full
-
-    async def keep(self, raw: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._full:
-            raise Unavailable
-        self.kept.append(raw)
-
-    async def introduced(self, raw: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._full:
-            raise Unavailable
-        self.introductions.append(raw)
-
-    async def accuse(self, contradiction: Contradiction) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._full:
-            raise Unavailable
-        self.accused.append(contradiction)
-
-    def warn(self, warning: str, problem: str) -> None:
-        assert problem
-        self.warned.append(warning)
-
-    def keeper(self, source: Source, fetch: Fetch | None = None, initial: bytes | None = None) -> DocumentKeeper:
-        return DocumentKeeper(
-            Trust(TOWN.bootstrap),
-            fetch or source.fetch,
-            clock=source.clock,
-            rng=random.Random(1),
-            initial=initial,
-            memory=self,
-            warn=self.warn,
-        )
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -21,7 +21,7 @@ from mixnet.pki.trust import Trust
 from mixnet.timer import Timer
 from tests.mixnet.pki.builders import key
 from tests.mixnet.pki.liars import Liars
-from tests.mixnet.pki.test_keeper import LENGTH, TOWN, Notes
+from tests.mixnet.pki.sources import LENGTH, TOWN, Notes
 
 
 class Wrong:
