@@ -145,7 +145,7 @@ def load(directory: Path) -> Profile:
 
 
 def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
-    """Open the profile's store; WrongPassphrase (client.store) if the key does not fit."""
+    """Open the profile's store; WrongPassphrase (client.model.errors) if the key does not fit."""
     store = profile.file(paths.STORE)
     if not store.is_file():
         raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
