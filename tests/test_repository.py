@@ -1,5 +1,6 @@
 """What holds of the repository as a whole: its licence, its sizes, and that it names no machine and no registry."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -75,6 +76,37 @@ def test_the_rooms_import_downwards_only() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run([linter, "--no-cache"], check=False, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file may import, by its full name; a name that it takes from a module counts as one, too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_no_test_file_is_imported() -> None:
+    """What several of them need is in modules that are no tests, such as those of tests/client/worlds."""
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    assert len(files) > 250
+    tests = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files if path.name.startswith("test_")}
+    assert len(tests) > 150
+    wrong = {str(path.relative_to(ROOT)): sorted(imported(path) & tests) for path in files}
+    assert {path: names for path, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize(("room", "fewest"), [("client", 15), ("benchmarks", 12)])
+def test_the_tests_of_a_room_mirror_it(room, fewest) -> None:
+    no_mirrors = {"client/worlds", "client/days"}  # what tests are played in, and long tests of all of it
+    folders = {str(path.parent.relative_to(ROOT / "tests")) for path in (ROOT / "tests" / room).rglob("*.py")}
+    assert len(folders) > fewest
+    assert {name for name in folders - no_mirrors if not (ROOT / name / "__init__.py").is_file()} == set()
 
 
 def test_every_runtime_dependency_is_imported_somewhere() -> None:

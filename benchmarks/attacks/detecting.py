@@ -1,8 +1,8 @@
 """The detectors of nodes and clients, fed with loops of which some are lost: how long until they warn.
 
-Promises: the code that counts is the product's (`mixnode.loops`, `client.traffic.loops`); what happens to loops, and when
-it is known, is modelled: Poisson slots, independent losses, exponential holds, and machines that are busier than those that
-were measured. An alarm is either warning, of lost loops or of late ones. Everything follows from the seed.
+Promises: the code that counts is the product's (`mixnode.loops`, `client.traffic.loops`); what happens to loops, and
+when it is known, is modelled: Poisson slots, independent losses, exponential holds, and machines that are busier than
+those that were measured. An alarm is either warning, of lost loops or of late ones. Everything follows from the seed.
 """
 
 from __future__ import annotations

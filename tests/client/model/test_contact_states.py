@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.safety_number import GROUPS, safety_number
 from client.model.contact_states import (
     NAME_LIMIT,
     STANDINGS,
@@ -19,8 +18,6 @@ from client.model.contact_states import (
 )
 from client.model.errors import BadName
 from client.model.views import ContactState
-
-KEYS = st.binary(min_size=32, max_size=32)
 
 
 def test_the_table_is_all_there_is():
@@ -68,12 +65,3 @@ def test_a_free_name_is_free_and_good(name, crowd):
         made = free_name(name, taken)
         assert made not in taken and len(check_name(made)) <= NAME_LIMIT
         taken.add(made)
-
-
-@given(KEYS, KEYS, KEYS)
-def test_safety_numbers(own, theirs, other):
-    number = safety_number(own, theirs)
-    assert number == safety_number(theirs, own)
-    assert [len(group) for group in number.split(" ")] == [5] * GROUPS and number.replace(" ", "").isdigit()
-    if other not in (own, theirs):
-        assert number != safety_number(own, other)
