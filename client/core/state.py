@@ -93,6 +93,7 @@ class Core:
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
+        self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
         self.feeders: list[Feeder] = []
         self.version = 0  # rises with each change
         self.reload()
@@ -278,7 +279,7 @@ class Core:
     def contact_changed(self, contact: int) -> None:
         """Tell of a contact's new state, or of a device's."""
         if contact in self.siblings:
-            self.devices.changed(contact)
+            self.on_sibling_changed(contact)
         else:
             self.emit(ContactChanged(self.contacts.info(contact)))
 

@@ -46,6 +46,7 @@ class Devices:
         self._satellite = Satellite(core, messenger, introductions, self)
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
+        core.on_sibling_changed = self.changed
         core.feeders.insert(0, self)
 
     def user_side(self, messenger: Messenger) -> Messenger:
