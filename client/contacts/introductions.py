@@ -7,6 +7,8 @@ contact on each side: both sessions receive, and each side sends in the first on
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from client.arq.fragments import Arrival, Fragment, Unverified
 from client.contacts.renewal import Renewal
 from client.core.conversation import NewSession, Parcel
@@ -35,12 +37,48 @@ from mixnet.crypto import Label, SymmetricKey
 from mixnet.errors import RemoteError
 
 
+class DeviceInvitations(Protocol):
+    """What makes a device of the user, not a contact, of whoever answers an invitation for one."""
+
+    def expects(self, invitation: int) -> bool:
+        """Whether an invitation, by its row, is for a device."""
+
+    def check_untrusted(self, identity: bytes) -> None:
+        """RemoteError unless the owner of an identity can become a device."""
+
+    def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
+        """The row of a new device, whose profile is called `name`."""
+
+    def welcome(self, device: int) -> None:
+        """The session with a new device stands: send it what it needs first."""
+
+
+class NoDevices:
+    """For a messenger without devices: no invitation is for one."""
+
+    def expects(self, invitation: int) -> bool:
+        """None is."""
+        return False
+
+    def check_untrusted(self, identity: bytes) -> None:
+        """RemoteError: nobody can."""
+        raise RemoteError("a device of somebody who has none")
+
+    def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
+        """RemoteError, as `check_untrusted`."""
+        raise RemoteError("a device of somebody who has none")
+
+    def welcome(self, device: int) -> None:
+        """Nobody is there to be welcomed."""
+
+
 class Introductions:
-    """Invitations made and accepted."""
+    """Invitations made and accepted. `for_devices` is set by the user's devices, which are made after this."""
 
     def __init__(self, core: Core, renewal: Renewal) -> None:
         """Use the messenger's shared state, and what replaces a session by another."""
         self._core, self._renewal = core, renewal
+        self.for_devices: DeviceInvitations = NoDevices()
 
     def create(self, name: str, now: float, *, device: bool = False, hidden: bool = False) -> Invitation:
         """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName.
@@ -191,14 +229,14 @@ class Introductions:
         where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
-        links = core.devices.linking
-        for_device = links.expects(row[0])
+        devices = self.for_devices
+        for_device = devices.expects(row[0])
         if for_device:
-            links.check_untrusted(answered.identity)
+            devices.check_untrusted(answered.identity)
         with core.change():
             contact = core.contacts.known(answered.identity)
             if for_device:
-                contact = links.greeted(row[0], answered.identity, greeting.name, now)
+                contact = devices.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
                 name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.contacts.names())
                 contact = core.contacts.add(name, answered.identity, ContactState.ESTABLISHED, now)
@@ -225,7 +263,7 @@ class Introductions:
                 row[0],
             )
             if for_device:
-                links.welcome(contact.id)
+                devices.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)
 
 
