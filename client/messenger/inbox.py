@@ -7,6 +7,8 @@ a blocked contact sends is taken and acknowledged like everything else, so that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from client.anonymous.anonymous import Anonymous
 from client.arq import acks
 from client.arq.fragments import Arrival, Fragment, Probe, Unverified
@@ -68,6 +70,7 @@ class Inbox:
         self._receiving = receiving
         self._attestations = attesting
         self._groups = groups
+        self.on_sibling: Callable[[int, Body, float], object] = lambda _device, _body, _now: None  # set by the devices
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -192,7 +195,7 @@ class Inbox:
         if isinstance(body, Resume):
             self._renewal.resumed(conversation, body, now)
         elif conversation.contact in self._core.siblings:
-            self._core.devices.heard_untrusted(conversation.contact, body, now)
+            self.on_sibling(conversation.contact, body, now)
         else:
             self._handle(conversation.contact, body, now)
 

@@ -92,6 +92,7 @@ class Messenger:
             anonymous=self.anonymous,
         )
         self.devices = self._core.devices = Devices(self._core, self, self._introductions)
+        self._inbox.on_sibling = self.devices.heard_untrusted
 
     @property
     def for_user(self) -> Messenger:
