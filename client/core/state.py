@@ -94,6 +94,7 @@ class Core:
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
         self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
+        self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
         self.feeders: list[Feeder] = []
         self.version = 0  # rises with each change
         self.reload()

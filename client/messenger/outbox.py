@@ -213,7 +213,8 @@ class Outbox:
                 if message is None:
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
-            core.devices.pending.expire(now)
+            for expire in core.on_expiry:
+                expire(now)
             self._anonymous.expire(now)
             self._receiving.expire(now)
             core.find_next_expiry()
