@@ -10,7 +10,7 @@ import random
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -31,9 +31,6 @@ from client.storage.devices import DeviceTable
 from client.storage.messages import Entry, MessageTable
 from client.storage.signatures import SignatureTable
 from mixnet.crypto import SymmetricKey
-
-if TYPE_CHECKING:
-    from client.devices.devices import Devices
 
 _IDENTITY = "identity"
 _EXPIRING = (
@@ -76,7 +73,6 @@ class Core:
         self.signatures = SignatureTable(store, self.identity, home.network_id)
         self.device_table = DeviceTable(store)
         self.transfers = Transfers(self)
-        self.devices: Devices  # set by the messenger, which makes it of the other parts
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
         self._home_name = ""  # what that one is called here

@@ -37,10 +37,10 @@ class Devices:
     def __init__(self, core: Core, messenger: Messenger, introductions: Introductions) -> None:
         """Use the messenger's parts."""
         self._core = core
-        self.linking = Linking(core, introductions)
-        self.files = DeviceFiles(core)
         self.replica = Replica(core)
         self.pending = PendingRequests(core, self.replica)
+        self.files = DeviceFiles(core, self.replica, self.pending)
+        self.linking = Linking(core, introductions, self.files, self.changed)
         self._news = ChangeFeed(core, messenger.groups)
         self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)
         self._satellite = Satellite(core, messenger, introductions, self)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from client.core.state import Core
 from client.devices.channel import FILE_LANE, has_room, post
+from client.devices.pending_requests import PendingRequests
+from client.devices.replica import Replica
 from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.model.errors import NotAtHome
@@ -27,9 +29,9 @@ _OPEN, _WHOLE, _DONE = 0, 1, 2  # an incoming file: comes, is here, and only its
 class DeviceFiles:
     """Files under way between devices."""
 
-    def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
-        self._core = core
+    def __init__(self, core: Core, replica: Replica, pending: PendingRequests) -> None:
+        """Use the messenger's shared state; `pending` learns of what a satellite can't send."""
+        self._core, self._replica, self._pending = core, replica, pending
 
     # out
 
@@ -96,7 +98,7 @@ class DeviceFiles:
         core = self._core
         core.device_table.trouble(device, error)
         if not self._is_satellite(device):
-            core.devices.pending.failed(number, error)
+            self._pending.failed(number, error)
 
     # in
 
@@ -158,7 +160,7 @@ class DeviceFiles:
         core = self._core
         if self._is_satellite(device) or self._incoming(device, number, _OPEN) is None:
             return
-        message = core.devices.replica.local(number)
+        message = self._replica.local(number)
         if message is not None:
             core.transfers.note(message, done, now)
             core.emit(FileProgress(core.messages.get(message)))
@@ -181,7 +183,7 @@ class DeviceFiles:
         except FileTrouble as trouble:
             self._refuse(device, end.id, trouble.reason)
             return
-        message = core.devices.replica.local(end.id)
+        message = self._replica.local(end.id)
         if message is not None:
             core.store.run("UPDATE messages SET path = ?, done = size WHERE id = ?", str(path), message)
             core.emit(MessageStateChanged(core.messages.get(message)))

@@ -8,11 +8,13 @@ messages, never a secret key of its home nor the session of a contact.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
 from client.devices.bodies import Revoked, Welcome
 from client.devices.channel import tell
+from client.devices.files import DeviceFiles
 from client.e2e.invitation import Invitation
 from client.e2e.x3dh import invitation_channel
 from client.model.contact_states import NAME_LIMIT, check_name, free_name
@@ -38,10 +40,14 @@ _REVOKED = " (revoked)"  # ends the name of a revoked device, so that its name i
 class Linking:
     """Links made, accepted and cut."""
 
-    def __init__(self, core: Core, introductions: Introductions) -> None:
-        """Use the messenger's shared state."""
+    def __init__(
+        self, core: Core, introductions: Introductions, files: DeviceFiles, changed: Callable[[int], object]
+    ) -> None:
+        """Use the messenger's shared state; `changed` tells the user's programs of a device."""
         self._core = core
         self._introductions = introductions
+        self._files = files
+        self._changed = changed
 
     # at home
 
@@ -97,7 +103,7 @@ class Linking:
         tell(core, device, Welcome(self._newest()))
         core.store.run("DELETE FROM device_log WHERE kind = 'contact'")
         core.store.run("INSERT INTO device_log (kind, item) SELECT 'contact', id FROM contacts ORDER BY id")
-        core.devices.changed(device)
+        self._changed(device)
 
     def _newest(self) -> int:
         row = self._core.store.one("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
@@ -118,12 +124,12 @@ class Linking:
                 core.device_table.revoke(device.contact)
                 if not core.device_table.satellites():
                     core.store.run("DELETE FROM device_log")
-                core.devices.files.drop_all(device.contact)
+                self._files.drop_all(device.contact)
                 tell(core, device.contact, Revoked())
                 core.store.run("UPDATE waiting SET expires = ? WHERE contact = ?", now + NOTICE_LIFE, device.contact)
                 core.expires(now + NOTICE_LIFE)
-                core.devices.changed(device.contact)
-        core.devices.files.sweep()
+                self._changed(device.contact)
+        self._files.sweep()
         current = core.device_table.get(contact)
         return core.device_table.info(device if current is None else current)
 
@@ -184,7 +190,7 @@ class Linking:
             )  # at least, until the home says
             core.load_devices()
             self._introductions.greet(contact.id, invitation, started, now)
-            core.devices.changed(contact.id)
+            self._changed(contact.id)
         return core.device_table.info(core.device_table.named(invitation.name))
 
     def _check_acceptable(self, invitation: Invitation, now: float) -> None:

@@ -91,7 +91,7 @@ class Messenger:
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.devices = self._core.devices = Devices(self._core, self, self._introductions)
+        self.devices = Devices(self._core, self, self._introductions)
         self._inbox.on_sibling = self.devices.heard_untrusted
 
     @property
