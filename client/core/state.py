@@ -19,7 +19,6 @@ from client.core.outgoing import MessengerSettings
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent
 from client.e2e.x3dh import identity_public
-from client.files.transfers import Transfers
 from client.model.contact_states import ContactEvent, check_name
 from client.model.destination import Home
 from client.model.durations import spoken
@@ -72,7 +71,6 @@ class Core:
         self.messages, self.contacts = MessageTable(store), ContactTable(store, self.identity_public)
         self.signatures = SignatureTable(store, self.identity, home.network_id)
         self.device_table = DeviceTable(store)
-        self.transfers = Transfers(self)
         self.siblings: set[int] = set()  # contacts' rows that are other devices of the user
         self.satellite = False  # this profile is a device of another one
         self._home_name = ""  # what that one is called here

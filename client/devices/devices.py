@@ -21,6 +21,7 @@ from client.devices.replica import Replica
 from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
+from client.files.transfers import Transfers
 from client.model.contact_states import check_name
 from client.model.errors import NotAtHome
 from client.model.views import ContactState, DeviceChanged, DeviceInfo, DeviceRole
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 class Devices:
     """The user's devices."""
 
-    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions) -> None:
+    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions, transfers: Transfers) -> None:
         """Use the messenger's parts."""
         self._core = core
         self.replica = Replica(core)
         self.pending = PendingRequests(core, self.replica)
-        self.files = DeviceFiles(core, self.replica, self.pending)
+        self.files = DeviceFiles(core, transfers, self.replica, self.pending)
         self.linking = Linking(core, introductions, self.files, self.changed)
         self._news = ChangeFeed(core, messenger.groups)
         self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)

@@ -16,6 +16,7 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
+from client.files.transfers import Transfers
 from client.model.errors import NotAtHome
 from client.model.views import DeviceRole, FileProgress, MessageStateChanged
 from mixnet import crypto
@@ -29,9 +30,9 @@ _OPEN, _WHOLE, _DONE = 0, 1, 2  # an incoming file: comes, is here, and only its
 class DeviceFiles:
     """Files under way between devices."""
 
-    def __init__(self, core: Core, replica: Replica, pending: PendingRequests) -> None:
+    def __init__(self, core: Core, transfers: Transfers, replica: Replica, pending: PendingRequests) -> None:
         """Use the messenger's shared state; `pending` learns of what a satellite can't send."""
-        self._core, self._replica, self._pending = core, replica, pending
+        self._core, self._transfers, self._replica, self._pending = core, transfers, replica, pending
 
     # out
 
@@ -162,7 +163,7 @@ class DeviceFiles:
             return
         message = self._replica.local(number)
         if message is not None:
-            core.transfers.note(message, done, now)
+            self._transfers.note(message, done, now)
             core.emit(FileProgress(core.messages.get(message)))
 
     def _ended(self, device: int, end: End) -> None:

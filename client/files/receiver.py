@@ -13,6 +13,7 @@ from pathlib import Path
 from client.core.state import Core
 from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
+from client.files.transfers import Transfers
 from client.model.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
 from client.storage.messages import Entry
 from mixnet import crypto
@@ -30,9 +31,9 @@ _SELECT = (
 class FileReceiver:
     """All files that are being received."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, transfers: Transfers) -> None:
         """Use the messenger's shared state, and clear away what a crash left."""
-        self._core = core
+        self._core, self._transfers = core, transfers
         self._finished = True
         self._overdue_since: float | None = None  # in this process
         self.sweep()
@@ -44,7 +45,7 @@ class FileReceiver:
         if row is not None and row[2] == offer.size:
             anew = "UPDATE receiving SET position = 0, digest = ?, expires = ? WHERE message = ?"
             core.store.run(anew, START_DIGEST, self._heard(now), row[0])
-            self._core.transfers.came(row[0], 0, now)
+            self._transfers.came(row[0], 0, now)
             return
         reason = self._objection(contact, offer)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
@@ -62,7 +63,7 @@ class FileReceiver:
         expires = self._heard(now)
         values = (number, contact, offer.id, str(partial), offer.size, START_DIGEST, expires)
         core.store.run("INSERT INTO receiving VALUES (?, ?, ?, ?, ?, 0, ?, ?)", *values)
-        self._core.transfers.came(number, 0, now)
+        self._transfers.came(number, 0, now)
 
     def chunk(self, contact: int, chunk: Chunk, now: float) -> None:
         """Put a chunk in its place; one of a file that is not being received is ignored."""
@@ -84,7 +85,7 @@ class FileReceiver:
         digest = chain(bytes(digest), chunk.content)
         taken = "UPDATE receiving SET position = ?, digest = ?, expires = ? WHERE message = ?"
         core.store.run(taken, end, digest, self._heard(now), message)
-        self._core.transfers.came(message, end, now)
+        self._transfers.came(message, end, now)
 
     def ended(self, contact: int, end: End | SignedEnd, now: float) -> None:
         """Check the whole file and show it under its name."""

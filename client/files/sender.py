@@ -15,6 +15,7 @@ from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, S
 from client.e2e.statements import NAME_LIMIT
 from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.files.estimate import seconds
+from client.files.transfers import Transfers
 from client.model.errors import FileTooLarge
 from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
@@ -41,9 +42,9 @@ _SELECT = "SELECT message, path, stamp, size, position, digest, offered, expires
 class FileSender:
     """All files that are being sent."""
 
-    def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
-        self._core = core
+    def __init__(self, core: Core, transfers: Transfers) -> None:
+        """Use the messenger's shared state, and what is told of files on their way."""
+        self._core, self._transfers = core, transfers
 
     def start(
         self, contact: int, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
@@ -126,7 +127,7 @@ class FileSender:
         """`size` more bytes of a file are across."""
         core = self._core
         done = core.messages.get(message).done + size
-        core.transfers.came(message, done, now)
+        self._transfers.came(message, done, now)
 
     def _parcel(self, row: Row, now: float) -> Parcel:
         message, path, stamp, size, position, digest, offered, expires = row

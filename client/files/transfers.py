@@ -6,18 +6,16 @@ forgotten with their files. On a satellite it is the way between it and its home
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from client.core.state import Core
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.estimate import seconds
 from client.files.pace import Throughput
 from client.model.errors import NoFile
 from client.model.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
 
-if TYPE_CHECKING:
-    from client.core.state import Core
-    from client.files.sender import FileSender
-
+Estimate = Callable[[int], float | None]  # seconds that a file of ours still takes at the network's rate, by its number
 UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _REMEMBERED = 1024  # files
 _FILES = (
@@ -59,12 +57,12 @@ class Transfers:
             del self._paces[next(iter(self._paces))]
         self._paces[message] = Throughput(done, now)
 
-    def under_way(self, sending: FileSender, after: int, limit: int, now: float) -> list[Transfer]:
+    def under_way(self, estimate: Estimate, after: int, limit: int, now: float) -> list[Transfer]:
         """The first `limit` files on their way with numbers above `after`, oldest first."""
         rows = self._core.store.all(_FILES, after, limit)
-        return [self.of(number, sending, now) for (number,) in rows]
+        return [self.of(number, estimate, now) for (number,) in rows]
 
-    def of(self, number: int, sending: FileSender, now: float) -> Transfer:
+    def of(self, number: int, estimate: Estimate, now: float) -> Transfer:
         """How far one file is, on its way or not; UnknownMessage, NoFile."""
         core = self._core
         message = core.messages.get(number)
@@ -76,9 +74,9 @@ class Transfers:
             return Transfer(message, leg, message.done, 0.0, None, 0.0)
         pace = self._paces.get(number)
         if leg is Leg.ELSEWHERE or pace is None:
-            return Transfer(message, leg, done, 0.0, self._expected(message, leg, sending), 0.0)
+            return Transfer(message, leg, done, 0.0, self._expected(message, leg, estimate), 0.0)
         rate = pace.rate(now)
-        left = (message.size - done) / rate if rate else self._expected(message, leg, sending)
+        left = (message.size - done) / rate if rate else self._expected(message, leg, estimate)
         return Transfer(message, leg, done, rate, left, pace.heard_at)
 
     def _where(self, message: MessageInfo) -> tuple[Leg, int]:
@@ -105,12 +103,12 @@ class Transfers:
         )
         return sum(int(row[0]) for row in (waiting, sealed) if row is not None)
 
-    def _expected(self, message: MessageInfo, leg: Leg, sending: FileSender) -> float | None:
+    def _expected(self, message: MessageInfo, leg: Leg, estimate: Estimate) -> float | None:
         """Seconds at the network's rate, before anything was measured."""
         core, settings = self._core, self._core.settings
         if leg is not Leg.CONTACT:
             return None
         if message.outgoing:
-            return sending.estimate(message.id)
+            return estimate(message.id)
         same = [row[0] for row in core.store.all(_AHEAD, core.messages.contact_of(message.id), message.id)]
         return seconds(message.size - message.done, same, (), settings.payload_rate, settings.round_trip)

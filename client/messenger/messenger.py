@@ -22,6 +22,7 @@ from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, Message
 from client.e2e.invitation import Invitation
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
+from client.files.transfers import Transfers
 from client.groups.groups import Groups
 from client.messenger.archive import ArchiveOps
 from client.messenger.contact_verbs import ContactVerbs
@@ -70,8 +71,9 @@ class Messenger:
         `surbs` makes the reply blocks of anonymous messages; without one there are none.
         """
         self._core = Core(store, settings, jitter, home)
-        self._sending = FileSender(self._core)
-        self._receiving = FileReceiver(self._core)
+        self._transfers = Transfers(self._core)
+        self._sending = FileSender(self._core, self._transfers)
+        self._receiving = FileReceiver(self._core, self._transfers)
         self._renewal = Renewal(self._core, self._sending, self._receiving)
         self._introductions = Introductions(self._core, self._renewal)
         self.archive = ArchiveOps(self._core, self._receiving)
@@ -91,7 +93,7 @@ class Messenger:
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.devices = Devices(self._core, self, self._introductions)
+        self.devices = Devices(self._core, self, self._introductions, self._transfers)
         self._inbox.on_sibling = self.devices.heard_untrusted
 
     @property
@@ -239,11 +241,11 @@ class Messenger:
 
     def files(self, after: int, limit: int, now: float) -> list[Transfer]:
         """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
-        return self._core.transfers.under_way(self._sending, after, limit, now)
+        return self._transfers.under_way(self._sending.estimate, after, limit, now)
 
     def transfer(self, number: int, now: float) -> Transfer:
         """How far a file is, on its way or not; UnknownMessage, NoFile."""
-        return self._core.transfers.of(number, self._sending, now)
+        return self._transfers.of(number, self._sending.estimate, now)
 
     def message(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
