@@ -44,7 +44,9 @@ class Devices:
         self.linking = Linking(core, introductions, self.files, self.changed)
         self._news = ChangeFeed(core, messenger.groups)
         self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)
-        self._satellite = Satellite(core, messenger, introductions, self)
+        self._satellite = Satellite(
+            core, messenger, introductions, pending=self.pending, replica=self.replica, files=self.files
+        )
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
         core.on_sibling_changed = self.changed

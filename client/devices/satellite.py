@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from client.contacts.introductions import Introductions
 from client.core.state import Core
 from client.devices import bodies
+from client.devices.files import DeviceFiles
 from client.devices.pending_requests import PendingRequests
+from client.devices.replica import Replica
 from client.devices.satellite_groups import SatelliteGroups
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
@@ -24,8 +26,6 @@ from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKi
 from client.storage.messages import Entry
 
 if TYPE_CHECKING:
-    from client.devices.devices import Devices
-    from client.devices.replica import Replica
     from client.messenger.archive import ArchiveOps
     from client.messenger.messenger import Messenger
 
@@ -41,13 +41,22 @@ _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 class Satellite:
     """Stands for the messenger where the user's programs ask."""
 
-    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions, devices: Devices) -> None:
+    def __init__(
+        self,
+        core: Core,
+        messenger: Messenger,
+        introductions: Introductions,
+        *,
+        pending: PendingRequests,
+        replica: Replica,
+        files: DeviceFiles,
+    ) -> None:
         """Use the parts of the messenger that it stands for."""
         self._core = core
         self._messenger = messenger
         self._introductions = introductions
-        self._pending, self._replica, self._files = devices.pending, devices.replica, devices.files
-        self.groups = SatelliteGroups(core, devices.pending, devices.replica.groups, messenger.groups.reading)
+        self._pending, self._replica, self._files = pending, replica, files
+        self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
 
     def __getattr__(self, name: str) -> Any:
         """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
