@@ -24,6 +24,7 @@ from client.api.group_service import GroupService
 from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
 from client.concurrency.worker import Worker
+from client.devices.devices import Devices
 from client.messenger.messenger import Messenger
 from client.model.views import ContactInfo, Event, MessageInfo
 from client.pairing.codes import Codes
@@ -65,16 +66,16 @@ class DaemonApi:
         self._codes: Codes | None = None
         self.mailbox = MailboxService(worker, self._not_yet)
         self._matching: Matching | None = None
-        self.devices = DeviceService(worker, clock, lambda: self._messenger, self._changed)
-        self.groups = GroupService(worker, clock, lambda: self._messenger, self._changed, event_bus.next_change)
+        self.devices = DeviceService(worker, clock, lambda: self._devices, self._changed)
+        self.groups = GroupService(worker, clock, lambda: self._devices, self._changed, event_bus.next_change)
         self.anonymous = AnonymousService(worker, clock, lambda: self._messenger, self._changed)
-        self._opened_for: Messenger | None = None
+        self._opened_for: Devices | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
 
-    def open(self, messenger: Messenger, stir: Callable[[], None], snapshot: Callable[[], dict[str, Any]]) -> None:
+    def open(self, devices: Devices, stir: Callable[[], None], snapshot: Callable[[], dict[str, Any]]) -> None:
         """From now on everything can be asked. `stir` is called when there may be something new to send."""
-        self._opened_for, self._stir, self._snapshot = messenger, stir, snapshot
+        self._opened_for, self._stir, self._snapshot = devices, stir, snapshot
         self.opened.set()
 
     @property
@@ -215,15 +216,19 @@ class DaemonApi:
         self._matching = matching
 
     @property
-    def _messenger(self) -> Messenger:
+    def _devices(self) -> Devices:
         if self._opened_for is None:
             raise self._not_yet()
-        return self._opened_for.for_user
+        return self._opened_for
+
+    @property
+    def _messenger(self) -> Messenger:
+        return self._devices.user
 
     def _refuse_satellites(self) -> None:
         """What makes contacts of its own isn't for a satellite, which has the home's."""
         if self._opened_for is not None:
-            self._opened_for.devices.check_home()
+            self._opened_for.check_home()
 
     def _not_yet(self) -> StillWaiting:
         return StillWaiting(f"not yet: the daemon is {self.waits_for}")

@@ -10,49 +10,49 @@ from client.model.views import DeviceInfo
 from mixnet.clock import Clock
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.devices.devices import Devices
 
 
 class DeviceService:
     """The devices' part of a service."""
 
     def __init__(
-        self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
+        self, worker: Worker, clock: Clock, devices: Callable[[], Devices], changed: Callable[[], Awaitable[None]]
     ) -> None:
-        """`messenger` gives it, or raises Unavailable as long as there is none; `changed` tells of what was done."""
+        """`devices` gives them, or raises Unavailable as long as there are none; `changed` tells of what was done."""
         self._worker = worker
         self._clock = clock
-        self._messenger = messenger
+        self._devices = devices
         self._changed = changed
 
     async def link(self, name: str | None) -> str:
         """The text of an invitation for a device that will be called `name`."""
-        invitation = await self._worker.call(self._messenger().devices.linking.invite, name, self._clock.now())
+        invitation = await self._worker.call(self._devices().linking.invite, name, self._clock.now())
         return invitation.encode()
 
     async def accept(self, invitation: str) -> DeviceInfo:
         """Become a satellite of the profile that made the invitation."""
-        home = await self._worker.call(self._messenger().devices.linking.accept, invitation, self._clock.now())
+        home = await self._worker.call(self._devices().linking.accept, invitation, self._clock.now())
         await self._changed()
         return home
 
     async def all(self) -> list[DeviceInfo]:
         """The other devices, oldest first."""
-        return await self._worker.call(self._messenger().devices.all)
+        return await self._worker.call(self._devices().all)
 
     async def revoke(self, name: str) -> DeviceInfo:
         """Hear nothing more from a device, and send it nothing more."""
-        revoked = await self._worker.call(self._messenger().devices.linking.revoke, name, self._clock.now())
+        revoked = await self._worker.call(self._devices().linking.revoke, name, self._clock.now())
         await self._changed()
         return revoked
 
     async def rename(self, name: str, new_name: str) -> DeviceInfo:
         """Call a device by another name, here only."""
-        renamed = await self._worker.call(self._messenger().devices.rename, name, new_name)
+        renamed = await self._worker.call(self._devices().rename, name, new_name)
         await self._changed()
         return renamed
 
     async def fetch(self, number: int) -> None:
         """Bring the file of a message here from the home device."""
-        await self._worker.call(self._messenger().devices.fetch, number)
+        await self._worker.call(self._devices().fetch, number)
         await self._changed()

@@ -14,7 +14,7 @@ from client.model.group_views import GroupInfo
 from mixnet.clock import Clock
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.devices.devices import Devices
 
 PATIENCE = 120.0  # seconds for which a satellite waits until its home has changed a group
 
@@ -26,27 +26,27 @@ class GroupService:
         self,
         worker: Worker,
         clock: Clock,
-        messenger: Callable[[], Messenger],
+        devices: Callable[[], Devices],
         changed: Callable[[], Awaitable[None]],
         next_change: Callable[[], trio.Event],
     ) -> None:
-        """`messenger` gives it, or raises Unavailable; `changed` tells everybody and looks for what is to be sent.
+        """`devices` gives them, or raises Unavailable; `changed` tells everybody and looks for what is to be sent.
 
         `next_change` is what is set when something happens after it.
         """
-        self._worker, self._clock, self._messenger, self._changed = worker, clock, messenger, changed
+        self._worker, self._clock, self._devices, self._changed = worker, clock, devices, changed
         self._next_change = next_change
 
     async def all(self) -> list[GroupInfo]:
         """All groups, oldest first."""
-        return await self._worker.call(self._messenger().groups.list)
+        return await self._worker.call(self._devices().user.groups.list)
 
     async def do(self, verb: str, group: str, *arguments: str) -> GroupInfo:
         """One of the verbs of client/groups/groups.py; the group after it.
 
         On a satellite, when the home has done it; RefusedAtHome, HomeSilent if it has not answered in time.
         """
-        groups = self._messenger().groups
+        groups = self._devices().user.groups
         if verb == "show":
             return await self._worker.call(groups.show, group)
         verbs: dict[str, Callable[..., GroupInfo | PendingRequest]] = {
@@ -67,7 +67,7 @@ class GroupService:
         with trio.move_on_after(PATIENCE):
             while True:
                 change = self._next_change()
-                group = await self._worker.call(self._messenger().devices.pending.outcome, asked)
+                group = await self._worker.call(self._devices().pending.outcome, asked)
                 if group is not None:
                     return group
                 await change.wait()
@@ -75,10 +75,10 @@ class GroupService:
 
     async def send(self, group: str, text: str, expires: float | None = None) -> int:
         """Queue a text for all members, for at most `expires` seconds; its number."""
-        number = await self._worker.call(self._messenger().groups.send, group, text, self._clock.now(), expires)
+        number = await self._worker.call(self._devices().user.groups.send, group, text, self._clock.now(), expires)
         await self._changed()
         return number
 
     async def readers(self, number: int) -> list[str]:
         """Who has read a text of ours."""
-        return await self._worker.call(self._messenger().groups.reading.readers, number)
+        return await self._worker.call(self._devices().user.groups.reading.readers, number)

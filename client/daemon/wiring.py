@@ -21,6 +21,7 @@ from client.api.events import EventBus
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.core.outgoing import MessengerSettings
+from client.devices.devices import Devices
 from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.model.views import Event
@@ -102,6 +103,7 @@ class Assembly:
         network = Map(keeper.current, around.profile.bootstrap.epochs)
         self._packer = Packer(around.engine, here, replies, network, around.rng)
         self._messenger = messenger_for(around, here, parameters, self._surbs(here))
+        self._devices = Devices(self._messenger)
         self.services = ProviderQueries(wakeup.wake, lambda: self._packer.network.document)
         self._codes = self._make_codes(around)
         self._matching = self._make_matching(around)
@@ -114,7 +116,7 @@ class Assembly:
         service.services = self.services
         service.codes = self._codes
         service.matching = self._matching
-        service.open(self._messenger, self._sender.stir, self.snapshot)
+        service.open(self._devices, self._sender.stir, self.snapshot)
         service.mailbox.open(self._post(), self._around.store, self._around.profile.directory)
 
     async def run(self) -> None:

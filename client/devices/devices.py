@@ -7,10 +7,8 @@ payload slot like any other message.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from client.contacts.introductions import Introductions
-from client.core.state import Core
 from client.devices.bodies import DeviceRequest, DeviceResponse, Revoked, Sync, Welcome
 from client.devices.changelog import ChangeFeed
 from client.devices.channel import collect_untrusted
@@ -21,26 +19,24 @@ from client.devices.replica import Replica
 from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
-from client.files.transfers import Transfers
+from client.messenger.messenger import Messenger
 from client.model.contact_states import check_name
 from client.model.errors import NotAtHome
 from client.model.views import ContactState, DeviceChanged, DeviceInfo, DeviceRole
 from client.storage.devices import PROBLEMS, Broken, Device
 from mixnet.errors import RemoteError
 
-if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
-
 
 class Devices:
     """The user's devices."""
 
-    def __init__(self, core: Core, messenger: Messenger, introductions: Introductions, transfers: Transfers) -> None:
-        """Use the messenger's parts."""
-        self._core = core
+    def __init__(self, messenger: Messenger) -> None:
+        """Use the messenger's parts, and hear from now on of all that concerns devices."""
+        core, introductions = messenger.parts.core, messenger.parts.introductions
+        self._core, self._messenger = core, messenger
         self.replica = Replica(core)
         self.pending = PendingRequests(core, self.replica)
-        self.files = DeviceFiles(core, transfers, self.replica, self.pending)
+        self.files = DeviceFiles(core, messenger.parts.transfers, self.replica, self.pending)
         self.linking = Linking(core, introductions, self.files, self.changed)
         self._news = ChangeFeed(core, messenger.groups)
         self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)
@@ -52,11 +48,13 @@ class Devices:
         core.on_sibling_changed = self.changed
         core.on_expiry.append(self.pending.expire)
         introductions.for_devices = self.linking
+        messenger.parts.inbox.on_sibling = self.heard_untrusted
         core.feeders.insert(0, self)
 
-    def user_side(self, messenger: Messenger) -> Messenger:
-        """What does the verbs of the user: on a satellite it has those of a messenger that a satellite has."""
-        return cast("Messenger", self._satellite) if self._core.satellite else messenger
+    @property
+    def user(self) -> Messenger:
+        """What does the verbs of the user: the messenger, or on a satellite what asks the home."""
+        return cast("Messenger", self._satellite) if self._core.satellite else self._messenger
 
     def check_home(self) -> None:
         """HomeOnly on a satellite."""

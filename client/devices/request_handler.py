@@ -7,7 +7,6 @@ learns why, and is told anew what it had changed in hope. What the messenger ref
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from client.core.state import Core
 from client.devices import bodies
@@ -18,14 +17,12 @@ from client.devices.files import DeviceFiles
 from client.devices.request_handler_groups import GroupRequest, GroupRequestHandler
 from client.e2e.bodies import REASONS, Reason
 from client.files.disk import FileTrouble
+from client.messenger.messenger import Messenger
 from client.model.errors import DamagedStore, NotAtHome, UnknownContact
 from client.model.views import MessageKind, MessageState, MessageStateChanged
 from client.storage.devices import Device
 from client.storage.messages import Entry
 from mixnet.errors import LocalError, RemoteError
-
-if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
 
 _OLDER = "your home device is older than this one and can't do that: update it, then try again"
 _CLEAR_ROUNDS = 40  # of 500 messages: mail waits for it

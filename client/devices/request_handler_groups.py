@@ -5,17 +5,13 @@ Promises: as client/device_errands.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from client.core.state import Core
 from client.devices import bodies
 from client.devices.bodies import GroupVerb
+from client.groups.groups import Groups
 from client.groups.registry import UnknownGroup
 from client.model.errors import UnknownContact
 from client.model.group_views import GroupInfo
-
-if TYPE_CHECKING:
-    from client.groups.groups import Groups
 
 GroupRequest = bodies.GroupCreate | bodies.GroupInvite | bodies.GroupDo
 

@@ -8,7 +8,7 @@ is not listed here does not act on this profile by mistake.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
@@ -19,15 +19,13 @@ from client.devices.replica import Replica
 from client.devices.satellite_groups import SatelliteGroups
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
+from client.messenger.archive import ArchiveOps
+from client.messenger.messenger import Messenger
 from client.messenger.outbox import CANCELLED
 from client.model.contact_states import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 from client.storage.messages import Entry
-
-if TYPE_CHECKING:
-    from client.messenger.archive import ArchiveOps
-    from client.messenger.messenger import Messenger
 
 _READS: Final = frozenset(
     # `timestamps` is what the daemon looks through at each start: a satellite has signed nothing.

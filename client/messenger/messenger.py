@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from client.anonymous.anonymous import Anonymous
@@ -17,7 +18,6 @@ from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
 from client.core.outgoing import MessengerSettings, Outgoing
 from client.core.state import Core
-from client.devices.devices import Devices
 from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
 from client.e2e.invitation import Invitation
 from client.files.receiver import FileReceiver
@@ -53,6 +53,16 @@ from client.storage.timestamps import TimestampTable
 _TEXT_LANE = 0
 _ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
 _ALL = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the user's devices build on: they stand above the messenger, share its state and set its hooks."""
+
+    core: Core
+    introductions: Introductions
+    transfers: Transfers
+    inbox: Inbox
 
 
 class Messenger:
@@ -93,13 +103,7 @@ class Messenger:
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.devices = Devices(self._core, self, self._introductions, self._transfers)
-        self._inbox.on_sibling = self.devices.heard_untrusted
-
-    @property
-    def for_user(self) -> Messenger:
-        """What the user's programs talk to: this, or on a satellite what asks the home (client/satellite.py)."""
-        return self.devices.user_side(self)
+        self.parts = Parts(self._core, self._introductions, self._transfers, self._inbox)
 
     # contacts
 

@@ -44,7 +44,7 @@ async def daemons(friends, network: Path):
             directory = network / "clients" / name
             await daemon.init(name, folder=network)
             service = DaemonApi(name=name, worker=InlineWorker(), clock=VirtualClock(friends.now), event_bus=EventBus())
-            service.open(friends[name].messenger, stir=lambda: None, snapshot=dict)
+            service.open(friends[name].devices, stir=lambda: None, snapshot=dict)
             holding = lock.hold(directory / paths.LOCK)
             holding.__enter__()
             held.append(holding)

@@ -31,6 +31,7 @@ from client.devices.bodies import (
     split,
 )
 from client.devices.changelog import ChangeFeed
+from client.devices.devices import Devices
 from client.devices.replica import Replica
 from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
 from client.e2e.bodies import encode as encode_body
@@ -254,7 +255,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     here = [(numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages()]
     there_now = [(m.id, m.contact, m.text, m.state, m.received_at) for m in home.messages()]
     assert here == there_now  # in the same order, too
-    assert phone.for_user.groups.list() == home.groups.list()
+    assert Devices(phone).user.groups.list() == home.groups.list()
     assert sorted((c.name, c.blocked, c.added_at) for c in phone.contacts()) == sorted(
         (c.name, c.blocked, c.added_at) for c in home.contacts()
     )

@@ -14,8 +14,8 @@ def test_a_contact_is_renewed_while_both_have_satellites(tmp_path):
     family.meet()
     family.link_all()
     family.join("tablet")
-    text = family["bob"].messenger.devices.linking.invite(None, family.now).encode()
-    family["tablet"].messenger.devices.linking.accept(text, family.now)
+    text = family["bob"].devices.linking.invite(None, family.now).encode()
+    family["tablet"].devices.linking.accept(text, family.now)
     assert family.run(300, lambda: family["tablet"].messenger.contacts() != [])
     wrote = []
     for turn in range(3):
@@ -33,7 +33,7 @@ def test_a_contact_is_renewed_while_both_have_satellites(tmp_path):
     assert family[HOME].inbox() == family[PHONE].inbox() == [f"{turn} of tablet" for turn in range(3)]
     assert family["tablet"].inbox() == family["bob"].inbox()
     assert not any(one.renewing for name in (HOME, "bob") for one in family[name].messenger.contacts())
-    assert family[PHONE].messenger.devices.all()[0].problem == ""
+    assert family[PHONE].devices.all()[0].problem == ""
 
 
 def test_a_member_of_a_group_who_begins_anew_is_the_same_contact_on_all_devices(tmp_path):
@@ -64,7 +64,7 @@ def test_a_member_of_a_group_who_begins_anew_is_the_same_contact_on_all_devices(
         assert group_history(family, name) == group_history(family, HOME)
         came = [m.text for m in family[name].messenger.messages("bob") if not m.outgoing]
         assert came == ["the old me", "the new me"]
-        assert family[name].messenger.devices.all()[0].problem == ""
+        assert family[name].devices.all()[0].problem == ""
     groups = [family.user(name).groups.list() for name in (HOME, PHONE, LAPTOP)]
     assert groups[0] == groups[1] == groups[2]
     family[LAPTOP].crash()
@@ -80,8 +80,8 @@ def test_a_device_that_is_revoked_with_requests_under_way_leaves_none_in_the_dar
     wrote = [phone.send_text("bob", f"{n}", family.now) for n in range(20)]
     wrote.append(phone.send_file("bob", tmp_path / "big", family.now))
     assert family.run(60, lambda: "2" in family["bob"].inbox())
-    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
-    revoked = lambda: family[PHONE].messenger.devices.all()[0].state == "revoked"  # noqa: E731
+    family[HOME].devices.linking.revoke(PHONE, family.now)
+    revoked = lambda: family[PHONE].devices.all()[0].state == "revoked"  # noqa: E731
     assert family.run(300, revoked)
     family.run(60)
     shown = [family[PHONE].messenger.message(number) for number in wrote]

@@ -85,8 +85,8 @@ def test_nothing_is_lost_or_doubled_whichever_write_was_the_last(tmp_path, monke
     family = Family(tmp_path, seed, loss=0.1, satellites=(PHONE,), contacts=("bob",))
     family.meet()
     family.user(HOME).send_text("bob", "before", family.now)
-    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
-    family[PHONE].messenger.devices.linking.accept(text, family.now)
+    text = family[HOME].devices.linking.invite(None, family.now).encode()
+    family[PHONE].devices.linking.accept(text, family.now)
     deaths, wrote = 0, ["before"]
     for when in range(2 + seed, 90, 5):
         if family.user(PHONE).contacts():
@@ -128,15 +128,15 @@ def test_history_comes_newest_first_and_in_several_messages(tmp_path):
     for n in range(8):
         family.user(HOME).send_text("bob", f"{n}" * 30_000, family.now)
     family.run(200, family.settled)
-    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
-    family[PHONE].messenger.devices.linking.accept(text, family.now)
+    text = family[HOME].devices.linking.invite(None, family.now).encode()
+    family[PHONE].devices.linking.accept(text, family.now)
     came: list[str] = []
     left: list[int] = []
     while not came or len(came) < 8:
         before = len(came)
         assert family.run(60, lambda n=before: len(family[PHONE].messenger.messages()) > n)
         came += sorted({m.text[0] for m in family[PHONE].messenger.messages()} - set(came), reverse=True)
-        left.append(family[PHONE].messenger.devices.all()[0].history)
+        left.append(family[PHONE].devices.all()[0].history)
     assert came == [f"{n}" for n in reversed(range(8))]
     assert left == sorted(left, reverse=True)
     assert left[0] > 0 == left[-1]
@@ -163,7 +163,7 @@ def test_while_the_home_is_off_requests_wait_and_fail_in_time(tmp_path):
     late = family.user(PHONE).send_text("bob", "late", family.now, 30.0)
     family.run(60)
     assert family[PHONE].messenger.message(kept).state.value == "queued"
-    assert family[PHONE].messenger.devices.all()[0].waiting == 2
+    assert family[PHONE].devices.all()[0].waiting == 2
     assert family[PHONE].messenger.message(late).state.value == "failed"
     assert "home device" in family[PHONE].messenger.message(late).error
     family[HOME].online = True
@@ -189,7 +189,7 @@ def test_what_the_home_refuses_is_undone_and_explained(tmp_path):
     failed = [m for m in family[PHONE].messenger.messages() if m.text == "blocked meanwhile"]
     assert [m.state.value for m in failed] == ["failed"]
     assert "you blocked" in failed[0].error
-    assert family[PHONE].messenger.devices.all()[0].problem
+    assert family[PHONE].devices.all()[0].problem
 
 
 def test_names_that_contacts_exchange_arrive(tmp_path):
@@ -220,7 +220,7 @@ def test_a_satellite_accepts_blocks_verifies_cancels_and_clears(tmp_path):
     number = phone.send_text("bob", "no", family.now)
     phone.cancel(number, family.now)
     phone.archive.retain("bob", 3600.0)
-    assert family.run(300, lambda: family[PHONE].messenger.devices.all()[0].waiting == 0)
+    assert family.run(300, lambda: family[PHONE].devices.all()[0].waiting == 0)
     assert family.run(60, lambda: phone.message(number).state.value == "failed")
     home = family[HOME].messenger
     assert home.archive.retention("bob") == phone.archive.retention("bob") == 3600.0
@@ -237,7 +237,7 @@ def test_a_satellite_accepts_blocks_verifies_cancels_and_clears(tmp_path):
 def test_only_a_new_profile_becomes_a_satellite_and_only_by_a_device_invitation(tmp_path):
     family = Family(tmp_path, 8)
     family.meet()
-    links = {name: family[name].messenger.devices.linking for name in family.people}
+    links = {name: family[name].devices.linking for name in family.people}
     for_device = links[HOME].invite("phone", family.now).encode()
     for_contact = family[HOME].messenger.create_invitation(HOME, family.now).encode()
     with pytest.raises(NoContactInvitation):
@@ -253,39 +253,39 @@ def test_only_a_new_profile_becomes_a_satellite_and_only_by_a_device_invitation(
     for changed in (for_device.replace("mixnet1-device:", "mixnet1:"), for_contact.replace("1:", "1-device:")):
         with pytest.raises(MalformedInvitation):
             family[PHONE].messenger.accept_invitation(changed, None, family.now)
-    assert family[PHONE].messenger.devices.all() == []
+    assert family[PHONE].devices.all() == []
 
 
 def test_a_device_invitation_is_used_once(tmp_path):
     family = Family(tmp_path, 9, contacts=())
     core = family[HOME].messenger._core
     core.settings = replace(core.settings, invitation_lifetime=100.0)
-    text = family[HOME].messenger.devices.linking.invite(None, family.now).encode()
+    text = family[HOME].devices.linking.invite(None, family.now).encode()
     for name in (PHONE, LAPTOP):
-        family[name].messenger.devices.linking.accept(text, family.now)
+        family[name].devices.linking.accept(text, family.now)
     family.run(60)
-    assert [one.name for one in family[HOME].messenger.devices.all()] in ([PHONE], [LAPTOP])
+    assert [one.name for one in family[HOME].devices.all()] in ([PHONE], [LAPTOP])
     assert family[HOME].messenger.contacts() == []
     family.run(60)
-    states = sorted(family[name].messenger.devices.all()[0].state.value for name in (PHONE, LAPTOP))
+    states = sorted(family[name].devices.all()[0].state.value for name in (PHONE, LAPTOP))
     assert states == ["expired", "linked"]
-    lost = next(n for n in (PHONE, LAPTOP) if family[n].messenger.devices.all()[0].state == "expired")
-    again = family[HOME].messenger.devices.linking.invite("again", family.now).encode()
-    family[lost].messenger.devices.linking.accept(again, family.now)
-    assert family.run(300, lambda: family[lost].messenger.devices.all()[0].state == "linked")
+    lost = next(n for n in (PHONE, LAPTOP) if family[n].devices.all()[0].state == "expired")
+    again = family[HOME].devices.linking.invite("again", family.now).encode()
+    family[lost].devices.linking.accept(again, family.now)
+    assert family.run(300, lambda: family[lost].devices.all()[0].state == "linked")
 
 
 def test_a_home_has_five_satellites_at_most_with_names_of_their_own(tmp_path):
     family = Family(tmp_path, 10, satellites=tuple(f"d{n}" for n in range(6)), contacts=())
-    home = family[HOME].messenger.devices
+    home = family[HOME].devices
     spare = home.linking.invite("spare", family.now).encode()
     for n in range(5):
         text = home.linking.invite("same" if n == 0 else None, family.now).encode()
-        family[f"d{n}"].messenger.devices.linking.accept(text, family.now)
+        family[f"d{n}"].devices.linking.accept(text, family.now)
         assert family.run(60, lambda n=n: len(home.all()) == n + 1)
     with pytest.raises(TooManyDevices):
         home.linking.invite(None, family.now)
-    family["d5"].messenger.devices.linking.accept(spare, family.now)
+    family["d5"].devices.linking.accept(spare, family.now)
     family.run(5)
     assert [one.name for one in home.all()] == ["same", "d1", "d2", "d3", "d4"]
     with pytest.raises(DeviceNameTaken):
@@ -316,15 +316,16 @@ def test_a_satellite_refuses_what_only_a_home_can_do(tmp_path):
     for verb in (
         lambda: phone.create_invitation("x", family.now),
         lambda: phone.archive.take_in([]),
-        lambda: phone.devices.linking.invite(None, family.now),
-        lambda: phone.devices.linking.revoke(HOME, family.now),
-        lambda: phone.no_such_verb,
+        lambda: family[PHONE].devices.linking.invite(None, family.now),
+        lambda: family[PHONE].devices.linking.revoke(HOME, family.now),
+        lambda: phone.relink("bob", "bob", family.now),
+        lambda: phone.proof(1),
     ):
         with pytest.raises(HomeOnly):
             verb()
     with pytest.raises(NotFresh):
-        phone.devices.linking.accept(
-            family[HOME].messenger.devices.linking.invite("twice", family.now).encode(), family.now
+        family[PHONE].devices.linking.accept(
+            family[HOME].devices.linking.invite("twice", family.now).encode(), family.now
         )
 
 
@@ -359,10 +360,10 @@ def test_what_a_home_or_a_satellite_should_not_say_is_noted_and_harms_nothing(tm
             for body in bodies:
                 post(core, device.contact, 0, body)
         assert family.run(60, family.calm)
-        there = family[PHONE if core is home else HOME].messenger.devices.all()[0]
+        there = family[PHONE if core is home else HOME].devices.all()[0]
         assert there.problem
         assert there.state == "linked"
-    assert "newer" in family[PHONE].messenger.devices.all()[0].problem
+    assert "newer" in family[PHONE].devices.all()[0].problem
     family.user(PHONE).send_text("bob", "still works", family.now)
     assert family.run(60, lambda: "still works" in family["bob"].inbox())
 
@@ -376,16 +377,15 @@ def test_a_revoked_device_hears_nothing_more_and_what_it_asks_has_no_effect(tmp_
     family.link_all()
     family[PHONE].online = False
     pending = family.user(PHONE).send_text("bob", "from a thief", family.now)
-    home = family[HOME].messenger
     family.user("bob").send_text("alice", "secret before", family.now)
     family.run(30)
-    revoked = home.devices.linking.revoke(PHONE, family.now)
+    revoked = family[HOME].devices.linking.revoke(PHONE, family.now)
     assert (revoked.name, revoked.state.value) == ("phone (revoked)", "revoked")
     family.user("bob").send_text("alice", "secret after", family.now)
     family.run(30)
     family[PHONE].online = True
-    assert family.run(900, lambda: family[PHONE].messenger.devices.all()[0].state == "revoked")
-    assert family.run(900, lambda: len(home.devices.all()) == 1)  # the session is cut once the device knows
+    assert family.run(900, lambda: family[PHONE].devices.all()[0].state == "revoked")
+    assert family.run(900, lambda: len(family[HOME].devices.all()) == 1)  # the session is cut once the device knows
     family.run(60)
     assert family[PHONE].inbox() == []
     assert "from a thief" not in family["bob"].inbox()
@@ -411,8 +411,8 @@ def test_nothing_of_a_revoked_devices_session_is_kept(tmp_path):
     store = family[HOME].store
     others = "SELECT count(*) FROM taken WHERE session <> (SELECT session FROM contacts WHERE name = 'bob')"
     assert store.one(others)[0] > 0
-    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
-    assert family.run(900, lambda: not family[HOME].messenger.devices.all())
+    family[HOME].devices.linking.revoke(PHONE, family.now)
+    assert family.run(900, lambda: not family[HOME].devices.all())
     for table in ("outbound", "sealed", "posted", "taken", "inbound"):
         assert store.one(f"SELECT 1 FROM {table} WHERE session NOT IN (SELECT id FROM sessions)") is None, table
 
@@ -424,7 +424,7 @@ def test_a_thief_who_ignores_the_notice_is_not_heard(tmp_path):
     family[PHONE].online = False
     family.user(PHONE).send_text("bob", "from a thief", family.now)
     family[PHONE].store.run("CREATE TRIGGER deaf BEFORE UPDATE OF revoked ON devices BEGIN SELECT raise(ignore); END")
-    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
+    family[HOME].devices.linking.revoke(PHONE, family.now)
     family[PHONE].online = True
     family.run(120)
     family.user(PHONE).send_text("bob", "again", family.now)
@@ -438,11 +438,11 @@ def test_what_is_not_told_in_ninety_days_is_cut_all_the_same(tmp_path):
     family.link_all()
     family[PHONE].online = False
     home = family[HOME].messenger
-    home.devices.linking.revoke(PHONE, family.now)
+    family[HOME].devices.linking.revoke(PHONE, family.now)
     family.now += 91 * 86_400
     home.next_outgoing(family.now)
     home.next_outgoing(family.now)
-    assert home.devices.all() == []
+    assert family[HOME].devices.all() == []
     assert family[HOME].store.one("SELECT 1 FROM sessions UNION ALL SELECT 1 FROM contacts") is None
 
 
@@ -516,7 +516,7 @@ def test_a_file_goes_from_a_satellite_to_a_contact_and_can_be_fetched_by_another
     assert family.run(600, family.calm)
     there = family[LAPTOP].messenger.messages()[-1]
     assert (there.kind, there.path) == (MessageKind.FILE, "")
-    family.user(LAPTOP).devices.fetch(there.id)
+    family[LAPTOP].devices.fetch(there.id)
     assert family.run(600, lambda: family[LAPTOP].messenger.message(there.id).path != "")
     assert (tmp_path / "laptop" / "downloads" / "photo.bin").read_bytes() == content
     family.run(30, family.calm)
@@ -580,4 +580,4 @@ def test_a_file_that_is_cancelled_vanishes_or_is_too_large_fails_on_the_satellit
     family.run(30)
     assert not list((tmp_path / HOME).rglob("*.part"))
     with pytest.raises((LocalError, RemoteError)):
-        phone.devices.fetch(cancelled)
+        family[PHONE].devices.fetch(cancelled)

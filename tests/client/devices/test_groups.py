@@ -318,7 +318,7 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
 
 def answered(family: Family, asked):
     """The group after what a satellite asked for; what the home said against it is raised."""
-    pending = family[PHONE].messenger.devices.pending
+    pending = family[PHONE].devices.pending
     found = []
 
     def look() -> bool:
@@ -361,7 +361,7 @@ def test_a_group_is_made_filled_changed_and_left_from_a_satellite(tmp_path):
     assert answered(family, phone.accept("readers", family.now)).state in joining
     assert family.run(300, lambda: family.calm() and phone.show("readers").state is GroupState.MEMBER)
     agree(family)
-    assert family[PHONE].messenger.devices.all()[0].problem == ""
+    assert family[PHONE].devices.all()[0].problem == ""
 
 
 def test_what_the_home_refuses_about_a_group_is_said_and_leaves_nothing(family):
@@ -381,7 +381,7 @@ def test_what_the_home_refuses_about_a_group_is_said_and_leaves_nothing(family):
     ):
         with pytest.raises(RefusedAtHome, match=error):
             answered(family, asked)
-        assert error in family[PHONE].messenger.devices.all()[0].problem
+        assert error in family[PHONE].devices.all()[0].problem
     with pytest.raises(UnknownMember):
         phone.remove("other", "nobody", family.now)
     with pytest.raises(UnknownGroup):
@@ -439,7 +439,7 @@ def test_nothing_is_asked_by_a_revoked_device_and_who_waits_learns_of_it(family)
     family.link(PHONE)
     family[PHONE].online = False
     asked = family.user(PHONE).groups.leave(CLUB, family.now)
-    family[HOME].messenger.devices.linking.revoke(PHONE, family.now)
+    family[HOME].devices.linking.revoke(PHONE, family.now)
     family[PHONE].online = True
     with pytest.raises(RefusedAtHome, match="revoked"):
         answered(family, asked)

@@ -119,9 +119,9 @@ def test_a_satellite_tells_of_the_way_between_it_and_its_home(tmp_path):
     assert (seen().leg, seen().done) == (Leg.CONTACT, 20 * CHUNK_SIZE)
     number = family[HOME].messenger.messages()[-1].id
     assert family.run(60, family.calm)
-    there = family[PHONE].messenger.devices.replica.local(number)
+    there = family[PHONE].devices.replica.local(number)
     family[PHONE].store.run("UPDATE messages SET path = '' WHERE id = ?", there)
-    family.user(PHONE).devices.fetch(there)
+    family[PHONE].devices.fetch(there)
     assert family.run(
         60, lambda: 5 * CHUNK_SIZE < family.user(PHONE).transfer(there, family.now).done < 15 * CHUNK_SIZE
     )

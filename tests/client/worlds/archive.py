@@ -4,6 +4,7 @@ import random
 
 from client.api.connection import Connection, DirectChannel
 from client.core.outgoing import MessengerSettings
+from client.devices.devices import Devices
 from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.model.views import ContactState, MessageKind, MessageState
@@ -31,5 +32,5 @@ def file(messenger, text, *, when=NOW, contact=1, state=MessageState.DELIVERED, 
 
 def access(messenger):
     service = make_service()
-    service._opened_for = messenger
+    service._opened_for = Devices(messenger)
     return Connection(DirectChannel(service)).archive

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from client.arq.fragments import ReplyBlock
 from client.core.outgoing import MessengerSettings, OutgoingFragment, OutgoingReply
+from client.devices.devices import Devices
 from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.model.errors import StoreUnavailable
 from client.model.views import Event
 from client.storage.database import Store
-from client.storage.reply_blocks import OwnSurb, end_of
+from client.storage.reply_blocks import OwnSurb, SurbMaker, end_of
 from mixnet.clock import Epochs
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
@@ -46,6 +47,14 @@ class FakeWorkshop:
         return body
 
 
+def messenger_and_devices(
+    store: Store, settings: MessengerSettings, rng: random.Random, home: Home, surbs: SurbMaker | None = None
+) -> tuple[Messenger, Devices]:
+    """As the daemon makes them."""
+    messenger = Messenger(store, settings, rng, home, surbs)
+    return messenger, Devices(messenger)
+
+
 @dataclass
 class Person:
     name: str
@@ -70,7 +79,7 @@ class Person:
     def open(self) -> None:
         self.store = Store.open(self.folder / "store.db", self.key)
         self.store._connection.pragma("synchronous", 0)  # a crash of the process only: the tests need no disk
-        self.messenger = Messenger(self.store, self.settings, self.rng, self.home, self.surbs)
+        self.messenger, self.devices = messenger_and_devices(self.store, self.settings, self.rng, self.home, self.surbs)
 
     def crash(self) -> None:
         """As kill -9: what is in the files at this moment is all that survives, journal included."""

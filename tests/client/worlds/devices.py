@@ -39,8 +39,8 @@ class Family(Channel):
 
     def link(self, name: str) -> None:
         """Let a profile become a satellite, and wait for its first message from home."""
-        text = self[HOME].messenger.devices.linking.invite(None, self.now).encode()
-        self[name].messenger.devices.linking.accept(text, self.now)
+        text = self[HOME].devices.linking.invite(None, self.now).encode()
+        self[name].devices.linking.accept(text, self.now)
         assert self.run(300, lambda: self.mirrored(name))
 
     def link_all(self) -> None:
@@ -49,12 +49,12 @@ class Family(Channel):
 
     def user(self, name: str) -> Messenger:
         """What the programs of the user talk to."""
-        return self[name].messenger.for_user
+        return self[name].devices.user
 
     def mirrored(self, name: str) -> bool:
         """Whether a satellite has heard all that the home has to say, and has nothing to ask for."""
-        here = self[name].messenger.devices.all()
-        there = [one for one in self[HOME].messenger.devices.all() if one.name == name]
+        here = self[name].devices.all()
+        there = [one for one in self[HOME].devices.all() if one.name == name]
         return (
             all(one.state == "linked" and not one.waiting and not one.history for one in (*here, *there))
             and bool(here and there)

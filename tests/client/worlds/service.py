@@ -6,17 +6,17 @@ from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.concurrency.worker import InlineWorker
 from client.core.outgoing import MessengerSettings
-from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.storage.database import Store
 from mixnet.clock import WallClock
 from mixnet.crypto import SymmetricKey
+from tests.client.worlds.channel import messenger_and_devices
 
 
 def make_service(event_bus: EventBus | None = None, name: str = "alice") -> DaemonApi:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
     home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
-    messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
+    _, devices = messenger_and_devices(store, MessengerSettings(), random.Random(1), home)
     service = DaemonApi(name=name, worker=InlineWorker(), clock=WallClock(), event_bus=event_bus or EventBus())
-    service.open(messenger, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
+    service.open(devices, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
     return service
