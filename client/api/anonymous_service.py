@@ -13,14 +13,14 @@ from client.model.views import AddressInfo, CorrespondentInfo
 from mixnet.clock import Clock
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.messenger.verbs import UserVerbs
 
 
 class AnonymousService:
     """The anonymous part of a service."""
 
     def __init__(
-        self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
+        self, worker: Worker, clock: Clock, messenger: Callable[[], UserVerbs], changed: Callable[[], Awaitable[None]]
     ) -> None:
         """`messenger` gives it, or raises Unavailable; `changed` is called when there may be something to send."""
         self._worker, self._clock, self._messenger, self._changed = worker, clock, messenger, changed

@@ -21,7 +21,7 @@ from mixnet.clock import Clock
 from mixnet.errors import Unavailable
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.messenger.verbs import UserVerbs
 
 PAGE = 200  # messages in one answer
 PAGE_BYTES = 1 << 19  # of texts and paths in one answer
@@ -32,7 +32,7 @@ T = TypeVar("T")
 class ArchiveService:
     """The archive's part of a service."""
 
-    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], UserVerbs]) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none."""
         self._worker = worker
         self._clock = clock

@@ -25,7 +25,7 @@ from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
 from client.concurrency.worker import Worker
 from client.devices.devices import Devices
-from client.messenger.messenger import Messenger
+from client.messenger.verbs import UserVerbs
 from client.model.views import ContactInfo, Event, MessageInfo
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
@@ -222,7 +222,7 @@ class DaemonApi:
         return self._opened_for
 
     @property
-    def _messenger(self) -> Messenger:
+    def _messenger(self) -> UserVerbs:
         return self._devices.user
 
     def _refuse_satellites(self) -> None:

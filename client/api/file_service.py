@@ -11,13 +11,13 @@ from client.model.views import Transfer
 from mixnet.clock import Clock
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.messenger.verbs import UserVerbs
 
 
 class FileService:
     """The files' part of a service."""
 
-    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger]) -> None:
+    def __init__(self, worker: Worker, clock: Clock, messenger: Callable[[], UserVerbs]) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none."""
         self._worker = worker
         self._clock = clock

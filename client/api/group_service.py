@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from client.concurrency.worker import Worker
-from client.devices.pending_requests import PendingRequest
 from client.model.errors import HomeSilent
-from client.model.group_views import GroupInfo
+from client.model.group_views import GroupInfo, PendingRequest
 from mixnet.clock import Clock
 
 if TYPE_CHECKING:

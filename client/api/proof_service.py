@@ -17,7 +17,7 @@ from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.trust import Trust
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.messenger.verbs import UserVerbs
 
 PIECE = 1 << 19  # bytes of a proof in one answer
 
@@ -26,7 +26,7 @@ class ProofService:
     """The part of a service for proofs."""
 
     def __init__(
-        self, worker: Worker, clock: Clock, messenger: Callable[[], Messenger], changed: Callable[[], Awaitable[None]]
+        self, worker: Worker, clock: Clock, messenger: Callable[[], UserVerbs], changed: Callable[[], Awaitable[None]]
     ) -> None:
         """`messenger` gives it, or raises Unavailable as long as there is none; `changed` tells the others."""
         self._worker, self._clock, self._messenger, self._changed = worker, clock, messenger, changed

@@ -7,8 +7,6 @@ payload slot like any other message.
 
 from __future__ import annotations
 
-from typing import cast
-
 from client.devices.bodies import DeviceRequest, DeviceResponse, Revoked, Sync, Welcome
 from client.devices.changelog import ChangeFeed
 from client.devices.channel import collect_untrusted
@@ -20,6 +18,7 @@ from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
 from client.messenger.messenger import Messenger
+from client.messenger.verbs import UserVerbs
 from client.model.contact_states import check_name
 from client.model.errors import NotAtHome
 from client.model.views import ContactState, DeviceChanged, DeviceInfo, DeviceRole
@@ -52,9 +51,9 @@ class Devices:
         core.feeders.insert(0, self)
 
     @property
-    def user(self) -> Messenger:
+    def user(self) -> UserVerbs:
         """What does the verbs of the user: the messenger, or on a satellite what asks the home."""
-        return cast("Messenger", self._satellite) if self._core.satellite else self._messenger
+        return self._satellite if self._core.satellite else self._messenger
 
     def check_home(self) -> None:
         """HomeOnly on a satellite."""

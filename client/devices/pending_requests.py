@@ -7,8 +7,6 @@ is revoked nothing is asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from client.core.state import Core
 from client.devices.bodies import DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
 from client.devices.channel import tell
@@ -16,7 +14,7 @@ from client.devices.replica import Replica
 from client.groups.registry import UnknownGroup
 from client.model.contact_states import ContactEvent
 from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
-from client.model.group_views import GroupInfo
+from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import ContactState
 from client.storage.devices import Device
 
@@ -26,14 +24,6 @@ REVOKED = "this device was revoked at your home device before that was done"
 UNTOLD = "this device was revoked before it learned what became of it: look at your home device"
 _OPEN = "SELECT id FROM messages WHERE state IN ('queued', 'sent', 'receiving') ORDER BY id"
 _LATE = "your home device did not take it over in time: start its daemon, then send it again"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
-    """A request about a group, whose identifier is None as long as it has to be made, waits for its answer."""
-
-    number: int
-    group: bytes | None = None
 
 
 class PendingRequests:

@@ -1,14 +1,14 @@
 """The verbs of a user on a satellite: what is here is shown, what shall happen the home is asked.
 
 Promises: a verb is stored, here and as a request, before it returns; what it says of contacts and messages holds here
-at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused: an attribute that
-is not listed here does not act on this profile by mistake.
+at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused, in
+satellite_refusals.py. It has all verbs of client/messenger/verbs.py, in the order: what is shown, what is asked for.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
@@ -16,27 +16,24 @@ from client.devices import bodies
 from client.devices.files import DeviceFiles
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
+from client.devices.satellite_archive import SatelliteArchive
 from client.devices.satellite_groups import SatelliteGroups
+from client.devices.satellite_refusals import RefusedAnonymous, RefusedAttestations, RefusedVerbs
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
-from client.messenger.archive import ArchiveOps
 from client.messenger.messenger import Messenger
 from client.messenger.outbox import CANCELLED
 from client.model.contact_states import STANDINGS, ContactEvent, Verdict, check_name, free_name
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
-from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
+from client.model.views import ContactInfo, ContactState, Event, MessageInfo, MessageKind, MessageState, Transfer
 from client.storage.messages import Entry
+from client.storage.search import ANY, Filter
+from client.storage.timestamps import TimestampTable
 
-_READS: Final = frozenset(
-    # `timestamps` is what the daemon looks through at each start: a satellite has signed nothing.
-    {"contacts", "message", "messages", "files", "transfer", "search", "identity", "take_events", "devices"}
-    | {"estimate", "timestamps"}
-)
-_ARCHIVE_READS: Final = frozenset({"page", "strangers", "retention", "sweep", "limited"})
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 
 
-class Satellite:
+class Satellite(RefusedVerbs):
     """Stands for the messenger where the user's programs ask."""
 
     def __init__(
@@ -50,22 +47,57 @@ class Satellite:
         files: DeviceFiles,
     ) -> None:
         """Use the parts of the messenger that it stands for."""
-        self._core = core
+        super().__init__(core)
         self._messenger = messenger
         self._introductions = introductions
         self._pending, self._replica, self._files = pending, replica, files
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
-
-    def __getattr__(self, name: str) -> Any:
-        """What only shows is the messenger's own; HomeOnly for all that is not known to be that."""
-        if name in _READS:
-            return getattr(self._messenger, name)
-        raise self._core.home_only()
+        self.archive = SatelliteArchive(core, messenger.archive, pending, replica)
+        self.anonymous, self.attestations = RefusedAnonymous(core), RefusedAttestations(core)
 
     @property
-    def archive(self) -> SatelliteArchive:
-        """The archive as a whole."""
-        return SatelliteArchive(self._core, self._messenger.archive, self._pending, self._replica)
+    def timestamps(self) -> TimestampTable:
+        """None of a satellite's, which has signed nothing: the daemon looks through them at each start."""
+        return self._messenger.timestamps
+
+    @property
+    def identity(self) -> bytes:
+        """The identity that this device speaks for: its home's, 32 bytes."""
+        return self._messenger.identity
+
+    # what is here is shown as a home shows it
+
+    def contacts(self) -> list[ContactInfo]:
+        """All contacts of the home, oldest first."""
+        return self._messenger.contacts()
+
+    def message(self, number: int) -> MessageInfo:
+        """One message; UnknownMessage."""
+        return self._messenger.message(number)
+
+    def messages(self, contact: str | None = None, after: int = 0, limit: int = -1) -> list[MessageInfo]:
+        """As `Messenger.messages`."""
+        return self._messenger.messages(contact, after, limit)
+
+    def search(self, words: str, limit: int = -1, where: Filter = ANY) -> list[MessageInfo]:
+        """As `Messenger.search`."""
+        return self._messenger.search(words, limit, where)
+
+    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
+        """As `Messenger.files`, of the way between here and the home."""
+        return self._messenger.files(after, limit, now)
+
+    def transfer(self, number: int, now: float) -> Transfer:
+        """As `Messenger.transfer`, of the way between here and the home."""
+        return self._messenger.transfer(number, now)
+
+    def estimate(self, number: int) -> float | None:
+        """As `Messenger.estimate`."""
+        return self._messenger.estimate(number)
+
+    def take_events(self) -> list[Event]:
+        """What has happened since the last call."""
+        return self._messenger.take_events()
 
     # contacts
 
@@ -208,49 +240,6 @@ class Satellite:
             raise NotAtHome
         with self._core.change():
             self._ask("fetch", bodies.Fetch(remote))
-
-    def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
-        home = self._pending.home()
-        self._pending.ask(home, self._pending.number(kind), request)
-
-
-class SatelliteArchive:
-    """The same for the archive as a whole."""
-
-    def __init__(self, core: Core, archive: ArchiveOps, pending: PendingRequests, replica: Replica) -> None:
-        """Use the archivist that it stands for."""
-        self._core = core
-        self._archive = archive
-        self._pending = pending
-        self._replica = replica
-
-    def __getattr__(self, name: str) -> Any:
-        """What only shows, or shortens what is here; HomeOnly for the rest."""
-        if name in _ARCHIVE_READS:
-            return getattr(self._archive, name)
-        raise self._core.home_only()
-
-    def delete(self, number: int) -> None:
-        """Delete one message on all devices; UnknownMessage, StillUnderWay, DeviceRevoked."""
-        remote = self._replica.remote(number)
-        with self._core.change():
-            self._archive.delete(number)
-            if remote is not None:
-                self._ask("delete", bodies.Delete(remote))
-
-    def clear(self, contact: str) -> tuple[int, int]:
-        """Delete up to 500 messages of a conversation here, and all that are settled at home; UnknownContact."""
-        with self._core.change():
-            deleted, left = self._archive.clear(contact)
-            if deleted:
-                self._ask("clear", bodies.Clear(self._core.contacts.named(contact).identity))
-        return deleted, left
-
-    def retain(self, contact: str, seconds: float | None) -> None:
-        """Keep messages with a contact for so long on all devices; UnknownContact, BadPeriod."""
-        with self._core.change():
-            self._archive.retain(contact, seconds)
-            self._ask("retain", bodies.Retain(self._core.contacts.named(contact).identity, seconds))
 
     def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
         home = self._pending.home()

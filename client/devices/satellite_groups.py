@@ -9,13 +9,13 @@ from __future__ import annotations
 from client.core.state import Core
 from client.devices import bodies
 from client.devices.bodies import GroupVerb
-from client.devices.pending_requests import PendingRequest, PendingRequests
+from client.devices.pending_requests import PendingRequests
 from client.devices.replica_groups import GroupReplica
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.read_receipts import Reading
 from client.model.contact_states import check_name
-from client.model.group_views import GroupInfo, GroupState
+from client.model.group_views import GroupInfo, GroupState, PendingRequest
 from client.model.text_limits import check_text
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import Entry

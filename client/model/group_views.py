@@ -41,3 +41,11 @@ class GroupChanged:
     """A group appeared, or its name, its members or our state in it changed."""
 
     group: GroupInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request about a group, whose identifier is None as long as it has to be made, waits for its answer."""
+
+    number: int
+    group: bytes | None = None

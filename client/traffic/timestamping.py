@@ -26,7 +26,7 @@ from mixnet.pki.trust import Trust
 from mixnet.witness import Testimony, question
 
 if TYPE_CHECKING:
-    from client.messenger.messenger import Messenger
+    from client.messenger.verbs import UserVerbs
 
 RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
 
@@ -35,7 +35,7 @@ RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
 class Submitter:
     """What it takes to find witnesses; `home` is the identity of our own provider."""
 
-    messenger: Messenger
+    messenger: UserVerbs
     worker: Worker
     services: ProviderQueries
     keeper: DocumentKeeper
