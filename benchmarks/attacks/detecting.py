@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from client.daemon.wiring import loop_allowance
-from client.traffic.loops import DUMMIES, Alarm, LoopMonitor
+from client.traffic.loops import DUMMIES, Alarm, LoopMonitor, loop_allowance
 from mixnet.crypto import SymmetricKey
 from mixnet.pki.parameters import Parameters
 from mixnode.detector import Detector

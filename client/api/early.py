@@ -1,6 +1,6 @@
 """What a daemon tells of itself before it has a directory document (spec/07-client.md 7.8).
 
-Pure. Promises: the same names as `Assembly.snapshot`, so that nobody who reads a status has to know two kinds.
+Pure. Promises: the same names as `Figures.snapshot`, so that nobody who reads a status has to know two kinds.
 """
 
 from __future__ import annotations

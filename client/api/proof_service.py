@@ -36,7 +36,7 @@ class ProofService:
         self, services: ProviderQueries, keeper: DocumentKeeper, trust: Trust, rng: random.Random, home: bytes
     ) -> None:
         """Have all signed messages witnessed, for ever; `home` is the identity of our own provider."""
-        await Submitter(self._messenger(), self._worker, services, keeper, trust, rng, home).run(self.signed)
+        await Submitter(self._messenger(), self._worker, services, keeper, trust, rng, home).find_witnesses(self.signed)
 
     async def proof(self, number: int, start: int) -> tuple[int, bytes]:
         """The size of the file that proves a signed message, and a piece of it from `start` on."""

@@ -8,30 +8,21 @@ and one of many in virtual time, where nothing waits on a thread and a profile w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import trio
 
 from client.api.daemon_api import DaemonApi
 from client.api.early import PATIENCE
 from client.api.events import EventBus
 from client.api.server import serve_api
-from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import InlineWorker, Worker
-from client.daemon.wiring import Assembly, Surroundings
+from client.daemon.wiring import Assembly, DirectoryParts, Surroundings, directory_parts
 from client.model import paths
-from client.profile.keys import Keys, load_keys
 from client.profile.profile import Profile
 from client.storage.database import Store
-from client.traffic import directory_client
-from client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import Clock
 from mixnet.network import Network
 from mixnet.pki.document import Document
-from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.topology import sample_provider
-from mixnet.pki.trust import Trust
-from mixnet.pki.views import Views
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
 from mixnet.status import SOCKET_NAME as STATUS_SOCKET
@@ -61,86 +52,40 @@ async def serve(
     around = Surroundings(
         profile, network, clock, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker()
     )
-    beginning = await _begin(around)
-    service = DaemonApi(
+    directory = await directory_parts(around)
+    api = DaemonApi(
         name=profile.name,
         worker=around.worker,
         clock=clock,
         event_bus=EventBus(),
-        problem=lambda: beginning.keeper.problem,
+        problem=lambda: directory.keeper.problem,
     )
     async with trio.open_nursery() as nursery:
         if profile.directory is not None:
-            await nursery.start(serve_api, profile.file(paths.API_SOCKET), service)
-            await nursery.start(serve_status, profile.file(STATUS_SOCKET), service.snapshot)
-        nursery.start_soon(_live, around, beginning, service)
+            await nursery.start(serve_api, profile.file(paths.API_SOCKET), api)
+            await nursery.start(serve_status, profile.file(STATUS_SOCKET), api.snapshot)
+        nursery.start_soon(_serve_client, around, directory, api)
         with trio.move_on_after(PATIENCE):
-            await _either(service.opened, service.stopping)
-        task_status.started(service)
-        await service.stopping.wait()
+            await _either(api.opened, api.stopping)
+        task_status.started(api)
+        await api.stopping.wait()
         nursery.cancel_scope.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What there is before the first document."""
-
-    keys: Keys
-    trust: Trust
-    keeper: DocumentKeeper
-    requests: ProviderRequests
-    wakeup: Wakeup
-
-
-async def _begin(around: Surroundings) -> _Beginning:
-    wakeup = Wakeup()
-    requests = ProviderRequests(wakeup.wake)
-    keys = await around.worker.call(load_keys, around.store)
-    trust = Trust(around.profile.bootstrap, await around.worker.call(directory_client.introductions, around.store))
-    views = Views(trust, await around.worker.call(directory_client.all_evidence, around.store))
-    source = directory_client.Source(
-        trust=trust,
-        network=around.network,
-        clock=around.clock,
-        rng=around.rng.stream("authorities"),
-        requests=requests,
-        views=views,
-        dial_from=around.profile.source,
-    )
-    keeper = DocumentKeeper(
-        trust,
-        source.fetch,
-        clock=around.clock,
-        rng=around.rng.stream("documents"),
-        initial=await around.worker.call(directory_client.kept, around.store),
-        memory=directory_client.StoreMemory(around.store, around.worker),
-        views=views,
-    )
-    return _Beginning(keys, trust, keeper, requests, wakeup)
-
-
-async def _live(around: Surroundings, beginning: _Beginning, service: DaemonApi) -> None:
+async def _serve_client(around: Surroundings, directory: DirectoryParts, api: DaemonApi) -> None:
     """Wait for a document, however long that takes; then be a client."""
-    keeper = beginning.keeper
+    keeper = directory.keeper
     async with trio.open_nursery() as nursery:
         await nursery.start(keeper.run)
         provider = await around.worker.call(_registered, around, keeper.current)
-        assembly = Assembly(
-            around,
-            keys=beginning.keys,
-            provider=provider,
-            keeper=keeper,
-            requests=beginning.requests,
-            wakeup=beginning.wakeup,
-            event_bus=service.event_bus,
-        )
-        assembly.open(service)
-        nursery.start_soon(service.archive.sweep_regularly)
+        assembly = Assembly(around, directory, provider, api.event_bus)
+        assembly.open(api)
+        nursery.start_soon(api.archive.sweep_regularly)
         witnesses = around.rng.stream("witnesses")
         nursery.start_soon(
-            service.proofs.find_witnesses, assembly.services, keeper, beginning.trust, witnesses, provider
+            api.proofs.find_witnesses, assembly.provider_queries, keeper, directory.trust, witnesses, provider
         )
-        await assembly.run()
+        await assembly.serve()
 
 
 async def _either(*events: trio.Event) -> None:

@@ -79,9 +79,9 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(stop_on_signal)
-            service: DaemonApi = await nursery.start(live)
-            if service.waits_for and not service.stopping.is_set():
-                log.write(Entry.RETRYING, role="client", problem=service.waits_for)
-                tell(service.waits_for)
-            await service.opened.wait()
+            api: DaemonApi = await nursery.start(live)
+            if api.waits_for and not api.stopping.is_set():
+                log.write(Entry.RETRYING, role="client", problem=api.waits_for)
+                tell(api.waits_for)
+            await api.opened.wait()
             log.write(Entry.READY, role="client")

@@ -85,7 +85,7 @@ class Codes:
         self._last = 0
         self._begun, self._to_begin = trio.open_memory_channel[Callable[[], Awaitable[None]]](AT_ONCE)
 
-    async def run(self) -> None:
+    async def exchange_all(self) -> None:
         """Go on with all codes, for ever."""
         async with trio.open_nursery() as nursery:
             async for task in self._to_begin:

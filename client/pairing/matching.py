@@ -113,7 +113,7 @@ class Matching:
 
     # inside
 
-    async def run(self) -> None:
+    async def look_regularly(self) -> None:
         """Look, for ever."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._visit_some, PAUSE, frozenset({MatchState.LOOKING}))

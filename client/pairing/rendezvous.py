@@ -13,18 +13,18 @@ from mixnet.services import Operation, Question, Status
 class Rendezvous:
     """Slots of an hour, or of a day."""
 
-    def __init__(self, services: ProviderQueries, *, day: bool = False) -> None:
+    def __init__(self, provider_queries: ProviderQueries, *, day: bool = False) -> None:
         """Ask through `services`."""
-        self._services = services
+        self._queries = provider_queries
         self._put, self._read = (Operation.PUT_DAY, Operation.READ_DAY) if day else (Operation.PUT, Operation.READ)
 
     def provider_for(self, slot: bytes) -> bytes:
         """Where the slots of a meeting are, whose first one is `slot`."""
-        return self._services.provider_for(slot)
+        return self._queries.provider_for(slot)
 
     async def put(self, provider: bytes, slot: bytes, body: bytes) -> int | None:
         """Put `body` into a slot; its place, or None if there is no room. NotAnswered, RemoteError."""
-        answer = await self._services.ask(provider, Question(self._put, slot, body))
+        answer = await self._queries.ask(provider, Question(self._put, slot, body))
         if answer.status is Status.FULL:
             return None
         if answer.status is not Status.DONE or len(answer.body) != 1:
@@ -33,5 +33,5 @@ class Rendezvous:
 
     async def read(self, provider: bytes, slot: bytes, place: int = 0) -> bytes | None:
         """What is at a place of a slot, or None. NotAnswered."""
-        answer = await self._services.ask(provider, Question(self._read, slot, bytes([place])))
+        answer = await self._queries.ask(provider, Question(self._read, slot, bytes([place])))
         return answer.body if answer.status is Status.DONE else None

@@ -17,11 +17,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mixnet.cusum import Cusum
+from mixnet.pki.parameters import Parameters
 
 LOOPS_BETWEEN_FALSE_ALARMS = 1e6
 THRESHOLD = math.log(LOOPS_BETWEEN_FALSE_ALARMS)
 PENDING_LIMIT = 10_000
 DUMMIES = 3  # in a row that say that a mailbox is empty: a single one may only mean that the provider's disk is slow
+SHORTEST_STALL = 0.75  # seconds without a frame, and ten slots, after which this machine or its link stood still
 GIVE_UP = 10.0  # times the allowed time, after which a loop is lost even if the mailbox never seemed empty
 
 
@@ -79,6 +81,13 @@ class Allowance(NamedTuple):
     late: float  # beyond the drawn delays, until a loop that is not back is late
     lost: float  # the same until it is lost, generously
     stall: float  # without a frame from the provider, after which nothing was to be seen meanwhile
+
+
+def loop_allowance(parameters: Parameters) -> Allowance:
+    """How long a loop may take: on time, what links and busy machines need; not lost, generously more."""
+    slots = 10 / parameters.downlink_rate if parameters.downlink_rate else 0.0
+    lost = 5.0 + 2 * parameters.path_delay + slots
+    return Allowance(late=parameters.loop_lateness, lost=lost, stall=max(SHORTEST_STALL, slots))
 
 
 @dataclass(slots=True)

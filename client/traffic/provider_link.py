@@ -24,6 +24,13 @@ BATCH = 32  # frames in one write
 FIRST_PAUSE = 0.5  # seconds
 LONGEST_PAUSE = 30.0
 PROVEN = 10.0  # seconds for which a link must last until the pauses start from the first again
+SILENT_SLOTS = 100  # of the provider's schedule: if nothing comes for so long, the provider is gone
+SHORTEST_SILENCE = 10.0  # seconds
+
+
+def silence_limit(downlink_rate: float) -> float:
+    """For how many seconds a provider with this schedule may say nothing; without a schedule, for ever."""
+    return max(SHORTEST_SILENCE, SILENT_SLOTS / downlink_rate) if downlink_rate else float("inf")
 
 
 class Overrun(RemoteError):
@@ -37,15 +44,11 @@ class ProviderLink:
         self,
         dial: Callable[[], Awaitable[Link]],
         *,
-        on_frame: Callable[[Frame], None],
-        on_lost: Callable[[], None],
         jitter: random.Random,
         silence: Callable[[], float],
     ) -> None:
-        """`on_frame` and `on_lost` must not wait; `silence()` seconds without a frame end a link."""
+        """`silence()` seconds without a frame end a link."""
         self._dial = dial
-        self._on_frame = on_frame
-        self._on_lost = on_lost
         self._jitter = jitter
         self._silence = silence
         self._queue: trio.MemorySendChannel[Frame] | None = None
@@ -84,14 +87,14 @@ class ProviderLink:
 
         return deal
 
-    async def run(self) -> None:
-        """Keep a link up, for ever."""
+    async def keep_up(self, on_frame: Callable[[Frame], None], on_lost: Callable[[], None]) -> None:
+        """Keep a link up, for ever. `on_frame` gets what comes down, `on_lost` hears of its end; neither may wait."""
         backoff = self._fresh_backoff()
         while True:
             started = trio.current_time()
             try:
                 async with await self._dial() as link:
-                    await self._use(link)
+                    await self._use(link, on_frame, on_lost)
             except (Unavailable, RemoteError, trio.EndOfChannel) as error:
                 self.problem = str(error) or "the provider closed the link"
             if trio.current_time() - started > PROVEN:
@@ -102,7 +105,7 @@ class ProviderLink:
         """Pauses from the shortest on."""
         return Backoff(self._jitter, first=FIRST_PAUSE, most=LONGEST_PAUSE)
 
-    async def _use(self, link: Link) -> None:
+    async def _use(self, link: Link, on_frame: Callable[[Frame], None], on_lost: Callable[[], None]) -> None:
         """Send and receive until the link ends."""
         sending, waiting = trio.open_memory_channel[Frame](QUEUE)
         self.acknowledged = 0
@@ -112,12 +115,14 @@ class ProviderLink:
             async with sending, waiting, trio.open_nursery() as nursery:
                 nursery.start_soon(link.end_after_silence, self._silence())
                 nursery.start_soon(self._send, link, waiting)
-                await self._receive(link)
+                while True:
+                    for frame in await link.receive():
+                        on_frame(frame)
         except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
             self.problem = _first_line(ended)
         finally:
             self._queue = None
-            self._on_lost()
+            on_lost()
 
     async def _send(self, link: Link, waiting: trio.MemoryReceiveChannel[Frame]) -> None:
         async for frame in waiting:
@@ -128,11 +133,6 @@ class ProviderLink:
                 except trio.WouldBlock:
                     break
             await link.send([replace(one, acknowledged=self.acknowledged) for one in batch])
-
-    async def _receive(self, link: Link) -> None:
-        while True:
-            for frame in await link.receive():
-                self._on_frame(frame)
 
 
 def _first_line(group: BaseExceptionGroup[BaseException]) -> str:

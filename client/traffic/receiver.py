@@ -2,7 +2,7 @@
 
 Promises: mail is taken in the order in which it came; the provider is told that a packet arrived only after all that it
 changed is stored; a packet that is malformed, foreign or a copy changes nothing but a counter. Work is put off while a
-slot is about to come. Never: a wait in `offer`; what the waiting room can't take ends the link, and comes again.
+slot is about to come. Never: a wait in `offer`; what the queue can't take ends the link, and comes again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.sphinx import Deliver, Engine, Reply
 
-WAITING_ROOM = 4096  # packets, 12 MiB
+QUEUE_LIMIT = 4096  # packets, 12 MiB
 RETRY = 2.0  # seconds after the store could not be written
 Done = Callable[[], None]
 _LOOP = bytes([PlaintextKind.LOOP])
@@ -55,7 +55,7 @@ class PacketReceiver:
         worker: Worker,
         replies: ReplyTable,
         loops: LoopMonitor,
-        services: ProviderQueries,
+        provider_queries: ProviderQueries,
         clock: Clock,
         schedules: Sequence[Schedule],
         publish: Callable[[list[Event]], None],
@@ -67,11 +67,11 @@ class PacketReceiver:
         self._worker = worker
         self._replies = replies
         self._loops = loops
-        self._services = services
+        self._queries = provider_queries
         self._clock = clock
         self._schedules = schedules
         self._publish = publish
-        self._in, self._out = trio.open_memory_channel[tuple[bytes, Done]](WAITING_ROOM)
+        self._in, self._out = trio.open_memory_channel[tuple[bytes, Done]](QUEUE_LIMIT)
         self._working = False
         self.counts: Counter[str] = Counter()
         self.problem = ""
@@ -88,8 +88,8 @@ class PacketReceiver:
         except trio.WouldBlock:
             raise Overrun from None
 
-    async def run(self) -> None:
-        """Work, for ever."""
+    async def take_packets(self) -> None:
+        """Deal with all that is offered, for ever."""
         async for packet, done in self._out:
             self._working = True
             await quiet_passed(self._schedules)
@@ -100,8 +100,8 @@ class PacketReceiver:
     async def _take(self, packet: bytes) -> None:
         """Deal with one packet, however often the store has to be tried."""
         try:
-            letter = self._open_untrusted(packet)
-            events = await self._keep_trying(letter) if letter else []
+            received = self._open_untrusted(packet)
+            events = await self._keep_trying(received) if received else []
         except UnknownBlock:  # used before, too old, or of a time before a restart
             self.counts["stale"] += 1
             events = []
@@ -110,17 +110,17 @@ class PacketReceiver:
             events = []
         self._publish(events)
 
-    async def _keep_trying(self, letter: ReceivedMessage) -> list[Event]:
+    async def _keep_trying(self, received: ReceivedMessage) -> list[Event]:
         """Hand it to the messenger until it is stored. While the disk is full, all the rest stays with the provider."""
         while True:
             try:
-                events = await self._worker.call(letter.read_untrusted, letter.message, self._clock.now())
+                events = await self._worker.call(received.read_untrusted, received.message, self._clock.now())
             except Unavailable as error:
                 self.problem = str(error)
                 await trio.sleep(RETRY)
             else:
                 self.problem = ""
-                self.counts[letter.kind] += 1
+                self.counts[received.kind] += 1
                 return events
 
     def _open_untrusted(self, packet: bytes) -> ReceivedMessage | None:
@@ -137,7 +137,7 @@ class PacketReceiver:
                     return ReceivedMessage("message", surb_id + body, self._messenger.came_back_untrusted)
                 message = self._engine.open_reply_untrusted(awaited.keys, body)
                 if awaited.session is None:  # one that a question carried
-                    self.counts["answer" if self._services.answered_untrusted(surb_id, message) else "stale"] += 1
+                    self.counts["answer" if self._queries.answered_untrusted(surb_id, message) else "stale"] += 1
                     return None
                 read = partial(self._messenger.replied_untrusted, session=awaited.session)
                 return ReceivedMessage("acknowledgement", message, read)

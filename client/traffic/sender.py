@@ -38,7 +38,7 @@ from mixnet.randomness import Source
 
 RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
 OLDEST = 30.0  # seconds after which a prepared packet is made anew
-OLDEST_SLOTS = 10  # of the slowest schedule: a message on the shelf must not grow old before its slot comes
+OLDEST_SLOTS = 10  # of the slowest schedule: a message that is ready must not grow old before its slot comes
 TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings; more where slots are rare
 AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
 RETRY = 2.0  # seconds after the store could not be written
@@ -47,7 +47,7 @@ SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothin
 
 @dataclass(slots=True)
 class Stream:
-    """One schedule, its shelf, and how its cover is made."""
+    """One schedule, its queue, and how its cover is made."""
 
     name: str
     schedule: Schedule
@@ -56,7 +56,7 @@ class Stream:
 
 
 class PacketSender:
-    """Keeps the shelves full and tells the messenger and the loop monitor what left."""
+    """Keeps the queues full and tells the messenger and the loop monitor what left."""
 
     def __init__(
         self,
@@ -68,16 +68,16 @@ class PacketSender:
         messenger: Messenger,
         worker: Worker,
         loops: LoopMonitor,
-        requests: ProviderRequests,
-        services: ProviderQueries,
-        session: ProviderLink,
+        provider_requests: ProviderRequests,
+        provider_queries: ProviderQueries,
+        provider_link: ProviderLink,
         wakeup: Wakeup,
         publish: Callable[[list[Event]], None],
     ) -> None:
         """Start the three schedules now; each draws from a stream that nothing else touches."""
         start = trio.current_time()
         self._payload = Stream("payload", Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
-        self._lines = [
+        self._streams = [
             self._payload,
             Stream("loop", Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
             Stream("drop", Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
@@ -87,16 +87,16 @@ class PacketSender:
         self._messenger = messenger
         self._worker = worker
         self._loops = loops
-        self._requests = requests
-        self._services = services
-        self._session = session
+        self._requests = provider_requests
+        self._queries = provider_queries
+        self._link = provider_link
         self._wakeup = wakeup
         self._slot = Wakeup()
         self._publish = publish
         self._left: deque[Sent] = deque(maxlen=4096)
         self._oldest, self._tick = OLDEST, TICK
         self._stirred = True
-        self._doubtful = False  # what is on the shelf may have been given up
+        self._doubtful = False  # what is ready may have been given up
         self._expires_at = 0.0  # when something may expire although nothing may be sent
         self._wake_at = math.inf
         self._ahead = 1
@@ -107,13 +107,13 @@ class PacketSender:
     @property
     def schedules(self) -> list[Schedule]:
         """The three schedules."""
-        return [line.schedule for line in self._lines]
+        return [stream.schedule for stream in self._streams]
 
     def adopt(self, parameters: Parameters) -> None:
         """Take the rates of a new document, from the next draw of each schedule on."""
         rates = (parameters.payload_rate, parameters.loop_rate, parameters.drop_rate)
-        for line, rate in zip(self._lines, rates, strict=True):
-            line.schedule.change_rate(rate)
+        for stream, rate in zip(self._streams, rates, strict=True):
+            stream.schedule.change_rate(rate)
         slowest = min((rate for rate in rates if rate), default=1.0)
         self._oldest = min(max(OLDEST, OLDEST_SLOTS / slowest), parameters.epoch_length / 10)
         self._tick = max(TICK, (self._oldest - OLDEST) / 10)
@@ -124,12 +124,12 @@ class PacketSender:
         self._stirred = self._doubtful = True
         self._wakeup.wake()
 
-    async def run(self) -> None:
+    async def send_slots(self) -> None:
         """Emit and prepare, for ever."""
         await self._refill()
         async with trio.open_nursery() as nursery:
-            for line in self._lines:
-                nursery.start_soon(Emitter(line.schedule, line.queue, self._emit).run)
+            for stream in self._streams:
+                nursery.start_soon(Emitter(stream.schedule, stream.queue, self._emit).run)
             nursery.start_soon(self._keep_cover)
             while True:
                 rung = self._wakeup.listen()
@@ -143,7 +143,7 @@ class PacketSender:
 
     def _emit(self, sent: Sent) -> None:
         """A slot came. The same for every kind of frame."""
-        if self._session.offer(sent.prepared.frame):
+        if self._link.offer(sent.prepared.frame):
             self._left.append(sent)
         self._slot.wake()
         self._wakeup.wake()
@@ -157,20 +157,20 @@ class PacketSender:
                 await passed.wait()
 
     async def _refill(self) -> None:
-        """Make cover until every shelf has enough, none of it old."""
-        for line in self._lines:
+        """Make cover until every queue has enough, none of it old."""
+        for stream in self._streams:
             # What is old goes only when its successors are there: a slot may come at any time.
             oldest = trio.current_time() - self._oldest
-            while line.queue.newer(oldest) < line.schedule.reserve(RESERVE_TIME):
+            while stream.queue.newer(oldest) < stream.schedule.reserve(RESERVE_TIME):
                 await quiet_passed(self.schedules)
                 try:
-                    line.queue.add_cover(line.make(self._clock.now(), trio.current_time()))
+                    stream.queue.add_cover(stream.make(self._clock.now(), trio.current_time()))
                 except (
                     Unavailable,
                     RemoteError,
                 ):  # no document of this time, or a node's key is none: padding, for now
                     break
-            line.queue.drop_older(oldest)
+            stream.queue.drop_older(oldest)
 
     async def _account(self) -> None:
         """Say what left, to those who count and to the messenger."""
@@ -209,7 +209,7 @@ class PacketSender:
 
     def _has_place(self) -> bool:
         """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
-        return self._session.connected and self._payload.queue.messages < self._ahead
+        return self._link.connected and self._payload.queue.messages < self._ahead
 
     async def _prepare_message(self) -> bool:
         """Put what is most urgent in front of the cover; False if nothing waits."""
@@ -233,17 +233,17 @@ class PacketSender:
 
     async def _prepare_question(self) -> bool:
         """Put a question to a provider in front of the cover; False if none waits."""
-        asked = self._services.next_question()
+        asked = self._queries.next_question()
         if asked is None:
             return False
         await quiet_passed(self.schedules)
         try:
             prepared, block = self._packer.question(asked, self._clock.now(), trio.current_time())
         except (Unavailable, RemoteError):
-            self._services.unsendable(asked)
+            self._queries.unsendable(asked)
         else:
             self._payload.queue.put_front(prepared)
-            self._services.packed(asked, block)
+            self._queries.packed(asked, block)
         return True
 
     def _nap(self) -> float:
@@ -253,7 +253,7 @@ class PacketSender:
         return min(self._tick, max(0.0, self._wake_at - self._clock.now()))
 
     def _may_send(self) -> bool:
-        return self._session.connected and self._loops.alarm is not Alarm.PAUSED
+        return self._link.connected and self._loops.alarm is not Alarm.PAUSED
 
     async def _ask_messenger(self) -> Outgoing | None:
         """What it wants sent, unless it was asked before and nothing has happened since."""

@@ -37,13 +37,13 @@ class Submitter:
 
     messenger: UserVerbs
     worker: Worker
-    services: ProviderQueries
+    provider_queries: ProviderQueries
     keeper: DocumentKeeper
     trust: Trust
     rng: random.Random
     home: bytes
 
-    async def run(self, wakeup: Wakeup) -> None:
+    async def find_witnesses(self, wakeup: Wakeup) -> None:
         """Find a witness for all that is signed, for ever; `wakeup` rings when there may be more."""
         while True:
             rung = wakeup.listen()
@@ -69,7 +69,9 @@ class Submitter:
         others = [one.identity for one in document.providers if one.identity != self.home]
         witness = self.rng.choice(others or [self.home])
         try:
-            testimony = Testimony.parse_untrusted(await self.services.ask(witness, question(pending.commitment)))
+            testimony = Testimony.parse_untrusted(
+                await self.provider_queries.ask(witness, question(pending.commitment))
+            )
             check_untrusted(testimony, witness, document, pending.commitment)
         except (RemoteError, Unavailable):
             return False

@@ -43,8 +43,24 @@ class FakeLink:
         return [await self._down.receive()]
 
 
-def session(links, frames=None, lost=None) -> ProviderLink:
-    """A session that gets these links, one after the other; an error among them is raised."""
+class TestedLink(ProviderLink):
+    """Notes what comes down, and when a link ends."""
+
+    __test__ = False
+    frames: list[Frame]
+    lost: list[float]
+
+    async def run(self) -> None:
+        await self.keep_up(self._note, lambda: self.lost.append(trio.current_time()))
+
+    def _note(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.HELLO:
+            raise RemoteError("no such frame")
+        self.frames.append(frame)
+
+
+def provider_link(links) -> TestedLink:
+    """It gets these links, one after the other; an error among them is raised."""
     coming = iter(links)
 
     async def dial():
@@ -54,25 +70,14 @@ def session(links, frames=None, lost=None) -> ProviderLink:
             raise link
         return link
 
-    received = frames if frames is not None else []
-
-    def on_frame(frame: Frame) -> None:
-        if frame.kind is FrameKind.HELLO:
-            raise RemoteError("no such frame")
-        received.append(frame)
-
-    return ProviderLink(
-        dial,
-        on_frame=on_frame,
-        on_lost=lambda: lost.append(trio.current_time()) if lost is not None else None,
-        jitter=random.Random(1),
-        silence=lambda: 10.0,
-    )
+    tested = TestedLink(dial, jitter=random.Random(1), silence=lambda: 10.0)
+    tested.frames, tested.lost = [], []
+    return tested
 
 
 async def test_frames_go_up_in_order_with_the_newest_acknowledgement(nursery, autojump_clock):
     link = FakeLink()
-    tested = session([link])
+    tested = provider_link([link])
     assert not tested.offer(PACKET)
     assert tested.lost_frames == 1
     nursery.start_soon(tested.run)
@@ -95,7 +100,7 @@ async def test_frames_go_up_in_order_with_the_newest_acknowledgement(nursery, au
 async def test_a_link_that_takes_nothing_costs_frames_but_no_waiting(nursery, autojump_clock):
     link = FakeLink()
     link.slow = True
-    tested = session([link])
+    tested = provider_link([link])
     nursery.start_soon(tested.run)
     await trio.sleep(0.1)
     before = trio.current_time()
@@ -109,15 +114,15 @@ async def test_a_link_that_takes_nothing_costs_frames_but_no_waiting(nursery, au
 
 
 async def test_a_lost_link_is_dialled_again_and_old_receipts_say_nothing(nursery, autojump_clock):
-    first, second, lost = FakeLink(), FakeLink(), []
-    tested = session([first, Unavailable("not there"), second], lost=lost)
+    first, second = FakeLink(), FakeLink()
+    tested = provider_link([first, Unavailable("not there"), second])
     nursery.start_soon(tested.run)
     await trio.sleep(0.1)
     old = tested.receipt(40)
     first.down.close()
     await trio.sleep(0.1)
     assert not tested.connected
-    assert lost == [pytest.approx(0.1)]
+    assert tested.lost == [pytest.approx(0.1)]
     await trio.sleep(10.0)
     assert tested.connected
     assert tested.connections == 2
@@ -128,14 +133,14 @@ async def test_a_lost_link_is_dialled_again_and_old_receipts_say_nothing(nursery
 
 
 async def test_a_frame_that_no_provider_sends_ends_the_link(nursery, autojump_clock):
-    link, frames = FakeLink(), []
-    tested = session([link, *[Unavailable("gone")] * 100], frames)
+    link = FakeLink()
+    tested = provider_link([link, *[Unavailable("gone")] * 100])
     nursery.start_soon(tested.run)
     await trio.sleep(0.1)
     await link.down.send(Frame(FrameKind.PAD))
     await link.down.send(Frame(FrameKind.HELLO, b"x"))
     await trio.sleep(0.1)
-    assert frames == [Frame(FrameKind.PAD)]
+    assert tested.frames == [Frame(FrameKind.PAD)]
     assert not tested.connected
     assert tested.problem == "no such frame"
 
@@ -153,7 +158,7 @@ async def test_pauses_double_up_to_a_cap_and_differ(nursery, autojump_clock):
                 again.set()
             yield coming
 
-    nursery.start_soon(session(links()).run)
+    nursery.start_soon(provider_link(links()).run)
     await up.wait()
     pauses = [later - earlier for earlier, later in pairwise(dialled)]
     assert len(pauses) == 20

@@ -59,7 +59,7 @@ def submitter(friends, say, trust=None):
 
 async def live(one, wakeup, seconds):
     with trio.move_on_after(seconds):
-        await one.run(wakeup)
+        await one.find_witnesses(wakeup)
 
 
 def sign(friends, text="I owe you ten"):

@@ -103,7 +103,7 @@ class Hall:
         """Matching, again and again: `restart` ends one life of it."""
         while True:
             with trio.CancelScope() as self._scopes[name]:
-                await self.matching[name].run()
+                await self.matching[name].look_regularly()
 
     def restart(self, name: str) -> None:
         """As kill -9 of somebody's daemon: only the store is left."""
@@ -116,7 +116,7 @@ class Hall:
         """Everything runs; `mail`: what contacts write to one another arrives."""
         async with trio.open_nursery() as nursery:
             for codes in self.codes.values():
-                nursery.start_soon(codes.run)
+                nursery.start_soon(codes.exchange_all)
             for name in self.matching:
                 nursery.start_soon(self._match, name)
             if mail:
