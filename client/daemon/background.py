@@ -76,7 +76,7 @@ async def stop(directory: Path) -> None:
     with trio.move_on_after(_STOP_LIMIT):
         async with connect(directory) as me:
             await me.stop()
-        while lock.holder(profile.file(paths.LOCK)) is not None:  # noqa: ASYNC110  # another process rings no bell here
+        while lock.holder(profile.file(paths.LOCK)) is not None:  # noqa: ASYNC110  # another process can't wake us
             await trio.sleep(_LOOK)
         return
     raise NotStopped(f"the daemon (process {holder}) has not stopped yet: wait, or end it by hand")

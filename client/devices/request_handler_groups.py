@@ -1,6 +1,6 @@
 """What a satellite's user wants done with groups, done at home (spec/07-client.md 7.16).
 
-Promises: as client/device_errands.py.
+Promises: as request_handler.py.
 """
 
 from __future__ import annotations
