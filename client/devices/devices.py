@@ -142,6 +142,7 @@ class Devices:
 
     def _has_news(self) -> bool:
         core = self._core
+        # All that could be due is in the store, so nothing is as long as nothing was written.
         if not core.siblings or self._idle_at == core.store.changes:
             return False
         if any(self._due(device) for device in self._linked()):

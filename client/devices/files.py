@@ -1,6 +1,6 @@
 """Files between devices of one user: one that a satellite sends, and one that it wants to have.
 
-Promises: as for files of contacts (client/files/sender.py, receiver.py): read and written a chunk at a time, on disk before it is
+Promises: as for files of contacts (client/files/): read and written a chunk at a time, on disk before it is
 acknowledged, whole under its name at once or not at all, bounded in size and number. Files that a satellite sends stay
 at home, in the folder `sent` of the downloads.
 """

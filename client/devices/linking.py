@@ -101,6 +101,8 @@ class Linking:
         """Tell a new device all contacts, then what happens; what has happened comes between."""
         core = self._core
         tell(core, device, Welcome(self._newest()))
+        # The new device reads the log from its present end on, so all contacts are entered anew behind that. Other
+        # satellites hear of them once more, which changes nothing there.
         core.store.run("DELETE FROM device_log WHERE kind = 'contact'")
         core.store.run("INSERT INTO device_log (kind, item) SELECT 'contact', id FROM contacts ORDER BY id")
         self._changed(device)
@@ -125,6 +127,7 @@ class Linking:
                 if not core.device_table.satellites():
                     core.store.run("DELETE FROM device_log")
                 self._files.drop_all(device.contact)
+                # Only now: `silence` has withdrawn all that waited, and would withdraw this, too.
                 tell(core, device.contact, Revoked())
                 core.store.run("UPDATE waiting SET expires = ? WHERE contact = ?", now + NOTICE_LIFE, device.contact)
                 core.expires(now + NOTICE_LIFE)

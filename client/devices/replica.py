@@ -41,6 +41,7 @@ class Replica:
         store = self._core.store
         self._core.device_table.set_history(home, welcome.newest)
         store.set_setting(_NEWEST, str(welcome.newest).encode())
+        # From here SQLite takes the next number: those up to `newest` stay free for the messages that had them at home.
         store.run("DELETE FROM sqlite_sequence WHERE name = 'messages'")
         store.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", welcome.newest)
 
@@ -80,6 +81,7 @@ class Replica:
 
     def _contact(self, record: ContactRecord) -> None:
         core, run = self._core, self._core.store.run
+        # Former identities first: their messages must be under this one before its row is looked for.
         for former in record.former:
             self._follow(former, record.identity)
         known = core.contacts.known(record.identity)

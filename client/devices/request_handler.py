@@ -57,13 +57,14 @@ class DeviceRequestHandler:
         if before is None and ask.number >= device.floor:
             done = self._attempt(device, ask, now)
             store.run("INSERT INTO device_requests VALUES (?, ?, ?)", device.contact, ask.number, done.message or None)
-            if done.group is not None:
+            if done.group is not None:  # before the response, upon which the satellite looks for it
                 self._news.tell_group(device, done.group)
             tell(
                 self._core,
                 device.contact,
                 DeviceResponse(ask.number, done.error[:ERROR_LIMIT], done.message, done.group),
             )
+        # All below the floor is answered or given up there: it is not asked again, and need not be remembered.
         if ask.floor > device.floor:
             store.run("UPDATE devices SET floor = ? WHERE contact = ?", ask.floor, device.contact)
             store.run("DELETE FROM device_requests WHERE device = ? AND number < ?", device.contact, ask.floor)
@@ -73,6 +74,7 @@ class DeviceRequestHandler:
         if request is None:
             return _Done(_OLDER)
         store = self._core.store
+        # A refusal takes back what the request did so far, and leaves the change around it, which stores the response.
         store.run("SAVEPOINT errand")
         try:
             done = self._do(device, ask.number, request, now)

@@ -114,10 +114,13 @@ class Dispatch:
             expires=0 if lifetime is None else math.ceil(now + lifetime),
             lapsing=sequence.told(self._store, group, number, passed),
         )
+        # The readers are the members by the changes that the post builds on. Who is put out by it hears of that from
+        # `Membership.commit`, and has no place in the tree.
         removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
         message = self._file_own(group, post, len(targets), now, again) if text else None
         stored = self._insert(group, post, message, now)
+        # Of a post of ours `plans` counts the trees that were begun; of another's it has a bit for each one served.
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
         for key in targets:
             self._store.run("INSERT INTO group_awaited VALUES (?, ?)", stored, key)
@@ -175,6 +178,7 @@ class Dispatch:
     def take_untrusted(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
         """Store a post that came from `contact`, file what is in order, and pass it on. MissingParents, RemoteError."""
         sender = self.leavers.admit_untrusted(group, contact, post, now)
+        # The way on is told by places in the order of the members as the author knew them, not as we know them.
         then = self._registry.roster_at(group, post.heads)
         order = then.order()
         if group.me not in then.members or post.author not in then.members or post.author == group.me:
@@ -194,10 +198,12 @@ class Dispatch:
             if post.number >= max(expected or 0, post.floor) + _HELD_LIMIT:
                 raise RemoteError("a message of a group far ahead of its author's others")
             row = (self._insert(group, post, None, now), 0)
+        # Who sent it here has it: a spare copy that waits for that member is not needed.
         self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender, SPARE_PLAN)
         if post.is_over(now):  # it has its place in its author's order, and no tree that was served
             self.filing.file(group, post.author, now, post.floor)
             return
+        # The bit is set in the same change as the hops and the receipt below, so a tree is served whole or not at all.
         if row[1] >> body.plan & 1 or (body.plan == SPARE_PLAN and not news):
             return
         self._store.run(
@@ -408,10 +414,11 @@ class Dispatch:
                 self._give_up(post, "")
                 continue
             group = self._registry.get(row[0])
+            # Before it is asked who is late: nobody can answer for a copy that still waits for a slot here.
             if delivery.next_due <= now and self._out.waits(post):
                 delivery.held_up(now)
             plans = [] if post in self._fresh else delivery.due(now)
-            if post in self._fresh:
+            if post in self._fresh:  # its deadlines were in memory only, so it begins anew with those who are left
                 self._fresh.discard(post)
                 self._start(group, post, now)
             for plan in plans:

@@ -66,6 +66,8 @@ class Membership:
         """Make a change of ours known to all, and take it in."""
         before = self._registry.roster(group)
         history = self._registry.history(group)
+        # Posted before it is taken in: a post goes to the members by the changes that it builds on. A newcomer is told
+        # all changes by who adds it, and who leaves could not post afterwards.
         if history is not None and before.members.keys() - {group.me}:
             self._dispatch.write(group, now, change=change)
         self._registry.take_untrusted(group, change)
@@ -115,13 +117,15 @@ class Membership:
         try:
             who = Newcomer(body.key, body.agree, body.name)
             added = group_changes.add(group.key, group.identifier, history.heads, who)
+            # Tried before anything is stored: others must be able to read the change, and we to agree on a secret
+            # with the newcomer's key.
             group_changes.parse_untrusted(added.raw)
             self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, (b"", b""), ours=True)
         except MixnetError:
             raise RemoteError("an answer to an invitation with an impossible name or key") from None
         self._store.run("DELETE FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
         self.commit(group, added, now)
-        self._tell(group, contact, history.missing(()), now)
+        self._tell(group, contact, history.missing(()), now)  # its own addition is among them by now
         self._bind(group, body.key, contact, None, now)
 
     def changes_untrusted(self, group: Group, contact: int, body: GroupChanges, now: float) -> None:
@@ -228,10 +232,12 @@ class Membership:
             self._rename(group, roster.title)
         if group.me in roster.members:
             self._registry.step(group, GroupState.MEMBER)
+            # Who came: `first` is the first post of ours that counts for them, and is told in the greeting.
             peers = self._registry.peers(group)
             for key in roster.members.keys() - peers.keys() - {group.me}:
                 query = "INSERT INTO group_peers (grp, key, first) VALUES (?, ?, ?)"
                 self._store.run(query, group.id, key, group.next_number)
+            # Who went: nothing waits for them any more; of those who left by themselves earlier posts may still come.
             gone = peers.keys() - roster.members.keys()
             self._dispatch.removed(group, gone)
             for key in sorted(gone):
@@ -239,6 +245,7 @@ class Membership:
                 self._store.run("DELETE FROM group_peers WHERE grp = ? AND key = ?", group.id, key)
             if group.sponsor is not None and not peers:
                 self._greet_sponsor(group, now)
+            # Both look through the rows that were made above.
             self._introduce(group, now)
             self._move_passes(group, now)
         elif group.me in before.members:

@@ -142,9 +142,11 @@ class Inbox:
                     floors = {content.lane: content.floor}
                 else:
                     floors = dict(enumerate(content.floors))
+                # Below its floor the sender has given up: what is missing there never comes, so the lane goes on.
                 for lane, floor in floors.items():
                     conversation.skip(lane, floor)
                     refused = self._deliver_ready_untrusted(conversation, lane, now) or refused
+        # After the change: what is acknowledged through this reply block is stored.
         conversation.receiver.solicited(arrival, now, new=new)
         conversation.sender.wake(now)
         return refused
@@ -163,6 +165,7 @@ class Inbox:
                 conversation.spoil(lane, number)
                 self._warn(conversation.contact, UNOPENED, now)
                 return error
+            # Counted before it is read: whatever is wrong with its contents, it does not come again.
             conversation.delivered(lane, message)
             if conversation.contact not in self._core.routes:
                 self._core.establish(conversation)

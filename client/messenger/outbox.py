@@ -194,6 +194,7 @@ class Outbox:
         if core.next_expiry is None or core.next_expiry > now:
             return
         with core.change():
+            # Contacts first: what was written to who never answered fails with that reason, and is not found below.
             first = (
                 "SELECT o.session FROM outbound o JOIN sessions s ON s.id = o.session"
                 " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
@@ -202,6 +203,7 @@ class Outbox:
                 self._give_up_contact(core.conversations[session].contact, now)
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
                 self._sending.give_up(message, Reason.EXPIRED, now)
+            # All three are read before anything is given up, since that deletes rows of them.
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
