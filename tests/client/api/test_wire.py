@@ -1,0 +1,432 @@
+"""The bytes of the local protocol, as they were recorded: a program and a daemon of two versions understand each other.
+
+`wire.txt` has for each request its bytes, the bytes of its answer, and what the messenger was asked on the way. To
+record a new request: `python -m tests.client.api.test_wire` writes the file anew; look at what changed.
+"""
+
+import ast
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
+from unittest.mock import patch
+
+import msgpack
+import msgspec
+import pytest
+import trio
+
+from client.api import framing, messages, sockets
+from client.api.connection import Connection
+from client.api.daemon_api import DaemonApi
+from client.api.events import EventBus
+from client.api.messages import command_untrusted, event_map
+from client.api.server import serve_api
+from client.concurrency.worker import InlineWorker
+from client.model.address_entries import Entry
+from client.model.code_states import CodeChanged, CodeInfo, CodeState
+from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
+from client.model.match_states import MatchInfo, MatchState, MatchStatus
+from client.model.views import (
+    AddressInfo,
+    ContactChanged,
+    ContactInfo,
+    ContactState,
+    CorrespondentInfo,
+    DeviceChanged,
+    DeviceInfo,
+    DeviceRole,
+    DeviceState,
+    FileProgress,
+    Leg,
+    MessageInfo,
+    MessageKind,
+    MessageReceived,
+    MessageState,
+    MessageStateChanged,
+    ReceiptState,
+    Role,
+    Transfer,
+)
+from client.profile import holdings
+from client.profile.holdings import Holding
+from client.storage.export_jsonl import Record
+from client.storage.receipts import Rule
+from client.storage.search import Filter
+from client.traffic import provider_mailbox
+from client.traffic.provider_mailbox import MailboxInfo
+from mixnet.errors import RemoteError
+
+RECORDED = Path(__file__).with_name("wire.txt")
+NOW = 1_800_000_000.0
+
+CONTACT = ContactInfo("bob", ContactState.ESTABLISHED, "12345 67890", True, NOW, False, True)
+MESSAGE = MessageInfo(
+    7,
+    "bob",
+    True,
+    MessageKind.TEXT,
+    MessageState.SENT,
+    "grüße",
+    "",
+    0,
+    0,
+    "",
+    NOW,
+    NOW + 1,
+    0.25,
+    0.0,
+    True,
+    ReceiptState.AWAITED,
+)
+TRANSFER = Transfer(MESSAGE, Leg.HOME, 3, 1.5, None, NOW)
+CODE = CodeInfo(2, True, CodeState.WAITING, "7-candle-otter-violin", "", "", NOW)
+DEVICE = DeviceInfo("phone", DeviceRole.SATELLITE, DeviceState.LINKED, NOW, 0.0, 1, 2, "")
+GROUP = GroupInfo("club", "Club", GroupState.MEMBER, "ab" * 32, (GroupMember("alice", True, True, False),))
+ADDRESS = AddressInfo("id", "mixnet-address1:x", NOW, 0.0, False)
+CORRESPONDENT = CorrespondentInfo("reader 1", Role.WRITER, "id", True, 0.0, NOW)
+MATCHING = MatchStatus("alice@example.org", 2.5, [MatchInfo("b@example.org", "B", MatchState.MET, "", "")])
+MAILBOX = MailboxInfo("aa" * 32, "bb" * 32, True, 3, 9216, NOW, None)
+HOLDING = Holding("messages", 1, 2, None)
+RECORD = Record(
+    origin="cd" * 32,
+    number=3,
+    identity="ef" * 32,
+    contact="bob",
+    outgoing=False,
+    kind=MessageKind.TEXT,
+    state=MessageState.RECEIVED,
+    text="hi",
+    size=0,
+    done=0,
+    error="",
+    created_at=NOW,
+    sent_at=0.0,
+    drawn_delay=0.0,
+    received_at=NOW,
+)
+WHERE = Filter(contact="bob", outgoing=True, kind=MessageKind.FILE, since=1.0, until=2.0)
+INVITATION = SimpleNamespace(encode=lambda: "mixnet1:text")
+
+# A verb of the Python API for each request, and what it returns.
+ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
+    "status": ("status", (), {}, {"role": "client", "epoch": None, "frames": {"mail": 1}, "warnings": ["late"]}),
+    "invite": ("invite", (), {}, "mixnet1:text"),
+    "accept": ("accept", ("mixnet1:text", "bob"), {}, CONTACT),
+    "contacts": ("contacts", (), {}, [CONTACT]),
+    "verify": ("verify", ("bob",), {}, CONTACT),
+    "rename": ("rename", ("bob", "robert"), {}, CONTACT),
+    "block": ("block", ("bob",), {}, CONTACT),
+    "unblock": ("unblock", ("bob",), {}, CONTACT),
+    "relink": ("relink", ("bob", "bob 2"), {}, CONTACT),
+    "send": ("send", ("bob", "grüße"), {"expires": 60.0, "signed": True}, 7),
+    "send_file": ("send_file", ("bob", "/tmp/file"), {}, 8),
+    "cancel": ("cancel", (7,), {}, MESSAGE),
+    "estimate": ("estimate", (7,), {}, 1.5),
+    "message": ("message", (7,), {}, MESSAGE),
+    "messages": ("page", ("bob", 3), {}, [MESSAGE]),
+    "mark_read": ("mark_read", (7,), {}, None),
+    "search": ("search", ("words", WHERE, 20), {}, [MESSAGE]),
+    "stop": ("stop", (), {}, None),
+    "identity": ("archive.identity", (), {}, "01" * 32),
+    "delete": ("archive.delete", (7,), {}, None),
+    "retention": ("archive.retention", ("bob",), {}, None),
+    "retain": ("archive.retain", ("bob", 3600.0), {}, None),
+    "files": ("files.under_way", (), {}, [TRANSFER]),
+    "file": ("files.one", (7,), {}, TRANSFER),
+    "proof": ("proofs.export", (7,), {}, b"proof \xff"),
+    "consent": ("proofs.consent", (7,), {"give": False}, MESSAGE),
+    "receipt_rule": ("proofs.rule", ("bob",), {}, Rule.ASK),
+    "forge": ("proofs.forge", ("bob", ["a", "b"]), {}, "transcript"),
+    "code_open": ("codes.open", (), {}, CODE),
+    "code_enter": ("codes.enter", ("7-candle", "bob"), {}, CODE),
+    "codes": ("codes.all", (), {}, [CODE]),
+    "code_cancel": ("codes.cancel", (2,), {}, CODE),
+    "mailbox": ("mailbox.show", (), {}, MAILBOX),
+    "erase_mailbox": ("mailbox.erase", (), {}, None),
+    "holdings": ("mailbox.holdings", (), {}, [HOLDING]),
+    "match_start": ("matching.start", ("a@example.org", [Entry("b@example.org", "B")]), {}, MATCHING),
+    "match_stop": ("matching.stop", (), {}, None),
+    "matching": ("matching.status", (), {}, MATCHING),
+    "device_link": ("devices.link", ("phone",), {}, "mixnet1:text"),
+    "device_accept": ("devices.accept", ("mixnet1:text",), {}, DEVICE),
+    "devices": ("devices.all", (), {}, [DEVICE]),
+    "device_revoke": ("devices.revoke", ("phone",), {}, DEVICE),
+    "device_rename": ("devices.rename", ("phone", "tablet"), {}, DEVICE),
+    "device_fetch": ("devices.fetch", (7,), {}, None),
+    "groups": ("groups.list", (), {}, [GROUP]),
+    "group_create": ("groups.create", ("club",), {}, GROUP),
+    "group_show": ("groups.show", ("club",), {}, GROUP),
+    "group_invite": ("groups.invite", ("club", "bob"), {}, GROUP),
+    "group_accept": ("groups.accept", ("club",), {}, GROUP),
+    "group_leave": ("groups.leave", ("club",), {}, GROUP),
+    "group_remove": ("groups.remove", ("club", "bob"), {}, GROUP),
+    "group_promote": ("groups.promote", ("club", "bob"), {}, GROUP),
+    "group_demote": ("groups.demote", ("club", "bob"), {}, GROUP),
+    "group_rename": ("groups.rename", ("club", "readers"), {}, GROUP),
+    "group_send": ("groups.send", ("club", "hi"), {"expires": 60.0}, 7),
+    "group_readers": ("groups.readers", (7,), {}, ("bob",)),
+    "create_address": ("anonymous.create_address", (), {"expires": 60.0}, ADDRESS),
+    "addresses": ("anonymous.addresses", (), {}, [ADDRESS]),
+    "retire_address": ("anonymous.retire_address", ("id",), {}, ADDRESS),
+    "send_anonymous": ("anonymous.send", ("mixnet-address1:x", "hi"), {"answers": 5.0, "expires": 6.0}, 9),
+    "correspondents": ("anonymous.correspondents", (), {}, [CORRESPONDENT]),
+    "end_correspondence": ("anonymous.end", ("reader 1",), {}, None),
+}
+# Requests that a verb makes along with others.
+ALONE = {
+    "follow": {},
+    "export": {"where": msgspec.to_builtins(WHERE), "after": 5},
+    "strangers": {"identities": ["ef" * 32]},
+    "import": {"records": [msgspec.to_builtins(RECORD)]},
+    "clear": {"contact": "bob"},
+}
+EVENTS = [
+    MessageReceived(MESSAGE),
+    MessageStateChanged(MESSAGE),
+    ContactChanged(CONTACT),
+    FileProgress(MESSAGE),
+    CodeChanged(CODE),
+    DeviceChanged(DEVICE),
+    GroupChanged(GROUP),
+]
+
+
+class Messenger:
+    """Answers every verb from a table, and notes what it was asked."""
+
+    def __init__(self, noted: list[str], answers: dict[str, Any], path: str = "") -> None:
+        self._noted, self._answers, self._path = noted, answers, path
+
+    def __getattr__(self, name: str) -> Any:
+        path = f"{self._path}.{name}".lstrip(".")
+        if path not in self._answers:
+            return Messenger(self._noted, self._answers, path)
+        if not callable(self._answers[path]):
+            return self._answers[path]
+
+        def verb(*args: Any, **named: Any) -> Any:
+            if path not in ("take_events", "devices.check_home"):
+                self._noted.append(
+                    f"{path}({', '.join([*map(repr, args), *(f'{k}={v!r}' for k, v in named.items())])})"
+                )
+            return self._answers[path]()
+
+        return verb
+
+
+def call(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
+    return f"{name}({', '.join([*map(repr, args), *(f'{key}={value!r}' for key, value in named.items())])})"
+
+
+def gives(path: str, **values: Any) -> dict[str, Any]:
+    """The verbs of a part of the messenger, and what they return."""
+    return {f"{path}{name}": (lambda value=value: value) for name, value in values.items()}
+
+
+def all_give(path: str, value: Any, *names: str) -> dict[str, Any]:
+    return gives(path, **dict.fromkeys(names, value))
+
+
+ANSWERS = {
+    "identity": b"\x01" * 32,
+    **gives("", take_events=[], create_invitation=INVITATION, contacts=[CONTACT], message=MESSAGE, messages=[MESSAGE]),
+    **all_give("", CONTACT, "accept_invitation", "mark_verified", "rename_contact", "block", "unblock", "relink"),
+    **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, mark_read=None, search=[MESSAGE]),
+    **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
+    **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
+    **gives("archive.", retention=None, delete=None, retain=None),
+    **gives("attestations.", consent=MESSAGE, rule=Rule.ASK, set_rule=None),
+    **gives("anonymous.", create_address=ADDRESS, addresses=[ADDRESS], retire_address=ADDRESS, end=None),
+    **gives("anonymous.", correspondents=[CORRESPONDENT]),
+    **gives("devices.", check_home=None, all=[DEVICE], rename=DEVICE, fetch=None),
+    **gives("devices.linking.", invite=INVITATION, accept=DEVICE, revoke=DEVICE),
+    **all_give("groups.", GROUP, "show", "create", "invite", "accept", "leave"),
+    **all_give("groups.", GROUP, "remove", "promote", "demote", "rename"),
+    **gives("groups.", list=[GROUP], send=7),
+    **gives("groups.reading.", readers=["bob"]),
+}
+
+
+def noting(noted: list[str], name: str, answer: Any) -> Any:
+    """A function of the daemon's own that is none of the messenger's."""
+
+    async def verb(*args: Any, **named: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        noted.append(call(name, args, named))
+        return answer
+
+    return verb
+
+
+def daemon_of(noted: list[str]) -> DaemonApi:
+    """A daemon with a messenger, codes, matching and a provider that note what they are asked."""
+    clock = SimpleNamespace(now=lambda: NOW)
+    daemon = DaemonApi(name="alice", worker=InlineWorker(), clock=clock, event_bus=EventBus())  # type: ignore[arg-type]
+    devices: Any = Messenger(noted, ANSWERS, "devices")
+    devices.user = Messenger(noted, ANSWERS)
+    daemon.open(devices, stir=lambda: None, snapshot=lambda: ASKED["status"][3])
+    codes: Any = SimpleNamespace(
+        open=lambda: CODE,
+        all=lambda: [CODE],
+        cancel=lambda number: noted.append(f"codes.cancel({number})") or CODE,
+        enter=noting(noted, "codes.enter", CODE),
+    )
+    matching: Any = SimpleNamespace(
+        start=noting(noted, "matching.start", MATCHING),
+        stop=noting(noted, "matching.stop", None),
+        status=noting(noted, "matching.status", MATCHING),
+    )
+    daemon.codes, daemon.matching = codes, matching
+    give_mailbox(daemon)
+    return daemon
+
+
+def give_mailbox(daemon: DaemonApi) -> None:
+    """What `provider_mailbox` and `holdings` are asked with: they are replaced themselves."""
+    anything: Any = "provider"
+    daemon.mailbox.open(anything, anything, None)
+
+
+async def exchange(directory: Path, requests: dict[str, bytes]) -> dict[str, tuple[bytes, list[str]]]:
+    """op → (the daemon's answer, what it asked the messenger)."""
+    noted: list[str] = []
+    found = {}
+    with (
+        patch.object(provider_mailbox, "look", noting(noted, "look", MAILBOX)),
+        patch.object(provider_mailbox, "erase", noting(noted, "erase", None)),
+        patch.object(holdings, "rows", lambda: ["row"]),
+        patch.object(holdings, "stored", lambda *_: HOLDING),
+        patch.object(holdings, "on_disk", lambda *_: Holding("messages", 0, 0, None)),
+    ):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_api, directory / "socket", daemon_of(noted))
+            async with await sockets.dial(directory / "socket") as stream:
+                for op, request in requests.items():
+                    noted.clear()
+                    await stream.send_all(request)
+                    answer = await receive(stream)
+                    found[op] = answer, list(noted)
+            nursery.cancel_scope.cancel()
+    return found
+
+
+async def receive(stream: trio.SocketStream) -> bytes:
+    """One message with its length."""
+    answer = bytes(await stream.receive_some(4))
+    length = int.from_bytes(answer, "big")
+    while len(answer) < 4 + length:
+        answer += await stream.receive_some(4 + length - len(answer))
+    return answer
+
+
+class Recording:
+    """A channel that keeps the bytes of what is asked, and answers from a table."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.sent: dict[str, bytes] = {}
+        self._answers = answers
+
+    async def ask(self, command: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        asked = msgspec.to_builtins(command)
+        if asked["op"] in self.sent:  # the next page
+            return []
+        self.sent[asked["op"]] = framing.encode(asked)
+        return self._answers[asked["op"]]
+
+    async def next_change(self) -> trio.Event:
+        await trio.lowlevel.checkpoint()
+        return trio.Event()
+
+
+async def ask(op: str, answers: dict[str, Any]) -> tuple[bytes, Any]:
+    """(the bytes of the request, what the program got)."""
+    name, args, named, _ = ASKED[op]
+    channel = Recording(answers)
+    part: Any = Connection(channel)
+    for step in name.split("."):
+        part = getattr(part, step)
+    got = await part(*args, **named)
+    return channel.sent[op], got
+
+
+def alone(op: str) -> bytes:
+    """The bytes of a request that no verb makes alone."""
+    return framing.encode(msgspec.to_builtins(command_untrusted({"op": op, "id": 0, **ALONE[op]})))
+
+
+def plain(raw: bytes) -> Any:
+    return msgpack.unpackb(raw[4:])
+
+
+def recorded() -> dict[str, tuple[bytes, bytes, list[str]]]:
+    """op → (request, answer, calls); an event's request is empty."""
+    found = {}
+    for line in RECORDED.read_text().splitlines():
+        op, *rest = line.split("\t")
+        request, answer, calls = map(ast.literal_eval, rest)
+        found[op] = request, answer, calls
+    return found
+
+
+WIRE = recorded() if RECORDED.exists() else {}
+
+
+def test_all_requests_and_events_are_recorded():
+    ops = {kind.__struct_config__.tag for kind in get_args(messages.AnyCommand)}
+    assert WIRE.keys() == ops | {f"event {type(event).__name__}" for event in EVENTS}
+    assert len(ops) > 60
+
+
+@pytest.mark.parametrize("op", ASKED)
+async def test_a_verb_sends_the_recorded_bytes_and_reads_the_recorded_answer(op):
+    request = WIRE[op][0]
+    sent, got = await ask(op, {op: plain(answer)["ok"] for op, (_, answer, _) in WIRE.items() if " " not in op})
+    assert sent == request
+    assert got == ASKED[op][3] and type(got) is type(ASKED[op][3])
+
+
+@pytest.mark.parametrize("op", [*ASKED, *ALONE])
+def test_a_recorded_request_is_read_and_written_as_the_same_bytes(op):
+    request, _, _ = WIRE[op]
+    command = command_untrusted(plain(request))
+    assert framing.encode(msgspec.to_builtins(command)) == request
+    assert type(command).__struct_config__.tag == op
+
+
+@pytest.mark.parametrize("op", [*ASKED, *ALONE])
+def test_a_request_without_a_number_or_with_more_than_it_takes_is_refused(op):
+    fields = plain(WIRE[op][0])
+    with pytest.raises(RemoteError, match="more"):
+        command_untrusted({**fields, "more": 1})
+    del fields["id"]
+    with pytest.raises(RemoteError, match="`id`"):
+        command_untrusted(fields)
+
+
+async def test_a_daemon_answers_the_recorded_bytes_and_asks_its_messenger_as_ever(tmp_path):
+    for op, (answer, calls) in (await exchange(tmp_path, {op: WIRE[op][0] for op in [*ASKED, *ALONE]})).items():
+        assert (op, answer, calls) == (op, *WIRE[op][1:])
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_has_the_recorded_bytes(event):
+    assert framing.encode(event_map(event)) == WIRE[f"event {type(event).__name__}"][1]
+
+
+async def record() -> None:
+    """Write the file anew, from the classes as they are."""
+    guessed = {op: msgspec.to_builtins(row[3]) for op, row in ASKED.items()}
+    guessed["proof"] = [7, "cHJvb2Yg/w=="]
+    requests = {op: (await ask(op, guessed))[0] for op in ASKED} | {op: alone(op) for op in ALONE}
+    with tempfile.TemporaryDirectory() as directory:
+        answered = await exchange(Path(directory), requests)
+    lines = [f"{op}\t{requests[op]!r}\t{answer!r}\t{calls!r}" for op, (answer, calls) in answered.items()]
+    lines += [f"event {type(event).__name__}\tb''\t{framing.encode(event_map(event))!r}\t[]" for event in EVENTS]
+    RECORDED.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(trio.run(record))
