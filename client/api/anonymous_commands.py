@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class CreateAddress(Command, frozen=True, tag="create_address"):
+class CreateAddress(Command[Any], frozen=True, tag="create_address"):
     """-> a new address, good for `expires` seconds (nil: until it is retired)."""
 
     expires: float | None = None
@@ -21,14 +21,14 @@ class CreateAddress(Command, frozen=True, tag="create_address"):
         return msgspec.to_builtins(await service.anonymous.create_address(self.expires))
 
 
-class Addresses(Command, frozen=True, tag="addresses"):
+class Addresses(Command[Any], frozen=True, tag="addresses"):
     """-> all addresses, oldest first."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(one) for one in await service.anonymous.addresses()]
 
 
-class RetireAddress(Command, frozen=True, tag="retire_address"):
+class RetireAddress(Command[Any], frozen=True, tag="retire_address"):
     """-> the address, which takes nothing more."""
 
     address: str
@@ -37,7 +37,7 @@ class RetireAddress(Command, frozen=True, tag="retire_address"):
         return msgspec.to_builtins(await service.anonymous.retire_address(self.address))
 
 
-class SendAnonymous(Command, frozen=True, tag="send_anonymous"):
+class SendAnonymous(Command[Any], frozen=True, tag="send_anonymous"):
     """-> the number of the queued text; answers are taken for `answers` seconds."""
 
     address: str
@@ -49,14 +49,14 @@ class SendAnonymous(Command, frozen=True, tag="send_anonymous"):
         return await service.anonymous.send(self.address, self.text, self.answers, self.expires)
 
 
-class Correspondents(Command, frozen=True, tag="correspondents"):
+class Correspondents(Command[Any], frozen=True, tag="correspondents"):
     """-> all anonymous conversations, oldest first."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(one) for one in await service.anonymous.correspondents()]
 
 
-class EndCorrespondence(Command, frozen=True, tag="end_correspondence"):
+class EndCorrespondence(Command[Any], frozen=True, tag="end_correspondence"):
     """-> nothing; the conversation has ended here, and the other side is not told."""
 
     name: str

@@ -17,7 +17,7 @@ AT_ONCE = 200  # records in one request
 STRANGERS = 1000  # identities in one request
 
 
-class Search(Command, frozen=True, tag="search"):
+class Search(Command[Any], frozen=True, tag="search"):
     """-> the newest messages with all the words, newest first."""
 
     words: str
@@ -29,7 +29,7 @@ class Search(Command, frozen=True, tag="search"):
         return [msgspec.to_builtins(message) for message in found]
 
 
-class Export(Command, frozen=True, tag="export"):
+class Export(Command[Any], frozen=True, tag="export"):
     """-> a page of [number, record] above `after`; ask again after the last one until the page is empty."""
 
     where: Filter = ANY
@@ -39,14 +39,14 @@ class Export(Command, frozen=True, tag="export"):
         return msgspec.to_builtins(await service.archive.export(self.where, self.after))
 
 
-class WhoAmI(Command, frozen=True, tag="identity"):
+class WhoAmI(Command[Any], frozen=True, tag="identity"):
     """-> the profile's identity, 64 hexadecimal digits."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.archive.identity()
 
 
-class Strangers(Command, frozen=True, tag="strangers"):
+class Strangers(Command[Any], frozen=True, tag="strangers"):
     """-> those of the identities that no contact has."""
 
     identities: Annotated[list[Identity], msgspec.Meta(max_length=STRANGERS)]
@@ -55,7 +55,7 @@ class Strangers(Command, frozen=True, tag="strangers"):
         return await service.archive.strangers(self.identities)
 
 
-class Import(Command, frozen=True, tag="import"):
+class Import(Command[Any], frozen=True, tag="import"):
     """-> how many of the records were new; all are filed, or none."""
 
     records: Annotated[list[Record], msgspec.Meta(max_length=AT_ONCE)]
@@ -64,7 +64,7 @@ class Import(Command, frozen=True, tag="import"):
         return await service.archive.take_in(self.records)
 
 
-class Delete(Command, frozen=True, tag="delete"):
+class Delete(Command[Any], frozen=True, tag="delete"):
     """-> nothing; the message is gone."""
 
     number: Number
@@ -73,7 +73,7 @@ class Delete(Command, frozen=True, tag="delete"):
         await service.archive.delete(self.number)
 
 
-class Clear(Command, frozen=True, tag="clear"):
+class Clear(Command[Any], frozen=True, tag="clear"):
     """-> [deleted, left]: ask again until none is deleted; what is left then is under way."""
 
     contact: str
@@ -82,7 +82,7 @@ class Clear(Command, frozen=True, tag="clear"):
         return list(await service.archive.clear(self.contact))
 
 
-class Retention(Command, frozen=True, tag="retention"):
+class Retention(Command[Any], frozen=True, tag="retention"):
     """-> for how many seconds messages with the contact are kept; nil: for ever."""
 
     contact: str
@@ -91,7 +91,7 @@ class Retention(Command, frozen=True, tag="retention"):
         return await service.archive.retention(self.contact)
 
 
-class Retain(Command, frozen=True, tag="retain"):
+class Retain(Command[Any], frozen=True, tag="retain"):
     """-> nothing; messages with the contact are kept for so many seconds (nil: for ever)."""
 
     contact: str

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class CodeOpen(Command, frozen=True, tag="code_open"):
+class CodeOpen(Command[Any], frozen=True, tag="code_open"):
     """-> a code of ours, which can be said once it is `waiting`."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(service.codes.open())
 
 
-class CodeEnter(Command, frozen=True, tag="code_enter"):
+class CodeEnter(Command[Any], frozen=True, tag="code_enter"):
     """-> the code that somebody said, on its way to a contact."""
 
     code: str
@@ -29,14 +29,14 @@ class CodeEnter(Command, frozen=True, tag="code_enter"):
         return msgspec.to_builtins(await service.codes.enter(self.code, self.name))
 
 
-class CodeList(Command, frozen=True, tag="codes"):
+class CodeList(Command[Any], frozen=True, tag="codes"):
     """-> the codes under way, and the last ones that are over."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(code) for code in service.codes.all()]
 
 
-class CodeCancel(Command, frozen=True, tag="code_cancel"):
+class CodeCancel(Command[Any], frozen=True, tag="code_cancel"):
     """-> the code, given up."""
 
     number: Number

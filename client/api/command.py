@@ -1,22 +1,59 @@
-"""What every request of the local protocol is made of."""
+"""What every request of the local protocol is made of, and every part of a connection that makes such requests.
+
+Promises: a verb is written once, as a class with what it takes, what it answers and what the daemon does for it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_origin
 
 import msgspec
+import trio
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a program that only asks need not load what a daemon is made of
     from client.api.daemon_api import DaemonApi
 
+LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced
+
+R = TypeVar("R")
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
 
 
-class Command(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):
-    """What every request has: a number that its answer repeats."""
+class Command(msgspec.Struct, Generic[R], frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):
+    """A request whose answer is an R: what `run` returns in the daemon, and the program gets."""
 
-    id: Number
+    returns: ClassVar[Any]  # R, to read an answer by
+    id: Number = 0  # its answer repeats it; `Connection.ask` gives it
 
-    async def run(self, service: DaemonApi) -> Any:
+    def __init_subclass__(cls) -> None:
+        """Take R from `Command[R]` among the bases, so that nobody has to write it twice."""
+        for base in getattr(cls, "__orig_bases__", ()):
+            if get_origin(base) is Command:
+                (cls.returns,) = get_args(base)
+
+    async def run(self, daemon: DaemonApi) -> R:
         """Do it; what it raises is answered as an error."""
         raise NotImplementedError
+
+
+class Ask(Protocol):
+    """How a part of a connection reaches the daemon: `Connection.ask`."""
+
+    async def __call__(self, command: Command[R]) -> R:
+        """The answer to `command`, or the error that it ended in."""
+
+
+class Access:
+    """A part of a connection: what a program may ask about one thing."""
+
+    def __init__(self, ask: Ask, next_change: Callable[[], Awaitable[trio.Event]]) -> None:
+        """`next_change` gives what is set when something happens after it, or the daemon ends."""
+        self._ask = ask
+        self._next_change = next_change
+
+
+async def wait_for(change: trio.Event) -> None:
+    """Wait until something happened, or long enough to look all the same."""
+    with trio.move_on_after(LOOK_AGAIN):
+        await change.wait()

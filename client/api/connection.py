@@ -27,7 +27,7 @@ from client.api.anonymous_access import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.archive_commands import Search
 from client.api.code_access import CodeAccess
-from client.api.command import Command
+from client.api.command import Command, R
 from client.api.device_access import DeviceAccess
 from client.api.file_access import FileAccess
 from client.api.group_access import GroupAccess
@@ -60,7 +60,7 @@ class NotDelivered(Unavailable):
 class Channel(Protocol):
     """How a connection reaches its daemon."""
 
-    async def ask(self, command: Command) -> Any:
+    async def ask(self, command: Command[Any]) -> Any:
         """The answer to `command`, or the error that it ended in."""
 
     async def next_change(self) -> trio.Event:
@@ -281,8 +281,17 @@ class Connection:
         with suppress(DaemonEnded):  # it may end before its answer is out
             await self._ask(commands.Stop)
 
-    async def _ask(self, kind: type[Command], **fields: Any) -> Any:
-        return await self._channel.ask(kind(id=next(self._numbers), **fields))
+    async def _ask(self, kind: type[Command[Any]], **fields: Any) -> Any:
+        return await self.ask(kind(**fields))
+
+    async def ask(self, command: Command[R]) -> R:
+        """The answer to a command, or the error that it ended in; RemoteError if no such answer can be read."""
+        plain = await self._channel.ask(msgspec.structs.replace(command, id=next(self._numbers)))
+        try:
+            answer: R = msgspec.convert(plain, type(command).returns)
+        except msgspec.ValidationError:
+            raise RemoteError("the daemon is of another version: stop it and start it again") from None
+        return answer
 
     async def page(self, contact: str | None, after: int) -> list[MessageInfo]:
         """The first messages with numbers above `after`; empty if there are none."""
@@ -346,18 +355,18 @@ class Messages:
 class DirectChannel:
     """For a program in the daemon's own process, such as the simulated world."""
 
-    def __init__(self, service: DaemonApi) -> None:
-        """Ask `service`."""
-        self._service = service
+    def __init__(self, daemon: DaemonApi) -> None:
+        """Ask `daemon`."""
+        self._daemon = daemon
 
-    async def ask(self, command: Command) -> Any:
+    async def ask(self, command: Command[Any]) -> Any:
         """See `Channel.ask`."""
-        return await command.run(self._service)
+        return msgspec.to_builtins(await command.run(self._daemon))
 
     async def next_change(self) -> trio.Event:
         """See `Channel.next_change`."""
         await trio.lowlevel.checkpoint()
-        return self._service.next_change()
+        return self._daemon.next_change()
 
 
 class SocketChannel:
@@ -387,7 +396,7 @@ class SocketChannel:
             for channel in self._answers.values():
                 channel.close()
 
-    async def ask(self, command: Command) -> Any:
+    async def ask(self, command: Command[Any]) -> Any:
         """See `Channel.ask`."""
         answered, answer = trio.open_memory_channel[framing.Map](1)
         self._answers[command.id] = answered
@@ -410,7 +419,7 @@ class SocketChannel:
         """See `Channel.next_change`."""
         if not self._following:
             self._following = True
-            await self.ask(commands.Follow(id=0))
+            await self.ask(commands.Follow())
         return self._changed
 
     def _sort(self, message: framing.Map) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import trio
 
@@ -33,6 +33,9 @@ from client.traffic.provider_queries import ProviderQueries
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, Unavailable
 from mixnet.status import process_figures
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class StillWaiting(Unavailable):
@@ -66,8 +69,8 @@ class DaemonApi:
         self._codes: Codes | None = None
         self.mailbox = MailboxService(worker, self._not_yet)
         self._matching: Matching | None = None
-        self.devices = DeviceService(worker, clock, lambda: self._devices, self._changed)
-        self.groups = GroupService(worker, clock, lambda: self._devices, self._changed, event_bus.next_change)
+        self.device_service = DeviceService(worker, clock, lambda: self.devices, self._changed)
+        self.groups = GroupService(worker, clock, lambda: self.devices, self._changed, event_bus.next_change)
         self.anonymous = AnonymousService(worker, clock, lambda: self._messenger, self._changed)
         self._opened_for: Devices | None = None
         self._stir: Callable[[], None] = lambda: None
@@ -88,6 +91,32 @@ class DaemonApi:
     def snapshot(self) -> dict[str, Any]:
         """The daemon's figures."""
         return self._snapshot()
+
+    @property
+    def user(self) -> UserVerbs:
+        """Where the verbs of the user are: the messenger, on a satellite what asks the home; Unavailable too early."""
+        return self.devices.user
+
+    @property
+    def devices(self) -> Devices:
+        """The user's devices; Unavailable too early."""
+        if self._opened_for is None:
+            raise self._not_yet()
+        return self._opened_for
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch."""
+        return self._clock.now()
+
+    async def read(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What a verb of the messenger that changes nothing returns, or raises."""
+        return await self._worker.call(verb, *args, **kwargs)
+
+    async def visit(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for a verb that changes something: followers hear of it, and what is to be sent is looked for."""
+        done = await self._worker.call(verb, *args, **kwargs)
+        await self._changed()
+        return done
 
     async def invite(self) -> str:
         """The text of a new single-use invitation."""
@@ -216,14 +245,8 @@ class DaemonApi:
         self._matching = matching
 
     @property
-    def _devices(self) -> Devices:
-        if self._opened_for is None:
-            raise self._not_yet()
-        return self._opened_for
-
-    @property
     def _messenger(self) -> UserVerbs:
-        return self._devices.user
+        return self.devices.user
 
     def _refuse_satellites(self) -> None:
         """What makes contacts of its own isn't for a satellite, which has the home's."""

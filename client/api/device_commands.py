@@ -12,57 +12,57 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class LinkDevice(Command, frozen=True, tag="device_link"):
+class LinkDevice(Command[Any], frozen=True, tag="device_link"):
     """-> the text of an invitation for another device, called `name` (nil: as its profile is)."""
 
     name: str | None = None
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        return await service.devices.link(self.name)
+        return await service.device_service.link(self.name)
 
 
-class AcceptDevice(Command, frozen=True, tag="device_accept"):
+class AcceptDevice(Command[Any], frozen=True, tag="device_accept"):
     """-> the home device, of which this profile becomes a satellite."""
 
     invitation: str
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        return msgspec.to_builtins(await service.devices.accept(self.invitation))
+        return msgspec.to_builtins(await service.device_service.accept(self.invitation))
 
 
-class Devices(Command, frozen=True, tag="devices"):
+class Devices(Command[Any], frozen=True, tag="devices"):
     """-> all other devices."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        return [msgspec.to_builtins(device) for device in await service.devices.all()]
+        return [msgspec.to_builtins(device) for device in await service.device_service.all()]
 
 
-class RevokeDevice(Command, frozen=True, tag="device_revoke"):
+class RevokeDevice(Command[Any], frozen=True, tag="device_revoke"):
     """-> the device, now revoked and under another name."""
 
     device: str
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        return msgspec.to_builtins(await service.devices.revoke(self.device))
+        return msgspec.to_builtins(await service.device_service.revoke(self.device))
 
 
-class RenameDevice(Command, frozen=True, tag="device_rename"):
+class RenameDevice(Command[Any], frozen=True, tag="device_rename"):
     """-> the device, under its new name."""
 
     device: str
     name: str
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        return msgspec.to_builtins(await service.devices.rename(self.device, self.name))
+        return msgspec.to_builtins(await service.device_service.rename(self.device, self.name))
 
 
-class FetchFile(Command, frozen=True, tag="device_fetch"):
+class FetchFile(Command[Any], frozen=True, tag="device_fetch"):
     """-> nothing; the file of the message is on its way here from the home device."""
 
     number: Number
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
-        await service.devices.fetch(self.number)
+        await service.device_service.fetch(self.number)
 
 
 AnyDeviceCommand = LinkDevice | AcceptDevice | Devices | RevokeDevice | RenameDevice | FetchFile

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class Files(Command, frozen=True, tag="files"):
+class Files(Command[Any], frozen=True, tag="files"):
     """-> a page of files on their way with numbers above `after`; ask again after the last one until it is empty."""
 
     after: Number = 0
@@ -21,7 +21,7 @@ class Files(Command, frozen=True, tag="files"):
         return [msgspec.to_builtins(transfer) for transfer in await service.files.under_way(self.after)]
 
 
-class FileOf(Command, frozen=True, tag="file"):
+class FileOf(Command[Any], frozen=True, tag="file"):
     """-> how far the file of a message is, on its way or not."""
 
     number: Number

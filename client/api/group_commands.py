@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class Groups(Command, frozen=True, tag="groups"):
+class Groups(Command[Any], frozen=True, tag="groups"):
     """-> all groups."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(group) for group in await service.groups.all()]
 
 
-class _Verb(Command, frozen=True):
+class _Verb(Command[Any], frozen=True):
     """-> the group, after it; `argument` is what the verb takes besides the group."""
 
     group: str
@@ -86,7 +86,7 @@ class GroupRename(_Verb, frozen=True, tag="group_rename"):
         return (self.name,)
 
 
-class GroupSend(Command, frozen=True, tag="group_send"):
+class GroupSend(Command[Any], frozen=True, tag="group_send"):
     """-> the number of the queued text."""
 
     group: str
@@ -97,7 +97,7 @@ class GroupSend(Command, frozen=True, tag="group_send"):
         return await service.groups.send(self.group, self.text, self.expires)
 
 
-class GroupReaders(Command, frozen=True, tag="group_readers"):
+class GroupReaders(Command[Any], frozen=True, tag="group_readers"):
     """-> names of the members who have read a text of ours."""
 
     number: Annotated[int, msgspec.Meta(ge=0)]

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 
-class Mailbox(Command, frozen=True, tag="mailbox"):
+class Mailbox(Command[Any], frozen=True, tag="mailbox"):
     """-> what the provider says that it keeps of us."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return msgspec.to_builtins(await service.mailbox.look())
 
 
-class EraseMailbox(Command, frozen=True, tag="erase_mailbox"):
+class EraseMailbox(Command[Any], frozen=True, tag="erase_mailbox"):
     """-> nothing; the provider has deleted the mailbox, and unless we `leave`, registered it anew."""
 
     leave: bool = False
@@ -28,7 +28,7 @@ class EraseMailbox(Command, frozen=True, tag="erase_mailbox"):
         await service.mailbox.erase(leave=self.leave)
 
 
-class Holdings(Command, frozen=True, tag="holdings"):
+class Holdings(Command[Any], frozen=True, tag="holdings"):
     """-> what this profile holds, by kind of data."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says

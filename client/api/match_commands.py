@@ -16,7 +16,7 @@ Address = Annotated[str, msgspec.Meta(max_length=320)]
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_LIMIT)]
 
 
-class MatchStart(Command, frozen=True, tag="match_start"):
+class MatchStart(Command[Any], frozen=True, tag="match_start"):
     """-> the state of matching, which looks for these [address, label] and no others from now on."""
 
     me: Address
@@ -27,14 +27,14 @@ class MatchStart(Command, frozen=True, tag="match_start"):
         return msgspec.to_builtins(await service.matching.start(self.me, entries))
 
 
-class MatchStop(Command, frozen=True, tag="match_stop"):
+class MatchStop(Command[Any], frozen=True, tag="match_stop"):
     """-> nothing; matching is off, and all entries are forgotten."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         await service.matching.stop()
 
 
-class MatchShow(Command, frozen=True, tag="matching"):
+class MatchShow(Command[Any], frozen=True, tag="matching"):
     """-> the state of matching."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says

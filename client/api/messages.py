@@ -38,21 +38,21 @@ _EVENTS = {
 }
 
 
-class Status(Command, frozen=True, tag="status"):
+class Status(Command[Any], frozen=True, tag="status"):
     """-> the daemon's figures."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return service.snapshot()
 
 
-class Invite(Command, frozen=True, tag="invite"):
+class Invite(Command[Any], frozen=True, tag="invite"):
     """-> the text of a new invitation."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return await service.invite()
 
 
-class Accept(Command, frozen=True, tag="accept"):
+class Accept(Command[Any], frozen=True, tag="accept"):
     """-> the contact that the invitation makes."""
 
     invitation: str
@@ -62,14 +62,14 @@ class Accept(Command, frozen=True, tag="accept"):
         return msgspec.to_builtins(await service.accept(self.invitation, self.name))
 
 
-class Contacts(Command, frozen=True, tag="contacts"):
+class Contacts(Command[Any], frozen=True, tag="contacts"):
     """-> all contacts."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return [msgspec.to_builtins(contact) for contact in await service.contacts()]
 
 
-class Verify(Command, frozen=True, tag="verify"):
+class Verify(Command[Any], frozen=True, tag="verify"):
     """-> the contact, now verified."""
 
     contact: str
@@ -78,7 +78,7 @@ class Verify(Command, frozen=True, tag="verify"):
         return msgspec.to_builtins(await service.verify(self.contact))
 
 
-class Rename(Command, frozen=True, tag="rename"):
+class Rename(Command[Any], frozen=True, tag="rename"):
     """-> the contact, under its new name."""
 
     contact: str
@@ -88,7 +88,7 @@ class Rename(Command, frozen=True, tag="rename"):
         return msgspec.to_builtins(await service.rename(self.contact, self.name))
 
 
-class Block(Command, frozen=True, tag="block"):
+class Block(Command[Any], frozen=True, tag="block"):
     """-> the contact, now blocked."""
 
     contact: str
@@ -97,7 +97,7 @@ class Block(Command, frozen=True, tag="block"):
         return msgspec.to_builtins(await service.block(self.contact))
 
 
-class Unblock(Command, frozen=True, tag="unblock"):
+class Unblock(Command[Any], frozen=True, tag="unblock"):
     """-> the contact, no longer blocked."""
 
     contact: str
@@ -106,7 +106,7 @@ class Unblock(Command, frozen=True, tag="unblock"):
         return msgspec.to_builtins(await service.unblock(self.contact))
 
 
-class Relink(Command, frozen=True, tag="relink"):
+class Relink(Command[Any], frozen=True, tag="relink"):
     """-> the contact, now with the identity of `new`, which is no contact of its own any more."""
 
     contact: str
@@ -116,7 +116,7 @@ class Relink(Command, frozen=True, tag="relink"):
         return msgspec.to_builtins(await service.relink(self.contact, self.new))
 
 
-class Send(Command, frozen=True, tag="send"):
+class Send(Command[Any], frozen=True, tag="send"):
     """-> the number of the queued text."""
 
     contact: str
@@ -128,7 +128,7 @@ class Send(Command, frozen=True, tag="send"):
         return await service.send(self.contact, self.text, self.expires, signed=self.signed)
 
 
-class SendFile(Command, frozen=True, tag="send_file"):
+class SendFile(Command[Any], frozen=True, tag="send_file"):
     """-> the number of the queued file."""
 
     contact: str
@@ -140,7 +140,7 @@ class SendFile(Command, frozen=True, tag="send_file"):
         return await service.send_file(self.contact, Path(self.path), self.expires, signed=self.signed)
 
 
-class Cancel(Command, frozen=True, tag="cancel"):
+class Cancel(Command[Any], frozen=True, tag="cancel"):
     """-> the message, given up."""
 
     number: Number
@@ -149,7 +149,7 @@ class Cancel(Command, frozen=True, tag="cancel"):
         return msgspec.to_builtins(await service.cancel(self.number))
 
 
-class Estimate(Command, frozen=True, tag="estimate"):
+class Estimate(Command[Any], frozen=True, tag="estimate"):
     """-> seconds that a file of ours still takes at the network's rate; nil if there is nothing to tell."""
 
     number: Number
@@ -158,7 +158,7 @@ class Estimate(Command, frozen=True, tag="estimate"):
         return await service.estimate(self.number)
 
 
-class Message(Command, frozen=True, tag="message"):
+class Message(Command[Any], frozen=True, tag="message"):
     """-> one message."""
 
     number: Number
@@ -167,7 +167,7 @@ class Message(Command, frozen=True, tag="message"):
         return msgspec.to_builtins(await service.message(self.number))
 
 
-class Messages(Command, frozen=True, tag="messages"):
+class Messages(Command[Any], frozen=True, tag="messages"):
     """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty."""
 
     contact: str | None = None
@@ -177,7 +177,7 @@ class Messages(Command, frozen=True, tag="messages"):
         return [msgspec.to_builtins(message) for message in await service.messages(self.contact, self.after)]
 
 
-class MarkRead(Command, frozen=True, tag="mark_read"):
+class MarkRead(Command[Any], frozen=True, tag="mark_read"):
     """-> nothing; the sender will learn it."""
 
     number: Number
@@ -186,14 +186,14 @@ class MarkRead(Command, frozen=True, tag="mark_read"):
         await service.mark_read(self.number)
 
 
-class Follow(Command, frozen=True, tag="follow"):
+class Follow(Command[Any], frozen=True, tag="follow"):
     """-> nothing; from now on events come on this connection."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
         return None
 
 
-class Stop(Command, frozen=True, tag="stop"):
+class Stop(Command[Any], frozen=True, tag="stop"):
     """-> nothing; the daemon ends."""
 
     async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
@@ -233,6 +233,8 @@ AnyCommand = (
 
 def command_untrusted(message: dict[str, Any]) -> AnyCommand:
     """The request in a map; RemoteError if it is none."""
+    if "id" not in message:
+        raise RemoteError("no request of the local protocol: it has no `id`")
     try:
         return msgspec.convert(message, AnyCommand)  # type: ignore[no-any-return]
     except msgspec.ValidationError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORGED_TEXTS = 100  # in one request
 
 
-class ExportProof(Command, frozen=True, tag="proof"):
+class ExportProof(Command[Any], frozen=True, tag="proof"):
     """-> [size of a message's proof, a piece of it from `start` on in base64]; ask again until all is there."""
 
     number: Number
@@ -27,7 +27,7 @@ class ExportProof(Command, frozen=True, tag="proof"):
         return [size, base64.b64encode(piece).decode()]
 
 
-class Consent(Command, frozen=True, tag="consent"):
+class Consent(Command[Any], frozen=True, tag="consent"):
     """-> the message that came, for which receipts are given from now on, or none."""
 
     number: Number
@@ -37,7 +37,7 @@ class Consent(Command, frozen=True, tag="consent"):
         return msgspec.to_builtins(await service.proofs.consent(self.number, self.give))
 
 
-class ReceiptRule(Command, frozen=True, tag="receipt_rule"):
+class ReceiptRule(Command[Any], frozen=True, tag="receipt_rule"):
     """-> what is done when a contact's (nil: anybody's) signed message asks for a receipt; set first if given."""
 
     contact: str | None = None
@@ -47,7 +47,7 @@ class ReceiptRule(Command, frozen=True, tag="receipt_rule"):
         return (await service.proofs.rule(self.contact, self.rule)).value
 
 
-class Forge(Command, frozen=True, tag="forge"):
+class Forge(Command[Any], frozen=True, tag="forge"):
     """-> a transcript in which a contact has written the texts."""
 
     contact: str

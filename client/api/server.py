@@ -11,8 +11,8 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import trio
 
 from client.api import framing, sockets
@@ -26,9 +26,9 @@ SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
 
 
 async def serve_api(
-    path: Path, service: DaemonApi, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    path: Path, daemon: DaemonApi, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve `service` on the Unix socket `path`."""
+    """Serve `daemon` on the Unix socket `path`."""
     places = trio.CapacityLimiter(CONNECTIONS)
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -39,7 +39,7 @@ async def serve_api(
                 return
             try:
                 if _same_user(stream):
-                    await _Connection(stream, service).run()
+                    await _Connection(stream, daemon).run()
             except* (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 pass  # this program is cut off; the others never notice
             finally:
@@ -64,9 +64,9 @@ class _Started:
 class _Connection:
     """One program."""
 
-    def __init__(self, stream: trio.abc.Stream, service: DaemonApi) -> None:
+    def __init__(self, stream: trio.abc.Stream, daemon: DaemonApi) -> None:
         self._stream = stream
-        self._service = service
+        self._daemon = daemon
         self._sending = trio.Lock()
 
     async def run(self) -> None:
@@ -85,14 +85,14 @@ class _Connection:
 
     async def _answer(self, command: AnyCommand) -> None:
         try:
-            answer: dict[str, Any] = {"id": command.id, "ok": await command.run(self._service)}
-            encoded = framing.encode(answer)
+            answer = msgspec.to_builtins(await command.run(self._daemon))
+            encoded = framing.encode({"id": command.id, "ok": answer})
         except (MixnetError, OSError) as error:
             encoded = framing.encode(framing.error_reply(command.id, error))
         await self._send(encoded)
 
     async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        with self._service.follow() as events:
+        with self._daemon.follow() as events:
             task_status.started()
             async for event in events:
                 await self._send(framing.encode(event_map(event)))

@@ -23,7 +23,7 @@ async def daemon(network, *answers, connected=True):
     """(a connection to alice's daemon, its provider)."""
     provider = Provider(*answers)
     async with daemon_of(network, "alice") as me:
-        service = me._channel._service
+        service = me._channel._daemon
         directory = network / "clients" / "alice"
         service.mailbox.open(provider.post(connected=connected), service._messenger._core.store, directory)
         yield me, provider
@@ -64,7 +64,7 @@ async def test_an_erasure_wants_a_yes_and_says_what_is_lost(network, capsys, lea
         assert json.loads(out.splitlines()[-1])["registered"] is not leave
         assert "backups" in err
         assert [asked for asked, _ in provider.asked] == [{"op": "erase"} if leave else {"op": "erase", "again": True}]
-        assert me._channel._service.stopping.is_set() is leave
+        assert me._channel._daemon.stopping.is_set() is leave
 
 
 async def test_without_a_provider_the_error_says_that_nothing_was_asked(network):
@@ -81,7 +81,7 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):
         await profile.export("alice", network / "all", folder=network)
         with pytest.raises(FolderExists):
             await profile.export("alice", network / "all", folder=network)
-        secret = me._channel._service._messenger._core.identity.expose()
+        secret = me._channel._daemon._messenger._core.identity.expose()
         mine = await me.archive.identity()
     out, err = capsys.readouterr()
     assert "0 messages and 1 contacts" in out
