@@ -24,7 +24,7 @@ class Search(Command[Any], frozen=True, tag="search"):
     where: Filter = ANY
     limit: Annotated[int, msgspec.Meta(ge=1, le=FOUND_LIMIT)] = FOUND_LIMIT
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         found = await service.archive.search(self.words, self.where, self.limit)
         return [msgspec.to_builtins(message) for message in found]
 
@@ -35,14 +35,14 @@ class Export(Command[Any], frozen=True, tag="export"):
     where: Filter = ANY
     after: Number = 0
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.archive.export(self.where, self.after))
 
 
 class WhoAmI(Command[Any], frozen=True, tag="identity"):
     """-> the profile's identity, 64 hexadecimal digits."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.archive.identity()
 
 
@@ -51,7 +51,7 @@ class Strangers(Command[Any], frozen=True, tag="strangers"):
 
     identities: Annotated[list[Identity], msgspec.Meta(max_length=STRANGERS)]
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.archive.strangers(self.identities)
 
 
@@ -60,7 +60,7 @@ class Import(Command[Any], frozen=True, tag="import"):
 
     records: Annotated[list[Record], msgspec.Meta(max_length=AT_ONCE)]
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.archive.take_in(self.records)
 
 
@@ -69,7 +69,7 @@ class Delete(Command[Any], frozen=True, tag="delete"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.archive.delete(self.number)
 
 
@@ -78,7 +78,7 @@ class Clear(Command[Any], frozen=True, tag="clear"):
 
     contact: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return list(await service.archive.clear(self.contact))
 
 
@@ -87,7 +87,7 @@ class Retention(Command[Any], frozen=True, tag="retention"):
 
     contact: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.archive.retention(self.contact)
 
 
@@ -97,7 +97,7 @@ class Retain(Command[Any], frozen=True, tag="retain"):
     contact: str
     seconds: float | None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.archive.retain(self.contact, self.seconds)
 
 

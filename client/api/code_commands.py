@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class CodeOpen(Command[Any], frozen=True, tag="code_open"):
     """-> a code of ours, which can be said once it is `waiting`."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(service.codes.open())
 
 
@@ -25,14 +25,14 @@ class CodeEnter(Command[Any], frozen=True, tag="code_enter"):
     code: str
     name: str | None = None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.codes.enter(self.code, self.name))
 
 
 class CodeList(Command[Any], frozen=True, tag="codes"):
     """-> the codes under way, and the last ones that are over."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(code) for code in service.codes.all()]
 
 
@@ -41,7 +41,7 @@ class CodeCancel(Command[Any], frozen=True, tag="code_cancel"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(service.codes.cancel(self.number))
 
 

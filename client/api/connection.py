@@ -23,7 +23,7 @@ import trio
 
 from client.api import framing, sockets
 from client.api import messages as commands
-from client.api.anonymous_access import AnonymousAccess
+from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.archive_commands import Search
 from client.api.code_access import CodeAccess
@@ -266,7 +266,7 @@ class Connection:
     @property
     def anonymous(self) -> AnonymousAccess:
         """Public addresses, and messages without a name."""
-        return AnonymousAccess(self._ask)
+        return AnonymousAccess(self.ask, self.next_change)
 
     async def mark_read(self, number: int) -> None:
         """Tell the sender of a message that it was read."""

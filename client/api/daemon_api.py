@@ -14,7 +14,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import trio
 
-from client.api.anonymous_service import AnonymousService
 from client.api.archive_service import PAGE, ArchiveService, page
 from client.api.device_service import DeviceService
 from client.api.early import starting_figures
@@ -71,7 +70,6 @@ class DaemonApi:
         self._matching: Matching | None = None
         self.device_service = DeviceService(worker, clock, lambda: self.devices, self._changed)
         self.groups = GroupService(worker, clock, lambda: self.devices, self._changed, event_bus.next_change)
-        self.anonymous = AnonymousService(worker, clock, lambda: self._messenger, self._changed)
         self._opened_for: Devices | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

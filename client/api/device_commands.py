@@ -17,7 +17,7 @@ class LinkDevice(Command[Any], frozen=True, tag="device_link"):
 
     name: str | None = None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.device_service.link(self.name)
 
 
@@ -26,14 +26,14 @@ class AcceptDevice(Command[Any], frozen=True, tag="device_accept"):
 
     invitation: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.device_service.accept(self.invitation))
 
 
 class Devices(Command[Any], frozen=True, tag="devices"):
     """-> all other devices."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(device) for device in await service.device_service.all()]
 
 
@@ -42,7 +42,7 @@ class RevokeDevice(Command[Any], frozen=True, tag="device_revoke"):
 
     device: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.device_service.revoke(self.device))
 
 
@@ -52,7 +52,7 @@ class RenameDevice(Command[Any], frozen=True, tag="device_rename"):
     device: str
     name: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.device_service.rename(self.device, self.name))
 
 
@@ -61,7 +61,7 @@ class FetchFile(Command[Any], frozen=True, tag="device_fetch"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.device_service.fetch(self.number)
 
 

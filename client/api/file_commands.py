@@ -17,7 +17,7 @@ class Files(Command[Any], frozen=True, tag="files"):
 
     after: Number = 0
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(transfer) for transfer in await service.files.under_way(self.after)]
 
 
@@ -26,7 +26,7 @@ class FileOf(Command[Any], frozen=True, tag="file"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.files.one(self.number))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Groups(Command[Any], frozen=True, tag="groups"):
     """-> all groups."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(group) for group in await service.groups.all()]
 
 
@@ -53,7 +53,7 @@ class GroupInvite(_Verb, frozen=True, tag="group_invite"):
 
     contact: str
 
-    def arguments(self) -> tuple[str, ...]:  # noqa: D102  # as the base class says
+    def arguments(self) -> tuple[str, ...]:  # as the base class says
         return (self.contact,)
 
 
@@ -82,7 +82,7 @@ class GroupRename(_Verb, frozen=True, tag="group_rename"):
 
     name: str
 
-    def arguments(self) -> tuple[str, ...]:  # noqa: D102  # as the base class says
+    def arguments(self) -> tuple[str, ...]:  # as the base class says
         return (self.name,)
 
 
@@ -93,7 +93,7 @@ class GroupSend(Command[Any], frozen=True, tag="group_send"):
     text: str
     expires: float | None = None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.groups.send(self.group, self.text, self.expires)
 
 
@@ -102,7 +102,7 @@ class GroupReaders(Command[Any], frozen=True, tag="group_readers"):
 
     number: Annotated[int, msgspec.Meta(ge=0)]
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.groups.readers(self.number)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Mailbox(Command[Any], frozen=True, tag="mailbox"):
     """-> what the provider says that it keeps of us."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.mailbox.look())
 
 
@@ -24,14 +24,14 @@ class EraseMailbox(Command[Any], frozen=True, tag="erase_mailbox"):
 
     leave: bool = False
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.mailbox.erase(leave=self.leave)
 
 
 class Holdings(Command[Any], frozen=True, tag="holdings"):
     """-> what this profile holds, by kind of data."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.mailbox.holdings())
 
 

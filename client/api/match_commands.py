@@ -22,7 +22,7 @@ class MatchStart(Command[Any], frozen=True, tag="match_start"):
     me: Address
     entries: Annotated[list[tuple[Address, Label]], msgspec.Meta(max_length=ENTRY_LIMIT)]
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         entries = [Entry(address, label) for address, label in self.entries]
         return msgspec.to_builtins(await service.matching.start(self.me, entries))
 
@@ -30,14 +30,14 @@ class MatchStart(Command[Any], frozen=True, tag="match_start"):
 class MatchStop(Command[Any], frozen=True, tag="match_stop"):
     """-> nothing; matching is off, and all entries are forgotten."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.matching.stop()
 
 
 class MatchShow(Command[Any], frozen=True, tag="matching"):
     """-> the state of matching."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.matching.status())
 
 

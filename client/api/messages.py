@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from client.api.anonymous_commands import AnyAnonymousCommand
+from client.api.anonymous import AnyAnonymousCommand
 from client.api.archive_commands import AnyArchiveCommand
 from client.api.code_commands import AnyCodeCommand
 from client.api.command import Command, Number
@@ -41,14 +41,14 @@ _EVENTS = {
 class Status(Command[Any], frozen=True, tag="status"):
     """-> the daemon's figures."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return service.snapshot()
 
 
 class Invite(Command[Any], frozen=True, tag="invite"):
     """-> the text of a new invitation."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.invite()
 
 
@@ -58,14 +58,14 @@ class Accept(Command[Any], frozen=True, tag="accept"):
     invitation: str
     name: str | None = None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.accept(self.invitation, self.name))
 
 
 class Contacts(Command[Any], frozen=True, tag="contacts"):
     """-> all contacts."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(contact) for contact in await service.contacts()]
 
 
@@ -74,7 +74,7 @@ class Verify(Command[Any], frozen=True, tag="verify"):
 
     contact: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.verify(self.contact))
 
 
@@ -84,7 +84,7 @@ class Rename(Command[Any], frozen=True, tag="rename"):
     contact: str
     name: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.rename(self.contact, self.name))
 
 
@@ -93,7 +93,7 @@ class Block(Command[Any], frozen=True, tag="block"):
 
     contact: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.block(self.contact))
 
 
@@ -102,7 +102,7 @@ class Unblock(Command[Any], frozen=True, tag="unblock"):
 
     contact: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.unblock(self.contact))
 
 
@@ -112,7 +112,7 @@ class Relink(Command[Any], frozen=True, tag="relink"):
     contact: str
     new: str
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.relink(self.contact, self.new))
 
 
@@ -124,7 +124,7 @@ class Send(Command[Any], frozen=True, tag="send"):
     expires: float | None = None
     signed: bool = False
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.send(self.contact, self.text, self.expires, signed=self.signed)
 
 
@@ -136,7 +136,7 @@ class SendFile(Command[Any], frozen=True, tag="send_file"):
     expires: float | None = None
     signed: bool = False
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.send_file(self.contact, Path(self.path), self.expires, signed=self.signed)
 
 
@@ -145,7 +145,7 @@ class Cancel(Command[Any], frozen=True, tag="cancel"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.cancel(self.number))
 
 
@@ -154,7 +154,7 @@ class Estimate(Command[Any], frozen=True, tag="estimate"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.estimate(self.number)
 
 
@@ -163,7 +163,7 @@ class Message(Command[Any], frozen=True, tag="message"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.message(self.number))
 
 
@@ -173,7 +173,7 @@ class Messages(Command[Any], frozen=True, tag="messages"):
     contact: str | None = None
     after: Number = 0
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return [msgspec.to_builtins(message) for message in await service.messages(self.contact, self.after)]
 
 
@@ -182,21 +182,21 @@ class MarkRead(Command[Any], frozen=True, tag="mark_read"):
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         await service.mark_read(self.number)
 
 
 class Follow(Command[Any], frozen=True, tag="follow"):
     """-> nothing; from now on events come on this connection."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return None
 
 
 class Stop(Command[Any], frozen=True, tag="stop"):
     """-> nothing; the daemon ends."""
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         service.stop()
 
 

@@ -22,7 +22,7 @@ class ExportProof(Command[Any], frozen=True, tag="proof"):
     number: Number
     start: Number = 0
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         size, piece = await service.proofs.proof(self.number, self.start)
         return [size, base64.b64encode(piece).decode()]
 
@@ -33,7 +33,7 @@ class Consent(Command[Any], frozen=True, tag="consent"):
     number: Number
     give: bool
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return msgspec.to_builtins(await service.proofs.consent(self.number, self.give))
 
 
@@ -43,7 +43,7 @@ class ReceiptRule(Command[Any], frozen=True, tag="receipt_rule"):
     contact: str | None = None
     rule: Rule | None = None
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return (await service.proofs.rule(self.contact, self.rule)).value
 
 
@@ -53,7 +53,7 @@ class Forge(Command[Any], frozen=True, tag="forge"):
     contact: str
     texts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=FORGED_TEXTS)]
 
-    async def run(self, service: DaemonApi) -> Any:  # noqa: D102  # as the class says
+    async def run(self, service: DaemonApi) -> Any:  # as the class says
         return await service.proofs.forge(self.contact, self.texts)
 
 

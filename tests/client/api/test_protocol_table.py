@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 
 from client.api import messages
-from client.api.anonymous_access import AnonymousAccess
+from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.code_access import CodeAccess
 from client.api.connection import Connection

@@ -1,0 +1,104 @@
+"""Public addresses and anonymous conversations: their commands, and `Connection.anonymous`.
+
+number = await me.anonymous.send(address, "who am I?")
+name = (await me.message(number)).contact
+await me.send(name, "and another thing")        # in the same conversation
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from client.api.command import Access, Command
+from client.model.views import AddressInfo, CorrespondentInfo
+
+if TYPE_CHECKING:
+    from client.api.daemon_api import DaemonApi
+
+
+class CreateAddress(Command[AddressInfo], frozen=True, tag="create_address"):
+    """-> a new address, good for `expires` seconds (nil: until it is retired)."""
+
+    expires: float | None = None
+
+    async def run(self, daemon: DaemonApi) -> AddressInfo:
+        return await daemon.visit(daemon.user.anonymous.create_address, daemon.now(), self.expires)
+
+
+class Addresses(Command[list[AddressInfo]], frozen=True, tag="addresses"):
+    """-> all addresses, oldest first."""
+
+    async def run(self, daemon: DaemonApi) -> list[AddressInfo]:
+        return await daemon.read(daemon.user.anonymous.addresses)
+
+
+class RetireAddress(Command[AddressInfo], frozen=True, tag="retire_address"):
+    """-> the address, which takes nothing more."""
+
+    address: str
+
+    async def run(self, daemon: DaemonApi) -> AddressInfo:
+        return await daemon.visit(daemon.user.anonymous.retire_address, self.address)
+
+
+class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
+    """-> the number of the queued text; answers are taken for `answers` seconds."""
+
+    address: str
+    text: str
+    answers: float | None = None
+    expires: float | None = None
+
+    async def run(self, daemon: DaemonApi) -> int:
+        send = daemon.user.send_anonymous
+        return await daemon.visit(send, self.address, self.text, daemon.now(), self.answers, self.expires)
+
+
+class Correspondents(Command[list[CorrespondentInfo]], frozen=True, tag="correspondents"):
+    """-> all anonymous conversations, oldest first."""
+
+    async def run(self, daemon: DaemonApi) -> list[CorrespondentInfo]:
+        return await daemon.read(daemon.user.anonymous.correspondents)
+
+
+class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
+    """-> nothing; the conversation has ended here, and the other side is not told."""
+
+    name: str
+
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.visit(daemon.user.anonymous.end, self.name)
+
+
+AnyAnonymousCommand = CreateAddress | Addresses | RetireAddress | SendAnonymous | Correspondents | EndCorrespondence
+
+
+class AnonymousAccess(Access):
+    """What a program may ask about them. Answers are sent with `Connection.send` to the name of the conversation."""
+
+    async def create_address(self, *, expires: float | None = None) -> AddressInfo:
+        """A new address, good for `expires` seconds (None: until it is retired)."""
+        return await self._ask(CreateAddress(expires=expires))
+
+    async def addresses(self) -> list[AddressInfo]:
+        """All addresses, oldest first."""
+        return await self._ask(Addresses())
+
+    async def retire_address(self, address: str) -> AddressInfo:
+        """Take no more first messages at the address with this id; conversations that have begun go on."""
+        return await self._ask(RetireAddress(address=address))
+
+    async def send(self, address: str, text: str, *, answers: float | None = None, expires: float | None = None) -> int:
+        """Queue a text to an address (its whole text) in a new conversation, without a name; its number.
+
+        Answers are taken for `answers` seconds from now (None: a day), as long as the daemon runs now and then.
+        """
+        return await self._ask(SendAnonymous(address=address, text=text, answers=answers, expires=expires))
+
+    async def correspondents(self) -> list[CorrespondentInfo]:
+        """All anonymous conversations of either side, oldest first."""
+        return await self._ask(Correspondents())
+
+    async def end(self, name: str) -> None:
+        """End a conversation here; its messages stay, and the other side is not told."""
+        await self._ask(EndCorrespondence(name=name))
