@@ -26,7 +26,7 @@ from client.api import messages as commands
 from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.archive_commands import Search
-from client.api.code_access import CodeAccess
+from client.api.codes import CodeAccess
 from client.api.command import Command, R
 from client.api.device_access import DeviceAccess
 from client.api.file_access import FileAccess
@@ -226,7 +226,7 @@ class Connection:
     @property
     def codes(self) -> CodeAccess:
         """Contacts by spoken codes."""
-        return CodeAccess(self._ask, self._channel.next_change)
+        return CodeAccess(self.ask, self.next_change)
 
     @property
     def matching(self) -> MatchAccess:

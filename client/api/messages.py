@@ -13,7 +13,7 @@ import msgspec
 
 from client.api.anonymous import AnyAnonymousCommand
 from client.api.archive_commands import AnyArchiveCommand
-from client.api.code_commands import AnyCodeCommand
+from client.api.codes import AnyCodeCommand
 from client.api.command import Command, Number
 from client.api.device_commands import AnyDeviceCommand
 from client.api.file_commands import AnyFileCommand

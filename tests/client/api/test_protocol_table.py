@@ -10,7 +10,7 @@ import msgspec
 from client.api import messages
 from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
-from client.api.code_access import CodeAccess
+from client.api.codes import CodeAccess
 from client.api.connection import Connection
 from client.api.device_access import DeviceAccess
 from client.api.file_access import FileAccess

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.api.code_access import CodeAccess, CodeFailed
+from client.api.codes import CodeAccess, CodeFailed
 from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
 from client.model.errors import BadName, MalformedCode, NameTaken, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
 from client.pairing.code import Code

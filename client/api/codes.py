@@ -1,4 +1,4 @@
-"""Spoken codes, from Python: `Connection.codes`.
+"""Contacts by spoken codes: their commands, and `Connection.codes`.
 
 mine = await me.codes.open()            # here
 print(mine.code)                        # 7-candle-otter-violin
@@ -9,47 +9,76 @@ theirs = await me.codes.enter("7-candle-otter-violin", "alice")      # over ther
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import msgspec
-import trio
-
-from client.api import code_commands
+from client.api.command import Access, Command, Number, wait_for
 from client.model.code_states import SETTLED, CodeInfo, CodeState
 from client.model.errors import UnknownCode
 from mixnet.errors import RemoteError
 
-LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced
+if TYPE_CHECKING:
+    from client.api.daemon_api import DaemonApi
+
+
+class CodeOpen(Command[CodeInfo], frozen=True, tag="code_open"):
+    """-> a code of ours, which can be said once it is `waiting`."""
+
+    async def run(self, daemon: DaemonApi) -> CodeInfo:
+        return daemon.codes.open()
+
+
+class CodeEnter(Command[CodeInfo], frozen=True, tag="code_enter"):
+    """-> the code that somebody said, on its way to a contact."""
+
+    code: str
+    name: str | None = None
+
+    async def run(self, daemon: DaemonApi) -> CodeInfo:
+        return await daemon.codes.enter(self.code, self.name)
+
+
+class CodeList(Command[list[CodeInfo]], frozen=True, tag="codes"):
+    """-> the codes under way, and the last ones that are over."""
+
+    async def run(self, daemon: DaemonApi) -> list[CodeInfo]:
+        return daemon.codes.all()
+
+
+class CodeCancel(Command[CodeInfo], frozen=True, tag="code_cancel"):
+    """-> the code, given up."""
+
+    number: Number
+
+    async def run(self, daemon: DaemonApi) -> CodeInfo:
+        return daemon.codes.cancel(self.number)
+
+
+AnyCodeCommand = CodeOpen | CodeEnter | CodeList | CodeCancel
 
 
 class CodeFailed(RemoteError):
     """The code did not lead to a contact: make a new one and try again."""
 
 
-class CodeAccess:
+class CodeAccess(Access):
     """What a program may ask about spoken codes."""
-
-    def __init__(self, asker: Callable[..., Awaitable[Any]], next_change: Callable[[], Awaitable[trio.Event]]) -> None:
-        """Ask through a connection."""
-        self._ask = asker
-        self._next_change = next_change
 
     async def open(self, on_change: Callable[[CodeInfo], None] = lambda _code: None) -> CodeInfo:
         """A code of ours, once it can be said; CodeFailed, LocalError if there are too many."""
-        return await self.wait((await self._one(code_commands.CodeOpen)).id, on_change, until=CodeState.WAITING)
+        return await self.wait((await self._ask(CodeOpen())).id, on_change, until=CodeState.WAITING)
 
     async def enter(self, code: str, name: str | None = None) -> CodeInfo:
         """Use the code that somebody said; `wait` says how it ends. LocalError if it is none."""
-        return await self._one(code_commands.CodeEnter, code=code, name=name)
+        return await self._ask(CodeEnter(code=code, name=name))
 
     async def all(self) -> list[CodeInfo]:
         """Those under way, and the last ones that are over."""
-        return msgspec.convert(await self._ask(code_commands.CodeList), list[CodeInfo])
+        return await self._ask(CodeList())
 
     async def cancel(self, number: int) -> CodeInfo:
         """Give one up; LocalError if there is none of this number."""
-        return await self._one(code_commands.CodeCancel, number=number)
+        return await self._ask(CodeCancel(number=number))
 
     async def wait(
         self,
@@ -71,8 +100,4 @@ class CodeAccess:
                 raise CodeFailed(info.error)
             if info.state is until or info.state in SETTLED:
                 return info
-            with trio.move_on_after(LOOK_AGAIN):
-                await change.wait()
-
-    async def _one(self, kind: type[Any], **fields: Any) -> CodeInfo:
-        return msgspec.convert(await self._ask(kind, **fields), CodeInfo)
+            await wait_for(change)
