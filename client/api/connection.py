@@ -32,7 +32,7 @@ from client.api.device_access import DeviceAccess
 from client.api.file_access import FileAccess
 from client.api.group_access import GroupAccess
 from client.api.mailbox_access import MailboxAccess
-from client.api.match_access import MatchAccess
+from client.api.matching import MatchAccess
 from client.api.proof_access import ProofAccess
 from client.model import paths
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageState
@@ -231,7 +231,7 @@ class Connection:
     @property
     def matching(self) -> MatchAccess:
         """Contacts by the address books of both."""
-        return MatchAccess(self._ask)
+        return MatchAccess(self.ask, self.next_change)
 
     @property
     def archive(self) -> ArchiveAccess:

@@ -19,7 +19,7 @@ from client.api.device_commands import AnyDeviceCommand
 from client.api.file_commands import AnyFileCommand
 from client.api.group_commands import AnyGroupCommand
 from client.api.mailbox_commands import AnyMailboxCommand
-from client.api.match_commands import AnyMatchCommand
+from client.api.matching import AnyMatchCommand
 from client.api.proof_commands import AnyProofCommand
 from mixnet.errors import RemoteError
 

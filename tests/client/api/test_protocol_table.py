@@ -16,7 +16,7 @@ from client.api.device_access import DeviceAccess
 from client.api.file_access import FileAccess
 from client.api.group_access import GroupAccess
 from client.api.mailbox_access import MailboxAccess
-from client.api.match_access import MatchAccess
+from client.api.matching import MatchAccess
 from client.api.proof_access import ProofAccess
 
 SPEC = Path(__file__).parents[3] / "spec" / "07-client.md"
