@@ -28,7 +28,7 @@ from client.api.archive_access import ArchiveAccess
 from client.api.archive_commands import Search
 from client.api.codes import CodeAccess
 from client.api.command import Command, R
-from client.api.device_access import DeviceAccess
+from client.api.devices import DeviceAccess
 from client.api.file_access import FileAccess
 from client.api.group_access import GroupAccess
 from client.api.mailbox_access import MailboxAccess
@@ -251,7 +251,7 @@ class Connection:
     @property
     def devices(self) -> DeviceAccess:
         """The user's other devices."""
-        return DeviceAccess(self._ask, self._channel.next_change)
+        return DeviceAccess(self.ask, self.next_change)
 
     @property
     def files(self) -> FileAccess:

@@ -15,7 +15,6 @@ from typing import Any, ParamSpec, TypeVar
 import trio
 
 from client.api.archive_service import PAGE, ArchiveService, page
-from client.api.device_service import DeviceService
 from client.api.early import starting_figures
 from client.api.events import EventBus
 from client.api.file_service import FileService
@@ -68,7 +67,6 @@ class DaemonApi:
         self._codes: Codes | None = None
         self.mailbox = MailboxService(worker, self._not_yet)
         self._matching: Matching | None = None
-        self.device_service = DeviceService(worker, clock, lambda: self.devices, self._changed)
         self.groups = GroupService(worker, clock, lambda: self.devices, self._changed, event_bus.next_change)
         self._opened_for: Devices | None = None
         self._stir: Callable[[], None] = lambda: None

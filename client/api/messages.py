@@ -15,7 +15,7 @@ from client.api.anonymous import AnyAnonymousCommand
 from client.api.archive_commands import AnyArchiveCommand
 from client.api.codes import AnyCodeCommand
 from client.api.command import Command, Number
-from client.api.device_commands import AnyDeviceCommand
+from client.api.devices import AnyDeviceCommand
 from client.api.file_commands import AnyFileCommand
 from client.api.group_commands import AnyGroupCommand
 from client.api.mailbox_commands import AnyMailboxCommand

@@ -12,7 +12,7 @@ from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.codes import CodeAccess
 from client.api.connection import Connection
-from client.api.device_access import DeviceAccess
+from client.api.devices import DeviceAccess
 from client.api.file_access import FileAccess
 from client.api.group_access import GroupAccess
 from client.api.mailbox_access import MailboxAccess
