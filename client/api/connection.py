@@ -30,7 +30,7 @@ from client.api.codes import CodeAccess
 from client.api.command import Command, R
 from client.api.devices import DeviceAccess
 from client.api.file_access import FileAccess
-from client.api.group_access import GroupAccess
+from client.api.groups import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.matching import MatchAccess
 from client.api.proof_access import ProofAccess
@@ -261,7 +261,7 @@ class Connection:
     @property
     def groups(self) -> GroupAccess:
         """Groups: who is in them, and what is said there."""
-        return GroupAccess(self._ask)
+        return GroupAccess(self.ask, self.next_change)
 
     @property
     def anonymous(self) -> AnonymousAccess:

@@ -18,7 +18,6 @@ from client.api.archive_service import PAGE, ArchiveService, page
 from client.api.early import starting_figures
 from client.api.events import EventBus
 from client.api.file_service import FileService
-from client.api.group_service import GroupService
 from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
 from client.concurrency.worker import Worker
@@ -67,7 +66,6 @@ class DaemonApi:
         self._codes: Codes | None = None
         self.mailbox = MailboxService(worker, self._not_yet)
         self._matching: Matching | None = None
-        self.groups = GroupService(worker, clock, lambda: self.devices, self._changed, event_bus.next_change)
         self._opened_for: Devices | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early

@@ -17,7 +17,7 @@ from client.api.codes import AnyCodeCommand
 from client.api.command import Command, Number
 from client.api.devices import AnyDeviceCommand
 from client.api.file_commands import AnyFileCommand
-from client.api.group_commands import AnyGroupCommand
+from client.api.groups import AnyGroupCommand
 from client.api.mailbox_commands import AnyMailboxCommand
 from client.api.matching import AnyMatchCommand
 from client.api.proof_commands import AnyProofCommand

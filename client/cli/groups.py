@@ -17,7 +17,7 @@ from mixnet.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from client.api.group_access import GroupAccess
+    from client.api.groups import GroupAccess
     from client.model.group_views import GroupInfo
 
 group = App(

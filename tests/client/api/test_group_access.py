@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from client.api.group_commands import AnyGroupCommand, GroupRemove
+from client.api.groups import AnyGroupCommand, GroupRemove
 from client.api.messages import command_untrusted, event_map
 from client.cli.app import app
 from client.cli.groups import say_asked

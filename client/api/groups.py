@@ -1,0 +1,220 @@
+"""Groups: their commands, and `Connection.groups` (spec/07-client.md 7.17)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ParamSpec
+
+import msgspec
+import trio
+
+from client.api.command import Access, Command
+from client.model.errors import HomeSilent
+from client.model.group_views import GroupInfo, PendingRequest
+
+if TYPE_CHECKING:
+    from client.api.daemon_api import DaemonApi
+
+PATIENCE = 120.0  # seconds for which a satellite waits until its home has changed a group
+P = ParamSpec("P")
+
+
+async def _change(
+    daemon: DaemonApi, verb: Callable[P, GroupInfo | PendingRequest], *args: P.args, **kwargs: P.kwargs
+) -> GroupInfo:
+    """The group after one of the verbs that change it.
+
+    On a satellite, when the home has done it; RefusedAtHome, HomeSilent if it has not answered in time.
+    """
+    done = await daemon.visit(verb, *args, **kwargs)
+    if isinstance(done, GroupInfo):
+        return done
+    with trio.move_on_after(PATIENCE):
+        while True:
+            change = daemon.next_change()
+            group = await daemon.read(daemon.devices.pending.outcome, done)
+            if group is not None:
+                return group
+            await change.wait()
+    raise HomeSilent
+
+
+class Groups(Command[list[GroupInfo]], frozen=True, tag="groups"):
+    """-> all groups."""
+
+    async def run(self, daemon: DaemonApi) -> list[GroupInfo]:
+        return await daemon.read(daemon.user.groups.list)
+
+
+class GroupShow(Command[GroupInfo], frozen=True, tag="group_show"):
+    """-> the group and its members."""
+
+    group: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await daemon.read(daemon.user.groups.show, self.group)
+
+
+class GroupCreate(Command[GroupInfo], frozen=True, tag="group_create"):
+    """-> the new group, with us as its admin."""
+
+    group: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.create, self.group, daemon.now())
+
+
+class GroupInvite(Command[GroupInfo], frozen=True, tag="group_invite"):
+    """-> the group; the contact is asked to join."""
+
+    group: str
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.invite, self.group, self.contact, daemon.now())
+
+
+class GroupAccept(Command[GroupInfo], frozen=True, tag="group_accept"):
+    """-> the group, which we join."""
+
+    group: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.accept, self.group, daemon.now())
+
+
+class GroupLeave(Command[GroupInfo], frozen=True, tag="group_leave"):
+    """-> the group, which we are no member of any more."""
+
+    group: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.leave, self.group, daemon.now())
+
+
+class GroupRemove(Command[GroupInfo], frozen=True, tag="group_remove"):
+    """-> the group without the member."""
+
+    group: str
+    member: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.remove, self.group, self.member, daemon.now())
+
+
+class GroupPromote(Command[GroupInfo], frozen=True, tag="group_promote"):
+    """-> the group with the member as an admin."""
+
+    group: str
+    member: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.promote, self.group, self.member, daemon.now())
+
+
+class GroupDemote(Command[GroupInfo], frozen=True, tag="group_demote"):
+    """-> the group with the member as a plain one."""
+
+    group: str
+    member: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.demote, self.group, self.member, daemon.now())
+
+
+class GroupRename(Command[GroupInfo], frozen=True, tag="group_rename"):
+    """-> the group under its new name."""
+
+    group: str
+    name: str
+
+    async def run(self, daemon: DaemonApi) -> GroupInfo:
+        return await _change(daemon, daemon.user.groups.rename, self.group, self.name, daemon.now())
+
+
+class GroupSend(Command[int], frozen=True, tag="group_send"):
+    """-> the number of the queued text."""
+
+    group: str
+    text: str
+    expires: float | None = None
+
+    async def run(self, daemon: DaemonApi) -> int:
+        return await daemon.visit(daemon.user.groups.send, self.group, self.text, daemon.now(), self.expires)
+
+
+class GroupReaders(Command[tuple[str, ...]], frozen=True, tag="group_readers"):
+    """-> names of the members who have read a text of ours."""
+
+    number: Annotated[int, msgspec.Meta(ge=0)]
+
+    async def run(self, daemon: DaemonApi) -> tuple[str, ...]:
+        return tuple(await daemon.read(daemon.user.groups.reading.readers, self.number))
+
+
+AnyGroupCommand = (
+    Groups
+    | GroupCreate
+    | GroupShow
+    | GroupInvite
+    | GroupAccept
+    | GroupLeave
+    | GroupRemove
+    | GroupPromote
+    | GroupDemote
+    | GroupRename
+    | GroupSend
+    | GroupReaders
+)
+
+
+class GroupAccess(Access):
+    """What a program may ask about groups. Members are named as the group has them."""
+
+    async def list(self) -> list[GroupInfo]:
+        """All groups, oldest first."""
+        return await self._ask(Groups())
+
+    async def show(self, group: str) -> GroupInfo:
+        """One group and its members."""
+        return await self._ask(GroupShow(group=group))
+
+    async def create(self, group: str) -> GroupInfo:
+        """A new group, with this profile as its first admin."""
+        return await self._ask(GroupCreate(group=group))
+
+    async def invite(self, group: str, contact: str) -> GroupInfo:
+        """Ask a contact to join."""
+        return await self._ask(GroupInvite(group=group, contact=contact))
+
+    async def accept(self, group: str) -> GroupInfo:
+        """Join a group that a contact invited this profile to."""
+        return await self._ask(GroupAccept(group=group))
+
+    async def leave(self, group: str) -> GroupInfo:
+        """Leave a group, or turn an invitation down."""
+        return await self._ask(GroupLeave(group=group))
+
+    async def remove(self, group: str, member: str) -> GroupInfo:
+        """Put a member out, who reads nothing new from then on."""
+        return await self._ask(GroupRemove(group=group, member=member))
+
+    async def promote(self, group: str, member: str) -> GroupInfo:
+        """Make a member an admin."""
+        return await self._ask(GroupPromote(group=group, member=member))
+
+    async def demote(self, group: str, member: str) -> GroupInfo:
+        """Make an admin a plain member."""
+        return await self._ask(GroupDemote(group=group, member=member))
+
+    async def rename(self, group: str, name: str) -> GroupInfo:
+        """Call a group by another name, for all of its members."""
+        return await self._ask(GroupRename(group=group, name=name))
+
+    async def send(self, group: str, text: str, *, expires: float | None = None) -> int:
+        """Queue a text for all members; its number. It is given up `expires` seconds from now if not all have it."""
+        return await self._ask(GroupSend(group=group, text=text, expires=expires))
+
+    async def readers(self, number: int) -> tuple[str, ...]:
+        """The members who have read a text of ours, by name."""
+        return await self._ask(GroupReaders(number=number))
