@@ -8,25 +8,13 @@ import msgspec
 
 from client.api.command import Command, Number
 from client.storage.export_jsonl import Identity, Record
-from client.storage.search import ANY, FOUND_LIMIT, Filter
+from client.storage.search import ANY, Filter
 
 if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
 AT_ONCE = 200  # records in one request
 STRANGERS = 1000  # identities in one request
-
-
-class Search(Command[Any], frozen=True, tag="search"):
-    """-> the newest messages with all the words, newest first."""
-
-    words: str
-    where: Filter = ANY
-    limit: Annotated[int, msgspec.Meta(ge=1, le=FOUND_LIMIT)] = FOUND_LIMIT
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        found = await service.archive.search(self.words, self.where, self.limit)
-        return [msgspec.to_builtins(message) for message in found]
 
 
 class Export(Command[Any], frozen=True, tag="export"):
@@ -101,4 +89,4 @@ class Retain(Command[Any], frozen=True, tag="retain"):
         await service.archive.retain(self.contact, self.seconds)
 
 
-AnyArchiveCommand = Search | Export | WhoAmI | Strangers | Import | Delete | Clear | Retention | Retain
+AnyArchiveCommand = Export | WhoAmI | Strangers | Import | Delete | Clear | Retention | Retain

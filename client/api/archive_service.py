@@ -7,26 +7,23 @@ period go at the start of the daemon, when the period changes, and every minute.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import trio
 
+from client.api.pages import PAGE, page
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
-from client.model.views import MessageInfo
 from client.storage.export_jsonl import Record, check_untrusted
 from client.storage.retention import SWEEP_EVERY
-from client.storage.search import FOUND_LIMIT, Filter
+from client.storage.search import Filter
 from mixnet.clock import Clock
 from mixnet.errors import Unavailable
 
 if TYPE_CHECKING:
     from client.messenger.verbs import UserVerbs
 
-PAGE = 200  # messages in one answer
-PAGE_BYTES = 1 << 19  # of texts and paths in one answer
 RETRY = 5.0  # seconds after the store could not be written
-T = TypeVar("T")
 
 
 class ArchiveService:
@@ -38,10 +35,6 @@ class ArchiveService:
         self._clock = clock
         self._messenger = messenger
         self._changed = Wakeup()
-
-    async def search(self, words: str, where: Filter, limit: int) -> list[MessageInfo]:
-        """The newest messages that match, newest first."""
-        return page(await self._worker.call(self._messenger().search, words, min(limit, FOUND_LIMIT), where))
 
     async def export(self, where: Filter, after: int) -> list[tuple[int, Record]]:
         """The first page of messages with numbers above `after`."""
@@ -93,22 +86,6 @@ class ArchiveService:
                 pause = RETRY
             with trio.move_on_after(pause):
                 await changed.wait()
-
-
-def page(found: Sequence[T], size: Callable[[T], int] | None = None) -> list[T]:
-    """As many as one answer may carry, one at least."""
-    taken: list[T] = []
-    total = 0
-    for one in found:
-        total += (size or _length)(one)
-        if taken and total > PAGE_BYTES:
-            break
-        taken.append(one)
-    return taken
-
-
-def _length(message: Any) -> int:
-    return len(message.text.encode()) + len(message.path.encode())
 
 
 def _size(numbered: tuple[int, Record]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from client.api.archive_service import PAGE, page
+from client.api.pages import PAGE, page
 from client.concurrency.worker import Worker
 from client.model.views import Transfer
 from mixnet.clock import Clock

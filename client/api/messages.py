@@ -1,122 +1,28 @@
-"""The requests of the local protocol, each a type that says what it takes and does it.
-
-Promises: a request is one of these types with fields of the stated types or is refused; its answer is made of maps,
-lists, texts, numbers and truth values only.
-"""
+"""Messages, sent and received: their commands, and what `Connection` has about them."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+import trio
 
-from client.api.anonymous import AnyAnonymousCommand
-from client.api.archive_commands import AnyArchiveCommand
-from client.api.codes import AnyCodeCommand
-from client.api.command import Command, Number
-from client.api.devices import AnyDeviceCommand
-from client.api.file_commands import AnyFileCommand
-from client.api.groups import AnyGroupCommand
-from client.api.mailbox_commands import AnyMailboxCommand
-from client.api.matching import AnyMatchCommand
-from client.api.proof_commands import AnyProofCommand
-from mixnet.errors import RemoteError
+from client.api.command import Access, Command, Number, wait_for
+from client.api.pages import PAGE, message_size, page
+from client.model.views import MessageInfo, MessageState
+from client.storage.search import ANY, FOUND_LIMIT, Filter
+from mixnet.errors import LocalError, Unavailable
 
 if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
-    from client.model.views import Event
 
-_EVENTS = {
-    "MessageReceived": "message",
-    "MessageStateChanged": "state",
-    "ContactChanged": "contact",
-    "FileProgress": "progress",
-    "CodeChanged": "code",
-    "DeviceChanged": "device",
-    "GroupChanged": "group",
-}
+SETTLED = frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.FAILED})
 
 
-class Status(Command[Any], frozen=True, tag="status"):
-    """-> the daemon's figures."""
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return service.snapshot()
-
-
-class Invite(Command[Any], frozen=True, tag="invite"):
-    """-> the text of a new invitation."""
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return await service.invite()
-
-
-class Accept(Command[Any], frozen=True, tag="accept"):
-    """-> the contact that the invitation makes."""
-
-    invitation: str
-    name: str | None = None
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.accept(self.invitation, self.name))
-
-
-class Contacts(Command[Any], frozen=True, tag="contacts"):
-    """-> all contacts."""
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return [msgspec.to_builtins(contact) for contact in await service.contacts()]
-
-
-class Verify(Command[Any], frozen=True, tag="verify"):
-    """-> the contact, now verified."""
-
-    contact: str
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.verify(self.contact))
-
-
-class Rename(Command[Any], frozen=True, tag="rename"):
-    """-> the contact, under its new name."""
-
-    contact: str
-    name: str
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.rename(self.contact, self.name))
-
-
-class Block(Command[Any], frozen=True, tag="block"):
-    """-> the contact, now blocked."""
-
-    contact: str
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.block(self.contact))
-
-
-class Unblock(Command[Any], frozen=True, tag="unblock"):
-    """-> the contact, no longer blocked."""
-
-    contact: str
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.unblock(self.contact))
-
-
-class Relink(Command[Any], frozen=True, tag="relink"):
-    """-> the contact, now with the identity of `new`, which is no contact of its own any more."""
-
-    contact: str
-    new: str
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.relink(self.contact, self.new))
-
-
-class Send(Command[Any], frozen=True, tag="send"):
+class Send(Command[int], frozen=True, tag="send"):
     """-> the number of the queued text."""
 
     contact: str
@@ -124,123 +30,242 @@ class Send(Command[Any], frozen=True, tag="send"):
     expires: float | None = None
     signed: bool = False
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return await service.send(self.contact, self.text, self.expires, signed=self.signed)
+    async def run(self, daemon: DaemonApi) -> int:
+        send = daemon.user.send_text
+        number = await daemon.visit(send, self.contact, self.text, daemon.now(), self.expires, signed=self.signed)
+        if self.signed:
+            daemon.signed.wake()
+        return number
 
 
-class SendFile(Command[Any], frozen=True, tag="send_file"):
-    """-> the number of the queued file."""
+class SendFile(Command[int], frozen=True, tag="send_file"):
+    """-> the number of the queued file, whose path is the whole one: a daemon has a working folder of its own."""
 
     contact: str
     path: str
     expires: float | None = None
     signed: bool = False
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return await service.send_file(self.contact, Path(self.path), self.expires, signed=self.signed)
+    async def run(self, daemon: DaemonApi) -> int:
+        path = Path(self.path)
+        if not path.is_absolute():
+            raise LocalError("give the daemon the whole path of a file")
+        send = daemon.user.send_file
+        number = await daemon.visit(send, self.contact, path, daemon.now(), self.expires, signed=self.signed)
+        if self.signed:
+            daemon.signed.wake()
+        return number
 
 
-class Cancel(Command[Any], frozen=True, tag="cancel"):
+class Cancel(Command[MessageInfo], frozen=True, tag="cancel"):
     """-> the message, given up."""
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.cancel(self.number))
+    async def run(self, daemon: DaemonApi) -> MessageInfo:
+        return await daemon.visit(daemon.user.cancel, self.number, daemon.now())
 
 
-class Estimate(Command[Any], frozen=True, tag="estimate"):
+class Estimate(Command[float | None], frozen=True, tag="estimate"):
     """-> seconds that a file of ours still takes at the network's rate; nil if there is nothing to tell."""
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return await service.estimate(self.number)
+    async def run(self, daemon: DaemonApi) -> float | None:
+        return await daemon.read(daemon.user.estimate, self.number)
 
 
-class Message(Command[Any], frozen=True, tag="message"):
+class Message(Command[MessageInfo], frozen=True, tag="message"):
     """-> one message."""
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return msgspec.to_builtins(await service.message(self.number))
+    async def run(self, daemon: DaemonApi) -> MessageInfo:
+        return await daemon.read(daemon.user.message, self.number)
 
 
-class Messages(Command[Any], frozen=True, tag="messages"):
+class MessagePage(Command[list[MessageInfo]], frozen=True, tag="messages"):
     """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty."""
 
     contact: str | None = None
     after: Number = 0
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return [msgspec.to_builtins(message) for message in await service.messages(self.contact, self.after)]
+    async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
+        return page(await daemon.read(daemon.user.messages, self.contact, self.after, PAGE), message_size)
 
 
-class MarkRead(Command[Any], frozen=True, tag="mark_read"):
+class MarkRead(Command[None], frozen=True, tag="mark_read"):
     """-> nothing; the sender will learn it."""
 
     number: Number
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        await service.mark_read(self.number)
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.visit(daemon.user.mark_read, self.number, daemon.now())
 
 
-class Follow(Command[Any], frozen=True, tag="follow"):
-    """-> nothing; from now on events come on this connection."""
+class Search(Command[list[MessageInfo]], frozen=True, tag="search"):
+    """-> the newest messages with all the words, newest first."""
 
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        return None
+    words: str
+    where: Filter = ANY
+    limit: Annotated[int, msgspec.Meta(ge=1, le=FOUND_LIMIT)] = FOUND_LIMIT
 
-
-class Stop(Command[Any], frozen=True, tag="stop"):
-    """-> nothing; the daemon ends."""
-
-    async def run(self, service: DaemonApi) -> Any:  # as the class says
-        service.stop()
+    async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
+        limit = min(self.limit, FOUND_LIMIT)
+        return page(await daemon.read(daemon.user.search, self.words, limit, self.where), message_size)
 
 
-AnyCommand = (
-    Status
-    | Invite
-    | Accept
-    | Contacts
-    | Verify
-    | Rename
-    | Block
-    | Unblock
-    | Relink
-    | Send
-    | SendFile
-    | Cancel
-    | Estimate
-    | Message
-    | Messages
-    | MarkRead
-    | Follow
-    | Stop
-    | AnyArchiveCommand
-    | AnyFileCommand
-    | AnyProofCommand
-    | AnyCodeCommand
-    | AnyMailboxCommand
-    | AnyMatchCommand
-    | AnyDeviceCommand
-    | AnyGroupCommand
-    | AnyAnonymousCommand
-)
+AnyMessageCommand = Send | SendFile | Cancel | Estimate | Message | MessagePage | MarkRead | Search
 
 
-def command_untrusted(message: dict[str, Any]) -> AnyCommand:
-    """The request in a map; RemoteError if it is none."""
-    if "id" not in message:
-        raise RemoteError("no request of the local protocol: it has no `id`")
-    try:
-        return msgspec.convert(message, AnyCommand)  # type: ignore[no-any-return]
-    except msgspec.ValidationError as error:
-        raise RemoteError(f"no request of the local protocol: {error}") from None
+class NotDelivered(Unavailable):
+    """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
 
 
-def event_map(event: Event) -> dict[str, Any]:
-    """An event as the protocol has it: {"event": name, "message", "contact" or "device": ...}."""
-    return {"event": _EVENTS[type(event).__name__], **msgspec.to_builtins(event)}
+class MessageAccess(Access):
+    """What a program may ask about messages."""
+
+    async def send(
+        self, contact: str, text: str, *, wait: bool = False, expires: float | None = None, signed: bool = False
+    ) -> int:
+        """Queue a text and return its number; with `wait`, once it is delivered.
+
+        It fails if it is not delivered `expires` seconds from now (None: as long as the network keeps messages).
+        `signed`: anybody can be shown that it is ours, which can't be taken back (`proofs`).
+        """
+        number = await self._ask(Send(contact=contact, text=text, expires=expires, signed=signed))
+        if wait:
+            await self.wait_delivered(number)
+        return number
+
+    async def send_file(
+        self,
+        contact: str,
+        path: Path | str,
+        *,
+        wait: bool = False,
+        expires: float | None = None,
+        signed: bool = False,
+    ) -> int:
+        """Queue a file and return its number; `wait`, `expires` and `signed` as in `send`."""
+        number = await self._ask(SendFile(contact=contact, path=_whole(path), expires=expires, signed=signed))
+        if wait:
+            await self.wait_delivered(number)
+        return number
+
+    async def cancel(self, number: int) -> MessageInfo:
+        """Give up a message that is queued or under way: it has failed then; LocalError if it is too late."""
+        return await self._ask(Cancel(number=number))
+
+    async def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at this network's rate, with all else that waits now.
+
+        It is a contact that is there, and no loss, which it is reckoned for. None for anything but a file on its way.
+        """
+        return await self._ask(Estimate(number=number))
+
+    async def message(self, number: int) -> MessageInfo:
+        """One message."""
+        return await self._ask(Message(number=number))
+
+    async def wait_delivered(
+        self, number: int, on_change: Callable[[MessageInfo], None] = lambda _message: None
+    ) -> MessageInfo:
+        """Return once the message was delivered; NotDelivered if it never will be.
+
+        `on_change` sees the message now, and again whenever something happened to it.
+        """
+        while True:
+            change = await self._next_change()
+            message = await self.message(number)
+            on_change(message)
+            if message.state is MessageState.FAILED:
+                raise NotDelivered(f"message {number} was not delivered: {message.error}")
+            if message.state in SETTLED:
+                return message
+            await wait_for(change)
+
+    def messages(
+        self,
+        contact: str | None = None,
+        *,
+        after: int = 0,
+        follow: bool = False,
+        coming: Callable[[MessageInfo], None] = lambda _message: None,
+    ) -> Messages:
+        """Messages with numbers above `after`, oldest first, sent and received; with `follow`, new ones as they come.
+
+        An incoming file is given when it is complete, which may be after messages with higher numbers; `coming` sees
+        it when it begins to come. `files` tells how far it is.
+        """
+        return Messages(self, contact, after, follow, coming)
+
+    async def page(self, contact: str | None, after: int) -> list[MessageInfo]:
+        """The first messages with numbers above `after`; empty if there are none."""
+        return await self._ask(MessagePage(contact=contact, after=after))
+
+    async def search(self, words: str, where: Filter = ANY, limit: int = FOUND_LIMIT) -> list[MessageInfo]:
+        """The newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
+        return await self._ask(Search(words=words, where=where, limit=limit))
+
+    async def mark_read(self, number: int) -> None:
+        """Tell the sender of a message that it was read."""
+        await self._ask(MarkRead(number=number))
+
+    async def next_change(self) -> trio.Event:
+        """What is set when something happens after this call, or the daemon ends."""
+        return await self._next_change()
+
+
+def _whole(path: Path | str) -> str:
+    return str(Path(path).absolute())
+
+
+class Messages:
+    """An asynchronous iterator over messages. `Connection.messages` makes one; it may be left at any time."""
+
+    def __init__(
+        self,
+        access: MessageAccess,
+        contact: str | None,
+        after: int,
+        follow: bool,
+        coming: Callable[[MessageInfo], None],
+    ) -> None:
+        """Start after message number `after`."""
+        self._access = access
+        self._contact = contact
+        self._after = after
+        self._follow = follow
+        self._coming = coming
+        self._ready: deque[MessageInfo] = deque()
+        self._incomplete: list[int] = []
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> MessageInfo:
+        while not self._ready:
+            change = await self._access.next_change()
+            await self._look()
+            if self._ready:
+                break
+            if not self._follow:
+                raise StopAsyncIteration
+            await wait_for(change)
+        return self._ready.popleft()
+
+    async def _look(self) -> None:
+        """Read pages until one has something to give, or all is read."""
+        while not self._ready and (found := await self._access.page(self._contact, self._after)):
+            self._after = found[-1].id
+            for message in found:
+                if message.state is MessageState.RECEIVING:
+                    self._incomplete.append(message.id)
+                    self._coming(message)
+            self._ready.extend(message for message in found if message.state is not MessageState.RECEIVING)
+        for number in list(self._incomplete):
+            message = await self._access.message(number)
+            if message.state is not MessageState.RECEIVING:
+                self._incomplete.remove(number)
+                self._ready.append(message)

@@ -16,8 +16,9 @@ import msgspec
 import trio
 
 from client.api import framing, sockets
+from client.api.daemon import Follow
 from client.api.daemon_api import DaemonApi
-from client.api.messages import AnyCommand, Follow, command_untrusted, event_map
+from client.api.protocol import AnyCommand, command_untrusted, event_map
 from mixnet.errors import MixnetError, RemoteError
 
 CONNECTIONS = 32

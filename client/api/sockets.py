@@ -20,6 +20,10 @@ class NotRunning(Unavailable):
     """No daemon runs on this profile: start it with `mixnet client start NAME`."""
 
 
+class DaemonEnded(Unavailable):
+    """The daemon has ended: start it again with `mixnet client start NAME`."""
+
+
 @contextmanager
 def listen(path: Path) -> Iterator[trio.SocketListener]:
     """A listener on the Unix socket `path`, removed at the end. The caller holds the profile's lock."""

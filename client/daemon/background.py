@@ -15,8 +15,8 @@ from pathlib import Path
 import trio
 
 from client.api import sockets
-from client.api.connection import DaemonEnded, connect
-from client.api.early import PATIENCE
+from client.api.connection import connect
+from client.api.daemon_api import PATIENCE
 from client.model import paths
 from client.profile import lock
 from client.profile.passphrase import STDIN
@@ -60,7 +60,7 @@ async def start(directory: Path, passphrase: bytes | None = None) -> str:
         raise NotStarted
     try:
         lacks = await _waits_for(directory)
-    except (sockets.NotRunning, DaemonEnded):
+    except (sockets.NotRunning, sockets.DaemonEnded):
         raise NotStarted(_trouble(profile)) from None
     profile.file(paths.TROUBLE).unlink(missing_ok=True)
     process.returncode = 0  # from here on it is on its own: nobody here waits for its end

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import trio
 
-from client.api.daemon_api import DaemonApi
-from client.api.early import PATIENCE
+from client.api.daemon_api import PATIENCE, DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
 from client.concurrency.worker import InlineWorker, Worker

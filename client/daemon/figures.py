@@ -35,7 +35,7 @@ class Figures:
     loops: LoopMonitor
 
     def snapshot(self) -> dict[str, Any]:
-        """All of them now. client/api/early.py has the same names for a daemon without a document."""
+        """All of them now. client/api/daemon_api.py has the same names for a daemon without a document."""
         up, down = self.sender.counts, self.frames.counts
         return {
             "role": "client",

@@ -230,7 +230,6 @@ class Assembly:
 
     def open(self, api: DaemonApi) -> None:
         """Let the user's side of the daemon do all that it can."""
-        api.services = self.provider_queries
         api.codes = self._codes
         api.matching = self._matching
         api.open(self._devices, self._sender.stir, self._figures.snapshot)

@@ -81,7 +81,7 @@ def town():
         found.network = world.cast.bootstrap
         found.providers = {world.cast.identity(one).public for one in world.cast.members if "provider" in one.name}
         (one,) = [client for client in world.clients if client is bob]
-        found.bob_key = one._channel._daemon._messenger._core.signatures._key
+        found.bob_key = one._channel._daemon.user._core.signatures._key
         found.now = world.clock.now()
 
     run_world(program, WorldConfig(seed=4, clients=3, parameters=RULES, codec="plain"))

@@ -13,18 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import client
-from client.api import framing, sockets
-from client.api import messages as commands
-from client.api.archive_service import PAGE
-from client.api.connection import Connection, DaemonEnded, DirectChannel, NotDelivered
+from client.api import framing, messages, protocol, sockets
+from client.api.command import Command
+from client.api.connection import Connection, DirectChannel
 from client.api.events import QUEUE, EventBus
+from client.api.messages import NotDelivered
+from client.api.pages import PAGE
 from client.api.server import CONNECTIONS, serve_api
+from client.api.sockets import DaemonEnded
 from client.model import paths
 from client.model.errors import MalformedInvitation, UnknownContact
 from client.model.paths import NoProfile
 from client.model.views import MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError, Unavailable
-from tests.client.worlds.service import make_service
+from tests.client.worlds.service import invitation, make_service
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=20),
@@ -90,10 +92,10 @@ def test_an_error_crosses_the_socket_as_what_it_is(kind):
 @given(MAPS | st.fixed_dictionaries({"id": VALUES, "op": st.sampled_from(["send", "messages", "stop"])}))
 def test_any_map_is_a_command_or_refused(message):
     try:
-        command = commands.command_untrusted(message)
+        command = protocol.command_untrusted(message)
     except RemoteError:
         return
-    assert isinstance(command, commands.Command)
+    assert isinstance(command, Command)
 
 
 @asynccontextmanager
@@ -111,8 +113,7 @@ async def served(directory: Path):
 async def test_the_python_api_over_the_socket(tmp_path):
     async with served(tmp_path), client.connect(tmp_path) as me:
         assert (await me.status())["role"] == "client"
-        other = make_service(name="bob")
-        contact = await me.accept(await other.invite(), "bob")
+        contact = await me.accept(await invitation("bob"), "bob")
         assert await me.contacts() == [contact]
         number = await me.send("bob", "hello")
         message = await me.message(number)
@@ -203,7 +204,7 @@ async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail)
 )
 async def test_a_request_that_makes_no_sense_harms_nobody_else(tmp_path, request_):
     async with served(tmp_path), client.connect(tmp_path) as me:
-        await me.accept(await make_service(name="bob").invite(), "bob")
+        await me.accept(await invitation("bob"), "bob")
         async with await sockets.dial(tmp_path / paths.API_SOCKET) as stream:
             await stream.send_all(framing.encode({"id": 1, **request_}))
             await stream.send_eof()
@@ -216,7 +217,7 @@ async def test_a_request_that_makes_no_sense_harms_nobody_else(tmp_path, request
 async def test_a_named_pipe_is_no_file_and_nobody_waits_for_its_writer(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     async with served(tmp_path), client.connect(tmp_path) as me:
-        await me.accept(await make_service(name="bob").invite(), "bob")
+        await me.accept(await invitation("bob"), "bob")
         with pytest.raises(LocalError, match="not a file"):
             await me.send_file("bob", tmp_path / "pipe")
         with pytest.raises(LocalError, match="broken letters"):
@@ -224,13 +225,13 @@ async def test_a_named_pipe_is_no_file_and_nobody_waits_for_its_writer(tmp_path)
 
 
 async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_path, monkeypatch):
-    async with served(tmp_path) as at, client.connect(tmp_path) as me:
+    async with served(tmp_path) as _, client.connect(tmp_path) as me:
 
-        async def too_long(contact, after):
+        async def too_long(_command, _daemon):
             await trio.lowlevel.checkpoint()
             return ["x" * framing.MESSAGE_LIMIT]
 
-        monkeypatch.setattr(at.service, "messages", too_long)
+        monkeypatch.setattr(messages.MessagePage, "run", too_long)
         with pytest.raises(LocalError, match="1 MiB"):
             await me.page(None, 0)
         assert await me.contacts() == []
@@ -254,7 +255,7 @@ async def test_a_waiting_program_learns_that_the_daemon_ended(tmp_path):
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_api, tmp_path / paths.API_SOCKET, service)
         async with client.connect(tmp_path) as me:
-            await me.accept(await make_service(name="bob").invite(), "bob")
+            await me.accept(await invitation("bob"), "bob")
             number = await me.send("bob", "hello")
             async with trio.open_nursery() as waiters:
 
@@ -274,16 +275,16 @@ async def test_a_waiting_program_learns_that_the_daemon_ended(tmp_path):
 async def test_a_message_that_failed_is_said_to_have_failed(monkeypatch):
     service = make_service()
     me = Connection(DirectChannel(service))
-    await me.accept(await make_service(name="bob").invite(), "bob")
+    await me.accept(await invitation("bob"), "bob")
     number = await me.send("bob", "hello")
-    real = await service.message(number)
+    real = await me.message(number)
 
-    async def failed(_number: int):
+    async def failed(_command, _daemon):
         await trio.lowlevel.checkpoint()
         values = {name: getattr(real, name) for name in type(real).__slots__}
         return type(real)(**(values | {"state": MessageState.FAILED, "error": "expired"}))
 
-    monkeypatch.setattr(service, "message", failed)
+    monkeypatch.setattr(messages.Message, "run", failed)
     with pytest.raises(NotDelivered, match="expired"):
         await me.wait_delivered(number)
 
@@ -291,9 +292,9 @@ async def test_a_message_that_failed_is_said_to_have_failed(monkeypatch):
 async def test_pages_are_bounded_and_all_messages_come_once_in_order():
     service = make_service()
     me = Connection(DirectChannel(service))
-    await me.accept(await make_service(name="bob").invite(), "bob")
+    await me.accept(await invitation("bob"), "bob")
     sent = [await me.send("bob", f"{number} " + "z" * 4000) for number in range(PAGE + 30)]
-    assert len(await service.messages()) < PAGE
+    assert len(await me.page(None, 0)) < PAGE
     assert [message.id async for message in me.messages()] == sent
 
 
@@ -306,6 +307,6 @@ async def test_a_slow_follower_misses_events_and_blocks_nobody():
 
 
 def test_every_command_says_what_it_answers():
-    kinds = get_args(commands.AnyCommand)
+    kinds = get_args(protocol.AnyCommand)
     assert len(kinds) == len({kind.__struct_config__.tag for kind in kinds}) > 50
     assert all((kind.__doc__ or "").startswith("->") for kind in kinds)

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from client.api.groups import AnyGroupCommand, GroupRemove
-from client.api.messages import command_untrusted, event_map
+from client.api.protocol import command_untrusted, event_map
 from client.cli.app import app
 from client.cli.groups import say_asked
 from client.groups.groups import NotAllowed, UnknownMember

@@ -3,14 +3,15 @@
 import inspect
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
-from client.api import messages
+from client.api import protocol
 from client.api.anonymous import AnonymousAccess
 from client.api.archive_access import ArchiveAccess
 from client.api.codes import CodeAccess
+from client.api.command import Command
 from client.api.connection import Connection
 from client.api.devices import DeviceAccess
 from client.api.file_access import FileAccess
@@ -55,8 +56,8 @@ PARTS = {
 PREFIXES = {"code_": "codes", "device_": "devices", "group_": "groups"}  # op → its part of a connection
 
 
-def ops() -> dict[str, type[messages.Command]]:
-    return {kind.__struct_config__.tag: kind for kind in get_args(messages.AnyCommand)}
+def ops() -> dict[str, type[Command[Any]]]:
+    return {kind.__struct_config__.tag: kind for kind in get_args(protocol.AnyCommand)}
 
 
 def rows() -> dict[str, set[str]]:

@@ -17,11 +17,11 @@ import msgspec
 import pytest
 import trio
 
-from client.api import framing, messages, sockets
+from client.api import framing, protocol, sockets
 from client.api.connection import Connection
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
-from client.api.messages import command_untrusted, event_map
+from client.api.protocol import command_untrusted, event_map
 from client.api.server import serve_api
 from client.concurrency.worker import InlineWorker
 from client.model.address_entries import Entry
@@ -375,7 +375,7 @@ WIRE = recorded() if RECORDED.exists() else {}
 
 
 def test_all_requests_and_events_are_recorded():
-    ops = {kind.__struct_config__.tag for kind in get_args(messages.AnyCommand)}
+    ops = {kind.__struct_config__.tag for kind in get_args(protocol.AnyCommand)}
     assert WIRE.keys() == ops | {f"event {type(event).__name__}" for event in EVENTS}
     assert len(ops) > 60
 

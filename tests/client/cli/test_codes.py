@@ -21,7 +21,7 @@ def hall(tmp_path, monkeypatch):
     @asynccontextmanager
     async def talk(folder, name):
         service = make_service(name=name)
-        service._opened_for = made.channel[name].devices
+        service._devices = made.channel[name].devices
         made.codes[name]._publish = service.event_bus.publish
         service.codes, service.matching = made.codes[name], made.matching[name]
         yield Connection(DirectChannel(service))

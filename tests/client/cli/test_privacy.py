@@ -15,7 +15,7 @@ from mixnet.errors import LocalError, Unavailable
 from mixnet.inventory import INVENTORY, Role, as_maps, refreshed
 from tests.client.worlds.daemons import daemon_of
 from tests.client.worlds.mailbox import KEPT, Provider
-from tests.client.worlds.service import make_service
+from tests.client.worlds.service import invitation
 
 
 @asynccontextmanager
@@ -25,7 +25,7 @@ async def daemon(network, *answers, connected=True):
     async with daemon_of(network, "alice") as me:
         service = me._channel._daemon
         directory = network / "clients" / "alice"
-        service.mailbox.open(provider.post(connected=connected), service._messenger._core.store, directory)
+        service.mailbox.open(provider.post(connected=connected), service.user._core.store, directory)
         yield me, provider
 
 
@@ -76,12 +76,12 @@ async def test_without_a_provider_the_error_says_that_nothing_was_asked(network)
 
 async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):
     async with daemon(network, ACCOUNT) as (me, _):
-        await me.accept(await make_service(name="bob").invite(), "bob")
+        await me.accept(await invitation("bob"), "bob")
         await me.archive.retain("bob", 3600.0)
         await profile.export("alice", network / "all", folder=network)
         with pytest.raises(FolderExists):
             await profile.export("alice", network / "all", folder=network)
-        secret = me._channel._daemon._messenger._core.identity.expose()
+        secret = me._channel._daemon.user._core.identity.expose()
         mine = await me.archive.identity()
     out, err = capsys.readouterr()
     assert "0 messages and 1 contacts" in out
@@ -136,7 +136,7 @@ async def test_the_inventory_is_shown_by_role(capsys):
 
 async def test_what_a_profile_holds_is_counted_with_and_without_its_daemon(network, capsys):
     async with daemon(network) as (me, _):
-        await me.accept(await make_service(name="bob").invite(), "bob")
+        await me.accept(await invitation("bob"), "bob")
         capsys.readouterr()
         await privacy.privacy("alice", folder=network, as_json=True)
         running = {one["kind"]: one for one in json.loads(capsys.readouterr().out)}

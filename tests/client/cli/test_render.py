@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.api.early import starting_figures
+from client.api.daemon_api import starting_figures
 from client.cli import render
 from client.model.views import MessageInfo, MessageKind, MessageState
 from tests.client.worlds.hostile import HOSTILE

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation import virtual
 from client.api.connection import Connection
-from client.api.daemon_api import StillWaiting
-from client.api.early import PATIENCE
+from client.api.daemon_api import PATIENCE, StillWaiting
 from client.concurrency.worker import InlineWorker
 from client.model.errors import StoreUnavailable
 from client.model.views import ContactState, MessageKind, MessageState

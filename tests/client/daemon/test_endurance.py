@@ -5,7 +5,7 @@ import trio
 import trio.lowlevel
 
 from client.api import archive_commands
-from client.api.connection import NotDelivered
+from client.api.messages import NotDelivered
 from client.messenger.archive import ArchiveOps
 from client.messenger.outbox import CANCELLED
 from client.model.errors import StoreUnavailable

@@ -330,7 +330,7 @@ class Player:
         """What a device shows, in the order of the home's numbers."""
         one = self.devices[name, device]
         assert one.service is not None and one.store is not None
-        messenger = one.service._messenger
+        messenger = one.service.user
         rows = one.store.all(
             "SELECT m.id, coalesce(r.number, m.id) AS place FROM messages m LEFT JOIN mirrored r ON r.message = m.id"
             " ORDER BY place"

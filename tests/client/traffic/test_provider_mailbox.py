@@ -116,7 +116,7 @@ async def test_before_there_is_a_provider_a_daemon_says_what_it_waits_for():
 async def test_programs_see_what_the_daemon_sees():
     service = make_service()
     provider = Provider(msgspec.msgpack.encode(KEPT), b"erased", b"erased")
-    service.mailbox.open(provider.post(), service._messenger._core.store, None)
+    service.mailbox.open(provider.post(), service.user._core.store, None)
     me = Connection(DirectChannel(service))
     assert (await me.mailbox.show()).packets == 3
     await me.mailbox.erase()

@@ -32,5 +32,5 @@ def file(messenger, text, *, when=NOW, contact=1, state=MessageState.DELIVERED, 
 
 def access(messenger):
     service = make_service()
-    service._opened_for = Devices(messenger)
+    service._devices = Devices(messenger)
     return Connection(DirectChannel(service)).archive

@@ -2,6 +2,7 @@
 
 import random
 
+from client.api.connection import Connection, DirectChannel
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.concurrency.worker import InlineWorker
@@ -20,3 +21,8 @@ def make_service(event_bus: EventBus | None = None, name: str = "alice") -> Daem
     service = DaemonApi(name=name, worker=InlineWorker(), clock=WallClock(), event_bus=event_bus or EventBus())
     service.open(devices, stir=lambda: None, snapshot=lambda: {"role": "client", "connected": False})
     return service
+
+
+async def invitation(name: str) -> str:
+    """The text of one that somebody else makes."""
+    return await Connection(DirectChannel(make_service(name=name))).invite()

@@ -1,0 +1,139 @@
+"""Contacts: their commands, and what `Connection` has about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from client.api.command import Access, Command, wait_for
+from client.model.views import ContactInfo, ContactState
+from mixnet.errors import RemoteError
+
+if TYPE_CHECKING:
+    from client.api.daemon_api import DaemonApi
+
+
+class Invite(Command[str], frozen=True, tag="invite"):
+    """-> the text of a new invitation."""
+
+    async def run(self, daemon: DaemonApi) -> str:
+        return (await daemon.visit(daemon.user.create_invitation, daemon.name, daemon.now())).encode()
+
+
+class Accept(Command[ContactInfo], frozen=True, tag="accept"):
+    """-> the contact that the invitation makes."""
+
+    invitation: str
+    name: str | None = None
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.accept_invitation, self.invitation, self.name, daemon.now())
+
+
+class Contacts(Command[list[ContactInfo]], frozen=True, tag="contacts"):
+    """-> all contacts."""
+
+    async def run(self, daemon: DaemonApi) -> list[ContactInfo]:
+        return await daemon.read(daemon.user.contacts)
+
+
+class Verify(Command[ContactInfo], frozen=True, tag="verify"):
+    """-> the contact, now verified."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.mark_verified, self.contact)
+
+
+class Rename(Command[ContactInfo], frozen=True, tag="rename"):
+    """-> the contact, under its new name."""
+
+    contact: str
+    name: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.rename_contact, self.contact, self.name)
+
+
+class Block(Command[ContactInfo], frozen=True, tag="block"):
+    """-> the contact, now blocked."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.block, self.contact, daemon.now())
+
+
+class Unblock(Command[ContactInfo], frozen=True, tag="unblock"):
+    """-> the contact, no longer blocked."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.unblock, self.contact)
+
+
+class Relink(Command[ContactInfo], frozen=True, tag="relink"):
+    """-> the contact, now with the identity of `new`, which is no contact of its own any more."""
+
+    contact: str
+    new: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.relink, self.contact, self.new, daemon.now())
+
+
+AnyContactCommand = Invite | Accept | Contacts | Verify | Rename | Block | Unblock | Relink
+
+
+class ContactAccess(Access):
+    """What a program may ask about contacts."""
+
+    async def invite(self) -> str:
+        """The text of a new single-use invitation, for one person."""
+        return await self._ask(Invite())
+
+    async def accept(self, invitation: str, name: str | None = None) -> ContactInfo:
+        """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
+        return await self._ask(Accept(invitation=invitation, name=name))
+
+    async def contacts(self) -> list[ContactInfo]:
+        """All contacts, oldest first."""
+        return await self._ask(Contacts())
+
+    async def verify(self, contact: str) -> ContactInfo:
+        """Record that both of you compared the safety number, and it matched."""
+        return await self._ask(Verify(contact=contact))
+
+    async def rename(self, contact: str, name: str) -> ContactInfo:
+        """Call a contact by another name; only this profile knows it."""
+        return await self._ask(Rename(contact=contact, name=name))
+
+    async def block(self, contact: str) -> ContactInfo:
+        """Hear nothing from a contact any more, and send nothing to it; it can't tell."""
+        return await self._ask(Block(contact=contact))
+
+    async def unblock(self, contact: str) -> ContactInfo:
+        """Hear from a contact again; what it sent while blocked is lost."""
+        return await self._ask(Unblock(contact=contact))
+
+    async def relink(self, contact: str, new: str) -> ContactInfo:
+        """Let a contact be who came back as `new` with another identity, because you know that it is the same person.
+
+        It keeps its name and archive, and is verified only if `new` was. What it did not get goes out again.
+        """
+        return await self._ask(Relink(contact=contact, new=new))
+
+    async def wait_established(self, contact: str) -> ContactInfo:
+        """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired.
+
+        If an invitation of a known contact was accepted: once its new session works.
+        """
+        while True:
+            change = await self._next_change()
+            for known in await self.contacts():
+                if known.name == contact and known.state is ContactState.EXPIRED:
+                    raise RemoteError("the invitation expired before it was answered: ask for a new one")
+                if known.name == contact and known.state is not ContactState.PENDING and not known.renewing:
+                    return known
+            await wait_for(change)
