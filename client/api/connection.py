@@ -28,7 +28,7 @@ from client.api.command import Command, R
 from client.api.contacts import ContactAccess
 from client.api.daemon import DaemonAccess, Follow
 from client.api.devices import DeviceAccess
-from client.api.file_access import FileAccess
+from client.api.files import FileAccess
 from client.api.groups import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.matching import MatchAccess
@@ -114,7 +114,7 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     @property
     def files(self) -> FileAccess:
         """Files on their way, in and out."""
-        return FileAccess(self._ask_fields, self._channel.next_change, self.devices.all)
+        return FileAccess(self.ask, self.next_change)
 
     @property
     def groups(self) -> GroupAccess:

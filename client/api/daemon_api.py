@@ -15,7 +15,6 @@ import trio
 
 from client.api.archive_service import ArchiveService
 from client.api.events import EventBus
-from client.api.file_service import FileService
 from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
 from client.concurrency.wakeup import Wakeup
@@ -61,7 +60,6 @@ class DaemonApi:
         self._clock = clock
         self._problem = problem
         self.archive = ArchiveService(worker, clock, lambda: self.user)
-        self.files = FileService(worker, clock, lambda: self.user)
         self.proofs = ProofService(worker, clock, lambda: self.user, self._changed)
         self.signed = self.proofs.signed
         self.mailbox = MailboxService(worker, self._not_yet)

@@ -16,7 +16,7 @@ from client.api.codes import AnyCodeCommand
 from client.api.contacts import AnyContactCommand
 from client.api.daemon import AnyDaemonCommand
 from client.api.devices import AnyDeviceCommand
-from client.api.file_commands import AnyFileCommand
+from client.api.files import AnyFileCommand
 from client.api.groups import AnyGroupCommand
 from client.api.mailbox_commands import AnyMailboxCommand
 from client.api.matching import AnyMatchCommand

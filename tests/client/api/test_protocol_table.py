@@ -14,7 +14,7 @@ from client.api.codes import CodeAccess
 from client.api.command import Command
 from client.api.connection import Connection
 from client.api.devices import DeviceAccess
-from client.api.file_access import FileAccess
+from client.api.files import FileAccess
 from client.api.groups import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.matching import MatchAccess

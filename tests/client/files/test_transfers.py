@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
-from client.api.file_access import NotComplete
+from client.api.files import NotComplete
 from client.cli import app, files, messages, render_files
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.pace import LATELY, Throughput
