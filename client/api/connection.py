@@ -22,7 +22,7 @@ import trio
 
 from client.api import framing, sockets
 from client.api.anonymous import AnonymousAccess
-from client.api.archive_access import ArchiveAccess
+from client.api.archive import ArchiveAccess
 from client.api.codes import CodeAccess
 from client.api.command import Command, R
 from client.api.contacts import ContactAccess
@@ -94,7 +94,7 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     @property
     def archive(self) -> ArchiveAccess:
         """Export, import, deletion, and for how long messages are kept."""
-        return ArchiveAccess(self._ask_fields)
+        return ArchiveAccess(self.ask, self.next_change)
 
     @property
     def proofs(self) -> ProofAccess:

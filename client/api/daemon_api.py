@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import trio
 
-from client.api.archive_service import ArchiveService
 from client.api.events import EventBus
 from client.api.mailbox_service import MailboxService
 from client.api.proof_service import ProofService
@@ -59,7 +58,6 @@ class DaemonApi:
         self._worker = worker
         self._clock = clock
         self._problem = problem
-        self.archive = ArchiveService(worker, clock, lambda: self.user)
         self.proofs = ProofService(worker, clock, lambda: self.user, self._changed)
         self.signed = self.proofs.signed
         self.mailbox = MailboxService(worker, self._not_yet)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from client.api import proof_commands
-from client.api.archive_commands import WhoAmI
+from client.api.archive import WhoAmI
 from client.model.views import MessageInfo
 from client.storage.receipts import Rule
 from mixnet.errors import RemoteError, Unavailable

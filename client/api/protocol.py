@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from client.api.anonymous import AnyAnonymousCommand
-from client.api.archive_commands import AnyArchiveCommand
+from client.api.archive import AnyArchiveCommand
 from client.api.codes import AnyCodeCommand
 from client.api.contacts import AnyContactCommand
 from client.api.daemon import AnyDaemonCommand

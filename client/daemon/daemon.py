@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import trio
 
+from client.api import archive
 from client.api.daemon_api import PATIENCE, DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
@@ -79,7 +80,7 @@ async def _serve_client(around: Surroundings, directory: DirectoryParts, api: Da
         provider = await around.worker.call(_registered, around, keeper.current)
         assembly = Assembly(around, directory, provider, api.event_bus)
         assembly.open(api)
-        nursery.start_soon(api.archive.sweep_regularly)
+        nursery.start_soon(archive.sweep_regularly, api)
         witnesses = around.rng.stream("witnesses")
         nursery.start_soon(
             api.proofs.find_witnesses, assembly.provider_queries, keeper, directory.trust, witnesses, provider

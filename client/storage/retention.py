@@ -1,7 +1,7 @@
 """For how long messages are kept.
 
 Promises: a period is parsed or refused with a sentence; what is under way is never too old. Pure: the daemon's sweeper
-is in archive_service.py, what it deletes in archivist.py.
+is in client/api/archive.py, what it deletes in client/messenger/archive.py.
 """
 
 from __future__ import annotations

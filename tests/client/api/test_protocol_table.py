@@ -9,7 +9,7 @@ import msgspec
 
 from client.api import protocol
 from client.api.anonymous import AnonymousAccess
-from client.api.archive_access import ArchiveAccess
+from client.api.archive import ArchiveAccess
 from client.api.codes import CodeAccess
 from client.api.command import Command
 from client.api.connection import Connection

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from client.api import archive_commands
+from client.api import archive
 from client.api.messages import NotDelivered
 from client.messenger.archive import ArchiveOps
 from client.messenger.outbox import CANCELLED
@@ -145,7 +145,7 @@ async def test_an_import_that_died_half_way_goes_on_when_it_is_done_again(tmp_pa
     for number in range(30):
         file(first, f"{number}", state=MessageState.RECEIVED)
     await access(first).export(tmp_path / "a")
-    monkeypatch.setattr(archive_commands, "AT_ONCE", 10)
+    monkeypatch.setattr(archive, "AT_ONCE", 10)
     store = Store.open(tmp_path / "s.db", KEY)
     second = messenger_of(store)
     second.archive.take_in = dying(second.archive.take_in, 3, first=False)
