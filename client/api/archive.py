@@ -205,7 +205,8 @@ class ArchiveAccess(Access):
     async def _strangers(self, identities: list[str]) -> set[str]:
         strangers: set[str] = set()
         for at in range(0, len(identities), STRANGERS):
-            strangers.update(await self._ask(Strangers(identities=identities[at : at + STRANGERS])))
+            unknown = await self._ask(Strangers(identities=identities[at : at + STRANGERS]))
+            strangers.update(unknown)
         return strangers
 
     async def delete(self, number: int) -> None:

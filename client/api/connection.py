@@ -33,7 +33,7 @@ from client.api.groups import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.matching import MatchAccess
 from client.api.messages import MessageAccess
-from client.api.proof_access import ProofAccess
+from client.api.proofs import ProofAccess
 from client.api.sockets import DaemonEnded
 from client.model import paths
 from mixnet.errors import RemoteError
@@ -99,7 +99,7 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     @property
     def proofs(self) -> ProofAccess:
         """Proofs of signed messages, receipts, and forgeries of what nobody signed."""
-        return ProofAccess(self._ask_fields)
+        return ProofAccess(self.ask, self.next_change)
 
     @property
     def mailbox(self) -> MailboxAccess:

@@ -15,7 +15,6 @@ import trio
 
 from client.api.events import EventBus
 from client.api.mailbox_service import MailboxService
-from client.api.proof_service import ProofService
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.devices.devices import Devices
@@ -54,12 +53,11 @@ class DaemonApi:
         self.event_bus = event_bus
         self.opened = trio.Event()
         self.stopping = trio.Event()
+        self.signed = Wakeup()  # a message was signed, which needs a timestamp
         self.retention_changed = Wakeup()  # for how long messages are kept, or what there is to keep
         self._worker = worker
         self._clock = clock
         self._problem = problem
-        self.proofs = ProofService(worker, clock, lambda: self.user, self._changed)
-        self.signed = self.proofs.signed
         self.mailbox = MailboxService(worker, self._not_yet)
         self._devices: Devices | None = None
         self._codes: Codes | None = None

@@ -21,7 +21,7 @@ from client.api.groups import AnyGroupCommand
 from client.api.mailbox_commands import AnyMailboxCommand
 from client.api.matching import AnyMatchCommand
 from client.api.messages import AnyMessageCommand
-from client.api.proof_commands import AnyProofCommand
+from client.api.proofs import AnyProofCommand
 from client.model.views import Event
 from mixnet.errors import RemoteError
 

@@ -19,6 +19,7 @@ from client.daemon.wiring import Assembly, DirectoryParts, Surroundings, directo
 from client.model import paths
 from client.profile.profile import Profile
 from client.storage.database import Store
+from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
 from mixnet.network import Network
 from mixnet.pki.document import Document
@@ -81,10 +82,9 @@ async def _serve_client(around: Surroundings, directory: DirectoryParts, api: Da
         assembly = Assembly(around, directory, provider, api.event_bus)
         assembly.open(api)
         nursery.start_soon(archive.sweep_regularly, api)
-        witnesses = around.rng.stream("witnesses")
-        nursery.start_soon(
-            api.proofs.find_witnesses, assembly.provider_queries, keeper, directory.trust, witnesses, provider
-        )
+        queries, rng = assembly.provider_queries, around.rng.stream("witnesses")
+        submitter = Submitter(api.user, around.worker, queries, keeper, directory.trust, rng, provider)
+        nursery.start_soon(submitter.find_witnesses, api.signed)
         await assembly.serve()
 
 

@@ -18,7 +18,7 @@ from client.api.files import FileAccess
 from client.api.groups import GroupAccess
 from client.api.mailbox_access import MailboxAccess
 from client.api.matching import MatchAccess
-from client.api.proof_access import ProofAccess
+from client.api.proofs import ProofAccess
 
 SPEC = Path(__file__).parents[3] / "spec" / "07-client.md"
 OTHERWISE = {  # op → where Python has it, if not under its own name

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.api import proof_service
 from client.api.connection import connect
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
@@ -109,7 +108,7 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
 
 async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
     friends["alice"].messenger.send_text("bob", "x" * 1000, friends.now, signed=True)
-    monkeypatch.setattr(proof_service, "PIECE", 100)
+    monkeypatch.setattr("client.api.proofs.PIECE", 100)
     async with daemons(friends, tmp_path), connect(tmp_path / "clients" / "alice") as alice:
         raw = await alice.proofs.export(1)
     assert raw == friends["alice"].messenger.proof(1) and len(raw) > 1000
