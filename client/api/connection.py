@@ -30,7 +30,7 @@ from client.api.daemon import DaemonAccess, Follow
 from client.api.devices import DeviceAccess
 from client.api.files import FileAccess
 from client.api.groups import GroupAccess
-from client.api.mailbox_access import MailboxAccess
+from client.api.mailbox import MailboxAccess
 from client.api.matching import MatchAccess
 from client.api.messages import MessageAccess
 from client.api.proofs import ProofAccess
@@ -104,7 +104,7 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     @property
     def mailbox(self) -> MailboxAccess:
         """Our mailbox at the provider, and what the profile holds."""
-        return MailboxAccess(self._ask_fields, self.stop)
+        return MailboxAccess(self.ask, self.next_change)
 
     @property
     def devices(self) -> DeviceAccess:
@@ -125,9 +125,6 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     def anonymous(self) -> AnonymousAccess:
         """Public addresses, and messages without a name."""
         return AnonymousAccess(self.ask, self._next_change)
-
-    async def _ask_fields(self, kind: type[Command[Any]], **fields: Any) -> Any:
-        return await self.ask(kind(**fields))
 
     async def ask(self, command: Command[R]) -> R:
         """The answer to a command, or the error that it ended in; RemoteError if no such answer can be read."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import trio
 
 from client.api.events import EventBus
-from client.api.mailbox_service import MailboxService
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.devices.devices import Devices
@@ -22,6 +23,8 @@ from client.messenger.verbs import UserVerbs
 from client.model.views import Event
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
+from client.storage.database import Store
+from client.traffic.provider_mailbox import ProviderMailbox
 from mixnet.clock import Clock
 from mixnet.errors import Unavailable
 from mixnet.status import process_figures
@@ -34,6 +37,15 @@ T = TypeVar("T")
 
 class StillWaiting(Unavailable):
     """The daemon still waits for the network's directory: `mixnet client status` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a user's data is: at the provider, in the store, and in the profile's folder (None: one in memory)."""
+
+    mailbox: ProviderMailbox
+    store: Store
+    folder: Path | None
 
 
 class DaemonApi:
@@ -58,10 +70,10 @@ class DaemonApi:
         self._worker = worker
         self._clock = clock
         self._problem = problem
-        self.mailbox = MailboxService(worker, self._not_yet)
         self._devices: Devices | None = None
         self._codes: Codes | None = None
         self._matching: Matching | None = None
+        self._kept: Kept | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
 
@@ -117,13 +129,19 @@ class DaemonApi:
     def matching(self, matching: Matching) -> None:
         self._matching = matching
 
+    @property
+    def kept(self) -> Kept:
+        """Where the user's data is."""
+        return self._there(self._kept)
+
+    @kept.setter
+    def kept(self, kept: Kept) -> None:
+        self._kept = kept
+
     def _there(self, part: T | None) -> T:
         if part is None:
-            raise self._not_yet()
+            raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
         return part
-
-    def _not_yet(self) -> StillWaiting:
-        return StillWaiting(f"not yet: the daemon is {self.waits_for}")
 
     def _refuse_satellites(self) -> None:
         """What makes contacts of its own isn't for a satellite, which has the home's."""

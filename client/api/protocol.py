@@ -18,7 +18,7 @@ from client.api.daemon import AnyDaemonCommand
 from client.api.devices import AnyDeviceCommand
 from client.api.files import AnyFileCommand
 from client.api.groups import AnyGroupCommand
-from client.api.mailbox_commands import AnyMailboxCommand
+from client.api.mailbox import AnyMailboxCommand
 from client.api.matching import AnyMatchCommand
 from client.api.messages import AnyMessageCommand
 from client.api.proofs import AnyProofCommand

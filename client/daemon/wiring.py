@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import trio
 
-from client.api.daemon_api import DaemonApi
+from client.api.daemon_api import DaemonApi, Kept
 from client.api.events import EventBus
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
@@ -233,7 +233,7 @@ class Assembly:
         api.codes = self._codes
         api.matching = self._matching
         api.open(self._devices, self._sender.stir, self._figures.snapshot)
-        api.mailbox.open(self._mailbox, self._around.store, self._around.profile.directory)
+        api.kept = Kept(self._mailbox, self._around.store, self._around.profile.directory)
 
     async def serve(self) -> None:
         """Send, receive and keep the document fresh, for ever."""

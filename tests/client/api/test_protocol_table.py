@@ -16,7 +16,7 @@ from client.api.connection import Connection
 from client.api.devices import DeviceAccess
 from client.api.files import FileAccess
 from client.api.groups import GroupAccess
-from client.api.mailbox_access import MailboxAccess
+from client.api.mailbox import MailboxAccess
 from client.api.matching import MatchAccess
 from client.api.proofs import ProofAccess
 

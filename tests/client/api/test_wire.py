@@ -19,7 +19,7 @@ import trio
 
 from client.api import framing, protocol, sockets
 from client.api.connection import Connection
-from client.api.daemon_api import DaemonApi
+from client.api.daemon_api import DaemonApi, Kept
 from client.api.events import EventBus
 from client.api.protocol import command_untrusted, event_map
 from client.api.server import serve_api
@@ -286,7 +286,7 @@ def daemon_of(noted: list[str]) -> DaemonApi:
 def give_mailbox(daemon: DaemonApi) -> None:
     """What `provider_mailbox` and `holdings` are asked with: they are replaced themselves."""
     anything: Any = "provider"
-    daemon.mailbox.open(anything, anything, None)
+    daemon.kept = Kept(anything, anything, None)
 
 
 async def exchange(directory: Path, requests: dict[str, bytes]) -> dict[str, tuple[bytes, list[str]]]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
+from client.api.daemon_api import Kept
 from client.api.export import FolderExists
 from client.cli import mailbox, privacy, profile
 from client.model import paths
@@ -25,7 +26,7 @@ async def daemon(network, *answers, connected=True):
     async with daemon_of(network, "alice") as me:
         service = me._channel._daemon
         directory = network / "clients" / "alice"
-        service.mailbox.open(provider.post(connected=connected), service.user._core.store, directory)
+        service.kept = Kept(provider.post(connected=connected), service.user._core.store, directory)
         yield me, provider
 
 

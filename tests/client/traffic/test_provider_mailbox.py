@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
-from client.api.daemon_api import StillWaiting
+from client.api.daemon_api import Kept, StillWaiting
 from client.cli import render
 from client.traffic import provider_mailbox
 from client.traffic.provider_mailbox import (
@@ -107,8 +107,8 @@ def test_an_account_has_these_fields_and_no_others(kept, spoilt):
 
 
 async def test_before_there_is_a_provider_a_daemon_says_what_it_waits_for():
-    service = make_service()
-    for ask in (service.mailbox.look, service.mailbox.holdings):
+    me = Connection(DirectChannel(make_service()))
+    for ask in (me.mailbox.show, me.mailbox.holdings):
         with pytest.raises(StillWaiting):
             await ask()
 
@@ -116,7 +116,7 @@ async def test_before_there_is_a_provider_a_daemon_says_what_it_waits_for():
 async def test_programs_see_what_the_daemon_sees():
     service = make_service()
     provider = Provider(msgspec.msgpack.encode(KEPT), b"erased", b"erased")
-    service.mailbox.open(provider.post(), service.user._core.store, None)
+    service.kept = Kept(provider.post(), service.user._core.store, None)
     me = Connection(DirectChannel(service))
     assert (await me.mailbox.show()).packets == 3
     await me.mailbox.erase()
