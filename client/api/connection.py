@@ -38,10 +38,10 @@ from client.api.sockets import DaemonEnded
 from client.model import paths
 from mixnet.errors import RemoteError
 
-READ_SIZE = 65536
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # as in command.py
     from client.api.daemon_api import DaemonApi
+
+READ_SIZE = 65536
 
 
 class Channel(Protocol):
@@ -84,47 +84,47 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
     @property
     def codes(self) -> CodeAccess:
         """Contacts by spoken codes."""
-        return CodeAccess(self.ask, self._next_change)
+        return CodeAccess(self._ask, self._next_change)
 
     @property
     def matching(self) -> MatchAccess:
         """Contacts by the address books of both."""
-        return MatchAccess(self.ask, self._next_change)
+        return MatchAccess(self._ask, self._next_change)
 
     @property
     def archive(self) -> ArchiveAccess:
         """Export, import, deletion, and for how long messages are kept."""
-        return ArchiveAccess(self.ask, self.next_change)
+        return ArchiveAccess(self._ask, self._next_change)
 
     @property
     def proofs(self) -> ProofAccess:
         """Proofs of signed messages, receipts, and forgeries of what nobody signed."""
-        return ProofAccess(self.ask, self.next_change)
+        return ProofAccess(self._ask, self._next_change)
 
     @property
     def mailbox(self) -> MailboxAccess:
         """Our mailbox at the provider, and what the profile holds."""
-        return MailboxAccess(self.ask, self.next_change)
+        return MailboxAccess(self._ask, self._next_change)
 
     @property
     def devices(self) -> DeviceAccess:
         """The user's other devices."""
-        return DeviceAccess(self.ask, self._next_change)
+        return DeviceAccess(self._ask, self._next_change)
 
     @property
     def files(self) -> FileAccess:
         """Files on their way, in and out."""
-        return FileAccess(self.ask, self.next_change)
+        return FileAccess(self._ask, self._next_change)
 
     @property
     def groups(self) -> GroupAccess:
         """Groups: who is in them, and what is said there."""
-        return GroupAccess(self.ask, self._next_change)
+        return GroupAccess(self._ask, self._next_change)
 
     @property
     def anonymous(self) -> AnonymousAccess:
         """Public addresses, and messages without a name."""
-        return AnonymousAccess(self.ask, self._next_change)
+        return AnonymousAccess(self._ask, self._next_change)
 
     async def ask(self, command: Command[R]) -> R:
         """The answer to a command, or the error that it ended in; RemoteError if no such answer can be read."""

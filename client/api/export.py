@@ -3,7 +3,7 @@
 Promises: the folder (0700, files 0600) is there whole or not at all, and never in the place of another; keys are not in
 it, since with them somebody else could be the user.
 
-    messages.jsonl   the archive file (client/portable.py)
+    messages.jsonl   the archive file (client/storage/export_jsonl.py)
     profile.json     who the user is, contacts, choices, what the profile holds, what the provider says that it keeps
 """
 
@@ -17,17 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from client.api.connection import Connection
 from client.model import paths
 from client.profile.atomic_file import new_file
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import LocalError, RemoteError, Unavailable
-
-if TYPE_CHECKING:
-    from client.api.connection import Connection
 
 FORMAT, MAILBOX_FORMAT = "mixnet-profile/1", "mixnet-mailbox/1"
 MESSAGES, PROFILE = "messages.jsonl", "profile.json"
@@ -46,7 +44,7 @@ class Exported:
     problem: str
 
 
-async def export(me: Connection, profile: Path, out: Path) -> Exported:
+async def export_profile(me: Connection, profile: Path, out: Path) -> Exported:
     """Write everything into the new folder `out`; FolderExists."""
     with _new_folder(out) as scratch:
         messages = await me.archive.export(scratch / MESSAGES)

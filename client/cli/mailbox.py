@@ -68,13 +68,13 @@ async def export(name: str, file: Path, /, *, folder: Folder = None, as_json: Js
     file
         The file to make; nobody but you can read it.
     """
-    from client.api import export as portrait  # noqa: PLC0415
+    from client.api.export import write_mailbox  # noqa: PLC0415
     from client.cli import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         with render.waiting("waiting for your provider's answer"):
             kept = await me.mailbox.show()
-    portrait.write_mailbox(file, kept)
+    write_mailbox(file, kept)
     if as_json:
         render.json({"file": str(file), "encrypted": False})
         return

@@ -37,12 +37,12 @@ async def export(name: str, out: Path, /, *, folder: Folder = None, as_json: Jso
     out
         The folder to make: messages.jsonl (`mixnet import` reads it) and profile.json.
     """
-    from client.api import export as portrait  # noqa: PLC0415
+    from client.api.export import export_profile  # noqa: PLC0415
     from client.cli import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         with render.waiting("gathering your data"):
-            done = await portrait.export(me, profile_folder(folder, name), out)
+            done = await export_profile(me, profile_folder(folder, name), out)
     if as_json:
         render.json({"folder": str(out), "messages": done.messages, "contacts": done.contacts, "encrypted": False})
     else:
