@@ -1,6 +1,6 @@
 """The commands about public addresses and anonymous conversations: `mixnet address`, `anonymous` and `reply`.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from client.cli.messages import checked
-from client.cli.options import Folder, Json, talk
+from client.cli.options import Folder, Json, checked, talk
 from mixnet.errors import LocalError
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an address

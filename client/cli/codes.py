@@ -1,6 +1,6 @@
 """Spoken codes at the command line: `mixnet invite NAME --code`, `mixnet accept NAME --code CODE`, `mixnet codes`.
 
-Promises: as client/cli.py; what happens to a code is said as it happens, since a mixnet takes its time.
+Promises: as client/cli/app.py; what happens to a code is said as it happens, since a mixnet takes its time.
 Never: an import of anything heavy before a command runs.
 """
 

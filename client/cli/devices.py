@@ -1,6 +1,6 @@
 """`mixnet device link|accept|list|revoke|rename|fetch`: several devices of one user.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, dir_option, talk
+from client.cli.options import Folder, Json, checked, dir_option, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -219,7 +219,6 @@ async def fetch(
     """
     from client.cli import render  # noqa: PLC0415
     from client.cli.files import until_across  # noqa: PLC0415
-    from client.cli.messages import checked  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         await me.devices.fetch(checked(number))

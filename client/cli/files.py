@@ -1,6 +1,6 @@
 """`mixnet files`: the files that are coming in and going out, and how far each is.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations

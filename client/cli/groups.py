@@ -1,6 +1,6 @@
 """The commands about groups: `mixnet group create`, `list`, `show`, `invite`, `accept`, `send` and so on.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Matching at the command line: `mixnet match`.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations

@@ -1,16 +1,155 @@
-"""The commands about one message: `mixnet message` and `mixnet cancel`.
+"""The commands about messages: `mixnet send`, `mixnet inbox`, `mixnet message` and `mixnet cancel`.
 
-Promises: as client/cli.py. Never: an import of anything heavy before a command runs.
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from client.cli.anonymous import address_text
 from client.cli.files import until_settled
-from client.cli.options import Folder, Json, talk
+from client.cli.groups import say_asked
+from client.cli.options import Folder, Json, checked, talk
+from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.model.views import MessageInfo
+
+
+async def send(
+    sender: str,
+    to: str,
+    text: str | None = None,
+    /,
+    *,
+    file: Path | None = None,
+    wait: Annotated[bool, Parameter(negative="")] = False,
+    expires: str | None = None,
+    signed: Annotated[bool, Parameter(negative="")] = False,
+    anonymous: Annotated[bool, Parameter(negative="")] = False,
+    answers: str | None = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Send a text, or a file of any kind, to a contact; without --wait the daemon goes on by itself.
+
+    It is told how long a file takes (JSON: `estimate`, in seconds). Ctrl-C ends only the waiting.
+
+    With --anonymous the text goes to a public address in a conversation of its own: the receiver learns nothing of you,
+    and can answer while your daemon runs (and for up to three epochs after, an hour at the default length). Go on in
+    that conversation by sending to its name, which is shown.
+
+    Example: `mixnet send alice bob "see you at eight" --wait` or `mixnet send bob address.txt "who am I?" --anonymous`
+
+    Parameters
+    ----------
+    sender
+        Your profile.
+    to
+        The contact.
+    text
+        What to say; put -- before one that begins with a hyphen.
+    file
+        The file to send instead.
+    wait
+        Return only when it is delivered, and show how far it is (`mixnet files` shows it too).
+    expires
+        Give it up if it isn't delivered by then: a number and s, m, h, d or w, like 10m, 2h or 3d.
+    signed
+        Sign it: anybody can be shown that you sent it (`mixnet proof`), and the contact is asked for signed receipts.
+    anonymous
+        TO is a public address (`mixnet-address1:...`), a file that holds one, or - for standard input.
+    answers
+        Take answers to an anonymous text for so long; a day if not given.
+    """
+    from client.cli import render, watching  # noqa: PLC0415
+    from client.model import durations  # noqa: PLC0415
+
+    if (text is None) == (file is None):
+        raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
+    if to.startswith("mixnet-address1:") and not anonymous:
+        raise LocalError("this is a public address, no contact: add --anonymous to write to it without a name")
+    if anonymous and text is None:
+        raise LocalError("files can't be sent anonymously: send a text")
+    if anonymous and signed:
+        raise LocalError("a signature would name you: leave out --signed or --anonymous")
+    if answers is not None and not anonymous:
+        raise LocalError("--answers is for an anonymous text: add --anonymous, or leave it out")
+    within = None if expires is None else durations.seconds(expires)
+    taken = None if answers is None else durations.seconds(answers)
+    address = address_text(to) if anonymous else ""
+    with watching.Watch(sender, folder) as watch:
+        async with talk(folder, sender) as me:
+            if anonymous and text is not None:
+                number = await me.anonymous.send(address, text, answers=taken, expires=within)
+                to = (await me.message(number)).contact
+            elif text is not None:
+                number = await me.send(to, text, expires=within, signed=signed)
+            else:
+                number = await me.send_file(to, file or Path(), expires=within, signed=signed)
+            left = await me.estimate(number)
+            if left is not None and not as_json:
+                render.note(f"message {number}: about {durations.about(left)} at this network's rate, if {to} is there")
+            if wait:
+                watch.number = number
+                await until_settled(me, number)
+            message = await me.message(number)
+    if as_json:
+        render.json({**asdict(message), "estimate": left} if file is not None else message)
+    else:
+        render.message(message)
+
+
+async def inbox(
+    name: str,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(negative="")] = False,
+    sent: Annotated[bool, Parameter(negative="")] = False,
+    contact: Annotated[str | None, Parameter(name="--from")] = None,
+    after: int = 0,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show the messages that came; their senders learn that you read them.
+
+    A file is shown when it is complete, with the place where it is; until then `mixnet files` shows how far it is.
+
+    Example: `mixnet inbox bob --follow`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    follow
+        Go on showing messages as they come, until Ctrl-C.
+    sent
+        Show those that you sent, too.
+    contact
+        Only the conversation with this contact.
+    after
+        Only messages with higher numbers than this.
+    as_json
+        Print one JSON object a line, for programs.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    def coming(file: MessageInfo) -> None:
+        render.note(f"a file is coming in, {file.text!r} from {file.contact}: see how far with `mixnet files {name}`")
+
+    async with talk(folder, name) as me:
+        say_asked(await me.groups.list(), name, folder)
+        async for message in me.messages(contact, after=after, follow=follow, coming=coming):
+            if message.outgoing and not sent:
+                continue
+            render.json(message) if as_json else render.message(message)
+            if not message.outgoing:
+                await me.mark_read(message.id)
 
 
 async def message(
@@ -59,12 +198,3 @@ async def cancel(name: str, number: int, /, *, folder: Folder = None, as_json: J
     async with talk(folder, name) as me:
         given_up = await me.cancel(checked(number))
     render.json(given_up) if as_json else render.message(given_up)
-
-
-def checked(number: int) -> int:
-    """`number`, if it can be that of a message; UnknownMessage."""
-    from client.model.errors import UnknownMessage  # noqa: PLC0415
-
-    if not 0 <= number < 1 << 63:
-        raise UnknownMessage
-    return number

@@ -107,6 +107,15 @@ def confirm(lost: str, *, yes: bool) -> None:
         raise LocalError(f"nothing was erased. {lost} Add --yes if that is what you want")
 
 
+def checked(number: int) -> int:
+    """`number`, if it can be that of a message; UnknownMessage."""
+    from client.model.errors import UnknownMessage  # noqa: PLC0415
+
+    if not 0 <= number < 1 << 63:
+        raise UnknownMessage
+    return number
+
+
 def _agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; nobody there is a no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

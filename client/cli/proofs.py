@@ -1,6 +1,6 @@
 """The commands for what can be shown to others, and what can't: `mixnet proof`, `mixnet forge`.
 
-Promises: as client/cli.py; `verify` needs no profile, no daemon and no network.
+Promises: as client/cli/app.py; `verify` needs no profile, no daemon and no network.
 Never: an import of anything heavy before a command runs.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, talk
+from client.cli.options import Folder, Json, checked, talk
 from mixnet.errors import LocalError, RemoteError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ async def export(
         The file; message-NUMBER.proof in this folder if not given.
     """
     from client.cli import render, render_proof  # noqa: PLC0415
-    from client.cli.messages import checked  # noqa: PLC0415
     from client.e2e.proof import verify_untrusted  # noqa: PLC0415
     from client.profile.atomic_file import new_file  # noqa: PLC0415
 
@@ -210,7 +209,6 @@ async def consent(
         Tell the sender that no receipt will come.
     """
     from client.cli import render  # noqa: PLC0415
-    from client.cli.messages import checked  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         message = await me.proofs.consent(checked(number), give=not refuse)

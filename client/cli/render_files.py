@@ -1,6 +1,6 @@
 """How files on their way are shown, alike at both ends: a table, bars at a terminal, lines elsewhere.
 
-Promises: as client/render.py: one record a line in a pipe, and nothing that a contact chose acts on a terminal.
+Promises: as client/cli/render.py: one record a line in a pipe, and nothing that a contact chose acts on a terminal.
 """
 
 from __future__ import annotations

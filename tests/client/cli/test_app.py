@@ -18,9 +18,7 @@ import trio
 
 from client.api.connection import connect
 from client.api.sockets import NotRunning
-from client.cli import anonymous as address_cli
-from client.cli import app as cli
-from client.cli import daemon, messages, options, render
+from client.cli import anonymous, contacts, daemon, messages, options, render
 from client.cli.app import app
 from client.daemon import background
 from client.model import paths
@@ -84,23 +82,23 @@ async def test_where_the_network_is(monkeypatch, tmp_path):
 
 async def test_invite_accept_send_and_inbox(network, capsys):
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob"):
-        await cli.invite("bob", out=network / "invitation", folder=network)
+        await contacts.invite("bob", out=network / "invitation", folder=network)
         assert (network / "invitation").stat().st_mode & 0o777 == 0o600
         capsys.readouterr()
-        await cli.accept("alice", str(network / "invitation"), contact="robert", wait=False, folder=network)
+        await contacts.accept("alice", str(network / "invitation"), contact="robert", wait=False, folder=network)
         shown = capsys.readouterr()
         assert shown.out.startswith("robert\tpending\t")
         assert "mixnet contacts alice --verify robert" in shown.err
-        await cli.contacts("alice", folder=network, as_json=True)
+        await contacts.contacts("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)[0]["name"] == "robert"
-        await cli.send("alice", "robert", "see you", folder=network)
+        await messages.send("alice", "robert", "see you", folder=network)
         assert "→ robert: see you  [queued]" in capsys.readouterr().out
         (network / "photo.jpg").write_bytes(b"x" * 1234)
-        await cli.send("alice", "robert", file=network / "photo.jpg", folder=network, as_json=True)
+        await messages.send("alice", "robert", file=network / "photo.jpg", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["size"] == 1234
-        await cli.inbox("alice", folder=network)
+        await messages.inbox("alice", folder=network)
         assert capsys.readouterr().out == ""
-        await cli.inbox("alice", sent=True, folder=network, as_json=True)
+        await messages.inbox("alice", sent=True, folder=network, as_json=True)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
         assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]
@@ -110,29 +108,29 @@ async def test_names_blocks_and_messages_given_up(network, capsys):
     async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
         await alice.accept(await bob.invite(), "bob")
         capsys.readouterr()
-        await cli.contacts("alice", rename=("bob", "robert"), folder=network)
+        await contacts.contacts("alice", rename=("bob", "robert"), folder=network)
         assert capsys.readouterr().out.startswith("robert\tpending\t")
-        await cli.send("alice", "robert", "short", expires="10m", folder=network, as_json=True)
+        await messages.send("alice", "robert", "short", expires="10m", folder=network, as_json=True)
         first = json.loads(capsys.readouterr().out)["id"]
         await messages.cancel("alice", first, folder=network)
         assert "[failed: cancelled by you" in capsys.readouterr().out
         await messages.message("alice", first, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["error"].startswith("cancelled by you")
-        await cli.inbox("alice", sent=True, folder=network)
+        await messages.inbox("alice", sent=True, folder=network)
         assert "[failed: cancelled by you" in capsys.readouterr().out
         for number in (first, 99, -1, 1 << 64):
             with pytest.raises(LocalError, match=r"failed already|no message of this number"):
                 await messages.cancel("alice", number, folder=network)
         (network / "photo.jpg").write_bytes(b"x")
-        await cli.send("alice", "robert", file=network / "photo.jpg", expires="2h", folder=network)
+        await messages.send("alice", "robert", file=network / "photo.jpg", expires="2h", folder=network)
         for expires, why in [("soon", "like 10m"), ("8d", "at most 1w"), ("0s", "at most 1w")]:
             with pytest.raises(LocalError, match=why):
-                await cli.send("alice", "robert", "hi", expires=expires, folder=network)
-        await cli.contacts("alice", block="robert", folder=network)
+                await messages.send("alice", "robert", "hi", expires=expires, folder=network)
+        await contacts.contacts("alice", block="robert", folder=network)
         assert "robert\tpending, blocked\t" in capsys.readouterr().out
         with pytest.raises(LocalError, match="mixnet contacts alice --unblock robert"):
-            await cli.send("alice", "robert", "hi", folder=network)
-        await cli.contacts("alice", unblock="robert", folder=network, as_json=True)
+            await messages.send("alice", "robert", "hi", folder=network)
+        await contacts.contacts("alice", unblock="robert", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)[0]["blocked"] is False
     _, bound, _ = app["contacts"].parse_args(["alice", "--rename", "bob", "robert"])
     assert bound.arguments["rename"] == ("bob", "robert")
@@ -141,10 +139,10 @@ async def test_names_blocks_and_messages_given_up(network, capsys):
 async def test_an_invitation_from_standard_input_and_as_json(network, capsys, monkeypatch):
     async with daemon_of(network, "alice"), daemon_of(network, "bob"):
         capsys.readouterr()
-        await cli.invite("bob", folder=network, as_json=True)
+        await contacts.invite("bob", folder=network, as_json=True)
         text = json.loads(capsys.readouterr().out)["invitation"]
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"  {text}\n".encode())))
-        await cli.accept("alice", "-", wait=False, folder=network, as_json=True)
+        await contacts.accept("alice", "-", wait=False, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["name"] == "bob"
 
 
@@ -159,37 +157,37 @@ def test_a_hyphen_for_standard_input_and_folders_with_spaces():
 async def test_a_qr_code_is_drawn(network, capsys):
     async with daemon_of(network, "alice"):
         capsys.readouterr()
-        await cli.invite("alice", qr=True, folder=network)
+        await contacts.invite("alice", qr=True, folder=network)
     assert "█" in capsys.readouterr().out
 
 
 async def test_bad_input_is_one_named_error(network, tmp_path):
     async with daemon_of(network, "alice"):
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
-            await cli.accept("alice", "mixnet1:nonsense", folder=network)
+            await contacts.accept("alice", "mixnet1:nonsense", folder=network)
         with pytest.raises(FileNotFoundError):
-            await cli.accept("alice", str(tmp_path / "nothing"), folder=network)
+            await contacts.accept("alice", str(tmp_path / "nothing"), folder=network)
         (tmp_path / "picture").write_bytes(b"\x89PNG\xff\x00")
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
-            await cli.accept("alice", str(tmp_path / "picture"), folder=network)
+            await contacts.accept("alice", str(tmp_path / "picture"), folder=network)
         with pytest.raises(LocalError, match="empty"):
-            await cli.accept("alice", "", folder=network)
+            await contacts.accept("alice", "", folder=network)
         with pytest.raises(LocalError, match="carol"):
-            await cli.send("alice", "carol", "hi", folder=network)
+            await messages.send("alice", "carol", "hi", folder=network)
         with pytest.raises(LocalError, match="either a text or --file"):
-            await cli.send("alice", "carol", folder=network)
+            await messages.send("alice", "carol", folder=network)
         with pytest.raises(LocalError, match="either a text or --file"):
-            await cli.send("alice", "carol", "hi", file=tmp_path, folder=network)
+            await messages.send("alice", "carol", "hi", file=tmp_path, folder=network)
         with pytest.raises(FileExistsError):
-            await cli.invite("alice", out=network / "bootstrap.json", folder=network)
+            await contacts.invite("alice", out=network / "bootstrap.json", folder=network)
     with pytest.raises(NoProfile):
-        await cli.send("nobody", "alice", "hi", folder=network)
+        await messages.send("nobody", "alice", "hi", folder=network)
 
 
 async def test_sending_without_a_daemon_says_what_to_type(network):
     await daemon.init("alice", folder=network)
     with pytest.raises(NotRunning, match=f"`mixnet client start alice --dir {network}`"):
-        await cli.send("alice", "bob", "hi", folder=network)
+        await messages.send("alice", "bob", "hi", folder=network)
 
 
 class Terminal(io.StringIO):
@@ -211,7 +209,7 @@ async def test_at_a_terminal_a_daemon_is_offered(network, monkeypatch, answer, s
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     monkeypatch.setattr(sys, "stderr", Terminal())
     with pytest.raises(NotRunning):  # nothing really started
-        await cli.contacts("alice", folder=network)
+        await contacts.contacts("alice", folder=network)
     assert starts == ([network / "clients" / "alice"] if started else [])
 
 
@@ -351,7 +349,7 @@ async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, ca
         assert "not connected: waiting for the network's directory" in shown
         assert "none yet" in shown
         with pytest.raises(Unavailable, match="waiting for the network's directory"):
-            await cli.contacts("alice", folder=silent)
+            await contacts.contacts("alice", folder=silent)
     finally:
         await daemon.stop("alice", folder=silent)
     assert lock.holder(directory / paths.LOCK) is None
@@ -377,18 +375,18 @@ async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys,
 async def test_addresses_are_made_shown_and_retired(network, capsys):
     async with daemon_of(network, "alice"):
         capsys.readouterr()
-        await address_cli.create("alice", expires="30d", folder=network, as_json=True)
+        await anonymous.create("alice", expires="30d", folder=network, as_json=True)
         made = json.loads(capsys.readouterr().out)
         assert made["text"].startswith("mixnet-address1:") and made["expires_at"] > made["created_at"]
-        await address_cli.show("alice", made["id"], qr=True, folder=network)
+        await anonymous.show("alice", made["id"], qr=True, folder=network)
         assert made["text"] in capsys.readouterr().out
-        await address_cli.retire("alice", made["id"], folder=network, as_json=True)
+        await anonymous.retire("alice", made["id"], folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["retired"]
-        await address_cli.list_("alice", folder=network)
+        await anonymous.list_("alice", folder=network)
         assert capsys.readouterr().out.split("\t")[:2] == [made["id"], "retired"]
         with pytest.raises(LocalError, match="'nobody' is no anonymous conversation: `mixnet anonymous`"):
-            await address_cli.anonymous("alice", end="nobody", folder=network)
-        await address_cli.anonymous("alice", folder=network, as_json=True)
+            await anonymous.anonymous("alice", end="nobody", folder=network)
+        await anonymous.anonymous("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out) == []
 
 
@@ -397,10 +395,10 @@ async def test_what_can_t_be_sent_anonymously_is_said(network):
         (network / "note.txt").write_text("no address")
         sent = {"folder": network}
         with pytest.raises(LocalError, match="files can't be sent anonymously"):
-            await cli.send("alice", "mixnet-address1:x", file=network / "note.txt", anonymous=True, **sent)
+            await messages.send("alice", "mixnet-address1:x", file=network / "note.txt", anonymous=True, **sent)
         with pytest.raises(LocalError, match="add --anonymous"):
-            await cli.send("alice", "mixnet-address1:x", "hi", **sent)
+            await messages.send("alice", "mixnet-address1:x", "hi", **sent)
         with pytest.raises(LocalError, match="--answers is for"):
-            await cli.send("alice", "bob", "hi", answers="1d", **sent)
+            await messages.send("alice", "bob", "hi", answers="1d", **sent)
         with pytest.raises(RemoteError, match="not a complete address"):
-            await cli.send("alice", str(network / "note.txt"), "hi", anonymous=True, **sent)
+            await messages.send("alice", str(network / "note.txt"), "hi", anonymous=True, **sent)

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from client.api.connection import Connection, DirectChannel
-from client.cli import app, codes, matching
+from client.cli import codes, contacts, matching
 from client.model.errors import MalformedInvitation
 from mixnet.errors import LocalError
 from tests.client.worlds.hall import Hall
@@ -26,16 +26,16 @@ def hall(tmp_path, monkeypatch):
         service.codes, service.matching = made.codes[name], made.matching[name]
         yield Connection(DirectChannel(service))
 
-    for module in (app, codes, matching):
+    for module in (contacts, codes, matching):
         monkeypatch.setattr(module, "talk", talk)
     return made
 
 
 async def test_one_shows_a_code_and_the_other_types_it(hall, autojump_clock, capsys):
     async with hall.open():
-        await app.invite("alice", code=True, wait=False)
+        await contacts.invite("alice", code=True, wait=False)
         code = capsys.readouterr().out.strip()
-        await app.accept("bob", code=code.replace("-", " "), contact="ally")
+        await contacts.accept("bob", code=code.replace("-", " "), contact="ally")
         shown = capsys.readouterr()
         assert shown.out.startswith("ally\testablished\t")
         assert "the code was right" in shown.err
@@ -50,7 +50,7 @@ async def test_one_shows_a_code_and_the_other_types_it(hall, autojump_clock, cap
 
 async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, capsys):
     async with hall.open(), trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: app.invite("alice", code=True, as_json=True))
+        nursery.start_soon(lambda: contacts.invite("alice", code=True, as_json=True))
         while not hall.codes["alice"].all() or not hall.codes["alice"].all()[0].code:
             await trio.sleep(0.1)
         code = hall.codes["alice"].all()[0].code
@@ -63,9 +63,9 @@ async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, c
 
 async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
     for wrong in (
-        lambda: app.invite("alice", code=True, qr=True),
-        lambda: app.accept("alice"),
-        lambda: app.accept("alice", "mixnet1:x", code="7-a-b-c"),
+        lambda: contacts.invite("alice", code=True, qr=True),
+        lambda: contacts.accept("alice"),
+        lambda: contacts.accept("alice", "mixnet1:x", code="7-a-b-c"),
         lambda: matching.match("alice", me="a@x.org"),
         lambda: matching.match("alice", me="a@x.org", contacts=tmp_path, off=True),
         lambda: codes.codes("alice", cancel=-1),
@@ -73,7 +73,7 @@ async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
         with pytest.raises(LocalError):
             await wrong()
     with pytest.raises(MalformedInvitation):
-        await app.accept("alice", "mixnet1:x")
+        await contacts.accept("alice", "mixnet1:x")
 
 
 async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys):
@@ -93,9 +93,9 @@ async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys
 
 async def test_a_picture_of_an_invitation_is_its_owner_s_alone(hall, tmp_path, capsys):
     picture = tmp_path / "code.png"
-    await app.invite("alice", qr_file=picture)
+    await contacts.invite("alice", qr_file=picture)
     assert capsys.readouterr().out.startswith("mixnet1:")
     assert picture.read_bytes().startswith(b"\x89PNG\r\n")
     assert picture.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
-        await app.invite("alice", qr_file=picture)
+        await contacts.invite("alice", qr_file=picture)

@@ -12,7 +12,7 @@ from client.api.connection import connect
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
-from client.cli import app, daemon, proofs, render
+from client.cli import daemon, messages, proofs, render
 from client.concurrency.worker import InlineWorker
 from client.e2e.proof import BadProof
 from client.model import paths
@@ -67,10 +67,10 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
     where = {"folder": tmp_path}
     async with daemons(friends, tmp_path):
         shown(capsys)
-        await app.send("alice", "bob", "I owe you ten", signed=True, **where)
+        await messages.send("alice", "bob", "I owe you ten", signed=True, **where)
         assert "[no receipt yet: the contact decides]" in shown(capsys)
         settle(friends)
-        await app.inbox("bob", **where)
+        await messages.inbox("bob", **where)
         line = shown(capsys)
         assert (
             "  signed  ← alice: I owe you ten" in line and "[asks for a receipt: `mixnet proof consent NAME 1`]" in line
@@ -116,12 +116,12 @@ async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
 
 async def test_a_refusal_is_plain_to_the_sender(friends, tmp_path, capsys):
     async with daemons(friends, tmp_path):
-        await app.send("alice", "bob", "I owe you ten", signed=True, folder=tmp_path)
+        await messages.send("alice", "bob", "I owe you ten", signed=True, folder=tmp_path)
         settle(friends)
         await proofs.consent("bob", 1, refuse=True, folder=tmp_path, as_json=True)
         assert json.loads(shown(capsys).splitlines()[-1])["receipt"] == "withheld"
         settle(friends)
-        await app.inbox("alice", sent=True, folder=tmp_path)
+        await messages.inbox("alice", sent=True, folder=tmp_path)
         assert "[delivered]  [the contact gives no receipt]" in shown(capsys)
         for number in (0, 5, -1, 1 << 70):
             with pytest.raises(LocalError):
@@ -134,7 +134,7 @@ async def test_a_refusal_is_plain_to_the_sender(friends, tmp_path, capsys):
 async def test_a_signed_file_is_compared_with_its_proof(friends, tmp_path, capsys):
     path = write(friends, 100_000, "contract.pdf")
     async with daemons(friends, tmp_path):
-        await app.send("alice", "bob", file=path, signed=True, folder=tmp_path)
+        await messages.send("alice", "bob", file=path, signed=True, folder=tmp_path)
         settle(friends)
         await proofs.export("bob", 1, out=tmp_path / "proof", folder=tmp_path)
     proofs.verify(tmp_path / "proof", content=path, as_json=True)

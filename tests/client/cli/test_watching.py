@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from client.api.connection import Connection
-from client.cli import app, render, watching
+from client.cli import messages, render, watching
 from client.model.views import MessageInfo, MessageKind, MessageState
 from tests.client.worlds.daemons import daemon_of
 
@@ -52,9 +52,9 @@ async def test_sending_a_file_says_how_long_it_takes_and_a_wait_that_ends_early_
         await alice.accept(await bob.invite())
         (network / "a").write_bytes(b"x" * 1_000_000)
         capsys.readouterr()
-        await app.send("alice", "bob", file=network / "a", folder=network)
+        await messages.send("alice", "bob", file=network / "a", folder=network)
         assert "message 1: about 15s at this network's rate, if bob is there" in capsys.readouterr().err
-        await app.send("alice", "bob", file=network / "a", folder=network, as_json=True)
+        await messages.send("alice", "bob", file=network / "a", folder=network, as_json=True)
         shown = capsys.readouterr()
         assert json.loads(shown.out)["estimate"] == pytest.approx(27, abs=1) and shown.err == ""
 
@@ -64,5 +64,5 @@ async def test_sending_a_file_says_how_long_it_takes_and_a_wait_that_ends_early_
 
         monkeypatch.setattr(Connection, "wait_delivered", interrupted)
         with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
-            await app.send("alice", "bob", "hi", wait=True, folder=network)
+            await messages.send("alice", "bob", "hi", wait=True, folder=network)
         assert f"cancel with `mixnet cancel alice 3 --dir {network}`" in capsys.readouterr().err

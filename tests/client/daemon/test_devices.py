@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from client.api.connection import Connection
-from client.cli import anonymous, app, devices
+from client.cli import anonymous, contacts, devices, messages
 from client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome, UnknownDevice
 from client.model.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
@@ -114,16 +114,16 @@ async def test_the_commands_about_devices(network, capsys, tmp_path):
         for command in (
             devices.link("phone", folder=network),
             devices.revoke("phone", "desk", folder=network),
-            app.invite("phone", folder=network),
-            app.invite("phone", code=True, folder=network),
-            app.send("phone", "bob", "hi", signed=True, folder=network),
+            contacts.invite("phone", folder=network),
+            contacts.invite("phone", code=True, folder=network),
+            messages.send("phone", "bob", "hi", signed=True, folder=network),
             anonymous.create("phone", folder=network),
         ):
             with pytest.raises(LocalError, match="do it at your home device 'desk'"):
                 await command
         with pytest.raises(LocalError, match=str(UnknownDevice())):
             await devices.revoke("alice", "nobody", folder=network)
-        await app.invite("alice", folder=network)
+        await contacts.invite("alice", folder=network)
         text = capsys.readouterr().out.strip()
         with pytest.raises(RemoteError, match="makes contacts"):
             await devices.accept("phone", text, folder=network)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
 from client.api.files import NotComplete
-from client.cli import app, files, messages, render_files
+from client.cli import files, messages, render_files
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.pace import LATELY, Throughput
 from client.model.errors import NoFile, UnknownMessage
@@ -258,6 +258,6 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
         async def __aexit__(self, *_):
             return None
 
-    monkeypatch.setattr(app, "talk", lambda _folder, _name: Talk())
-    await app.inbox("alice")
+    monkeypatch.setattr(messages, "talk", lambda _folder, _name: Talk())
+    await messages.inbox("alice")
     assert "'photo.jpg' from bob: see how far with `mixnet files alice`" in capsys.readouterr().err

@@ -1,0 +1,197 @@
+"""The commands about contacts: `mixnet invite`, `mixnet accept` and `mixnet contacts`.
+
+Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from client.cli.codes import accept_code, invite_by_code
+from client.cli.options import Folder, Json, compare_with, talk
+from mixnet.errors import LocalError
+
+_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
+
+
+async def invite(
+    name: str,
+    /,
+    *,
+    qr: Annotated[bool, Parameter(negative="")] = False,
+    qr_file: Path | None = None,
+    out: Path | None = None,
+    code: Annotated[bool, Parameter(negative="")] = False,
+    wait: bool = True,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Make an invitation, for one person, once; give it to them over a channel that both of you trust.
+
+    Example: `mixnet invite alice --out for-bob.txt`, or `mixnet invite alice --code` and tell them the code by phone
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    qr
+        Draw it as a QR code too.
+    qr_file
+        Write it as a QR code to a new PNG file that only you can read, too.
+    out
+        Write it to a new file that only you can read, instead of printing it.
+    code
+        Make a short code to say instead, which they give to `mixnet accept`; both programs run until you are done.
+    wait
+        With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    if code:
+        if qr or qr_file or out:
+            raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
+        await invite_by_code(folder, name, wait=wait, as_json=as_json)
+        return
+    async with talk(folder, name) as me:
+        text = await me.invite()
+    if out is not None:
+        _write_private(out, text)
+        render.note(f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {out.name}`")
+    elif as_json:
+        render.json({"invitation": text})
+    else:
+        render.line(text)
+    if qr:
+        render.qr(text)
+    if qr_file is not None:
+        _new_file(qr_file, render.qr_png(text))
+
+
+def _write_private(path: Path, text: str) -> None:
+    _new_file(path, f"{text}\n".encode())
+
+
+def _new_file(path: Path, content: bytes) -> None:
+    from client.profile.atomic_file import new_file  # noqa: PLC0415
+
+    with new_file(path) as file:
+        file.write(content)
+
+
+async def accept(
+    name: str,
+    invitation: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    code: str | None = None,
+    contact: Annotated[str | None, Parameter(name="--as")] = None,
+    wait: bool = True,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Accept somebody's invitation, and wait until both of you can write.
+
+    Example: `mixnet accept bob for-bob.txt --as alice`, or `mixnet accept bob --code 7-candle-otter-violin`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    invitation
+        Its text (`mixnet1:...`), a file that holds it, or - for standard input.
+    code
+        The code that they told you, instead; the first letters of each word are enough.
+    contact
+        What to call them; the name in the invitation if not given.
+    wait
+        Wait until the inviter's daemon has answered; --no-wait returns at once.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    if (invitation is None) == (code is None):
+        raise LocalError("give either an invitation or --code: mixnet accept NAME INVITATION")
+    if code is not None:
+        await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
+        return
+    text = _invitation(invitation or "")
+    async with talk(folder, name) as me:
+        known = await me.accept(text, contact)
+        if wait:
+            with render.waiting(f"waiting for {render.harmless(known.name)} to answer"):
+                known = await me.wait_established(known.name)
+    if as_json:
+        render.json(known)
+        return
+    render.contacts([known])
+    compare_with(name, known.name, folder)
+
+
+def _invitation(given: str) -> str:
+    if given.startswith("mixnet1:"):
+        return given
+    if not given:
+        raise LocalError("the invitation is empty: give its text, a file that holds it, or - for standard input")
+    raw = sys.stdin.buffer.read(_LIMIT) if given == "-" else _start_of(Path(given))
+    return raw.decode(errors="replace").strip()  # what isn't text is no invitation either
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LIMIT)
+
+
+async def contacts(
+    name: str,
+    /,
+    *,
+    verify: str | None = None,
+    rename: tuple[str, str] | None = None,
+    block: str | None = None,
+    unblock: str | None = None,
+    relink: tuple[str, str] | None = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """List your contacts with their safety numbers, and decide about them. Nobody else learns what you decide.
+
+    Example: `mixnet contacts alice --verify bob` or `mixnet contacts alice --rename bob robert`
+
+    Parameters
+    ----------
+    name
+        Your profile.
+    verify
+        Record that you compared this contact's safety number with them, and it matched.
+    rename
+        Call a contact by another name: give the old one and the new one.
+    block
+        Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
+        tell.
+    unblock
+        Hear from this contact again, from now on.
+    relink
+        A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
+        old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.
+    """
+    from client.cli import render  # noqa: PLC0415
+
+    async with talk(folder, name) as me:
+        if verify is not None:
+            await me.verify(verify)
+        if rename is not None:
+            await me.rename(*rename)
+        if block is not None:
+            await me.block(block)
+        if unblock is not None:
+            await me.unblock(unblock)
+        if relink is not None:
+            await me.relink(*relink)
+        known = await me.contacts()
+        groups = await me.groups.list() if relink is not None else []
+    render.jsons(known) if as_json else render.contacts(known)
+    if relink is not None and groups:
+        render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
