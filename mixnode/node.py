@@ -39,6 +39,7 @@ from mixnet.timer import Timer
 from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
+from mixnode.context import NodeContext, document_files, open_keys, open_storage
 from mixnode.desk import Done, Job
 from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.holding import Due, Holding
@@ -48,7 +49,6 @@ from mixnode.locksmith import Locksmith
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.peelers import Peelers
-from mixnode.place import Place, document_files, open_keys, open_storage
 from mixnode.provider import Provider
 from mixnode.report import describe
 from mixnode.rooms import Room
@@ -229,27 +229,29 @@ class Serving:
 class _House:
     """The rooms of one node with all that is in them; its tasks run in one nursery."""
 
-    def __init__(self, place: Place, engine: Engine, keys: KeyRing, timer: Timer, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, context: NodeContext, engine: Engine, keys: KeyRing, timer: Timer, nursery: trio.Nursery
+    ) -> None:
         self.counters = Counters()
-        self._place, self._engine, self._keys, self._nursery = place, engine, keys, nursery
-        self._smith = Locksmith(keys, on_thread=place.config.storage is Storage.FILE)
-        self._keeper = place.keeper()
-        self._members = Members(place.identity.public, self._keeper.raw)
+        self._context, self._engine, self._keys, self._nursery = context, engine, keys, nursery
+        self._smith = Locksmith(keys, on_thread=context.config.storage is Storage.FILE)
+        self._keeper = context.keeper()
+        self._members = Members(context.identity.public, self._keeper.raw)
         held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
         self._rooms = Rooms(held, self.counters)
         done = partial(sort_out, self._rooms, self.counters)
-        self._peelers = Peelers(place.config.workers, engine, done=done, counters=self.counters)
+        self._peelers = Peelers(context.config.workers, engine, done=done, counters=self.counters)
         keys.when_forgotten(self._peelers.forget)
         self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
-        self._dispatch = Dispatch(nursery, self._members, place.dial, self.counters)
-        is_provider = place.config.role is NodeRole.PROVIDER
+        self._dispatch = Dispatch(nursery, self._members, context.dial, self.counters)
+        is_provider = context.config.role is NodeRole.PROVIDER
         self._provider = self._open_provider() if is_provider else None
         self._services = self._open_services() if is_provider else None
 
     def _open_provider(self) -> Provider:
-        storage = open_storage(self._place, self._members)
-        provider = Provider(storage, self._rooms.arrived, self._members, self._place.rng, self.counters)
+        storage = open_storage(self._context, self._members)
+        provider = Provider(storage, self._rooms.arrived, self._members, self._context.rng, self.counters)
         self._nursery.start_soon(storage.run)
         self._nursery.start_soon(provider.sweep)
         return provider
@@ -257,23 +259,23 @@ class _House:
     def _open_services(self) -> Services:
         rendezvous = Rendezvous()
         self._nursery.start_soon(rendezvous.sweep)
-        identity, arrived = self._place.identity.public, self._rooms.arrived
-        witness = Witness(self._place.identity, self._place.trust.network_id, self._place.clock)
+        identity, arrived = self._context.identity.public, self._rooms.arrived
+        witness = Witness(self._context.identity, self._context.trust.network_id, self._context.clock)
         handlers = rendezvous.handlers | witness.handlers
         return Services(identity, self._engine, arrived, self.counters, handlers)
 
     async def open_rooms(self) -> Address:
         """Start every room, the door to the street last; where it listens."""
         rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
-        here = partial(peel_batch, self._keys, self._place.clock, self._peelers)
+        here = partial(peel_batch, self._keys, self._context.clock, self._peelers)
         rooms.arrived.when_alone(here)
         start(peel, rooms, here)
-        if self._place.config.workers:
-            start(self._peelers.run, self._place.log)
+        if self._context.config.workers:
+            start(self._peelers.run, self._context.log)
         start(await_seal, rooms, self._smith, counters)
         start(hold, rooms, self._dispatch)
         start(deliver, rooms, self._provider, self._services, self._loops, counters)
-        address: Address = await self._nursery.start(self._place.listen, self._welcome, members, counters)
+        address: Address = await self._nursery.start(self._context.listen, self._welcome, members, counters)
         return address
 
     async def _welcome(self, link: Link) -> None:
@@ -289,18 +291,18 @@ class _House:
 
     def start_upkeep(self, address: Address) -> None:
         """Start what a node does beside passing packets on; `address` is where it listens."""
-        place, members, start = self._place, self._members, self._nursery.start_soon
-        start(upkeep.turn_keys, place, self._smith, place.advertised(address), self.counters)
-        start(upkeep.publish, place, self._smith, place.advertised(address), members)
-        start(upkeep.follow, place, self._keeper, members, self._dispatch)
+        context, members, start = self._context, self._members, self._nursery.start_soon
+        start(upkeep.turn_keys, context, self._smith, context.advertised(address), self.counters)
+        start(upkeep.publish, context, self._smith, context.advertised(address), members)
+        start(upkeep.follow, context, self._keeper, members, self._dispatch)
         loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
-        start(loop, place, members, self._loops)
+        start(loop, context, members, self._loops)
 
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
         held, connections = len(self._rooms.held), len(self._links)
         warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
-        figures = describe(self._place, self._members, self.counters, self._loops, connections=connections, held=held)
+        figures = describe(self._context, self._members, self.counters, self._loops, connections=connections, held=held)
         extra = {"problem": self._keeper.problem, "workers": self._peelers.pids}
         return {**figures, "warnings": figures["warnings"] + warnings, **extra}
 
@@ -324,10 +326,10 @@ async def serve(
     identity = identity or load_identity(config.key_file)
     root, files = trust or Bootstrap.load(config.bootstrap), document_files(config)
     follower = Trust(root, [] if files is None else files.introductions())
-    place = Place(config, identity, follower, network, clock, rng, log or Log(), files)
-    with open_keys(place) as keys, closing(clock.timer()) as timer:
+    context = NodeContext(config, identity, follower, network, clock, rng, log or Log(), files)
+    with open_keys(context) as keys, closing(clock.timer()) as timer:
         async with trio.open_nursery() as nursery:
-            house = _House(place, engine, keys, timer, nursery)
+            house = _House(context, engine, keys, timer, nursery)
             address = await house.open_rooms()
             house.start_upkeep(address)
             task_status.started(Serving(address, house.counters, house.snapshot))

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from mixnet.counters import Counters
+from mixnode.context import NodeContext
 from mixnode.loops import Loops
 from mixnode.members import Members
-from mixnode.place import Place
 
 IDENTITY_DIGITS = 16  # enough to tell one's nodes apart
 
 
 def describe(
-    place: Place, members: Members, counters: Counters, loops: Loops, *, connections: int, held: int
+    context: NodeContext, members: Members, counters: Counters, loops: Loops, *, connections: int, held: int
 ) -> dict[str, Any]:
     """The map that the status socket answers; layers count from 1, and providers have none."""
-    identity = place.identity.public
+    identity = context.identity.public
     layer = members.document.layer_of(identity) if members.ready else None
     return {
-        "role": str(place.config.role),
+        "role": str(context.config.role),
         "layer": None if layer is None else layer + 1,
         "identity": identity.hex()[:IDENTITY_DIGITS],
         "ready": members.ready and members.document.node(identity) is not None,

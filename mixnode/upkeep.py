@@ -24,99 +24,101 @@ from mixnet.pki.fetch import upload_descriptor
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.waiting import Backoff, sleep_until
 from mixnet.sphinx import Engine
+from mixnode.context import NodeContext
 from mixnode.dispatch import Dispatch
 from mixnode.locksmith import Locksmith
 from mixnode.loops import Loop, Loops, make_loop
 from mixnode.members import Members
-from mixnode.place import Place
 from mixnode.schedule import Schedule
 
 LEAD = 0.1  # seconds before its slot in which a loop is made
 STALL = 0.25  # seconds by which a loop leaves too late if this machine stood still
 
 
-async def turn_keys(place: Place, smith: Locksmith, address: Address, counters: Counters) -> None:
+async def turn_keys(context: NodeContext, smith: Locksmith, address: Address, counters: Counters) -> None:
     """Make the keys of coming epochs, and delete each key at the end of its grace, or when its memory is full.
 
     Keys that were retired are counted and told of; what replaces them while the node runs is published at once.
     """
-    rng = place.rng.stream("retired keys")
+    rng = context.rng.stream("retired keys")
     told: set[int] = set()
     started = False
     while True:
-        now = place.clock.now()
+        now = context.clock.now()
         await smith.turn(now)
         retired = smith.keys.retired
         fresh = retired.keys() - told
         told = set(retired)
         if fresh:
             counters.add(Event.KEYS_RETIRED, len(fresh))
-            place.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
+            context.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
             if started:  # at the start `publish` does it
-                await _upload(place, smith, address, rng)
+                await _upload(context, smith, address, rng)
         started = True
         with trio.CancelScope() as nap:
             smith.keys.wake_when_full(nap.cancel)
-            await sleep_until(place.clock, smith.keys.next_turn(now))
+            await sleep_until(context.clock, smith.keys.next_turn(now))
 
 
-async def publish(place: Place, smith: Locksmith, address: Address, members: Members) -> None:
+async def publish(context: NodeContext, smith: Locksmith, address: Address, members: Members) -> None:
     """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch.
 
     And once more if a document shows that others than those that have it will vote on the next one.
     """
-    rng = place.rng.stream("descriptors")
+    rng = context.rng.stream("descriptors")
     while True:
-        epoch = place.epochs.at(place.clock.now())
-        voters = place.trust.at(epoch + 1)
+        epoch = context.epochs.at(context.clock.now())
+        voters = context.trust.at(epoch + 1)
         backoff = Backoff(rng)
-        while not await _upload(place, smith, address, rng):
+        while not await _upload(context, smith, address, rng):
             await backoff.pause()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch, place, members, epoch + 1, voters, nursery.cancel_scope)
-            await sleep_until(place.clock, place.epochs.start(epoch + 1))
+            nursery.start_soon(_watch, context, members, epoch + 1, voters, nursery.cancel_scope)
+            await sleep_until(context.clock, context.epochs.start(epoch + 1))
             nursery.cancel_scope.cancel()
 
 
-async def _watch(place: Place, members: Members, epoch: int, voters: Bootstrap, waiting: trio.CancelScope) -> None:
+async def _watch(
+    context: NodeContext, members: Members, epoch: int, voters: Bootstrap, waiting: trio.CancelScope
+) -> None:
     """Cancel `waiting` when a document has shown that others than `voters` make the one for `epoch`."""
     await trio.lowlevel.checkpoint()
-    while place.trust.at(epoch) is voters:
+    while context.trust.at(epoch) is voters:
         await members.wait_for_next()
     waiting.cancel()
 
 
-async def _upload(place: Place, smith: Locksmith, address: Address, rng: random.Random) -> bool:
+async def _upload(context: NodeContext, smith: Locksmith, address: Address, rng: random.Random) -> bool:
     """Whether a majority of the authorities took the descriptor as of now."""
-    now = place.clock.now()
+    now = context.clock.now()
     await smith.turn(now)
     descriptor = Descriptor(
-        network_id=place.trust.network_id,
-        identity=place.identity.public,
-        role=place.config.role,
+        network_id=context.trust.network_id,
+        identity=context.identity.public,
+        role=context.config.role,
         address=str(address),
-        epoch=place.epochs.at(now),
+        epoch=context.epochs.at(now),
         keys=tuple(smith.keys.publics(now).values()),
     )
     try:
         await upload_descriptor(
-            place.trust,
-            descriptor.sign(place.identity),
-            network=place.network,
-            identity=place.identity,
+            context.trust,
+            descriptor.sign(context.identity),
+            network=context.network,
+            identity=context.identity,
             rng=rng,
             # Said here, since a clock from before the network's beginning makes a descriptor that nobody can read.
             epochs=(descriptor.epoch, descriptor.epoch + 1),
-            source=place.config.source,
-            patience=min(UPLOAD_PATIENCE, place.epochs.length / 4),
+            source=context.config.source,
+            patience=min(UPLOAD_PATIENCE, context.epochs.length / 4),
         )
     except Unavailable:
-        place.log.write(Entry.RETRYING, epoch=descriptor.epoch)
+        context.log.write(Entry.RETRYING, epoch=descriptor.epoch)
         return False
     return True
 
 
-async def follow(place: Place, keeper: DocumentKeeper, members: Members, dispatch: Dispatch) -> None:
+async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members, dispatch: Dispatch) -> None:
     """Go by each epoch's document from its beginning."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keeper.run)
@@ -125,17 +127,17 @@ async def follow(place: Place, keeper: DocumentKeeper, members: Members, dispatc
                 document = await keeper.wait_for_next()
             except Unavailable:  # it expired while this node stood still: there will be another
                 continue
-            place.log.write(Entry.NEW_EPOCH if members.ready else Entry.READY, epoch=document.epoch)
+            context.log.write(Entry.NEW_EPOCH if members.ready else Entry.READY, epoch=document.epoch)
             members.update(document)
             dispatch.prune()
 
 
 async def send_loops(
-    place: Place, members: Members, loops: Loops, *, engine: Engine, dispatch: Dispatch, counters: Counters
+    context: NodeContext, members: Members, loops: Loops, *, engine: Engine, dispatch: Dispatch, counters: Counters
 ) -> None:
     """Send loops at the network's rate, give up those that don't return, and warn when too many don't, or late."""
-    schedule = Schedule(place.rng.stream("loops"), trio.current_time())
-    routes = place.rng.stream("loop routes")
+    schedule = Schedule(context.rng.stream("loops"), trio.current_time())
+    routes = context.rng.stream("loop routes")
     told: set[str] = set()
     while True:
         rate = members.parameters.node_loop_rate
@@ -145,7 +147,7 @@ async def send_loops(
         slot, _ = schedule.next(rate, trio.current_time())
         # Not long before: what is made for the present and sent after an epoch's grace is for keys that are gone.
         await trio.sleep_until(slot - LEAD)
-        loop = _make(place, members, loops, engine, routes)
+        loop = _make(context, members, loops, engine, routes)
         if loop is None:
             await members.wait_for_next()
             continue
@@ -159,23 +161,23 @@ async def send_loops(
         counters.add(Event.LOOPS_LOST, loops.overdue(left))
         fresh = set(loops.warnings) - told
         if fresh:
-            place.log.write(Entry.WARNING, warnings=sorted(fresh))
+            context.log.write(Entry.WARNING, warnings=sorted(fresh))
         told = set(loops.warnings)
 
 
-def _make(place: Place, members: Members, loops: Loops, engine: Engine, routes: random.Random) -> Loop | None:
+def _make(context: NodeContext, members: Members, loops: Loops, engine: Engine, routes: random.Random) -> Loop | None:
     """A loop for the next slot; None as long as no document lists this node with keys for this time."""
-    if not members.ready or members.document.node(place.identity.public) is None:
+    if not members.ready or members.document.node(context.identity.public) is None:
         return None
     try:
         return make_loop(
             members.document,
-            place.identity.public,
+            context.identity.public,
             loops.message(),
-            epochs=place.epochs,
+            epochs=context.epochs,
             engine=engine,
             rng=routes,
-            now=place.clock.now(),
+            now=context.clock.now(),
         )
     except NoKey:
         return None

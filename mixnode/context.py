@@ -1,4 +1,4 @@
-"""Where a node runs: its settings, identity, network, clock, randomness and files (spec/04-mixing.md).
+"""What a node runs with: its settings, identity, network, clock, randomness and files (spec/04-mixing.md).
 
 Promises: whether it is a real process or an actor of the simulated world is decided by what is passed in here, and
 nowhere else; who may connect follows from the document: nodes that it lists, and on a provider anybody as a client.
@@ -45,7 +45,7 @@ _HAPPENED = {LinkEvent.ACCEPTED: Event.LINKS_ACCEPTED, LinkEvent.REPLACED: Event
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeContext:
     """What every part of a node shares and none changes."""
 
     config: NodeConfig
@@ -139,33 +139,33 @@ def document_files(config: NodeConfig) -> DocumentFiles | None:
 
 
 @contextmanager
-def open_keys(place: Place) -> Iterator[KeyRing]:
+def open_keys(context: NodeContext) -> Iterator[KeyRing]:
     """The node's Sphinx keys, made if need be, and closed at the end."""
-    config = place.config
+    config = context.config
     on_disk = config.storage is Storage.FILE
     limit = config.replay_limit
     store: KeyStore = FileKeys(config.data_dir / "keys", limit=limit) if on_disk else MemoryKeys(limit)
-    keys = KeyRing(store, place.epochs, min(GRACE_SHARE * place.epochs.length, LONGEST_GRACE))
+    keys = KeyRing(store, context.epochs, min(GRACE_SHARE * context.epochs.length, LONGEST_GRACE))
     try:
-        keys.turn(place.clock.now())
+        keys.turn(context.clock.now())
         yield keys
     finally:
         keys.close()
 
 
-def open_storage(place: Place, members: Members) -> StorageTask:
+def open_storage(context: NodeContext, members: Members) -> StorageTask:
     """A provider's mailboxes, in a file or in memory, under the limits of the document in force."""
-    on_disk = place.config.storage is Storage.FILE
+    on_disk = context.config.storage is Storage.FILE
 
     def limits() -> Limits:
         shared = members.parameters
         return Limits(
-            place.config.mailbox_limit,
+            context.config.mailbox_limit,
             shared.mailbox_messages,
             shared.mailbox_bytes,
             age=shared.mailbox_age,
-            total=place.config.storage_limit,
+            total=context.config.storage_limit,
         )
 
-    mailboxes = Mailboxes(place.config.data_dir / "mailboxes.sqlite" if on_disk else None)
-    return StorageTask(mailboxes, limits, place.clock, on_thread=on_disk)
+    mailboxes = Mailboxes(context.config.data_dir / "mailboxes.sqlite" if on_disk else None)
+    return StorageTask(mailboxes, limits, context.clock, on_thread=on_disk)
