@@ -1,6 +1,6 @@
 """What a node knows of a packet when it comes in, and how much of one link may wait (spec/04-mixing.md).
 
-Promises: it never leaves memory; of one link no more than its share waits at the first door, however fast it sends, so
+Promises: it never leaves memory; of one link no more than its share waits in the first queue, however fast it sends, so
 that the others' packets find room there. Pure.
 """
 
@@ -14,7 +14,7 @@ from mixnet.link import Role
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """How many packets of one link may still come to the first door."""
+    """How many packets of one link may still enter the first queue."""
 
     left: int
 

@@ -23,7 +23,7 @@ from mixnode.bucket import TokenBucket
 from mixnode.downlink import Downlink
 from mixnode.mailboxes import Account, Acknowledge, Erase, Load, Loaded, Look, Open, Operation
 from mixnode.members import Members
-from mixnode.rooms import Room
+from mixnode.queues import DropQueue
 from mixnode.schedule import Schedule
 from mixnode.storage import Storage
 
@@ -52,7 +52,7 @@ class Surroundings:
     """What a provider shares with the sessions of its clients."""
 
     storage: Storage
-    arrived: Room[Arrived]
+    arrived: DropQueue[Arrived]
     members: Members
     counters: Counters
 

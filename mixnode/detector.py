@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from mixnet.cusum import Cusum
 
-HARMLESS = 0.01  # the share that an honest network may have: restarts, full rooms, busy machines
+HARMLESS = 0.01  # the share that an honest network may have: restarts, full queues, busy machines
 HARMFUL = (0.2, 0.05)
 OUTCOMES_BETWEEN_FALSE_ALARMS = 1e7  # of each test
 

@@ -1,6 +1,6 @@
-"""The last room: packets to their next nodes, over one link each (spec/04-mixing.md).
+"""The last stage: packets to their next nodes, over one link each (spec/04-mixing.md).
 
-Promises: `send` never waits; each neighbour has a bounded room, and one that is full or unreachable loses its own
+Promises: `send` never waits; each neighbour has a bounded queue, and one that is full or unreachable loses its own
 packets and nobody else's. What finds a link at rest leaves before `send` returns. A link is dialled when there is
 something to send, carries up to 32 frames a write, and is dialled again with growing, capped pauses, also where each is
 accepted and ended at once; a batch that a broken link may have swallowed is sent again, which the receiver's replay
@@ -22,7 +22,7 @@ from mixnet.link import FRAME_HEADER_SIZE, Frame, FrameKind, Link
 from mixnet.pki.document import Node
 from mixnet.sphinx import GEOMETRY
 from mixnode.members import Members
-from mixnode.rooms import BATCH, Room
+from mixnode.queues import BATCH, DropQueue
 
 QUEUE = 1024  # packets that may wait for one neighbour
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts to dial
@@ -40,7 +40,7 @@ class Outgoing(NamedTuple):
 
 @dataclass(slots=True)
 class _Neighbour:
-    room: Room[bytes]
+    queue: DropQueue[bytes]
     link: Link | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
@@ -63,7 +63,7 @@ class Dispatch:
         self._neighbours: dict[bytes, _Neighbour] = {}
 
     def send(self, due: Sequence[Outgoing]) -> None:
-        """Give each packet to its neighbour's room."""
+        """Give each packet to its neighbour's queue."""
         by_hop: dict[bytes, list[bytes]] = {}
         for next_hop, packet in due:
             by_hop.setdefault(next_hop, []).append(_HEADER + packet)
@@ -76,8 +76,8 @@ class Dispatch:
     def _pass_on(self, neighbour: _Neighbour, frames: list[bytes]) -> None:
         """Send at once if nothing waits for this link; else let them wait, too."""
         link = neighbour.link
-        if link is None or len(neighbour.room) or len(frames) > BATCH or not link.send_at_once(frames):
-            neighbour.room.put(frames)
+        if link is None or len(neighbour.queue) or len(frames) > BATCH or not link.send_at_once(frames):
+            neighbour.queue.put(frames)
         elif link.unfinished:
             self._nursery.start_soon(self._finish, neighbour, link, frames)
         else:
@@ -88,7 +88,7 @@ class Dispatch:
         try:
             await link.send_bytes(())
         except (Unavailable, RemoteError):
-            neighbour.room.put(frames)
+            neighbour.queue.put(frames)
         else:
             self._counters.add(Event.PACKETS_OUT, len(frames))
 
@@ -99,19 +99,19 @@ class Dispatch:
 
     def _neighbour(self, identity: bytes) -> _Neighbour:
         if identity not in self._neighbours:
-            neighbour = _Neighbour(Room(QUEUE, self._counters, Dropped.LINK_FULL))
+            neighbour = _Neighbour(DropQueue(QUEUE, self._counters, Dropped.LINK_FULL))
             self._neighbours[identity] = neighbour
             self._nursery.start_soon(self._serve, identity, neighbour)
         return self._neighbours[identity]
 
     async def _serve(self, identity: bytes, neighbour: _Neighbour) -> None:
-        """Keep the neighbour's room empty, until it is let go of."""
+        """Keep the neighbour's queue empty, until it is let go of."""
         with neighbour.scope:
             unsent: list[bytes] = []
             pause = 0.0
             while True:
-                unsent = unsent or await neighbour.room.take()
-                link = await self._reach(identity, neighbour.room, unsent)
+                unsent = unsent or await neighbour.queue.take()
+                link = await self._reach(identity, neighbour.queue, unsent)
                 if link is None:
                     unsent = []
                     continue
@@ -119,14 +119,14 @@ class Dispatch:
                 async with link:
                     try:
                         neighbour.link = link
-                        unsent = await self._write(link, neighbour.room, unsent)
+                        unsent = await self._write(link, neighbour.queue, unsent)
                     finally:
                         neighbour.link = None
                 steady = trio.current_time() - begun >= STEADY
                 pause = 0.0 if steady else min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
                 await trio.sleep(pause)
 
-    async def _reach(self, identity: bytes, room: Room[bytes], unsent: list[bytes]) -> Link | None:
+    async def _reach(self, identity: bytes, queue: DropQueue[bytes], unsent: list[bytes]) -> Link | None:
         """A link to the neighbour; None when patience ran out and what waited was dropped."""
         pause, deadline = FIRST_PAUSE, trio.current_time() + PATIENCE
         while trio.current_time() < deadline:
@@ -140,10 +140,10 @@ class Dispatch:
                 pass
             await trio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        self._counters.drop(Dropped.LINK_LOST, len(unsent) + room.clear())
+        self._counters.drop(Dropped.LINK_LOST, len(unsent) + queue.clear())
         return None
 
-    async def _write(self, link: Link, room: Room[bytes], batch: list[bytes]) -> list[bytes]:
+    async def _write(self, link: Link, queue: DropQueue[bytes], batch: list[bytes]) -> list[bytes]:
         """Send until the link ends; what may not have been sent."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, link, nursery.cancel_scope)
@@ -155,7 +155,7 @@ class Dispatch:
                     break
                 self._counters.add(Event.PACKETS_OUT, len(batch))
                 batch = []
-                batch = await room.take()
+                batch = await queue.take()
         return batch
 
 

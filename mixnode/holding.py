@@ -1,7 +1,7 @@
-"""The room in which packets wait for their time (spec/04-mixing.md 4.1).
+"""The queue in which packets wait for their time (spec/04-mixing.md 4.1).
 
 Promises: a packet comes out at its time and not before, with all else that is due; what comes in later and is due
-earlier wakes nobody before that. `put` never waits: the room is bounded, few long delays can't fill it, and what it
+earlier wakes nobody before that. `put` never waits: the queue is bounded, few long delays can't fill it, and what it
 refuses is dropped and counted. What comes out late, because the machine had no core for it in time, is counted too.
 """
 
@@ -19,7 +19,7 @@ from mixnode.dispatch import Outgoing
 
 HELD = 8192  # packets that may be held: 25 MB
 LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack
-ORDINARY_DELAYS = 8  # in means: longer ones (3 in 10,000) may take half of the room only, since they keep it for long
+ORDINARY_DELAYS = 8  # in means: longer ones (3 in 10,000) may take half of the queue only, since they keep it for long
 LATE = 0.002  # seconds: a node that is later than this once in a hundred times is overloaded
 SHORTEST_LIMIT = 10.0  # seconds that are always allowed, since the mean changes between documents
 

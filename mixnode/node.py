@@ -4,10 +4,11 @@
                           ↕        ↘ deliver
                      await_seal
 
-Promises: each room is one verb: it takes batches, does one pure thing to them, and puts the rest into the next. Where
-a packet may wait (before `peel`, `await_seal`, `deliver`, each link; in `hold`) the room is bounded, drops at its
-door and counts, so nothing ever holds up `hold`, where it would shape the times at which packets leave. A packet's tag
-is written down before the packet is held or delivered; no other packet waits for the disk with the first ones of a key.
+Promises: each stage is one verb: it takes batches, does one pure thing to them, and puts the rest into the next queue.
+Where a packet may wait (before `peel`, `await_seal`, `deliver`, each link; in `hold`) the queue is bounded, drops and
+counts what finds it full, so nothing ever holds up `hold`, where it would shape the times at which packets leave. A
+packet's tag is written down before the packet is held or delivered; no other packet waits for the disk with the first
+ones of a key.
 A packet is held for its delay counted from its arrival, so the node's own work doesn't lengthen it. What a peer sends
 can raise a counter and close that peer's link, nothing else. Never: a log entry or a label about a packet, its peer or
 its way.
@@ -50,13 +51,13 @@ from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.peelers import Peelers
 from mixnode.provider import Provider
+from mixnode.queues import DropQueue
 from mixnode.report import describe
-from mixnode.rooms import Room
 from mixnode.services import Rendezvous, Services, is_question
 from mixnode.witness import Witness
 
-ROOM = 1024  # packets that may wait at a door
-SHARE = ROOM // 4  # of those at the first door, from one link
+QUEUE_SIZE = 1024  # packets that may wait in one queue
+SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
 
 
 class Opened(NamedTuple):
@@ -68,17 +69,17 @@ class Opened(NamedTuple):
     origin: Role
 
 
-class Rooms:
-    """The doors of one node."""
+class Queues:
+    """The queues between the stages of one node."""
 
     def __init__(self, held: Holding, counters: Counters) -> None:
-        self.arrived: Room[Arrived] = Room(ROOM, counters, Dropped.PEEL_FULL)
-        self.early: Room[Opened] = Room(ROOM, counters, Dropped.REPLAY_FULL)
+        self.arrived: DropQueue[Arrived] = DropQueue(QUEUE_SIZE, counters, Dropped.PEEL_FULL)
+        self.unsealed: DropQueue[Opened] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
         self.held = held
-        self.ended: Room[Peeled] = Room(ROOM, counters, Dropped.DELIVER_FULL)
+        self.ended: DropQueue[Peeled] = DropQueue(QUEUE_SIZE, counters, Dropped.DELIVER_FULL)
 
 
-async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters) -> None:
+async def receive(queues: Queues, link: Link, members: Members, counters: Counters) -> None:
     """From another node come packets and cover, nothing else; from clients: the same, with limits, in `clients.py`.
 
     A node that the documents don't list any more loses its link with the next thing that it sends.
@@ -94,16 +95,16 @@ async def receive(rooms: Rooms, link: Link, members: Members, counters: Counters
         counters.add(Event.DUMMIES_IN, dummies)
         admitted = bodies[: share.left]
         counters.drop(Dropped.PEEL_FULL, len(bodies) - len(admitted))
-        let_in = rooms.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
+        let_in = queues.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
         share.left -= let_in  # read only now: who was peeled at once has given its place back already
         if len(bodies) + dummies < len(frames):
             raise RemoteError("a frame that no node may send")
 
 
-async def peel(rooms: Rooms, here: Callable[[list[Arrived]], None]) -> None:
+async def peel(queues: Queues, here: Callable[[list[Arrived]], None]) -> None:
     """Peel what had to wait, by `here`; a packet that comes alone is peeled where it came."""
     while True:
-        here(await rooms.arrived.take())
+        here(await queues.arrived.take())
 
 
 def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrived]) -> None:
@@ -114,7 +115,7 @@ def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrive
     peelers.peel(Job(keys.live(clock.now()), batch))
 
 
-def sort_out(rooms: Rooms, counters: Counters, done: Done) -> None:
+def sort_out(queues: Queues, counters: Counters, done: Done) -> None:
     """Go on with what was peeled; what isn't a packet for us ends here."""
     layers = [
         Opened(*opening, one.when, one.origin)
@@ -123,23 +124,23 @@ def sort_out(rooms: Rooms, counters: Counters, done: Done) -> None:
     ]
     counters.drop(Dropped.MALFORMED_PACKET, len(done.openings) - len(layers))
     counters.add(Event.PACKETS_PEELED, len(layers))
-    refuse_replay(rooms, layers, counters)
+    refuse_replay(queues, layers, counters)
 
 
-def refuse_replay(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
+def refuse_replay(queues: Queues, batch: Sequence[Opened], counters: Counters) -> None:
     """Let each packet through once in the life of its key: first write its tag down, then go on with it.
 
     The first ones of a key, for whose tags the disk must be waited for, go another way. It never waits, so it needs no
-    door and no task of its own.
+    queue and no task of its own.
     """
-    rooms.early.put([one for one in batch if not one.key.replay.begun])
-    _let_through(rooms, [one for one in batch if one.key.replay.begun], counters)
+    queues.unsealed.put([one for one in batch if not one.key.replay.begun])
+    _let_through(queues, [one for one in batch if one.key.replay.begun], counters)
 
 
-async def await_seal(rooms: Rooms, smith: Locksmith, counters: Counters) -> None:
+async def await_seal(queues: Queues, smith: Locksmith, counters: Counters) -> None:
     """Wait for the disk with the first packets of a key, until it is ready for their tags, and let them through."""
     while True:
-        batch = await rooms.early.take()
+        batch = await queues.unsealed.take()
         for key in dict.fromkeys(one.key for one in batch):
             mine = [one for one in batch if one.key is key]
             try:
@@ -147,11 +148,11 @@ async def await_seal(rooms: Rooms, smith: Locksmith, counters: Counters) -> None
             except Unavailable:
                 counters.drop(Dropped.REPLAY_STORE, len(mine))
             else:
-                _let_through(rooms, mine, counters)
+                _let_through(queues, mine, counters)
 
 
-def _let_through(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> None:
-    """Write down the tags of the batch, and put what is new into the next rooms."""
+def _let_through(queues: Queues, batch: Sequence[Opened], counters: Counters) -> None:
+    """Write down the tags of the batch, and put what is new into the next queues."""
     forward, ended = [], []
     for _, peeled, when, origin in admit(batch, counters):
         if isinstance(peeled, Forward):
@@ -160,8 +161,8 @@ def _let_through(rooms: Rooms, batch: Sequence[Opened], counters: Counters) -> N
             counters.drop(Dropped.UNWANTED)
         else:
             ended.append(peeled)
-    rooms.held.put(forward)
-    rooms.ended.put(ended)
+    queues.held.put(forward)
+    queues.ended.put(ended)
 
 
 def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
@@ -179,19 +180,19 @@ def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
     return fresh
 
 
-async def hold(rooms: Rooms, dispatch: Dispatch) -> None:
+async def hold(queues: Queues, dispatch: Dispatch) -> None:
     """Keep each packet for the time that its sender drew: one heap, one sleeper; all that is due leaves together."""
     while True:
-        dispatch.send(await rooms.held.take())
+        dispatch.send(await queues.held.take())
 
 
 async def deliver(
-    rooms: Rooms, provider: Provider | None, services: Services | None, loops: Loops, counters: Counters
+    queues: Queues, provider: Provider | None, services: Services | None, loops: Loops, counters: Counters
 ) -> None:
     """What goes no further: mail for a provider's mailboxes, questions to it, our own loops, cover traffic."""
     while True:
         mail = []
-        for peeled in await rooms.ended.take():
+        for peeled in await queues.ended.take():
             match peeled:
                 case Deliver(message) if services is not None and is_question(message):
                     services.take_untrusted(message)
@@ -226,8 +227,8 @@ class Serving:
     snapshot: Callable[[], dict[str, Any]]
 
 
-class _House:
-    """The rooms of one node with all that is in them; its tasks run in one nursery."""
+class _Node:
+    """The stages of one node with all that they share; its tasks run in one nursery."""
 
     def __init__(
         self, context: NodeContext, engine: Engine, keys: KeyRing, timer: Timer, nursery: trio.Nursery
@@ -238,8 +239,8 @@ class _House:
         self._keeper = context.keeper()
         self._members = Members(context.identity.public, self._keeper.raw)
         held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
-        self._rooms = Rooms(held, self.counters)
-        done = partial(sort_out, self._rooms, self.counters)
+        self._queues = Queues(held, self.counters)
+        done = partial(sort_out, self._queues, self.counters)
         self._peelers = Peelers(context.config.workers, engine, done=done, counters=self.counters)
         keys.when_forgotten(self._peelers.forget)
         self._loops = Loops(SymmetricKey.generate())
@@ -251,7 +252,7 @@ class _House:
 
     def _open_provider(self) -> Provider:
         storage = open_storage(self._context, self._members)
-        provider = Provider(storage, self._rooms.arrived, self._members, self._context.rng, self.counters)
+        provider = Provider(storage, self._queues.arrived, self._members, self._context.rng, self.counters)
         self._nursery.start_soon(storage.run)
         self._nursery.start_soon(provider.sweep)
         return provider
@@ -259,22 +260,22 @@ class _House:
     def _open_services(self) -> Services:
         rendezvous = Rendezvous()
         self._nursery.start_soon(rendezvous.sweep)
-        identity, arrived = self._context.identity.public, self._rooms.arrived
+        identity, arrived = self._context.identity.public, self._queues.arrived
         witness = Witness(self._context.identity, self._context.trust.network_id, self._context.clock)
         handlers = rendezvous.handlers | witness.handlers
         return Services(identity, self._engine, arrived, self.counters, handlers)
 
-    async def open_rooms(self) -> Address:
-        """Start every room, the door to the street last; where it listens."""
-        rooms, counters, members, start = self._rooms, self.counters, self._members, self._nursery.start_soon
+    async def start_stages(self) -> Address:
+        """Start every stage, the listening socket last; where it listens."""
+        queues, counters, members, start = self._queues, self.counters, self._members, self._nursery.start_soon
         here = partial(peel_batch, self._keys, self._context.clock, self._peelers)
-        rooms.arrived.when_alone(here)
-        start(peel, rooms, here)
+        queues.arrived.when_alone(here)
+        start(peel, queues, here)
         if self._context.config.workers:
             start(self._peelers.run, self._context.log)
-        start(await_seal, rooms, self._smith, counters)
-        start(hold, rooms, self._dispatch)
-        start(deliver, rooms, self._provider, self._services, self._loops, counters)
+        start(await_seal, queues, self._smith, counters)
+        start(hold, queues, self._dispatch)
+        start(deliver, queues, self._provider, self._services, self._loops, counters)
         address: Address = await self._nursery.start(self._context.listen, self._welcome, members, counters)
         return address
 
@@ -285,7 +286,7 @@ class _House:
             if link.peer.role is Role.CLIENT and self._provider is not None:
                 await self._provider.serve_client(link)
             else:
-                await receive(self._rooms, link, self._members, self.counters)
+                await receive(self._queues, link, self._members, self.counters)
         finally:
             self._links.discard(link)
 
@@ -300,7 +301,7 @@ class _House:
 
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
-        held, connections = len(self._rooms.held), len(self._links)
+        held, connections = len(self._queues.held), len(self._links)
         warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
         figures = describe(self._context, self._members, self.counters, self._loops, connections=connections, held=held)
         extra = {"problem": self._keeper.problem, "workers": self._peelers.pids}
@@ -329,7 +330,7 @@ async def serve(
     context = NodeContext(config, identity, follower, network, clock, rng, log or Log(), files)
     with open_keys(context) as keys, closing(clock.timer()) as timer:
         async with trio.open_nursery() as nursery:
-            house = _House(context, engine, keys, timer, nursery)
-            address = await house.open_rooms()
-            house.start_upkeep(address)
-            task_status.started(Serving(address, house.counters, house.snapshot))
+            node = _Node(context, engine, keys, timer, nursery)
+            address = await node.start_stages()
+            node.start_upkeep(address)
+            task_status.started(Serving(address, node.counters, node.snapshot))

@@ -21,7 +21,7 @@ from mixnode.arrival import Arrived
 from mixnode.clients import Session, Surroundings
 from mixnode.mailboxes import GRAINS, Done, Full, Open, Store, Stored, Sweep, Unknown
 from mixnode.members import Members
-from mixnode.rooms import Room
+from mixnode.queues import DropQueue
 from mixnode.storage import Storage
 
 LONGEST_SWEEP = 600.0  # seconds between deletions of what is too old
@@ -31,9 +31,9 @@ class Provider:
     """The clients of a provider and their mail."""
 
     def __init__(
-        self, storage: Storage, arrived: Room[Arrived], members: Members, rng: Source, counters: Counters
+        self, storage: Storage, arrived: DropQueue[Arrived], members: Members, rng: Source, counters: Counters
     ) -> None:
-        """Packets of clients go into the room `arrived`; each down-link's times come from a stream of `rng`."""
+        """Packets of clients go into the queue `arrived`; each down-link's times come from a stream of `rng`."""
         self._around = Surroundings(storage, arrived, members, counters)
         self._rng = rng
         self._sessions: dict[bytes, Session] = {}

@@ -21,7 +21,7 @@ from mixnet.services import QUESTION, Answer, Operation, Question, Status
 from mixnet.sphinx import Engine
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
-from mixnode.rooms import Room
+from mixnode.queues import DropQueue
 from mixnode.slots import Slots
 
 RATE, BURST = 50.0, 500.0  # questions a second, and at once
@@ -75,11 +75,11 @@ class Services:
         self,
         identity: bytes,
         engine: Engine,
-        arrived: Room[Arrived],
+        arrived: DropQueue[Arrived],
         counters: Counters,
         handlers: Mapping[int, Handler],
     ) -> None:
-        """`identity` is this provider's; its answers go into the room `arrived`; `handlers` has the operations."""
+        """`identity` is this provider's; its answers go into the queue `arrived`; `handlers` has the operations."""
         self._identity = identity
         self._engine = engine
         self._arrived = arrived

@@ -47,7 +47,7 @@ ADVERSARY = "internal or external, active"
 DEFENCE = "a tag of each accepted packet, written down before the packet goes on and kept as long as its key"
 PACKETS = {Size.QUICK: 20, Size.STANDARD: 200, Size.FULL: 2000}
 UP = 30.0  # seconds until the network is there
-BATCH = 100  # packets a visit, each twice: fewer than a node's door takes from one link
+BATCH = 100  # packets a visit, each twice: fewer than a node's first queue takes from one link
 HURRIED = 20  # packets of which some have been let through when the node dies: one batch
 PROVIDER, MIX, ELSEWHERE = "provider-1", "mix-1", "provider-2"  # the last is where the mix sends on to
 STILL = Parameters(node_loop_rate=0.0)  # so that all that leaves a node is the attacker's

@@ -9,7 +9,7 @@ from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Forward, Mailbox, Reply
 from mixnode import batches
 from mixnode.batches import HEAD_SIZE, MOST, RECORD_SIZE, SLOTS, Order, decode, encode, read_head
-from mixnode.rooms import BATCH
+from mixnode.queues import BATCH
 
 IDS, TAGS = st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16)
 PACKETS = st.binary(min_size=8, max_size=8).map(lambda raw: raw * (GEOMETRY.packet_size // 8))

@@ -14,7 +14,7 @@ from mixnet.link import FRAME_SIZE, Frame, FrameKind, Link, LinkLost
 from mixnet.pki.document import Node
 from mixnode.dispatch import QUEUE, Dispatch, Outgoing
 from mixnode.members import Members
-from mixnode.rooms import BATCH
+from mixnode.queues import BATCH
 
 HERE, THERE = bytes([1]) * 32, bytes([2]) * 32
 

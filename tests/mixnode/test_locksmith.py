@@ -85,30 +85,30 @@ def disk(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
     return SlowDisk(monkeypatch)  # after the ring, whose first keys are made on this thread
 
 
-class House:
-    """The rooms that a packet passes between its peeling and its being held."""
+class Stages:
+    """The queues that a packet passes between its peeling and its being held."""
 
     def __init__(self, ring: KeyRing) -> None:
         self.counters = Counters()
-        self.rooms = Rooms(Holding(TrioTimer(), lambda: 0.05, self.counters), self.counters)
+        self.queues = Queues(Holding(TrioTimer(), lambda: 0.05, self.counters), self.counters)
         self.smith = Locksmith(ring, on_thread=True)
 
     def arrive(self, key: EpochKey, *numbers: int) -> None:
         layers = [Forward(bytes(32), 0.0, bytes([number]), bytes([number]) * 16) for number in numbers]
-        refuse_replay(self.rooms, [Opened(key, layer, 0.0, Role.NODE) for layer in layers], self.counters)
+        refuse_replay(self.queues, [Opened(key, layer, 0.0, Role.NODE) for layer in layers], self.counters)
 
     async def leave(self) -> list[int]:
         """The numbers of the next packets that would be held, and then sent."""
         with trio.fail_after(LONG):
-            return [outgoing.packet[0] for outgoing in await self.rooms.held.take()]
+            return [outgoing.packet[0] for outgoing in await self.queues.held.take()]
 
 
 @asynccontextmanager
-async def house_of(ring: KeyRing) -> AsyncIterator[House]:
-    house = House(ring)
+async def stages_of(ring: KeyRing) -> AsyncIterator[Stages]:
+    stages = Stages(ring)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(await_seal, house.rooms, house.smith, house.counters)
-        yield house
+        nursery.start_soon(await_seal, stages.queues, stages.smith, stages.counters)
+        yield stages
         nursery.cancel_scope.cancel()
 
 
@@ -122,12 +122,12 @@ async def test_packets_go_on_while_the_files_of_the_next_key_are_written(
 ) -> None:
     present = ring.live(1000.0)[0]
     disk.hold("3.")
-    async with house_of(ring) as house:
+    async with stages_of(ring) as stages:
         async with trio.open_nursery() as turning:
-            turning.start_soon(house.smith.turn, 1100.0)
+            turning.start_soon(stages.smith.turn, 1100.0)
             await disk.reached()
-            house.arrive(present, 1, 2)
-            assert await house.leave() == [1, 2]
+            stages.arrive(present, 1, 2)
+            assert await stages.leave() == [1, 2]
             assert ring.missing(1100.0) == [3]  # not published, nor used, before it is on the disk
             assert not (tmp_path / "3.key").exists()
             disk.go()
@@ -144,56 +144,56 @@ async def test_only_the_first_packets_of_a_key_wait_until_the_disk_is_ready_for_
     present, following = ring.live(1000.0)
     tags = tmp_path / "1.tags"
     disk.hold("1.")
-    async with house_of(ring) as house:
-        house.arrive(following, 1)
+    async with stages_of(ring) as stages:
+        stages.arrive(following, 1)
         await disk.reached()
-        house.arrive(following, 2)
-        house.arrive(present, 3)
-        assert await house.leave() == [3]
+        stages.arrive(following, 2)
+        stages.arrive(present, 3)
+        assert await stages.leave() == [3]
         await wait_all_tasks_blocked()
-        assert len(house.rooms.held) == 0
+        assert len(stages.queues.held) == 0
         assert ready_for_a_power_cut(tags)
         assert tags.stat().st_size == 0
         disk.go()
-        assert await house.leave() == [1]
+        assert await stages.leave() == [1]
         assert not ready_for_a_power_cut(tags)  # since what has left may be gone from the file after it
         assert seal.proves(tags, "one")
-        assert await house.leave() == [2]
+        assert await stages.leave() == [2]
         assert tags.read_bytes() == b"\x01" * 16 + b"\x02" * 16
-        house.arrive(following, 1, 4)
-        assert await house.leave() == [4]
-        assert house.counters.snapshot()["dropped"] == {"replayed": 1}
+        stages.arrive(following, 1, 4)
+        assert await stages.leave() == [4]
+        assert stages.counters.snapshot()["dropped"] == {"replayed": 1}
     assert disk.on_loop == 0
 
 
 async def test_what_waits_for_the_disk_is_bounded(ring: KeyRing, disk: SlowDisk) -> None:
     following = ring.live(1000.0)[1]
     disk.hold("1.")
-    async with house_of(ring) as house:
-        house.arrive(following, 0)
+    async with stages_of(ring) as stages:
+        stages.arrive(following, 0)
         await disk.reached()
-        for _ in range(ROOM // 32 + 2):
-            house.arrive(following, *range(32))
+        for _ in range(QUEUE_SIZE // 32 + 2):
+            stages.arrive(following, *range(32))
             await wait_all_tasks_blocked()
-        assert len(house.rooms.early) == ROOM
-        assert house.counters[Dropped.REPLAY_FULL] == 64
+        assert len(stages.queues.unsealed) == QUEUE_SIZE
+        assert stages.counters[Dropped.REPLAY_FULL] == 64
         disk.go()
-        assert await house.leave()
+        assert await stages.leave()
 
 
 async def test_a_packet_for_whose_tag_the_disk_was_never_ready_does_not_leave(ring: KeyRing, disk: SlowDisk) -> None:
     present, following = ring.live(1000.0)
     disk.broken = True
-    async with house_of(ring) as house:
-        house.arrive(following, 1, 2)
-        while not house.counters[Dropped.REPLAY_STORE]:
+    async with stages_of(ring) as stages:
+        stages.arrive(following, 1, 2)
+        while not stages.counters[Dropped.REPLAY_STORE]:
             await trio.lowlevel.checkpoint()
-        house.arrive(present, 3)
-        assert await house.leave() == [3]
-        assert house.counters[Dropped.REPLAY_STORE] == 2
+        stages.arrive(present, 3)
+        assert await stages.leave() == [3]
+        assert stages.counters[Dropped.REPLAY_STORE] == 2
         disk.broken = False
-        house.arrive(following, 4)
-        assert await house.leave() == [4]
+        stages.arrive(following, 4)
+        assert await stages.leave() == [4]
 
 
 async def test_a_key_that_is_asked_for_twice_is_made_once(tmp_path: Path, ring: KeyRing, disk: SlowDisk) -> None:

@@ -11,7 +11,7 @@ from mixnet.link import Role
 from mixnet.services import Answer, Operation, Question, Status
 from mixnet.sphinx import Command, Forward, Hop, Kind, Reply, SphinxEngine
 from mixnode.arrival import Arrived
-from mixnode.rooms import Room
+from mixnode.queues import DropQueue
 from mixnode.services import BURST, HOUR, RATE, Rendezvous, Services
 
 HERE, MIX = bytes([1]) * 32, bytes([2]) * 32
@@ -25,15 +25,15 @@ class Desk:
 
     def __init__(self, handlers=None) -> None:
         self.counters = Counters()
-        self.room: Room[Arrived] = Room(10_000, self.counters, Dropped.PEEL_FULL)
+        self.queue: DropQueue[Arrived] = DropQueue(10_000, self.counters, Dropped.PEEL_FULL)
         rendezvous = Rendezvous()
-        self.services = Services(HERE, ENGINE, self.room, self.counters, handlers or rendezvous.handlers)
+        self.services = Services(HERE, ENGINE, self.queue, self.counters, handlers or rendezvous.handlers)
 
     async def ask(self, operation: int, body: bytes = b"", subject: bytes = SLOT) -> Answer:
         """The answer, as the owner of the block opens it."""
         surb, keys = reply_block(HERE)
         self.services.take_untrusted(Question(operation, subject, body).encode(surb))
-        (arrived,) = await self.room.take()
+        (arrived,) = await self.queue.take()
         assert arrived.origin is Role.CLIENT
         forward = ENGINE.peel_untrusted(PROVIDER, arrived.packet)
         assert isinstance(forward, Forward)
@@ -87,7 +87,7 @@ async def test_another_service_is_one_more_entry(autojump_clock: MockClock) -> N
 async def test_what_is_no_question_or_has_a_block_for_elsewhere_is_dropped(autojump_clock, message: bytes) -> None:
     desk = Desk()
     desk.services.take_untrusted(message)
-    assert len(desk.room) == 0
+    assert len(desk.queue) == 0
     assert desk.counters[Dropped.UNWANTED] == 1
     assert desk.counters[Event.QUESTIONS] == 0
 
@@ -98,11 +98,11 @@ async def test_questions_above_the_rate_are_dropped_without_work(autojump_clock:
     for _ in range(int(BURST) + 100):
         desk.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
     assert desk.counters[Dropped.SERVICE_LIMIT] == 100
-    assert len(desk.room) == BURST
+    assert len(desk.queue) == BURST
     await trio.sleep(2.0)
     for _ in range(200):
         desk.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
-    assert len(desk.room) == BURST + 2 * RATE
+    assert len(desk.queue) == BURST + 2 * RATE
 
 
 async def test_a_handler_that_refuses_is_no_crash(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""What one peer does leaves room for the others: at the first door, among what is held, and once it is expelled."""
+"""What one peer does leaves room for the others: in the first queue, among what is held, and once it is expelled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixnode.dispatch import Outgoing
 from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
 from mixnode.keys import KeyRing
 from mixnode.members import Members
-from mixnode.node import ROOM, SHARE, Rooms, hold, peel, peel_batch, receive
+from mixnode.node import QUEUE_SIZE, SHARE, Queues, hold, peel, peel_batch, receive
 from mixnode.peelers import Peelers
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
@@ -43,33 +43,33 @@ def those(*listed: bytes) -> Members:
     return cast("Members", SimpleNamespace(other=lambda identity: identity if identity in listed else None))
 
 
-def rooms_of(counters: Counters) -> Rooms:
-    return Rooms(Holding(TrioTimer(), lambda: MEAN, counters), counters)
+def queues_of(counters: Counters) -> Queues:
+    return Queues(Holding(TrioTimer(), lambda: MEAN, counters), counters)
 
 
 async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms = rooms_of(counters)
+    queues = queues_of(counters)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(receive, rooms, cast("Link", FakeLink(500, 20)), those(bytes(32)), counters)
+        nursery.start_soon(receive, queues, cast("Link", FakeLink(500, 20)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
-        assert len(rooms.arrived) == SHARE < ROOM
-        nursery.start_soon(receive, rooms, cast("Link", FakeLink(5, 20)), those(bytes(32)), counters)
+        assert len(queues.arrived) == SHARE < QUEUE_SIZE
+        nursery.start_soon(receive, queues, cast("Link", FakeLink(5, 20)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
-        assert len(rooms.arrived) == SHARE + 100
+        assert len(queues.arrived) == SHARE + 100
         assert counters[Dropped.PEEL_FULL] == 10_000 - SHARE
         nursery.cancel_scope.cancel()
 
 
 async def test_packets_that_come_one_by_one_use_up_no_share(autojump_clock: MockClock) -> None:
     counters, jobs = Counters(), list[Job]()
-    rooms, keys = rooms_of(counters), SimpleNamespace(live=lambda _now: [])
+    queues, keys = queues_of(counters), SimpleNamespace(live=lambda _now: [])
     peelers = SimpleNamespace(peel=jobs.append)
     here = partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("Peelers", peelers))
-    rooms.arrived.when_alone(here)
+    queues.arrived.when_alone(here)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(peel, rooms, here)
-        nursery.start_soon(receive, rooms, cast("Link", FakeLink(3 * SHARE, 1)), those(bytes(32)), counters)
+        nursery.start_soon(peel, queues, here)
+        nursery.start_soon(receive, queues, cast("Link", FakeLink(3 * SHARE, 1)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert sum(len(job.packets) for job in jobs) == 3 * SHARE
@@ -79,30 +79,30 @@ async def test_packets_that_come_one_by_one_use_up_no_share(autojump_clock: Mock
 
 async def test_a_node_that_is_no_longer_listed_loses_its_link(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms = rooms_of(counters)
+    queues = queues_of(counters)
     with trio.fail_after(1):
-        await receive(rooms, cast("Link", FakeLink(1, 20)), those(), counters)
-    assert (len(rooms.arrived), counters[Event.PACKETS_IN]) == (0, 0)
+        await receive(queues, cast("Link", FakeLink(1, 20)), those(), counters)
+    assert (len(queues.arrived), counters[Event.PACKETS_IN]) == (0, 0)
 
 
 async def test_packets_that_ask_for_long_delays_leave_room_for_ordinary_ones(autojump_clock: MockClock) -> None:
     counters = Counters()
-    rooms = rooms_of(counters)
+    queues = queues_of(counters)
     sent: list[Outgoing] = []
     dispatch = cast("Any", SimpleNamespace(send=sent.extend))
 
     async def wish(delay: float, number: int) -> None:
         for _ in range(number):
-            rooms.held.put([Due(trio.current_time() + delay, delay, Outgoing(bytes(32), b""))])
+            queues.held.put([Due(trio.current_time() + delay, delay, Outgoing(bytes(32), b""))])
         await wait_all_tasks_blocked()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hold, rooms, dispatch)
+        nursery.start_soon(hold, queues, dispatch)
         await wish(9.0, HELD)
-        assert len(rooms.held) == HELD // 2
+        assert len(queues.held) == HELD // 2
         await wish(ORDINARY_DELAYS * MEAN, HELD)
-        assert len(rooms.held) == HELD
+        assert len(queues.held) == HELD
         assert counters[Dropped.HOLD_FULL] == HELD
         await trio.sleep(1)
-        assert len(sent) == len(rooms.held) == HELD // 2
+        assert len(sent) == len(queues.held) == HELD // 2
         nursery.cancel_scope.cancel()

@@ -17,7 +17,7 @@ from mixnet.errors import Unavailable
 
 _ATTEMPTS = 3  # at finding a capacity, each twice as long as the one before
 WARM = 0.5  # seconds in which links are dialled and queues fill
-WINDOW = 240  # packets under way for each player: a node's door takes 256 from one link
+WINDOW = 240  # packets under way for each player: a node's first queue takes 256 from one link
 PATH_WINDOW = 120  # of each player, where a route has links that the packets of both players share
 _MOST = {True: 8000, False: 3000}  # packets a second that a trial is ready for: one node, or a route
 PATH_MEAN = 0.01  # seconds of delay a hop in a closed loop, so that the window doesn't bound the rate

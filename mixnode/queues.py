@@ -1,10 +1,10 @@
-"""The doors between a node's rooms: bounded queues that drop instead of waiting (spec/04-mixing.md).
+"""Between a node's stages: bounded queues that drop instead of waiting (spec/04-mixing.md).
 
-Promises: `put` never waits, so no room can hold up the one before it: what finds the room full is dropped and counted
-under the room's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at
-idle at once; whoever waits for something is woken once for all that was put at a time. Where a room has somebody for
-it, an item that comes alone to an empty room is dealt with then and there, which spares a turn of the scheduler, but
-not more than a batch of them in a row, or those of many peers would make others wait.
+Promises: `put` never waits, so no stage can hold up the one before it: what finds the queue full is dropped and counted
+under the queue's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at
+idle at once; whoever waits for something is woken once for all that was put at a time. Where a queue has a function
+for it, an item that comes alone to an empty queue is dealt with then and there, which spares a turn of the scheduler,
+but not more than a batch of them in a row, or those of many peers would make others wait.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import trio
 from mixnet.counters import Counters, Dropped
 
 T = TypeVar("T")
-BATCH = 32  # one write of a link; also bounds how long a room computes before others run
+BATCH = 32  # one write of a link; also bounds how long a stage computes before others run
 
 
-class Room(Generic[T]):
+class DropQueue(Generic[T]):
     """A bounded queue with one task that takes from it."""
 
     def __init__(self, size: int, counters: Counters, full: Dropped) -> None:
@@ -35,7 +35,7 @@ class Room(Generic[T]):
         self._in_a_row = 0
 
     def when_alone(self, act: Callable[[list[T]], None]) -> None:
-        """Have `act` deal with an item that comes alone to the empty room, before `put` returns."""
+        """Have `act` deal with an item that comes alone to the empty queue, before `put` returns."""
         self._alone = act
 
     def put(self, items: Sequence[T]) -> int:
@@ -62,7 +62,7 @@ class Room(Generic[T]):
         return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
 
     def clear(self) -> int:
-        """Empty the room; how many items were in it."""
+        """Empty the queue; how many items were in it."""
         dropped = len(self._items)
         self._items.clear()
         return dropped
