@@ -97,7 +97,7 @@ class KeyRing:
     def turn(self, now: float) -> None:
         """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace.
 
-        This waits for the disk: while packets come, the same steps are a `Locksmith`'s.
+        This waits for the disk: while packets come, the same steps are a `KeyRotation`'s.
         """
         for epoch in self.forget(now):
             self.store.delete(epoch)

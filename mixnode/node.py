@@ -45,8 +45,8 @@ from mixnode.desk import Done, Job
 from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
+from mixnode.key_rotation import KeyRotation
 from mixnode.keys import EpochKey, KeyRing
-from mixnode.locksmith import Locksmith
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.peelers import Peelers
@@ -137,14 +137,14 @@ def refuse_replay(queues: Queues, batch: Sequence[Opened], counters: Counters) -
     _let_through(queues, [one for one in batch if one.key.replay.begun], counters)
 
 
-async def await_seal(queues: Queues, smith: Locksmith, counters: Counters) -> None:
+async def await_seal(queues: Queues, rotation: KeyRotation, counters: Counters) -> None:
     """Wait for the disk with the first packets of a key, until it is ready for their tags, and let them through."""
     while True:
         batch = await queues.unsealed.take()
         for key in dict.fromkeys(one.key for one in batch):
             mine = [one for one in batch if one.key is key]
             try:
-                await smith.begin(key)
+                await rotation.begin(key)
             except Unavailable:
                 counters.drop(Dropped.REPLAY_STORE, len(mine))
             else:
@@ -235,7 +235,7 @@ class _Node:
     ) -> None:
         self.counters = Counters()
         self._context, self._engine, self._keys, self._nursery = context, engine, keys, nursery
-        self._smith = Locksmith(keys, on_thread=context.config.storage is Storage.FILE)
+        self._rotation = KeyRotation(keys, on_thread=context.config.storage is Storage.FILE)
         self._keeper = context.keeper()
         self._members = Members(context.identity.public, self._keeper.raw)
         held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
@@ -273,7 +273,7 @@ class _Node:
         start(peel, queues, here)
         if self._context.config.workers:
             start(self._peelers.run, self._context.log)
-        start(await_seal, queues, self._smith, counters)
+        start(await_seal, queues, self._rotation, counters)
         start(hold, queues, self._dispatch)
         start(deliver, queues, self._provider, self._services, self._loops, counters)
         address: Address = await self._nursery.start(self._context.listen, self._welcome, members, counters)
@@ -293,8 +293,8 @@ class _Node:
     def start_upkeep(self, address: Address) -> None:
         """Start what a node does beside passing packets on; `address` is where it listens."""
         context, members, start = self._context, self._members, self._nursery.start_soon
-        start(upkeep.turn_keys, context, self._smith, context.advertised(address), self.counters)
-        start(upkeep.publish, context, self._smith, context.advertised(address), members)
+        start(upkeep.turn_keys, context, self._rotation, context.advertised(address), self.counters)
+        start(upkeep.publish, context, self._rotation, context.advertised(address), members)
         start(upkeep.follow, context, self._keeper, members, self._dispatch)
         loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
         start(loop, context, members, self._loops)

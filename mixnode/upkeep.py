@@ -26,7 +26,7 @@ from mixnet.pki.waiting import Backoff, sleep_until
 from mixnet.sphinx import Engine
 from mixnode.context import NodeContext
 from mixnode.dispatch import Dispatch
-from mixnode.locksmith import Locksmith
+from mixnode.key_rotation import KeyRotation
 from mixnode.loops import Loop, Loops, make_loop
 from mixnode.members import Members
 from mixnode.schedule import Schedule
@@ -35,7 +35,7 @@ LEAD = 0.1  # seconds before its slot in which a loop is made
 STALL = 0.25  # seconds by which a loop leaves too late if this machine stood still
 
 
-async def turn_keys(context: NodeContext, smith: Locksmith, address: Address, counters: Counters) -> None:
+async def turn_keys(context: NodeContext, rotation: KeyRotation, address: Address, counters: Counters) -> None:
     """Make the keys of coming epochs, and delete each key at the end of its grace, or when its memory is full.
 
     Keys that were retired are counted and told of; what replaces them while the node runs is published at once.
@@ -45,22 +45,22 @@ async def turn_keys(context: NodeContext, smith: Locksmith, address: Address, co
     started = False
     while True:
         now = context.clock.now()
-        await smith.turn(now)
-        retired = smith.keys.retired
+        await rotation.turn(now)
+        retired = rotation.keys.retired
         fresh = retired.keys() - told
         told = set(retired)
         if fresh:
             counters.add(Event.KEYS_RETIRED, len(fresh))
             context.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
             if started:  # at the start `publish` does it
-                await _upload(context, smith, address, rng)
+                await _upload(context, rotation, address, rng)
         started = True
         with trio.CancelScope() as nap:
-            smith.keys.wake_when_full(nap.cancel)
-            await sleep_until(context.clock, smith.keys.next_turn(now))
+            rotation.keys.wake_when_full(nap.cancel)
+            await sleep_until(context.clock, rotation.keys.next_turn(now))
 
 
-async def publish(context: NodeContext, smith: Locksmith, address: Address, members: Members) -> None:
+async def publish(context: NodeContext, rotation: KeyRotation, address: Address, members: Members) -> None:
     """Give the authorities a descriptor with the keys of this and the next epochs, once an epoch.
 
     And once more if a document shows that others than those that have it will vote on the next one.
@@ -70,7 +70,7 @@ async def publish(context: NodeContext, smith: Locksmith, address: Address, memb
         epoch = context.epochs.at(context.clock.now())
         voters = context.trust.at(epoch + 1)
         backoff = Backoff(rng)
-        while not await _upload(context, smith, address, rng):
+        while not await _upload(context, rotation, address, rng):
             await backoff.pause()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, context, members, epoch + 1, voters, nursery.cancel_scope)
@@ -88,17 +88,17 @@ async def _watch(
     waiting.cancel()
 
 
-async def _upload(context: NodeContext, smith: Locksmith, address: Address, rng: random.Random) -> bool:
+async def _upload(context: NodeContext, rotation: KeyRotation, address: Address, rng: random.Random) -> bool:
     """Whether a majority of the authorities took the descriptor as of now."""
     now = context.clock.now()
-    await smith.turn(now)
+    await rotation.turn(now)
     descriptor = Descriptor(
         network_id=context.trust.network_id,
         identity=context.identity.public,
         role=context.config.role,
         address=str(address),
         epoch=context.epochs.at(now),
-        keys=tuple(smith.keys.publics(now).values()),
+        keys=tuple(rotation.keys.publics(now).values()),
     )
     try:
         await upload_descriptor(

@@ -20,8 +20,8 @@ T = TypeVar("T")
 Given = TypeVarTuple("Given")
 
 
-class Locksmith:
-    """Works for the ring of one node."""
+class KeyRotation:
+    """Turns the key ring of one node, on the disk and in memory."""
 
     def __init__(self, keys: KeyRing, *, on_thread: bool) -> None:
         """`keys` as it was opened; `on_thread`: whether it lies on a disk that may be slow."""

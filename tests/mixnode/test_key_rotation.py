@@ -25,6 +25,7 @@ from mixnet.sphinx import Forward
 from mixnet.timer import TrioTimer
 from mixnode import seal
 from mixnode.holding import Holding
+from mixnode.key_rotation import KeyRotation
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.locksmith import Locksmith
@@ -91,7 +92,7 @@ class Stages:
     def __init__(self, ring: KeyRing) -> None:
         self.counters = Counters()
         self.queues = Queues(Holding(TrioTimer(), lambda: 0.05, self.counters), self.counters)
-        self.smith = Locksmith(ring, on_thread=True)
+        self.rotation = KeyRotation(ring, on_thread=True)
 
     def arrive(self, key: EpochKey, *numbers: int) -> None:
         layers = [Forward(bytes(32), 0.0, bytes([number]), bytes([number]) * 16) for number in numbers]
@@ -107,7 +108,7 @@ class Stages:
 async def stages_of(ring: KeyRing) -> AsyncIterator[Stages]:
     stages = Stages(ring)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(await_seal, stages.queues, stages.smith, stages.counters)
+        nursery.start_soon(await_seal, stages.queues, stages.rotation, stages.counters)
         yield stages
         nursery.cancel_scope.cancel()
 
@@ -124,7 +125,7 @@ async def test_packets_go_on_while_the_files_of_the_next_key_are_written(
     disk.hold("3.")
     async with stages_of(ring) as stages:
         async with trio.open_nursery() as turning:
-            turning.start_soon(stages.smith.turn, 1100.0)
+            turning.start_soon(stages.rotation.turn, 1100.0)
             await disk.reached()
             stages.arrive(present, 1, 2)
             assert await stages.leave() == [1, 2]
@@ -197,11 +198,11 @@ async def test_a_packet_for_whose_tag_the_disk_was_never_ready_does_not_leave(ri
 
 
 async def test_a_key_that_is_asked_for_twice_is_made_once(tmp_path: Path, ring: KeyRing, disk: SlowDisk) -> None:
-    smith = Locksmith(ring, on_thread=True)
+    rotation = KeyRotation(ring, on_thread=True)
     disk.hold("3.")
     async with trio.open_nursery() as nursery:
         for _ in range(3):
-            nursery.start_soon(smith.turn, 1100.0)
+            nursery.start_soon(rotation.turn, 1100.0)
         await disk.reached()
         await wait_all_tasks_blocked()
         disk.go()
@@ -216,11 +217,11 @@ async def test_a_key_that_goes_while_it_is_made_ready_leaves_nothing_behind(
     tmp_path: Path, ring: KeyRing, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     following = ring.live(1000.0)[1]
-    smith, refused = Locksmith(ring, on_thread=True), Counter[str]()
+    rotation, refused = KeyRotation(ring, on_thread=True), Counter[str]()
 
     async def begin(when: str) -> None:
         try:
-            await smith.begin(following)
+            await rotation.begin(following)
         except Unavailable:
             refused[when] += 1
 
@@ -236,7 +237,7 @@ async def test_a_key_that_goes_while_it_is_made_ready_leaves_nothing_behind(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(begin, "before")
         await disk.reached()
-        nursery.start_soon(smith.turn, 1250.0)
+        nursery.start_soon(rotation.turn, 1250.0)
         await wait_all_tasks_blocked()
         assert [key.epoch for key in ring.live(1100.0)] == [2]  # forgotten at once, whatever the disk does
         assert not await trio.to_thread.run_sync(removed.wait, 0.2)
@@ -248,22 +249,22 @@ async def test_a_key_that_goes_while_it_is_made_ready_leaves_nothing_behind(
 
 
 async def test_one_epoch_does_not_wait_for_another(tmp_path: Path, ring: KeyRing, disk: SlowDisk) -> None:
-    smith = Locksmith(ring, on_thread=True)
+    rotation = KeyRotation(ring, on_thread=True)
     disk.hold("3.")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(smith.turn, 1100.0)
+        nursery.start_soon(rotation.turn, 1100.0)
         await disk.reached()
         with trio.fail_after(LONG / 2):
-            await smith.begin(ring.live(1000.0)[1])
+            await rotation.begin(ring.live(1000.0)[1])
         assert not (tmp_path / "3.key").exists()
         disk.go()
 
 
 async def test_a_node_that_ends_while_a_key_is_made_waits_for_it(tmp_path: Path, ring: KeyRing, disk: SlowDisk) -> None:
-    smith = Locksmith(ring, on_thread=True)
+    rotation = KeyRotation(ring, on_thread=True)
     disk.hold("3.")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(smith.turn, 1100.0)
+        nursery.start_soon(rotation.turn, 1100.0)
         await disk.reached()
         nursery.cancel_scope.cancel()
         disk.go()
@@ -313,11 +314,11 @@ def test_the_simulated_world_makes_its_keys_where_it_stands(tmp_path: Path) -> N
     threads = threading.active_count()
 
     async def main() -> set[int]:
-        smith = Locksmith(KeyRing(FileKeys(tmp_path), EPOCHS, GRACE), on_thread=False)
-        await smith.turn(1000.0)
-        await smith.begin(smith.keys.live(1000.0)[0])
-        publics = smith.keys.publics(1000.0)
-        smith.keys.close()
+        rotation = KeyRotation(KeyRing(FileKeys(tmp_path), EPOCHS, GRACE), on_thread=False)
+        await rotation.turn(1000.0)
+        await rotation.begin(rotation.keys.live(1000.0)[0])
+        publics = rotation.keys.publics(1000.0)
+        rotation.keys.close()
         return set(publics)
 
     assert virtual.run(main, seed=1) == {0, 1, 2}
