@@ -15,7 +15,7 @@ import trio
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import Timer
 from mixnode.delays import Delays
-from mixnode.dispatch import Outgoing
+from mixnode.outgoing import Outgoing
 
 HELD = 8192  # packets that may be held: 25 MB
 LONGEST_DELAYS = 40  # in means: an exponential delay is longer once in 10^17 packets, so a longer one is an attack

@@ -20,7 +20,7 @@ from mixnet.pki.document import Document, Node
 from mixnet.pki.topology import hop_keys, microseconds, sample_delays, sample_mixes, sample_provider
 from mixnet.sphinx import Command, Engine, Hop, Kind
 from mixnode.detector import Detector
-from mixnode.dispatch import Outgoing
+from mixnode.outgoing import Outgoing
 
 NONCE_SIZE = 16
 PATIENCE = 10.0  # seconds from when a loop is late to when it counts as lost

@@ -1,6 +1,6 @@
 """A node, and a packet's whole way through it (spec/04-mixing.md). Read it from top to bottom.
 
-    receive → peel → refuse_replay → hold → dispatch
+    receive → peel → refuse_replay → hold → send
                           ↕        ↘ deliver
                      await_seal
 
@@ -42,13 +42,13 @@ from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
 from mixnode.context import NodeContext, document_files, open_keys, open_storage
 from mixnode.desk import Done, Job
-from mixnode.dispatch import Dispatch, Outgoing
 from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
 from mixnode.key_rotation import KeyRotation
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
+from mixnode.outgoing import Outgoing, OutgoingLinks
 from mixnode.peelers import Peelers
 from mixnode.provider import Provider
 from mixnode.queues import DropQueue
@@ -180,10 +180,10 @@ def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
     return fresh
 
 
-async def hold(queues: Queues, dispatch: Dispatch) -> None:
+async def hold(queues: Queues, links: OutgoingLinks) -> None:
     """Keep each packet for the time that its sender drew: one heap, one sleeper; all that is due leaves together."""
     while True:
-        dispatch.send(await queues.held.take())
+        links.send(await queues.held.take())
 
 
 async def deliver(
@@ -245,7 +245,7 @@ class _Node:
         keys.when_forgotten(self._peelers.forget)
         self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
-        self._dispatch = Dispatch(nursery, self._members, context.dial, self.counters)
+        self._outgoing = OutgoingLinks(nursery, self._members, context.dial, self.counters)
         is_provider = context.config.role is NodeRole.PROVIDER
         self._provider = self._open_provider() if is_provider else None
         self._services = self._open_services() if is_provider else None
@@ -274,7 +274,7 @@ class _Node:
         if self._context.config.workers:
             start(self._peelers.run, self._context.log)
         start(await_seal, queues, self._rotation, counters)
-        start(hold, queues, self._dispatch)
+        start(hold, queues, self._outgoing)
         start(deliver, queues, self._provider, self._services, self._loops, counters)
         address: Address = await self._nursery.start(self._context.listen, self._welcome, members, counters)
         return address
@@ -295,8 +295,8 @@ class _Node:
         context, members, start = self._context, self._members, self._nursery.start_soon
         start(upkeep.turn_keys, context, self._rotation, context.advertised(address), self.counters)
         start(upkeep.publish, context, self._rotation, context.advertised(address), members)
-        start(upkeep.follow, context, self._keeper, members, self._dispatch)
-        loop = partial(upkeep.send_loops, engine=self._engine, dispatch=self._dispatch, counters=self.counters)
+        start(upkeep.follow, context, self._keeper, members, self._outgoing)
+        loop = partial(upkeep.send_loops, engine=self._engine, links=self._outgoing, counters=self.counters)
         start(loop, context, members, self._loops)
 
     def snapshot(self) -> dict[str, Any]:

@@ -25,10 +25,10 @@ from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.waiting import Backoff, sleep_until
 from mixnet.sphinx import Engine
 from mixnode.context import NodeContext
-from mixnode.dispatch import Dispatch
 from mixnode.key_rotation import KeyRotation
 from mixnode.loops import Loop, Loops, make_loop
 from mixnode.members import Members
+from mixnode.outgoing import OutgoingLinks
 from mixnode.schedule import Schedule
 
 LEAD = 0.1  # seconds before its slot in which a loop is made
@@ -118,7 +118,7 @@ async def _upload(context: NodeContext, rotation: KeyRotation, address: Address,
     return True
 
 
-async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members, dispatch: Dispatch) -> None:
+async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members, links: OutgoingLinks) -> None:
     """Go by each epoch's document from its beginning."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keeper.run)
@@ -129,11 +129,11 @@ async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members,
                 continue
             context.log.write(Entry.NEW_EPOCH if members.ready else Entry.READY, epoch=document.epoch)
             members.update(document)
-            dispatch.prune()
+            links.prune()
 
 
 async def send_loops(
-    context: NodeContext, members: Members, loops: Loops, *, engine: Engine, dispatch: Dispatch, counters: Counters
+    context: NodeContext, members: Members, loops: Loops, *, engine: Engine, links: OutgoingLinks, counters: Counters
 ) -> None:
     """Send loops at the network's rate, give up those that don't return, and warn when too many don't, or late."""
     schedule = Schedule(context.rng.stream("loops"), trio.current_time())
@@ -155,7 +155,7 @@ async def send_loops(
         left = trio.current_time()
         if left > slot + STALL:
             loops.stood_still(left - slot)
-        dispatch.send([loop.outgoing])
+        links.send([loop.outgoing])
         loops.sent(loop.message, left + loop.delays + members.parameters.loop_lateness)
         counters.add(Event.LOOPS_SENT)
         counters.add(Event.LOOPS_LOST, loops.overdue(left))

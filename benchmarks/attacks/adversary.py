@@ -25,7 +25,7 @@ from mixnet.network import Address
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import fetch_document
 from mixnet.pki.trust import Trust
-from mixnode.dispatch import Dispatch, Outgoing
+from mixnode.outgoing import Outgoing, OutgoingLinks
 
 HOST = "intruder"
 PATIENCE = 5.0  # seconds for which a visitor waits for what a node does
@@ -112,7 +112,7 @@ async def document(world: World) -> Document:
 class Hoarder:
     """Corrupt nodes that swallow a share of what they should send on; honest before `corrupt` is filled.
 
-    Which packets follows from the seed. The nodes' own loops go through the same door: whose alarm counts is for the
+    Which packets follows from the seed. The nodes' own loops go the same way: whose alarm counts is for the
     caller to say.
     """
 
@@ -125,12 +125,12 @@ class Hoarder:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Around a whole world."""
-        send, hoarder = Dispatch.send, self
+        send, hoarder = OutgoingLinks.send, self
 
-        def swallow(self: Dispatch, due: Sequence[Outgoing]) -> None:
+        def swallow(self: OutgoingLinks, due: Sequence[Outgoing]) -> None:
             if self._members._own in hoarder.corrupt:
                 due = [one for one in due if hoarder._rng.random() >= hoarder._share]
             send(self, due)
 
-        with patch.object(Dispatch, "send", swallow):
+        with patch.object(OutgoingLinks, "send", swallow):
             yield

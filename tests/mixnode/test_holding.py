@@ -14,8 +14,8 @@ from benchmarks.simulation import virtual
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import TrioTimer
-from mixnode.dispatch import Outgoing
 from mixnode.holding import LATE, Due, Holding
+from mixnode.outgoing import Outgoing
 
 MEAN = 1.0
 

@@ -14,11 +14,11 @@ from mixnet.counters import Counters, Dropped, Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.timer import TrioTimer
 from mixnode.desk import Job
-from mixnode.dispatch import Outgoing
 from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
 from mixnode.keys import KeyRing
 from mixnode.members import Members
 from mixnode.node import QUEUE_SIZE, SHARE, Queues, hold, peel, peel_batch, receive
+from mixnode.outgoing import Outgoing
 from mixnode.peelers import Peelers
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
@@ -89,7 +89,7 @@ async def test_packets_that_ask_for_long_delays_leave_room_for_ordinary_ones(aut
     counters = Counters()
     queues = queues_of(counters)
     sent: list[Outgoing] = []
-    dispatch = cast("Any", SimpleNamespace(send=sent.extend))
+    links = cast("Any", SimpleNamespace(send=sent.extend))
 
     async def wish(delay: float, number: int) -> None:
         for _ in range(number):
@@ -97,7 +97,7 @@ async def test_packets_that_ask_for_long_delays_leave_room_for_ordinary_ones(aut
         await wait_all_tasks_blocked()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(hold, queues, dispatch)
+        nursery.start_soon(hold, queues, links)
         await wish(9.0, HELD)
         assert len(queues.held) == HELD // 2
         await wish(ORDINARY_DELAYS * MEAN, HELD)

@@ -45,7 +45,7 @@ class _Neighbour:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
-class Dispatch:
+class OutgoingLinks:
     """The outgoing links of a node."""
 
     def __init__(

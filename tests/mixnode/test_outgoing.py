@@ -1,4 +1,4 @@
-"""Dispatch over links that break: what a broken link may have swallowed is sent again, and batches share a write."""
+"""Sending over links that break: what a broken link may have swallowed is sent again, and batches share a write."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE, Frame, FrameKind, Link, LinkLost
 from mixnet.pki.document import Node
-from mixnode.dispatch import QUEUE, Dispatch, Outgoing
 from mixnode.members import Members
+from mixnode.outgoing import QUEUE, Outgoing, OutgoingLinks
 from mixnode.queues import BATCH
 
 HERE, THERE = bytes([1]) * 32, bytes([2]) * 32
@@ -69,9 +69,9 @@ class FakeNeighbourhood:
             raise Unavailable
         return cast("Link", link)
 
-    def dispatch(self, nursery: trio.Nursery) -> Dispatch:
+    def outgoing(self, nursery: trio.Nursery) -> OutgoingLinks:
         members = SimpleNamespace(other=lambda identity: cast("Any", identity) if identity in self.known else None)
-        return Dispatch(nursery, cast("Members", members), self.dial, self.counters)
+        return OutgoingLinks(nursery, cast("Members", members), self.dial, self.counters)
 
 
 def packets(*numbers: int) -> list[Outgoing]:
@@ -86,10 +86,10 @@ async def test_what_a_broken_link_swallowed_is_sent_again(autojump_clock: trio.t
     first, second = FakeLink(1), FakeLink(100)
     around = FakeNeighbourhood(first, None, None, second)
     async with trio.open_nursery() as nursery:
-        dispatch = around.dispatch(nursery)
-        dispatch.send(packets(1, 2))
+        outgoing = around.outgoing(nursery)
+        outgoing.send(packets(1, 2))
         await trio.sleep(1)
-        dispatch.send(packets(3, 4))
+        outgoing.send(packets(3, 4))
         await trio.sleep(5)
         nursery.cancel_scope.cancel()
     assert bodies(first) == [1, 2]
@@ -104,9 +104,9 @@ async def test_a_neighbour_that_ends_every_link_is_dialled_ever_more_rarely(
     """Each dial costs a handshake: a corrupt neighbour must not choose how many of them we make."""
     around = FakeNeighbourhood(*[FakeLink(number % 2) for number in range(1000)])
     async with trio.open_nursery() as nursery:
-        dispatch = around.dispatch(nursery)
+        outgoing = around.outgoing(nursery)
         for _ in range(6000):
-            dispatch.send(packets(1))
+            outgoing.send(packets(1))
             await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
     assert 10 < around.dialled < 20  # 0.1 + 0.2 + … + 5 + 5 …, in a minute
@@ -116,7 +116,7 @@ async def test_packets_of_one_moment_share_writes(autojump_clock: trio.testing.M
     link = FakeLink(100)
     around = FakeNeighbourhood(link)
     async with trio.open_nursery() as nursery:
-        around.dispatch(nursery).send(packets(*range(100)))
+        around.outgoing(nursery).send(packets(*range(100)))
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert bodies(link) == list(range(100))
@@ -130,9 +130,9 @@ async def test_a_neighbour_that_is_slow_or_unknown_costs_only_its_own_packets(
 ) -> None:
     around = FakeNeighbourhood(*[None] * 1000)
     async with trio.open_nursery() as nursery:
-        dispatch = around.dispatch(nursery)
-        dispatch.send(packets(*[1] * (QUEUE + 5)))
-        dispatch.send([Outgoing(bytes(32), bytes(3072))])
+        outgoing = around.outgoing(nursery)
+        outgoing.send(packets(*[1] * (QUEUE + 5)))
+        outgoing.send([Outgoing(bytes(32), bytes(3072))])
         assert around.counters[Dropped.LINK_FULL] == 5
         assert around.counters[Dropped.UNKNOWN_HOP] == 1
         await trio.sleep(60)
@@ -143,36 +143,36 @@ async def test_a_neighbour_that_is_slow_or_unknown_costs_only_its_own_packets(
 async def test_a_neighbour_that_left_the_network_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
     around = FakeNeighbourhood(FakeLink(100))
     async with trio.open_nursery() as nursery:
-        dispatch = around.dispatch(nursery)
-        dispatch.send(packets(1))
+        outgoing = around.outgoing(nursery)
+        outgoing.send(packets(1))
         await trio.sleep(1)
         assert len(nursery.child_tasks) == 1
         around.known.clear()
-        dispatch.prune()
+        outgoing.prune()
         await trio.testing.wait_all_tasks_blocked()
         assert len(nursery.child_tasks) == 0
 
 
-async def _idle_link(link: FakeLink, around: FakeNeighbourhood, nursery: trio.Nursery) -> Dispatch:
-    """A dispatch whose link has carried packet 0 and is at rest."""
+async def _idle_link(link: FakeLink, around: FakeNeighbourhood, nursery: trio.Nursery) -> OutgoingLinks:
+    """Outgoing links of which one has carried packet 0 and is at rest."""
     taking, link.at_once = link.at_once, 0
-    dispatch = around.dispatch(nursery)
-    dispatch.send(packets(0))
+    outgoing = around.outgoing(nursery)
+    outgoing.send(packets(0))
     await trio.sleep(1)
     link.at_once = taking
-    return dispatch
+    return outgoing
 
 
 async def test_what_finds_a_link_at_rest_leaves_at_once(autojump_clock: trio.testing.MockClock) -> None:
     link = FakeLink(100, at_once=2)
     around = FakeNeighbourhood(link)
     async with trio.open_nursery() as nursery:
-        dispatch = await _idle_link(link, around, nursery)
-        dispatch.send(packets(1, 2))
+        outgoing = await _idle_link(link, around, nursery)
+        outgoing.send(packets(1, 2))
         assert (bodies(link), around.counters[Event.PACKETS_OUT]) == ([0, 1, 2], 3)
-        dispatch.send(packets(*range(3, 43)))  # more than a write has
+        outgoing.send(packets(*range(3, 43)))  # more than a write has
         assert bodies(link) == [0, 1, 2]
-        dispatch.send(packets(43))  # behind those that wait
+        outgoing.send(packets(43))  # behind those that wait
         await trio.sleep(1)
         assert (bodies(link), around.counters[Event.PACKETS_OUT]) == ([*range(44)], 44)
         nursery.cancel_scope.cancel()
@@ -183,14 +183,14 @@ async def test_what_a_link_took_in_part_is_finished_or_goes_again(autojump_clock
     around = FakeNeighbourhood(first, second)
     async with trio.open_nursery() as nursery:
         part, first.part = first.part, 0
-        dispatch = await _idle_link(first, around, nursery)
+        outgoing = await _idle_link(first, around, nursery)
         first.part = part
-        dispatch.send(packets(1))
+        outgoing.send(packets(1))
         assert around.counters[Event.PACKETS_OUT] == 1  # not before it is out
         await trio.sleep(1)
         assert around.counters[Event.PACKETS_OUT] == 2
-        dispatch.send(packets(2))  # and now the link breaks
-        dispatch.send(packets(3))
+        outgoing.send(packets(2))  # and now the link breaks
+        outgoing.send(packets(3))
         await trio.sleep(30)
         nursery.cancel_scope.cancel()
     assert sorted(bodies(second)) == [2, 3]
