@@ -41,8 +41,8 @@ from mixnode import upkeep
 from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
 from mixnode.context import NodeContext, document_files, open_keys, open_storage
+from mixnode.delay_queue import DelayQueue, Due
 from mixnode.desk import Done, Job
-from mixnode.holding import Due, Holding
 from mixnode.identity import load_identity
 from mixnode.key_rotation import KeyRotation
 from mixnode.keys import EpochKey, KeyRing
@@ -72,7 +72,7 @@ class Opened(NamedTuple):
 class Queues:
     """The queues between the stages of one node."""
 
-    def __init__(self, held: Holding, counters: Counters) -> None:
+    def __init__(self, held: DelayQueue, counters: Counters) -> None:
         self.arrived: DropQueue[Arrived] = DropQueue(QUEUE_SIZE, counters, Dropped.PEEL_FULL)
         self.unsealed: DropQueue[Opened] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
         self.held = held
@@ -238,7 +238,7 @@ class _Node:
         self._rotation = KeyRotation(keys, on_thread=context.config.storage is Storage.FILE)
         self._keeper = context.keeper()
         self._members = Members(context.identity.public, self._keeper.raw)
-        held = Holding(timer, lambda: self._members.parameters.mean_delay, self.counters)
+        held = DelayQueue(timer, lambda: self._members.parameters.mean_delay, self.counters)
         self._queues = Queues(held, self.counters)
         done = partial(sort_out, self._queues, self.counters)
         self._peelers = Peelers(context.config.workers, engine, done=done, counters=self.counters)

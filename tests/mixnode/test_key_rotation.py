@@ -24,7 +24,7 @@ from mixnet.link import Role
 from mixnet.sphinx import Forward
 from mixnet.timer import TrioTimer
 from mixnode import seal
-from mixnode.holding import Holding
+from mixnode.delay_queue import DelayQueue
 from mixnode.key_rotation import KeyRotation
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
@@ -91,7 +91,7 @@ class Stages:
 
     def __init__(self, ring: KeyRing) -> None:
         self.counters = Counters()
-        self.queues = Queues(Holding(TrioTimer(), lambda: 0.05, self.counters), self.counters)
+        self.queues = Queues(DelayQueue(TrioTimer(), lambda: 0.05, self.counters), self.counters)
         self.rotation = KeyRotation(ring, on_thread=True)
 
     def arrive(self, key: EpochKey, *numbers: int) -> None:

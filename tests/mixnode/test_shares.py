@@ -13,8 +13,8 @@ from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.timer import TrioTimer
+from mixnode.delay_queue import HELD, ORDINARY_DELAYS, DelayQueue, Due
 from mixnode.desk import Job
-from mixnode.holding import HELD, ORDINARY_DELAYS, Due, Holding
 from mixnode.keys import KeyRing
 from mixnode.members import Members
 from mixnode.node import QUEUE_SIZE, SHARE, Queues, hold, peel, peel_batch, receive
@@ -44,7 +44,7 @@ def those(*listed: bytes) -> Members:
 
 
 def queues_of(counters: Counters) -> Queues:
-    return Queues(Holding(TrioTimer(), lambda: MEAN, counters), counters)
+    return Queues(DelayQueue(TrioTimer(), lambda: MEAN, counters), counters)
 
 
 async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojump_clock: MockClock) -> None:

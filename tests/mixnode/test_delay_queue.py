@@ -14,7 +14,7 @@ from benchmarks.simulation import virtual
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import TrioTimer
-from mixnode.holding import LATE, Due, Holding
+from mixnode.delay_queue import LATE, DelayQueue, Due
 from mixnode.outgoing import Outgoing
 
 MEAN = 1.0
@@ -31,7 +31,7 @@ def numbers(taken: list[Outgoing]) -> list[int]:
 @given(st.lists(st.tuples(st.integers(0, 8), st.lists(st.integers(-1, 30), max_size=4)), max_size=8))
 def test_each_comes_out_at_its_time_or_at_once_if_that_has_passed(puts: list[tuple[int, list[int]]]) -> None:
     async def main() -> None:
-        holding = Holding(TrioTimer(), lambda: MEAN, Counters())
+        queue = DelayQueue(TrioTimer(), lambda: MEAN, Counters())
         out: dict[int, float] = {}
         expected: dict[int, float] = {}
         order: list[int] = []
@@ -39,7 +39,7 @@ def test_each_comes_out_at_its_time_or_at_once_if_that_has_passed(puts: list[tup
 
             async def take() -> None:
                 while True:
-                    for number in numbers(await holding.take()):
+                    for number in numbers(await queue.take()):
                         out[number] = trio.current_time()
                         order.append(number)
 
@@ -48,12 +48,12 @@ def test_each_comes_out_at_its_time_or_at_once_if_that_has_passed(puts: list[tup
                 await trio.sleep(pause)
                 whens = {len(expected) + place: when + 0.5 for place, when in enumerate(times)}
                 expected |= {number: max(when, trio.current_time()) for number, when in whens.items()}
-                holding.put([due(when, number) for number, when in whens.items()])
+                queue.put([due(when, number) for number, when in whens.items()])
             await trio.sleep(40)
             nursery.cancel_scope.cancel()
         assert out == expected
         assert [out[number] for number in order] == sorted(out.values())
-        assert len(holding) == 0
+        assert len(queue) == 0
 
     virtual.run(main, seed=1)
 
@@ -70,18 +70,18 @@ class Watched(TrioTimer):
 
 async def test_what_comes_in_wakes_nobody_before_it_is_due(autojump_clock: MockClock) -> None:
     timer = Watched()
-    holding = Holding(timer, lambda: MEAN, Counters())
+    queue = DelayQueue(timer, lambda: MEAN, Counters())
     start = trio.current_time()
     async with trio.open_nursery() as nursery:
 
         async def take() -> None:
-            assert numbers(await holding.take()) == [2, 3]
+            assert numbers(await queue.take()) == [2, 3]
             assert trio.current_time() == start + 5
 
         nursery.start_soon(take)
         await wait_all_tasks_blocked()
         for number, when in enumerate((9.0, 7.0, 5.0, 5.0)):
-            holding.put([due(start + when, number)])
+            queue.put([due(start + when, number)])
             await wait_all_tasks_blocked()
         await trio.sleep(3)
         assert timer.waits == 1
@@ -93,12 +93,12 @@ async def test_what_comes_in_wakes_nobody_before_it_is_due(autojump_clock: MockC
 def test_with_the_kernel_s_timer_nothing_is_early(delays: list[float]) -> None:
     async def main() -> None:
         with closing(WallClock().timer()) as timer:
-            holding = Holding(timer, lambda: MEAN, Counters())
+            queue = DelayQueue(timer, lambda: MEAN, Counters())
             whens = [trio.current_time() + delay for delay in delays]
-            holding.put([due(when, number) for number, when in enumerate(whens)])
+            queue.put([due(when, number) for number, when in enumerate(whens)])
             left = len(whens)
             while left:
-                taken = numbers(await holding.take())
+                taken = numbers(await queue.take())
                 assert all(whens[number] <= trio.current_time() for number in taken)
                 left -= len(taken)
 
@@ -107,18 +107,18 @@ def test_with_the_kernel_s_timer_nothing_is_early(delays: list[float]) -> None:
 
 async def test_a_delay_that_nobody_draws_is_refused(autojump_clock: MockClock) -> None:
     counters = Counters()
-    holding = Holding(TrioTimer(), lambda: MEAN, counters)
+    queue = DelayQueue(TrioTimer(), lambda: MEAN, counters)
     await trio.lowlevel.checkpoint()
-    holding.put([due(1.0, 1, 40.0), due(1.0, 2, math.nextafter(40.0, 41.0))])
-    assert len(holding) == counters[Dropped.LONG_DELAY] == 1
+    queue.put([due(1.0, 1, 40.0), due(1.0, 2, math.nextafter(40.0, 41.0))])
+    assert len(queue) == counters[Dropped.LONG_DELAY] == 1
 
 
 async def test_what_leaves_late_is_counted(autojump_clock: MockClock) -> None:
     counters = Counters()
-    holding = Holding(TrioTimer(), lambda: MEAN, counters)
-    holding.put([due(1.0, 1), due(1.0 + LATE / 2, 2), due(9.0, 3)])
+    queue = DelayQueue(TrioTimer(), lambda: MEAN, counters)
+    queue.put([due(1.0, 1), due(1.0 + LATE / 2, 2), due(9.0, 3)])
     await trio.sleep(1.0 + 1.2 * LATE)  # nobody took them in time
-    assert numbers(await holding.take()) == [1, 2]
+    assert numbers(await queue.take()) == [1, 2]
     assert counters[Event.HELD_LATE] == 1
-    assert numbers(await holding.take()) == [3]
+    assert numbers(await queue.take()) == [3]
     assert counters[Event.HELD_LATE] == 1

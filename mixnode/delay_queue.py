@@ -32,7 +32,7 @@ class Due(NamedTuple):
     outgoing: Outgoing
 
 
-class Holding:
+class DelayQueue:
     """Packets that are held; one task takes them out."""
 
     def __init__(self, timer: Timer, mean_delay: Callable[[], float], counters: Counters) -> None:
