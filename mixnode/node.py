@@ -42,13 +42,13 @@ from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
 from mixnode.context import NodeContext, document_files, open_keys, open_storage
 from mixnode.delay_queue import DelayQueue, Due
-from mixnode.desk import Done, Job
 from mixnode.identity import load_identity
 from mixnode.key_rotation import KeyRotation
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.outgoing import Outgoing, OutgoingLinks
+from mixnode.peel_queue import PeelJob, PeelResult
 from mixnode.peelers import Peelers
 from mixnode.provider import Provider
 from mixnode.queues import DropQueue
@@ -112,10 +112,10 @@ def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrive
     for one in batch:
         if one.share is not None:
             one.share.left += 1
-    peelers.peel(Job(keys.live(clock.now()), batch))
+    peelers.peel(PeelJob(keys.live(clock.now()), batch))
 
 
-def sort_out(queues: Queues, counters: Counters, done: Done) -> None:
+def sort_out(queues: Queues, counters: Counters, done: PeelResult) -> None:
     """Go on with what was peeled; what isn't a packet for us ends here."""
     layers = [
         Opened(*opening, one.when, one.origin)

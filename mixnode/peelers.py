@@ -22,8 +22,8 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.log import Entry, Log
 from mixnet.sphinx import Engine
 from mixnode.batches import READY
-from mixnode.desk import Desk, Done, Job, Opening, choose
 from mixnode.keys import EpochKey, peel_untrusted
+from mixnode.peel_queue import Opening, PeelJob, PeelQueue, PeelResult, choose
 
 START = 60.0  # seconds until a new process can begin
 PATIENCE = 10.0  # seconds for one batch, which takes milliseconds
@@ -37,28 +37,28 @@ WARNING = "worker_lost"
 class Peelers:
     """All workers of one node."""
 
-    def __init__(self, number: int, engine: Engine, *, done: Callable[[Done], None], counters: Counters) -> None:
+    def __init__(self, number: int, engine: Engine, *, done: Callable[[PeelResult], None], counters: Counters) -> None:
         """Keep `number` workers with an `engine` like this one; whatever is peeled, by whomever, is given to `done`."""
         self._number, self._engine = number, engine
         self._done = done
         self._counters = counters
-        self._open: dict[Desk, _Worker] = {}
+        self._open: dict[PeelQueue, _Worker] = {}
 
     @property
     def pids(self) -> list[int]:
         """The process numbers of the workers that are ready."""
         return [worker.pid for worker in self._open.values()]
 
-    def peel(self, job: Job) -> None:
+    def peel(self, job: PeelJob) -> None:
         """Have the job done by a worker, or do it here and now if none has room or it isn't worth it."""
-        desk = choose(list(self._open), len(job.packets)) if job.keys and self._open else None
-        if desk is None:
-            self._done(Done(job, [self._try(job, one.packet) for one in job.packets]))
+        queue = choose(list(self._open), len(job.packets)) if job.keys and self._open else None
+        if queue is None:
+            self._done(PeelResult(job, [self._try(job, one.packet) for one in job.packets]))
         else:
-            desk.take(job)
-            self._open[desk].nudge()
+            queue.take(job)
+            self._open[queue].nudge()
 
-    def _try(self, job: Job, packet: bytes) -> Opening:
+    def _try(self, job: PeelJob, packet: bytes) -> Opening:
         try:
             return peel_untrusted(self._engine, job.keys, packet)
         except RemoteError:
@@ -66,8 +66,8 @@ class Peelers:
 
     def forget(self, key: EpochKey) -> None:
         """Have all workers forget a key that is given up, after what they were given before."""
-        for desk, worker in self._open.items():
-            desk.forget(key)
+        for queue, worker in self._open.items():
+            queue.forget(key)
             worker.nudge()
 
     async def run(self, log: Log) -> None:
@@ -94,22 +94,22 @@ class Peelers:
         async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as stream:
             with theirs:
                 process = await _start(self._engine.name, theirs)
-            desk = Desk()
-            worker = _Worker(process.pid, stream, desk)
+            queue = PeelQueue()
+            worker = _Worker(process.pid, stream, queue)
             try:
                 with trio.fail_after(START):
                     if await stream.receive_some(len(READY)) != READY:
                         return
-                self._open[desk] = worker
+                self._open[queue] = worker
                 await worker.work(self._done)
             finally:
-                self._open.pop(desk, None)
-                self._settle(desk)
+                self._open.pop(queue, None)
+                self._settle(queue)
                 with trio.move_on_after(2 * _FAREWELL, shield=True):
                     await _end(process, stream)
 
-    def _settle(self, desk: Desk) -> None:
-        in_hand, waiting = desk.end()
+    def _settle(self, queue: PeelQueue) -> None:
+        in_hand, waiting = queue.end()
         if in_hand is not None:
             self._counters.drop(Dropped.WORKER_LOST, len(in_hand.packets))
         for job in waiting:
@@ -119,21 +119,21 @@ class Peelers:
 class _Worker:
     """The node's end of one worker."""
 
-    def __init__(self, pid: int, stream: trio.SocketStream, desk: Desk) -> None:
+    def __init__(self, pid: int, stream: trio.SocketStream, queue: PeelQueue) -> None:
         self.pid = pid
-        self._stream, self._desk = stream, desk
+        self._stream, self._queue = stream, queue
         self._patience = trio.CancelScope()
         self._pen = trio.lowlevel.ParkingLot()
         self._nudged = False
 
     def nudge(self) -> None:
-        """There are new orders on the desk."""
-        if self._patience.deadline == inf and self._desk.under_way:
+        """There are new orders in the queue."""
+        if self._patience.deadline == inf and self._queue.under_way:
             self._patience.deadline = trio.current_time() + PATIENCE
         self._nudged = True
         self._pen.unpark()
 
-    async def work(self, done: Callable[[Done], None]) -> None:
+    async def work(self, done: Callable[[PeelResult], None]) -> None:
         """Write orders and read answers until the worker ends, is late, or says what can't be."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
@@ -143,14 +143,14 @@ class _Worker:
                         done(one)
             nursery.cancel_scope.cancel()
 
-    async def _read(self) -> list[Done]:
+    async def _read(self) -> list[PeelResult]:
         """Wait for jobs that are done; none if the worker has come to its end."""
-        finished: list[Done] = []
+        finished: list[PeelResult] = []
         with suppress(LocalError, trio.BrokenResourceError):
             while not finished and (part := await self._stream.receive_some(_PART)):
-                finished = self._desk.answered(part)
+                finished = self._queue.answered(part)
         if finished:
-            self._patience.deadline = trio.current_time() + PATIENCE if self._desk.under_way else inf
+            self._patience.deadline = trio.current_time() + PATIENCE if self._queue.under_way else inf
         return finished
 
     async def _write(self) -> None:
@@ -159,7 +159,7 @@ class _Worker:
                 while not self._nudged:
                     await self._pen.park()
                 self._nudged = False
-                await self._stream.send_all(self._desk.orders())
+                await self._stream.send_all(self._queue.orders())
 
 
 async def _start(engine: str, theirs: socket.socket) -> trio.Process:

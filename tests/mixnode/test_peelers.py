@@ -14,8 +14,8 @@ from mixnet.log import Log
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 from mixnode import peelers
 from mixnode.arrival import Arrived
-from mixnode.desk import UNDER_WAY, Job
 from mixnode.keys import MemoryKeys
+from mixnode.peel_queue import UNDER_WAY, PeelJob
 from mixnode.peelers import Peelers
 
 ENGINE = SphinxEngine()
@@ -76,7 +76,9 @@ def packet(key, number):
 
 
 def job(keys, count, fits=None):
-    return Job(keys, [Arrived(packet((fits or keys)[n % len(fits or keys)], n), 0.0, Role.NODE) for n in range(count)])
+    return PeelJob(
+        keys, [Arrived(packet((fits or keys)[n % len(fits or keys)], n), 0.0, Role.NODE) for n in range(count)]
+    )
 
 
 def openings(done, wanted):
@@ -163,7 +165,7 @@ async def test_keys_are_turned_while_packets_are_under_way():
                 helped.peelers.peel(one)
             helped.peelers.forget(keys[first])  # while both may still have it to use
             await helped.until(len(jobs))
-        assert [desk.keys for desk in helped.peelers._open] == [2, 2]  # those of the last three that weren't given up
+        assert [queue.keys for queue in helped.peelers._open] == [2, 2]  # those of the last three that weren't given up
         alone = Crew(0)
         for one in jobs:
             alone.peelers.peel(one)

@@ -23,32 +23,32 @@ WORTH = 8  # packets for which it pays to wake another process; fewer are peeled
 Opening = tuple[EpochKey, Peeled] | None  # the key that fitted and what it showed; None: none did
 
 
-class Job(NamedTuple):
+class PeelJob(NamedTuple):
     """Packets that came in, and the keys that they may be for."""
 
     keys: Sequence[EpochKey]
     packets: Sequence[Arrived]
 
 
-class Done(NamedTuple):
+class PeelResult(NamedTuple):
     """A job, and what became of each of its packets."""
 
-    job: Job
+    job: PeelJob
     openings: list[Opening]
 
 
-class Ended(NamedTuple):
+class Unfinished(NamedTuple):
     """What a worker left: the job in its hands, if there was one, and those that it had not begun."""
 
-    in_hand: Job | None
-    waiting: list[Job]
+    in_hand: PeelJob | None
+    waiting: list[PeelJob]
 
 
-class Desk:
-    """One worker's, from its start to its end."""
+class PeelQueue:
+    """The jobs of one worker, from its start to its end."""
 
     def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[PeelJob] = deque()
         self._slots: dict[EpochKey, int] = {}
         self._orders: deque[bytes] = deque()
         self._answer = bytearray()
@@ -63,7 +63,7 @@ class Desk:
         """The number of keys that the worker has, or will have when it has followed its orders."""
         return len(self._slots)
 
-    def take(self, job: Job) -> None:
+    def take(self, job: PeelJob) -> None:
         """Have a job done; LocalError if there is no room for it."""
         if self.under_way >= UNDER_WAY:
             raise LocalError("a worker has enough to do")
@@ -91,7 +91,7 @@ class Desk:
         self._orders.clear()
         return written
 
-    def answered(self, part: bytes) -> list[Done]:
+    def answered(self, part: bytes) -> list[PeelResult]:
         """The jobs that are done now that `part` came from the worker; LocalError if it says what can't be."""
         self._answer += part
         done = []
@@ -102,27 +102,27 @@ class Desk:
             openings = [_opening(job, answer[at : at + batches.RECORD_SIZE]) for at in starts]
             self._jobs.popleft()
             del self._answer[:size]
-            done.append(Done(job, openings))
+            done.append(PeelResult(job, openings))
         if self._answer and not self._jobs:
             raise LocalError("a worker answered more than it was asked")
         return done
 
-    def end(self) -> Ended:
+    def end(self) -> Unfinished:
         """What is left when the worker has ended."""
         jobs = list(self._jobs)
         self._jobs.clear()
-        return Ended(jobs[0] if jobs else None, jobs[1:])
+        return Unfinished(jobs[0] if jobs else None, jobs[1:])
 
 
-def choose(desks: Sequence[Desk], packets: int) -> Desk | None:
+def choose(queues: Sequence[PeelQueue], packets: int) -> PeelQueue | None:
     """Who is to peel so many packets: the one with the least to do; None: nobody who could, or it doesn't pay."""
-    if packets < WORTH or not desks:
+    if packets < WORTH or not queues:
         return None
-    least = min(desks, key=lambda desk: desk.under_way)
+    least = min(queues, key=lambda queue: queue.under_way)
     return least if least.under_way < UNDER_WAY else None
 
 
-def _opening(job: Job, record: bytes) -> Opening:
+def _opening(job: PeelJob, record: bytes) -> Opening:
     outcome = batches.decode(record)
     if outcome is None:
         return None

@@ -9,8 +9,8 @@ from mixnet.link import Role
 from mixnet.sphinx import GEOMETRY, Drop, Forward
 from mixnode.arrival import Arrived
 from mixnode.batches import HEAD_SIZE, RECORD_SIZE, Order, encode, read_head
-from mixnode.desk import UNDER_WAY, WORTH, Desk, Job, choose
 from mixnode.keys import MemoryKeys
+from mixnode.peel_queue import UNDER_WAY, WORTH, PeelJob, PeelQueue, choose
 from mixnode.worker import Bench
 
 
@@ -30,7 +30,7 @@ def job(keys, secrets):
         (secret.expose() + number.to_bytes(16)).ljust(GEOMETRY.packet_size, b"\0")
         for number, secret in enumerate(secrets)
     ]
-    return Job(keys, [Arrived(packet, 0.0, Role.NODE) for packet in packets])
+    return PeelJob(keys, [Arrived(packet, 0.0, Role.NODE) for packet in packets])
 
 
 def keys(*epochs):
@@ -47,13 +47,13 @@ def split(orders):
 
 
 def test_a_key_is_given_once_before_it_is_needed_and_taken_away_after():
-    desk, (one, two) = Desk(), keys(1, 2)
-    desk.forget(one)
-    assert desk.orders() == b""  # it never had it
-    desk.take(job([one], [one.secret]))
-    desk.take(job([one, two], [two.secret]))
-    desk.forget(one)
-    learnt, first, also, second, gone = split(desk.orders())
+    queue, (one, two) = PeelQueue(), keys(1, 2)
+    queue.forget(one)
+    assert queue.orders() == b""  # it never had it
+    queue.take(job([one], [one.secret]))
+    queue.take(job([one, two], [two.secret]))
+    queue.forget(one)
+    learnt, first, also, second, gone = split(queue.orders())
     assert [head.order for head, _ in (learnt, first, also, second, gone)] == [
         Order.LEARN, Order.PEEL, Order.LEARN, Order.PEEL, Order.FORGET,
     ]  # fmt: skip
@@ -61,17 +61,17 @@ def test_a_key_is_given_once_before_it_is_needed_and_taken_away_after():
     assert also[1] == two.secret.expose()
     assert (first[0].slots, second[0].slots) == ((learnt[0].number,), (learnt[0].number, also[0].number))
     assert gone[0].number == learnt[0].number
-    assert desk.orders() == b""
+    assert queue.orders() == b""
 
 
 def test_a_worker_forgets_what_it_is_told_to_forget():
-    desk, bench, (one, two) = Desk(), Bench(PlainEngine()), keys(1, 2)
-    desk.take(job([one, two], [one.secret]))
-    for order in split(desk.orders()):
+    queue, bench, (one, two) = PeelQueue(), Bench(PlainEngine()), keys(1, 2)
+    queue.take(job([one, two], [one.secret]))
+    for order in split(queue.orders()):
         bench.follow(*order)
     assert len(bench) == 2
-    desk.forget(one)
-    for order in split(desk.orders()):
+    queue.forget(one)
+    for order in split(queue.orders()):
         bench.follow(*order)
     assert len(bench) == 1
     assert two.secret in bench._keys.values()
@@ -79,49 +79,49 @@ def test_a_worker_forgets_what_it_is_told_to_forget():
 
 @given(st.data())
 def test_answers_belong_to_their_jobs_however_they_are_cut(data):
-    desk, bench, ours = Desk(), Bench(PlainEngine()), keys(1, 2, 3)
+    queue, bench, ours = PeelQueue(), Bench(PlainEngine()), keys(1, 2, 3)
     stranger = MemoryKeys().create(9)
     jobs = [job(ours, [data.draw(st.sampled_from([*ours, stranger])).secret for _ in range(n)]) for n in (3, 2)]
     for one in jobs:
-        desk.take(one)
-    answers = b"".join(bench.follow(*order) for order in split(desk.orders()))
+        queue.take(one)
+    answers = b"".join(bench.follow(*order) for order in split(queue.orders()))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answers)), max_size=4)))
     done = []
     for start, end in zip([0, *cuts], [*cuts, len(answers)], strict=True):
-        done += desk.answered(answers[start:end])
+        done += queue.answered(answers[start:end])
     assert [one.job for one in done] == jobs
     for one in done:
         for number, (packet, opening) in enumerate(zip(one.job.packets, one.openings, strict=True)):
             mine = [key for key in ours if packet.packet.startswith(key.secret.expose())]
             assert opening == ((mine[0], Drop(number.to_bytes(16))) if mine else None)
-    assert desk.under_way == 0
+    assert queue.under_way == 0
 
 
-def test_a_desk_has_room_for_so_much_and_no_more():
-    desk, (key,) = Desk(), keys(1)
+def test_a_queue_has_room_for_so_much_and_no_more():
+    queue, (key,) = PeelQueue(), keys(1)
     for _ in range(UNDER_WAY):
-        assert choose([desk], WORTH) is desk
-        desk.take(job([key], [key.secret]))
-    assert choose([desk], WORTH) is None
+        assert choose([queue], WORTH) is queue
+        queue.take(job([key], [key.secret]))
+    assert choose([queue], WORTH) is None
     with pytest.raises(LocalError):
-        desk.take(job([key], [key.secret]))
+        queue.take(job([key], [key.secret]))
 
 
 def test_the_idlest_worker_is_chosen_and_none_for_what_is_not_worth_it():
-    desks, (key,) = [Desk(), Desk()], keys(1)
-    desks[0].take(job([key], [key.secret]))
-    assert choose(desks, WORTH) is desks[1]
-    assert choose(desks, WORTH - 1) is None
+    queues, (key,) = [PeelQueue(), PeelQueue()], keys(1)
+    queues[0].take(job([key], [key.secret]))
+    assert choose(queues, WORTH) is queues[1]
+    assert choose(queues, WORTH - 1) is None
     assert choose([], 32) is None
 
 
 def test_of_a_worker_that_ended_the_job_in_hand_comes_back_apart():
-    desk, (key,) = Desk(), keys(1)
+    queue, (key,) = PeelQueue(), keys(1)
     first, second = job([key], [key.secret]), job([key], [key.secret] * 2)
-    desk.take(first)
-    desk.take(second)
-    assert desk.end() == (first, [second])
-    assert desk.end() == (None, [])
+    queue.take(first)
+    queue.take(second)
+    assert queue.end() == (first, [second])
+    assert queue.end() == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_of_a_worker_that_ended_the_job_in_hand_comes_back_apart():
     ],
 )
 def test_what_no_worker_says_is_an_error(answer):
-    desk, (key,) = Desk(), keys(1)
-    desk.take(job([key], [key.secret]))
+    queue, (key,) = PeelQueue(), keys(1)
+    queue.take(job([key], [key.secret]))
     with pytest.raises(LocalError):
-        desk.answered(answer)
+        queue.answered(answer)
 
 
 def test_nothing_may_be_said_unasked():
     with pytest.raises(LocalError):
-        Desk().answered(bytes(RECORD_SIZE))
+        PeelQueue().answered(bytes(RECORD_SIZE))
