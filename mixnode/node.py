@@ -48,8 +48,8 @@ from mixnode.keys import EpochKey, KeyRing
 from mixnode.loops import Loops, Returned
 from mixnode.members import Members
 from mixnode.outgoing import Outgoing, OutgoingLinks
+from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import PeelJob, PeelResult
-from mixnode.peelers import Peelers
 from mixnode.provider import Provider
 from mixnode.queues import DropQueue
 from mixnode.report import describe
@@ -107,12 +107,12 @@ async def peel(queues: Queues, here: Callable[[list[Arrived]], None]) -> None:
         here(await queues.arrived.take())
 
 
-def peel_batch(keys: KeyRing, clock: Clock, peelers: Peelers, batch: list[Arrived]) -> None:
+def peel_batch(keys: KeyRing, clock: Clock, pool: PeelPool, batch: list[Arrived]) -> None:
     """Take off the outer layer with the key of the epoch, by a worker or else here."""
     for one in batch:
         if one.share is not None:
             one.share.left += 1
-    peelers.peel(PeelJob(keys.live(clock.now()), batch))
+    pool.peel(PeelJob(keys.live(clock.now()), batch))
 
 
 def sort_out(queues: Queues, counters: Counters, done: PeelResult) -> None:
@@ -241,8 +241,8 @@ class _Node:
         held = DelayQueue(timer, lambda: self._members.parameters.mean_delay, self.counters)
         self._queues = Queues(held, self.counters)
         done = partial(sort_out, self._queues, self.counters)
-        self._peelers = Peelers(context.config.workers, engine, done=done, counters=self.counters)
-        keys.when_forgotten(self._peelers.forget)
+        self._pool = PeelPool(context.config.workers, engine, done=done, counters=self.counters)
+        keys.when_forgotten(self._pool.forget)
         self._loops = Loops(SymmetricKey.generate())
         self._links: set[Link] = set()
         self._outgoing = OutgoingLinks(nursery, self._members, context.dial, self.counters)
@@ -268,11 +268,11 @@ class _Node:
     async def start_stages(self) -> Address:
         """Start every stage, the listening socket last; where it listens."""
         queues, counters, members, start = self._queues, self.counters, self._members, self._nursery.start_soon
-        here = partial(peel_batch, self._keys, self._context.clock, self._peelers)
+        here = partial(peel_batch, self._keys, self._context.clock, self._pool)
         queues.arrived.when_alone(here)
         start(peel, queues, here)
         if self._context.config.workers:
-            start(self._peelers.run, self._context.log)
+            start(self._pool.keep_running, self._context.log)
         start(await_seal, queues, self._rotation, counters)
         start(hold, queues, self._outgoing)
         start(deliver, queues, self._provider, self._services, self._loops, counters)
@@ -304,7 +304,7 @@ class _Node:
         held, connections = len(self._queues.held), len(self._links)
         warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
         figures = describe(self._context, self._members, self.counters, self._loops, connections=connections, held=held)
-        extra = {"problem": self._keeper.problem, "workers": self._peelers.pids}
+        extra = {"problem": self._keeper.problem, "workers": self._pool.pids}
         return {**figures, "warnings": figures["warnings"] + warnings, **extra}
 
 

@@ -14,7 +14,7 @@ from mixnet.errors import RemoteError
 from mixnet.link import Frame, FrameKind, Role
 from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import Command, Deliver, Kind, engine_by_name
-from mixnode.peelers import Peelers
+from mixnode.peel_pool import PeelPool
 from tests.mixnode.town import Town, packet_frame
 
 NOBODY = bytes(32)
@@ -68,7 +68,7 @@ async def test_workers_are_told_of_every_key_that_a_node_gives_up(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    monkeypatch.setattr(Peelers, "forget", lambda _peelers, key: told.append(key.epoch))
+    monkeypatch.setattr(PeelPool, "forget", lambda _pool, key: told.append(key.epoch))
     town = Town()
     async with town.running():
         assert town.mixes[0].serving is not None

@@ -18,8 +18,8 @@ from mixnode.keys import KeyRing
 from mixnode.members import Members
 from mixnode.node import QUEUE_SIZE, SHARE, Queues, hold, peel, peel_batch, receive
 from mixnode.outgoing import Outgoing
+from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import PeelJob
-from mixnode.peelers import Peelers
 
 PACKET = Frame(FrameKind.PACKET, bytes(3072))
 MEAN = 0.05
@@ -64,8 +64,8 @@ async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojum
 async def test_packets_that_come_one_by_one_use_up_no_share(autojump_clock: MockClock) -> None:
     counters, jobs = Counters(), list[PeelJob]()
     queues, keys = queues_of(counters), SimpleNamespace(live=lambda _now: [])
-    peelers = SimpleNamespace(peel=jobs.append)
-    here = partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("Peelers", peelers))
+    pool = SimpleNamespace(peel=jobs.append)
+    here = partial(peel_batch, cast("KeyRing", keys), WallClock(), cast("PeelPool", pool))
     queues.arrived.when_alone(here)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(peel, queues, here)

@@ -34,7 +34,7 @@ _PART = 1 << 16  # bytes to read at once: beyond 128 KiB a buffer is new memory 
 WARNING = "worker_lost"
 
 
-class Peelers:
+class PeelPool:
     """All workers of one node."""
 
     def __init__(self, number: int, engine: Engine, *, done: Callable[[PeelResult], None], counters: Counters) -> None:
@@ -70,25 +70,25 @@ class Peelers:
             queue.forget(key)
             worker.nudge()
 
-    async def run(self, log: Log) -> None:
+    async def keep_running(self, log: Log) -> None:
         """Keep the workers running until cancelled."""
         async with trio.open_nursery() as nursery:
             for _ in range(self._number):
-                nursery.start_soon(self._keep, log)
+                nursery.start_soon(self._keep_one, log)
 
-    async def _keep(self, log: Log) -> None:
+    async def _keep_one(self, log: Log) -> None:
         """Keep one worker running."""
         pause = 0.0
         while True:
             begun = trio.current_time()
             with suppress(OSError, trio.BrokenResourceError, trio.TooSlowError):
-                await self._employ()
+                await self._run_worker()
             log.write(Entry.WARNING, warnings=[WARNING])
             steady = trio.current_time() - begun >= STEADY
             pause = FIRST_PAUSE if steady else min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
             await trio.sleep(pause)
 
-    async def _employ(self) -> None:
+    async def _run_worker(self) -> None:
         """Start a worker and have it work until it ends; raises what hindered it from starting."""
         ours, theirs = socket.socketpair()
         async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as stream:

@@ -12,24 +12,24 @@ from mixnet.counters import Counters, Dropped
 from mixnet.link import Role
 from mixnet.log import Log
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
-from mixnode import peelers
+from mixnode import peel_pool
 from mixnode.arrival import Arrived
 from mixnode.keys import MemoryKeys
+from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import UNDER_WAY, PeelJob
-from mixnode.peelers import Peelers
 
 ENGINE = SphinxEngine()
 FINALS = (Kind.DELIVER, Kind.DROP)
 
 
 class Crew:
-    """Peelers and what came out of them."""
+    """A pool of workers and what came out of it."""
 
     def __init__(self, number):
         self.counters = Counters()
         self.done = []
         self._news = trio.Event()
-        self.peelers = Peelers(number, ENGINE, done=self._take, counters=self.counters)
+        self.pool = PeelPool(number, ENGINE, done=self._take, counters=self.counters)
 
     def _take(self, done):
         self.done.append(done)
@@ -47,16 +47,16 @@ class Crew:
     async def open(self, count, without=()):
         """Wait until so many are ready, which a real process says when it pleases."""
         with trio.fail_after(60):
-            while len(set(self.peelers.pids) - set(without)) < count:
+            while len(set(self.pool.pids) - set(without)) < count:
                 await trio.sleep(0.02)
-        return self.peelers.pids
+        return self.pool.pids
 
 
 @asynccontextmanager
 async def crew(number):
     made = Crew(number)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(made.peelers.run, Log())
+        nursery.start_soon(made.pool.keep_running, Log())
         await made.open(number)
         yield made
         nursery.cancel_scope.cancel()
@@ -90,14 +90,14 @@ async def test_packets_come_out_as_without_workers_and_in_order():
     jobs = [job(keys[first : first + 3], 32) for first in (0, 1, 2, 0)] + [job(keys[1:3], 16, fits=keys)]
     alone = Crew(0)
     for one in jobs:
-        alone.peelers.peel(one)
+        alone.pool.peel(one)
     async with crew(1) as helped:
         for number, one in enumerate(jobs, start=1):
-            helped.peelers.peel(one)
+            helped.pool.peel(one)
             assert len(helped.done) == number - 1  # it isn't here that they were peeled
             await helped.until(number)
         few = job(keys[:1], 3)
-        helped.peelers.peel(few)
+        helped.pool.peel(few)
         assert helped.done[-1].job is few  # it isn't worth another process
     for one in jobs:
         assert openings(helped.done, one) == openings(alone.done, one)
@@ -110,31 +110,31 @@ async def test_what_no_worker_has_room_for_is_peeled_here():
     key = MemoryKeys().create(1)
     jobs = [job([key], 8) for _ in range(UNDER_WAY + 1)]
     async with crew(1) as helped:
-        os.kill(helped.peelers.pids[0], signal.SIGSTOP)
+        os.kill(helped.pool.pids[0], signal.SIGSTOP)
         for one in jobs:
-            helped.peelers.peel(one)
+            helped.pool.peel(one)
         assert [one.job for one in helped.done] == jobs[-1:]
-        os.kill(helped.peelers.pids[0], signal.SIGCONT)
+        os.kill(helped.pool.pids[0], signal.SIGCONT)
         await helped.until(len(jobs))
         assert [one.job for one in helped.done] == [jobs[-1], *jobs[:-1]]
 
 
 async def test_a_worker_that_is_killed_loses_what_it_had_in_hand_and_comes_back(monkeypatch):
-    monkeypatch.setattr(peelers, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(peel_pool, "FIRST_PAUSE", 0.01)
     keys = [MemoryKeys().create(epoch) for epoch in range(2)]
     first, second = job(keys[:1], 9), job(keys[:1], 10)
     async with crew(1) as helped:
-        before = list(helped.peelers.pids)
+        before = list(helped.pool.pids)
         os.kill(before[0], signal.SIGSTOP)
-        helped.peelers.peel(first)
-        helped.peelers.peel(second)
+        helped.pool.peel(first)
+        helped.pool.peel(second)
         assert helped.done == []
         os.kill(before[0], signal.SIGKILL)
         await helped.until(1)
         assert [one.job for one in helped.done] == [second]
         assert helped.counters[Dropped.WORKER_LOST] == 9
         await helped.open(1, without=before)
-        helped.peelers.peel(third := job(keys, 11))  # the new one has to be given its keys again
+        helped.pool.peel(third := job(keys, 11))  # the new one has to be given its keys again
         assert len(helped.done) == 1
         await helped.until(2)
         assert openings(helped.done, third)[0][0][0] is keys[0]
@@ -142,17 +142,17 @@ async def test_a_worker_that_is_killed_loses_what_it_had_in_hand_and_comes_back(
 
 
 async def test_a_worker_that_does_not_answer_is_ended(monkeypatch):
-    monkeypatch.setattr(peelers, "PATIENCE", 0.05)
-    monkeypatch.setattr(peelers, "_FAREWELL", 0.05)
+    monkeypatch.setattr(peel_pool, "PATIENCE", 0.05)
+    monkeypatch.setattr(peel_pool, "_FAREWELL", 0.05)
     async with crew(1) as helped:
-        before = list(helped.peelers.pids)
+        before = list(helped.pool.pids)
         os.kill(before[0], signal.SIGSTOP)
-        helped.peelers.peel(job([MemoryKeys().create(1)], 8))
+        helped.pool.peel(job([MemoryKeys().create(1)], 8))
         with trio.fail_after(60):
             while Path(f"/proc/{before[0]}").exists():
                 await trio.sleep(0.02)
         assert helped.counters[Dropped.WORKER_LOST] == 8
-        assert helped.peelers.pids == []
+        assert helped.pool.pids == []
 
 
 async def test_keys_are_turned_while_packets_are_under_way():
@@ -162,13 +162,13 @@ async def test_keys_are_turned_while_packets_are_under_way():
         for first in range(6):
             jobs += [job(keys[first : first + 3], 8) for _ in range(2)]
             for one in jobs[-2:]:
-                helped.peelers.peel(one)
-            helped.peelers.forget(keys[first])  # while both may still have it to use
+                helped.pool.peel(one)
+            helped.pool.forget(keys[first])  # while both may still have it to use
             await helped.until(len(jobs))
-        assert [queue.keys for queue in helped.peelers._open] == [2, 2]  # those of the last three that weren't given up
+        assert [queue.keys for queue in helped.pool._open] == [2, 2]  # those of the last three that weren't given up
         alone = Crew(0)
         for one in jobs:
-            alone.peelers.peel(one)
+            alone.pool.peel(one)
             assert openings(helped.done, one) == openings(alone.done, one)
         assert helped.counters[Dropped.WORKER_LOST] == 0
 
@@ -176,9 +176,9 @@ async def test_keys_are_turned_while_packets_are_under_way():
 async def test_no_key_is_where_others_could_read_it_and_memory_is_small():
     key = MemoryKeys().create(1)
     async with crew(1) as helped:
-        helped.peelers.peel(job([key], 32))
+        helped.pool.peel(job([key], 32))
         await helped.until(1)
-        own = Path(f"/proc/{helped.peelers.pids[0]}")
+        own = Path(f"/proc/{helped.pool.pids[0]}")
         shown = (own / "cmdline").read_bytes() + (own / "environ").read_bytes()
         assert key.secret.expose() not in shown
         assert key.secret.expose().hex().encode() not in shown
@@ -191,7 +191,7 @@ async def test_no_key_is_where_others_could_read_it_and_memory_is_small():
 
 async def test_the_end_of_the_node_ends_its_workers():
     async with crew(2) as helped:
-        pids = helped.peelers.pids
+        pids = helped.pool.pids
         assert len(pids) == 2
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
@@ -200,9 +200,9 @@ async def test_the_end_of_the_node_ends_its_workers():
 async def test_signals_for_the_node_do_not_end_a_worker(number):
     key = MemoryKeys().create(1)
     async with crew(1) as helped:
-        pids = list(helped.peelers.pids)
+        pids = list(helped.pool.pids)
         os.kill(pids[0], number)
-        helped.peelers.peel(job([key], 8))
+        helped.pool.peel(job([key], 8))
         await helped.until(1)
-        assert helped.peelers.pids == pids
+        assert helped.pool.pids == pids
         assert helped.counters[Dropped.WORKER_LOST] == 0
