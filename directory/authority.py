@@ -18,10 +18,10 @@ from directory.allowlist import AllowList
 from directory.archive import Archive
 from directory.catchup import CatchUp
 from directory.config import AuthorityConfig
-from directory.desk import Desk
 from directory.gossip import Gossip
 from directory.ledger import FileStore, Ledger, MemoryStore
 from directory.registry import Registry
+from directory.requests import RequestHandler
 from directory.rounds import Rounds
 from directory.schedule import Plan, late, regular
 from directory.succession import Office, Succession
@@ -118,7 +118,7 @@ class Authority:
             complete_until=clock.now() + config.startup_wait,
             refresh=self._refresh,
         )
-        self._desk = Desk(
+        self._requests = RequestHandler(
             succession,
             clock=clock,
             archive=self._archive,
@@ -145,11 +145,11 @@ class Authority:
         await serve_links(
             self._network,
             Address.parse(self._config.address),
-            self._desk.serve,
+            self._requests.serve,
             identity=self._config.identity,
             role=Role.AUTHORITY,
             network_id=self._trust.network_id,
-            admit=self._desk.admit,
+            admit=self._requests.admit,
             limits=_LIMITS,
             count=self._count,
             task_status=task_status,

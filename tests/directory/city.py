@@ -34,7 +34,7 @@ def two_faced(town: Town, number: int) -> Alter:
     """Makes an authority tell every second one that asks for its vote another vote."""
 
     def alter(authority: Authority) -> None:
-        honest, asked = authority._desk._step, itertools.count()
+        honest, asked = authority._requests._step, itertools.count()
 
         def step(request: AskStep) -> bytes | None:
             said = honest(request)
@@ -47,7 +47,7 @@ def two_faced(town: Town, number: int) -> Alter:
             double.cast(Statement(encode_vote(NO_DOCUMENT, town.parameters, commitment, []), secret))
             return double.bundle(0)
 
-        authority._desk._step = step  # type: ignore[method-assign]
+        authority._requests._step = step  # type: ignore[method-assign]
 
     return alter
 

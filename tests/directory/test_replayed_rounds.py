@@ -31,7 +31,7 @@ def repeating(epoch: int, attempt: int) -> Alter:
     """Makes an authority say in all later rounds, word for word, what it said in this one, its relays included."""
 
     def alter(authority: Authority) -> None:
-        honest = authority._desk._answer_untrusted
+        honest = authority._requests._answer_untrusted
         kept: list[Round] = []
 
         async def answer(peer: Peer, raw: bytes) -> bytes:
@@ -44,7 +44,7 @@ def repeating(epoch: int, attempt: int) -> Alter:
                 return encode(ValueAnswer(kept[0].value(request.fingerprint)))
             return encode(StepAnswer(kept[0].bundle(request.step) or b""))
 
-        authority._desk._answer_untrusted = answer  # type: ignore[method-assign]
+        authority._requests._answer_untrusted = answer  # type: ignore[method-assign]
 
     return alter
 

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.authority import Authority
-from directory.desk import WAIT
+from directory.requests import WAIT
 from directory.schedule import regular
 from directory.voting import faults, step_count
 from mixnet.link import Peer
@@ -35,7 +35,7 @@ def slow(city: City, lateness: Lateness) -> Alter:
     plan = regular(city.town.bootstrap.epochs, EPOCH, step_count(city.town.authority_count))
 
     def alter(authority: Authority) -> None:
-        prompt = authority._desk._answer_untrusted
+        prompt = authority._requests._answer_untrusted
 
         async def answer(peer: Peer, raw: bytes) -> bytes:
             said, request = await prompt(peer, raw), parse_request_untrusted(raw)
@@ -48,21 +48,21 @@ def slow(city: City, lateness: Lateness) -> Alter:
             await trio.sleep(min(max(rest, 0.0), WAIT))
             return said if rest <= WAIT else encode(StepAnswer(None))  # there is nothing yet: ask again
 
-        authority._desk._answer_untrusted = answer  # type: ignore[method-assign]
+        authority._requests._answer_untrusted = answer  # type: ignore[method-assign]
 
     return alter
 
 
 def one_step_behind(authority: Authority) -> None:
     """What it should have said in a step it says in the next one."""
-    prompt = authority._desk._step
+    prompt = authority._requests._step
 
     def step(request: AskStep) -> bytes | None:
         if request.epoch != EPOCH:
             return prompt(request)
         return prompt(AskStep(request.epoch, request.attempt, max(request.step - 1, 0))) if request.step else b""
 
-    authority._desk._step = step  # type: ignore[method-assign]
+    authority._requests._step = step  # type: ignore[method-assign]
 
 
 def sides(town: Town) -> tuple[range, range]:

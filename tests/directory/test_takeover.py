@@ -372,7 +372,7 @@ async def test_only_authorities_of_now_and_next_are_authorities(
     dynasty.propose(new, 0, 1, 2, 3)
     await dynasty.begin(0, 1, 2)
     dynasty.enter(*TOWN.nodes)
-    admit = dynasty.authorities[0]._desk.admit
+    admit = dynasty.authorities[0]._requests.admit
     old, coming = (key(f"authority {number}").public for number in (2, 3))
     assert (admit(old, Role.AUTHORITY), admit(coming, Role.AUTHORITY)) == (True, False)
     await dynasty.until(1)

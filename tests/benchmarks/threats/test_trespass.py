@@ -11,7 +11,7 @@ from benchmarks.threats import checks, trespass
 from benchmarks.threats.scenario import live
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
 from client.model.views import ContactState
-from directory.desk import Desk
+from directory.requests import RequestHandler
 from mixnet.link import Role
 
 pytestmark = pytest.mark.timeout(300)
@@ -32,11 +32,11 @@ def test_nothing_forbidden_succeeds_and_all_that_is_allowed_does(seen, area, tri
 def test_nodes_that_take_what_they_must_not_are_reported(seen):
     """Breaks: clients' packets count as nodes', erasing erases another's mailbox, and any descriptor is taken."""
     arrived, erase = mixnode.clients.Arrived, mixnode.clients.Erase
-    take, victim = Desk._take_descriptor_untrusted, seen.clients["client-2"]
+    take, victim = RequestHandler._take_descriptor_untrusted, seen.clients["client-2"]
     with (
         patch.object(mixnode.clients, "Arrived", lambda body, now, _role: arrived(body, now, Role.NODE)),
         patch.object(mixnode.clients, "Erase", lambda _mailbox: erase(victim)),
-        patch.object(Desk, "_take_descriptor_untrusted", lambda *args: take(*args) or True),
+        patch.object(RequestHandler, "_take_descriptor_untrusted", lambda *args: take(*args) or True),
     ):
         broken = live(1)
     assert succeeded(broken, FRAMES) == {"a client puts mail into a mailbox itself"}

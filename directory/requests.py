@@ -51,7 +51,7 @@ WAIT = 5.0  # seconds for which an answer waits for what it is about
 _MAX_REQUEST = 4096
 
 
-class Desk:
+class RequestHandler:
     """One authority's answers. `changed` rings when a document or a step of a round has come into being."""
 
     def __init__(
