@@ -24,7 +24,7 @@ from directory.registry import Registry
 from directory.requests import RequestHandler
 from directory.rounds import Rounds
 from directory.schedule import Plan, late, regular
-from directory.succession import Office, Succession
+from directory.succession import AuthorityMembership, Succession
 from directory.voting import step_count
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event, Published
@@ -84,8 +84,8 @@ class Authority:
         succession = self._succession = Succession(config.bootstrap, me=me, ledger=ledger, folder=config.data_dir)
         self._trust = succession.trust
         self._archive = Archive(self._trust, ledger, succession.learn)
-        self._office = Office.SERVING
-        if succession.office(self._present()) is Office.NONE:
+        self._membership = AuthorityMembership.SERVING
+        if succession.membership(self._present()) is AuthorityMembership.NONE:
             raise LocalError(
                 "this authority's key is not in the bootstrap file: use the key file that belongs to it; if it is to "
                 "succeed another authority, `mixnet authority propose` comes first"
@@ -183,7 +183,7 @@ class Authority:
             "approved": len(self._registry.approved),
             "descriptors": len(self._registry.ballot(present)),
             "problem": self._problem(present),
-            "office": str(self._succession.office(present)),
+            "office": str(self._succession.membership(present)),
             "successors_from": self._trust.newest.first_epoch if self._trust.newest.first_epoch > present else None,
             "proposed_from": None if proposed is None else proposed.first_epoch,
             "absent": [identity.hex()[:16] for identity in sorted(self._rounds.absent)],
@@ -246,7 +246,7 @@ class Authority:
         last: Plan | None = None
         while True:
             present = self._present()
-            self._tell_office(present)
+            self._tell_membership(present)
             if present in self._archive:
                 await sleep_until(self._clock, epochs.end(present))
                 continue
@@ -274,12 +274,12 @@ class Authority:
         else:
             self._log.write(Entry.RETRYING, epoch=epoch, problem=self._rounds.problem)
 
-    def _tell_office(self, present: int) -> None:
+    def _tell_membership(self, present: int) -> None:
         """Say once that this authority was replaced, or is not one yet."""
-        office = self._succession.office(present)
-        if office is not self._office and office is not Office.SERVING:
+        membership = self._succession.membership(present)
+        if membership is not self._membership and membership is not AuthorityMembership.SERVING:
             self._log.write(Entry.WARNING, epoch=present, problem=self._succession.problem(present))
-        self._office = office
+        self._membership = membership
 
     def _present(self) -> int:
         return self._trust.epochs.at(self._clock.now())

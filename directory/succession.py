@@ -25,7 +25,7 @@ PROPOSAL = "successor.json"
 MOST_AHEAD = 10_000  # epochs: an introduction can't be taken back, so a slip of the pen must not last for years
 
 
-class Office(StrEnum):
+class AuthorityMembership(StrEnum):
     """Whether an authority is one at a given time."""
 
     PROPOSED = "proposed"  # by its own operator; nobody has introduced it yet
@@ -158,20 +158,24 @@ class Succession:
         proposed = self._proposal.current()
         return None if proposed is None or self._introduced(proposed) else proposed
 
-    def office(self, present: int) -> Office:
+    def membership(self, present: int) -> AuthorityMembership:
         """Whether this authority is one in epoch `present`."""
         if self.serves(present):
-            return Office.SERVING
+            return AuthorityMembership.SERVING
         if self._me in self.trust.newest.identities:  # it is not the present set
-            return Office.COMING
+            return AuthorityMembership.COMING
         if any(self._me in one.identities for one in self.trust.sets):
-            return Office.REPLACED
+            return AuthorityMembership.REPLACED
         proposed = self._proposal.current()
-        return Office.PROPOSED if proposed is not None and self._me in proposed.identities else Office.NONE
+        return (
+            AuthorityMembership.PROPOSED
+            if proposed is not None and self._me in proposed.identities
+            else AuthorityMembership.NONE
+        )
 
     def problem(self, present: int) -> str:
         """What the operator should know about who is an authority; empty if nothing."""
-        return self._trouble(present) or _ABOUT[self.office(present)].format(
+        return self._trouble(present) or _ABOUT[self.membership(present)].format(
             epoch=self._turn(present), date=date_of(self.trust.epochs, self._turn(present))
         )
 
@@ -188,11 +192,11 @@ class Succession:
         return known and proposed.network_id == self.trust.network_id
 
     def _turn(self, present: int) -> int:
-        """The epoch at which one's office changes or changed."""
-        office = self.office(present)
-        if office is Office.COMING:
+        """The epoch at which one's membership changes or changed."""
+        membership = self.membership(present)
+        if membership is AuthorityMembership.COMING:
             return self.trust.newest.first_epoch
-        if office is Office.REPLACED:
+        if membership is AuthorityMembership.REPLACED:
             sets = self.trust.sets
             last = max(number for number, one in enumerate(sets) if self._me in one.identities)
             return sets[last + 1].first_epoch
@@ -201,11 +205,13 @@ class Succession:
 
 
 _ABOUT = {
-    Office.PROPOSED: (
+    AuthorityMembership.PROPOSED: (
         "this authority is proposed from epoch {epoch} ({date}) on; the present authorities have not introduced it yet"
     ),
-    Office.COMING: "this authority takes over with epoch {epoch} ({date}): keep it running",
-    Office.SERVING: "",
-    Office.REPLACED: "this authority was replaced with epoch {epoch} ({date}): it can be stopped",
-    Office.NONE: "this authority is in no set of authorities that it knows: give it the proposal that names it",
+    AuthorityMembership.COMING: "this authority takes over with epoch {epoch} ({date}): keep it running",
+    AuthorityMembership.SERVING: "",
+    AuthorityMembership.REPLACED: "this authority was replaced with epoch {epoch} ({date}): it can be stopped",
+    AuthorityMembership.NONE: (
+        "this authority is in no set of authorities that it knows: give it the proposal that names it"
+    ),
 }

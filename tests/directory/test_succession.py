@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from directory.authority import Authority
 from directory.ledger import FileStore, Ledger
 from directory.schedule import regular
-from directory.succession import MOST_AHEAD, PROPOSAL, Office, Proposal, Succession, known_trust, objection
+from directory.succession import MOST_AHEAD, PROPOSAL, AuthorityMembership, Proposal, Succession, known_trust, objection
 from mixnet.counters import Counters
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.errors import RolledBack
@@ -136,15 +136,23 @@ def test_a_threshold_alone_may_change() -> None:
     assert "nothing to propose" in objection(heirs(TOWN, [0, 1, 2], 10, 2), Trust(TOWN.bootstrap), 5, voting_on=5)
 
 
-def test_offices(tmp_path: Path) -> None:
+def test_membership(tmp_path: Path) -> None:
     old, new, stranger = (succession(tmp_path, number) for number in (2, 3, 7))
-    assert [one.office(0) for one in (old, new, stranger)] == [Office.SERVING, Office.NONE, Office.NONE]
+    assert [one.membership(0) for one in (old, new, stranger)] == [
+        AuthorityMembership.SERVING,
+        AuthorityMembership.NONE,
+        AuthorityMembership.NONE,
+    ]
     NEXT.save(tmp_path / PROPOSAL)
-    assert [one.office(0) for one in (old, new, stranger)] == [Office.SERVING, Office.PROPOSED, Office.NONE]
+    assert [one.membership(0) for one in (old, new, stranger)] == [
+        AuthorityMembership.SERVING,
+        AuthorityMembership.PROPOSED,
+        AuthorityMembership.NONE,
+    ]
     for one in (old, new):
         one.learn(INTRODUCED, RAW)
-    assert [one.office(9) for one in (old, new)] == [Office.SERVING, Office.COMING]
-    assert [one.office(10) for one in (old, new)] == [Office.REPLACED, Office.SERVING]
+    assert [one.membership(9) for one in (old, new)] == [AuthorityMembership.SERVING, AuthorityMembership.COMING]
+    assert [one.membership(10) for one in (old, new)] == [AuthorityMembership.REPLACED, AuthorityMembership.SERVING]
     assert new.problem(10) == ""
 
 
