@@ -10,7 +10,7 @@ import trio
 from deploy.folders import BOOTSTRAP
 from deploy.local import load_plan, status
 from deploy.plan import Kind
-from directory.inquiry import Inquiry
+from directory.queries import DirectoryQueries
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey
 from mixnet.link import Role
@@ -75,5 +75,5 @@ async def signed_since(folder: Path, first: int, last: int) -> list[Signed]:
             signed=sorted(names[one] for one in report.signed),
             missing=sorted(names[one] for one in report.missing),
         )
-        for report in await Inquiry(trust, TCP()).history(first, last)
+        for report in await DirectoryQueries(trust, TCP()).history(first, last)
     ]

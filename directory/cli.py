@@ -58,9 +58,9 @@ async def show(
         await _why(why, folder, bootstrap, json=json)
         return
 
+    from directory.client import newest_document  # noqa: PLC0415
     from directory.display import show as display  # noqa: PLC0415
     from directory.display import show_json  # noqa: PLC0415
-    from directory.looking import newest_document  # noqa: PLC0415
 
     trust = load_trust(folder, bootstrap)
     document, raw = await newest_document(trust)
@@ -83,9 +83,9 @@ async def newest_bootstrap(*, out: Path, folder: Folder = None, bootstrap: Boots
     out
         The file to write.
     """
+    from directory.client import newest_document, present  # noqa: PLC0415
     from directory.display import say  # noqa: PLC0415
-    from directory.lineage import changes  # noqa: PLC0415
-    from directory.looking import newest_document, present  # noqa: PLC0415
+    from directory.successors_diff import changes  # noqa: PLC0415
 
     trust = load_trust(folder, bootstrap)
     document, _ = await newest_document(trust)
@@ -146,15 +146,15 @@ async def evidence(*, folder: Folder = None, bootstrap: BootstrapFile = None, js
 
     Example: `mixnet directory evidence --json`
     """
+    from directory.client import followed  # noqa: PLC0415
     from directory.display import show_evidence  # noqa: PLC0415
-    from directory.inquiry import Inquiry  # noqa: PLC0415
-    from directory.looking import followed  # noqa: PLC0415
+    from directory.queries import DirectoryQueries  # noqa: PLC0415
     from directory.reports import verified_evidence  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
     from mixnet.pki.requests import AskEvidence, EvidenceAnswer  # noqa: PLC0415
 
     trust = await followed(load_trust(folder, bootstrap))
-    answers = await Inquiry(trust, TCP()).everybody(AskEvidence(), EvidenceAnswer)
+    answers = await DirectoryQueries(trust, TCP()).everybody(AskEvidence(), EvidenceAnswer)
     show_evidence(verified_evidence(answers, trust), len(answers), trust, json=json)
 
 
@@ -171,26 +171,26 @@ async def history(
     epochs
         How many epochs to look back.
     """
+    from directory.client import followed, present  # noqa: PLC0415
     from directory.display import show_history  # noqa: PLC0415
-    from directory.inquiry import Inquiry  # noqa: PLC0415
-    from directory.looking import followed, present  # noqa: PLC0415
+    from directory.queries import DirectoryQueries  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
 
     trust = await followed(load_trust(folder, bootstrap))
     last = max(present(trust), 0)
-    reports = await Inquiry(trust, TCP()).history(max(last - max(epochs, 1) + 1, 0), last)
+    reports = await DirectoryQueries(trust, TCP()).history(max(last - max(epochs, 1) + 1, 0), last)
     show_history(reports, trust, json=json)
 
 
 async def _why(node: str, folder: Path | None, bootstrap: Path | None, *, json: bool) -> None:
+    from directory.client import followed, present  # noqa: PLC0415
     from directory.display import show_why  # noqa: PLC0415
-    from directory.inquiry import Inquiry  # noqa: PLC0415
-    from directory.looking import followed, present  # noqa: PLC0415
+    from directory.queries import DirectoryQueries  # noqa: PLC0415
     from mixnet.network import TCP  # noqa: PLC0415
 
     identity = identity_of(node, folder or default_folder())
     trust = await followed(load_trust(folder, bootstrap))
-    sentence, words = await Inquiry(trust, TCP()).why(identity, present(trust))
+    sentence, words = await DirectoryQueries(trust, TCP()).why(identity, present(trust))
     show_why(identity, sentence, words, json=json)
 
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from directory.evidence import Contradiction
-from directory.lineage import changes
 from directory.reports import EpochReport, absences, sentence_about
+from directory.successors_diff import changes
 from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted

@@ -51,8 +51,8 @@ def succession(
         The epoch with which they take over; six epochs from now if not given.
     """
     from directory.display import say  # noqa: PLC0415
-    from directory.lineage import Change  # noqa: PLC0415
     from directory.succession import objection  # noqa: PLC0415
+    from directory.successors_diff import SuccessorsChange  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
     from mixnet.errors import LocalError  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap, Successor  # noqa: PLC0415
@@ -71,7 +71,7 @@ def succession(
     if problem:
         raise LocalError(problem)
     after.save(out)
-    for line in (*Change(before, after).lines(present), *_cautions(before, after), *_next_steps(after, out)):
+    for line in (*SuccessorsChange(before, after).lines(present), *_cautions(before, after), *_next_steps(after, out)):
         say(line)
 
 
@@ -171,9 +171,9 @@ def propose(file: Path, *, folder: Folder = None) -> None:
     """
     from directory.display import say  # noqa: PLC0415
     from directory.files import replace  # noqa: PLC0415
-    from directory.lineage import Change  # noqa: PLC0415
     from directory.options import authorities_in  # noqa: PLC0415
     from directory.succession import PROPOSAL, known_trust, objection  # noqa: PLC0415
+    from directory.successors_diff import SuccessorsChange  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
     from mixnet.errors import LocalError  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
@@ -191,7 +191,7 @@ def propose(file: Path, *, folder: Folder = None) -> None:
     for _, data, _ in known:
         replace(data / PROPOSAL, file.read_bytes())
     _, _, trust = known[0]
-    change = Change(trust.newest, proposed)
+    change = SuccessorsChange(trust.newest, proposed)
     for line in change.lines(present):
         say(line)
     say(

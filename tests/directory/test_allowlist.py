@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.allowlist import CHANGES, AllowList, BadAllowList, Changes, load_changes, save_changes
-from directory.inquiry import Inquiry
+from directory.queries import DirectoryQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.descriptor import NodeRole
 from tests.directory.city import City
@@ -54,7 +54,7 @@ async def test_a_node_comes_and_goes_with_its_approval(
     for number, folder in enumerate(folders):
         await city.start(number, approved=without, data_dir=folder)
     city.enter(*[name for name in TOWN.nodes if name != "mix 0"])
-    epochs, reader = TOWN.bootstrap.epochs, Inquiry(TOWN.bootstrap, city.network, identity=key("reader"))
+    epochs, reader = TOWN.bootstrap.epochs, DirectoryQueries(TOWN.bootstrap, city.network, identity=key("reader"))
 
     async def listed(epoch: int) -> bool:
         await trio.sleep(max(epochs.start(epoch) + 10 - city.clock.now(), 0))

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.evidence import check_evidence_untrusted
-from directory.inquiry import Inquiry
+from directory.queries import DirectoryQueries
 from directory.reports import verified_evidence
 from directory.voting import faults
 from mixnet.pki.requests import AskEvidence, EvidenceAnswer
@@ -57,7 +57,7 @@ async def test_anybody_may_ask_for_the_evidence_and_it_survives_a_restart(
         await city.crash(number)
     await city.start(0, data_dir=tmp_path / "0")
     assert city.authorities[0].snapshot()["suspects"] == [town.authorities[2].public.hex()[:16]]
-    answers = await Inquiry(town.bootstrap, city.network, identity=key("reader")).everybody(
+    answers = await DirectoryQueries(town.bootstrap, city.network, identity=key("reader")).everybody(
         AskEvidence(), EvidenceAnswer
     )
     assert set(answers) == {town.authorities[0].public, town.authorities[2].public}

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.display import show_history
-from directory.inquiry import Inquiry
+from directory.queries import DirectoryQueries
 from directory.reports import Absence, absences, sentence_about
 from tests.directory.city import City
 from tests.directory.heirs import Dynasty, heirs
@@ -27,7 +27,7 @@ async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none
     await city.start(*range(5))
     city.enter(*names[1:])
     await city.upload(names[0], 0)
-    reader = Inquiry(TOWN.bootstrap, city.network, identity=key("reader"))
+    reader = DirectoryQueries(TOWN.bootstrap, city.network, identity=key("reader"))
 
     async def until(epoch: int) -> None:
         await trio.sleep(epochs.start(epoch) + 5 - city.clock.now())
@@ -113,7 +113,7 @@ async def test_a_succession_is_part_of_the_history(
     await dynasty.read(3, 4)
     for number in range(3):
         await dynasty.crash(number)
-    reports = await Inquiry(dynasty.reader, dynasty.network, identity=key("reader")).history(0, 4)
+    reports = await DirectoryQueries(dynasty.reader, dynasty.network, identity=key("reader")).history(0, 4)
     assert [(len(report.signed), report.missing) for report in reports] == [(3, ())] * 5
     assert [report.took_over for report in reports] == [False, False, False, True, False]
     assert [report.introduces for report in reports] == [3, 3, 3, None, None]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from directory import cli, looking, proposing
-from directory.lineage import changes
+from directory import cli, client, proposing
 from directory.proposing import DEFAULT_LEAD, fingerprint, propose, succession, withdraw
 from directory.succession import MOST_AHEAD, PROPOSAL, known_trust
+from directory.successors_diff import changes
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.document import Document
@@ -208,7 +208,7 @@ def test_the_newest_bootstrap_file_is_that_of_the_authorities_of_now(
         trust.follow_untrusted(TOWN.signed(5, successor=new.successor))
         return TOWN.document(PRESENT), b""
 
-    monkeypatch.setattr(looking, "newest_document", fetched)
+    monkeypatch.setattr(client, "newest_document", fetched)
     out = network / "new.json"
     trio.run(lambda: cli.newest_bootstrap(out=out, folder=network))
     assert Bootstrap.load(out) == (TOWN.bootstrap if same else new)

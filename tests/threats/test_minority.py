@@ -9,7 +9,7 @@ from benchmarks.simulation.network_plan import Kind
 from benchmarks.simulation.world import WorldConfig, run_world
 from client.model.views import MessageState
 from directory.display import show_history
-from directory.inquiry import Inquiry
+from directory.queries import DirectoryQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.parameters import Parameters
@@ -76,12 +76,12 @@ class Decade:
             async for message in client.messages()
             if message.outgoing
         ]
-        inquiry = Inquiry(self.trust, world.network)
+        queries = DirectoryQueries(self.trust, world.network)
         self.documents = {}
         for epoch in range(self.last, self.last + AFTER + 1):
-            answers = await inquiry.everybody(AskDocument(epoch), DocumentAnswer)
+            answers = await queries.everybody(AskDocument(epoch), DocumentAnswer)
             self.documents[epoch] = [answer.document for answer in answers.values() if answer.document is not None]
-        self.history = await inquiry.history(self.last, self.last + AFTER)
+        self.history = await queries.history(self.last, self.last + AFTER)
 
 
 @pytest.fixture(scope="module")

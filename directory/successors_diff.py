@@ -17,7 +17,7 @@ _SHORT = 16  # hexadecimal digits of an identity
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SuccessorsChange:
     """One set of authorities follows another."""
 
     before: Bootstrap
@@ -69,9 +69,9 @@ class Change:
         }
 
 
-def changes(trust: Trust) -> list[Change]:
+def changes(trust: Trust) -> list[SuccessorsChange]:
     """Every change since the bootstrap file, oldest first; the last may be still to come."""
-    return [Change(before, after) for before, after in itertools.pairwise(trust.sets)]
+    return [SuccessorsChange(before, after) for before, after in itertools.pairwise(trust.sets)]
 
 
 def _without(these: Bootstrap, those: Bootstrap) -> list[AuthorityInfo]:

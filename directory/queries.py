@@ -32,7 +32,7 @@ from mixnet.pki.requests import (
 _NEWEST = 2**48 - 1  # no epoch is later, so whoever was introduced has taken over
 
 
-class Inquiry:
+class DirectoryQueries:
     """Somebody whom the authorities need not know, and his questions."""
 
     def __init__(self, trust: Trusted, network: Network, *, identity: SigningKey | None = None) -> None:
