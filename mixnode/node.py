@@ -54,7 +54,7 @@ from mixnode.provider import Provider
 from mixnode.queues import DropQueue
 from mixnode.report import describe
 from mixnode.services import Rendezvous, Services, is_question
-from mixnode.witness import Witness
+from mixnode.timestamps import TimestampService
 
 QUEUE_SIZE = 1024  # packets that may wait in one queue
 SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
@@ -261,8 +261,8 @@ class _Node:
         rendezvous = Rendezvous()
         self._nursery.start_soon(rendezvous.sweep)
         identity, arrived = self._context.identity.public, self._queues.arrived
-        witness = Witness(self._context.identity, self._context.trust.network_id, self._context.clock)
-        handlers = rendezvous.handlers | witness.handlers
+        timestamps = TimestampService(self._context.identity, self._context.trust.network_id, self._context.clock)
+        handlers = rendezvous.handlers | timestamps.handlers
         return Services(identity, self._engine, arrived, self.counters, handlers)
 
     async def start_stages(self) -> Address:

@@ -20,7 +20,7 @@ from mixnet.pki.canonical import Key, Signature, encode
 from mixnet.pki.document import MAX_DOCUMENT, SKEW_SHARE, Document
 from mixnet.pki.trust import MOST_SUCCESSIONS, Trust
 from mixnet.pki.views import timeless_untrusted
-from mixnet.witness import Testimony
+from mixnet.timestamp import TimestampToken
 
 _NOWHERE = "unknown:1"  # where an authority listens is no part of a network's identifier, nor of a proof
 _Raw = Annotated[bytes, msgspec.Meta(max_length=MAX_DOCUMENT)]
@@ -68,8 +68,8 @@ class Timestamp(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     def verify_untrusted(self, origin: Origin, signature: bytes) -> Document:
         """The document that lists the witness; RemoteError unless it witnessed this message, signed so, in its time."""
         document = self.consensus.verify_untrusted(origin.network)
-        testimony = Testimony(self.time, self.signature)
-        check_untrusted(testimony, self.witness, document, commitment(origin, signature, self.salt))
+        token = TimestampToken(self.time, self.signature)
+        check_untrusted(token, self.witness, document, commitment(origin, signature, self.salt))
         return document
 
 
@@ -78,11 +78,11 @@ def commitment(origin: Origin, signature: bytes, salt: bytes) -> bytes:
     return crypto.digest(Label.SUBMISSION, origin.encode(), signature, salt)
 
 
-def check_untrusted(testimony: Testimony, witness: bytes, document: Document, committed: bytes) -> None:
+def check_untrusted(token: TimestampToken, witness: bytes, document: Document, committed: bytes) -> None:
     """RemoteError unless `witness` is a provider in the document, and has signed `committed` while that was valid."""
     if witness not in {provider.identity for provider in document.providers}:
         raise RemoteError("a witness that is no provider")
-    testimony.verify_untrusted(witness, document.network_id, committed)
+    token.verify_untrusted(witness, document.network_id, committed)
     skew = 1 + SKEW_SHARE * document.parameters.epoch_length  # a second, since whole ones are signed
-    if not document.valid_from - skew <= testimony.time <= document.valid_until + skew:
-        raise RemoteError("a testimony from another time than the document's")
+    if not document.valid_from - skew <= token.time <= document.valid_until + skew:
+        raise RemoteError("a timestamp from another time than the document's")

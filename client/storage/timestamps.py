@@ -1,6 +1,6 @@
 """Which signed messages still need a witness, and what witnesses said, as the store keeps it.
 
-Promises: a message's testimony goes with the message, and a directory document with the last testimony that needs it.
+Promises: a message's timestamp goes with the message, and a directory document with the last testimony that needs it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from client.storage.database import Store
 from client.storage.signatures import SignatureTable
 from mixnet.crypto import Label, digest
 from mixnet.pki.canonical import decode_untrusted
-from mixnet.witness import Testimony
+from mixnet.timestamp import TimestampToken
 
 CONSENSUS_LIMIT = 12 << 20  # bytes of a document and introductions that are kept for proofs
 _OPEN = """
@@ -50,7 +50,7 @@ class TimestampTable:
         """Whether there are files that will be signed, and need a witness then."""
         return self._store.one(_PROMISED) is not None
 
-    def keep(self, message: int, witness: bytes, testimony: Testimony, consensus: Consensus) -> None:
+    def keep(self, message: int, witness: bytes, token: TimestampToken, consensus: Consensus) -> None:
         """Store what a witness said, after it was checked, and the document that lists the witness."""
         raw = consensus.encode()
         name = digest(Label.SUBMISSION, b"consensus", raw)
@@ -61,8 +61,8 @@ class TimestampTable:
             self._store.run(
                 "UPDATE submissions SET witness = ?, time = ?, signature = ?, consensus = ? WHERE message = ?",
                 witness,
-                testimony.time,
-                testimony.signature,
+                token.time,
+                token.signature,
                 name,
                 message,
             )

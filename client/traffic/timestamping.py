@@ -23,7 +23,7 @@ from mixnet.errors import RemoteError, Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.trust import Trust
-from mixnet.witness import Testimony, question
+from mixnet.timestamp import TimestampToken, question
 
 if TYPE_CHECKING:
     from client.messenger.verbs import UserVerbs
@@ -75,7 +75,7 @@ class Submitter:
             check_untrusted(testimony, witness, document, pending.commitment)
         except (RemoteError, Unavailable):
             return False
-        await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, testimony, consensus)
+        await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, token, consensus)
         return True
 
     def _consensus(self, document: Document) -> Consensus | None:

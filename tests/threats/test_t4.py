@@ -15,7 +15,7 @@ from client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
 from client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest
 from client.e2e.timestamp import Timestamp, commitment
 from client.model.views import MessageState, ReceiptState
-from mixnet import witness as witness_words
+from mixnet import timestamp
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from mixnet.pki.bootstrap import Bootstrap
@@ -195,7 +195,7 @@ def test_a_proof_with_one_thing_swapped_is_refused(town, what):
 
 
 def test_statements_about_another_message_are_refused(town):
-    """Of the same people, and of others: a receipt or testimony is for one message only."""
+    """Of the same people, and of others: a receipt or timestamp is for one message only."""
     debt = as_proof(town.debt)
     for other in (as_proof(town.other), as_proof(town.carol)):
         assert refused(changed(debt, signature=other.signature, submission=None, receipts=()))
@@ -231,7 +231,7 @@ def test_a_witness_is_believed_only_as_a_provider_of_the_network_in_its_time(tow
     committed = commitment(debt.origin, debt.signature, genuine.salt)
 
     def testified(witness, time, consensus=genuine.consensus):
-        said = witness_words.Testimony.give(witness, debt.origin.network, committed, time)
+        said = timestamp.TimestampToken.issue(witness, debt.origin.network, committed, time)
         made = Timestamp(witness.public, said.time, said.signature, genuine.salt, consensus)
         return refused(changed(debt, submission=made))
 

@@ -19,11 +19,11 @@ from client.signing import transcript
 from client.signing.forgery import forge_next, forge_turn
 from client.signing.transcript import BadTranscript
 from client.storage.export_jsonl import Record
-from mixnet import witness
+from mixnet import timestamp
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.services import BODY_LIMIT, Answer, Question, Status
-from mixnode.witness import Witness
+from mixnode.timestamps import TimestampService
 from tests.client.worlds.town import START, Town
 
 ALICE, BOB = SigningKey(b"a" * 32), SigningKey(b"b" * 32)
@@ -64,8 +64,8 @@ def submission(time=START, key=None, said=None, whole=None):
     said = said or origin()
     committed = commitment(said, said.sign(ALICE), SALT)
     key = key or TOWN.providers[0]
-    testimony = witness.Testimony.give(key, NETWORK, committed, time)
-    return Timestamp(key.public, testimony.time, testimony.signature, SALT, whole or consensus())
+    token = timestamp.TimestampToken.issue(key, NETWORK, committed, time)
+    return Timestamp(key.public, token.time, token.signature, SALT, whole or consensus())
 
 
 WHOLE = proof(submission=submission()).encode()
@@ -137,7 +137,7 @@ def test_impossible_times_are_refused(time):
     with pytest.raises(RemoteError):
         verify_receipt_untrusted(ReceiptKind.DELIVERY, origin(), time, bytes(64))
     with pytest.raises(RemoteError):
-        witness.Testimony(time, bytes(64)).verify_untrusted(BOB.public, NETWORK, SALT)
+        timestamp.TimestampToken(time, bytes(64)).verify_untrusted(BOB.public, NETWORK, SALT)
 
 
 def test_a_time_beyond_all_calendars_can_be_shown():
@@ -147,7 +147,7 @@ def test_a_time_beyond_all_calendars_can_be_shown():
 # submission
 
 
-def test_a_testimony_counts_in_the_time_of_its_document_only():
+def test_a_timestamp_counts_in_the_time_of_its_document_only():
     length = TOWN.parameters.epoch_length
     for time, fine in (
         (START, True),
@@ -176,9 +176,9 @@ def test_a_network_that_somebody_made_up_is_another_one():
     whole, said = consensus(fake), origin()
     document = whole.verify_untrusted(fake.bootstrap.network_id)
     committed = commitment(said, said.sign(ALICE), SALT)
-    testimony = witness.Testimony.give(fake.providers[0], document.network_id, committed, START + 2)
-    check_untrusted(testimony, fake.providers[0].public, document, committed)  # nothing else is wrong with it
-    made_up = Timestamp(fake.providers[0].public, testimony.time, testimony.signature, SALT, whole)
+    token = timestamp.TimestampToken.issue(fake.providers[0], document.network_id, committed, START + 2)
+    check_untrusted(token, fake.providers[0].public, document, committed)  # nothing else is wrong with it
+    made_up = Timestamp(fake.providers[0].public, token.time, token.signature, SALT, whole)
     with pytest.raises(BadProof):
         verify_untrusted(proof(submission=made_up).encode())
     for changes in ({"genesis": float("nan")}, {"epoch_length": -1.0}, {"required": 0}, {"epoch_length": float("inf")}):
@@ -207,27 +207,27 @@ def test_a_witness_signs_what_it_is_given_and_when(monkeypatch):
         def now(self):
             return START + 0.9
 
-    handler = Witness(TOWN.providers[1], NETWORK, Clock()).handlers[witness.OPERATION]
+    handler = TimestampService(TOWN.providers[1], NETWORK, Clock()).handlers[timestamp.OPERATION]
     committed = commitment(origin(), origin().sign(ALICE), SALT)
-    answer = handler(witness.question(committed), 12.0)
-    testimony = witness.Testimony.parse_untrusted(Answer.parse_untrusted(answer.encode()))
-    assert testimony.time == int(START)
+    answer = handler(timestamp.question(committed), 12.0)
+    token = timestamp.TimestampToken.parse_untrusted(Answer.parse_untrusted(answer.encode()))
+    assert token.time == int(START)
     document = consensus().verify_untrusted(NETWORK)
-    check_untrusted(testimony, TOWN.providers[1].public, document, committed)
+    check_untrusted(token, TOWN.providers[1].public, document, committed)
     for who, what in ((TOWN.providers[0].public, committed), (TOWN.providers[1].public, b"x" * 32)):
         with pytest.raises(RemoteError):
-            check_untrusted(testimony, who, document, what)
+            check_untrusted(token, who, document, what)
     with pytest.raises(RemoteError):
-        handler(Question(witness.OPERATION, committed, b"more"), 12.0)
+        handler(Question(timestamp.OPERATION, committed, b"more"), 12.0)
 
 
 @given(st.sampled_from(Status), st.binary(max_size=100))
-def test_an_answer_is_a_testimony_or_refused(status, body):
+def test_an_answer_is_a_timestamp_or_refused(status, body):
     try:
-        testimony = witness.Testimony.parse_untrusted(Answer(status, body))
+        token = timestamp.TimestampToken.parse_untrusted(Answer(status, body))
     except RemoteError:
         return
-    assert testimony.answer() == Answer(status, body) and len(body) < BODY_LIMIT
+    assert token.answer() == Answer(status, body) and len(body) < BODY_LIMIT
 
 
 def test_a_commitment_tells_nothing_without_its_salt():

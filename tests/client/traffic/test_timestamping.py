@@ -12,7 +12,7 @@ from client.e2e.bodies import CHUNK_SIZE
 from client.e2e.proof import verify_untrusted
 from client.traffic.provider_queries import NotAnswered
 from client.traffic.timestamping import RETRY, Submitter
-from mixnet import witness
+from mixnet import timestamp
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.trust import Trust
 from mixnet.services import Answer, Status
@@ -37,7 +37,7 @@ class Providers:
 
 
 def honest(question, _number, key=OTHER, when=START + 5):
-    return witness.Testimony.give(key, TOWN.bootstrap.network_id, question.subject, when).answer()
+    return timestamp.TimestampToken.issue(key, TOWN.bootstrap.network_id, question.subject, when).answer()
 
 
 @pytest.fixture
@@ -96,11 +96,13 @@ async def test_a_bell_tells_of_a_new_one(friends, autojump_clock):
 LIES = {
     "another key": lambda question: honest(question, 0, key=HOME),
     "another time": lambda question: honest(question, 0, when=START + 1e6),
-    "another thing": lambda _question: witness.Testimony.give(
+    "another thing": lambda _question: timestamp.TimestampToken.issue(
         OTHER, TOWN.bootstrap.network_id, bytes(32), START
     ).answer(),
-    "another network": lambda question: witness.Testimony.give(OTHER, bytes(32), question.subject, START).answer(),
-    "no testimony": lambda _question: Answer(Status.DONE, b"yes"),
+    "another network": lambda question: timestamp.TimestampToken.issue(
+        OTHER, bytes(32), question.subject, START
+    ).answer(),
+    "no timestamp": lambda _question: Answer(Status.DONE, b"yes"),
     "no such operation": lambda _question: Answer(Status.UNKNOWN),
 }
 
@@ -151,7 +153,7 @@ async def test_what_failed_is_not_submitted(friends, autojump_clock):
     assert providers.asked == []
 
 
-async def test_documents_are_kept_as_long_as_a_testimony_needs_them(friends, autojump_clock):
+async def test_documents_are_kept_as_long_as_a_timestamp_needs_them(friends, autojump_clock):
     one, _ = submitter(friends, honest)
     numbers = [sign(friends), sign(friends, "and ten more")]
     await live(one, Wakeup(), 1)

@@ -1,7 +1,7 @@
-"""A provider's word that something was submitted by a certain time, byte by byte (spec/06-providers.md 6.6).
+"""A provider's timestamp: its signature that something was submitted by a certain time (spec/06-providers.md 6.6).
 
-Promises: the witness sees 32 bytes that are random to whoever doesn't know what was hashed into them, and the time; so
-it can witness a message of which it learns nothing, of somebody it doesn't know. Pure.
+Promises: the provider sees 32 bytes that are random to whoever doesn't know what was hashed into them, and the time; so
+it can put a timestamp on a message of which it learns nothing, of somebody it doesn't know. Pure.
 
     question = operation 16, subject: the commitment, no body
     answer   = time 8 (whole seconds since the Unix epoch) · signature 64
@@ -24,23 +24,23 @@ _LATEST = 1 << 40  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
-    """A witness has signed that it was given a commitment at `time`, in whole seconds by its clock."""
+class TimestampToken:
+    """A provider has signed that it was given a commitment at `time`, in whole seconds by its clock."""
 
     time: int
     signature: bytes
 
     @classmethod
-    def give(cls, witness: SigningKey, network: bytes, commitment: bytes, now: float) -> Self:
+    def issue(cls, provider: SigningKey, network: bytes, commitment: bytes, now: float) -> Self:
         """Sign it now; `network` and `commitment` have 32 bytes."""
         time = max(0, int(now))
-        return cls(time, witness.sign(Label.SUBMISSION, _statement(network, commitment, time)))
+        return cls(time, provider.sign(Label.SUBMISSION, _statement(network, commitment, time)))
 
-    def verify_untrusted(self, witness: bytes, network: bytes, commitment: bytes) -> None:
-        """RemoteError unless the identity `witness` (32 bytes) has signed it."""
+    def verify_untrusted(self, provider: bytes, network: bytes, commitment: bytes) -> None:
+        """RemoteError unless the identity `provider` (32 bytes) has signed it."""
         if not 0 <= self.time < _LATEST:
-            raise RemoteError("a testimony of an impossible time")
-        crypto.verify_untrusted(witness, Label.SUBMISSION, _statement(network, commitment, self.time), self.signature)
+            raise RemoteError("a timestamp of an impossible time")
+        crypto.verify_untrusted(provider, Label.SUBMISSION, _statement(network, commitment, self.time), self.signature)
 
     def answer(self) -> Answer:
         """As it travels."""
@@ -48,14 +48,14 @@ class Testimony:
 
     @classmethod
     def parse_untrusted(cls, answer: Answer) -> Self:
-        """The testimony in an answer, unverified; RemoteError for anything else."""
+        """The token in an answer, unverified; RemoteError for anything else."""
         if answer.status is not Status.DONE or len(answer.body) != _ANSWER.size:
-            raise RemoteError("no testimony")
+            raise RemoteError("no timestamp")
         return cls(*_ANSWER.unpack(answer.body))
 
 
 def question(commitment: bytes) -> Question:
-    """What to ask a witness; the same again gets a later time, which is as true."""
+    """What to ask a provider; the same again gets a later time, which is as true."""
     return Question(OPERATION, commitment)
 
 

@@ -1,4 +1,4 @@
-"""What a provider does as a witness: it signs what it is given and when, and keeps nothing.
+"""Timestamps by a provider: it signs what it is given and when, and keeps nothing.
 
 See spec/06-providers.md 6.6.
 """
@@ -9,12 +9,12 @@ from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from mixnet.services import Answer, Question
-from mixnet.witness import OPERATION, Testimony
+from mixnet.timestamp import OPERATION, TimestampToken
 from mixnode.services import Handler
 
 
-class Witness:
-    """The witness at one provider."""
+class TimestampService:
+    """Answers who asks one provider for a timestamp."""
 
     def __init__(self, identity: SigningKey, network_id: bytes, clock: Clock) -> None:
         """Sign as `identity`, the one that the directory lists, by wall time."""
@@ -23,9 +23,9 @@ class Witness:
     @property
     def handlers(self) -> dict[int, Handler]:
         """Operation to handler."""
-        return {OPERATION: self._testify_untrusted}
+        return {OPERATION: self._issue_untrusted}
 
-    def _testify_untrusted(self, question: Question, _now: float) -> Answer:
+    def _issue_untrusted(self, question: Question, _now: float) -> Answer:
         if question.body:
-            raise RemoteError("a commitment is all that a witness takes")
-        return Testimony.give(self._identity, self._network_id, question.subject, self._clock.now()).answer()
+            raise RemoteError("a commitment is all that a timestamp is for")
+        return TimestampToken.issue(self._identity, self._network_id, question.subject, self._clock.now()).answer()
