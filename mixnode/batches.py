@@ -31,7 +31,7 @@ RECORD_SIZE = len(_REFUSED)
 Outcome = tuple[int, Peeled] | None  # which of the keys fitted, and what it showed; None: none did
 
 
-class Order(IntEnum):
+class WorkerOrder(IntEnum):
     """What a worker is told to do."""
 
     LEARN = 0  # a key, for a slot
@@ -42,32 +42,36 @@ class Order(IntEnum):
 class Head(NamedTuple):
     """The beginning of an order: `number` is a slot, or the number of packets to be tried with those in `slots`."""
 
-    order: Order
+    order: WorkerOrder
     number: int
     slots: tuple[int, ...]
 
     @property
     def following(self) -> int:
         """The number of bytes that belong to the order and follow."""
-        sizes = {Order.LEARN: KEY_SIZE, Order.FORGET: 0, Order.PEEL: self.number * GEOMETRY.packet_size}
+        sizes = {
+            WorkerOrder.LEARN: KEY_SIZE,
+            WorkerOrder.FORGET: 0,
+            WorkerOrder.PEEL: self.number * GEOMETRY.packet_size,
+        }
         return sizes[self.order]
 
 
 def learn(slot: int, secret: SphinxSecret) -> bytes:
     """The order to keep `secret` in `slot` (0 to 254)."""
-    return _head(Order.LEARN, slot) + secret.expose()
+    return _head(WorkerOrder.LEARN, slot) + secret.expose()
 
 
 def forget(slot: int) -> bytes:
     """The order to forget what is in `slot`."""
-    return _head(Order.FORGET, slot)
+    return _head(WorkerOrder.FORGET, slot)
 
 
 def peel(slots: Sequence[int], packets: Sequence[bytes]) -> bytes:
     """The order to try 1 to 32 packets of 3,072 bytes with 1 to 3 slots, in this order. LocalError for others."""
     if not 1 <= len(slots) <= TRIES or not 1 <= len(packets) <= MOST:
         raise LocalError(f"a worker peels 1 to {MOST} packets with 1 to {TRIES} keys at a time")
-    order = b"".join((_head(Order.PEEL, len(packets), bytes(slots)), *packets))
+    order = b"".join((_head(WorkerOrder.PEEL, len(packets), bytes(slots)), *packets))
     if len(order) != HEAD_SIZE + len(packets) * GEOMETRY.packet_size:
         raise LocalError("a packet of the wrong size")
     return order
@@ -77,10 +81,10 @@ def read_head(raw: bytes) -> Head:
     """The beginning of an order in 5 bytes; LocalError if it is none."""
     try:
         kind, number, padded = _HEAD.unpack(raw)
-        head = Head(Order(kind), number, tuple(padded.rstrip(bytes([_NONE]))))
+        head = Head(WorkerOrder(kind), number, tuple(padded.rstrip(bytes([_NONE]))))
     except (struct.error, ValueError):
         raise LocalError("no order for a worker") from None
-    peels = head.order is Order.PEEL
+    peels = head.order is WorkerOrder.PEEL
     if bool(head.slots) != peels or _NONE in head.slots or (not 1 <= number <= MOST if peels else number >= SLOTS):
         raise LocalError("no order for a worker")
     return head
@@ -119,7 +123,7 @@ def decode(record: bytes) -> Outcome:
     raise LocalError("an answer that can't be")
 
 
-def _head(order: Order, number: int, slots: bytes = b"") -> bytes:
+def _head(order: WorkerOrder, number: int, slots: bytes = b"") -> bytes:
     return _HEAD.pack(order, number, slots.ljust(TRIES, bytes([_NONE])))
 
 

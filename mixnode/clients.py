@@ -21,11 +21,11 @@ from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
 from mixnode.downlink import Downlink
-from mixnode.mailboxes import Account, Acknowledge, Erase, Load, Loaded, Look, Open, Operation
+from mixnode.mailboxes import Account, Acknowledge, Erase, Inspect, Load, Loaded, Open, Operation
 from mixnode.members import Members
 from mixnode.queues import DropQueue
-from mixnode.schedule import Schedule
-from mixnode.storage import Storage
+from mixnode.schedule import PoissonSchedule
+from mixnode.storage import MailboxStorage
 
 REQUEST_LIMIT = 1024  # bytes
 HEADROOM = 1.5  # how much above the network's rates a client may send
@@ -33,34 +33,34 @@ FLOOD_PAUSE = 0.1  # seconds for which a client far above its rates is not read:
 ERASED = b"erased"
 
 
-class AskErase(msgspec.Struct, frozen=True, tag_field="op", tag="erase", forbid_unknown_fields=True):
+class EraseRequest(msgspec.Struct, frozen=True, tag_field="op", tag="erase", forbid_unknown_fields=True):
     """The client wants its mailbox and all that it holds deleted; with `again`, and registered anew in that moment."""
 
     again: bool = False
 
 
-class AskAccount(msgspec.Struct, frozen=True, tag_field="op", tag="account", forbid_unknown_fields=True):
+class AccountRequest(msgspec.Struct, frozen=True, tag_field="op", tag="account", forbid_unknown_fields=True):
     """The client wants to know what is kept of its mailbox."""
 
 
-Request = AskDocument | AskErase | AskAccount
+Request = AskDocument | EraseRequest | AccountRequest
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SessionContext:
     """What a provider shares with the sessions of its clients."""
 
-    storage: Storage
+    storage: MailboxStorage
     arrived: DropQueue[Arrived]
     members: Members
     counters: Counters
 
 
-class Session:
+class ClientSession:
     """The connection of the client whose mailbox is `mailbox` (32 bytes)."""
 
-    def __init__(self, mailbox: bytes, around: Surroundings) -> None:
+    def __init__(self, mailbox: bytes, around: SessionContext) -> None:
         self.mailbox = mailbox
         self.scope = trio.CancelScope()
         self.erased = False
@@ -84,7 +84,7 @@ class Session:
 
     async def _send_down(self, link: Link, stream: random.Random) -> None:
         """One frame a slot, prepared before it."""
-        schedule = Schedule(stream, trio.current_time())
+        schedule = PoissonSchedule(stream, trio.current_time())
         counters = self._around.counters
         while True:
             self._downlink.prepare()
@@ -148,10 +148,10 @@ class Session:
         match request:
             case AskDocument(epoch):
                 return encode(DocumentAnswer(self._around.members.raw(epoch)))
-            case AskErase(again):
+            case EraseRequest(again):
                 return await self._erase(again=again)
-            case AskAccount():
-                (found,) = await self._around.storage.perform([Look(self.mailbox)])
+            case AccountRequest():
+                (found,) = await self._around.storage.perform([Inspect(self.mailbox)])
                 return msgspec.msgpack.encode(_told(found) if isinstance(found, Account) else None)
 
     async def _erase(self, *, again: bool) -> bytes:

@@ -17,7 +17,7 @@ from mixnet.pki.descriptor import NodeRole
 MOST_WORKERS = 8  # the rest of a node's work is one process's, which can't keep more of them busy
 
 
-class ConfigError(LocalError):
+class NodeConfigError(LocalError):
     """The node's configuration can't be used: correct it and start again."""
 
 
@@ -54,13 +54,13 @@ def load_config(path: Path) -> NodeConfig:
     try:
         config = msgspec.toml.decode(path.read_bytes(), type=NodeConfig, dec_hook=_decode)
     except OSError as error:
-        raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from None
+        raise NodeConfigError(f"can't read the configuration {path}: {error.strerror}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} is wrong: {error}") from None
+        raise NodeConfigError(f"the configuration {path} is wrong: {error}") from None
     if min(config.connection_limit, config.mailbox_limit, config.storage_limit, config.replay_limit) < 1:
-        raise ConfigError(f"the configuration {path} is wrong: a limit is at least 1")
+        raise NodeConfigError(f"the configuration {path} is wrong: a limit is at least 1")
     if not 0 <= config.workers <= MOST_WORKERS:
-        raise ConfigError(f"the configuration {path} is wrong: `workers` is 0 to {MOST_WORKERS}")
+        raise NodeConfigError(f"the configuration {path} is wrong: `workers` is 0 to {MOST_WORKERS}")
     return _anchored(config, path.resolve().parent)
 
 
@@ -69,7 +69,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"can't make the folder {folder}: {error.strerror}") from None
+        raise NodeConfigError(f"can't make the folder {folder}: {error.strerror}") from None
 
 
 def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:

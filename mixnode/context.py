@@ -29,7 +29,7 @@ from mixnode.keyfiles import FileKeys
 from mixnode.keys import KeyRing, KeyStore, MemoryKeys
 from mixnode.mailboxes import Limits, Mailboxes
 from mixnode.members import Members
-from mixnode.storage import Storage as StorageTask
+from mixnode.storage import MailboxStorage
 
 RESERVED = 4  # one place of so many is kept for links of nodes
 GRACE_SHARE, LONGEST_GRACE = 0.5, 600.0  # of an epoch, and seconds, for which a key outlives its epoch
@@ -153,7 +153,7 @@ def open_keys(context: NodeContext) -> Iterator[KeyRing]:
         keys.close()
 
 
-def open_storage(context: NodeContext, members: Members) -> StorageTask:
+def open_storage(context: NodeContext, members: Members) -> MailboxStorage:
     """A provider's mailboxes, in a file or in memory, under the limits of the document in force."""
     on_disk = context.config.storage is Storage.FILE
 
@@ -168,4 +168,4 @@ def open_storage(context: NodeContext, members: Members) -> StorageTask:
         )
 
     mailboxes = Mailboxes(context.config.data_dir / "mailboxes.sqlite" if on_disk else None)
-    return StorageTask(mailboxes, limits, context.clock, on_thread=on_disk)
+    return MailboxStorage(mailboxes, limits, context.clock, on_thread=on_disk)

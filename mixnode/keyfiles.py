@@ -15,7 +15,7 @@ from mixnet.crypto import KEY_SIZE, SphinxSecret
 from mixnet.errors import LocalError
 from mixnode import seal
 from mixnode.config import make_folder
-from mixnode.keys import EpochKey, Stored
+from mixnode.keys import EpochKey, StoredKeys
 from mixnode.replay import TAGS_LIMIT, Replay, TagFile
 
 _KEY, _TAGS, _NEW = ".key", ".tags", ".new"
@@ -34,7 +34,7 @@ class FileKeys:
         self._boot = seal.this_boot() if boot is None else boot
         make_folder(folder)
 
-    def load(self) -> Stored:
+    def load(self) -> StoredKeys:
         """Every key whose tags are proven; leftovers of an interrupted `create` or `delete` are removed."""
         epochs = {int(path.stem) for path in self._folder.iterdir() if path.stem.isdecimal()}
         loaded, retired = [], []
@@ -46,7 +46,7 @@ class FileKeys:
             self.delete(epoch)
             if whole:
                 retired.append(epoch)
-        return Stored(loaded, retired)
+        return StoredKeys(loaded, retired)
 
     def create(self, epoch: int) -> EpochKey:
         """A new key. Its tags and their seal come first, so that no kill leaves a key without them."""

@@ -41,7 +41,7 @@ class Retired(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredKeys:
     """What a store had: usable keys, and the epochs of those that it gave up."""
 
     keys: Sequence[EpochKey]
@@ -51,7 +51,7 @@ class Stored:
 class KeyStore(Protocol):
     """Where the keys of a node live between restarts."""
 
-    def load(self) -> Stored:
+    def load(self) -> StoredKeys:
         """Every usable key; the others are deleted."""
 
     def create(self, epoch: int) -> EpochKey:
@@ -68,9 +68,9 @@ class MemoryKeys:
         """`limit`: tags for each key."""
         self._limit = limit
 
-    def load(self) -> Stored:
+    def load(self) -> StoredKeys:
         """Nothing is remembered."""
-        return Stored(())
+        return StoredKeys(())
 
     def create(self, epoch: int) -> EpochKey:
         """A new key."""

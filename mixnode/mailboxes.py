@@ -46,14 +46,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Register a mailbox, or keep it for another age. Gives Done, or Full if there are too many."""
+    """Register a mailbox, or keep it for another age. Gives Applied, or Full if there are too many."""
 
     mailbox: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """Keep a packet. Gives Stored, Unknown for a mailbox that nobody registered, or Full."""
+class StorePacket:
+    """Keep a packet. Gives StoredPacket, Unknown for a mailbox that nobody registered, or Full."""
 
     mailbox: bytes
     packet: bytes
@@ -70,7 +70,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Delete a mailbox's packets up to the number `through`. Gives Done."""
+    """Delete a mailbox's packets up to the number `through`. Gives Applied."""
 
     mailbox: bytes
     through: int
@@ -78,13 +78,13 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """Delete a mailbox and all it holds. Gives Done."""
+    """Delete a mailbox and all it holds. Gives Applied."""
 
     mailbox: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Inspect:
     """Count what a mailbox holds, changing nothing. Gives Account, or Unknown for one that nobody registered."""
 
     mailbox: bytes
@@ -92,11 +92,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Delete whatever is too old. Gives Done."""
+    """Delete whatever is too old. Gives Applied."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Applied:
     """It happened; `packets` were deleted, and `mailboxes` expired."""
 
     packets: int = 0
@@ -104,7 +104,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredPacket:
     """The packet is kept under a number; numbers only grow."""
 
     number: int
@@ -137,8 +137,8 @@ class Full:
     """A limit is reached."""
 
 
-Operation = Open | Store | Load | Acknowledge | Erase | Look | Sweep
-Result = Done | Stored | Loaded | Account | Unknown | Full
+Operation = Open | StorePacket | Load | Acknowledge | Erase | Inspect | Sweep
+Result = Applied | StoredPacket | Loaded | Account | Unknown | Full
 
 
 class Mailboxes:
@@ -214,16 +214,16 @@ class Mailboxes:
         match operation:
             case Open(mailbox):
                 return self._open(mailbox, limits, now)
-            case Store(mailbox, packet):
+            case StorePacket(mailbox, packet):
                 return self._store(mailbox, packet, limits, now)
             case Load(mailbox, after, most):
                 query = "SELECT number, packet FROM packets WHERE mailbox = ? AND number > ? ORDER BY number LIMIT ?"
                 return Loaded(tuple(self._database.execute(query, (mailbox, after, most))))
             case Acknowledge(mailbox, through):
-                return Done(self._delete("mailbox = ? AND number <= ?", mailbox, through))
+                return Applied(self._delete("mailbox = ? AND number <= ?", mailbox, through))
             case Erase(mailbox):
-                return Done(self._forget(mailbox))
-            case Look(mailbox):
+                return Applied(self._forget(mailbox))
+            case Inspect(mailbox):
                 return self._look(mailbox)
             case Sweep():
                 return self._sweep(now)
@@ -234,7 +234,7 @@ class Mailboxes:
         statement = "INSERT INTO mailboxes VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires"
         self._database.execute(statement, (mailbox, _expiry(limits.age, now)))
         self._usage.setdefault(mailbox, (0, 0))
-        return Done()
+        return Applied()
 
     def _store(self, mailbox: bytes, packet: bytes, limits: Limits, now: float) -> Result:
         if mailbox not in self._usage:
@@ -248,7 +248,7 @@ class Mailboxes:
         row = self._database.execute(statement, (mailbox, _expiry(limits.age, now), packet)).fetchone()
         self._usage[mailbox] = (messages + 1, size + len(packet))
         self._kept += len(packet)
-        return Stored(row[0])
+        return StoredPacket(row[0])
 
     def _look(self, mailbox: bytes) -> Result:
         row = self._database.execute("SELECT expires FROM mailboxes WHERE mailbox = ?", (mailbox,)).fetchone()
@@ -273,7 +273,7 @@ class Mailboxes:
         expired = self._database.execute("SELECT mailbox FROM mailboxes WHERE expires <= ?", (now,)).fetchall()
         deleted = sum(self._forget(mailbox) for (mailbox,) in expired)
         deleted += self._delete("expires <= ?", now)
-        return Done(deleted, tuple(mailbox for (mailbox,) in expired))
+        return Applied(deleted, tuple(mailbox for (mailbox,) in expired))
 
     def _delete(self, condition: str, *values: object) -> int:
         """Delete packets by one of the conditions above; how many."""

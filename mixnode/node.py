@@ -53,14 +53,14 @@ from mixnode.peel_queue import PeelJob, PeelResult
 from mixnode.provider import Provider
 from mixnode.queues import DropQueue
 from mixnode.report import describe
-from mixnode.services import Rendezvous, Services, is_question
+from mixnode.services import Services, SlotService, is_question
 from mixnode.timestamps import TimestampService
 
 QUEUE_SIZE = 1024  # packets that may wait in one queue
 SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
 
 
-class Opened(NamedTuple):
+class PeeledPacket(NamedTuple):
     """A packet without its outer layer, and the key that took it off."""
 
     key: EpochKey
@@ -74,7 +74,7 @@ class Queues:
 
     def __init__(self, held: DelayQueue, counters: Counters) -> None:
         self.arrived: DropQueue[Arrived] = DropQueue(QUEUE_SIZE, counters, Dropped.PEEL_FULL)
-        self.unsealed: DropQueue[Opened] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
+        self.unsealed: DropQueue[PeeledPacket] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
         self.held = held
         self.ended: DropQueue[Peeled] = DropQueue(QUEUE_SIZE, counters, Dropped.DELIVER_FULL)
 
@@ -118,7 +118,7 @@ def peel_batch(keys: KeyRing, clock: Clock, pool: PeelPool, batch: list[Arrived]
 def sort_out(queues: Queues, counters: Counters, done: PeelResult) -> None:
     """Go on with what was peeled; what isn't a packet for us ends here."""
     layers = [
-        Opened(*opening, one.when, one.origin)
+        PeeledPacket(*opening, one.when, one.origin)
         for one, opening in zip(done.job.packets, done.openings, strict=True)
         if opening is not None
     ]
@@ -127,7 +127,7 @@ def sort_out(queues: Queues, counters: Counters, done: PeelResult) -> None:
     refuse_replay(queues, layers, counters)
 
 
-def refuse_replay(queues: Queues, batch: Sequence[Opened], counters: Counters) -> None:
+def refuse_replay(queues: Queues, batch: Sequence[PeeledPacket], counters: Counters) -> None:
     """Let each packet through once in the life of its key: first write its tag down, then go on with it.
 
     The first ones of a key, for whose tags the disk must be waited for, go another way. It never waits, so it needs no
@@ -151,7 +151,7 @@ async def await_seal(queues: Queues, rotation: KeyRotation, counters: Counters) 
                 _let_through(queues, mine, counters)
 
 
-def _let_through(queues: Queues, batch: Sequence[Opened], counters: Counters) -> None:
+def _let_through(queues: Queues, batch: Sequence[PeeledPacket], counters: Counters) -> None:
     """Write down the tags of the batch, and put what is new into the next queues."""
     forward, ended = [], []
     for _, peeled, when, origin in admit(batch, counters):
@@ -165,9 +165,9 @@ def _let_through(queues: Queues, batch: Sequence[Opened], counters: Counters) ->
     queues.ended.put(ended)
 
 
-def admit(batch: Sequence[Opened], counters: Counters) -> list[Opened]:
+def admit(batch: Sequence[PeeledPacket], counters: Counters) -> list[PeeledPacket]:
     """The packets of the batch that were never seen before, in order; one write for each key among them."""
-    fresh: list[Opened] = []
+    fresh: list[PeeledPacket] = []
     for key in dict.fromkeys(one.key for one in batch):
         mine = [one for one in batch if one.key is key]
         try:
@@ -258,11 +258,11 @@ class _Node:
         return provider
 
     def _open_services(self) -> Services:
-        rendezvous = Rendezvous()
-        self._nursery.start_soon(rendezvous.sweep)
+        slots = SlotService()
+        self._nursery.start_soon(slots.sweep)
         identity, arrived = self._context.identity.public, self._queues.arrived
         timestamps = TimestampService(self._context.identity, self._context.trust.network_id, self._context.clock)
-        handlers = rendezvous.handlers | timestamps.handlers
+        handlers = slots.handlers | timestamps.handlers
         return Services(identity, self._engine, arrived, self.counters, handlers)
 
     async def start_stages(self) -> Address:

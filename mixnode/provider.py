@@ -18,11 +18,11 @@ from mixnet.link import Link
 from mixnet.randomness import Source
 from mixnet.sphinx import Mailbox
 from mixnode.arrival import Arrived
-from mixnode.clients import Session, Surroundings
-from mixnode.mailboxes import GRAINS, Done, Full, Open, Store, Stored, Sweep, Unknown
+from mixnode.clients import ClientSession, SessionContext
+from mixnode.mailboxes import GRAINS, Applied, Full, Open, StoredPacket, StorePacket, Sweep, Unknown
 from mixnode.members import Members
 from mixnode.queues import DropQueue
-from mixnode.storage import Storage
+from mixnode.storage import MailboxStorage
 
 LONGEST_SWEEP = 600.0  # seconds between deletions of what is too old
 
@@ -31,12 +31,12 @@ class Provider:
     """The clients of a provider and their mail."""
 
     def __init__(
-        self, storage: Storage, arrived: DropQueue[Arrived], members: Members, rng: Source, counters: Counters
+        self, storage: MailboxStorage, arrived: DropQueue[Arrived], members: Members, rng: Source, counters: Counters
     ) -> None:
         """Packets of clients go into the queue `arrived`; each down-link's times come from a stream of `rng`."""
-        self._around = Surroundings(storage, arrived, members, counters)
+        self._around = SessionContext(storage, arrived, members, counters)
         self._rng = rng
-        self._sessions: dict[bytes, Session] = {}
+        self._sessions: dict[bytes, ClientSession] = {}
         # A stream lives as long as its mailbox: a client that comes again must not see the same times again.
         self._streams: dict[bytes, random.Random] = {}
 
@@ -44,13 +44,13 @@ class Provider:
         """Store packets, durably; those that can't be stored are dropped and counted."""
         counters = self._around.counters
         try:
-            results = await self._around.storage.perform([Store(one.mailbox, one.packet) for one in packets])
+            results = await self._around.storage.perform([StorePacket(one.mailbox, one.packet) for one in packets])
         except Unavailable:
             counters.drop(Dropped.MAILBOX_STORE, len(packets))
             return
         for packet, result in zip(packets, results, strict=True):
             match result:
-                case Stored(number):
+                case StoredPacket(number):
                     counters.add(Event.PACKETS_STORED)
                     if packet.mailbox in self._sessions:
                         self._sessions[packet.mailbox].offer(number, packet.packet)
@@ -68,7 +68,7 @@ class Provider:
             return
         if mailbox in self._sessions:
             self._sessions[mailbox].scope.cancel()
-        session = self._sessions[mailbox] = Session(mailbox, self._around)
+        session = self._sessions[mailbox] = ClientSession(mailbox, self._around)
         stream = self._streams.setdefault(mailbox, self._rng.stream("downlink", mailbox.hex()))
         try:
             await session.run(link, stream)
@@ -88,7 +88,7 @@ class Provider:
             except Unavailable:
                 self._around.counters.drop(Dropped.MAILBOX_STORE)
                 continue
-            if isinstance(swept, Done):
+            if isinstance(swept, Applied):
                 self._around.counters.add(Event.PACKETS_EXPIRED, swept.packets)
                 for mailbox in swept.mailboxes:
                     self._streams.pop(mailbox, None)

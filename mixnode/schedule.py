@@ -13,7 +13,7 @@ import random
 PATIENCE = 0.25  # seconds
 
 
-class Schedule:
+class PoissonSchedule:
     """Slots with exponential gaps."""
 
     def __init__(self, stream: random.Random, start: float) -> None:

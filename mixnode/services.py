@@ -37,7 +37,7 @@ def is_question(message: bytes) -> bool:
     return message[:1] == _QUESTION
 
 
-class Rendezvous:
+class SlotService:
     """Slots of an hour and of a day (`slots.py`)."""
 
     def __init__(self) -> None:

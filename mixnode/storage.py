@@ -25,7 +25,7 @@ class _Request:
     problem: Unavailable | None = None
 
 
-class Storage:
+class MailboxStorage:
     """Serialises the operations of a provider's tasks."""
 
     def __init__(self, mailboxes: Mailboxes, limits: Callable[[], Limits], clock: Clock, *, on_thread: bool) -> None:

@@ -29,7 +29,7 @@ from mixnode.key_rotation import KeyRotation
 from mixnode.loops import Loop, Loops, make_loop
 from mixnode.members import Members
 from mixnode.outgoing import OutgoingLinks
-from mixnode.schedule import Schedule
+from mixnode.schedule import PoissonSchedule
 
 LEAD = 0.1  # seconds before its slot in which a loop is made
 STALL = 0.25  # seconds by which a loop leaves too late if this machine stood still
@@ -136,7 +136,7 @@ async def send_loops(
     context: NodeContext, members: Members, loops: Loops, *, engine: Engine, links: OutgoingLinks, counters: Counters
 ) -> None:
     """Send loops at the network's rate, give up those that don't return, and warn when too many don't, or late."""
-    schedule = Schedule(context.rng.stream("loops"), trio.current_time())
+    schedule = PoissonSchedule(context.rng.stream("loops"), trio.current_time())
     routes = context.rng.stream("loop routes")
     told: set[str] = set()
     while True:

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY, Engine, engine_by_name
-from mixnode.batches import HEAD_SIZE, READY, Head, Order, Outcome, encode, read_head
+from mixnode.batches import HEAD_SIZE, READY, Head, Outcome, WorkerOrder, encode, read_head
 
 
-class Bench:
+class WorkerKeys:
     """The keys that a worker has, and its work with them."""
 
     def __init__(self, engine: Engine) -> None:
@@ -33,11 +33,11 @@ class Bench:
     def follow(self, head: Head, body: bytes) -> bytes:
         """Do one order, of which `body` is what follows its head; the answer."""
         match head.order:
-            case Order.LEARN:
+            case WorkerOrder.LEARN:
                 self._keys[head.number] = SphinxSecret(body)
-            case Order.FORGET:
+            case WorkerOrder.FORGET:
                 del self._keys[head.number]
-            case Order.PEEL:
+            case WorkerOrder.PEEL:
                 secrets, size = [self._keys[slot] for slot in head.slots], GEOMETRY.packet_size
                 packets = (body[start : start + size] for start in range(0, len(body), size))
                 return b"".join([encode(self._try(secrets, packet)) for packet in packets])
@@ -54,14 +54,14 @@ class Bench:
 
 def work(engine: Engine, connection: socket.socket) -> None:
     """Follow orders until the other end closes."""
-    bench = Bench(engine)
+    keys = WorkerKeys(engine)
     connection.sendall(READY)
     while len(raw := connection.recv(HEAD_SIZE, socket.MSG_WAITALL)) == HEAD_SIZE:
         head = read_head(raw)
         body = connection.recv(head.following, socket.MSG_WAITALL) if head.following else b""
         if len(body) < head.following:
             return
-        connection.sendall(bench.follow(head, body))
+        connection.sendall(keys.follow(head, body))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -27,7 +27,7 @@ from client.traffic.schedule import PADDING, Emitter, Prepared, ReadyQueue, Sent
 from mixnet.counters import Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.randomness import SeededSource
-from mixnode.clients import Session as Downstream
+from mixnode.clients import ClientSession as Downstream
 from mixnode.delays import Delays
 from mixnode.downlink import Downlink
 

@@ -31,7 +31,7 @@ from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, verify_untrusted
 from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, SphinxEngine
-from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, Store, Sweep
+from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, StorePacket, Sweep
 
 T = TypeVar("T")
 _ENGINE = SphinxEngine()
@@ -226,7 +226,7 @@ def erasure(seen: Seen) -> Finding:
         with TemporaryDirectory(prefix="mixnet-threats-") as folder:
             boxes = Mailboxes(Path(folder) / "mailboxes.sqlite")
             boxes.perform([Open(alice), Open(bob)], limits, now)
-            boxes.perform([Store(alice, marker + bytes(3056)), Store(bob, bytes(3072))], limits, now)
+            boxes.perform([StorePacket(alice, marker + bytes(3056)), StorePacket(bob, bytes(3072))], limits, now)
             there += marker in on_disk(Path(folder))
             boxes.perform(removal, limits, when)
             left += marker in on_disk(Path(folder))

@@ -8,7 +8,7 @@ from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Forward, Mailbox, Reply
 from mixnode import batches
-from mixnode.batches import HEAD_SIZE, MOST, RECORD_SIZE, SLOTS, Order, decode, encode, read_head
+from mixnode.batches import HEAD_SIZE, MOST, RECORD_SIZE, SLOTS, WorkerOrder, decode, encode, read_head
 from mixnode.queues import BATCH
 
 IDS, TAGS = st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16)
@@ -55,7 +55,7 @@ def test_an_order_says_what_follows(slots, count):
     packets = [bytes([number]) * GEOMETRY.packet_size for number in range(count)]
     order = batches.peel(slots, packets)
     head = read_head(order[:HEAD_SIZE])
-    assert (head.order, head.number, head.slots) == (Order.PEEL, count, tuple(slots))
+    assert (head.order, head.number, head.slots) == (WorkerOrder.PEEL, count, tuple(slots))
     assert order[HEAD_SIZE:] == b"".join(packets)
     assert head.following == len(order) - HEAD_SIZE
 
@@ -64,10 +64,10 @@ def test_keys_are_learnt_and_forgotten_by_slot():
     secret = SphinxSecret.generate()
     order = batches.learn(7, secret)
     head = read_head(order[:HEAD_SIZE])
-    assert (head.order, head.number, order[HEAD_SIZE:]) == (Order.LEARN, 7, secret.expose())
+    assert (head.order, head.number, order[HEAD_SIZE:]) == (WorkerOrder.LEARN, 7, secret.expose())
     assert head.following == 32
     head = read_head(batches.forget(7))
-    assert (head.order, head.number, head.following) == (Order.FORGET, 7, 0)
+    assert (head.order, head.number, head.following) == (WorkerOrder.FORGET, 7, 0)
 
 
 @given(st.binary(min_size=HEAD_SIZE, max_size=HEAD_SIZE))

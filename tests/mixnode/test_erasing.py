@@ -24,17 +24,17 @@ BOX, OTHER = bytes([1]) * 32, bytes([2]) * 32
 
 
 def look(mailboxes: Mailboxes, mailbox: bytes = BOX) -> object:
-    (found,) = mailboxes.perform([Look(mailbox)], LIMITS, 1000.0)
+    (found,) = mailboxes.perform([Inspect(mailbox)], LIMITS, 1000.0)
     return found
 
 
 def test_an_account_counts_what_is_kept_of_this_mailbox_only() -> None:
     mailboxes = Mailboxes(None)
     assert look(mailboxes) == Unknown()
-    mailboxes.perform([Open(BOX), Open(OTHER), Store(OTHER, b"other")], LIMITS, 1000.0)
+    mailboxes.perform([Open(BOX), Open(OTHER), StorePacket(OTHER, b"other")], LIMITS, 1000.0)
     assert look(mailboxes) == Account(0, 0, 1168.0, None)
-    mailboxes.perform([Store(BOX, b"one")], LIMITS, 1003.5)
-    mailboxes.perform([Store(BOX, b"three"), Open(BOX)], LIMITS, 1010.0)
+    mailboxes.perform([StorePacket(BOX, b"one")], LIMITS, 1003.5)
+    mailboxes.perform([StorePacket(BOX, b"three"), Open(BOX)], LIMITS, 1010.0)
     assert look(mailboxes) == Account(2, 8, 1178.0, 1172.0)
     mailboxes.perform([Acknowledge(BOX, 2)], LIMITS, 1011.0)
     assert look(mailboxes) == Account(1, 5, 1178.0, 1178.0)
@@ -42,8 +42,8 @@ def test_an_account_counts_what_is_kept_of_this_mailbox_only() -> None:
 
 def test_erased_and_opened_in_one_transaction_it_is_empty_and_takes_mail() -> None:
     mailboxes = Mailboxes(None)
-    mailboxes.perform([Open(BOX), Store(BOX, b"one"), Open(OTHER), Store(OTHER, b"other")], LIMITS, 1000.0)
-    mailboxes.perform([Erase(BOX), Open(BOX), Store(BOX, b"later")], LIMITS, 1001.0)
+    mailboxes.perform([Open(BOX), StorePacket(BOX, b"one"), Open(OTHER), StorePacket(OTHER, b"other")], LIMITS, 1000.0)
+    mailboxes.perform([Erase(BOX), Open(BOX), StorePacket(BOX, b"later")], LIMITS, 1001.0)
     assert look(mailboxes) == Account(1, 5, 1169.0, 1169.0)
     assert look(mailboxes, OTHER) == Account(1, 5, 1168.0, 1168.0)
 
@@ -167,7 +167,7 @@ async def test_a_request_names_nothing_and_nobody(autojump_clock: MockClock, que
 def test_an_erased_mailbox_that_is_registered_anew_leaves_nothing_but_its_name(tmp_path: Path) -> None:
     mailboxes = Mailboxes(tmp_path / "mailboxes.sqlite")
     mailboxes.perform(
-        [Open(BOX), *(Store(BOX, b"marker %d" % number + bytes(3000)) for number in range(9))], LIMITS, 1.0
+        [Open(BOX), *(StorePacket(BOX, b"marker %d" % number + bytes(3000)) for number in range(9))], LIMITS, 1.0
     )
 
     def on_disk() -> bytes:

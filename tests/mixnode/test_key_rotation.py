@@ -96,7 +96,7 @@ class Stages:
 
     def arrive(self, key: EpochKey, *numbers: int) -> None:
         layers = [Forward(bytes(32), 0.0, bytes([number]), bytes([number]) * 16) for number in numbers]
-        refuse_replay(self.queues, [Opened(key, layer, 0.0, Role.NODE) for layer in layers], self.counters)
+        refuse_replay(self.queues, [PeeledPacket(key, layer, 0.0, Role.NODE) for layer in layers], self.counters)
 
     async def leave(self) -> list[int]:
         """The numbers of the next packets that would be held, and then sent."""

@@ -90,7 +90,7 @@ def test_killed_at_any_point_of_making_a_key_there_is_none_or_a_whole_one(tmp_pa
     (tmp_path / "5.tags").touch()  # before the key was written
     (tmp_path / "6.tags").touch()
     (tmp_path / "6.new").write_bytes(b"half")  # before it was named
-    assert FileKeys(tmp_path).load() == Stored([], [])
+    assert FileKeys(tmp_path).load() == StoredKeys([], [])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from mixnet.errors import LocalError, Unavailable
 from mixnode.mailboxes import (
     GRAINS,
     Acknowledge,
-    Done,
+    Applied,
     Erase,
     Full,
     Limits,
@@ -24,8 +24,8 @@ from mixnode.mailboxes import (
     Loaded,
     Mailboxes,
     Open,
-    Store,
-    Stored,
+    StoredPacket,
+    StorePacket,
     Sweep,
     Unknown,
 )
@@ -53,14 +53,14 @@ class Model(RuleBasedStateMachine):
     @rule(box=BOXES)
     def open(self, box: bytes) -> None:
         allowed = box in self.kept or len(self.kept) < LIMITS.mailboxes
-        assert self.perform(Open(box)) == (Done() if allowed else Full())
+        assert self.perform(Open(box)) == (Applied() if allowed else Full())
         if allowed:
             self.kept.setdefault(box, [])
             self.opened[box] = self.now
 
     @rule(box=BOXES, packet=PACKETS)
     def store(self, box: bytes, packet: bytes) -> None:
-        result = self.perform(Store(box, packet))
+        result = self.perform(StorePacket(box, packet))
         if box not in self.kept:
             assert result == Unknown()
             return
@@ -68,7 +68,7 @@ class Model(RuleBasedStateMachine):
         if len(self.kept[box]) >= LIMITS.messages or size + len(packet) > LIMITS.size:
             assert result == Full()
         else:
-            assert isinstance(result, Stored)
+            assert isinstance(result, StoredPacket)
             assert result.number > self.last
             self.last = result.number
             self.kept[box].append((result.number, packet, self.now))
@@ -82,13 +82,13 @@ class Model(RuleBasedStateMachine):
     def acknowledge(self, box: bytes, through: int) -> None:
         before = self.kept.get(box, [])
         after = [one for one in before if one[0] > through]
-        assert self.perform(Acknowledge(box, through)) == Done(len(before) - len(after))
+        assert self.perform(Acknowledge(box, through)) == Applied(len(before) - len(after))
         if box in self.kept:
             self.kept[box] = after
 
     @rule(box=BOXES)
     def erase(self, box: bytes) -> None:
-        assert self.perform(Erase(box)) == Done(len(self.kept.pop(box, [])))
+        assert self.perform(Erase(box)) == Applied(len(self.kept.pop(box, [])))
 
     @rule(pause=st.integers(1, 120))
     def sweep(self, pause: int) -> None:
@@ -115,9 +115,9 @@ TestModel = Model.TestCase
 def test_one_call_is_one_transaction(tmp_path: Path) -> None:
     mailboxes = Mailboxes(tmp_path / "m.sqlite")
     box = bytes(32)
-    mailboxes.perform([Open(box), Store(box, b"kept")], LIMITS, 0.0)
+    mailboxes.perform([Open(box), StorePacket(box, b"kept")], LIMITS, 0.0)
     with pytest.raises(Unavailable):
-        mailboxes.perform([Store(box, b"not kept"), Store(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
+        mailboxes.perform([StorePacket(box, b"not kept"), StorePacket(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
     assert mailboxes.usage(box) == (1, 4)
     assert mailboxes.perform([Load(box, 0, 10)], LIMITS, 0.0) == [Loaded(((1, b"kept"),))]
     mailboxes.close()
@@ -127,7 +127,7 @@ def test_a_disk_that_fails_twice_is_tried_again(tmp_path: Path, monkeypatch: pyt
     """What a failed transaction counted is forgotten at the next call, if the disk fails at forgetting it too."""
     mailboxes = Mailboxes(tmp_path / "m.sqlite")
     box = bytes(32)
-    mailboxes.perform([Open(box), Store(box, b"kept")], LIMITS, 0.0)
+    mailboxes.perform([Open(box), StorePacket(box, b"kept")], LIMITS, 0.0)
 
     def refuse(_: Mailboxes) -> None:
         raise sqlite3.OperationalError("disk I/O error")
@@ -136,8 +136,8 @@ def test_a_disk_that_fails_twice_is_tried_again(tmp_path: Path, monkeypatch: pyt
         broken.setattr(Mailboxes, "_measure", refuse)
         for _ in range(2):
             with pytest.raises(Unavailable):
-                mailboxes.perform([Store(box, b"not kept"), Store(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
-    assert mailboxes.perform([Store(box, b"new")], LIMITS, 0.0) != []
+                mailboxes.perform([StorePacket(box, b"not kept"), StorePacket(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
+    assert mailboxes.perform([StorePacket(box, b"new")], LIMITS, 0.0) != []
     assert mailboxes.usage(box) == (2, 7)
     mailboxes.close()
 
@@ -152,7 +152,7 @@ limits = Limits(10, 10**6, 10**9, 10**6)
 mailboxes = Mailboxes(Path(sys.argv[1]))
 mailboxes.perform([Open(bytes(32))], limits, 0.0)
 for number in range(200):
-    mailboxes.perform([Store(bytes(32), bytes(3000) + number.to_bytes(2, "big"))], limits, 0.0)
+    mailboxes.perform([StorePacket(bytes(32), bytes(3000) + number.to_bytes(2, "big"))], limits, 0.0)
     os.write(1, number.to_bytes(2, "big"))
     if number == 137:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -169,7 +169,7 @@ def test_deleted_bytes_are_gone_from_the_disk(tmp_path: Path) -> None:
     path, secret = tmp_path / "m.sqlite", b"a packet that nobody may find again" * 20
     mailboxes = Mailboxes(path)
     wide = Limits(3, 10, 10**6, 168.0)
-    mailboxes.perform([Open(bytes(32)), Store(bytes(32), secret)], wide, 0.0)
+    mailboxes.perform([Open(bytes(32)), StorePacket(bytes(32), secret)], wide, 0.0)
     mailboxes.perform([Erase(bytes(32))], wide, 0.0)
     mailboxes.close()  # moves the write-ahead log into the database
     assert secret[:64] not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -178,7 +178,7 @@ def test_deleted_bytes_are_gone_from_the_disk(tmp_path: Path) -> None:
 @given(st.floats(0, 1e9))
 def test_times_of_expiry_tell_an_hour_at_best(now: float) -> None:
     mailboxes, week = Mailboxes(None), 7 * 86400.0
-    mailboxes.perform([Open(bytes(32)), Store(bytes(32), b"x")], Limits(3, 4, 500, week), now)
+    mailboxes.perform([Open(bytes(32)), StorePacket(bytes(32), b"x")], Limits(3, 4, 500, week), now)
     (expires,) = mailboxes._database.execute("SELECT expires FROM packets").fetchone()
     assert now + week <= expires <= now + week + week / GRAINS + 1
     assert (expires / 3600) == pytest.approx(round(expires / 3600), abs=1e-6)
@@ -199,15 +199,15 @@ def test_who_fills_large_mailboxes_leaves_the_others_their_share(stores: list[tu
     boxes = [bytes([number]) * 32 for number in range(3)]
     mailboxes.perform([Open(box) for box in boxes], limits, 0.0)
     for number, size in stores:
-        (result,) = mailboxes.perform([Store(boxes[number], bytes(size))], limits, 0.0)
+        (result,) = mailboxes.perform([StorePacket(boxes[number], bytes(size))], limits, 0.0)
         if held[number] + size <= total // 2 // 3 or sum(held) + size <= total // 2:
-            assert isinstance(result, Stored)
-        held[number] += size if isinstance(result, Stored) else 0
+            assert isinstance(result, StoredPacket)
+        held[number] += size if isinstance(result, StoredPacket) else 0
         assert sum(held) <= total
     mailboxes.perform([Erase(boxes[0]), Sweep()], limits, 200.0)
     mailboxes.perform([Open(boxes[0])], limits, 200.0)
-    (result,) = mailboxes.perform([Store(boxes[0], bytes(total // 2))], limits, 200.0)
-    assert isinstance(result, Stored)  # what was erased and swept takes no space
+    (result,) = mailboxes.perform([StorePacket(boxes[0], bytes(total // 2))], limits, 200.0)
+    assert isinstance(result, StoredPacket)  # what was erased and swept takes no space
 
 
 def test_a_sweep_names_the_mailboxes_that_it_deleted() -> None:
@@ -215,4 +215,4 @@ def test_a_sweep_names_the_mailboxes_that_it_deleted() -> None:
     mailboxes.perform([Open(b"a" * 32)], LIMITS, 0.0)
     mailboxes.perform([Open(b"b" * 32)], LIMITS, 100.0)
     (swept,) = mailboxes.perform([Sweep()], LIMITS, 200.0)
-    assert swept == Done(0, (b"a" * 32,))
+    assert swept == Applied(0, (b"a" * 32,))

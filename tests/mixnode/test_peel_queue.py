@@ -8,10 +8,10 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.link import Role
 from mixnet.sphinx import GEOMETRY, Drop, Forward
 from mixnode.arrival import Arrived
-from mixnode.batches import HEAD_SIZE, RECORD_SIZE, Order, encode, read_head
+from mixnode.batches import HEAD_SIZE, RECORD_SIZE, WorkerOrder, encode, read_head
 from mixnode.keys import MemoryKeys
 from mixnode.peel_queue import UNDER_WAY, WORTH, PeelJob, PeelQueue, choose
-from mixnode.worker import Bench
+from mixnode.worker import WorkerKeys
 
 
 class PlainEngine:
@@ -55,7 +55,7 @@ def test_a_key_is_given_once_before_it_is_needed_and_taken_away_after():
     queue.forget(one)
     learnt, first, also, second, gone = split(queue.orders())
     assert [head.order for head, _ in (learnt, first, also, second, gone)] == [
-        Order.LEARN, Order.PEEL, Order.LEARN, Order.PEEL, Order.FORGET,
+        WorkerOrder.LEARN, WorkerOrder.PEEL, WorkerOrder.LEARN, WorkerOrder.PEEL, WorkerOrder.FORGET,
     ]  # fmt: skip
     assert learnt[1] == one.secret.expose()
     assert also[1] == two.secret.expose()
@@ -65,26 +65,26 @@ def test_a_key_is_given_once_before_it_is_needed_and_taken_away_after():
 
 
 def test_a_worker_forgets_what_it_is_told_to_forget():
-    queue, bench, (one, two) = PeelQueue(), Bench(PlainEngine()), keys(1, 2)
+    queue, worker, (one, two) = PeelQueue(), WorkerKeys(PlainEngine()), keys(1, 2)
     queue.take(job([one, two], [one.secret]))
     for order in split(queue.orders()):
-        bench.follow(*order)
-    assert len(bench) == 2
+        worker.follow(*order)
+    assert len(worker) == 2
     queue.forget(one)
     for order in split(queue.orders()):
-        bench.follow(*order)
-    assert len(bench) == 1
-    assert two.secret in bench._keys.values()
+        worker.follow(*order)
+    assert len(worker) == 1
+    assert two.secret in worker._keys.values()
 
 
 @given(st.data())
 def test_answers_belong_to_their_jobs_however_they_are_cut(data):
-    queue, bench, ours = PeelQueue(), Bench(PlainEngine()), keys(1, 2, 3)
+    queue, worker, ours = PeelQueue(), WorkerKeys(PlainEngine()), keys(1, 2, 3)
     stranger = MemoryKeys().create(9)
     jobs = [job(ours, [data.draw(st.sampled_from([*ours, stranger])).secret for _ in range(n)]) for n in (3, 2)]
     for one in jobs:
         queue.take(one)
-    answers = b"".join(bench.follow(*order) for order in split(queue.orders()))
+    answers = b"".join(worker.follow(*order) for order in split(queue.orders()))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answers)), max_size=4)))
     done = []
     for start, end in zip([0, *cuts], [*cuts, len(answers)], strict=True):

@@ -20,7 +20,7 @@ from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, Unavailable
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.status import read_metrics, read_status
-from mixnode.config import ConfigError, load_config
+from mixnode.config import NodeConfigError, load_config
 from mixnode.identity import load_identity
 
 
@@ -218,7 +218,7 @@ def test_the_metrics_end_point_speaks_http(tmp_path: Path) -> None:
 def test_a_wrong_configuration_names_the_setting(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=why) as caught:
+    with pytest.raises(NodeConfigError, match=why) as caught:
         load_config(path)
     assert str(path) in str(caught.value)
 
@@ -229,7 +229,7 @@ def test_paths_are_relative_to_the_configuration(tmp_path: Path) -> None:
     assert config.data_dir == tmp_path / "node" / "data"
     assert config.log_file == tmp_path / "node" / "node.log"
     path.write_text(path.read_text() + "mailbox_limit = 0\n")
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(NodeConfigError, match="at least 1"):
         load_config(path)
 
 

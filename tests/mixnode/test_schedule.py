@@ -6,12 +6,12 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixnode.schedule import PATIENCE, Schedule
+from mixnode.schedule import PATIENCE, PoissonSchedule
 
 
 def times(seed: int, late: list[float]) -> list[float]:
     """The slots of a sender that is `late` by so much at each of them."""
-    schedule, now, slots = Schedule(random.Random(seed), 0.0), 0.0, []
+    schedule, now, slots = PoissonSchedule(random.Random(seed), 0.0), 0.0, []
     for delay in late:
         slot, _ = schedule.next(20.0, now)
         slots.append(slot)
@@ -26,7 +26,7 @@ def test_small_delays_change_no_slot(seed: int, late: list[float]) -> None:
 
 @given(st.integers(), st.lists(st.floats(0, 3), max_size=60))
 def test_no_slot_is_used_that_is_too_late_and_the_others_are_the_same(seed: int, late: list[float]) -> None:
-    schedule, now = Schedule(random.Random(seed), 0.0), 0.0
+    schedule, now = PoissonSchedule(random.Random(seed), 0.0), 0.0
     every, rng, at = set(), random.Random(seed), 0.0
     while at < 200:
         at += rng.expovariate(20.0)
@@ -42,7 +42,7 @@ def test_no_slot_is_used_that_is_too_late_and_the_others_are_the_same(seed: int,
 
 
 def test_a_rate_of_zero_has_no_slots() -> None:
-    assert Schedule(random.Random(1), 0.0).next(0.0, 5.0) == (math.inf, 0)
+    assert PoissonSchedule(random.Random(1), 0.0).next(0.0, 5.0) == (math.inf, 0)
 
 
 def test_the_gaps_are_exponential() -> None:

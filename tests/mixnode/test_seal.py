@@ -26,7 +26,7 @@ def used(folder: Path, boot: str = "one") -> EpochKey:
     return key
 
 
-def reload(folder: Path, boot: str = "one") -> Stored:
+def reload(folder: Path, boot: str = "one") -> StoredKeys:
     stored = FileKeys(folder, boot=boot).load()
     for key in stored.keys:
         assert key.replay.admit(TAGS[:4]) == [False] * 4

@@ -12,7 +12,7 @@ from mixnet.services import Answer, Operation, Question, Status
 from mixnet.sphinx import Command, Forward, Hop, Kind, Reply, SphinxEngine
 from mixnode.arrival import Arrived
 from mixnode.queues import DropQueue
-from mixnode.services import BURST, HOUR, RATE, Rendezvous, Services
+from mixnode.services import BURST, HOUR, RATE, Services, SlotService
 
 HERE, MIX = bytes([1]) * 32, bytes([2]) * 32
 ENGINE = SphinxEngine()
@@ -20,14 +20,14 @@ PROVIDER, OWNER = SphinxSecret(bytes([3]) * 32), SphinxSecret(bytes([4]) * 32)
 SLOT = bytes([5]) * 32
 
 
-class Desk:
+class Provided:
     """The services of one provider, and what they put on their way."""
 
     def __init__(self, handlers=None) -> None:
         self.counters = Counters()
         self.queue: DropQueue[Arrived] = DropQueue(10_000, self.counters, Dropped.PEEL_FULL)
-        rendezvous = Rendezvous()
-        self.services = Services(HERE, ENGINE, self.queue, self.counters, handlers or rendezvous.handlers)
+        slots = SlotService()
+        self.services = Services(HERE, ENGINE, self.queue, self.counters, handlers or slots.handlers)
 
     async def ask(self, operation: int, body: bytes = b"", subject: bytes = SLOT) -> Answer:
         """The answer, as the owner of the block opens it."""
@@ -50,34 +50,34 @@ def reply_block(first_hop: bytes):
 
 
 async def test_what_was_put_can_be_read_by_place_until_it_is_over(autojump_clock: MockClock) -> None:
-    desk = Desk()
-    assert await desk.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
-    assert await desk.ask(Operation.PUT, b"two") == Answer(Status.DONE, b"\1")
-    assert await desk.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
-    assert await desk.ask(Operation.READ, b"\1") == Answer(Status.DONE, b"two")
-    assert await desk.ask(Operation.READ, b"\2") == Answer(Status.NOTHING)
-    assert await desk.ask(Operation.READ_DAY, b"\0") == Answer(Status.NOTHING)
-    assert await desk.ask(Operation.PUT_DAY, b"long") == Answer(Status.DONE, b"\0")
+    provided = Provided()
+    assert await provided.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
+    assert await provided.ask(Operation.PUT, b"two") == Answer(Status.DONE, b"\1")
+    assert await provided.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
+    assert await provided.ask(Operation.READ, b"\1") == Answer(Status.DONE, b"two")
+    assert await provided.ask(Operation.READ, b"\2") == Answer(Status.NOTHING)
+    assert await provided.ask(Operation.READ_DAY, b"\0") == Answer(Status.NOTHING)
+    assert await provided.ask(Operation.PUT_DAY, b"long") == Answer(Status.DONE, b"\0")
     await trio.sleep(HOUR + 1)
-    assert await desk.ask(Operation.READ, b"\0") == Answer(Status.NOTHING)
-    assert await desk.ask(Operation.READ_DAY, b"\0") == Answer(Status.DONE, b"long")
-    assert desk.counters[Event.QUESTIONS] == 9
+    assert await provided.ask(Operation.READ, b"\0") == Answer(Status.NOTHING)
+    assert await provided.ask(Operation.READ_DAY, b"\0") == Answer(Status.DONE, b"long")
+    assert provided.counters[Event.QUESTIONS] == 9
 
 
 async def test_what_was_asked_wrongly_is_answered_so(autojump_clock: MockClock) -> None:
-    desk = Desk()
-    assert await desk.ask(200) == Answer(Status.UNKNOWN)
-    assert await desk.ask(Operation.READ) == Answer(Status.UNKNOWN)
-    assert await desk.ask(Operation.READ, b"\0\0") == Answer(Status.UNKNOWN)
+    provided = Provided()
+    assert await provided.ask(200) == Answer(Status.UNKNOWN)
+    assert await provided.ask(Operation.READ) == Answer(Status.UNKNOWN)
+    assert await provided.ask(Operation.READ, b"\0\0") == Answer(Status.UNKNOWN)
 
 
 async def test_another_service_is_one_more_entry(autojump_clock: MockClock) -> None:
     def witness(question: Question, now: float) -> Answer:
         return Answer(Status.DONE, question.subject + str(now).encode())
 
-    desk = Desk({77: witness})
-    assert await desk.ask(77) == Answer(Status.DONE, SLOT + str(trio.current_time()).encode())
-    assert await desk.ask(Operation.PUT) == Answer(Status.UNKNOWN)
+    provided = Provided({77: witness})
+    assert await provided.ask(77) == Answer(Status.DONE, SLOT + str(trio.current_time()).encode())
+    assert await provided.ask(Operation.PUT) == Answer(Status.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -85,28 +85,28 @@ async def test_another_service_is_one_more_entry(autojump_clock: MockClock) -> N
     [b"", b"\x08", Question(1, SLOT).encode(reply_block(HERE)[0])[:-1], Question(1, SLOT).encode(reply_block(MIX)[0])],
 )
 async def test_what_is_no_question_or_has_a_block_for_elsewhere_is_dropped(autojump_clock, message: bytes) -> None:
-    desk = Desk()
-    desk.services.take_untrusted(message)
-    assert len(desk.queue) == 0
-    assert desk.counters[Dropped.UNWANTED] == 1
-    assert desk.counters[Event.QUESTIONS] == 0
+    provided = Provided()
+    provided.services.take_untrusted(message)
+    assert len(provided.queue) == 0
+    assert provided.counters[Dropped.UNWANTED] == 1
+    assert provided.counters[Event.QUESTIONS] == 0
 
 
 async def test_questions_above_the_rate_are_dropped_without_work(autojump_clock: MockClock) -> None:
-    desk = Desk()
+    provided = Provided()
     surb, _ = reply_block(HERE)
     for _ in range(int(BURST) + 100):
-        desk.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
-    assert desk.counters[Dropped.SERVICE_LIMIT] == 100
-    assert len(desk.queue) == BURST
+        provided.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
+    assert provided.counters[Dropped.SERVICE_LIMIT] == 100
+    assert len(provided.queue) == BURST
     await trio.sleep(2.0)
     for _ in range(200):
-        desk.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
-    assert len(desk.queue) == BURST + 2 * RATE
+        provided.services.take_untrusted(Question(Operation.READ, SLOT, b"\0").encode(surb))
+    assert len(provided.queue) == BURST + 2 * RATE
 
 
 async def test_a_handler_that_refuses_is_no_crash(autojump_clock: MockClock) -> None:
     def refuse(question: Question, now: float) -> Answer:
         raise RemoteError("no")
 
-    assert await Desk({1: refuse}).ask(1) == Answer(Status.UNKNOWN)
+    assert await Provided({1: refuse}).ask(1) == Answer(Status.UNKNOWN)

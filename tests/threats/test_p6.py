@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from mixnode.mailboxes import Acknowledge, Erase, Limits, Load, Loaded, Mailboxes, Open, Store, Sweep
+from mixnode.mailboxes import Acknowledge, Erase, Limits, Load, Loaded, Mailboxes, Open, StorePacket, Sweep
 
 NOW, AGE = 1_800_000_000.0, 7 * 86400.0
 LIMITS = Limits(mailboxes=10, messages=100, size=10**7, age=AGE)
@@ -25,7 +25,7 @@ def filled(folder):
     mailboxes.perform([Open(ALICE), Open(BOB)], LIMITS, NOW)
     for number in range(20):
         packet = (MARKER + number.to_bytes(4, "big")).ljust(3072, b".")
-        mailboxes.perform([Store(ALICE, packet), Store(BOB, b"b" * 3072)], LIMITS, NOW)
+        mailboxes.perform([StorePacket(ALICE, packet), StorePacket(BOB, b"b" * 3072)], LIMITS, NOW)
     return mailboxes
 
 
@@ -107,7 +107,7 @@ def test_no_time_tells_when_something_came(tmp_path):
     mailboxes = Mailboxes(tmp_path / "mailboxes.sqlite")
     mailboxes.perform([Open(ALICE)], LIMITS, NOW)
     for second in range(0, 3600, 60):
-        mailboxes.perform([Store(ALICE, bytes(3072))], LIMITS, NOW + second)
+        mailboxes.perform([StorePacket(ALICE, bytes(3072))], LIMITS, NOW + second)
     mailboxes.close()
     database = sqlite3.connect(tmp_path / "mailboxes.sqlite")
     assert database.execute("SELECT count(*), count(DISTINCT expires) <= 2 FROM packets").fetchone() == (60, 1)

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mixnet.errors import Unavailable
-from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, Result, Store
+from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, Result, StorePacket
 
 COUNTS = "counts"
 _FORMAT = struct.Struct("=4Q")
-_WRITES = Acknowledge | Erase | Open | Store
+_WRITES = Acknowledge | Erase | Open | StorePacket
 _DATABASE = 0x100  # SQLITE_OPEN_MAIN_DB
 _kept: list[Any] = []  # what C code points to must not be collected
 
@@ -94,7 +94,7 @@ def _count_batches(add: Any) -> None:
         results = perform(self, operations, limits, now)
         if any(isinstance(operation, _WRITES) for operation in operations):
             add(2)
-            add(3, sum(isinstance(operation, Store) for operation in operations))
+            add(3, sum(isinstance(operation, StorePacket) for operation in operations))
         return results
 
     Mailboxes.perform = counted  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from benchmarks.controls import cover
 from benchmarks.simulation.world import WorldConfig, run_world
 from client.traffic.schedule import Emitter
 from mixnet.pki.parameters import Parameters
-from mixnode.clients import Session
+from mixnode.clients import ClientSession
 from mixnode.delays import Delays
 
 BRISK = Parameters(
@@ -23,7 +23,7 @@ BRISK = Parameters(
     link_latency=0.01,
 )
 LENGTH = 40.0
-PATCHED = [Emitter, Delays, Session, mixnode.clients]
+PATCHED = [Emitter, Delays, ClientSession, mixnode.clients]
 
 
 async def chat(world):

@@ -19,7 +19,7 @@ from mixnet.crypto import Label, SymmetricKey, derive
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
 from mixnet.services import Answer, Question, Status, provider_for
-from mixnode.services import Rendezvous as Desks
+from mixnode.services import SlotService
 from tests.client.worlds.channel import NETWORK, START, Channel
 
 STEP = 0.25  # seconds between two looks at the channel that carries what contacts write
@@ -41,7 +41,7 @@ class Hall:
         self.nodes = [
             Node(bytes([n]) * 32, NodeRole.PROVIDER, f"10.0.0.{n}:1", 0, (bytes(32),)) for n in range(1, providers + 1)
         ]
-        self.desks = {node.identity: Desks() for node in self.nodes}
+        self.desks = {node.identity: SlotService() for node in self.nodes}
         self.asked: list[tuple[bytes, Question]] = []
         self.deaf = False  # no provider answers
         self.step = STEP
@@ -67,7 +67,7 @@ class Hall:
 
     def restart_providers(self) -> None:
         """What was in memory is gone."""
-        self.desks = {node.identity: Desks() for node in self.nodes}
+        self.desks = {node.identity: SlotService() for node in self.nodes}
 
     def _codes(self, name: str) -> Codes:
         person = self.channel[name]

@@ -7,7 +7,7 @@ SCRIPT = """
 import os, sys
 from pathlib import Path
 from benchmarks.processes.load import syncs
-from mixnode.mailboxes import Limits, Load, Mailboxes, Open, Store, Stored
+from mixnode.mailboxes import Limits, Load, Mailboxes, Open, StorePacket, StoredPacket
 folder = Path(sys.argv[1])
 syncs.count(folder / syncs.COUNTS)
 boxes, limits = Mailboxes(folder / "boxes"), Limits(10, 10_000, 10**9, 1e6)
@@ -15,14 +15,14 @@ box = os.urandom(32)
 boxes.perform([Open(box)], limits, 0.0)
 before = syncs.read(folder / syncs.COUNTS)
 for _ in range(20):
-    assert all(isinstance(one, Stored) for one in boxes.perform([Store(box, bytes(3072))] * 5, limits, 0.0))
+    assert all(isinstance(one, StoredPacket) for one in boxes.perform([StorePacket(box, bytes(3072))] * 5, limits, 0.0))
 after = syncs.read(folder / syncs.COUNTS)
 boxes.perform([Load(box, 0, 10)], limits, 0.0)
 assert syncs.read(folder / syncs.COUNTS) == after, "reading synchronises nothing"
 assert (after.batches - before.batches, after.stored - before.stored) == (20, 100)
 assert after.log - before.log == 20, after
 boxes._database.execute("PRAGMA synchronous=OFF")
-boxes.perform([Store(box, bytes(3072))], limits, 0.0)
+boxes.perform([StorePacket(box, bytes(3072))], limits, 0.0)
 assert syncs.read(folder / syncs.COUNTS).log == after.log, "without durability there is nothing to count"
 assert {one.name for one in folder.iterdir()} == {"boxes", "boxes-wal", "boxes-shm", syncs.COUNTS}
 boxes.close()
