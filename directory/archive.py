@@ -16,7 +16,7 @@ from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.views import timeless_untrusted
 
 
-class Archive:
+class DocumentArchive:
     """Signed documents by epoch."""
 
     def __init__(

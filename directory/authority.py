@@ -15,15 +15,15 @@ from typing import Any
 import trio
 
 from directory.allowlist import AllowList
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.catchup import CatchUp
 from directory.config import AuthorityConfig
 from directory.gossip import Gossip
 from directory.ledger import FileStore, Ledger, MemoryStore
-from directory.registry import Registry
+from directory.registry import NodeRegistry
 from directory.requests import RequestHandler
 from directory.rounds import Rounds
-from directory.schedule import Plan, late, regular
+from directory.schedule import RoundPlan, late, regular
 from directory.succession import AuthorityMembership, Succession
 from directory.voting import step_count
 from mixnet.clock import Clock
@@ -83,7 +83,7 @@ class Authority:
         me = config.identity.public
         succession = self._succession = Succession(config.bootstrap, me=me, ledger=ledger, folder=config.data_dir)
         self._trust = succession.trust
-        self._archive = Archive(self._trust, ledger, succession.learn)
+        self._archive = DocumentArchive(self._trust, ledger, succession.learn)
         self._membership = AuthorityMembership.SERVING
         if succession.membership(self._present()) is AuthorityMembership.NONE:
             raise LocalError(
@@ -91,7 +91,7 @@ class Authority:
                 "succeed another authority, `mixnet authority propose` comes first"
             )
         self._allowed = AllowList(config.approved, config.data_dir)
-        self._registry = Registry(self._trust.network_id, self._allowed.current())
+        self._registry = NodeRegistry(self._trust.network_id, self._allowed.current())
         self._catch_up = CatchUp(
             succession,
             network=network,
@@ -243,7 +243,7 @@ class Authority:
     async def _make_present_documents(self) -> None:
         """Late rounds while the present epoch has no document; the others are asked for it at the same time."""
         epochs = self._trust.epochs
-        last: Plan | None = None
+        last: RoundPlan | None = None
         while True:
             present = self._present()
             self._tell_membership(present)

@@ -71,7 +71,7 @@ class _Held:
     signatures: dict[bytes, bytes] = field(default_factory=dict)
 
 
-class Broadcast:
+class AuthenticatedBroadcast:
     """The statements of all authorities about one subject, told apart from all other subjects by `context`."""
 
     def __init__(

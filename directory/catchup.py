@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import trio
 
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.succession import Succession
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
@@ -40,7 +40,7 @@ class CatchUp:
         source: str | None,
         clock: Clock,
         rng: random.Random,
-        archive: Archive,
+        archive: DocumentArchive,
         changed: Broadcast,
     ) -> None:
         """`changed` rings whenever something came of it; `source` is the local IP address to dial from."""

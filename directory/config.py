@@ -24,7 +24,7 @@ from mixnet.pki.parameters import Parameters, parameters_from
 STARTUP_WAIT = 15.0
 
 
-class ConfigError(LocalError):
+class AuthorityConfigError(LocalError):
     """The authority's configuration can't be used: correct it and start again."""
 
 
@@ -67,14 +67,14 @@ def load_config(path: Path) -> AuthorityConfig:
     try:
         file = msgspec.toml.decode(path.read_bytes(), type=_File)
     except OSError as error:
-        raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from None
+        raise AuthorityConfigError(f"can't read the configuration {path}: {error.strerror}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} is wrong: {error}") from None
+        raise AuthorityConfigError(f"the configuration {path} is wrong: {error}") from None
     folder = path.absolute().parent
     bootstrap = Bootstrap.load(folder / file.bootstrap)
     parameters = parameters_from({"epoch_length": bootstrap.epoch_length, **file.parameters})
     if parameters.epoch_length != bootstrap.epoch_length:
-        raise ConfigError(f"`epoch_length` in {path} differs from the bootstrap file's: make them equal")
+        raise AuthorityConfigError(f"`epoch_length` in {path} differs from the bootstrap file's: make them equal")
     Address.parse(file.address)
     return AuthorityConfig(
         identity=load_identity(folder / file.key_file),
@@ -95,7 +95,7 @@ def _approved(path: Path, file: _File) -> dict[bytes, NodeRole]:
         for text in listed:
             identity = _identity(path, text)
             if identity in approved:
-                raise ConfigError(f"the configuration {path} approves {text[:16]}… twice: remove one")
+                raise AuthorityConfigError(f"the configuration {path} approves {text[:16]}… twice: remove one")
             approved[identity] = role
     return approved
 
@@ -106,7 +106,9 @@ def _identity(path: Path, text: str) -> bytes:
     except ValueError:
         identity = b""
     if len(identity) != KEY_SIZE:
-        raise ConfigError(f"the configuration {path} is wrong: an identity has 64 hexadecimal digits, not {text!r}")
+        raise AuthorityConfigError(
+            f"the configuration {path} is wrong: an identity has 64 hexadecimal digits, not {text!r}"
+        )
     return identity
 
 
@@ -114,11 +116,13 @@ def load_identity(path: Path) -> SigningKey:
     """The key in a file that only its owner may read; raises ConfigError."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"the key file {path} can be read by others: run chmod 600 on it")
+            raise AuthorityConfigError(f"the key file {path} can be read by others: run chmod 600 on it")
         return SigningKey(bytes.fromhex(path.read_text("ascii")))
     except OSError as error:
-        raise ConfigError(f"can't read the key file {path}: {error.strerror}") from None
-    except ConfigError:
+        raise AuthorityConfigError(f"can't read the key file {path}: {error.strerror}") from None
+    except AuthorityConfigError:
         raise
     except (ValueError, LocalError):
-        raise ConfigError(f"the key file {path} is damaged: it holds 64 hexadecimal digits and nothing else") from None
+        raise AuthorityConfigError(
+            f"the key file {path} is damaged: it holds 64 hexadecimal digits and nothing else"
+        ) from None

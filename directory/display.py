@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from directory.evidence import Contradiction
+from directory.evidence import ProvenContradiction
 from directory.reports import EpochReport, absences, sentence_about
 from directory.successors_diff import changes
 from mixnet.pki.bootstrap import Trusted
@@ -71,7 +71,9 @@ def show(document: Document, raw: bytes, trust: Trust) -> None:
             say(line)
 
 
-def show_evidence(proofs: Sequence[tuple[Contradiction, bytes]], answered: int, trust: Trust, *, json: bool) -> None:
+def show_evidence(
+    proofs: Sequence[tuple[ProvenContradiction, bytes]], answered: int, trust: Trust, *, json: bool
+) -> None:
     """Who contradicted itself, when, about what; as JSON with the proof for others to verify."""
     if json:
         found = [{**plain(proof), "proof": raw.hex()} for proof, raw in proofs]

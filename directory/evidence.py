@@ -21,23 +21,23 @@ from mixnet.pki.errors import Forged, Malformed, WrongNetwork
 MAX_EVIDENCE = 1024
 
 
-class Kind(StrEnum):
+class StatementKind(StrEnum):
     """What was stated twice."""
 
     VOTE = "vote"
     REVEAL = "reveal"
 
 
-_LABELS = {Kind.VOTE: Label.VOTE, Kind.REVEAL: Label.REVEAL}
+_LABELS = {StatementKind.VOTE: Label.VOTE, StatementKind.REVEAL: Label.REVEAL}
 
 
-class Contradiction(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class ProvenContradiction(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Two statements of `author` in one round: each the fingerprint of a vote or secret, and the signature for it."""
 
     network_id: Key
     epoch: Epoch
     attempt: Epoch
-    kind: Kind
+    kind: StatementKind
     author: Key
     first: tuple[Key, Signature]
     second: tuple[Key, Signature]
@@ -57,9 +57,9 @@ def round_context(network_id: bytes, epoch: int, attempt: int) -> bytes:
     return digest(Label.ROUND, network_id, epoch.to_bytes(8, "big"), attempt.to_bytes(8, "big"))
 
 
-def check_evidence_untrusted(raw: bytes, trust: Trusted) -> Contradiction:
+def check_evidence_untrusted(raw: bytes, trust: Trusted) -> ProvenContradiction:
     """The contradiction that `raw` proves; raises Oversized, Malformed, WrongNetwork or Forged."""
-    proof = decode_untrusted(raw, Contradiction, limit=MAX_EVIDENCE)
+    proof = decode_untrusted(raw, ProvenContradiction, limit=MAX_EVIDENCE)
     authorities = trust.at(proof.epoch)
     if proof.network_id != authorities.network_id or proof.author not in authorities.identities:
         raise WrongNetwork

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import trio
 
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.ledger import Ledger
 from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
@@ -29,7 +29,7 @@ class Gossip:
     """One authority's comparisons with the others."""
 
     def __init__(
-        self, trust: Trust, *, me: bytes, clock: Clock, archive: Archive, ledger: Ledger, caller: Caller
+        self, trust: Trust, *, me: bytes, clock: Clock, archive: DocumentArchive, ledger: Ledger, caller: Caller
     ) -> None:
         """Begin with the proofs that the ledger remembers; `me` is the authority's own identity."""
         self._trust = trust

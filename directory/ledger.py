@@ -32,7 +32,7 @@ MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
 
-class Store(Protocol):
+class LedgerStore(Protocol):
     """Named byte strings in groups. A name starts with the epoch to which the entry belongs, and a dash."""
 
     def get(self, group: str, name: str) -> bytes | None:
@@ -115,7 +115,7 @@ class FileStore:
 class Ledger:
     """The memory of one authority."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: LedgerStore) -> None:
         self._store = store
 
     def documents(self) -> dict[int, bytes]:

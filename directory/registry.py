@@ -23,7 +23,7 @@ class Untimely(Refused):
     """The descriptor is not for the present epoch, nor a neighbour of it: check the node's clock."""
 
 
-class Registry:
+class NodeRegistry:
     """Approved nodes by identity, and their descriptors."""
 
     def __init__(self, network_id: bytes, approved: Mapping[bytes, NodeRole]) -> None:

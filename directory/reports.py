@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from directory.evidence import Contradiction, check_evidence_untrusted
+from directory.evidence import ProvenContradiction, check_evidence_untrusted
 from mixnet.errors import RemoteError
 from mixnet.pki.bootstrap import Bootstrap, Trusted
 from mixnet.pki.document import Document, parse_untrusted
@@ -16,9 +16,11 @@ from mixnet.pki.requests import EvidenceAnswer, NodeAnswer, RoundReport
 from mixnet.pki.views import timeless_untrusted
 
 
-def verified_evidence(answers: Mapping[bytes, EvidenceAnswer], trust: Trusted) -> list[tuple[Contradiction, bytes]]:
+def verified_evidence(
+    answers: Mapping[bytes, EvidenceAnswer], trust: Trusted
+) -> list[tuple[ProvenContradiction, bytes]]:
     """The proofs that verify and their bytes, one for each subject, by epoch; who told them does not matter."""
-    found: dict[tuple[int, str], tuple[Contradiction, bytes]] = {}
+    found: dict[tuple[int, str], tuple[ProvenContradiction, bytes]] = {}
     for answer in answers.values():
         for raw in answer.evidence:
             try:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import trio
 
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.ledger import Ledger
-from directory.registry import Registry
+from directory.registry import NodeRegistry
 from directory.succession import Succession
 from directory.voting import Round
 from mixnet.clock import Clock
@@ -59,8 +59,8 @@ class RequestHandler:
         succession: Succession,
         *,
         clock: Clock,
-        archive: Archive,
-        registry: Registry,
+        archive: DocumentArchive,
+        registry: NodeRegistry,
         ledger: Ledger,
         rounds: dict[tuple[int, int], Round],
         changed: Broadcast,

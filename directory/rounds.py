@@ -15,12 +15,12 @@ from contextlib import suppress
 
 import trio
 
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.consensus import commit, encode_vote
 from directory.evidence import check_evidence_untrusted
 from directory.ledger import Ledger
-from directory.registry import Registry
-from directory.schedule import REGULAR, Plan
+from directory.registry import NodeRegistry
+from directory.schedule import REGULAR, RoundPlan
 from directory.succession import Succession
 from directory.voting import Phase, Round, Statement, step_count
 from mixnet.clock import Clock
@@ -51,8 +51,8 @@ class Rounds:
         clock: Clock,
         rng: Source,
         caller: Caller,
-        archive: Archive,
-        registry: Registry,
+        archive: DocumentArchive,
+        registry: NodeRegistry,
         ledger: Ledger,
         changed: Broadcast,
         counters: Counters,
@@ -88,7 +88,7 @@ class Rounds:
         """All others were asked for a newer document."""
         self.caught_up = True
 
-    async def hold(self, plan: Plan) -> None:
+    async def hold(self, plan: RoundPlan) -> None:
         """One round, from its opening to its end; its document, if there is one, is in the archive then."""
         await sleep_until(self._clock, plan.opens)
         if plan.epoch in self._archive:
@@ -118,7 +118,7 @@ class Rounds:
             nursery.cancel_scope.cancel()
         self._conclude(round_, authorities)
 
-    async def _collect(self, plan: Plan) -> None:
+    async def _collect(self, plan: RoundPlan) -> None:
         """Wait until every approved node has uploaded its descriptor, or the time for that is up.
 
         And until the document is here that this one shall continue: a late round may be making it at this moment.
@@ -127,11 +127,11 @@ class Rounds:
             while not (self._registry.complete(plan.epoch) and self._continues_newest(plan)):
                 await self._changed.wait()
 
-    def _continues_newest(self, plan: Plan) -> bool:
+    def _continues_newest(self, plan: RoundPlan) -> bool:
         """Whether there is no newer document to continue than those that are known here."""
         return plan.epoch - 1 in self._archive if plan.attempt == REGULAR else self.caught_up
 
-    def _leaves_to_late(self, plan: Plan) -> bool:
+    def _leaves_to_late(self, plan: RoundPlan) -> bool:
         """Whether this regular round would continue nothing, while a late one may yet make the first document.
 
         Both would draw all layers, each its own. After a few it is held all the same, should late rounds be too short
@@ -140,7 +140,7 @@ class Rounds:
         nothing = plan.attempt == REGULAR and self._archive.newest(plan.epoch - 1) is None
         return nothing and self._waits < _MOST_WAITS
 
-    def _statement(self, plan: Plan) -> Statement | None:
+    def _statement(self, plan: RoundPlan) -> Statement | None:
         """This authority's part in the round, stored; None if it doesn't vote."""
         stated = self._ledger.statement(plan.epoch, plan.attempt)
         if stated is not None:

@@ -24,7 +24,7 @@ REGULAR = 0  # the number of the regular attempt; late ones count from 1
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoundPlan:
     """One attempt at the document for `epoch`: times in seconds since the Unix epoch."""
 
     epoch: int
@@ -39,7 +39,7 @@ class Plan:
         return self.step_ends[-1] + _LATE_SIGNING * (self.step_ends[-1] - self.opens)
 
 
-def regular(epochs: Epochs, epoch: int, steps: int) -> Plan:
+def regular(epochs: Epochs, epoch: int, steps: int) -> RoundPlan:
     """The round of `steps` steps for `epoch`, in the epoch before."""
     start = epochs.start(epoch - 1)
     opens = start + _REGULAR_FROM * epochs.length
@@ -47,7 +47,7 @@ def regular(epochs: Epochs, epoch: int, steps: int) -> Plan:
     return _plan((epoch, REGULAR), opens, length, _REGULAR_COLLECTING, steps)
 
 
-def late(epochs: Epochs, now: float, steps: Callable[[int], int], after: Plan | None = None) -> Plan:
+def late(epochs: Epochs, now: float, steps: Callable[[int], int], after: RoundPlan | None = None) -> RoundPlan:
     """The next late round that one can still join at `now`; for the next epoch if none is left in this one.
 
     `steps` tells how many a round for an epoch has, which depends on who its authorities are. `after` is the last one
@@ -66,7 +66,7 @@ def late(epochs: Epochs, now: float, steps: Callable[[int], int], after: Plan | 
     return _plan((epoch, index + 1), start + index * length, length, _LATE_COLLECTING, steps(epoch))
 
 
-def _plan(which: tuple[int, int], opens: float, length: float, collecting: float, steps: int) -> Plan:
+def _plan(which: tuple[int, int], opens: float, length: float, collecting: float, steps: int) -> RoundPlan:
     collect_until = opens + collecting * length
     step = (opens + length - collect_until) / steps
-    return Plan(*which, opens, collect_until, tuple(collect_until + step * (n + 1) for n in range(steps)))
+    return RoundPlan(*which, opens, collect_until, tuple(collect_until + step * (n + 1) for n in range(steps)))

@@ -20,7 +20,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from directory.broadcast import Broadcast
+from directory.broadcast import AuthenticatedBroadcast
 from directory.consensus import (
     NO_DOCUMENT,
     NoConsensus,
@@ -30,7 +30,7 @@ from directory.consensus import (
     opened,
     parse_vote_untrusted,
 )
-from directory.evidence import Contradiction, Kind, round_context
+from directory.evidence import ProvenContradiction, StatementKind, round_context
 from mixnet.crypto import KEY_SIZE, Label, SigningKey, verify_untrusted
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.bootstrap import Bootstrap
@@ -52,7 +52,7 @@ class Phase(Enum):
     FAILED = auto()
 
 
-class Event(Enum):
+class RoundEvent(Enum):
     """What moves it on."""
 
     CAST = auto()  # one's own vote, or abstention, is decided
@@ -60,14 +60,14 @@ class Event(Enum):
     NO_QUORUM = auto()  # it is over and they did not, or what they said makes no document
 
 
-TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
-    (Phase.COLLECTING, Event.CAST): Phase.VOTING,
-    (Phase.VOTING, Event.QUORUM): Phase.REVEALING,
-    (Phase.VOTING, Event.NO_QUORUM): Phase.FAILED,
-    (Phase.REVEALING, Event.QUORUM): Phase.SIGNING,
-    (Phase.REVEALING, Event.NO_QUORUM): Phase.FAILED,
-    (Phase.SIGNING, Event.QUORUM): Phase.PUBLISHED,
-    (Phase.SIGNING, Event.NO_QUORUM): Phase.FAILED,
+TRANSITIONS: Mapping[tuple[Phase, RoundEvent], Phase] = {
+    (Phase.COLLECTING, RoundEvent.CAST): Phase.VOTING,
+    (Phase.VOTING, RoundEvent.QUORUM): Phase.REVEALING,
+    (Phase.VOTING, RoundEvent.NO_QUORUM): Phase.FAILED,
+    (Phase.REVEALING, RoundEvent.QUORUM): Phase.SIGNING,
+    (Phase.REVEALING, RoundEvent.NO_QUORUM): Phase.FAILED,
+    (Phase.SIGNING, RoundEvent.QUORUM): Phase.PUBLISHED,
+    (Phase.SIGNING, RoundEvent.NO_QUORUM): Phase.FAILED,
 }
 
 
@@ -121,8 +121,8 @@ class Round:
         authorities = bootstrap.identities
         context = round_context(bootstrap.network_id, epoch, attempt)
         tolerated = faults(len(authorities))
-        self._vote_cast = Broadcast(Label.VOTE, context, authorities, me, faults=tolerated)
-        self._reveal_cast = Broadcast(Label.REVEAL, context, authorities, me, faults=tolerated)
+        self._vote_cast = AuthenticatedBroadcast(Label.VOTE, context, authorities, me, faults=tolerated)
+        self._reveal_cast = AuthenticatedBroadcast(Label.REVEAL, context, authorities, me, faults=tolerated)
 
     # What the caller may ask.
 
@@ -155,13 +155,13 @@ class Round:
         vote = self._vote_cast.value(fingerprint)
         return self._reveal_cast.value(fingerprint) if vote is None else vote
 
-    def evidence(self) -> list[Contradiction]:
+    def evidence(self) -> list[ProvenContradiction]:
         """Who made two statements, with proof that anybody can verify."""
-        proofs = [(Kind.VOTE, proof) for proof in self._vote_cast.evidence()]
-        proofs += [(Kind.REVEAL, proof) for proof in self._reveal_cast.evidence()]
+        proofs = [(StatementKind.VOTE, proof) for proof in self._vote_cast.evidence()]
+        proofs += [(StatementKind.REVEAL, proof) for proof in self._reveal_cast.evidence()]
         network_id = self._bootstrap.network_id
         return [
-            Contradiction(network_id, self.epoch, self.attempt, kind, proof.author, proof.first, proof.second)
+            ProvenContradiction(network_id, self.epoch, self.attempt, kind, proof.author, proof.first, proof.second)
             for kind, proof in proofs
         ]
 
@@ -185,7 +185,7 @@ class Round:
 
     def cast(self, statement: Statement | None) -> None:
         """Enter the round with a vote, which the caller has stored; None: take part in relaying and signing only."""
-        self._move(Event.CAST)
+        self._move(RoundEvent.CAST)
         if statement is not None:
             self._secret = statement.secret
             self._vote_cast.propose(statement.vote)
@@ -220,7 +220,7 @@ class Round:
         if self.phase == Phase.COLLECTING or self.over:
             raise LocalError("no step of this round is open")
         if self.phase == Phase.SIGNING:
-            self._move(Event.QUORUM if self.signed() is not None else Event.NO_QUORUM)
+            self._move(RoundEvent.QUORUM if self.signed() is not None else RoundEvent.NO_QUORUM)
         elif self._round_number < self._cast_now.rounds:
             self._open(self._cast_now.next_bundle())
         elif self.phase == Phase.VOTING:
@@ -245,7 +245,7 @@ class Round:
     # Inside.
 
     @property
-    def _cast_now(self) -> Broadcast:
+    def _cast_now(self) -> AuthenticatedBroadcast:
         return self._vote_cast if self.phase == Phase.VOTING else self._reveal_cast
 
     @property
@@ -254,7 +254,7 @@ class Round:
         before = 0 if self.phase == Phase.VOTING else self._vote_cast.rounds
         return self.step - before + 1
 
-    def _move(self, event: Event) -> None:
+    def _move(self, event: RoundEvent) -> None:
         if (self.phase, event) not in TRANSITIONS:
             raise LocalError(f"a round that is {self.phase.name.lower()} has no event {event.name.lower()}")
         self.phase = TRANSITIONS[self.phase, event]
@@ -265,7 +265,7 @@ class Round:
 
     def _fail(self, problem: NoConsensus) -> None:
         self.problem = problem
-        self._move(Event.NO_QUORUM)
+        self._move(RoundEvent.NO_QUORUM)
 
     def _end_votes(self) -> None:
         verified: dict[bytes, Descriptor] = {}
@@ -277,7 +277,7 @@ class Round:
         if len(self._votes) < self._bootstrap.majority:
             self._fail(NoConsensus("fewer than a majority of the authorities voted: start the others"))
             return
-        self._move(Event.QUORUM)
+        self._move(RoundEvent.QUORUM)
         if self._secret is not None and self._me.public in self._votes:
             self._reveal_cast.propose(self._secret)
         self._open(self._reveal_cast.next_bundle())
@@ -289,7 +289,7 @@ class Round:
         except NoConsensus as problem:
             self._fail(problem)
             return
-        self._move(Event.QUORUM)
+        self._move(RoundEvent.QUORUM)
         self._open(None)
 
     def _make(self, secrets: Mapping[bytes, bytes]) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from directory.archive import Archive
+from directory.archive import DocumentArchive
 from directory.consensus import NO_DOCUMENT
 from directory.ledger import Ledger, MemoryStore
 from tests.mixnet.pki.builders import Town
@@ -10,8 +10,8 @@ from tests.mixnet.pki.builders import Town
 TOWN = Town()
 
 
-def archive(ledger: Ledger | None = None) -> Archive:
-    return Archive(TOWN.bootstrap, ledger or Ledger(MemoryStore()))
+def archive(ledger: Ledger | None = None) -> DocumentArchive:
+    return DocumentArchive(TOWN.bootstrap, ledger or Ledger(MemoryStore()))
 
 
 def test_the_copy_with_the_most_signatures_is_kept() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.broadcast import MAX_BUNDLE, Broadcast, fingerprint, statement
+from directory.broadcast import MAX_BUNDLE, AuthenticatedBroadcast, fingerprint, statement
 from mixnet.crypto import Label, SigningKey, verify_untrusted
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.errors import Malformed, Oversized
@@ -20,9 +20,9 @@ CONTEXT = b"context"
 KEYS = [key(f"authority {n}") for n in range(7)]
 
 
-def group(count: int, label: Label = Label.VOTE, context: bytes = CONTEXT) -> list[Broadcast]:
+def group(count: int, label: Label = Label.VOTE, context: bytes = CONTEXT) -> list[AuthenticatedBroadcast]:
     identities = [one.public for one in KEYS[:count]]
-    return [Broadcast(label, context, identities, one, faults=(count - 1) // 2) for one in KEYS[:count]]
+    return [AuthenticatedBroadcast(label, context, identities, one, faults=(count - 1) // 2) for one in KEYS[:count]]
 
 
 VALUES = [b"value", b"late", b"left", b"right", b"other", b"changed"]
@@ -40,7 +40,7 @@ def bundle(*items: list[object], values: tuple[bytes, ...] = ()) -> bytes:
     return msgpack.packb([items, values])
 
 
-def run(members: list[Broadcast], rounds: int | None = None) -> None:
+def run(members: list[AuthenticatedBroadcast], rounds: int | None = None) -> None:
     """All rounds between members that are all honest."""
     for number in range(1, (rounds or members[0].rounds) + 1):
         said = [member.next_bundle() for member in members]
@@ -48,7 +48,7 @@ def run(members: list[Broadcast], rounds: int | None = None) -> None:
             hear(members[one], number, said[other], members[other])
 
 
-def hear(member: Broadcast, number: int, said: bytes, relay: Broadcast) -> None:
+def hear(member: AuthenticatedBroadcast, number: int, said: bytes, relay: AuthenticatedBroadcast) -> None:
     """Take a bundle, with the values that an honest relay gives."""
     values = [relay.value(print_) for print_ in member.wanted_untrusted(number, said)]
     assert None not in values

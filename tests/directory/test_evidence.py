@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.broadcast import fingerprint, statement
-from directory.evidence import Contradiction, Kind, check_evidence_untrusted, round_context
+from directory.evidence import ProvenContradiction, StatementKind, check_evidence_untrusted, round_context
 from directory.reports import verified_evidence
 from mixnet.crypto import Label, SigningKey
 from mixnet.pki.errors import Forged, Malformed, Oversized, Refused, WrongNetwork
@@ -24,14 +24,14 @@ LIAR = TOWN.authorities[2]
 
 def proof(
     author: SigningKey = LIAR, town: Town = TOWN, *, values: tuple[bytes, bytes] = (b"left", b"right"), epoch: int = 3
-) -> Contradiction:
+) -> ProvenContradiction:
     network_id = town.bootstrap.network_id
     context = round_context(network_id, epoch, 1)
     prints = [fingerprint(Label.VOTE, value) for value in values]
     first, second = (
         (one, author.sign(Label.VOTE, statement(Label.VOTE, context, author.public, one))) for one in prints
     )
-    return Contradiction(network_id, epoch, 1, Kind.VOTE, author.public, first, second)
+    return ProvenContradiction(network_id, epoch, 1, StatementKind.VOTE, author.public, first, second)
 
 
 GOOD = proof()
@@ -47,7 +47,7 @@ def test_a_proof_verifies_with_the_bootstrap_file_alone() -> None:
     [
         pytest.param(msgspec.structs.replace(GOOD, epoch=4), Forged, id="of another epoch"),
         pytest.param(msgspec.structs.replace(GOOD, attempt=2), Forged, id="of another attempt"),
-        pytest.param(msgspec.structs.replace(GOOD, kind=Kind.REVEAL), Forged, id="of another kind"),
+        pytest.param(msgspec.structs.replace(GOOD, kind=StatementKind.REVEAL), Forged, id="of another kind"),
         pytest.param(msgspec.structs.replace(GOOD, author=TOWN.authorities[0].public), Forged, id="of an honest one"),
         pytest.param(proof(key("stranger")), WrongNetwork, id="of a stranger"),
         pytest.param(proof(town=Town(name="other ")), WrongNetwork, id="of another network"),
@@ -57,7 +57,7 @@ def test_a_proof_verifies_with_the_bootstrap_file_alone() -> None:
         ),
     ],
 )
-def test_what_proves_nothing_is_refused(wrong: Contradiction, refusal: type[Refused]) -> None:
+def test_what_proves_nothing_is_refused(wrong: ProvenContradiction, refusal: type[Refused]) -> None:
     with pytest.raises(refusal):
         check_evidence_untrusted(wrong.encode(), TRUST)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from directory.ledger import HISTORY, FileStore, Ledger, MemoryStore, Store
+from directory.ledger import HISTORY, FileStore, Ledger, LedgerStore, MemoryStore
 from directory.voting import Statement
 from mixnet.errors import LocalError
 
@@ -19,7 +19,7 @@ STATEMENT = Statement(b"vote", bytes(32))
 @pytest.fixture(params=["file", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Ledger]:
     """A new ledger on the same storage at each call."""
-    memory: Store = MemoryStore()
+    memory: LedgerStore = MemoryStore()
     return lambda: Ledger(memory if request.param == "memory" else FileStore(tmp_path / "data"))
 
 

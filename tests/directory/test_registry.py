@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.registry import Registry, Unapproved, Untimely
+from directory.registry import NodeRegistry, Unapproved, Untimely
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.errors import Refused
 from tests.mixnet.pki.builders import Town
@@ -14,8 +14,8 @@ from tests.mixnet.pki.builders import Town
 TOWN = Town()
 
 
-def registry() -> Registry:
-    return Registry(TOWN.bootstrap.network_id, TOWN.approved)
+def registry() -> NodeRegistry:
+    return NodeRegistry(TOWN.bootstrap.network_id, TOWN.approved)
 
 
 def test_it_is_complete_with_all_approved_nodes() -> None:
@@ -50,7 +50,7 @@ def test_the_last_word_counts() -> None:
 def test_unapproved_nodes_roles_and_networks_are_refused() -> None:
     fewer = {identity: role for identity, role in TOWN.approved.items() if identity != TOWN.nodes["mix 0"][0].public}
     with pytest.raises(Unapproved):
-        Registry(TOWN.bootstrap.network_id, fewer).take_untrusted(TOWN.descriptor("mix 0"), 0)
+        NodeRegistry(TOWN.bootstrap.network_id, fewer).take_untrusted(TOWN.descriptor("mix 0"), 0)
     with pytest.raises(Unapproved):
         registry().take_untrusted(TOWN.descriptor("mix 0", role=NodeRole.PROVIDER), 0)
     with pytest.raises(Unapproved):

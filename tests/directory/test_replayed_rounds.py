@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.authority import Authority
-from directory.schedule import Plan
+from directory.schedule import RoundPlan
 from directory.voting import Round, Statement, faults
 from mixnet.link import Peer, Role
 from mixnet.pki.descriptor import KEY_EPOCHS
@@ -54,7 +54,7 @@ def voting_again(authority: Authority) -> None:
     honest = authority._rounds._statement
     kept: list[Statement | None] = []
 
-    def statement(plan: Plan) -> Statement | None:
+    def statement(plan: RoundPlan) -> Statement | None:
         if not kept and plan.epoch > 0:
             kept.append(honest(plan))
         return kept[0] if kept else honest(plan)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from directory.consensus import NO_DOCUMENT, commit, encode_vote
-from directory.evidence import Kind
+from directory.evidence import StatementKind
 from directory.voting import Phase, Round, Statement, faults
 from mixnet.pki.document import verify_untrusted
 from tests.directory.plots import Conspiracy, Plot, Word
@@ -226,8 +226,8 @@ class Rounds(RuleBasedStateMachine):
         proofs = {(proof.kind, proof.author) for proof in round_.evidence()}
         assert {author for _, author in proofs} <= {self.identity(liar) for liar in self.liars}
         assert proofs == {(proof.kind, proof.author) for proof in self.ring.rounds[self.ring.honest[0]].evidence()}
-        assert not {author for kind, author in proofs if kind is Kind.VOTE}.intersection(round_.voted)
-        assert not {author for kind, author in proofs if kind is Kind.REVEAL}.intersection(round_.revealed)
+        assert not {author for kind, author in proofs if kind is StatementKind.VOTE}.intersection(round_.voted)
+        assert not {author for kind, author in proofs if kind is StatementKind.REVEAL}.intersection(round_.revealed)
 
     def check_document(self, round_: Round, voters: set[bytes]) -> None:
         """It is what a majority of all authorities wants, honest ones' wishes count, and everybody accepts it."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.schedule import REGULAR, Plan, late, regular
+from directory.schedule import REGULAR, RoundPlan, late, regular
 from mixnet.clock import Epochs
 
 GENESIS = 1_000_000.0
@@ -21,7 +21,7 @@ def five(_epoch: int) -> int:
     return 5
 
 
-def assert_ordered(plan: Plan, steps: int) -> None:
+def assert_ordered(plan: RoundPlan, steps: int) -> None:
     times = [plan.opens, plan.collect_until, *plan.step_ends]
     assert len(plan.step_ends) == steps
     assert all(one < other for one, other in itertools.pairwise(times))
@@ -55,7 +55,7 @@ def test_no_late_round_is_joined_twice(length: float, share: float) -> None:
     epochs = Epochs(GENESIS, length)
     now = GENESIS + share * length
     seen: list[tuple[int, int]] = []
-    last: Plan | None = None
+    last: RoundPlan | None = None
     for _ in range(5):
         last = late(epochs, now, five, last)
         seen.append((last.epoch, last.attempt))
