@@ -30,7 +30,7 @@ from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event, Published
 from mixnet.errors import LocalError, RemoteError
 from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
-from mixnet.log import Entry, Log
+from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
 from mixnet.pki.waiting import Broadcast, sleep_until
 from mixnet.randomness import Source
@@ -207,7 +207,7 @@ class Authority:
     async def live(self) -> None:
         """Make a document for every epoch, until cancelled."""
         self._recall_descriptors()
-        self._log.write(Entry.STARTED, role="authority", epoch=self._present())
+        self._log.write(LogEntry.STARTED, role="authority", epoch=self._present())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._make_coming_documents)
             nursery.start_soon(self._make_present_documents)
@@ -270,15 +270,15 @@ class Authority:
         if not self._succession.serves(epoch):
             return  # whoever only follows has nothing to tell
         if epoch in self._archive:
-            self._log.write(Entry.NEW_EPOCH, epoch=epoch, signatures=self._archive.signatures(epoch))
+            self._log.write(LogEntry.NEW_EPOCH, epoch=epoch, signatures=self._archive.signatures(epoch))
         else:
-            self._log.write(Entry.RETRYING, epoch=epoch, problem=self._rounds.problem)
+            self._log.write(LogEntry.RETRYING, epoch=epoch, problem=self._rounds.problem)
 
     def _tell_membership(self, present: int) -> None:
         """Say once that this authority was replaced, or is not one yet."""
         membership = self._succession.membership(present)
         if membership is not self._membership and membership is not AuthorityMembership.SERVING:
-            self._log.write(Entry.WARNING, epoch=present, problem=self._succession.problem(present))
+            self._log.write(LogEntry.WARNING, epoch=present, problem=self._succession.problem(present))
         self._membership = membership
 
     def _present(self) -> int:

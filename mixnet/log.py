@@ -2,7 +2,7 @@
 
 See spec/08-errors-and-figures.md.
 
-Promises: an entry is a member of `Entry` with fields out of `FIELDS`, which are about the process itself; anything else
+Promises: an entry is a `LogEntry` with fields out of `FIELDS`, which are about the process itself; anything else
 is refused before it reaches the file; a full disk costs entries, never the process. Never, at any level: a packet, a
 tag, an identity, a mailbox, an address of a peer, or a time that belongs to one of them. No library's own logging is
 routed here. (No logging library: importing one took a sixth of a node's start.)
@@ -23,7 +23,7 @@ from mixnet.errors import LocalError
 FIELDS = frozenset({"role", "epoch", "version", "problem", "warnings", "signatures", "attempt"})
 
 
-class Entry(StrEnum):
+class LogEntry(StrEnum):
     """Everything that may be logged."""
 
     STARTED = "started"
@@ -42,12 +42,12 @@ class Log:
         """Append to `path`, which only its owner can read; LocalError if it can't be opened."""
         self._file: TextIO | None = None if path is None else _append(path)
 
-    def write(self, entry: Entry, **fields: object) -> None:
+    def write(self, entry: LogEntry, **fields: object) -> None:
         """Write one entry; LocalError for a field that is not in the table."""
         if not FIELDS.issuperset(fields):
             raise LocalError(f"only {', '.join(sorted(FIELDS))} may be logged")
         if self._file is not None:
-            line = {**fields, "event": str(Entry(entry)), "timestamp": _now()}
+            line = {**fields, "event": str(LogEntry(entry)), "timestamp": _now()}
             with suppress(OSError):
                 self._file.write(json.dumps(line, default=repr) + "\n")
 

@@ -21,7 +21,7 @@ _LEAST_WIDTH = 60
 _INDENT = 2
 
 
-class Line(NamedTuple):
+class ListedCommand(NamedTuple):
     """One command: the entry point of its room, its name, and what it does."""
 
     room: str
@@ -29,27 +29,27 @@ class Line(NamedTuple):
     help: str
 
 
-def read() -> list[Line]:
+def read() -> list[ListedCommand]:
     """The list as it is kept; empty if it can't be read."""
     try:
         text = LIST.read_text(encoding="utf-8")
     except OSError:
         return []
     rows = [row.split("\t") for row in text.splitlines()]
-    return [Line(*row) for row in rows if len(row) == 3]
+    return [ListedCommand(*row) for row in rows if len(row) == 3]
 
 
-def room_of(command: str, lines: Iterable[Line]) -> str | None:
+def room_of(command: str, lines: Iterable[ListedCommand]) -> str | None:
     """Which room has the command, if the list knows it."""
     return next((line.room for line in lines if line.name == command), None)
 
 
-def render(head: str, lines: Iterable[Line], *, terminal: bool) -> str:
+def render(head: str, lines: Iterable[ListedCommand], *, terminal: bool) -> str:
     """The page: lines as wide as a terminal there, unbroken elsewhere."""
     options = [
-        Line("", "--help, -h", "Display this message and exit."),
-        Line("", "--install-completion", "Install shell completion for bash, zsh or fish."),
-        Line("", "--version", "Display application version."),
+        ListedCommand("", "--help, -h", "Display this message and exit."),
+        ListedCommand("", "--install-completion", "Install shell completion for bash, zsh or fish."),
+        ListedCommand("", "--version", "Display application version."),
     ]
     rows = [*sorted(lines, key=lambda line: line.name), *options]
     page = ["Usage: mixnet COMMAND", "", head, "", "Commands:"]
@@ -71,10 +71,10 @@ def rooms() -> list[metadata.EntryPoint]:
     return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
 
 
-def gather() -> list[Line]:
+def gather() -> list[ListedCommand]:
     """The list as the installed rooms would have it; this loads them all."""
     return [
-        Line(entry.name, name, _first_line(app[name].help))
+        ListedCommand(entry.name, name, _first_line(app[name].help))
         for entry in rooms()
         for app in [entry.load()]
         for name in app

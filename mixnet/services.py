@@ -37,7 +37,7 @@ class Operation(IntEnum):
     READ_DAY = 4
 
 
-class Status(IntEnum):
+class ServiceStatus(IntEnum):
     """How a question ended."""
 
     DONE = 0
@@ -76,10 +76,10 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """How it ended, and up to 2,200 bytes of `body`."""
 
-    status: Status
+    status: ServiceStatus
     body: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
@@ -99,10 +99,10 @@ class Answer:
         _, status, length = _ANSWER.unpack_from(raw)
         if status not in _STATUSES:
             raise RemoteError("an answer of an unknown status")
-        return cls(Status(status), _body_untrusted(raw[_ANSWER.size :], length))
+        return cls(ServiceStatus(status), _body_untrusted(raw[_ANSWER.size :], length))
 
 
-_STATUSES = frozenset(Status)
+_STATUSES = frozenset(ServiceStatus)
 
 
 def _body_untrusted(padded: bytes, length: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import Self
 from mixnet import crypto
 from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError
-from mixnet.services import Answer, Question, Status
+from mixnet.services import Question, ServiceAnswer, ServiceStatus
 
 OPERATION = 16
 _ANSWER = struct.Struct(f">Q{crypto.SIGNATURE_SIZE}s")
@@ -42,14 +42,14 @@ class TimestampToken:
             raise RemoteError("a timestamp of an impossible time")
         crypto.verify_untrusted(provider, Label.SUBMISSION, _statement(network, commitment, self.time), self.signature)
 
-    def answer(self) -> Answer:
+    def answer(self) -> ServiceAnswer:
         """As it travels."""
-        return Answer(Status.DONE, _ANSWER.pack(self.time, self.signature))
+        return ServiceAnswer(ServiceStatus.DONE, _ANSWER.pack(self.time, self.signature))
 
     @classmethod
-    def parse_untrusted(cls, answer: Answer) -> Self:
+    def parse_untrusted(cls, answer: ServiceAnswer) -> Self:
         """The token in an answer, unverified; RemoteError for anything else."""
-        if answer.status is not Status.DONE or len(answer.body) != _ANSWER.size:
+        if answer.status is not ServiceStatus.DONE or len(answer.body) != _ANSWER.size:
             raise RemoteError("no timestamp")
         return cls(*_ANSWER.unpack(answer.body))
 

@@ -23,7 +23,7 @@ from mixnet.clock import WallClock
 from mixnet.counters import Published
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status, explain
-from mixnet.log import Entry, Log
+from mixnet.log import Log, LogEntry
 from mixnet.network import TCP, Address
 from mixnet.randomness import SystemSource
 from mixnet.sphinx import Engine, engine_by_name
@@ -59,8 +59,8 @@ async def run(config: NodeConfig, engine: Engine, log: Log) -> None:
             node, published = started, Published(started.counters)
             if config.metrics_address is not None:
                 await nursery.start(serve_metrics, TCP(), Address.parse(config.metrics_address), metrics)
-            log.write(Entry.STARTED, role=str(config.role))
-    log.write(Entry.STOPPED)
+            log.write(LogEntry.STARTED, role=str(config.role))
+    log.write(LogEntry.STOPPED)
 
 
 async def _stop_at(signals: Any, scope: trio.CancelScope) -> None:
@@ -86,7 +86,7 @@ def _run_logged(arguments: list[str]) -> None:
         try:
             trio.run(run, config, engine, log)
         except BaseException as error:
-            log.write(Entry.FAILED, problem=explain(error) or type(error).__name__)
+            log.write(LogEntry.FAILED, problem=explain(error) or type(error).__name__)
             raise
 
 

@@ -16,7 +16,7 @@ from mixnet.clock import Clock, Epochs
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
 from mixnet.link import Link, LinkEvent, LinkLimits, Role, connect, serve_links
-from mixnet.log import Entry, Log
+from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
@@ -75,7 +75,7 @@ class NodeContext:
             initial=None if self.files is None else self.files.newest(),
             evidence=() if self.files is None else self.files.evidence(),
             memory=self.files,
-            warn=lambda warning, _problem: self.log.write(Entry.WARNING, warnings=[warning]),
+            warn=lambda warning, _problem: self.log.write(LogEntry.WARNING, warnings=[warning]),
         )
 
     def advertised(self, listening: Address) -> Address:

@@ -19,7 +19,7 @@ import trio
 
 from mixnet.counters import Counters, Dropped
 from mixnet.errors import LocalError, RemoteError
-from mixnet.log import Entry, Log
+from mixnet.log import Log, LogEntry
 from mixnet.sphinx import Engine
 from mixnode.batches import READY
 from mixnode.keys import EpochKey, peel_untrusted
@@ -83,7 +83,7 @@ class PeelPool:
             begun = trio.current_time()
             with suppress(OSError, trio.BrokenResourceError, trio.TooSlowError):
                 await self._run_worker()
-            log.write(Entry.WARNING, warnings=[WARNING])
+            log.write(LogEntry.WARNING, warnings=[WARNING])
             steady = trio.current_time() - begun >= STEADY
             pause = FIRST_PAUSE if steady else min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
             await trio.sleep(pause)

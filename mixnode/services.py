@@ -17,7 +17,7 @@ import trio
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Role
-from mixnet.services import QUESTION, Answer, Operation, Question, Status
+from mixnet.services import QUESTION, Operation, Question, ServiceAnswer, ServiceStatus
 from mixnet.sphinx import Engine
 from mixnode.arrival import Arrived
 from mixnode.bucket import TokenBucket
@@ -29,7 +29,8 @@ SWEEP = 60.0  # seconds between two looks for slots that are over
 HOUR, DAY = 3600.0, 86_400.0
 MEMORY = 16 << 20  # bytes of the slots of an hour, and again for those of a day
 _QUESTION = bytes([QUESTION])
-Handler = Callable[[Question, float], Answer]  # (question, now in Trio's seconds); RemoteError for one asked wrongly
+# (question, now in Trio's seconds); RemoteError for one asked wrongly.
+Handler = Callable[[Question, float], ServiceAnswer]
 
 
 def is_question(message: bytes) -> bool:
@@ -106,9 +107,9 @@ class Services:
         self._arrived.put([Arrived(packet, now, Role.CLIENT)])
         self._counters.add(Event.QUESTIONS)
 
-    def _answer_untrusted(self, question: Question, now: float) -> Answer:
+    def _answer_untrusted(self, question: Question, now: float) -> ServiceAnswer:
         handler = self._handlers.get(question.operation)
         try:
-            return Answer(Status.UNKNOWN) if handler is None else handler(question, now)
+            return ServiceAnswer(ServiceStatus.UNKNOWN) if handler is None else handler(question, now)
         except RemoteError:
-            return Answer(Status.UNKNOWN)
+            return ServiceAnswer(ServiceStatus.UNKNOWN)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from mixnet.services import Answer, Status
+from mixnet.services import ServiceAnswer, ServiceStatus
 
 PLACES = 4  # in a slot
 OVERHEAD = 256  # bytes of memory that a slot takes beside what is in it, counted among those that are bounded
-_NOTHING = Answer(Status.NOTHING)
+_NOTHING = ServiceAnswer(ServiceStatus.NOTHING)
 
 
 @dataclass(slots=True)
@@ -37,28 +37,28 @@ class Slots:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def put(self, name: bytes, body: bytes, now: float) -> Answer:
+    def put(self, name: bytes, body: bytes, now: float) -> ServiceAnswer:
         """Put `body` into the slot `name` (32 bytes): its place, 1 byte, or FULL."""
         self.sweep(now)
         slot = self._slots.get(name)
         if slot is not None and body in slot.bodies:
-            return Answer(Status.DONE, bytes([slot.bodies.index(body)]))
+            return ServiceAnswer(ServiceStatus.DONE, bytes([slot.bodies.index(body)]))
         cost = len(body) + (OVERHEAD if slot is None else 0)
         if self._bytes + cost > self._limit or (slot is not None and len(slot.bodies) >= PLACES):
-            return Answer(Status.FULL)
+            return ServiceAnswer(ServiceStatus.FULL)
         if slot is None:
             slot = self._slots[name] = _Slot(now + self._lifetime)
         slot.bodies.append(body)
         self._bytes += cost
-        return Answer(Status.DONE, bytes([len(slot.bodies) - 1]))
+        return ServiceAnswer(ServiceStatus.DONE, bytes([len(slot.bodies) - 1]))
 
-    def read(self, name: bytes, place: int, now: float) -> Answer:
+    def read(self, name: bytes, place: int, now: float) -> ServiceAnswer:
         """What is at `place`, from 0, of the slot `name`; NOTHING if there is nothing."""
         self.sweep(now)
         slot = self._slots.get(name)
         if slot is None or place >= len(slot.bodies):
             return _NOTHING
-        return Answer(Status.DONE, slot.bodies[place])
+        return ServiceAnswer(ServiceStatus.DONE, slot.bodies[place])
 
     def sweep(self, now: float) -> None:
         """Forget the slots whose time is over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from mixnet.clock import Clock
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
-from mixnet.services import Answer, Question
+from mixnet.services import Question, ServiceAnswer
 from mixnet.timestamp import OPERATION, TimestampToken
 from mixnode.services import Handler
 
@@ -25,7 +25,7 @@ class TimestampService:
         """Operation to handler."""
         return {OPERATION: self._issue_untrusted}
 
-    def _issue_untrusted(self, question: Question, _now: float) -> Answer:
+    def _issue_untrusted(self, question: Question, _now: float) -> ServiceAnswer:
         if question.body:
             raise RemoteError("a commitment is all that a timestamp is for")
         return TimestampToken.issue(self._identity, self._network_id, question.subject, self._clock.now()).answer()

@@ -14,7 +14,7 @@ import trio
 
 from mixnet.counters import Counters, Event
 from mixnet.errors import Unavailable
-from mixnet.log import Entry
+from mixnet.log import LogEntry
 from mixnet.network import Address
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import Descriptor
@@ -51,7 +51,7 @@ async def turn_keys(context: NodeContext, rotation: KeyRotation, address: Addres
         told = set(retired)
         if fresh:
             counters.add(Event.KEYS_RETIRED, len(fresh))
-            context.log.write(Entry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
+            context.log.write(LogEntry.WARNING, warnings=sorted({str(retired[epoch]) for epoch in fresh}))
             if started:  # at the start `publish` does it
                 await _upload(context, rotation, address, rng)
         started = True
@@ -113,7 +113,7 @@ async def _upload(context: NodeContext, rotation: KeyRotation, address: Address,
             patience=min(UPLOAD_PATIENCE, context.epochs.length / 4),
         )
     except Unavailable:
-        context.log.write(Entry.RETRYING, epoch=descriptor.epoch)
+        context.log.write(LogEntry.RETRYING, epoch=descriptor.epoch)
         return False
     return True
 
@@ -127,7 +127,7 @@ async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members,
                 document = await keeper.wait_for_next()
             except Unavailable:  # it expired while this node stood still: there will be another
                 continue
-            context.log.write(Entry.NEW_EPOCH if members.ready else Entry.READY, epoch=document.epoch)
+            context.log.write(LogEntry.NEW_EPOCH if members.ready else LogEntry.READY, epoch=document.epoch)
             members.update(document)
             links.prune()
 
@@ -161,7 +161,7 @@ async def send_loops(
         counters.add(Event.LOOPS_LOST, loops.overdue(left))
         fresh = set(loops.warnings) - told
         if fresh:
-            context.log.write(Entry.WARNING, warnings=sorted(fresh))
+            context.log.write(LogEntry.WARNING, warnings=sorted(fresh))
         told = set(loops.warnings)
 
 

@@ -34,7 +34,7 @@ from deploy.plan import MEMBERS_LIMIT
 from deploy.supervisor import Program
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link.frames import Frame, FrameKind, FrameReader
-from mixnet.link.handshake import Side
+from mixnet.link.handshake import HandshakeSide
 from mixnet.link.tls import TlsIdentity, TlsSession
 from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import GEOMETRY, Command, Hop, Kind, SphinxEngine
@@ -159,8 +159,8 @@ def work(seconds: float = 0.5) -> dict[str, float]:
 @contextmanager
 def _link() -> Iterator[Callable[[], object]]:
     """Both ends of a link over TCP in this thread; call it to carry one frame."""
-    near = TlsIdentity(SigningKey.generate()).session(Side.INITIATOR, lambda _identity: True)
-    far = TlsIdentity(SigningKey.generate()).session(Side.RESPONDER, lambda _identity: True)
+    near = TlsIdentity(SigningKey.generate()).session(HandshakeSide.INITIATOR, lambda _identity: True)
+    far = TlsIdentity(SigningKey.generate()).session(HandshakeSide.RESPONDER, lambda _identity: True)
     _shake_hands(near, far)
     frame, reader = Frame(FrameKind.PACKET, os.urandom(GEOMETRY.packet_size)), FrameReader()
     with socket.create_server(("127.0.0.1", 0)) as listener:

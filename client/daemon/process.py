@@ -23,7 +23,7 @@ from client.profile.profile import Profile, load, open_store
 from client.storage.database import Store
 from mixnet.clock import WallClock
 from mixnet.errors import MixnetError
-from mixnet.log import Entry, Log
+from mixnet.log import Log, LogEntry
 from mixnet.network import TCP
 from mixnet.randomness import SystemSource
 from mixnet.sphinx import engine_by_name
@@ -47,13 +47,13 @@ async def serve_profile(
     with lock.hold(profile.file(paths.LOCK)):
         log = Log(profile.file(paths.LOG))
         with closing(log), closing(open_store(profile, passphrase)) as store:
-            log.write(Entry.STARTED, role="client")
+            log.write(LogEntry.STARTED, role="client")
             try:
                 await _run(profile, store, log, tell)
             except (MixnetError, BaseExceptionGroup):  # what a nursery lets through comes in a group
-                log.write(Entry.FAILED, role="client")
+                log.write(LogEntry.FAILED, role="client")
                 raise
-            log.write(Entry.STOPPED, role="client")
+            log.write(LogEntry.STOPPED, role="client")
 
 
 async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], None]) -> None:

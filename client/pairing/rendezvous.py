@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from client.traffic.provider_queries import ProviderQueries
 from mixnet.errors import RemoteError
-from mixnet.services import Operation, Question, Status
+from mixnet.services import Operation, Question, ServiceStatus
 
 
 class Rendezvous:
@@ -27,7 +27,7 @@ class Rendezvous:
         answer = await self._queries.ask(provider, Question(self._put, slot, body))
         if answer.status is Status.FULL:
             return None
-        if answer.status is not Status.DONE or len(answer.body) != 1:
+        if answer.status is not ServiceStatus.DONE or len(answer.body) != 1:
             raise RemoteError("this provider keeps no slots: ask its operator for a newer version")
         return answer.body[0]
 

@@ -19,7 +19,7 @@ import trio
 from mixnet.errors import Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.parameters import Parameters
-from mixnet.services import ANSWER, Answer, Question, provider_for
+from mixnet.services import ANSWER, Question, ServiceAnswer, provider_for
 
 TRIES = 6
 OUTSTANDING = 32  # questions at a time
@@ -45,7 +45,7 @@ class OutgoingQuestion:
     left: trio.Event = field(default_factory=trio.Event, repr=False)
     answered: trio.Event = field(default_factory=trio.Event, repr=False)
     blocks: list[bytes] = field(default_factory=list, repr=False)
-    answer: Answer | None = field(default=None, repr=False)
+    answer: ServiceAnswer | None = field(default=None, repr=False)
 
 
 def patience(rules: Parameters) -> float:
@@ -74,7 +74,7 @@ class ProviderQueries:
         """The identity of the provider at which all who know `name` meet."""
         return provider_for(name, self._document().providers)
 
-    async def ask(self, provider: bytes, question: Question) -> Answer:
+    async def ask(self, provider: bytes, question: Question) -> ServiceAnswer:
         """The answer of `provider` (its identity); NotAnswered after a few tries, TooManyQuestions.
 
         It may have been asked more than once, so a question must mean the same when it comes again.
@@ -94,7 +94,7 @@ class ProviderQueries:
             for block in asked.blocks:
                 self._awaited.pop(block, None)
 
-    async def _try(self, asked: OutgoingQuestion) -> Answer | None:
+    async def _try(self, asked: OutgoingQuestion) -> ServiceAnswer | None:
         """Send it once more; the answer to this or an earlier try, or None when it was waited for long enough."""
         asked.left = trio.Event()
         self._waiting.append(asked)
@@ -130,7 +130,7 @@ class ProviderQueries:
         asked = self._awaited.pop(block, None)
         if asked is None:
             return False
-        answer = Answer.parse_untrusted(message)
+        answer = ServiceAnswer.parse_untrusted(message)
         if not asked.answered.is_set():
             asked.answer = answer
             asked.answered.set()

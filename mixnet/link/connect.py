@@ -13,7 +13,7 @@ import trio
 from mixnet.crypto import SigningKey, equal
 from mixnet.errors import Unavailable
 from mixnet.link.frames import Frame, FrameReader
-from mixnet.link.handshake import Handshake, HandshakeRefused, Judge, Role, Side
+from mixnet.link.handshake import Handshake, HandshakeRefused, HandshakeSide, Judge, Role
 from mixnet.link.stream import READ_SIZE, Link
 from mixnet.link.tls import TlsIdentity, TlsSession
 from mixnet.network import Address, Network
@@ -41,9 +41,11 @@ async def connect(
     Unavailable if nobody answers within `timeout` seconds, or the peer ends the connection; RemoteError if it is not
     the expected peer, which then has not seen our identity.
     """
-    session = _tls(identity).session(Side.INITIATOR, _pin(expect))
+    session = _tls(identity).session(HandshakeSide.INITIATOR, _pin(expect))
     # The peer's role is whatever its identity, which is pinned, says that it is.
-    handshake = Handshake(Side.INITIATOR, role=role, network_id=network_id, judge=lambda _identity, _role: True)
+    handshake = Handshake(
+        HandshakeSide.INITIATOR, role=role, network_id=network_id, judge=lambda _identity, _role: True
+    )
     with trio.move_on_after(timeout):
         stream = await network.dial(address, source=source)
         try:
@@ -66,8 +68,8 @@ async def accept_untrusted(
 
     `admit` judges the peer's identity and role before anything but the TLS handshake is sent to it.
     """
-    session = _tls(identity).session(Side.RESPONDER, lambda _identity: True)
-    handshake = Handshake(Side.RESPONDER, role=role, network_id=network_id, judge=admit)
+    session = _tls(identity).session(HandshakeSide.RESPONDER, lambda _identity: True)
+    handshake = Handshake(HandshakeSide.RESPONDER, role=role, network_id=network_id, judge=admit)
     with trio.move_on_after(timeout):
         try:
             return await _establish_untrusted(stream, session, handshake)

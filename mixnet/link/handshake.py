@@ -60,7 +60,7 @@ class Peer:
 Judge = Callable[[bytes, Role], bool]  # whether a peer with this identity and role is accepted
 
 
-class Side(Enum):
+class HandshakeSide(Enum):
     """Which end of the link this is."""
 
     INITIATOR = "initiator"
@@ -76,7 +76,7 @@ class State(Enum):
     REFUSED = "refused"
 
 
-class Event(Enum):
+class HandshakeEvent(Enum):
     """What the peer did."""
 
     SECURED = "secured"  # TLS is done, as strong as required, and shows an identity
@@ -91,15 +91,15 @@ class Action(Enum):
     SEND_HELLO = "send hello"
 
 
-TRANSITIONS: dict[tuple[Side, State, Event], tuple[State, Action]] = {
-    (Side.INITIATOR, State.SECURING, Event.SECURED): (State.GREETING, Action.SEND_HELLO),
-    (Side.INITIATOR, State.SECURING, Event.OFFENDED): (State.REFUSED, Action.NOTHING),
-    (Side.INITIATOR, State.GREETING, Event.GREETED): (State.OPEN, Action.NOTHING),
-    (Side.INITIATOR, State.GREETING, Event.OFFENDED): (State.REFUSED, Action.NOTHING),
-    (Side.RESPONDER, State.SECURING, Event.SECURED): (State.GREETING, Action.NOTHING),
-    (Side.RESPONDER, State.SECURING, Event.OFFENDED): (State.REFUSED, Action.NOTHING),
-    (Side.RESPONDER, State.GREETING, Event.GREETED): (State.OPEN, Action.SEND_HELLO),
-    (Side.RESPONDER, State.GREETING, Event.OFFENDED): (State.REFUSED, Action.NOTHING),
+TRANSITIONS: dict[tuple[HandshakeSide, State, HandshakeEvent], tuple[State, Action]] = {
+    (HandshakeSide.INITIATOR, State.SECURING, HandshakeEvent.SECURED): (State.GREETING, Action.SEND_HELLO),
+    (HandshakeSide.INITIATOR, State.SECURING, HandshakeEvent.OFFENDED): (State.REFUSED, Action.NOTHING),
+    (HandshakeSide.INITIATOR, State.GREETING, HandshakeEvent.GREETED): (State.OPEN, Action.NOTHING),
+    (HandshakeSide.INITIATOR, State.GREETING, HandshakeEvent.OFFENDED): (State.REFUSED, Action.NOTHING),
+    (HandshakeSide.RESPONDER, State.SECURING, HandshakeEvent.SECURED): (State.GREETING, Action.NOTHING),
+    (HandshakeSide.RESPONDER, State.SECURING, HandshakeEvent.OFFENDED): (State.REFUSED, Action.NOTHING),
+    (HandshakeSide.RESPONDER, State.GREETING, HandshakeEvent.GREETED): (State.OPEN, Action.SEND_HELLO),
+    (HandshakeSide.RESPONDER, State.GREETING, HandshakeEvent.OFFENDED): (State.REFUSED, Action.NOTHING),
 }
 
 
@@ -125,7 +125,7 @@ def parse_hello_untrusted(frame: Frame) -> tuple[Role, bytes]:
 class Handshake:
     """One side of one handshake: tell it what the peer did, send the frames that it returns."""
 
-    def __init__(self, side: Side, *, role: Role, network_id: bytes, judge: Judge) -> None:
+    def __init__(self, side: HandshakeSide, *, role: Role, network_id: bytes, judge: Judge) -> None:
         """`role` is our own; `judge` is asked once the peer's identity and role are known."""
         self.state = State.SECURING
         self._side = side
@@ -145,10 +145,10 @@ class Handshake:
     def secured_untrusted(self, identity: bytes, version: str | None, group: str | None) -> list[Frame]:
         """TLS is done: what to send now. RemoteError unless it was TLS 1.3 with the required group."""
         if version != TLS_VERSION or group != GROUP or len(identity) != KEY_SIZE:
-            self._move(Event.OFFENDED)
+            self._move(HandshakeEvent.OFFENDED)
             raise WeakEncryption
         self._identity = identity
-        return self._move(Event.SECURED)
+        return self._move(HandshakeEvent.SECURED)
 
     def greeted_untrusted(self, frame: Frame) -> list[Frame]:
         """The peer's first frame is here: what to send now. RemoteError if it greets wrongly or is not accepted."""
@@ -159,12 +159,12 @@ class Handshake:
             if not self._judge(self._identity, role):
                 raise WrongPeer
         except RemoteError:
-            self._move(Event.OFFENDED)
+            self._move(HandshakeEvent.OFFENDED)
             raise
         self._role = role
-        return self._move(Event.GREETED)
+        return self._move(HandshakeEvent.GREETED)
 
-    def _move(self, event: Event) -> list[Frame]:
+    def _move(self, event: HandshakeEvent) -> list[Frame]:
         step = TRANSITIONS.get((self._side, self.state, event))
         if step is None:
             raise LocalError(f"a handshake that is {self.state.value} can't be {event.value}")

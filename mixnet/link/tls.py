@@ -18,7 +18,7 @@ from OpenSSL import SSL, crypto
 
 from mixnet.crypto import SigningKey, certificate_identity_untrusted, credentials
 from mixnet.errors import RemoteError
-from mixnet.link.handshake import GROUP, HandshakeRefused, Side, WeakEncryption, WrongPeer
+from mixnet.link.handshake import GROUP, HandshakeRefused, HandshakeSide, WeakEncryption, WrongPeer
 from mixnet.link.records import RecordCounter
 
 Pin = Callable[[bytes], bool]  # whether a peer that shows this identity may go on
@@ -48,7 +48,7 @@ class TlsIdentity:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         self._context = context
 
-    def session(self, side: Side, pin: Pin) -> TlsSession:
+    def session(self, side: HandshakeSide, pin: Pin) -> TlsSession:
         """A new session, in which `pin` judges the identity that the peer shows."""
         return TlsSession(self._context, side, pin)
 
@@ -87,14 +87,14 @@ def _verify(connection: SSL.Connection, shown: crypto.X509, _error: int, depth: 
 class TlsSession:
     """One end of one TLS connection, on memory buffers. After a RemoteError it must be thrown away, buffers and all."""
 
-    def __init__(self, context: SSL.Context, side: Side, pin: Pin) -> None:
+    def __init__(self, context: SSL.Context, side: HandshakeSide, pin: Pin) -> None:
         self._check = _Check(pin)
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self._check)
         self._records = RecordCounter()
         self._whole: int | None = None  # records that have come and weren't opened; None: some of the handshake, too
         self._over = False  # the peer said goodbye: OpenSSL would keep what follows and never look at it
-        if side is Side.INITIATOR:
+        if side is HandshakeSide.INITIATOR:
             self._connection.set_connect_state()
         else:
             self._connection.set_accept_state()

@@ -39,7 +39,7 @@ Fetch = Callable[[int, int], Awaitable[bytes]]  # (epoch or NEWEST, newest epoch
 CLOCK_WRONG, SPLIT_VIEW = "clock_wrong", "split_view"  # what an operator is warned of
 
 
-class Memory(Protocol):
+class DocumentMemory(Protocol):
     """What outlasts the process; raises Unavailable if the disk refuses."""
 
     async def keep(self, raw: bytes) -> None:
@@ -79,7 +79,7 @@ class DocumentKeeper:
         clock: Clock,
         rng: random.Random,
         initial: bytes | None = None,
-        memory: Memory | None = None,
+        memory: DocumentMemory | None = None,
         views: Views | None = None,
         warn: Callable[[str, str], None] = lambda _warning, _problem: None,
     ) -> None:
@@ -290,7 +290,7 @@ def keeper_of_authorities(
     source: str | None = None,
     initial: bytes | None = None,
     evidence: Iterable[Contradiction] = (),
-    memory: Memory | None = None,
+    memory: DocumentMemory | None = None,
     warn: Callable[[str, str], None] = lambda _warning, _problem: None,
 ) -> DocumentKeeper:
     """A keeper that asks the authorities themselves, as nodes do; `evidence` was kept from earlier runs."""

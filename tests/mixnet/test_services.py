@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
-from mixnet.services import BODY_LIMIT, Answer, Operation, Question, Status, provider_for
+from mixnet.services import BODY_LIMIT, Operation, Question, ServiceAnswer, ServiceStatus, provider_for
 from mixnet.sphinx import GEOMETRY
 
 SURB = bytes(range(256)) + bytes(148)
 BODIES = st.binary(max_size=60) | st.binary(min_size=BODY_LIMIT - 2, max_size=BODY_LIMIT)
 QUESTIONS = st.builds(Question, st.integers(0, 255), st.binary(min_size=32, max_size=32), BODIES)
-ANSWERS = st.builds(Answer, st.sampled_from(Status), BODIES)
+ANSWERS = st.builds(ServiceAnswer, st.sampled_from(ServiceStatus), BODIES)
 
 
 @settings(deadline=None, max_examples=50)
@@ -28,10 +28,10 @@ def test_a_question_comes_back_as_it_was_and_fits_into_a_packet(question: Questi
 
 @settings(deadline=None, max_examples=50)
 @given(ANSWERS)
-def test_an_answer_comes_back_as_it_was_and_fits_into_a_packet(answer: Answer) -> None:
+def test_an_answer_comes_back_as_it_was_and_fits_into_a_packet(answer: ServiceAnswer) -> None:
     raw = answer.encode()
     assert len(raw) == 2204 <= GEOMETRY.message_size
-    assert Answer.parse_untrusted(raw) == answer
+    assert ServiceAnswer.parse_untrusted(raw) == answer
 
 
 @settings(deadline=None, max_examples=200)
@@ -55,7 +55,7 @@ def _question(raw: bytes) -> bytes:
 
 
 def _answer(raw: bytes) -> bytes:
-    return Answer.parse_untrusted(raw).encode()
+    return ServiceAnswer.parse_untrusted(raw).encode()
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_no_question(altered) -> None:
 
 
 def test_no_answer() -> None:
-    raw = Answer(Status.DONE, b"x").encode()
+    raw = ServiceAnswer(ServiceStatus.DONE, b"x").encode()
     for altered in (raw[:-1], b"\x08" + raw[1:], raw[:1] + b"\x09" + raw[2:], raw[:-1] + b"\x01"):
         with pytest.raises(RemoteError):
-            Answer.parse_untrusted(altered)
+            ServiceAnswer.parse_untrusted(altered)
 
 
 def test_what_can_t_be_encoded_is_our_mistake() -> None:
@@ -86,7 +86,7 @@ def test_what_can_t_be_encoded_is_our_mistake() -> None:
         lambda: Question(1, bytes(31)),
         lambda: Question(1, bytes(32), bytes(BODY_LIMIT + 1)),
         lambda: Question(1, bytes(32)).encode(bytes(403)),
-        lambda: Answer(Status.DONE, bytes(BODY_LIMIT + 1)),
+        lambda: ServiceAnswer(ServiceStatus.DONE, bytes(BODY_LIMIT + 1)),
     ):
         with pytest.raises(LocalError):
             make()

@@ -8,7 +8,7 @@ from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
 from mixnet.link import Role
-from mixnet.services import Answer, Operation, Question, Status
+from mixnet.services import Operation, Question, ServiceAnswer, ServiceStatus
 from mixnet.sphinx import Command, Forward, Hop, Kind, Reply, SphinxEngine
 from mixnode.arrival import Arrived
 from mixnode.queues import DropQueue
@@ -29,7 +29,7 @@ class Provided:
         slots = SlotService()
         self.services = Services(HERE, ENGINE, self.queue, self.counters, handlers or slots.handlers)
 
-    async def ask(self, operation: int, body: bytes = b"", subject: bytes = SLOT) -> Answer:
+    async def ask(self, operation: int, body: bytes = b"", subject: bytes = SLOT) -> ServiceAnswer:
         """The answer, as the owner of the block opens it."""
         surb, keys = reply_block(HERE)
         self.services.take_untrusted(Question(operation, subject, body).encode(surb))
@@ -40,7 +40,7 @@ class Provided:
         assert (forward.next_hop, forward.delay) == (MIX, 0.25)
         reply = ENGINE.peel_untrusted(OWNER, forward.packet)
         assert isinstance(reply, Reply)
-        return Answer.parse_untrusted(ENGINE.open_reply_untrusted(keys, reply.body))
+        return ServiceAnswer.parse_untrusted(ENGINE.open_reply_untrusted(keys, reply.body))
 
 
 def reply_block(first_hop: bytes):
@@ -51,33 +51,33 @@ def reply_block(first_hop: bytes):
 
 async def test_what_was_put_can_be_read_by_place_until_it_is_over(autojump_clock: MockClock) -> None:
     provided = Provided()
-    assert await provided.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
-    assert await provided.ask(Operation.PUT, b"two") == Answer(Status.DONE, b"\1")
-    assert await provided.ask(Operation.PUT, b"one") == Answer(Status.DONE, b"\0")
-    assert await provided.ask(Operation.READ, b"\1") == Answer(Status.DONE, b"two")
-    assert await provided.ask(Operation.READ, b"\2") == Answer(Status.NOTHING)
-    assert await provided.ask(Operation.READ_DAY, b"\0") == Answer(Status.NOTHING)
-    assert await provided.ask(Operation.PUT_DAY, b"long") == Answer(Status.DONE, b"\0")
+    assert await provided.ask(Operation.PUT, b"one") == ServiceAnswer(ServiceStatus.DONE, b"\0")
+    assert await provided.ask(Operation.PUT, b"two") == ServiceAnswer(ServiceStatus.DONE, b"\1")
+    assert await provided.ask(Operation.PUT, b"one") == ServiceAnswer(ServiceStatus.DONE, b"\0")
+    assert await provided.ask(Operation.READ, b"\1") == ServiceAnswer(ServiceStatus.DONE, b"two")
+    assert await provided.ask(Operation.READ, b"\2") == ServiceAnswer(ServiceStatus.NOTHING)
+    assert await provided.ask(Operation.READ_DAY, b"\0") == ServiceAnswer(ServiceStatus.NOTHING)
+    assert await provided.ask(Operation.PUT_DAY, b"long") == ServiceAnswer(ServiceStatus.DONE, b"\0")
     await trio.sleep(HOUR + 1)
-    assert await provided.ask(Operation.READ, b"\0") == Answer(Status.NOTHING)
-    assert await provided.ask(Operation.READ_DAY, b"\0") == Answer(Status.DONE, b"long")
+    assert await provided.ask(Operation.READ, b"\0") == ServiceAnswer(ServiceStatus.NOTHING)
+    assert await provided.ask(Operation.READ_DAY, b"\0") == ServiceAnswer(ServiceStatus.DONE, b"long")
     assert provided.counters[Event.QUESTIONS] == 9
 
 
 async def test_what_was_asked_wrongly_is_answered_so(autojump_clock: MockClock) -> None:
     provided = Provided()
-    assert await provided.ask(200) == Answer(Status.UNKNOWN)
-    assert await provided.ask(Operation.READ) == Answer(Status.UNKNOWN)
-    assert await provided.ask(Operation.READ, b"\0\0") == Answer(Status.UNKNOWN)
+    assert await provided.ask(200) == ServiceAnswer(ServiceStatus.UNKNOWN)
+    assert await provided.ask(Operation.READ) == ServiceAnswer(ServiceStatus.UNKNOWN)
+    assert await provided.ask(Operation.READ, b"\0\0") == ServiceAnswer(ServiceStatus.UNKNOWN)
 
 
 async def test_another_service_is_one_more_entry(autojump_clock: MockClock) -> None:
-    def witness(question: Question, now: float) -> Answer:
-        return Answer(Status.DONE, question.subject + str(now).encode())
+    def dated(question: Question, now: float) -> ServiceAnswer:
+        return ServiceAnswer(ServiceStatus.DONE, question.subject + str(now).encode())
 
-    provided = Provided({77: witness})
-    assert await provided.ask(77) == Answer(Status.DONE, SLOT + str(trio.current_time()).encode())
-    assert await provided.ask(Operation.PUT) == Answer(Status.UNKNOWN)
+    provided = Provided({77: dated})
+    assert await provided.ask(77) == ServiceAnswer(ServiceStatus.DONE, SLOT + str(trio.current_time()).encode())
+    assert await provided.ask(Operation.PUT) == ServiceAnswer(ServiceStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_questions_above_the_rate_are_dropped_without_work(autojump_clock:
 
 
 async def test_a_handler_that_refuses_is_no_crash(autojump_clock: MockClock) -> None:
-    def refuse(question: Question, now: float) -> Answer:
+    def refuse(question: Question, now: float) -> ServiceAnswer:
         raise RemoteError("no")
 
-    assert await Provided({1: refuse}).ask(1) == Answer(Status.UNKNOWN)
+    assert await Provided({1: refuse}).ask(1) == ServiceAnswer(ServiceStatus.UNKNOWN)

@@ -14,7 +14,7 @@ import mixnode
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError
 from mixnet.link import FrameKind
-from mixnet.log import FIELDS, Entry, Log
+from mixnet.log import FIELDS, Log, LogEntry
 from mixnet.pki.parameters import Parameters
 from tests.mixnode.town import Town, packet_frame
 
@@ -37,7 +37,7 @@ def test_nothing_is_logged_but_fixed_entries_with_allowed_fields(source: Path) -
             assert called not in SPEAKING
             if called.endswith("log.write"):
                 entry = ast.unparse(node.args[0])
-                assert entry.startswith("Entry.")
+                assert entry.startswith("LogEntry.")
                 fields = {keyword.arg for keyword in node.keywords}
                 assert fields <= FIELDS
                 assert "problem" not in fields or source.name == "__main__.py"
@@ -76,11 +76,11 @@ async def test_a_busy_nodes_log_has_no_trace_of_anybody(tmp_path: Path, autojump
 def test_what_is_not_in_the_table_cannot_be_logged(tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     with pytest.raises(LocalError):
-        log.write(Entry.STARTED, peer="somebody")
+        log.write(LogEntry.STARTED, peer="somebody")
     with pytest.raises(ValueError, match="not a valid"):
         log.write("said hello")  # type: ignore[arg-type]
-    log.write(Entry.STARTED, role="mix")
+    log.write(LogEntry.STARTED, role="mix")
     log.close()
-    log.write(Entry.STOPPED)
+    log.write(LogEntry.STOPPED)
     assert (tmp_path / "log").stat().st_mode & 0o077 == 0
     assert len((tmp_path / "log").read_text().splitlines()) == 1

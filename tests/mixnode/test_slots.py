@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixnet.services import Answer, Status
+from mixnet.services import ServiceAnswer, ServiceStatus
 from mixnode.slots import OVERHEAD, PLACES, Slots
 
 HOUR = 3600.0
@@ -24,18 +24,21 @@ def test_slots_are_what_a_simple_model_says(steps: list[tuple[str, bytes, int, f
         model = {key: value for key, value in model.items() if value[0] > now}
         until, bodies = model.get(name, (now + HOUR, []))
         if what == "r":
-            expected = Answer(Status.DONE, bodies[number]) if number < len(bodies) else Answer(Status.NOTHING)
+            there = number < len(bodies)
+            expected = (
+                ServiceAnswer(ServiceStatus.DONE, bodies[number]) if there else ServiceAnswer(ServiceStatus.NOTHING)
+            )
             assert slots.read(name, number, now) == expected
             continue
         body = bytes([number]) * (10 * number)
         used = sum(OVERHEAD + sum(map(len, one)) for _, one in model.values())
         if body in bodies:
-            assert slots.put(name, body, now) == Answer(Status.DONE, bytes([bodies.index(body)]))
+            assert slots.put(name, body, now) == ServiceAnswer(ServiceStatus.DONE, bytes([bodies.index(body)]))
         elif len(bodies) == PLACES or used + len(body) + (0 if bodies else OVERHEAD) > limit:
-            assert slots.put(name, body, now) == Answer(Status.FULL)
+            assert slots.put(name, body, now) == ServiceAnswer(ServiceStatus.FULL)
         else:
             model[name] = (until, [*bodies, body])
-            assert slots.put(name, body, now) == Answer(Status.DONE, bytes([len(bodies)]))
+            assert slots.put(name, body, now) == ServiceAnswer(ServiceStatus.DONE, bytes([len(bodies)]))
         assert len(slots) == len(model)
 
 
@@ -43,8 +46,8 @@ def test_a_flood_is_refused_and_takes_nothing_from_those_who_were_there() -> Non
     slots = Slots(HOUR, 100_000)
     slots.put(b"mine".ljust(32), b"hello", 0.0)
     answers = [slots.put(number.to_bytes(32, "big"), bytes(2200), 1.0).status for number in range(1000)]
-    assert answers.count(Status.DONE) == (100_000 - OVERHEAD - 5) // (2200 + OVERHEAD)
-    assert answers.count(Status.FULL) == 1000 - answers.count(Status.DONE)
-    assert slots.read(b"mine".ljust(32), 0, 2.0) == Answer(Status.DONE, b"hello")
-    assert slots.put(b"late".ljust(32), bytes(2200), HOUR + 1).status is Status.DONE
+    assert answers.count(ServiceStatus.DONE) == (100_000 - OVERHEAD - 5) // (2200 + OVERHEAD)
+    assert answers.count(ServiceStatus.FULL) == 1000 - answers.count(ServiceStatus.DONE)
+    assert slots.read(b"mine".ljust(32), 0, 2.0) == ServiceAnswer(ServiceStatus.DONE, b"hello")
+    assert slots.put(b"late".ljust(32), bytes(2200), HOUR + 1).status is ServiceStatus.DONE
     assert len(slots) == 1

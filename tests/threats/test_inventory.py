@@ -26,7 +26,7 @@ from client.storage.database import Store
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SymmetricKey
 from mixnet.inventory import INVENTORY, Columns, Fields, Figures, Role, Row, Settings, holders
-from mixnet.log import FIELDS, Entry, Log
+from mixnet.log import FIELDS, Log, LogEntry
 from mixnet.pki.parameters import RANGES
 from mixnet.status import SOCKET_NAME, read_status
 from mixnode.mailboxes import Mailboxes
@@ -88,7 +88,7 @@ def test_every_column_of_a_providers_database_is_in_one_row(tmp_path) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_every_log_field_is_in_one_row(role, tmp_path) -> None:
     log = Log(tmp_path / "log")
-    log.write(Entry.STARTED, **dict.fromkeys(FIELDS, "some"))
+    log.write(LogEntry.STARTED, **dict.fromkeys(FIELDS, "some"))
     log.close()
     written = json.loads((tmp_path / "log").read_text())
     named = [

@@ -22,7 +22,7 @@ from client.storage.export_jsonl import Record
 from mixnet import timestamp
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError
-from mixnet.services import BODY_LIMIT, Answer, Question, Status
+from mixnet.services import BODY_LIMIT, Question, ServiceAnswer, ServiceStatus
 from mixnode.timestamps import TimestampService
 from tests.client.worlds.town import START, Town
 
@@ -210,7 +210,7 @@ def test_a_witness_signs_what_it_is_given_and_when(monkeypatch):
     handler = TimestampService(TOWN.providers[1], NETWORK, Clock()).handlers[timestamp.OPERATION]
     committed = commitment(origin(), origin().sign(ALICE), SALT)
     answer = handler(timestamp.question(committed), 12.0)
-    token = timestamp.TimestampToken.parse_untrusted(Answer.parse_untrusted(answer.encode()))
+    token = timestamp.TimestampToken.parse_untrusted(ServiceAnswer.parse_untrusted(answer.encode()))
     assert token.time == int(START)
     document = consensus().verify_untrusted(NETWORK)
     check_untrusted(token, TOWN.providers[1].public, document, committed)
@@ -221,13 +221,13 @@ def test_a_witness_signs_what_it_is_given_and_when(monkeypatch):
         handler(Question(timestamp.OPERATION, committed, b"more"), 12.0)
 
 
-@given(st.sampled_from(Status), st.binary(max_size=100))
+@given(st.sampled_from(ServiceStatus), st.binary(max_size=100))
 def test_an_answer_is_a_timestamp_or_refused(status, body):
     try:
-        token = timestamp.TimestampToken.parse_untrusted(Answer(status, body))
+        token = timestamp.TimestampToken.parse_untrusted(ServiceAnswer(status, body))
     except RemoteError:
         return
-    assert token.answer() == Answer(status, body) and len(body) < BODY_LIMIT
+    assert token.answer() == ServiceAnswer(status, body) and len(body) < BODY_LIMIT
 
 
 def test_a_commitment_tells_nothing_without_its_salt():

@@ -30,7 +30,7 @@ def services_of(world: World, client: int) -> ProviderQueries:
 
 
 def test_two_clients_meet_in_a_slot_and_their_links_look_as_if_nobody_asked() -> None:
-    answers: list[Answer] = []
+    answers: list[ServiceAnswer] = []
 
     async def meet(world: World) -> None:
         one, other = services_of(world, 0), services_of(world, 1)
@@ -44,7 +44,7 @@ def test_two_clients_meet_in_a_slot_and_their_links_look_as_if_nobody_asked() ->
         await trio.sleep_until(40)
 
     busy, quiet = run_world(meet, CONFIG), run_world(idle, CONFIG)
-    assert answers == [Answer(Status.DONE, b"\0"), Answer(Status.DONE, b"hello")]
+    assert answers == [ServiceAnswer(ServiceStatus.DONE, b"\0"), ServiceAnswer(ServiceStatus.DONE, b"hello")]
     asked = [node.counters[Event.QUESTIONS] for node in busy.nodes.values()]
     assert sum(asked) == 2
     for client in ("client-1", "client-2"):
@@ -63,15 +63,15 @@ async def test_a_question_is_asked_again_with_another_block_until_it_is_answered
             services.packed(asked, block)
             if number == answer_at:
                 # An answer to an earlier try that took very long is as good.
-                assert services.answered_untrusted(bytes([number - 1]), Answer(Status.NOTHING).encode())
+                assert services.answered_untrusted(bytes([number - 1]), ServiceAnswer(ServiceStatus.NOTHING).encode())
 
     for answer_at in (2, TRIES - 1):
         services = ProviderQueries(lambda: None, _document)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(provider, services, answer_at)
-            assert await services.ask(bytes(32), Question(1, SLOT)) == Answer(Status.NOTHING)
+            assert await services.ask(bytes(32), Question(1, SLOT)) == ServiceAnswer(ServiceStatus.NOTHING)
             nursery.cancel_scope.cancel()
-        assert not services.answered_untrusted(b"\0", Answer(Status.NOTHING).encode())
+        assert not services.answered_untrusted(b"\0", ServiceAnswer(ServiceStatus.NOTHING).encode())
 
 
 async def test_it_is_given_up_without_an_answer_or_a_slot(autojump_clock: MockClock) -> None:
@@ -113,7 +113,7 @@ async def test_what_is_outstanding_is_bounded_and_forgotten() -> None:
 
 async def test_only_the_reply_through_its_own_block_is_its_answer() -> None:
     services = ProviderQueries(lambda: None, _document)
-    answers: list[Answer] = []
+    answers: list[ServiceAnswer] = []
 
     async def ask() -> None:
         answers.append(await services.ask(bytes(32), Question(1, SLOT)))
@@ -124,13 +124,14 @@ async def test_only_the_reply_through_its_own_block_is_its_answer() -> None:
         asked = services.next_question()
         assert asked is not None
         services.packed(asked, b"mine")
-        assert not services.answered_untrusted(b"else", Answer(Status.FULL).encode())
+        assert not services.answered_untrusted(b"else", ServiceAnswer(ServiceStatus.FULL).encode())
         with pytest.raises(RemoteError):
             services.answered_untrusted(b"mine", b"\x09 nonsense")
-        assert not services.answered_untrusted(b"mine", Answer(Status.DONE).encode())  # a block is used once
+        done = ServiceAnswer(ServiceStatus.DONE).encode()
+        assert not services.answered_untrusted(b"mine", done)  # a block is used once
         services.packed(asked, b"again")
-        assert services.answered_untrusted(b"again", Answer(Status.DONE).encode())
-    assert answers == [Answer(Status.DONE)]
+        assert services.answered_untrusted(b"again", ServiceAnswer(ServiceStatus.DONE).encode())
+    assert answers == [ServiceAnswer(ServiceStatus.DONE)]
 
 
 class _document:  # noqa: N801  # stands for a function that gives a directory document

@@ -102,8 +102,8 @@ LIES = {
     "another network": lambda question: timestamp.TimestampToken.issue(
         OTHER, bytes(32), question.subject, START
     ).answer(),
-    "no timestamp": lambda _question: Answer(Status.DONE, b"yes"),
-    "no such operation": lambda _question: Answer(Status.UNKNOWN),
+    "no timestamp": lambda _question: ServiceAnswer(ServiceStatus.DONE, b"yes"),
+    "no such operation": lambda _question: ServiceAnswer(ServiceStatus.UNKNOWN),
 }
 
 

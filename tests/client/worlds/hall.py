@@ -18,7 +18,7 @@ from mixnet.clock import VirtualClock
 from mixnet.crypto import Label, SymmetricKey, derive
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
-from mixnet.services import Answer, Question, Status, provider_for
+from mixnet.services import Question, ServiceAnswer, ServiceStatus, provider_for
 from mixnode.services import SlotService
 from tests.client.worlds.channel import NETWORK, START, Channel
 
@@ -55,13 +55,13 @@ class Hall:
     def provider_for(self, name: bytes) -> bytes:
         return provider_for(name, self.nodes)
 
-    async def ask(self, provider: bytes, question: Question) -> Answer:
+    async def ask(self, provider: bytes, question: Question) -> ServiceAnswer:
         self.asked.append((provider, question))
         await trio.sleep(self.rng.expovariate(1 / WAY))
         if self.deaf:
             raise NotAnswered
         handler = self.desks[provider].handlers.get(question.operation)
-        return Answer(Status.UNKNOWN) if handler is None else handler(question, trio.current_time())
+        return ServiceAnswer(ServiceStatus.UNKNOWN) if handler is None else handler(question, trio.current_time())
 
     # the rest
 

@@ -13,12 +13,12 @@ from mixnet.link.handshake import (
     TLS_VERSION,
     TRANSITIONS,
     Action,
-    Event,
     Handshake,
+    HandshakeEvent,
     HandshakeRefused,
+    HandshakeSide,
     Peer,
     Role,
-    Side,
     State,
     WeakEncryption,
     WrongNetwork,
@@ -31,7 +31,7 @@ NETWORK_ID = bytes(range(32))
 IDENTITY = b"i" * 32
 PEER_HELLO = hello(Role.CLIENT, NETWORK_ID)
 OUR_HELLO = hello(Role.NODE, NETWORK_ID)
-SIDES = list(Side)
+SIDES = list(HandshakeSide)
 
 
 def machine(side, judge=lambda _identity, _role: True):
@@ -46,9 +46,9 @@ def secured(side, **settings):
 
 def cause(handshake, event):
     """Make an event happen through the public calls; the frames to send."""
-    if event is Event.SECURED:
+    if event is HandshakeEvent.SECURED:
         return handshake.secured_untrusted(IDENTITY, TLS_VERSION, GROUP)
-    if event is Event.GREETED:
+    if event is HandshakeEvent.GREETED:
         return handshake.greeted_untrusted(PEER_HELLO)
     with pytest.raises(RemoteError):
         if handshake.state is State.SECURING:
@@ -74,7 +74,7 @@ def reach(side, state):
     return handshake
 
 
-@pytest.mark.parametrize(("side", "state", "event"), list(product(Side, State, Event)))
+@pytest.mark.parametrize(("side", "state", "event"), list(product(HandshakeSide, State, HandshakeEvent)))
 def test_the_machine_does_what_the_table_says_and_nothing_else(side, state, event):
     handshake = reach(side, state)
     step = TRANSITIONS.get((side, state, event))
@@ -95,7 +95,7 @@ def test_open_takes_security_and_a_greeting_in_this_order(side):
         for (one, before, event), (after, _) in TRANSITIONS.items()
         if one is side and after is State.OPEN
     }
-    assert ways_in == {(State.GREETING, Event.GREETED)}
+    assert ways_in == {(State.GREETING, HandshakeEvent.GREETED)}
     assert {
         before for (one, before, _), (after, _) in TRANSITIONS.items() if one is side and after is State.GREETING
     } == {State.SECURING}
@@ -104,13 +104,16 @@ def test_open_takes_security_and_a_greeting_in_this_order(side):
 @pytest.mark.parametrize("side", SIDES)
 def test_every_offence_ends_in_refusal_and_nothing_leaves_the_ends(side):
     for state in (State.SECURING, State.GREETING):
-        assert TRANSITIONS[side, state, Event.OFFENDED] == (State.REFUSED, Action.NOTHING)
+        assert TRANSITIONS[side, state, HandshakeEvent.OFFENDED] == (State.REFUSED, Action.NOTHING)
     assert not [key for key in TRANSITIONS if key[1] in (State.OPEN, State.REFUSED)]
 
 
 def test_each_side_greets_once_and_the_responder_last():
     greetings = [(side, state) for (side, state, _), (_, action) in TRANSITIONS.items() if action is Action.SEND_HELLO]
-    assert sorted(greetings, key=str) == [(Side.INITIATOR, State.SECURING), (Side.RESPONDER, State.GREETING)]
+    assert sorted(greetings, key=str) == [
+        (HandshakeSide.INITIATOR, State.SECURING),
+        (HandshakeSide.RESPONDER, State.GREETING),
+    ]
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -18,7 +18,7 @@ from OpenSSL import SSL, crypto
 
 from mixnet.crypto import SigningKey, certificate, credentials, seal
 from mixnet.errors import RemoteError
-from mixnet.link.handshake import GROUP, TLS_VERSION, HandshakeRefused, Side, WeakEncryption, WrongPeer
+from mixnet.link.handshake import GROUP, TLS_VERSION, HandshakeRefused, HandshakeSide, WeakEncryption, WrongPeer
 from mixnet.link.tls import CIPHER, TlsIdentity, _verify
 from tests.mixnet.link.ends import (
     CLIENT,
@@ -43,11 +43,11 @@ def accept_any(_identity):
 
 
 def initiator(pin=accept_any):
-    return CLIENT_TLS.session(Side.INITIATOR, pin)
+    return CLIENT_TLS.session(HandshakeSide.INITIATOR, pin)
 
 
 def responder(pin=accept_any):
-    return SERVER_TLS.session(Side.RESPONDER, pin)
+    return SERVER_TLS.session(HandshakeSide.RESPONDER, pin)
 
 
 def shake_hands(left, right):
@@ -101,8 +101,8 @@ def test_what_is_sealed_is_opened_in_any_pieces(messages, piece):
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
 @settings(max_examples=10)
 def test_every_handshake_has_the_same_sizes(one, other):
-    left = TlsIdentity(SigningKey(one)).session(Side.INITIATOR, accept_any)
-    right = TlsIdentity(SigningKey(other)).session(Side.RESPONDER, accept_any)
+    left = TlsIdentity(SigningKey(one)).session(HandshakeSide.INITIATOR, accept_any)
+    right = TlsIdentity(SigningKey(other)).session(HandshakeSide.RESPONDER, accept_any)
     assert [len(flight) for flight in shake_hands(left, right)] == [1443, 1724, 404, 158]
 
 
