@@ -18,7 +18,6 @@ from mixnet.pki.parameters import Parameters
 from mixnet.pki.topology import hop_keys
 from mixnode.context import GRACE_SHARE
 from mixnode.keys import KeyRing, MemoryKeys
-from mixnode.place import GRACE_SHARE
 from tests.mixnode.brisk import AT_THE_START, LENGTH, dropped, loops_astray, town_of, unread
 from tests.mixnode.town import Town
 

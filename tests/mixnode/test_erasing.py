@@ -15,7 +15,7 @@ from mixnet.counters import Dropped
 from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, split
 from mixnode.downlink import Downlink
-from mixnode.mailboxes import Account, Acknowledge, Erase, Limits, Look, Mailboxes, Open, Store, Unknown
+from mixnode.mailboxes import Account, Acknowledge, Erase, Inspect, Limits, Mailboxes, Open, StorePacket, Unknown
 from tests.mixnode.mail import ME, deposit, fetch
 from tests.mixnode.town import Town
 

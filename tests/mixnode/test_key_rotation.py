@@ -28,8 +28,7 @@ from mixnode.delay_queue import DelayQueue
 from mixnode.key_rotation import KeyRotation
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing
-from mixnode.locksmith import Locksmith
-from mixnode.node import ROOM, Opened, Rooms, await_seal, refuse_replay
+from mixnode.node import QUEUE_SIZE, PeeledPacket, Queues, await_seal, refuse_replay
 from tests.mixnode.brisk import BRISK, dropped, town_of, unread
 from tests.mixnode.epochs import EPOCHS, GRACE
 

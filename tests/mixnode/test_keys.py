@@ -16,7 +16,7 @@ from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.sphinx import Command, Deliver, Hop, Kind, SphinxEngine
 from mixnode.keyfiles import FileKeys
-from mixnode.keys import KeyRing, MemoryKeys, Retired, Stored, peel_untrusted
+from mixnode.keys import KeyRing, MemoryKeys, Retired, StoredKeys, peel_untrusted
 from tests.mixnode.epochs import EPOCHS, GRACE
 
 

@@ -13,7 +13,7 @@ import pytest
 from mixnet.crypto import SphinxSecret
 from mixnode import seal
 from mixnode.keyfiles import FileKeys
-from mixnode.keys import EpochKey, KeyRing, Retired, Stored
+from mixnode.keys import EpochKey, KeyRing, Retired, StoredKeys
 from tests.mixnode.epochs import EPOCHS, GRACE
 
 TAGS = [bytes([number]) * 16 for number in range(8)]

@@ -16,7 +16,7 @@ from client.traffic.provider_queries import (
 )
 from mixnet.counters import Event
 from mixnet.errors import RemoteError
-from mixnet.services import Answer, Operation, Question, Status
+from mixnet.services import Operation, Question, ServiceAnswer, ServiceStatus
 from tests.client.worlds.whole import RULES
 
 CONFIG = WorldConfig(seed=5, parameters=RULES, codec="plain")

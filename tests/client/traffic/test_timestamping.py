@@ -15,7 +15,7 @@ from client.traffic.timestamping import RETRY, Submitter
 from mixnet import timestamp
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.trust import Trust
-from mixnet.services import Answer, Status
+from mixnet.services import ServiceAnswer, ServiceStatus
 from tests.client.worlds import channel as hostile
 from tests.client.worlds.friends import befriend, write
 from tests.client.worlds.town import START, Town
