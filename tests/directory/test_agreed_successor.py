@@ -21,14 +21,14 @@ from directory.consensus import (
 from mixnet.pki.bootstrap import Successor
 from mixnet.pki.document import Document
 from mixnet.pki.errors import Malformed
-from tests.directory.heirs import heirs
+from tests.directory.succession_world import successors
 from tests.mixnet.pki.builders import Town
 
 TOWN = Town(5, mixes=3, providers=1)
 TRUST = TOWN.bootstrap
 EPOCH = 4
-WANTED = heirs(TOWN, [0, 1, 7], 20).successor
-OTHER = heirs(TOWN, [0, 1, 8], 20).successor
+WANTED = successors(TOWN, [0, 1, 7], 20).successor
+OTHER = successors(TOWN, [0, 1, 8], 20).successor
 
 
 def raw_vote(number: int, successor: Successor | None, epoch: int = EPOCH) -> bytes:
@@ -68,8 +68,8 @@ def test_only_what_more_than_half_of_all_name_is_introduced(wanted: list[Success
 
 
 def test_alike_but_for_the_address_or_the_threshold_is_another_one() -> None:
-    larger = heirs(TOWN, [0, 1, 7], 20, 3).successor
-    later = heirs(TOWN, [0, 1, 7], 21).successor
+    larger = successors(TOWN, [0, 1, 7], 20, 3).successor
+    later = successors(TOWN, [0, 1, 7], 21).successor
     assert agreed(WANTED, WANTED, larger, later, None) is None
 
 
@@ -89,7 +89,7 @@ def test_an_introduction_is_carried_until_the_takeover() -> None:
 
 
 def test_those_who_took_over_introduce_others_in_turn() -> None:
-    third = heirs(TOWN, [0, 1, 9], 30).successor
+    third = successors(TOWN, [0, 1, 9], 30).successor
     assert agreed(*[third] * 5, epoch=20, previous=TOWN.document(19, successor=WANTED)) == third
 
 

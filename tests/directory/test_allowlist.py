@@ -12,7 +12,7 @@ from directory.allowlist import CHANGES, AllowList, BadAllowList, Changes, load_
 from directory.queries import DirectoryQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.descriptor import NodeRole
-from tests.directory.city import City
+from tests.directory.authority_world import AuthorityWorld
 from tests.mixnet.pki.builders import Town, key
 
 ONE, OTHER = key("one").public, key("other").public
@@ -47,21 +47,21 @@ def test_a_damaged_file_changes_nothing_and_is_told(tmp_path: Path, text: str) -
 async def test_a_node_comes_and_goes_with_its_approval(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    city = City(TOWN, nursery)
+    world = AuthorityWorld(TOWN, nursery)
     new = TOWN.nodes["mix 0"][0].public
     without = {identity: role for identity, role in TOWN.approved.items() if identity != new}
     folders = [tmp_path / str(number) for number in range(3)]
     for number, folder in enumerate(folders):
-        await city.start(number, approved=without, data_dir=folder)
-    city.enter(*[name for name in TOWN.nodes if name != "mix 0"])
-    epochs, reader = TOWN.bootstrap.epochs, DirectoryQueries(TOWN.bootstrap, city.network, identity=key("reader"))
+        await world.start(number, approved=without, data_dir=folder)
+    world.enter(*[name for name in TOWN.nodes if name != "mix 0"])
+    epochs, reader = TOWN.bootstrap.epochs, DirectoryQueries(TOWN.bootstrap, world.network, identity=key("reader"))
 
     async def listed(epoch: int) -> bool:
-        await trio.sleep(max(epochs.start(epoch) + 10 - city.clock.now(), 0))
-        return (await city.fetch_when_ready(epoch))[0].node(new) is not None
+        await trio.sleep(max(epochs.start(epoch) + 10 - world.clock.now(), 0))
+        return (await world.fetch_when_ready(epoch))[0].node(new) is not None
 
     with pytest.raises(Unavailable):
-        await city.upload("mix 0", 0)
+        await world.upload("mix 0", 0)
     assert not await listed(0)
     sentence, words = await reader.why(new, 0)
     assert "0 of 3 authorities vote for it, 2 are needed" in sentence
@@ -71,7 +71,7 @@ async def test_a_node_comes_and_goes_with_its_approval(
         save_changes(folder, load_changes(folder).approve(new, NodeRole.MIX))
     sentence, words = await reader.why(new, 0)
     assert sum("has no descriptor" in word for word in words.values()) == 2
-    await city.upload("mix 0", 0)
+    await world.upload("mix 0", 0)
     sentence, words = await reader.why(new, 0)
     assert "2 authorities vote for it: it comes with the document for epoch 1" in sentence
     assert await listed(1)
@@ -80,5 +80,5 @@ async def test_a_node_comes_and_goes_with_its_approval(
     for folder in folders[:2]:
         save_changes(folder, load_changes(folder).revoke(new))
     assert not await listed(2)
-    await city.crash(2)
+    await world.crash(2)
     assert (await reader.why(new, 2))[1][TOWN.authorities[2].public] == "gives no answer"

@@ -19,8 +19,8 @@ from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.requests import AskStep, encode
 from mixnet.randomness import SeededSource
+from tests.directory.authority_world import AuthorityWorld
 from tests.directory.builders import authority_config
-from tests.directory.city import City
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town()
@@ -36,25 +36,25 @@ def identities(document: Document) -> set[bytes]:
 
 
 async def test_three_agree_as_soon_as_the_last_node_is_there(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY[:-1])
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY[:-1])
     await trio.sleep(2)
-    city.enter(EVERYBODY[-1])
-    await city.fetch_when_ready()
-    assert city.elapsed < 4
-    given = [await city.fetch_from(number) for number in range(3)]
+    world.enter(EVERYBODY[-1])
+    await world.fetch_when_ready()
+    assert world.elapsed < 4
+    given = [await world.fetch_from(number) for number in range(3)]
     assert {document.digest for document, _ in given} == {given[0][0].digest}
     assert [signatures(raw) for _, raw in given] == [3, 3, 3]
     assert identities(given[0][0]) == set(TOWN.approved)
 
 
 async def test_two_agree_without_the_third(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 2)
-    city.enter(*EVERYBODY)
-    await city.fetch_when_ready()
-    (one, raw), (other, _) = [await city.fetch_from(number) for number in (0, 2)]
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 2)
+    world.enter(*EVERYBODY)
+    await world.fetch_when_ready()
+    (one, raw), (other, _) = [await world.fetch_from(number) for number in (0, 2)]
     assert one == other
     assert signatures(raw) == 2
     assert identities(one) == set(TOWN.approved)
@@ -64,44 +64,44 @@ async def test_two_agree_without_the_third(autojump_clock: MockClock, nursery: t
 async def test_two_agree_whenever_the_third_crashes(
     autojump_clock: MockClock, nursery: trio.Nursery, moment: float
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY)
     await trio.sleep(moment)
-    await city.crash(1)
-    await city.fetch_when_ready()
+    await world.crash(1)
+    await world.fetch_when_ready()
     await trio.sleep(40)
-    (one, _), (other, _) = [await city.fetch_from(number) for number in (0, 2)]
+    (one, _), (other, _) = [await world.fetch_from(number) for number in (0, 2)]
     assert one == other
 
 
 async def test_one_alone_agrees_with_nobody(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0)
-    city.enter(*EVERYBODY)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0)
+    world.enter(*EVERYBODY)
     await trio.sleep(300)
     with pytest.raises(NoDocument):
-        await city.fetch()
+        await world.fetch()
 
 
 async def test_a_late_one_catches_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1)
-    city.enter(*EVERYBODY)
-    document, _ = await city.fetch_when_ready()
-    await city.start(2)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1)
+    world.enter(*EVERYBODY)
+    document, _ = await world.fetch_when_ready()
+    await world.start(2)
     await trio.sleep(10)
-    assert (await city.fetch_from(2))[0] == document
+    assert (await world.fetch_from(2))[0] == document
 
 
 async def test_documents_follow_one_another_in_time(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY)
-    previous, _ = await city.fetch_when_ready()
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY)
+    previous, _ = await world.fetch_when_ready()
     for epoch in range(1, 6):
-        await trio.sleep(TOWN.bootstrap.epochs.start(epoch) - city.clock.now() - 0.1 * TOWN.epoch_length)
-        document, raw = await city.fetch(epoch=epoch)
+        await trio.sleep(TOWN.bootstrap.epochs.start(epoch) - world.clock.now() - 0.1 * TOWN.epoch_length)
+        document, raw = await world.fetch(epoch=epoch)
         assert (document.epoch, document.previous, signatures(raw)) == (epoch, previous.digest, 3)
         assert document.randomness != previous.randomness
         for node in document.nodes:
@@ -111,61 +111,61 @@ async def test_documents_follow_one_another_in_time(autojump_clock: MockClock, n
 
 async def test_short_epochs_work(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     town = Town(epoch_length=10.0)
-    city = City(town, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*town.nodes)
+    world = AuthorityWorld(town, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*town.nodes)
     await trio.sleep(95)
-    document, raw = await city.fetch()
+    document, raw = await world.fetch()
     assert (document.epoch, signatures(raw)) == (9, 3)
 
 
 async def test_only_approved_nodes_are_in(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
+    world = AuthorityWorld(TOWN, nursery)
     stranger = TOWN.nodes["mix 0"][0].public
     approved = {identity: role for identity, role in TOWN.approved.items() if identity != stranger}
-    await city.start(0, 1, 2, approved=approved)
-    city.enter(*EVERYBODY[1:])
+    await world.start(0, 1, 2, approved=approved)
+    world.enter(*EVERYBODY[1:])
     with pytest.raises(Unavailable, match="approved"):
-        await city.upload("mix 0", 0)
-    document, _ = await city.fetch_when_ready()
+        await world.upload("mix 0", 0)
+    document, _ = await world.fetch_when_ready()
     assert identities(document) == set(TOWN.approved) - {stranger}
-    assert all(city.counters[number][Dropped.REQUEST] > 0 for number in range(3))
+    assert all(world.counters[number][Dropped.REQUEST] > 0 for number in range(3))
 
 
 async def test_a_node_that_never_came_is_left_out_after_a_while(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY[1:])
-    document, _ = await city.fetch_when_ready()
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY[1:])
+    document, _ = await world.fetch_when_ready()
     assert len(identities(document)) == len(EVERYBODY) - 1
-    assert 15 < city.elapsed < 60
+    assert 15 < world.elapsed < 60
 
 
 async def test_an_authority_that_has_just_started_votes_for_whole_networks_only(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2, startup_wait=25.0)
-    city.enter(*EVERYBODY[1:])
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2, startup_wait=25.0)
+    world.enter(*EVERYBODY[1:])
     await trio.sleep(31)
-    city.enter(EVERYBODY[0])
-    document, _ = await city.fetch_when_ready()
+    world.enter(EVERYBODY[0])
+    document, _ = await world.fetch_when_ready()
     assert identities(document) == set(TOWN.approved)
 
 
 async def test_a_node_that_is_gone_is_left_out_from_the_epoch_after_the_next(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY[1:])
-    await city.upload(EVERYBODY[0], 0)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY[1:])
+    await world.upload(EVERYBODY[0], 0)
     sizes = []
     for epoch in range(3):
-        await trio.sleep(max(TOWN.bootstrap.epochs.start(epoch) + 60 - city.clock.now(), 0))
-        sizes.append(len(identities((await city.fetch_when_ready(epoch))[0])))
+        await trio.sleep(max(TOWN.bootstrap.epochs.start(epoch) + 60 - world.clock.now(), 0))
+        sizes.append(len(identities((await world.fetch_when_ready(epoch))[0])))
     assert sizes == [8, 8, 7]
 
 
@@ -173,84 +173,84 @@ async def test_with_the_majority_gone_there_is_no_document_until_it_is_back(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     town = Town(epoch_length=300.0)
-    city = City(town, nursery)
-    await city.start(0, 1, 2)
-    city.enter(*EVERYBODY)
-    await city.fetch_when_ready()
-    await city.crash(1)
-    await city.crash(2)
+    world = AuthorityWorld(town, nursery)
+    await world.start(0, 1, 2)
+    world.enter(*EVERYBODY)
+    await world.fetch_when_ready()
+    await world.crash(1)
+    await world.crash(2)
     await trio.sleep(3 * town.epoch_length)
     with pytest.raises(NoDocument):
-        await city.fetch()
-    await city.start(1, 2)
-    document, _ = await city.fetch_when_ready()
-    assert document.epoch == town.bootstrap.epochs.at(city.clock.now())
-    assert (city.elapsed - 3 * town.epoch_length) < 120
+        await world.fetch()
+    await world.start(1, 2)
+    document, _ = await world.fetch_when_ready()
+    assert document.epoch == town.bootstrap.epochs.at(world.clock.now())
+    assert (world.elapsed - 3 * town.epoch_length) < 120
 
 
 async def test_a_restarted_one_remembers_what_it_signed_and_knew(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, data_dir=tmp_path / "0")
-    await city.start(1, data_dir=tmp_path / "1")
-    city.enter(*EVERYBODY)
-    document, raw = await city.fetch_when_ready()
-    await city.crash(0)
-    await city.crash(1)
-    await city.start(0, data_dir=tmp_path / "0")
-    assert await city.fetch_from(0) == (document, raw)
-    await city.start(1, data_dir=tmp_path / "1")
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, data_dir=tmp_path / "0")
+    await world.start(1, data_dir=tmp_path / "1")
+    world.enter(*EVERYBODY)
+    document, raw = await world.fetch_when_ready()
+    await world.crash(0)
+    await world.crash(1)
+    await world.start(0, data_dir=tmp_path / "0")
+    assert await world.fetch_from(0) == (document, raw)
+    await world.start(1, data_dir=tmp_path / "1")
     epoch = document.epoch + 1
-    await trio.sleep(TOWN.bootstrap.epochs.start(epoch) - city.clock.now())
-    assert (await city.fetch_from(0))[0].previous == document.digest
+    await trio.sleep(TOWN.bootstrap.epochs.start(epoch) - world.clock.now())
+    assert (await world.fetch_from(0))[0].previous == document.digest
 
 
 @pytest.mark.parametrize("moment", [0.16, 0.18, 0.2, 0.22, 0.24, 0.26])
 async def test_one_that_restarts_within_a_round_never_contradicts_itself(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, moment: float
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1)
-    await city.start(2, data_dir=tmp_path)
-    city.enter(*EVERYBODY)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1)
+    await world.start(2, data_dir=tmp_path)
+    world.enter(*EVERYBODY)
     await trio.sleep(moment)
-    await city.crash(2)
+    await world.crash(2)
     await trio.sleep(0.3)
-    await city.start(2, data_dir=tmp_path)
-    await city.fetch_when_ready()
+    await world.start(2, data_dir=tmp_path)
+    await world.fetch_when_ready()
     await trio.sleep(60)
-    given = [await city.fetch_from(number) for number in range(3)]
+    given = [await world.fetch_from(number) for number in range(3)]
     assert {document.digest for document, _ in given} == {given[0][0].digest}
     (signed,) = (tmp_path / "signed").iterdir()
     assert signed.read_bytes() == given[0][0].digest
 
 
 async def test_a_partition_of_one_heals(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
-    city.network.partition(["10.0.0.3"], ["10.0.0.1", "10.0.0.2"])
-    city.enter(*EVERYBODY)
-    document, raw = await city.fetch_when_ready()
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
+    world.network.partition(["10.0.0.3"], ["10.0.0.1", "10.0.0.2"])
+    world.enter(*EVERYBODY)
+    document, raw = await world.fetch_when_ready()
     assert signatures(raw) == 2
-    city.network.heal()
+    world.network.heal()
     await trio.sleep(60)
-    assert (await city.fetch_from(2))[0] == document
+    assert (await world.fetch_from(2))[0] == document
 
 
 async def test_a_round_whose_first_step_is_over_is_left_to_the_others(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     """As after a machine slept: to vote now would be to hold other votes than the others."""
-    city = City(TOWN, nursery)
+    world = AuthorityWorld(TOWN, nursery)
     rng = SeededSource(1)
     config = authority_config(TOWN, 0)
-    authority = Authority(config, network=city.network, clock=city.clock, rng=rng, counters=Counters())
-    missed = late(TOWN.bootstrap.epochs, city.clock.now(), lambda _: 5)
-    await trio.sleep(missed.step_ends[0] - city.clock.now())
+    authority = Authority(config, network=world.network, clock=world.clock, rng=rng, counters=Counters())
+    missed = late(TOWN.bootstrap.epochs, world.clock.now(), lambda _: 5)
+    await trio.sleep(missed.step_ends[0] - world.clock.now())
     await authority._rounds.hold(missed)
     assert authority._rounds.held == {}
-    joined = late(TOWN.bootstrap.epochs, city.clock.now(), lambda _: 5, missed)
+    joined = late(TOWN.bootstrap.epochs, world.clock.now(), lambda _: 5, missed)
     await authority._rounds.hold(joined)
     assert list(authority._rounds.held) == [(0, joined.attempt)]
 
@@ -258,10 +258,10 @@ async def test_a_round_whose_first_step_is_over_is_left_to_the_others(
 @pytest.mark.parametrize("count", [1, 5])
 async def test_other_numbers_of_authorities(autojump_clock: MockClock, nursery: trio.Nursery, count: int) -> None:
     town = Town(count)
-    city = City(town, nursery, latency=lambda rng: rng.uniform(0.01, 0.3))
-    await city.start(*range((count + 1) // 2))
-    city.enter(*town.nodes)
-    _, raw = await city.fetch_when_ready()
+    world = AuthorityWorld(town, nursery, latency=lambda rng: rng.uniform(0.01, 0.3))
+    await world.start(*range((count + 1) // 2))
+    world.enter(*town.nodes)
+    _, raw = await world.fetch_when_ready()
     assert signatures(raw) == (count + 1) // 2
 
 
@@ -269,10 +269,10 @@ async def test_one_seed_gives_one_document(autojump_clock: MockClock) -> None:
     made = []
     for seed in (1, 1, 2):
         async with trio.open_nursery() as nursery:
-            city = City(TOWN, nursery, seed=seed)
-            await city.start(0, 1, 2)
-            city.enter(*EVERYBODY)
-            made.append((await city.fetch_when_ready())[0].digest)
+            world = AuthorityWorld(TOWN, nursery, seed=seed)
+            await world.start(0, 1, 2)
+            world.enter(*EVERYBODY)
+            made.append((await world.fetch_when_ready())[0].digest)
             nursery.cancel_scope.cancel()
     assert made[0] == made[1] != made[2]
 
@@ -284,10 +284,10 @@ async def test_one_seed_gives_one_document(autojump_clock: MockClock) -> None:
 async def test_hostile_questions_end_the_link_and_nothing_else(
     autojump_clock: MockClock, nursery: trio.Nursery, raw: bytes
 ) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1, 2)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1, 2)
     link = await connect(
-        city.network,
+        world.network,
         Address.parse(TOWN.bootstrap.authorities[0].address),
         identity=key("stranger"),
         role=Role.CLIENT,
@@ -297,25 +297,25 @@ async def test_hostile_questions_end_the_link_and_nothing_else(
     async with link:
         with pytest.raises(Unavailable):
             await ask(link, raw)
-    assert city.counters[0][Dropped.REQUEST] == 1
-    city.enter(*EVERYBODY)
-    await city.fetch_when_ready()
-    assert signatures((await city.fetch_from(0))[1]) == 3
+    assert world.counters[0][Dropped.REQUEST] == 1
+    world.enter(*EVERYBODY)
+    await world.fetch_when_ready()
+    assert signatures((await world.fetch_from(0))[1]) == 3
 
 
 async def test_nobody_but_an_authority_is_one(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0)
     with pytest.raises((RemoteError, Unavailable)):
         await connect(
-            city.network,
+            world.network,
             Address.parse(TOWN.bootstrap.authorities[0].address),
             identity=key("stranger"),
             role=Role.AUTHORITY,
             network_id=TOWN.bootstrap.network_id,
             expect=TOWN.authorities[0].public,
         )
-    assert city.counters[0][Dropped.HANDSHAKE] == 1
+    assert world.counters[0][Dropped.HANDSHAKE] == 1
 
 
 def test_a_key_that_is_not_in_the_bootstrap_file_is_refused() -> None:

@@ -15,19 +15,19 @@ from mixnet.counters import Counters
 from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.views import Views
 from mixnet.randomness import SeededSource
+from tests.directory.authority_world import AuthorityWorld
 from tests.directory.builders import authority_config
-from tests.directory.city import City
 from tests.mixnet.pki.builders import Town
 
 SHORT = Town(epoch_length=20.0, mixes=9)
 LONG = Town(mixes=9)
 
 
-async def made(city: City, epochs: range, number: int = 0) -> list[tuple[Document, bytes]]:
+async def made(world: AuthorityWorld, epochs: range, number: int = 0) -> list[tuple[Document, bytes]]:
     """The documents for these epochs that there are, a third into the last one."""
-    last = city.town.bootstrap.epochs.start(epochs[-1]) + city.town.epoch_length / 3
-    await trio.sleep(last - city.clock.now())
-    held = [city.authorities[number]._archive.raw(epoch) for epoch in epochs]
+    last = world.town.bootstrap.epochs.start(epochs[-1]) + world.town.epoch_length / 3
+    await trio.sleep(last - world.clock.now())
+    held = [world.authorities[number]._archive.raw(epoch) for epoch in epochs]
     return [(parse_untrusted(raw)[0], raw) for raw in held if raw is not None]
 
 
@@ -58,11 +58,11 @@ def assert_steady(documents: list[tuple[Document, bytes]], town: Town) -> None:
 async def test_the_second_document_continues_the_first_whenever_that_is_made(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town, start: float, there: int
 ) -> None:
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     await trio.sleep(start)
-    await city.start(*range(there))
-    city.enter(*town.nodes)
-    documents = await made(city, range(4))
+    await world.start(*range(there))
+    world.enter(*town.nodes)
+    documents = await made(world, range(4))
     assert len(documents) == 4
     assert [second.previous for second, _ in documents[1:]] == [first.digest for first, _ in documents[:-1]]
     assert_steady(documents, town)
@@ -71,18 +71,18 @@ async def test_the_second_document_continues_the_first_whenever_that_is_made(
 async def test_the_last_document_is_continued_though_it_has_expired_and_one_of_two_never_had_it(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    city = City(SHORT, nursery)
+    world = AuthorityWorld(SHORT, nursery)
     for number in range(3):
-        await city.start(number, data_dir=tmp_path / str(number))
-    city.enter(*SHORT.nodes)
-    await made(city, range(2))
-    await city.crash(2)
-    (last,) = await made(city, range(3, 4))  # which only the first two know
-    await city.crash(0)
-    assert await made(city, range(4, 7), number=1) == []
-    await trio.sleep(SHORT.bootstrap.epochs.start(7) + 1 - city.clock.now())  # a late round votes just now
-    await city.start(2, data_dir=tmp_path / "2")
-    documents = await made(city, range(7, 12), number=2)
+        await world.start(number, data_dir=tmp_path / str(number))
+    world.enter(*SHORT.nodes)
+    await made(world, range(2))
+    await world.crash(2)
+    (last,) = await made(world, range(3, 4))  # which only the first two know
+    await world.crash(0)
+    assert await made(world, range(4, 7), number=1) == []
+    await trio.sleep(SHORT.bootstrap.epochs.start(7) + 1 - world.clock.now())  # a late round votes just now
+    await world.start(2, data_dir=tmp_path / "2")
+    documents = await made(world, range(7, 12), number=2)
     assert documents[0][0].previous == last[0].digest
     assert moved(last[0], documents[0][0]) == 0
     assert_steady(documents, SHORT)
@@ -92,10 +92,12 @@ async def test_where_late_rounds_are_too_short_the_regular_one_makes_the_first_d
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     town = Town(epoch_length=100.0, mixes=9)
-    city = City(town, nursery, latency=lambda _rng: 0.7)  # longer than a step of a late round, not of a regular one
-    await city.start(0, 1, 2)
-    city.enter(*town.nodes)
-    documents = await made(city, range(7))
+    world = AuthorityWorld(
+        town, nursery, latency=lambda _rng: 0.7
+    )  # longer than a step of a late round, not of a regular one
+    await world.start(0, 1, 2)
+    world.enter(*town.nodes)
+    documents = await made(world, range(7))
     assert [document.epoch for document, _ in documents] == [4, 5, 6]
     assert_steady(documents, town)
 
@@ -103,14 +105,14 @@ async def test_where_late_rounds_are_too_short_the_regular_one_makes_the_first_d
 async def test_a_late_round_votes_only_when_all_others_were_asked_what_they_have(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    city = City(SHORT, nursery)
+    world = AuthorityWorld(SHORT, nursery)
     authority = Authority(
-        authority_config(SHORT, 0), network=city.network, clock=city.clock, rng=SeededSource(1), counters=Counters()
+        authority_config(SHORT, 0), network=world.network, clock=world.clock, rng=SeededSource(1), counters=Counters()
     )
     for raw in SHORT.descriptors():
         authority._registry.take_untrusted(raw, 0)
     authority._rounds.caught_up = False
-    nursery.start_soon(authority._rounds.hold, late(SHORT.bootstrap.epochs, city.clock.now(), lambda _epoch: 5))
+    nursery.start_soon(authority._rounds.hold, late(SHORT.bootstrap.epochs, world.clock.now(), lambda _epoch: 5))
     await trio.sleep(3)
     assert authority._rounds.held == {}
     authority._rounds.note_caught_up()
@@ -130,15 +132,15 @@ async def test_signatures_that_come_late_are_as_good(
     autojump_clock: MockClock, nursery: trio.Nursery, start: float, slow: float
 ) -> None:
     """Both that are there have signed the same document; another one they would never sign."""
-    city = City(SHORT, nursery)
+    world = AuthorityWorld(SHORT, nursery)
     await trio.sleep(start)
-    await city.start(0, 1)
-    city.enter(*SHORT.nodes)
+    await world.start(0, 1)
+    world.enter(*SHORT.nodes)
     await trio.sleep_until(slow)
-    city.network.partition(["10.0.0.1"], ["10.0.0.2"])
+    world.network.partition(["10.0.0.1"], ["10.0.0.2"])
     await trio.sleep(1.7)
-    city.network.heal()
-    documents = await made(city, range(1, 5))
+    world.network.heal()
+    documents = await made(world, range(1, 5))
     assert [document.epoch for document, _ in documents] == [1, 2, 3, 4]
     assert_steady(documents, SHORT)
 
@@ -146,17 +148,17 @@ async def test_signatures_that_come_late_are_as_good(
 async def test_a_document_that_too_few_signed_in_time_is_said_to_be_just_that(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    city = City(SHORT, nursery)
-    await city.start(0, 1)
-    city.enter(*SHORT.nodes)
+    world = AuthorityWorld(SHORT, nursery)
+    await world.start(0, 1)
+    world.enter(*SHORT.nodes)
     await trio.sleep_until(36.79)  # signatures are exchanged from 36.8 on
-    city.network.partition(["10.0.0.1"], ["10.0.0.2"])
+    world.network.partition(["10.0.0.1"], ["10.0.0.2"])
     await trio.sleep_until(40.1)
-    state = city.authorities[0].snapshot
+    state = world.authorities[0].snapshot
     assert state()["problem"] == "the signatures of too few authorities came in time: start the others"
-    city.network.heal()
+    world.network.heal()
     await trio.sleep_until(55.0)
     assert state()["problem"].startswith("another document was signed for this epoch")
     await trio.sleep_until(61.0)
     assert state()["problem"] == ""
-    assert [document.epoch for document, _ in await made(city, range(1, 5))] == [1, 3, 4]
+    assert [document.epoch for document, _ in await made(world, range(1, 5))] == [1, 3, 4]

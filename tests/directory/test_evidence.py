@@ -14,7 +14,7 @@ from mixnet.crypto import Label, SigningKey
 from mixnet.pki.errors import Forged, Malformed, Oversized, Refused, WrongNetwork
 from mixnet.pki.requests import EvidenceAnswer
 from mixnet.pki.trust import Trust
-from tests.directory.heirs import heirs
+from tests.directory.succession_world import successors
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town()
@@ -93,7 +93,7 @@ def test_of_many_answers_what_verifies_is_told_once_by_epoch() -> None:
 def test_each_epoch_has_its_own_authorities() -> None:
     """Who was replaced stays named for what he did before; later statements of his are nobody's."""
     heir = key("authority 3")
-    trust = Trust(TRUST, [TOWN.signed(1, successor=heirs(TOWN, [0, 1, 3], 4).successor)])
+    trust = Trust(TRUST, [TOWN.signed(1, successor=successors(TOWN, [0, 1, 3], 4).successor)])
     for proven in (GOOD, proof(heir, epoch=4), proof(TOWN.authorities[0], epoch=4)):
         assert check_evidence_untrusted(proven.encode(), trust) == proven
     for nothing in (proof(epoch=4), proof(heir, epoch=3)):

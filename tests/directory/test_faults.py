@@ -13,7 +13,7 @@ from directory.queries import DirectoryQueries
 from directory.reports import verified_evidence
 from directory.voting import faults
 from mixnet.pki.requests import AskEvidence, EvidenceAnswer
-from tests.directory.city import City, two_faced
+from tests.directory.authority_world import AuthorityWorld, two_faced
 from tests.mixnet.pki.builders import Town, key
 
 TOWNS = {count: Town(count, mixes=3, providers=1) for count in (3, 5, 7)}
@@ -25,39 +25,39 @@ async def test_equivocators_split_nobody_and_are_named_on_disk(
 ) -> None:
     bad = range(faults(town.authority_count))
     good = range(len(bad), town.authority_count)
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     for number in bad:
-        await city.start(number, alter=two_faced(town, number))
+        await world.start(number, alter=two_faced(town, number))
     for number in good:
-        await city.start(number, data_dir=tmp_path / str(number))
-    city.enter(*town.nodes)
-    await city.fetch_when_ready()
+        await world.start(number, data_dir=tmp_path / str(number))
+    world.enter(*town.nodes)
+    await world.fetch_when_ready()
     await trio.sleep(60)
-    given = [(await city.fetch_from(number))[0] for number in good]
+    given = [(await world.fetch_from(number))[0] for number in good]
     assert {document.digest for document in given} == {given[0].digest}
     named = {town.authorities[number].public for number in bad}
     for number in good:
         kept = [path.read_bytes() for path in (tmp_path / str(number) / "evidence").iterdir()]
         assert {check_evidence_untrusted(raw, town.bootstrap).author for raw in kept} == named
-        assert city.authorities[number].snapshot()["suspects"] == sorted(one.hex()[:16] for one in named)
+        assert world.authorities[number].snapshot()["suspects"] == sorted(one.hex()[:16] for one in named)
 
 
 async def test_anybody_may_ask_for_the_evidence_and_it_survives_a_restart(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     town = TOWNS[3]
-    city = City(town, nursery)
-    await city.start(2, alter=two_faced(town, 2))
-    await city.start(0, data_dir=tmp_path / "0")
-    await city.start(1, data_dir=tmp_path / "1")
-    city.enter(*town.nodes)
-    await city.fetch_when_ready()
+    world = AuthorityWorld(town, nursery)
+    await world.start(2, alter=two_faced(town, 2))
+    await world.start(0, data_dir=tmp_path / "0")
+    await world.start(1, data_dir=tmp_path / "1")
+    world.enter(*town.nodes)
+    await world.fetch_when_ready()
     await trio.sleep(60)
     for number in (0, 1):
-        await city.crash(number)
-    await city.start(0, data_dir=tmp_path / "0")
-    assert city.authorities[0].snapshot()["suspects"] == [town.authorities[2].public.hex()[:16]]
-    answers = await DirectoryQueries(town.bootstrap, city.network, identity=key("reader")).everybody(
+        await world.crash(number)
+    await world.start(0, data_dir=tmp_path / "0")
+    assert world.authorities[0].snapshot()["suspects"] == [town.authorities[2].public.hex()[:16]]
+    answers = await DirectoryQueries(town.bootstrap, world.network, identity=key("reader")).everybody(
         AskEvidence(), EvidenceAnswer
     )
     assert set(answers) == {town.authorities[0].public, town.authorities[2].public}
@@ -71,14 +71,14 @@ async def test_slow_ones_delay_nothing_but_their_signatures(
 ) -> None:
     """The links of a minority take longer than a step."""
     count = town.authority_count
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     slow = [f"10.0.0.{number + 1}" for number in range(faults(count))]
-    city.network.partition(slow, [f"10.0.0.{number + 1}" for number in range(len(slow), count)])
-    await city.start(*range(count))
-    city.enter(*town.nodes)
-    await city.fetch_when_ready()
-    city.network.heal()
+    world.network.partition(slow, [f"10.0.0.{number + 1}" for number in range(len(slow), count)])
+    await world.start(*range(count))
+    world.enter(*town.nodes)
+    await world.fetch_when_ready()
+    world.network.heal()
     await trio.sleep(90)
-    given = [(await city.fetch_from(number))[0] for number in range(count)]
+    given = [(await world.fetch_from(number))[0] for number in range(count)]
     assert {document.digest for document in given} == {given[-1].digest}
-    assert not any(city.authorities[number].snapshot()["suspects"] for number in range(count))
+    assert not any(world.authorities[number].snapshot()["suspects"] for number in range(count))

@@ -12,8 +12,8 @@ from trio.testing import MockClock
 from directory.display import show_history
 from directory.queries import DirectoryQueries
 from directory.reports import Absence, absences, sentence_about
-from tests.directory.city import City
-from tests.directory.heirs import Dynasty, heirs
+from tests.directory.authority_world import AuthorityWorld
+from tests.directory.succession_world import SuccessionWorld, successors
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town(5, mixes=4, providers=1, epoch_length=120.0)
@@ -22,28 +22,28 @@ TOWN = Town(5, mixes=4, providers=1, epoch_length=120.0)
 async def test_history_shows_who_was_missing_what_changed_and_why_there_was_none(
     autojump_clock: MockClock, nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    city, epochs = City(TOWN, nursery), TOWN.bootstrap.epochs
+    world, epochs = AuthorityWorld(TOWN, nursery), TOWN.bootstrap.epochs
     names = list(TOWN.nodes)
-    await city.start(*range(5))
-    city.enter(*names[1:])
-    await city.upload(names[0], 0)
-    reader = DirectoryQueries(TOWN.bootstrap, city.network, identity=key("reader"))
+    await world.start(*range(5))
+    world.enter(*names[1:])
+    await world.upload(names[0], 0)
+    reader = DirectoryQueries(TOWN.bootstrap, world.network, identity=key("reader"))
 
     async def until(epoch: int) -> None:
-        await trio.sleep(epochs.start(epoch) + 5 - city.clock.now())
+        await trio.sleep(epochs.start(epoch) + 5 - world.clock.now())
 
     await until(1)
-    await city.crash(3)
-    await city.crash(4)
+    await world.crash(3)
+    await world.crash(4)
     await until(3)
-    await city.crash(2)
-    state = city.authorities[0].snapshot
+    await world.crash(2)
+    state = world.authorities[0].snapshot
     await until(5)
     assert not state()["ready"]
     assert "start the others" in state()["problem"]
     gone = [TOWN.authorities[number].public for number in (2, 3, 4)]
     assert state()["absent"] == sorted(one.hex()[:16] for one in gone)
-    await city.start(2)
+    await world.start(2)
     await trio.sleep(60)
     assert state()["ready"]
     assert state()["problem"] == ""
@@ -86,16 +86,16 @@ def test_an_absence_is_told_with_what_to_do(earlier: bool, silent: bool, answers
 
 
 async def test_the_majority_comes_back_and_late_ones_catch_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    city = City(TOWN, nursery)
-    await city.start(0, 1)
-    city.enter(*TOWN.nodes)
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0, 1)
+    world.enter(*TOWN.nodes)
     await trio.sleep(2 * TOWN.epoch_length)
-    assert city.authorities[0].snapshot()["document_epoch"] is None
-    await city.start(2)
-    await city.fetch_when_ready()
-    await city.start(3, 4)
+    assert world.authorities[0].snapshot()["document_epoch"] is None
+    await world.start(2)
+    await world.fetch_when_ready()
+    await world.start(3, 4)
     await trio.sleep(30)
-    given = [(await city.fetch_from(number))[0] for number in range(5)]
+    given = [(await world.fetch_from(number))[0] for number in range(5)]
     assert {document.digest for document in given} == {given[0].digest}
 
 
@@ -104,22 +104,22 @@ async def test_a_succession_is_part_of_the_history(
 ) -> None:
     """Also when those who were replaced are gone; each epoch has the signatures of its own authorities."""
     town = Town(3, mixes=3, providers=1, epoch_length=120.0)
-    new = heirs(town, [3, 4, 5], 3)
-    dynasty = Dynasty(town, nursery, tmp_path, [new])
-    dynasty.propose(new, *range(6))
-    await dynasty.begin(*range(6))
-    dynasty.enter(*town.nodes)
-    await dynasty.until(4)
-    await dynasty.read(3, 4)
+    new = successors(town, [3, 4, 5], 3)
+    world = SuccessionWorld(town, nursery, tmp_path, [new])
+    world.propose(new, *range(6))
+    await world.begin(*range(6))
+    world.enter(*town.nodes)
+    await world.until(4)
+    await world.read(3, 4)
     for number in range(3):
-        await dynasty.crash(number)
-    reports = await DirectoryQueries(dynasty.reader, dynasty.network, identity=key("reader")).history(0, 4)
+        await world.crash(number)
+    reports = await DirectoryQueries(world.reader, world.network, identity=key("reader")).history(0, 4)
     assert [(len(report.signed), report.missing) for report in reports] == [(3, ())] * 5
     assert [report.took_over for report in reports] == [False, False, False, True, False]
     assert [report.introduces for report in reports] == [3, 3, 3, None, None]
-    show_history(reports, dynasty.reader, json=False)
+    show_history(reports, world.reader, json=False)
     shown = capsys.readouterr().out.splitlines()
     assert ["other authorities from epoch 3" in line for line in shown[2:]] == [True] * 3 + [False] * 2
     assert ["new authorities took over" in line for line in shown[2:]] == [False] * 3 + [True, False]
-    show_history(reports, dynasty.reader, json=True)
+    show_history(reports, world.reader, json=True)
     assert [one["took_over"] for one in json.loads(capsys.readouterr().out)] == [False] * 3 + [True, False]

@@ -19,7 +19,7 @@ from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.document import Document
 from mixnet.pki.errors import RolledBack, WrongNetwork
 from mixnet.pki.trust import Trust
-from tests.directory.heirs import heirs, infos
+from tests.directory.succession_world import infos, successors
 from tests.mixnet.pki.builders import Town, key
 
 PRESENT = 10
@@ -66,7 +66,7 @@ def made(network: Path, **changes: object) -> Path:
 
 def test_a_file_is_made_from_the_set_of_now(network: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = Bootstrap.load(made(network))
-    assert found == heirs(TOWN, [0, 1, 3], PRESENT + DEFAULT_LEAD)
+    assert found == successors(TOWN, [0, 1, 3], PRESENT + DEFAULT_LEAD)
     said = capsys.readouterr().out
     assert f"take over with epoch {PRESENT + DEFAULT_LEAD} (20" in said
     assert f"comes  {NEW.public.hex()[:16]}  10.0.0.4:7000" in said
@@ -80,7 +80,7 @@ def test_what_is_named_counts(network: Path, capsys: pytest.CaptureFixture[str])
     everybody = tuple(f"{one.identity.hex()}@{one.address}" for one in infos(range(3, 8)))
     removed = tuple(one.public.hex()[:8] for one in TOWN.authorities)
     found = Bootstrap.load(made(network, remove=removed, add=everybody, threshold=4, first_epoch=PRESENT + 3))
-    assert found == heirs(TOWN, range(3, 8), PRESENT + 3, 4)
+    assert found == successors(TOWN, range(3, 8), PRESENT + 3, 4)
     assert "caution: only 0 of those of now stay" in capsys.readouterr().out
     made(network, remove=(GOING,), add=())
     assert "caution: fewer than 3" in capsys.readouterr().out
@@ -144,7 +144,7 @@ def test_one_authority_or_all_of_a_folder_propose(network: Path, capsys: pytest.
 
 def introduce(network: Path, first_epoch: int) -> Bootstrap:
     """As if the document for the epoch before last had introduced them."""
-    new = heirs(TOWN, [0, 1, 3], first_epoch)
+    new = successors(TOWN, [0, 1, 3], first_epoch)
     epoch = min(PRESENT, first_epoch - 2)
     for number in range(4):
         folder = network / f"authority-{number}" / "introductions"
@@ -155,17 +155,17 @@ def introduce(network: Path, first_epoch: int) -> Bootstrap:
 
 def test_what_could_not_be_introduced_is_not_proposed(network: Path) -> None:
     file, foreign = made(network), network / "foreign.json"
-    heirs(Town(name="other "), [0, 1, 3], 20).save(foreign)
+    successors(Town(name="other "), [0, 1, 3], 20).save(foreign)
     with pytest.raises(LocalError, match="another network"):
         propose(foreign, folder=network)
     with pytest.raises(LocalError, match="bootstrap file"):
         propose(network / "nothing.json", folder=network)
     with pytest.raises(LocalError, match="too near"):
         propose(network / "bootstrap.json", folder=network)
-    heirs(TOWN, [0, 1, 3], PRESENT + 2).save(network / "late.json")
+    successors(TOWN, [0, 1, 3], PRESENT + 2).save(network / "late.json")
     with pytest.raises(LocalError, match="too near"):
         propose(network / "late.json", folder=network)
-    heirs(TOWN, [0, 1, 5], PRESENT + 5).save(network / "others.json")
+    successors(TOWN, [0, 1, 5], PRESENT + 5).save(network / "others.json")
     with pytest.raises(LocalError, match="neither one of now nor"):
         propose(network / "others.json", folder=network / "authority-3")
     introduce(network, PRESENT + 5)
@@ -177,7 +177,7 @@ def test_what_could_not_be_introduced_is_not_proposed(network: Path) -> None:
 def test_what_follows_a_takeover_is_made_from_those_who_took_over(network: Path) -> None:
     now = introduce(network, PRESENT - 3)
     assert known_trust(TOWN.bootstrap, network / "authority-0").newest.identities == now.identities
-    heirs(TOWN, [0, 1, 5], PRESENT + 5).save(network / "next.json")
+    successors(TOWN, [0, 1, 5], PRESENT + 5).save(network / "next.json")
     propose(network / "next.json", folder=network / "authority-3")
     assert proposals(network) == [3]
     with pytest.raises(LocalError, match="neither"):
@@ -201,7 +201,7 @@ def test_a_proposal_is_withdrawn_unless_it_was_introduced(network: Path) -> None
 def test_the_newest_bootstrap_file_is_that_of_the_authorities_of_now(
     network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first_epoch: int, same: bool
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], first_epoch)
+    new = successors(TOWN, [0, 1, 3], first_epoch)
 
     async def fetched(trust: Trust) -> tuple[Document, bytes]:
         await trio.lowlevel.checkpoint()
@@ -220,7 +220,7 @@ def test_the_newest_bootstrap_file_is_that_of_the_authorities_of_now(
 def test_a_document_of_later_authorities_verifies_with_what_introduced_them(
     network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], PRESENT - 3)
+    new = successors(TOWN, [0, 1, 3], PRESENT - 3)
     made_, signers = TOWN.document(PRESENT, authorities=new.identities), [key(f"authority {n}") for n in (0, 3)]
     (network / "introduction").write_bytes(TOWN.signed(5, successor=new.successor))
     (network / "document").write_bytes(made_.encode({one.public: made_.signature(one) for one in signers}))
@@ -239,7 +239,7 @@ def test_a_document_of_later_authorities_verifies_with_what_introduced_them(
 
 
 def test_who_comes_and_goes_is_told_of_every_change() -> None:
-    second, third = heirs(TOWN, [0, 1, 3], 5), heirs(TOWN, [3, 4], 8)
+    second, third = successors(TOWN, [0, 1, 3], 5), successors(TOWN, [3, 4], 8)
     raw = TOWN.document(6, authorities=second.identities, successor=third.successor)
     signed = raw.encode({one.public: raw.signature(one) for one in (key("authority 0"), key("authority 3"))})
     trust = Trust(TOWN.bootstrap, [TOWN.signed(1, successor=second.successor), signed])
@@ -253,8 +253,8 @@ def test_who_comes_and_goes_is_told_of_every_change() -> None:
 
 
 def test_operators_with_other_files_see_other_fingerprints() -> None:
-    one = heirs(TOWN, [0, 1, 3], 20)
-    others = [heirs(TOWN, [0, 1, 4], 20), heirs(TOWN, [0, 1, 3], 21), heirs(TOWN, [0, 1, 3], 20, 3)]
-    others.append(heirs(Town(name="other "), [0, 1, 3], 20))
+    one = successors(TOWN, [0, 1, 3], 20)
+    others = [successors(TOWN, [0, 1, 4], 20), successors(TOWN, [0, 1, 3], 21), successors(TOWN, [0, 1, 3], 20, 3)]
+    others.append(successors(Town(name="other "), [0, 1, 3], 20))
     assert len({fingerprint(each) for each in (one, *others)}) == 5
-    assert proposing.fingerprint(heirs(TOWN, [3, 1, 0], 20)) == fingerprint(one)
+    assert proposing.fingerprint(successors(TOWN, [3, 1, 0], 20)) == fingerprint(one)

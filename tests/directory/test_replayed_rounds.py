@@ -16,7 +16,7 @@ from mixnet.pki.descriptor import KEY_EPOCHS
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import Caller, upload_descriptor
 from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_request_untrusted
-from tests.directory.city import Alter, City
+from tests.directory.authority_world import Alter, AuthorityWorld
 from tests.mixnet.pki.builders import Town, sphinx_key
 
 TOWNS = {count: Town(count, mixes=3, providers=1) for count in (3, 5, 7)}
@@ -68,24 +68,24 @@ def sides(town: Town) -> tuple[range, range]:
     return bad, range(len(bad), town.authority_count)
 
 
-async def begin(city: City, alter: Alter, **changes: Any) -> None:
-    bad, good = sides(city.town)
+async def begin(world: AuthorityWorld, alter: Alter, **changes: Any) -> None:
+    bad, good = sides(world.town)
     for number in bad:
-        await city.start(number, alter=alter, **changes)
-    await city.start(*good, **changes)
+        await world.start(number, alter=alter, **changes)
+    await world.start(*good, **changes)
 
 
-async def one_document(city: City, epoch: int) -> list[RoundReport]:
+async def one_document(world: AuthorityWorld, epoch: int) -> list[RoundReport]:
     """What the others made of the epoch's last round; nobody is accused, and all keys are those of its time."""
-    good = sides(city.town)[1]
-    documents: list[Document] = [(await city.fetch_from(number, epoch))[0] for number in good]
+    good = sides(world.town)[1]
+    documents: list[Document] = [(await world.fetch_from(number, epoch))[0] for number in good]
     assert {document.digest for document in documents} == {documents[0].digest}
-    assert not any(city.authorities[number].snapshot()["suspects"] for number in good)
-    for name, (identity, _) in city.town.nodes.items():
+    assert not any(world.authorities[number].snapshot()["suspects"] for number in good)
+    for name, (identity, _) in world.town.nodes.items():
         node = documents[0].node(identity.public)
         assert node is not None
         assert node.key_at(epoch) == sphinx_key(name, epoch)
-    return [city.authorities[number]._ledger.reports(epoch)[-1] for number in good]
+    return [world.authorities[number]._ledger.reports(epoch)[-1] for number in good]
 
 
 def identities(town: Town, numbers: range) -> set[bytes]:
@@ -97,14 +97,14 @@ async def test_nothing_said_in_the_last_epoch_counts_in_this_one(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
     """Votes, reveals, the relays of both, and signatures."""
-    city, good = City(town, nursery), identities(town, sides(town)[1])
-    await begin(city, repeating(epoch=1, attempt=0))
-    city.enter(*town.nodes)
+    world, good = AuthorityWorld(town, nursery), identities(town, sides(town)[1])
+    await begin(world, repeating(epoch=1, attempt=0))
+    world.enter(*town.nodes)
     await trio.sleep(town.epoch_length)
-    reports = await one_document(city, 1)
+    reports = await one_document(world, 1)
     assert all(set(report.signed) == set(town.bootstrap.identities) for report in reports)
     await trio.sleep(town.epoch_length)
-    reports = await one_document(city, 2)
+    reports = await one_document(world, 2)
     for report in reports:
         assert set(report.voted) == set(report.revealed) == set(report.signed) == good
 
@@ -114,15 +114,15 @@ async def test_nothing_said_in_the_last_attempt_counts_in_this_one(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
     """The first attempt ends without a document, since no node is there yet."""
-    city, good = City(town, nursery), identities(town, sides(town)[1])
-    await begin(city, repeating(epoch=0, attempt=1), startup_wait=0.0)
+    world, good = AuthorityWorld(town, nursery), identities(town, sides(town)[1])
+    await begin(world, repeating(epoch=0, attempt=1), startup_wait=0.0)
     await trio.sleep(31)
-    (failed,) = city.authorities[sides(town)[1][0]]._ledger.reports(0)
+    (failed,) = world.authorities[sides(town)[1][0]]._ledger.reports(0)
     assert set(failed.revealed) == set(town.bootstrap.identities)
     assert failed.problem
-    city.enter(*town.nodes)
+    world.enter(*town.nodes)
     await trio.sleep(31)
-    reports = await one_document(city, 0)
+    reports = await one_document(world, 0)
     for report in reports:
         assert report.attempt == 2
         assert set(report.voted) == set(report.revealed) == set(report.signed) == good
@@ -133,18 +133,18 @@ async def test_an_old_vote_and_secret_do_not_count_where_they_are_signed_anew(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
     """An old secret is not what a vote of this epoch commits to; and a vote with old descriptors is void."""
-    city, good = City(town, nursery), identities(town, sides(town)[1])
-    await begin(city, voting_again)
-    city.enter(*town.nodes)
+    world, good = AuthorityWorld(town, nursery), identities(town, sides(town)[1])
+    await begin(world, voting_again)
+    world.enter(*town.nodes)
     for epoch in range(3):
         for name in town.nodes:
-            await city.upload(name, epoch + 1)
-        await trio.sleep((epoch + 1) * town.epoch_length - city.elapsed)
-    reports = await one_document(city, 2)
+            await world.upload(name, epoch + 1)
+        await trio.sleep((epoch + 1) * town.epoch_length - world.elapsed)
+    reports = await one_document(world, 2)
     for report in reports:
         assert set(report.voted) == set(report.signed) == set(town.bootstrap.identities)
         assert set(report.revealed) == good
-    reports = await one_document(city, 3)
+    reports = await one_document(world, 3)
     for report in reports:
         assert set(report.voted) == set(report.revealed) == good
 
@@ -160,22 +160,22 @@ async def test_an_older_descriptor_of_a_node_does_not_come_back(
         ballot = [older[name] for name in sorted(town.nodes, key=lambda name: town.nodes[name][0].public)]
         authority._registry.ballot = lambda epoch: ballot  # type: ignore[method-assign]
 
-    city = City(town, nursery)
-    await begin(city, voting_for_older)
+    world = AuthorityWorld(town, nursery)
+    await begin(world, voting_for_older)
     last, *others = reversed(town.nodes)
     for name in others:
-        await _upload(city, name, older[name])
-        await city.upload(name, 0)
+        await _upload(world, name, older[name])
+        await world.upload(name, 0)
     bad, good = sides(town)
     for number in bad:
         for role in (Role.AUTHORITY, Role.NODE):
-            caller = Caller(town.bootstrap, city.network, identity=town.authorities[number], role=role)
+            caller = Caller(town.bootstrap, world.network, identity=town.authorities[number], role=role)
             taken = [await caller.offer(town.bootstrap.authorities[other], older[others[0]]) for other in good]
             assert not any(taken)
-    await city.upload(last, 0)  # all are there: the others vote
-    await city.fetch_when_ready()
+    await world.upload(last, 0)  # all are there: the others vote
+    await world.fetch_when_ready()
     await trio.sleep(60)
-    reports = await one_document(city, 0)
+    reports = await one_document(world, 0)
     assert all(set(report.voted) == set(town.bootstrap.identities) for report in reports)
 
 
@@ -183,13 +183,13 @@ def _other_keys(name: str) -> tuple[bytes, ...]:
     return tuple(sphinx_key(f"{name} before", epoch) for epoch in range(KEY_EPOCHS))
 
 
-async def _upload(city: City, name: str, raw: bytes) -> None:
+async def _upload(world: AuthorityWorld, name: str, raw: bytes) -> None:
     await upload_descriptor(
-        city.town.bootstrap,
+        world.town.bootstrap,
         raw,
-        network=city.network,
-        identity=city.town.nodes[name][0],
-        rng=city.rng.stream("older", name),
-        source=city.town.address(name).partition(":")[0],
+        network=world.network,
+        identity=world.town.nodes[name][0],
+        rng=world.rng.stream("older", name),
+        source=world.town.address(name).partition(":")[0],
         patience=20.0,
     )

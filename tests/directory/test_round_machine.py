@@ -16,8 +16,8 @@ from directory.consensus import NO_DOCUMENT, commit, encode_vote
 from directory.evidence import StatementKind
 from directory.voting import Phase, Round, Statement, faults
 from mixnet.pki.document import verify_untrusted
-from tests.directory.plots import Conspiracy, Plot, Word
-from tests.directory.ring import Ring
+from tests.directory.collusion import Collusion, Plot, ToldStatement
+from tests.directory.round_simulation import RoundSimulation
 from tests.mixnet.pki.builders import START, Town, key
 
 COUNTS = (3, 5, 7)
@@ -70,8 +70,8 @@ def groups(count: int) -> st.SearchStrategy[frozenset[int]]:
 
 
 @cache
-def words(count: int) -> st.SearchStrategy[tuple[Word, ...]]:
-    word = st.builds(Word, st.integers(HONEST, LYING), st.integers(1, faults(count) + 1), groups(count))
+def words(count: int) -> st.SearchStrategy[tuple[ToldStatement, ...]]:
+    word = st.builds(ToldStatement, st.integers(HONEST, LYING), st.integers(1, faults(count) + 1), groups(count))
     return st.lists(word, max_size=2).map(tuple)
 
 
@@ -89,16 +89,16 @@ def surprises(draw: st.DrawFn, count: int, liars: int) -> Plot:
     which = draw(st.integers(HONEST, LYING))
     few = draw(st.frozensets(st.integers(liars % count, count - 1), min_size=1, max_size=2))
     everybody = frozenset(range(count))
-    surprise = (Word(which, draw(st.just(max(liars, 1)) | st.integers(1, faults(count) + 1)), few),)
+    surprise = (ToldStatement(which, draw(st.just(max(liars, 1)) | st.integers(1, faults(count) + 1)), few),)
     if draw(st.booleans()):
-        return Plot(surprise, (Word(which, 1, everybody),), everybody)
-    return Plot((Word(which, 1, everybody),), surprise, everybody)
+        return Plot(surprise, (ToldStatement(which, 1, everybody),), everybody)
+    return Plot((ToldStatement(which, 1, everybody),), surprise, everybody)
 
 
 @cache
 def smuggling(count: int) -> st.SearchStrategy[Plot]:
     """A wrong vote, and all that belongs to it."""
-    told = (Word(LYING, 1, frozenset(range(count))),)
+    told = (ToldStatement(LYING, 1, frozenset(range(count))),)
     return st.just(Plot(told, told, frozenset(range(count))))
 
 
@@ -137,8 +137,10 @@ class Rounds(RuleBasedStateMachine):
         }
         self.behind = setting.behind
         known = {PREVIOUS[self.count].digest: PREVIOUS[self.count]}
-        self.ring = Ring(self.town, random.Random(order), epoch=EPOCH, known=known, statements=self.cast)
-        self.league = Conspiracy(self.ring, STATEMENTS[self.count])
+        self.simulation = RoundSimulation(
+            self.town, random.Random(order), epoch=EPOCH, known=known, statements=self.cast
+        )
+        self.league = Collusion(self.simulation, STATEMENTS[self.count])
         self.liars: set[int] = set(range(len(setting.plots)))
         for number, plot in enumerate(setting.plots):
             self.turn_false(number, plot)
@@ -146,71 +148,71 @@ class Rounds(RuleBasedStateMachine):
     @property
     def left(self) -> int:
         """How many more may become faulty."""
-        return faults(self.count) - len(self.ring.silent.keys() | self.ring.false.keys())
+        return faults(self.count) - len(self.simulation.silent.keys() | self.simulation.false.keys())
 
     @rule(number=st.integers(1, 60), duplicated=st.booleans())
     def deliver(self, number: int, duplicated: bool) -> None:
         for _ in range(number):
-            acts = self.ring._hearings()
+            acts = self.simulation._hearings()
             if acts:
-                act = self.ring.rng.choice(acts)
+                act = self.simulation.rng.choice(acts)
                 act()
-                if duplicated and act.func == self.ring._hear:  # type: ignore[attr-defined]
+                if duplicated and act.func == self.simulation._hear:  # type: ignore[attr-defined]
                     sender, receiver = act.args  # type: ignore[attr-defined]
-                    round_ = self.ring.rounds[receiver]
-                    said = self.ring._says(sender, round_.step, receiver)
+                    round_ = self.simulation.rounds[receiver]
+                    said = self.simulation._says(sender, round_.step, receiver)
                     if said is not None and not round_.over:
-                        round_.take_untrusted(self.ring._identity(sender), round_.step, said)
+                        round_.take_untrusted(self.simulation._identity(sender), round_.step, said)
 
     @precondition(lambda self: self.left > 0)
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(self.ring.honest))
-        self.ring.silent[number] = (-1, frozenset())
+        number = data.draw(st.sampled_from(self.simulation.honest))
+        self.simulation.silent[number] = (-1, frozenset())
 
-    @precondition(lambda self: self.ring.silent)
+    @precondition(lambda self: self.simulation.silent)
     @rule(data=st.data())
     def restart(self, data: st.DataObject) -> None:
         """It comes back with what it had written down, and may say that late."""
-        number = data.draw(st.sampled_from(sorted(self.ring.silent)))
-        del self.ring.silent[number]
-        again = Round(self.town.bootstrap, EPOCH, ATTEMPT, self.town.authorities[number], self.ring.known)
+        number = data.draw(st.sampled_from(sorted(self.simulation.silent)))
+        del self.simulation.silent[number]
+        again = Round(self.town.bootstrap, EPOCH, ATTEMPT, self.town.authorities[number], self.simulation.known)
         again.cast(self.cast[number])
-        self.ring.rounds[number] = again
-        self.ring.false[number] = lambda step, bundle, receiver: bundle
+        self.simulation.rounds[number] = again
+        self.simulation.false[number] = lambda step, bundle, receiver: bundle
 
     @precondition(lambda self: self.left > 0)
     @rule(data=st.data())
     def lie(self, data: st.DataObject) -> None:
         """From now on it speaks by a plot, whatever it has said before."""
-        number = data.draw(st.sampled_from(self.ring.honest))
+        number = data.draw(st.sampled_from(self.simulation.honest))
         self.liars.add(number)
         self.turn_false(number, data.draw(plots(self.count, len(self.liars))))
 
     def turn_false(self, number: int, plot: Plot) -> None:
         others: Sequence[int] = sorted(self.liars - {number})
-        self.ring.false[number] = self.league.tamper(number, plot, others)
+        self.simulation.false[number] = self.league.tamper(number, plot, others)
 
-    @precondition(lambda self: not self.ring._hearings())
+    @precondition(lambda self: not self.simulation._hearings())
     @rule()
     def time_up(self) -> None:
-        if any(not self.ring.rounds[number].over for number in self.ring.honest):
-            self.ring.rng.choice(self.ring._closings())()
+        if any(not self.simulation.rounds[number].over for number in self.simulation.honest):
+            self.simulation.rng.choice(self.simulation._closings())()
 
     @invariant()
     def nobody_published_another_document(self) -> None:
-        if hasattr(self, "ring"):
-            published = [self.ring.rounds[number] for number in self.ring.honest]
+        if hasattr(self, "simulation"):
+            published = [self.simulation.rounds[number] for number in self.simulation.honest]
             digests = {one.document.digest for one in published if one.phase is Phase.PUBLISHED and one.document}
             assert len(digests) <= 1
 
     def teardown(self) -> None:
-        if not hasattr(self, "ring"):
+        if not hasattr(self, "simulation"):
             return
-        self.ring.run()
-        honest = [self.ring.rounds[number] for number in self.ring.honest]
+        self.simulation.run()
+        honest = [self.simulation.rounds[number] for number in self.simulation.honest]
         assert len({(one.phase, one.voted, one.revealed, one.document) for one in honest}) == 1
-        voters = {self.identity(number) for number in self.ring.honest if self.cast[number] is not None}
+        voters = {self.identity(number) for number in self.simulation.honest if self.cast[number] is not None}
         assert voters <= set(honest[0].voted) or honest[0].phase is Phase.FAILED
         if len(voters) >= self.town.bootstrap.majority:
             assert honest[0].phase is Phase.PUBLISHED
@@ -225,7 +227,9 @@ class Rounds(RuleBasedStateMachine):
         """Only liars are named, by all alike, and what they said twice counts for nothing."""
         proofs = {(proof.kind, proof.author) for proof in round_.evidence()}
         assert {author for _, author in proofs} <= {self.identity(liar) for liar in self.liars}
-        assert proofs == {(proof.kind, proof.author) for proof in self.ring.rounds[self.ring.honest[0]].evidence()}
+        assert proofs == {
+            (proof.kind, proof.author) for proof in self.simulation.rounds[self.simulation.honest[0]].evidence()
+        }
         assert not {author for kind, author in proofs if kind is StatementKind.VOTE}.intersection(round_.voted)
         assert not {author for kind, author in proofs if kind is StatementKind.REVEAL}.intersection(round_.revealed)
 
@@ -244,7 +248,7 @@ class Rounds(RuleBasedStateMachine):
         assert document.node(self.town.nodes[SMUGGLED][0].public) is None
         old_fashioned = {self.identity(number) for number in self.behind}
         informed = len(voters - old_fashioned)
-        possible = informed + self.count - len(self.ring.honest)
+        possible = informed + self.count - len(self.simulation.honest)
         newcomer = document.node(self.town.nodes[NEWCOMER][0].public) is not None
         continued = document.previous == PREVIOUS[self.count].digest
         assert document.previous in (PREVIOUS[self.count].digest, NO_DOCUMENT)
@@ -271,10 +275,10 @@ def test_outside_the_model_honest_authorities_sign_one_document_or_none(
     town = TOWNS[count]
     signed: dict[int, bytes] = {}  # what the ledger remembers
     for _ in range(3):
-        ring = Ring(town, order)
+        simulation = RoundSimulation(town, order)
 
-        def close(receiver: int, ring: Ring = ring) -> None:
-            round_ = ring.rounds[receiver]
+        def close(receiver: int, simulation: RoundSimulation = simulation) -> None:
+            round_ = simulation.rounds[receiver]
             round_.close()
             if round_.undecided and round_.document is not None:
                 if signed.setdefault(receiver, round_.document.digest) == round_.document.digest:
@@ -282,15 +286,17 @@ def test_outside_the_model_honest_authorities_sign_one_document_or_none(
                 else:
                     round_.abstain()
 
-        ring._close = close  # type: ignore[method-assign]
-        while going := [number for number, round_ in enumerate(ring.rounds) if not round_.over]:
-            acts = ring._hearings()
+        simulation._close = close  # type: ignore[method-assign]
+        while going := [number for number, round_ in enumerate(simulation.rounds) if not round_.over]:
+            acts = simulation._hearings()
             if acts and order.random() > haste:
                 order.choice(acts)()
             else:
                 close(order.choice(going))
         published = {
-            round_.document.digest for round_ in ring.rounds if round_.phase is Phase.PUBLISHED and round_.document
+            round_.document.digest
+            for round_ in simulation.rounds
+            if round_.phase is Phase.PUBLISHED and round_.document
         }
         enough = {
             digest for digest in signed.values() if list(signed.values()).count(digest) >= town.bootstrap.majority

@@ -15,7 +15,7 @@ from directory.voting import faults, step_count
 from mixnet.link import Peer
 from mixnet.pki.requests import AskStep, RoundReport, StepAnswer, encode, parse_request_untrusted
 from mixnet.simulated import DEFAULT_LATENCY
-from tests.directory.city import Alter, City
+from tests.directory.authority_world import Alter, AuthorityWorld
 from tests.mixnet.pki.builders import Town
 
 TOWNS = {count: Town(count, mixes=3, providers=1) for count in (3, 5, 7)}
@@ -30,9 +30,9 @@ most_towns = pytest.mark.parametrize(
 Lateness = Callable[[int, bytes], float | None]  # (step, who asks) -> seconds after the deadline; None: at once
 
 
-def slow(city: City, lateness: Lateness) -> Alter:
+def slow(world: AuthorityWorld, lateness: Lateness) -> Alter:
     """Makes an authority's words for the round arrive so long after the end of their step."""
-    plan = regular(city.town.bootstrap.epochs, EPOCH, step_count(city.town.authority_count))
+    plan = regular(world.town.bootstrap.epochs, EPOCH, step_count(world.town.authority_count))
 
     def alter(authority: Authority) -> None:
         prompt = authority._requests._answer_untrusted
@@ -44,7 +44,7 @@ def slow(city: City, lateness: Lateness) -> Alter:
             late = lateness(request.step, peer.identity)
             if late is None:
                 return said
-            rest = plan.step_ends[request.step] + late - DEFAULT_LATENCY - city.clock.now()
+            rest = plan.step_ends[request.step] + late - DEFAULT_LATENCY - world.clock.now()
             await trio.sleep(min(max(rest, 0.0), WAIT))
             return said if rest <= WAIT else encode(StepAnswer(None))  # there is nothing yet: ask again
 
@@ -75,19 +75,19 @@ def identities(town: Town, numbers: range) -> set[bytes]:
     return {town.authorities[number].public for number in numbers}
 
 
-async def hold(city: City, alter: Alter) -> list[RoundReport]:
+async def hold(world: AuthorityWorld, alter: Alter) -> list[RoundReport]:
     """How the round for `EPOCH` ended for each of the others, who made one document."""
-    bad, good = sides(city.town)
+    bad, good = sides(world.town)
     for number in bad:
-        await city.start(number, alter=alter)
-    await city.start(*good)
-    city.enter(*city.town.nodes)
-    await city.fetch_when_ready()
-    await trio.sleep(city.town.epoch_length - city.elapsed)
-    documents = [(await city.fetch_from(number, EPOCH))[0] for number in good]
+        await world.start(number, alter=alter)
+    await world.start(*good)
+    world.enter(*world.town.nodes)
+    await world.fetch_when_ready()
+    await trio.sleep(world.town.epoch_length - world.elapsed)
+    documents = [(await world.fetch_from(number, EPOCH))[0] for number in good]
     assert {document.digest for document in documents} == {documents[0].digest}
-    assert not any(city.authorities[number].snapshot()["suspects"] for number in good)
-    reports = [city.authorities[number]._ledger.reports(EPOCH) for number in good]
+    assert not any(world.authorities[number].snapshot()["suspects"] for number in good)
+    reports = [world.authorities[number]._ledger.reports(EPOCH) for number in good]
     assert all(len(rounds) == 1 for rounds in reports)
     return [report for (report,) in reports]
 
@@ -96,9 +96,9 @@ async def hold(city: City, alter: Alter) -> list[RoundReport]:
 async def test_what_arrives_a_moment_before_the_deadline_counts(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     everybody = set(town.bootstrap.identities)
-    for report in await hold(city, slow(city, lambda _step, _asker: -MOMENT)):
+    for report in await hold(world, slow(world, lambda _step, _asker: -MOMENT)):
         assert set(report.voted) == set(report.revealed) == set(report.signed) == everybody
 
 
@@ -106,9 +106,9 @@ async def test_what_arrives_a_moment_before_the_deadline_counts(
 async def test_what_arrives_a_moment_after_the_deadline_counts_for_nothing(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     on_time = identities(town, sides(town)[1])
-    for report in await hold(city, slow(city, lambda _step, _asker: MOMENT)):
+    for report in await hold(world, slow(world, lambda _step, _asker: MOMENT)):
         assert set(report.voted) == set(report.revealed) == set(report.signed) == on_time
 
 
@@ -117,10 +117,10 @@ async def test_what_is_in_time_for_one_counts_for_all(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
     """The one relays it. A signature is nobody's to relay: those who were told in time have one more."""
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     good = sides(town)[1]
     favourite, everybody = town.authorities[good[0]].public, set(town.bootstrap.identities)
-    reports = await hold(city, slow(city, lambda _step, asker: -MOMENT if asker == favourite else MOMENT))
+    reports = await hold(world, slow(world, lambda _step, asker: -MOMENT if asker == favourite else MOMENT))
     for report in reports:
         assert set(report.voted) == set(report.revealed) == everybody
     assert [set(report.signed) == everybody for report in reports] == [True] + [False] * (len(good) - 1)
@@ -129,9 +129,9 @@ async def test_what_is_in_time_for_one_counts_for_all(
 @most_towns
 async def test_one_late_word_costs_no_later_one(autojump_clock: MockClock, nursery: trio.Nursery, town: Town) -> None:
     """The word that comes when the next step is open isn't taken for that step's."""
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     before_signing = step_count(town.authority_count) - 2
-    for report in await hold(city, slow(city, lambda step, _asker: MOMENT if step == before_signing else None)):
+    for report in await hold(world, slow(world, lambda step, _asker: MOMENT if step == before_signing else None)):
         assert set(report.signed) == set(town.bootstrap.identities)
 
 
@@ -140,5 +140,5 @@ async def test_a_vote_that_comes_a_step_late_counts_for_nothing(
     autojump_clock: MockClock, nursery: trio.Nursery, town: Town
 ) -> None:
     on_time = identities(town, sides(town)[1])
-    for report in await hold(City(town, nursery), one_step_behind):
+    for report in await hold(AuthorityWorld(town, nursery), one_step_behind):
         assert set(report.voted) == set(report.revealed) == set(report.signed) == on_time

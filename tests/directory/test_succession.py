@@ -19,14 +19,14 @@ from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.errors import RolledBack
 from mixnet.pki.trust import Trust
 from mixnet.randomness import SeededSource
+from tests.directory.authority_world import AuthorityWorld
 from tests.directory.builders import authority_config
-from tests.directory.city import City
-from tests.directory.heirs import heirs
+from tests.directory.succession_world import successors
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town(mixes=3, providers=1, epoch_length=120.0)
-NEXT = heirs(TOWN, [0, 1, 3], 10)
-OTHER = heirs(TOWN, [0, 1, 4], 12)
+NEXT = successors(TOWN, [0, 1, 3], 10)
+OTHER = successors(TOWN, [0, 1, 4], 12)
 INTRODUCED = TOWN.document(5, successor=NEXT.successor)
 RAW = TOWN.sign(INTRODUCED)
 
@@ -113,11 +113,11 @@ def test_the_file_is_read_again_when_it_was_replaced(tmp_path: Path) -> None:
 
 OBJECTIONS = {
     "none": (NEXT, ""),
-    "another network": (heirs(Town(name="other ", epoch_length=120.0), [0, 1, 3], 10), "another network's"),
-    "another time": (heirs(Town(mixes=3, epoch_length=60.0), [0, 1, 3], 10), "another network's"),
-    "too near": (heirs(TOWN, [0, 1, 3], 6), "too near"),
-    "too far": (heirs(TOWN, [0, 1, 3], 6 + MOST_AHEAD), "epochs ahead"),
-    "those of now": (heirs(TOWN, [0, 1, 2], 10), "nothing to propose"),
+    "another network": (successors(Town(name="other ", epoch_length=120.0), [0, 1, 3], 10), "another network's"),
+    "another time": (successors(Town(mixes=3, epoch_length=60.0), [0, 1, 3], 10), "another network's"),
+    "too near": (successors(TOWN, [0, 1, 3], 6), "too near"),
+    "too far": (successors(TOWN, [0, 1, 3], 6 + MOST_AHEAD), "epochs ahead"),
+    "those of now": (successors(TOWN, [0, 1, 2], 10), "nothing to propose"),
 }
 
 
@@ -132,8 +132,8 @@ def test_objections(tmp_path: Path, proposed: Bootstrap, said: str) -> None:
 
 
 def test_a_threshold_alone_may_change() -> None:
-    assert objection(heirs(TOWN, [0, 1, 2], 10, 3), Trust(TOWN.bootstrap), 5, voting_on=5) == ""
-    assert "nothing to propose" in objection(heirs(TOWN, [0, 1, 2], 10, 2), Trust(TOWN.bootstrap), 5, voting_on=5)
+    assert objection(successors(TOWN, [0, 1, 2], 10, 3), Trust(TOWN.bootstrap), 5, voting_on=5) == ""
+    assert "nothing to propose" in objection(successors(TOWN, [0, 1, 2], 10, 2), Trust(TOWN.bootstrap), 5, voting_on=5)
 
 
 def test_membership(tmp_path: Path) -> None:
@@ -161,11 +161,11 @@ async def test_a_round_is_left_to_those_who_make_the_document(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, numbers: Iterable[int], held: bool
 ) -> None:
     """It becomes known, when the round was planned already, that others hold it, or more of them, in more steps."""
-    city, rng = City(TOWN, nursery), SeededSource(1)
+    world, rng = AuthorityWorld(TOWN, nursery), SeededSource(1)
     config = authority_config(TOWN, 0, data_dir=tmp_path)
-    authority = Authority(config, network=city.network, clock=city.clock, rng=rng, counters=Counters())
+    authority = Authority(config, network=world.network, clock=world.clock, rng=rng, counters=Counters())
     plan = regular(TOWN.bootstrap.epochs, 3, 5)
-    document = TOWN.document(1, successor=heirs(TOWN, numbers, 3).successor)
+    document = TOWN.document(1, successor=successors(TOWN, numbers, 3).successor)
     authority._succession.learn(document, TOWN.sign(document))
     await authority._rounds.hold(plan)
     assert ((3, 0) in authority._rounds.held) == held

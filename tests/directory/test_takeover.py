@@ -22,9 +22,9 @@ from mixnet.pki.errors import WrongNetwork
 from mixnet.pki.requests import AskIntroduction, IntroductionAnswer, encode, parse_answer_untrusted
 from mixnet.pki.trust import Trust
 from mixnet.randomness import SeededSource
+from tests.directory.authority_world import Alter
 from tests.directory.builders import authority_config
-from tests.directory.city import Alter
-from tests.directory.heirs import Dynasty, heirs, infos
+from tests.directory.succession_world import SuccessionWorld, infos, successors
 from tests.mixnet.pki.builders import Town, key
 
 TOWN = Town(mixes=3, providers=1, epoch_length=120.0)
@@ -32,22 +32,22 @@ FIVE = Town(5, mixes=3, providers=1, epoch_length=120.0)
 FIRST = 4  # the epoch in which the new set takes over, in most tests
 
 
-async def settled(dynasty: Dynasty, last: int) -> None:
+async def settled(world: SuccessionWorld, last: int) -> None:
     """Go through the epochs up to `last`; each has a document of its regular round from its authorities."""
     previous = None
     numbers = {one.identity: number for number in range(10) for one in infos([number])}
     for epoch in range(1, last + 1):
-        await dynasty.until(epoch)
-        planned = dynasty.planned(epoch)
-        serving = [numbers[identity] for identity in planned.identities if numbers[identity] in dynasty.alive]
-        given = [await dynasty.read(number, epoch) for number in serving]
+        await world.until(epoch)
+        planned = world.planned(epoch)
+        serving = [numbers[identity] for identity in planned.identities if numbers[identity] in world.alive]
+        given = [await world.read(number, epoch) for number in serving]
         assert {document.digest for document, _ in given} == {given[0][0].digest}
         document = given[0][0]
         assert (document.epoch, document.authorities) == (epoch, planned.identities)
         assert previous is None or document.previous == previous
         assert all(len(parse_untrusted(raw)[1]) == len(serving) for _, raw in given)
         assert len(list(document.nodes)) == len(TOWN.nodes)
-        assert all(dynasty.authorities[number].snapshot()["problem"] == "" for number in serving)
+        assert all(world.authorities[number].snapshot()["problem"] == "" for number in serving)
         previous = document.digest
 
 
@@ -65,61 +65,61 @@ CHANGES = {
 async def test_every_epoch_has_a_document_while_authorities_change(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, town: Town, numbers: list[int]
 ) -> None:
-    new = heirs(town, numbers, FIRST)
-    dynasty = Dynasty(town, nursery, tmp_path, [new])
+    new = successors(town, numbers, FIRST)
+    world = SuccessionWorld(town, nursery, tmp_path, [new])
     everybody = sorted({*range(town.authority_count), *numbers})
-    dynasty.propose(new, *everybody)
-    await dynasty.begin(*everybody)
-    dynasty.enter(*town.nodes)
-    await settled(dynasty, FIRST + 3)
-    assert [one.identities for one in dynasty.reader.sets] == [town.bootstrap.identities, new.identities]
+    world.propose(new, *everybody)
+    await world.begin(*everybody)
+    world.enter(*town.nodes)
+    await settled(world, FIRST + 3)
+    assert [one.identities for one in world.reader.sets] == [town.bootstrap.identities, new.identities]
     for number in everybody:
-        state = dynasty.authorities[number].snapshot()
+        state = world.authorities[number].snapshot()
         assert state["office"] == ("serving" if number in numbers else "replaced")
         assert state["ready"]
-        assert dynasty.counters[number][Dropped.REQUEST] == dynasty.counters[number][Dropped.HANDSHAKE] == 0
+        assert world.counters[number][Dropped.REQUEST] == world.counters[number][Dropped.HANDSHAKE] == 0
 
 
 async def test_each_is_told_its_turn(autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path) -> None:
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    await dynasty.begin(0, 1, 2)
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(1)
-    dynasty.propose(new, 0, 1, 2, 3)
-    await dynasty.begin(3)
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    await world.begin(0, 1, 2)
+    world.enter(*TOWN.nodes)
+    await world.until(1)
+    world.propose(new, 0, 1, 2, 3)
+    await world.begin(3)
 
     def state(number: int) -> tuple[object, ...]:
-        told = dynasty.authorities[number].snapshot()
+        told = world.authorities[number].snapshot()
         return told["office"], told["proposed_from"], told["successors_from"], told["problem"].partition(" (")[0]
 
     assert state(0) == state(2) == ("serving", FIRST, None, "")
     assert state(3) == ("proposed", FIRST, None, f"this authority is proposed from epoch {FIRST}")
-    await dynasty.until(2)
+    await world.until(2)
     assert state(0) == state(2) == ("serving", None, FIRST, "")
     assert state(3) == ("coming", None, FIRST, f"this authority takes over with epoch {FIRST}")
-    await dynasty.until(FIRST)
+    await world.until(FIRST)
     assert state(0) == state(3) == ("serving", None, None, "")
     assert state(2) == ("replaced", None, None, f"this authority was replaced with epoch {FIRST}")
-    assert "can be stopped" in dynasty.authorities[2].snapshot()["problem"]
+    assert "can be stopped" in world.authorities[2].snapshot()["problem"]
 
 
 async def test_one_after_the_other(autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path) -> None:
-    second, third = heirs(TOWN, [0, 1, 3], 3), heirs(TOWN, [3, 4, 5], 6)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [second, third])
-    dynasty.propose(second, *range(6))
-    await dynasty.begin(*range(4))
-    dynasty.enter(*TOWN.nodes)
+    second, third = successors(TOWN, [0, 1, 3], 3), successors(TOWN, [3, 4, 5], 6)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [second, third])
+    world.propose(second, *range(6))
+    await world.begin(*range(4))
+    world.enter(*TOWN.nodes)
     for epoch in range(1, 8):
-        await dynasty.until(epoch)
+        await world.until(epoch)
         for number in range(6 if epoch > 3 else 4):
-            await dynasty.read(number, epoch)
+            await world.read(number, epoch)
         if epoch == 3:
-            dynasty.propose(third, *range(6))
-            await dynasty.begin(4, 5)
-    assert [one.identities for one in dynasty.reader.sets[1:]] == [second.identities, third.identities]
+            world.propose(third, *range(6))
+            await world.begin(4, 5)
+    assert [one.identities for one in world.reader.sets[1:]] == [second.identities, third.identities]
     late = Trust(TOWN.bootstrap)  # somebody who was away all the time
-    for raw in dynasty.reader.introductions:
+    for raw in world.reader.introductions:
         assert late.follow_untrusted(raw)
     assert late.newest.identities == third.identities
 
@@ -128,60 +128,60 @@ async def test_one_after_the_other(autojump_clock: MockClock, nursery: trio.Nurs
 async def test_an_old_one_that_crashes_at_the_takeover_is_not_missed(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, share: float
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 2, 3)
-    await dynasty.begin(0, 1, 2, 3)
-    dynasty.enter(*TOWN.nodes)
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 2, 3)
+    await world.begin(0, 1, 2, 3)
+    world.enter(*TOWN.nodes)
 
     async def crash() -> None:
-        await dynasty.until(FIRST - 1, share)
-        await dynasty.crash(2)
+        await world.until(FIRST - 1, share)
+        await world.crash(2)
 
     nursery.start_soon(crash)
-    await settled(dynasty, FIRST + 2)
+    await settled(world, FIRST + 2)
 
 
 @pytest.mark.parametrize("dissent", ["none", "other", "garbage", "foreign"])
 async def test_a_minority_of_operators_changes_nothing(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, dissent: str
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 3)
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 3)
     if dissent == "other":
-        dynasty.propose(heirs(TOWN, [2, 6, 7], FIRST), 2)
+        world.propose(successors(TOWN, [2, 6, 7], FIRST), 2)
     elif dissent == "foreign":
-        dynasty.propose(heirs(Town(name="other ", epoch_length=120.0), [0, 1, 3], FIRST), 2)
+        world.propose(successors(Town(name="other ", epoch_length=120.0), [0, 1, 3], FIRST), 2)
     elif dissent == "garbage":
-        dynasty.folder(2).mkdir()
-        (dynasty.folder(2) / PROPOSAL).write_bytes(b"garbage")
-    await dynasty.begin(0, 1, 2, 3)
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(1)
-    problem = dynasty.authorities[2].snapshot()["problem"]
+        world.folder(2).mkdir()
+        (world.folder(2) / PROPOSAL).write_bytes(b"garbage")
+    await world.begin(0, 1, 2, 3)
+    world.enter(*TOWN.nodes)
+    await world.until(1)
+    problem = world.authorities[2].snapshot()["problem"]
     said = {"none": "", "other": "introduced already", "garbage": "can't be used", "foreign": "another network's"}
     assert said[dissent] in problem
     assert (problem == "") == (dissent == "none")
-    await dynasty.until(FIRST)
-    document, _ = await dynasty.read(0, FIRST)
+    await world.until(FIRST)
+    document, _ = await world.read(0, FIRST)
     assert document.authorities == new.identities
-    assert dynasty.authorities[2].snapshot()["office"] == "replaced"
+    assert world.authorities[2].snapshot()["office"] == "replaced"
 
 
 async def test_a_minority_alone_introduces_nobody(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [])
-    dynasty.propose(heirs(TOWN, [0, 3, 4], FIRST), 0)
-    dynasty.propose(heirs(TOWN, [1, 3, 4], FIRST), 1)
-    await dynasty.begin(0, 1, 2)
-    dynasty.enter(*TOWN.nodes)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [])
+    world.propose(successors(TOWN, [0, 3, 4], FIRST), 0)
+    world.propose(successors(TOWN, [1, 3, 4], FIRST), 1)
+    await world.begin(0, 1, 2)
+    world.enter(*TOWN.nodes)
     for epoch in range(1, FIRST + 2):
-        await dynasty.until(epoch)
-        assert (await dynasty.read(0, epoch))[0].successor is None
-    assert "past or too near" in dynasty.authorities[0].snapshot()["problem"]
-    assert dynasty.authorities[2].snapshot()["problem"] == ""
+        await world.until(epoch)
+        assert (await world.read(0, epoch))[0].successor is None
+    assert "past or too near" in world.authorities[0].snapshot()["problem"]
+    assert world.authorities[2].snapshot()["problem"] == ""
 
 
 def another_successor(number: int, wanted: Bootstrap) -> Alter:
@@ -196,14 +196,14 @@ def another_successor(number: int, wanted: Bootstrap) -> Alter:
 async def test_a_byzantine_authority_does_not_choose_the_successors(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    new, false = heirs(TOWN, [0, 1, 3], FIRST), heirs(TOWN, [2, 8, 9], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 3)
-    await dynasty.begin(2, alter=another_successor(2, false))
-    await dynasty.begin(0, 1, 3)
-    dynasty.enter(*TOWN.nodes)
-    await settled(dynasty, FIRST + 1)
-    assert dynasty.reader.newest.identities == new.identities
+    new, false = successors(TOWN, [0, 1, 3], FIRST), successors(TOWN, [2, 8, 9], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 3)
+    await world.begin(2, alter=another_successor(2, false))
+    await world.begin(0, 1, 3)
+    world.enter(*TOWN.nodes)
+    await settled(world, FIRST + 1)
+    assert world.reader.newest.identities == new.identities
 
 
 RESTARTS = {
@@ -222,25 +222,25 @@ async def test_restarts_lose_nothing(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, epoch: int, share: float
 ) -> None:
     """All of them are killed and started again at the same moment."""
-    new = heirs(TOWN, [1, 3, 4], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, *range(5))
-    await dynasty.begin(*range(5))
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(epoch, share)
+    new = successors(TOWN, [1, 3, 4], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, *range(5))
+    await world.begin(*range(5))
+    world.enter(*TOWN.nodes)
+    await world.until(epoch, share)
     for number in range(5):
-        await dynasty.crash(number)
+        await world.crash(number)
     for number in range(5):
-        (dynasty.folder(number) / PROPOSAL).unlink()  # what was introduced needs it no more
+        (world.folder(number) / PROPOSAL).unlink()  # what was introduced needs it no more
     if epoch == 0:
-        dynasty.propose(new, *range(5))
+        world.propose(new, *range(5))
     await trio.sleep(0.5)
-    await dynasty.begin(*range(5))
-    await dynasty.until(FIRST + 1)
+    await world.begin(*range(5))
+    await world.until(FIRST + 1)
     for number in (1, 3, 4):
-        document, raw = await dynasty.read(number, FIRST + 1)
+        document, raw = await world.read(number, FIRST + 1)
         assert (document.authorities, len(parse_untrusted(raw)[1])) == (new.identities, 3)
-    kept = [path.name for path in (dynasty.folder(0) / "introductions").iterdir()]
+    kept = [path.name for path in (world.folder(0) / "introductions").iterdir()]
     assert kept == [f"{FIRST:015d}-"]
 
 
@@ -248,23 +248,23 @@ async def test_new_ones_that_come_too_late_learn_everything_from_whoever_is_left
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     """Two of the old ones are gone, documents have expired: the third still knows who was introduced."""
-    new = heirs(TOWN, [3, 4, 5], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, *range(6))
-    await dynasty.begin(0, 1, 2)
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(FIRST)
-    await dynasty.crash(0)
-    await dynasty.crash(1)
-    await dynasty.until(FIRST + 4)
-    assert not dynasty.authorities[2].snapshot()["ready"]
-    await dynasty.begin(3, 4, 5)
-    await dynasty.until(FIRST + 5)
-    introduction = dynasty.authorities[2]._trust.introduction(0)
+    new = successors(TOWN, [3, 4, 5], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, *range(6))
+    await world.begin(0, 1, 2)
+    world.enter(*TOWN.nodes)
+    await world.until(FIRST)
+    await world.crash(0)
+    await world.crash(1)
+    await world.until(FIRST + 4)
+    assert not world.authorities[2].snapshot()["ready"]
+    await world.begin(3, 4, 5)
+    await world.until(FIRST + 5)
+    introduction = world.authorities[2]._trust.introduction(0)
     assert introduction is not None
-    dynasty.reader.follow_untrusted(introduction)
+    world.reader.follow_untrusted(introduction)
     for number in (3, 4, 5, 2):
-        document, _ = await dynasty.read(number, FIRST + 5)
+        document, _ = await world.read(number, FIRST + 5)
         assert document.authorities == new.identities
         assert document.previous != NO_DOCUMENT
 
@@ -272,19 +272,19 @@ async def test_new_ones_that_come_too_late_learn_everything_from_whoever_is_left
 async def test_a_new_one_learns_from_another_new_one_when_all_old_ones_are_gone(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    new = heirs(TOWN, [3, 4, 5], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, *range(6))
-    await dynasty.begin(0, 1, 2, 3, 4)
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(FIRST)
+    new = successors(TOWN, [3, 4, 5], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, *range(6))
+    await world.begin(0, 1, 2, 3, 4)
+    world.enter(*TOWN.nodes)
+    await world.until(FIRST)
     for number in (0, 1, 2):
-        await dynasty.crash(number)
-    await dynasty.begin(5)
-    await dynasty.until(FIRST, 0.3)
-    assert dynasty.authorities[5].snapshot()["office"] == "serving"
-    await dynasty.until(FIRST + 1)
-    raw = await dynasty.raw_from(5, FIRST + 1)
+        await world.crash(number)
+    await world.begin(5)
+    await world.until(FIRST, 0.3)
+    assert world.authorities[5].snapshot()["office"] == "serving"
+    await world.until(FIRST + 1)
+    raw = await world.raw_from(5, FIRST + 1)
     assert raw is not None
     assert len(parse_untrusted(raw)[1]) == 3
 
@@ -292,16 +292,16 @@ async def test_a_new_one_learns_from_another_new_one_when_all_old_ones_are_gone(
 async def test_old_keys_make_no_document_of_later_epochs(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    new = heirs(TOWN, [3, 4, 5], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, *range(6))
-    await dynasty.begin(*range(6))
-    dynasty.enter(*TOWN.nodes)
-    await settled(dynasty, FIRST)
+    new = successors(TOWN, [3, 4, 5], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, *range(6))
+    await world.begin(*range(6))
+    world.enter(*TOWN.nodes)
+    await settled(world, FIRST)
     start = TOWN.bootstrap.epochs.start(FIRST)
     stolen = TOWN.signed(FIRST)
     verify_untrusted(stolen, TOWN.bootstrap, start)  # who never followed still believes them
-    for trust in (dynasty.reader, *(dynasty.authorities[number]._trust for number in range(6))):
+    for trust in (world.reader, *(world.authorities[number]._trust for number in range(6))):
         with pytest.raises(WrongNetwork):
             verify_untrusted(stolen, trust, start)
         verify_untrusted(TOWN.signed(FIRST - 1), trust, start)
@@ -309,40 +309,40 @@ async def test_old_keys_make_no_document_of_later_epochs(
 
 async def test_who_was_replaced_is_silent(autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path) -> None:
     """No votes, no refused links, nothing in the log but what changes."""
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 2, 3)
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 2, 3)
     for number in range(4):
-        await dynasty.start(number, data_dir=dynasty.folder(number), log_file=dynasty.folder(number) / "log")
-    dynasty.enter(*TOWN.nodes)
-    await dynasty.until(FIRST + 1)
-    before = {number: (dynasty.folder(number) / "log").read_text() for number in range(4)}
-    await dynasty.until(FIRST + 5)
-    after = {number: (dynasty.folder(number) / "log").read_text() for number in range(4)}
+        await world.start(number, data_dir=world.folder(number), log_file=world.folder(number) / "log")
+    world.enter(*TOWN.nodes)
+    await world.until(FIRST + 1)
+    before = {number: (world.folder(number) / "log").read_text() for number in range(4)}
+    await world.until(FIRST + 5)
+    after = {number: (world.folder(number) / "log").read_text() for number in range(4)}
     assert before[2] == after[2]
     assert '"warning"' in after[2]
     assert after[3].count('"warning"') == 2  # proposed, then coming
     assert all(after[number].count("new_epoch") >= FIRST + 4 for number in (0, 1))
-    votes = [path.name for path in (dynasty.folder(2) / "votes").iterdir()]
+    votes = [path.name for path in (world.folder(2) / "votes").iterdir()]
     assert all(int(name.partition("-")[0]) < FIRST for name in votes)
-    assert sum(dynasty.counters[number][Dropped.HANDSHAKE] for number in range(4)) == 0
-    for authority in dynasty.authorities.values():
+    assert sum(world.counters[number][Dropped.HANDSHAKE] for number in range(4)) == 0
+    for authority in world.authorities.values():
         authority._log.close()
 
 
 async def test_anybody_may_ask_who_was_introduced(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 2)
-    await dynasty.begin(0, 1, 2)
-    dynasty.enter(*TOWN.nodes)
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 2)
+    await world.begin(0, 1, 2)
+    world.enter(*TOWN.nodes)
 
     async def introduction(first_epoch: int) -> bytes | None:
         (info,) = infos([0])
         link = await connect(
-            dynasty.network,
+            world.network,
             Address.parse(info.address),
             identity=key("reader"),
             role=Role.CLIENT,
@@ -354,7 +354,7 @@ async def test_anybody_may_ask_who_was_introduced(
         return parse_answer_untrusted(raw, IntroductionAnswer).document
 
     assert await introduction(0) is None
-    await dynasty.until(1)
+    await world.until(1)
     given = await introduction(0)
     assert given is not None
     trust = Trust(TOWN.bootstrap)
@@ -367,23 +367,23 @@ async def test_anybody_may_ask_who_was_introduced(
 async def test_only_authorities_of_now_and_next_are_authorities(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
-    new = heirs(TOWN, [0, 1, 3], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
-    dynasty.propose(new, 0, 1, 2, 3)
-    await dynasty.begin(0, 1, 2)
-    dynasty.enter(*TOWN.nodes)
-    admit = dynasty.authorities[0]._requests.admit
+    new = successors(TOWN, [0, 1, 3], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
+    world.propose(new, 0, 1, 2, 3)
+    await world.begin(0, 1, 2)
+    world.enter(*TOWN.nodes)
+    admit = world.authorities[0]._requests.admit
     old, coming = (key(f"authority {number}").public for number in (2, 3))
     assert (admit(old, Role.AUTHORITY), admit(coming, Role.AUTHORITY)) == (True, False)
-    await dynasty.until(1)
+    await world.until(1)
     assert (admit(old, Role.AUTHORITY), admit(coming, Role.AUTHORITY)) == (True, True)
-    await dynasty.until(FIRST)
+    await world.until(FIRST)
     assert (admit(old, Role.AUTHORITY), admit(coming, Role.AUTHORITY)) == (False, True)
     assert admit(old, Role.CLIENT)
 
 
 def test_a_key_that_nobody_names_is_refused(tmp_path: Path) -> None:
-    new = heirs(TOWN, [0, 1, 3], 10)
+    new = successors(TOWN, [0, 1, 3], 10)
 
     def authority(number: int) -> Authority:
         config = authority_config(TOWN, number, data_dir=tmp_path, bootstrap=bootstrap)

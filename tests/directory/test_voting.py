@@ -13,7 +13,7 @@ from directory.consensus import NO_DOCUMENT, commit, encode_vote
 from directory.voting import TRANSITIONS, Phase, Round, Statement, faults, step_count
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import verify_untrusted
-from tests.directory.ring import Ring, statement
+from tests.directory.round_simulation import RoundSimulation, statement
 from tests.mixnet.pki.builders import START, Town, key
 
 TOWNS = {count: Town(count) for count in (1, 2, 3, 5, 7)}
@@ -21,16 +21,16 @@ SMALL = {count: Town(count, mixes=3, providers=1) for count in (3, 5)}
 orders = st.randoms(use_true_random=False)
 
 
-def assert_one_document(ring: Ring) -> None:
-    documents = ring.documents()
+def assert_one_document(simulation: RoundSimulation) -> None:
+    documents = simulation.documents()
     assert documents
     assert documents[0] is not None
     bodies = {None if document is None else document.body for document in documents}
     assert bodies == {documents[0].body}
-    for number in ring.honest:
-        signed = ring.rounds[number].signed()
+    for number in simulation.honest:
+        signed = simulation.rounds[number].signed()
         assert signed is not None
-        assert verify_untrusted(signed, ring.town.bootstrap, START) == documents[0]
+        assert verify_untrusted(signed, simulation.town.bootstrap, START) == documents[0]
 
 
 # The table.
@@ -44,13 +44,13 @@ def test_the_table_ends_only_where_a_round_is_over() -> None:
 
 @pytest.mark.parametrize("town", TOWNS.values(), ids=lambda town: f"{town.authority_count} authorities")
 def test_a_round_walks_through_the_phases(town: Town) -> None:
-    ring = Ring(town, random.Random(1))
+    simulation = RoundSimulation(town, random.Random(1))
     seen = [Phase.COLLECTING]
-    watched = ring.rounds[0]
+    watched = simulation.rounds[0]
     while not watched.over:
         if watched.phase is not seen[-1]:
             seen.append(watched.phase)
-        ring.rng.choice(ring._hearings() or ring._closings())()
+        simulation.rng.choice(simulation._hearings() or simulation._closings())()
     seen.append(watched.phase)
     assert seen == [Phase.COLLECTING, Phase.VOTING, Phase.REVEALING, Phase.SIGNING, Phase.PUBLISHED]
     assert watched.step + 1 == step_count(town.authority_count) == 2 * (faults(town.authority_count) + 1) + 1
@@ -78,10 +78,10 @@ def test_a_stranger_has_no_round() -> None:
 @settings(max_examples=15)
 @given(count=st.sampled_from([1, 2, 3, 5]), order=orders)
 def test_in_any_order_all_sign_one_document(count: int, order: random.Random) -> None:
-    ring = Ring(TOWNS[count], order).run()
-    assert_one_document(ring)
-    assert all(len(round_.signatures) == count for round_ in ring.rounds)
-    document = ring.documents()[0]
+    simulation = RoundSimulation(TOWNS[count], order).run()
+    assert_one_document(simulation)
+    assert all(len(round_.signatures) == count for round_ in simulation.rounds)
+    document = simulation.documents()[0]
     assert document is not None
     assert {node.identity for node in document.nodes} == set(TOWNS[count].approved)
 
@@ -97,10 +97,10 @@ def test_a_minority_may_crash_at_any_moment(count: int, data: st.DataObject, ord
         number: (data.draw(st.integers(0, step_count(count) - 1)), data.draw(st.frozensets(st.sampled_from(numbers))))
         for number in crashed
     }
-    ring = Ring(town, order, silent=silent).run()
-    assert_one_document(ring)
-    assert all(len(ring.rounds[number].signatures) >= town.bootstrap.required for number in ring.honest)
-    assert not any(ring.rounds[number].evidence() for number in ring.honest)
+    simulation = RoundSimulation(town, order, silent=silent).run()
+    assert_one_document(simulation)
+    assert all(len(simulation.rounds[number].signatures) >= town.bootstrap.required for number in simulation.honest)
+    assert not any(simulation.rounds[number].evidence() for number in simulation.honest)
 
 
 @settings(max_examples=20)
@@ -113,8 +113,8 @@ def test_a_minority_may_say_garbage_at_any_moment(count: int, data: st.DataObjec
     def tamper(step: int, bundle: bytes | None, receiver: int) -> bytes | None:
         return garbage if (step, receiver) in which else bundle
 
-    ring = Ring(SMALL[count], order, false=dict.fromkeys(liars, tamper)).run()
-    assert_one_document(ring)
+    simulation = RoundSimulation(SMALL[count], order, false=dict.fromkeys(liars, tamper)).run()
+    assert_one_document(simulation)
 
 
 @settings(max_examples=20)
@@ -129,10 +129,10 @@ def test_an_equivocator_splits_nobody_and_is_named(order: random.Random, split: 
     def tamper(step: int, bundle: bytes | None, receiver: int) -> bytes | None:
         return double.bundle(0) if step == 0 and receiver == split else bundle
 
-    ring = Ring(town, order, false={2: tamper}).run()
-    assert_one_document(ring)
-    for number in ring.honest:
-        assert [evidence.author for evidence in ring.rounds[number].evidence()] == [town.authorities[2].public]
+    simulation = RoundSimulation(town, order, false={2: tamper}).run()
+    assert_one_document(simulation)
+    for number in simulation.honest:
+        assert [evidence.author for evidence in simulation.rounds[number].evidence()] == [town.authorities[2].public]
 
 
 @settings(max_examples=20)
@@ -143,31 +143,33 @@ def test_a_reveal_that_only_some_are_told_splits_nobody(order: random.Random, to
     def tamper(step: int, bundle: bytes | None, receiver: int) -> bytes | None:
         return msgpack.packb([[]]) if step == first_reveal and receiver not in told else bundle
 
-    assert_one_document(Ring(SMALL[3], order, false={2: tamper}).run())
+    assert_one_document(RoundSimulation(SMALL[3], order, false={2: tamper}).run())
 
 
 def test_the_randomness_depends_on_every_reveal() -> None:
     drawn = set()
     for silent in ({}, {0: (1, frozenset())}, {1: (1, frozenset())}, {2: (1, frozenset())}):
-        document = Ring(SMALL[3], random.Random(1), silent=silent).run().documents()[0]  # type: ignore[arg-type]
+        document = RoundSimulation(SMALL[3], random.Random(1), silent=silent).run().documents()[0]  # type: ignore[arg-type]
         assert document is not None
         drawn.add(document.randomness)
     assert len(drawn) == 4
 
 
 def test_one_that_abstains_from_voting_signs_all_the_same() -> None:
-    ring = Ring(SMALL[3], random.Random(1), statements={2: None}).run()
-    assert_one_document(ring)
-    assert all(len(round_.signatures) == 3 for round_ in ring.rounds)
+    simulation = RoundSimulation(SMALL[3], random.Random(1), statements={2: None}).run()
+    assert_one_document(simulation)
+    assert all(len(round_.signatures) == 3 for round_ in simulation.rounds)
 
 
 def test_the_previous_document_is_continued() -> None:
     town = SMALL[3]
-    first = Ring(town, random.Random(1)).run().documents()[0]
+    first = RoundSimulation(town, random.Random(1)).run().documents()[0]
     assert first is not None
     statements = {number: statement(town, number, 1, first.digest) for number in range(3)}
-    ring = Ring(town, random.Random(2), epoch=1, known={first.digest: first}, statements=statements).run()  # type: ignore[arg-type]
-    second = ring.documents()[0]
+    simulation = RoundSimulation(  # type: ignore[arg-type]
+        town, random.Random(2), epoch=1, known={first.digest: first}, statements=statements
+    ).run()
+    second = simulation.documents()[0]
     assert second is not None
     assert second.previous == first.digest
     assert second.randomness != first.randomness
@@ -180,79 +182,79 @@ def test_the_previous_document_is_continued() -> None:
 
 
 def test_without_a_majority_of_votes_there_is_no_document() -> None:
-    ring = Ring(SMALL[5], random.Random(1), statements={0: None, 1: None, 2: None}).run()
-    assert {round_.phase for round_ in ring.rounds} == {Phase.FAILED}
-    assert "voted" in str(ring.rounds[0].problem)
+    simulation = RoundSimulation(SMALL[5], random.Random(1), statements={0: None, 1: None, 2: None}).run()
+    assert {round_.phase for round_ in simulation.rounds} == {Phase.FAILED}
+    assert "voted" in str(simulation.rounds[0].problem)
 
 
 @pytest.mark.parametrize(("step", "problem"), [(0, "voted"), (2, "revealed")])
 def test_without_a_majority_of_authorities_there_is_no_document(step: int, problem: str) -> None:
     gone = (step, frozenset[int]())
-    ring = Ring(SMALL[3], random.Random(1), silent={1: gone, 2: gone}).run()
-    assert ring.documents() == [None]
-    assert problem in str(ring.rounds[0].problem)
+    simulation = RoundSimulation(SMALL[3], random.Random(1), silent={1: gone, 2: gone}).run()
+    assert simulation.documents() == [None]
+    assert problem in str(simulation.rounds[0].problem)
 
 
 def test_without_enough_signatures_there_is_no_document() -> None:
     gone = (step_count(3) - 1, frozenset[int]())
-    ring = Ring(SMALL[3], random.Random(1), silent={1: gone, 2: gone}).run()
-    assert ring.rounds[0].phase is Phase.FAILED
-    assert ring.rounds[0].signed() is None
+    simulation = RoundSimulation(SMALL[3], random.Random(1), silent={1: gone, 2: gone}).run()
+    assert simulation.rounds[0].phase is Phase.FAILED
+    assert simulation.rounds[0].signed() is None
 
 
 def test_the_larger_threshold_counts() -> None:
     town = Town(3, mixes=3, providers=1, threshold=3)
     gone = (step_count(3) - 1, frozenset[int]())
-    assert Ring(town, random.Random(1), silent={2: gone}).run().documents() == [None, None]
-    assert_one_document(Ring(town, random.Random(1)).run())
+    assert RoundSimulation(town, random.Random(1), silent={2: gone}).run().documents() == [None, None]
+    assert_one_document(RoundSimulation(town, random.Random(1)).run())
 
 
 def test_one_that_lacks_the_previous_document_does_not_sign_another() -> None:
     town = SMALL[3]
-    first = Ring(town, random.Random(1)).run().documents()[0]
+    first = RoundSimulation(town, random.Random(1)).run().documents()[0]
     assert first is not None
     statements = {number: statement(town, number, 1, first.digest) for number in range(3)}
-    ring = Ring(town, random.Random(2), epoch=1, statements=statements).run()  # type: ignore[arg-type]
-    assert {round_.phase for round_ in ring.rounds} == {Phase.FAILED}
-    assert "lacks" in str(ring.rounds[0].problem)
+    simulation = RoundSimulation(town, random.Random(2), epoch=1, statements=statements).run()  # type: ignore[arg-type]
+    assert {round_.phase for round_ in simulation.rounds} == {Phase.FAILED}
+    assert "lacks" in str(simulation.rounds[0].problem)
 
 
 # Signatures.
 
 
-def in_signing() -> tuple[Ring, Round]:
-    ring = Ring(SMALL[3], random.Random(1))
-    round_ = ring.rounds[0]
+def in_signing() -> tuple[RoundSimulation, Round]:
+    simulation = RoundSimulation(SMALL[3], random.Random(1))
+    round_ = simulation.rounds[0]
     while round_.phase is not Phase.SIGNING:
-        ring.rng.choice(ring._hearings() or ring._closings())()
-    return ring, round_
+        simulation.rng.choice(simulation._hearings() or simulation._closings())()
+    return simulation, round_
 
 
 def test_a_signature_of_another_document_does_not_count() -> None:
-    ring, round_ = in_signing()
-    other = ring.town.document()
-    author = ring.town.authorities[1]
+    simulation, round_ = in_signing()
+    other = simulation.town.document()
+    author = simulation.town.authorities[1]
     round_.take_untrusted(author.public, round_.step, msgpack.packb([other.digest, other.signature(author)]))
     assert author.public not in round_.signatures
 
 
 def test_a_false_signature_is_refused() -> None:
-    ring, round_ = in_signing()
+    simulation, round_ = in_signing()
     assert round_.document is not None
     with pytest.raises(RemoteError):
         round_.take_untrusted(
-            ring.town.authorities[1].public, round_.step, msgpack.packb([round_.document.digest, bytes(64)])
+            simulation.town.authorities[1].public, round_.step, msgpack.packb([round_.document.digest, bytes(64)])
         )
-    assert ring.town.authorities[1].public not in round_.signatures
+    assert simulation.town.authorities[1].public not in round_.signatures
 
 
 def test_nothing_is_given_out_before_the_decision_to_sign() -> None:
-    ring = Ring(SMALL[3], random.Random(1))
-    round_ = ring.rounds[0]
+    simulation = RoundSimulation(SMALL[3], random.Random(1))
+    round_ = simulation.rounds[0]
     while not round_.undecided:
         assert not round_.signatures
-        ring._close = lambda receiver: ring.rounds[receiver].close()  # type: ignore[method-assign]
-        ring.rng.choice(ring._hearings() or ring._closings())()
+        simulation._close = lambda receiver: simulation.rounds[receiver].close()  # type: ignore[method-assign]
+        simulation.rng.choice(simulation._hearings() or simulation._closings())()
     assert round_.bundle(round_.step) is None
     round_.abstain()
     assert round_.bundle(round_.step) == b""

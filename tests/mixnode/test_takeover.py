@@ -12,14 +12,14 @@ from benchmarks.simulation.codec import PlainEngine
 from benchmarks.simulation.virtual import no_threads
 from mixnet.counters import Event
 from mixnode import NodeConfig, Serving, Storage, serve
-from tests.directory.heirs import Dynasty, heirs
+from tests.directory.succession_world import SuccessionWorld, successors
 from tests.mixnet.pki.builders import Town
 
 TOWN = Town(mixes=3, providers=1, epoch_length=120.0)
 FIRST = 2
 
 
-async def live(dynasty: Dynasty, name: str, folder: Path, *, task_status: trio.TaskStatus[Serving]) -> None:
+async def live(world: SuccessionWorld, name: str, folder: Path, *, task_status: trio.TaskStatus[Serving]) -> None:
     identity, role = TOWN.nodes[name]
     address = TOWN.address(name)
     await serve(
@@ -32,9 +32,9 @@ async def live(dynasty: Dynasty, name: str, folder: Path, *, task_status: trio.T
             storage=Storage.MEMORY,
             source=address.partition(":")[0],
         ),
-        network=dynasty.network,
-        clock=dynasty.clock,
-        rng=dynasty.rng.child(name),
+        network=world.network,
+        clock=world.clock,
+        rng=world.rng.child(name),
         engine=PlainEngine(),
         identity=identity,
         trust=TOWN.bootstrap,
@@ -46,17 +46,17 @@ async def test_no_loop_is_lost_while_all_authorities_are_replaced(
     autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
 ) -> None:
     """The old ones are gone soon after."""
-    new = heirs(TOWN, [3, 4, 5], FIRST)
-    dynasty = Dynasty(TOWN, nursery, tmp_path, [new])
+    new = successors(TOWN, [3, 4, 5], FIRST)
+    world = SuccessionWorld(TOWN, nursery, tmp_path, [new])
     with no_threads():
-        dynasty.propose(new, *range(6))
-        await dynasty.begin(*range(6))
-        start = partial(nursery.start, live, dynasty)
+        world.propose(new, *range(6))
+        await world.begin(*range(6))
+        start = partial(nursery.start, live, world)
         nodes: list[Serving] = [await start(name, tmp_path / name) for name in TOWN.nodes]
-        await dynasty.until(FIRST, 0.1)
+        await world.until(FIRST, 0.1)
         for number in range(3):
-            await dynasty.crash(number)
-        await dynasty.until(FIRST + 2, 0.5)
+            await world.crash(number)
+        await world.until(FIRST + 2, 0.5)
         for node in nodes:
             told = node.snapshot()
             assert (told["epoch"], told["problem"], told["warnings"]) == (FIRST + 2, "", [])

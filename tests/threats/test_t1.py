@@ -18,7 +18,7 @@ from mixnet.pki.errors import Expired, Forged, MinoritySigned, NotYetValid, Roll
 from mixnet.pki.trust import NoIntroduction, Trust
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
-from tests.directory.city import City, two_faced
+from tests.directory.authority_world import AuthorityWorld, two_faced
 from tests.mixnet.pki.builders import Town
 from tests.threats.evidence import AUTHORITIES, BOOTSTRAP, EPOCHS, GENESIS, document, signed, signing_key
 
@@ -198,14 +198,14 @@ def test_an_invitation_makes_one_contact_only():
 async def test_an_authority_that_splits_the_view_is_named_and_splits_nobody(autojump_clock, nursery, false):
     """Distinct views that readers accept for one epoch: one. The control names nobody."""
     town = Town(5, mixes=3, providers=1)
-    city = City(town, nursery)
+    world = AuthorityWorld(town, nursery)
     for number in range(2):
-        await city.start(number, alter=two_faced(town, number) if false else None)
-    await city.start(2, 3, 4)
-    city.enter(*town.nodes)
-    await city.fetch_when_ready()
+        await world.start(number, alter=two_faced(town, number) if false else None)
+    await world.start(2, 3, 4)
+    world.enter(*town.nodes)
+    await world.fetch_when_ready()
     await trio.sleep(60)
-    shown = {(await city.fetch_from(number))[0].digest for number in range(2, 5)}
+    shown = {(await world.fetch_from(number))[0].digest for number in range(2, 5)}
     assert len(shown) == 1
     named = {key.public.hex()[:16] for key in town.authorities[:2]} if false else set()
-    assert all(set(city.authorities[number].snapshot()["suspects"]) == named for number in range(2, 5))
+    assert all(set(world.authorities[number].snapshot()["suspects"]) == named for number in range(2, 5))

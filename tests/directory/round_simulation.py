@@ -31,7 +31,7 @@ def statement(town: Town, number: int, epoch: int = 0, previous: bytes = NO_DOCU
 
 
 @dataclass
-class Ring:
+class RoundSimulation:
     """`silent` maps an authority to the (step, receivers) from which on it is gone: in that step the receivers hear it
     still. `false` maps one to what it says instead."""
 
@@ -58,7 +58,7 @@ class Ring:
             for number in self.honest
         ]
 
-    def run(self) -> Ring:
+    def run(self) -> RoundSimulation:
         """Let all of them go through the round."""
         last = step_count(len(self.rounds))
         while any(not self.rounds[number].over for number in self.honest):

@@ -13,7 +13,7 @@ from directory.broadcast import statement as stated
 from directory.evidence import round_context
 from directory.voting import Phase, Statement
 from mixnet.crypto import Label
-from tests.directory.ring import Ring, Tamper
+from tests.directory.round_simulation import RoundSimulation, Tamper
 from tests.mixnet.pki.builders import Town
 
 
@@ -29,7 +29,7 @@ def _signed(
 
 
 @dataclass(frozen=True)
-class Word:
+class ToldStatement:
     """In round `when`, from 1, of a broadcast its author tells `told` the statement number `which` of those it has."""
 
     which: int
@@ -44,17 +44,17 @@ class Plot:
     Those who hear it are also told that `framed` stated what a liar would, without that one's signature.
     """
 
-    votes: tuple[Word, ...] = ()
-    reveals: tuple[Word, ...] = ()
+    votes: tuple[ToldStatement, ...] = ()
+    reveals: tuple[ToldStatement, ...] = ()
     signs_for: frozenset[int] = frozenset()
     framed: int | None = None
 
 
 @dataclass(frozen=True)
-class Conspiracy:
+class Collusion:
     """Faulty authorities that know each other's keys. Each relays as an honest one does, but speaks by its plot."""
 
-    ring: Ring
+    simulation: RoundSimulation
     statements: Mapping[int, Sequence[Statement]]  # what each author may state
 
     def tamper(self, author: int, plot: Plot, others: Sequence[int]) -> Tamper:
@@ -62,7 +62,7 @@ class Conspiracy:
         me = self._identity(author)
 
         def say(_step: int, bundle: bytes | None, receiver: int) -> bytes | None:
-            hearer = self.ring.rounds[receiver]
+            hearer = self.simulation.rounds[receiver]
             return speak(hearer.phase, hearer._round_number, bundle, receiver)
 
         @cache
@@ -90,9 +90,9 @@ class Conspiracy:
         return statement.vote if label is Label.VOTE else statement.secret
 
     def _item(self, label: Label, author: int, value: bytes, signers: Sequence[int]) -> tuple[object, ...]:
-        town, round_ = self.ring.town, self.ring.rounds[author]
+        town, round_ = self.simulation.town, self.simulation.rounds[author]
         context = round_context(town.bootstrap.network_id, round_.epoch, round_.attempt)
         return _signed(town, label, context, author, value, tuple(signers))
 
     def _identity(self, number: int) -> bytes:
-        return self.ring.town.authorities[number].public
+        return self.simulation.town.authorities[number].public

@@ -16,7 +16,7 @@ from mixnet.pki.fetch import Caller, upload_descriptor
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import timeless_untrusted
 from mixnet.pki.waiting import sleep_until
-from tests.directory.city import Alter, City
+from tests.directory.authority_world import Alter, AuthorityWorld
 from tests.mixnet.pki.builders import Town, key
 
 SOON = 1.0  # seconds into an epoch at which a test looks
@@ -28,13 +28,13 @@ def infos(numbers: Iterable[int]) -> tuple[AuthorityInfo, ...]:
     return tuple(sorted(found, key=lambda one: one.identity))
 
 
-def heirs(town: Town, numbers: Iterable[int], first_epoch: int, threshold: int | None = None) -> Bootstrap:
+def successors(town: Town, numbers: Iterable[int], first_epoch: int, threshold: int | None = None) -> Bootstrap:
     """The bootstrap file of a set that follows the town's own."""
     return town.bootstrap.succeeded_by(Successor(first_epoch, infos(numbers), threshold))
 
 
-class Dynasty(City):
-    """A city whose authorities change. `plan` is what everybody should come to know: nodes upload by it."""
+class SuccessionWorld(AuthorityWorld):
+    """Authorities that others succeed. `plan` is what everybody should come to know: nodes upload by it."""
 
     def __init__(self, town: Town, nursery: trio.Nursery, folder: Path, plan: list[Bootstrap]) -> None:
         super().__init__(town, nursery)

@@ -52,7 +52,7 @@ def two_faced(town: Town, number: int) -> Alter:
     return alter
 
 
-class City:
+class AuthorityWorld:
     """Starts, crashes and asks the authorities of a town; node `name` keeps uploading once it is started."""
 
     def __init__(self, town: Town, nursery: trio.Nursery, *, seed: int = 1, **network: Any) -> None:
