@@ -81,7 +81,7 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
             nursery.start_soon(stop_on_signal)
             api: DaemonApi = await nursery.start(live)
             if api.waits_for and not api.stopping.is_set():
-                log.write(Entry.RETRYING, role="client", problem=api.waits_for)
+                log.write(LogEntry.RETRYING, role="client", problem=api.waits_for)
                 tell(api.waits_for)
             await api.opened.wait()
-            log.write(Entry.READY, role="client")
+            log.write(LogEntry.READY, role="client")

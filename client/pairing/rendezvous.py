@@ -25,7 +25,7 @@ class Rendezvous:
     async def put(self, provider: bytes, slot: bytes, body: bytes) -> int | None:
         """Put `body` into a slot; its place, or None if there is no room. NotAnswered, RemoteError."""
         answer = await self._queries.ask(provider, Question(self._put, slot, body))
-        if answer.status is Status.FULL:
+        if answer.status is ServiceStatus.FULL:
             return None
         if answer.status is not ServiceStatus.DONE or len(answer.body) != 1:
             raise RemoteError("this provider keeps no slots: ask its operator for a newer version")
@@ -34,4 +34,4 @@ class Rendezvous:
     async def read(self, provider: bytes, slot: bytes, place: int = 0) -> bytes | None:
         """What is at a place of a slot, or None. NotAnswered."""
         answer = await self._queries.ask(provider, Question(self._read, slot, bytes([place])))
-        return answer.body if answer.status is Status.DONE else None
+        return answer.body if answer.status is ServiceStatus.DONE else None

@@ -69,10 +69,10 @@ class Submitter:
         others = [one.identity for one in document.providers if one.identity != self.home]
         witness = self.rng.choice(others or [self.home])
         try:
-            testimony = Testimony.parse_untrusted(
+            token = TimestampToken.parse_untrusted(
                 await self.provider_queries.ask(witness, question(pending.commitment))
             )
-            check_untrusted(testimony, witness, document, pending.commitment)
+            check_untrusted(token, witness, document, pending.commitment)
         except (RemoteError, Unavailable):
             return False
         await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, token, consensus)
