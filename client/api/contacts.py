@@ -42,7 +42,7 @@ class Verify(Command[ContactInfo], frozen=True, tag="verify"):
     contact: str
 
     async def run(self, daemon: DaemonApi) -> ContactInfo:
-        return await daemon.visit(daemon.user.mark_verified, self.contact)
+        return await daemon.visit(daemon.user.people.verify, self.contact)
 
 
 class Rename(Command[ContactInfo], frozen=True, tag="rename"):
@@ -52,7 +52,7 @@ class Rename(Command[ContactInfo], frozen=True, tag="rename"):
     name: str
 
     async def run(self, daemon: DaemonApi) -> ContactInfo:
-        return await daemon.visit(daemon.user.rename_contact, self.contact, self.name)
+        return await daemon.visit(daemon.user.people.rename, self.contact, self.name)
 
 
 class Block(Command[ContactInfo], frozen=True, tag="block"):
@@ -61,7 +61,7 @@ class Block(Command[ContactInfo], frozen=True, tag="block"):
     contact: str
 
     async def run(self, daemon: DaemonApi) -> ContactInfo:
-        return await daemon.visit(daemon.user.block, self.contact, daemon.now())
+        return await daemon.visit(daemon.user.people.block, self.contact, daemon.now())
 
 
 class Unblock(Command[ContactInfo], frozen=True, tag="unblock"):
@@ -70,7 +70,7 @@ class Unblock(Command[ContactInfo], frozen=True, tag="unblock"):
     contact: str
 
     async def run(self, daemon: DaemonApi) -> ContactInfo:
-        return await daemon.visit(daemon.user.unblock, self.contact)
+        return await daemon.visit(daemon.user.people.unblock, self.contact)
 
 
 class Relink(Command[ContactInfo], frozen=True, tag="relink"):

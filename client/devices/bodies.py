@@ -16,6 +16,7 @@ import msgspec
 
 from client.e2e.bodies import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.groups.roster import MEMBERS_LIMIT
+from client.messenger.contact_verbs import ContactVerbs
 from client.model.contact_states import NAME_LIMIT, Standing
 from client.model.group_views import GroupState
 from client.model.views import ContactState, MessageKind, MessageState
@@ -136,24 +137,39 @@ class MarkRead(_Tagged, frozen=True, tag=1):
     number: Number
 
 
-class Rename(_Tagged, frozen=True, tag=2):
+class ContactRequest(_Tagged, frozen=True):
+    """The user of a satellite has decided something about the contact of this identity."""
+
+    identity: Digest
+
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:
+        """At home: decide the same about the contact that is called `name` there; errors as the verb."""
+        raise NotImplementedError
+
+
+class Rename(ContactRequest, frozen=True, tag=2):
     """Call a contact by another name."""
 
-    identity: Digest
     name: Name
 
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.rename(name, self.name)
 
-class Verify(_Tagged, frozen=True, tag=3):
+
+class Verify(ContactRequest, frozen=True, tag=3):
     """The safety numbers match."""
 
-    identity: Digest
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.verify(name)
 
 
-class Block(_Tagged, frozen=True, tag=4):
+class Block(ContactRequest, frozen=True, tag=4):
     """Block a contact, or unblock it."""
 
-    identity: Digest
     blocked: bool
+
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.block(name, now) if self.blocked else people.unblock(name)
 
 
 class Accept(_Tagged, frozen=True, tag=5):
@@ -306,7 +322,7 @@ _REQUESTS = msgspec.msgpack.Decoder(DeviceVerb)
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-def raw(value: Record | DeviceVerb) -> msgspec.Raw:
+def raw(value: Record | DeviceVerb | ContactRequest) -> msgspec.Raw:
     """A record or request as it stands in a message."""
     return msgspec.Raw(msgspec.msgpack.encode(value))
 

@@ -119,13 +119,8 @@ class DeviceRequestHandler:
                 return self._send_file(device, number, request, now)
             case bodies.MarkRead():
                 messenger.mark_read(request.number, now)
-            case bodies.Rename():
-                messenger.rename_contact(self._name(request.identity), request.name)
-            case bodies.Verify():
-                messenger.mark_verified(self._name(request.identity))
-            case bodies.Block():
-                name = self._name(request.identity)
-                messenger.block(name, now) if request.blocked else messenger.unblock(name)
+            case bodies.ContactRequest():
+                request.follow(messenger.people, self._name(request.identity), now)
             case bodies.Accept():
                 messenger.accept_invitation(request.invitation, request.name, now)
             case bodies.Cancel():

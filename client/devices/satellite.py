@@ -17,13 +17,14 @@ from client.devices.files import DeviceFiles
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.satellite_archive import SatelliteArchive
+from client.devices.satellite_contacts import SatelliteContacts
 from client.devices.satellite_groups import SatelliteGroups
 from client.devices.satellite_refusals import RefusedAnonymous, RefusedAttestations, RefusedVerbs
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
 from client.messenger.messenger import Messenger
 from client.messenger.outbox import CANCELLED
-from client.model.contact_states import STANDINGS, ContactEvent, Verdict, check_name, free_name
+from client.model.contact_states import ContactEvent, free_name
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
 from client.model.views import ContactInfo, ContactState, Event, MessageInfo, MessageKind, MessageState, Transfer
 from client.storage.messages import Entry
@@ -51,6 +52,7 @@ class Satellite(RefusedVerbs):
         self._messenger = messenger
         self._introductions = introductions
         self._pending, self._replica, self._files = pending, replica, files
+        self.people = SatelliteContacts(core, pending)
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
         self.archive = SatelliteArchive(core, messenger.archive, pending, replica)
         self.anonymous, self.attestations = RefusedAnonymous(core), RefusedAttestations(core)
@@ -116,47 +118,6 @@ class Satellite(RefusedVerbs):
             self._pending.ask(home, number, bodies.Accept(identity, "".join(text.split()), name))
             core.contact_changed(known.id)
         return core.contacts.info(known.id)
-
-    def mark_verified(self, name: str) -> ContactInfo:
-        """Record that the safety numbers match; UnknownContact, WrongStep, DeviceRevoked."""
-        core = self._core
-        contact = core.contacts.person(name)
-        with core.change():
-            if core.contacts.step(contact, ContactEvent.VERIFY):
-                self._ask("verify", bodies.Verify(contact.identity))
-                core.contact_changed(contact.id)
-        return core.contacts.info(contact.id)
-
-    def rename_contact(self, name: str, new_name: str) -> ContactInfo:
-        """Call a contact by another name on all devices; UnknownContact, BadName, NameTaken, DeviceRevoked."""
-        core = self._core
-        contact = core.contacts.person(name)
-        check_name(new_name)
-        with core.change():
-            if core.contacts.rename(contact, new_name):
-                self._ask("rename", bodies.Rename(contact.identity, new_name))
-                core.contact_changed(contact.id)
-        return core.contacts.info(contact.id)
-
-    def block(self, name: str, now: float) -> ContactInfo:
-        """Block a contact; UnknownContact, DeviceRevoked."""
-        return self._judge(name, Verdict.BLOCK)
-
-    def unblock(self, name: str) -> ContactInfo:
-        """Unblock a contact; UnknownContact, DeviceRevoked."""
-        return self._judge(name, Verdict.UNBLOCK)
-
-    def _judge(self, name: str, verdict: Verdict) -> ContactInfo:
-        core = self._core
-        contact = core.contacts.person(name)
-        with core.change():
-            if STANDINGS[contact.standing, verdict] is not contact.standing:
-                core.contacts.judge(contact, verdict)
-                blocked = verdict is Verdict.BLOCK
-                (core.blocked.add if blocked else core.blocked.discard)(contact.id)
-                self._ask("block", bodies.Block(contact.identity, blocked))
-                core.contact_changed(contact.id)
-        return core.contacts.info(contact.id)
 
     # messages
 

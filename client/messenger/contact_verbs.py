@@ -1,71 +1,82 @@
-"""What a user decides about contacts: what to call them, and whether to hear from them.
+"""What a user decides about contacts: what to call them, whether they are who they say, and whether to hear from them.
 
-Promises: nothing of it goes over the network; a blocked contact can't tell, since what it sends is acknowledged as
-before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason.
+Promises: nothing of it goes to the contact; a blocked contact can't tell, since what it sends is acknowledged as
+before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason. A satellite
+decides the same way and asks its home to follow (client/devices/satellite_contacts.py): a test compares the two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from client.core.state import Core
-from client.e2e.bodies import Reason
-from client.files.receiver import FileReceiver
-from client.messenger.outbox import Outbox
-from client.model.contact_states import Verdict, check_name
-from client.model.errors import ContactBlocked
+from client.model.contact_states import ContactEvent, Verdict, check_name
+from client.model.errors import AnonymousOnly
 from client.model.views import ContactInfo
 from client.storage.contacts import Contact
 
-TO_BLOCKED = "you blocked the contact before this was delivered: unblock it and send it again"
-FROM_BLOCKED = "you blocked the contact before this was complete: unblock it and ask for it again"
-_UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state IN ('queued', 'sent') ORDER BY id"
+
+class UnderWay(Protocol):
+    """What is on its way from contacts and to them."""
+
+    def stop(self, contact: int, now: float) -> None:
+        """Give up all of a contact's, inside of a change."""
+
+    def sweep(self) -> None:
+        """Remove what was given up from the disk, after the change."""
 
 
 class ContactVerbs:
-    """The user's say over contacts."""
+    """The user's say over contacts. Each verb raises UnknownContact for a name that no contact has."""
 
-    def __init__(self, core: Core, outbox: Outbox, receiving: FileReceiver) -> None:
-        """Use the messenger's shared state and the parts that stop at a block."""
+    def __init__(self, core: Core, under_way: UnderWay) -> None:
+        """`under_way` is asked to stop what comes from a contact and goes to it when it is blocked."""
         self._core = core
-        self._outbox = outbox
-        self._receiving = receiving
+        self._under_way = under_way
 
-    def reached(self, name: str) -> Contact:
-        """The contact of a name, to write to; UnknownContact, ContactBlocked."""
+    def verify(self, name: str) -> ContactInfo:
+        """Record that the safety numbers match; WrongStep before the contact is established, AnonymousOnly."""
         contact = self._core.contacts.person(name)
-        if contact.blocked:
-            raise ContactBlocked(self._core.unblock_first(contact))
-        return contact
+        if contact.id in self._core.anonymous:
+            raise AnonymousOnly
+        return self._decide(contact, lambda: self._core.contacts.step(contact, ContactEvent.VERIFY))
 
     def rename(self, name: str, new_name: str) -> ContactInfo:
-        """Call a contact by another name; UnknownContact, BadName, NameTaken."""
-        core = self._core
-        contact = core.contacts.person(name)
+        """Call a contact by another name, on the user's devices only; BadName, NameTaken."""
+        contact = self._core.contacts.person(name)
         check_name(new_name)
-        with core.change():
-            if core.contacts.rename(contact, new_name):
-                core.contact_changed(contact.id)
-        return core.contacts.info(contact.id)
+        return self._decide(contact, lambda: self._core.contacts.rename(contact, new_name))
 
     def block(self, name: str, now: float) -> ContactInfo:
-        """Hear nothing more from a contact, and send nothing more to it; UnknownContact."""
-        core = self._core
-        contact = core.contacts.person(name)
-        with core.change():
-            if core.contacts.judge(contact, Verdict.BLOCK):
-                core.blocked.add(contact.id)
-                for (message,) in core.store.all(_UNDELIVERED, contact.id):
-                    self._outbox.give_up(message, Reason.CANCELLED, now, TO_BLOCKED)
-                self._receiving.give_up(contact.id, FROM_BLOCKED)
-                core.contact_changed(contact.id)
-        self._receiving.sweep()
-        return core.contacts.info(contact.id)
+        """Hear nothing from a contact, which can't tell, and send nothing to it."""
+        contact = self._core.contacts.person(name)
+
+        def judge() -> bool:
+            blocked = self._core.contacts.judge(contact, Verdict.BLOCK)
+            if blocked:
+                self._core.blocked.add(contact.id)
+                self._under_way.stop(contact.id, now)
+            return blocked
+
+        info = self._decide(contact, judge)
+        self._under_way.sweep()
+        return info
 
     def unblock(self, name: str) -> ContactInfo:
-        """Hear from a contact again, from now on; UnknownContact."""
+        """Hear from a contact again, from now on."""
+        contact = self._core.contacts.person(name)
+
+        def judge() -> bool:
+            self._core.blocked.discard(contact.id)
+            return self._core.contacts.judge(contact, Verdict.UNBLOCK)
+
+        return self._decide(contact, judge)
+
+    def _decide(self, contact: Contact, change: Callable[[], bool]) -> ContactInfo:
+        """Make a change of a contact's row in one transaction, and tell of it if it changed anything."""
         core = self._core
-        contact = core.contacts.person(name)
         with core.change():
-            if core.contacts.judge(contact, Verdict.UNBLOCK):
-                core.blocked.discard(contact.id)
+            if change():
                 core.contact_changed(contact.id)
         return core.contacts.info(contact.id)

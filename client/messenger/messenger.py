@@ -28,9 +28,8 @@ from client.messenger.archive import ArchiveOps
 from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.inbox import Inbox
 from client.messenger.outbox import Outbox
-from client.model.contact_states import ContactEvent
 from client.model.destination import Home
-from client.model.errors import AnonymousOnly, NoGroupFiles, NotInGroups, TextTooLong
+from client.model.errors import AnonymousOnly, ContactBlocked, NoGroupFiles, NotInGroups, TextTooLong
 from client.model.text_limits import check_text
 from client.model.views import (
     ContactInfo,
@@ -44,6 +43,7 @@ from client.model.views import (
 from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of
+from client.storage.contacts import Contact
 from client.storage.database import Store
 from client.storage.messages import Entry
 from client.storage.reply_blocks import NoSurbs, SurbMaker
@@ -89,7 +89,7 @@ class Messenger:
         self.archive = ArchiveOps(self._core, self._receiving)
         self.anonymous = Anonymous(self._core, surbs or NoSurbs())
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
-        self._people = ContactVerbs(self._core, self._outbox, self._receiving)
+        self.people = ContactVerbs(self._core, self._outbox)
         self.groups = Groups(self._core, self._introductions)
         self.attestations = Attestations(self._core, self._receiving)
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)
@@ -134,29 +134,6 @@ class Messenger:
         return [
             self._core.contacts.info(contact.id) for contact in self._core.contacts.all() if contact.role == "contact"
         ]
-
-    def mark_verified(self, name: str) -> ContactInfo:
-        """Record that the safety numbers match; UnknownContact, or WrongStep before the contact is established."""
-        core = self._core
-        contact = core.contacts.person(name)
-        if contact.id in core.anonymous:
-            raise AnonymousOnly
-        with core.change():
-            if core.contacts.step(contact, ContactEvent.VERIFY):
-                core.contact_changed(contact.id)
-        return core.contacts.info(contact.id)
-
-    def rename_contact(self, name: str, new_name: str) -> ContactInfo:
-        """Call a contact by another name, here only; UnknownContact, BadName, NameTaken."""
-        return self._people.rename(name, new_name)
-
-    def block(self, name: str, now: float) -> ContactInfo:
-        """Hear nothing from a contact, which can't tell, and send nothing to it; UnknownContact."""
-        return self._people.block(name, now)
-
-    def unblock(self, name: str) -> ContactInfo:
-        """Hear from a contact again, from now on; UnknownContact."""
-        return self._people.unblock(name)
 
     def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
         """Let a contact be who came back under another name, with another identity, because the user says so.
@@ -203,7 +180,13 @@ class Messenger:
         if text is not None:
             check_text(text, SIGNED_TEXT_LIMIT if signed else TEXT_LIMIT)
         self._core.check_lifetime(lifetime)
-        return self._people.reached(contact).id
+        return self._reached(contact).id
+
+    def _reached(self, name: str) -> Contact:
+        contact = self._core.contacts.person(name)
+        if contact.blocked:
+            raise ContactBlocked(self._core.unblock_first(contact))
+        return contact
 
     def send_file(
         self, contact: str, path: Path, now: float, lifetime: float | None = None, *, signed: bool = False
@@ -216,7 +199,7 @@ class Messenger:
         self._core.check_lifetime(lifetime)
         if self.groups.has(contact):
             raise NoGroupFiles
-        whom = self._people.reached(contact).id
+        whom = self._reached(contact).id
         if whom in self._core.anonymous:
             raise AnonymousOnly("files can't be sent in an anonymous conversation: send a text")
         return self._sending.start(whom, path, now, lifetime, signed=signed)

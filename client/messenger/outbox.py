@@ -31,6 +31,9 @@ UNANSWERED = (
 )
 _STRANGERS = 0  # stands for all anonymous conversations: no conversation has this number
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
+TO_BLOCKED = "you blocked the contact before this was delivered: unblock it and send it again"
+FROM_BLOCKED = "you blocked the contact before this was complete: unblock it and ask for it again"
+_UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state IN ('queued', 'sent') ORDER BY id"
 
 
 class Outbox:
@@ -187,6 +190,16 @@ class Outbox:
             self._sending.give_up(message, reason, now, error)
         else:
             self._core.fail_message(message, error)
+
+    def stop(self, contact: int, now: float) -> None:
+        """Give up all that is under way from a contact and to it, which was blocked."""
+        for (message,) in self._core.store.all(_UNDELIVERED, contact):
+            self.give_up(message, Reason.CANCELLED, now, TO_BLOCKED)
+        self._receiving.give_up(contact, FROM_BLOCKED)
+
+    def sweep(self) -> None:
+        """Remove from the disk what was given up, once that is stored."""
+        self._receiving.sweep()
 
     def expire(self, now: float) -> None:
         """Give up what has waited too long."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from client.e2e.invitation import Invitation
 from client.groups.read_receipts import Reading
+from client.messenger.contact_verbs import ContactVerbs
 from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import AddressInfo, ContactInfo, CorrespondentInfo, Event, MessageInfo, Transfer
 from client.storage.export_jsonl import Record
@@ -130,6 +131,10 @@ class UserVerbs(Protocol):
     """All verbs of a user."""
 
     @property
+    def people(self) -> ContactVerbs:
+        """What the user decides about contacts."""
+
+    @property
     def archive(self) -> ArchiveVerbs:
         """The archive as a whole."""
 
@@ -161,18 +166,6 @@ class UserVerbs(Protocol):
 
     def contacts(self) -> list[ContactInfo]:
         """All contacts, oldest first."""
-
-    def mark_verified(self, name: str) -> ContactInfo:
-        """Record that the safety numbers match."""
-
-    def rename_contact(self, name: str, new_name: str) -> ContactInfo:
-        """Call a contact by another name."""
-
-    def block(self, name: str, now: float) -> ContactInfo:
-        """Hear nothing from a contact, and send nothing to it."""
-
-    def unblock(self, name: str) -> ContactInfo:
-        """Hear from a contact again, from now on."""
 
     def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
         """Let a contact be who came back under another name, with another identity."""

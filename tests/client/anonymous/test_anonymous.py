@@ -129,7 +129,7 @@ def test_long_texts_are_whole_and_in_order_and_longer_ones_refused(tmp_path):
         with pytest.raises(AnonymousOnly):
             at(channel, name).send_file(contact, channel.tmp / "any", channel.now)
         with pytest.raises(AnonymousOnly):
-            at(channel, name).mark_verified(contact)
+            at(channel, name).people.verify(contact)
 
 
 def test_the_receiver_answers_over_days_while_the_sender_listens(channel):
@@ -646,7 +646,7 @@ def test_an_allowance_gives_no_more_than_it_says(burst, pauses):
 
 def test_a_blocked_stranger_is_heard_no_more_and_can_t_tell(channel):
     _, theirs, ours = write(channel)
-    at(channel, "alice").block(ours, channel.now)
+    at(channel, "alice").people.block(ours, channel.now)
     number = send(channel, "bob", theirs, "hello?")
     assert settle(channel, "bob", number) is MessageState.DELIVERED
     assert channel["alice"].inbox() == ["who am I?"]

@@ -85,7 +85,7 @@ def test_an_old_copy_that_gives_numbers_again_is_never_told_that_all_arrived(cha
 @pytest.mark.parametrize("behind", [2, 12])
 def test_after_a_renewal_everything_that_did_not_arrive_arrives_once(channel, inviter, behind):
     alice, bob = channel["alice"], channel["bob"]
-    assert alice.messenger.mark_verified("bob").verified
+    assert alice.messenger.people.verify("bob").verified
     exchange(channel, 1, "before")
     saved = copy(bob)
     exchange(channel, behind, "later")
@@ -263,7 +263,7 @@ def test_a_renewal_forgets_receipts_and_refusals_of_before(channel):
 @pytest.fixture
 def reinstalled(channel):
     """Bob has lost his profile, and is a stranger with a new one; both became contacts again."""
-    channel["alice"].messenger.mark_verified("bob")
+    channel["alice"].messenger.people.verify("bob")
     exchange(channel, 1, "before")
     channel["bob"].online = False
     for number in range(2):
@@ -312,7 +312,7 @@ def test_what_can_t_be_linked_says_why(reinstalled):
     )
     with pytest.raises(WrongStep, match="has not answered yet"):
         alice.relink("bob", "carol", reinstalled.now)
-    alice.block("bob", reinstalled.now)
+    alice.people.block("bob", reinstalled.now)
     with pytest.raises(ContactBlocked):
         alice.relink("bob", "bobby", reinstalled.now)
     assert sorted(c.name for c in alice.contacts()) == ["bob", "bobby", "carol"]

@@ -43,7 +43,7 @@ def live(family: Family, steps: int, story: str) -> None:
             case 1 if came and who in DEVICES:
                 user.archive.delete(rng.choice(came).id)
             case 2 if known and who in DEVICES:
-                user.rename_contact(rng.choice(known), f"name {step}")
+                user.people.rename(rng.choice(known), f"name {step}")
             case 3 if known and who in DEVICES:
                 user.archive.retain(rng.choice(known), rng.choice((None, 1e6)))
             case _ if known:
@@ -178,10 +178,10 @@ def test_what_the_home_refuses_is_undone_and_explained(tmp_path):
     family.meet()
     family.link_all()
     family[HOME].online = False
-    family.user(PHONE).rename_contact("bob", "robert")
+    family.user(PHONE).people.rename("bob", "robert")
     family.user(PHONE).send_text("carol", "blocked meanwhile", family.now)
-    family.user(HOME).rename_contact("carol", "robert")
-    family.user(HOME).block("robert", family.now)
+    family.user(HOME).people.rename("carol", "robert")
+    family.user(HOME).people.block("robert", family.now)
     family[HOME].online = True
     assert family.run(900, family.calm)
     agree(family)
@@ -198,7 +198,7 @@ def test_names_that_contacts_exchange_arrive(tmp_path):
     family.link_all()
     family[PHONE].online = False
     for old, new in (("bob", "x"), ("carol", "bob"), ("x", "carol")):
-        family.user(HOME).rename_contact(old, new)
+        family.user(HOME).people.rename(old, new)
     family[PHONE].online = True
     assert family.run(900, family.calm)
     agree(family)
@@ -214,8 +214,8 @@ def test_a_satellite_accepts_blocks_verifies_cancels_and_clears(tmp_path):
     assert phone.accept_invitation(invitation, "david", family.now).state.value == "pending"
     assert family.run(300, lambda: [c.state.value for c in phone.contacts()] == ["established"] * 2)
     assert family["dave"].messenger.contacts()[0].name == HOME
-    phone.mark_verified("david")
-    phone.block("david", family.now)
+    phone.people.verify("david")
+    phone.people.block("david", family.now)
     family["bob"].online = False
     number = phone.send_text("bob", "no", family.now)
     phone.cancel(number, family.now)
@@ -397,7 +397,7 @@ def test_a_revoked_device_hears_nothing_more_and_what_it_asks_has_no_effect(tmp_
     for name in (HOME, PHONE):  # and so after a restart
         family[name].crash()
     with pytest.raises(LocalError, match="revoked"):
-        family.user(PHONE).rename_contact("bob", "x")
+        family.user(PHONE).people.rename("bob", "x")
     assert family[HOME].store.one("SELECT 1 FROM device_requests UNION ALL SELECT 1 FROM device_pieces") is None
 
 
@@ -530,7 +530,7 @@ def test_a_file_that_the_home_may_not_send_leaves_nothing_there(tmp_path):
     family.link_all()
     (tmp_path / "photo.bin").write_bytes(bytes(100_000))
     number = family.user(PHONE).send_file("bob", tmp_path / "photo.bin", family.now)
-    family.user(HOME).block("bob", family.now)
+    family.user(HOME).people.block("bob", family.now)
     assert family.run(300, family.calm)
     family.run(5)
     assert family[PHONE].messenger.message(number).state.value == "failed"

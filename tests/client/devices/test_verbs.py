@@ -3,10 +3,13 @@
 import inspect
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import NoReturn, get_type_hints
+from typing import NoReturn, get_args, get_type_hints
 
 import pytest
 
+from client.devices.bodies import ContactRequest, DeviceVerb
+from client.devices.satellite_contacts import SatelliteContacts
+from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.messenger import Messenger
 from client.messenger.verbs import UserVerbs
 from client.model.errors import HomeOnly
@@ -37,7 +40,7 @@ def verbs(protocol: type, before: str = "") -> Iterator[tuple[str, object]]:
         if name.startswith("_"):
             continue
         kind = get_type_hints(member.fget)["return"] if isinstance(member, property) else None
-        if getattr(kind, "_is_protocol", False):
+        if getattr(kind, "_is_protocol", False) or kind is ContactVerbs:
             yield from verbs(kind, f"{before}{name}.")
         else:
             yield before + name, member
@@ -89,3 +92,16 @@ def _never_returns(verb: object) -> bool:
 def test_a_home_does_the_verbs_itself_and_a_satellite_does_not(family):
     assert isinstance(family.user(HOME), Messenger)
     assert not isinstance(family.user(PHONE), Messenger)
+
+
+def test_a_satellite_asks_its_home_for_every_verb_about_contacts():
+    """One that it only inherits would hold on this device and be undone by the next thing that the home tells."""
+    decided = {name for name in vars(ContactVerbs) if not name.startswith("_")}
+    assert len(decided) >= 4
+    assert decided - vars(SatelliteContacts).keys() == set()
+
+
+def test_a_home_understands_every_request_about_contacts():
+    requests = set(ContactRequest.__subclasses__())
+    assert len(requests) >= 3
+    assert requests - set(get_args(DeviceVerb)) == set()

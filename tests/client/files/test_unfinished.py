@@ -119,7 +119,7 @@ def test_whoever_was_away_takes_what_waited(half):
 
 
 def test_a_file_of_somebody_who_is_blocked_ends_at_once(half):
-    half.bob.messenger.block("alice", half.now)
+    half.bob.messenger.people.block("alice", half.now)
     assert half.file().state is MessageState.FAILED
     assert half.on_disk() == []
     half.piece(len(HALF))

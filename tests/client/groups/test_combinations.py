@@ -20,7 +20,7 @@ def delivered(circle, sent):
 
 def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
     alice = circle["alice"].messenger
-    alice.block("bob", circle.now)
+    alice.people.block("bob", circle.now)
     others, bobs = [], []
     for turn in range(3):
         others += [("alice", circle.send("alice", f"a{turn}")), ("carol", circle.send("carol", f"c{turn}"))]
@@ -31,7 +31,7 @@ def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
     circle.run(100)
     assert circle.texts("alice") == ["c0", "c1", "c2"]
     assert sorted(circle.texts("carol")) == ["a0", "a1", "a2", "b0", "b1", "b2"]
-    circle["alice"].messenger.unblock("bob")
+    circle["alice"].messenger.people.unblock("bob")
     after = circle.send("bob", "after")
     assert circle.run(300, delivered(circle, [*bobs, ("bob", after)]))
     assert circle.run(60, lambda: circle.texts("alice") == ["c0", "c1", "c2", "after"]), "not what came while blocked"
@@ -39,7 +39,7 @@ def test_who_is_blocked_is_not_shown_in_groups_and_all_goes_on_after_it(circle):
 
 def test_of_who_is_blocked_only_what_is_everybody_s_is_heard(circle):
     alice, bob = circle["alice"].messenger, circle["bob"].messenger
-    alice.block("bob", circle.now)
+    alice.people.block("bob", circle.now)
     group, contact = bob.groups._registry.named(CLUB), bob._core.contacts.named("alice").id
     waits = alice._core.store.all("SELECT body FROM waiting")
     with bob._core.change():
@@ -63,10 +63,10 @@ def test_who_was_blocked_when_it_accepted_comes_in_by_another_invitation(tmp_pat
     alice.create(CLUB, circle.now)
     alice.invite(CLUB, "bob", circle.now)
     assert circle.run(60, bob.list)
-    circle["alice"].messenger.block("bob", circle.now)
+    circle["alice"].messenger.people.block("bob", circle.now)
     bob.accept(CLUB, circle.now)
     circle.run(30)
-    circle["alice"].messenger.unblock("bob")
+    circle["alice"].messenger.people.unblock("bob")
     circle.run(30)
     assert bob.show(CLUB).state is GroupState.JOINING
     alice.invite(CLUB, "bob", circle.now)
@@ -202,13 +202,13 @@ def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle
     circle.run(30)
     lost = "SELECT introduced FROM group_peers WHERE introduced < 0"
     contact = next(one.id for one in carol._core.contacts.all() if one.role == "member")
-    carol.block("alice", circle.now)
+    carol.people.block("alice", circle.now)
     with carol._core.change():
         carol.groups.lost_touch(contact, circle.now + 10**6)
     assert carol.next_outgoing(circle.now) is None and carol._core.store.one(lost) is not None
     later = carol.wake_at()
     assert later is not None and later > circle.now
-    carol.unblock("alice")
+    carol.people.unblock("alice")
     carol.next_outgoing(later)
     assert carol._core.store.one(lost) is None
     assert bob.groups.show(CLUB).state is GroupState.MEMBER
@@ -218,12 +218,12 @@ def test_who_is_blocked_is_greeted_once_it_is_not(circle):
     alice = circle["alice"].messenger
     contact, group = alice._core.contacts.named("bob").id, alice.groups._registry.named(CLUB)
     (key,) = alice._core.store.one("SELECT key FROM group_peers WHERE contact = ?", contact)
-    alice.block("bob", circle.now)
+    alice.people.block("bob", circle.now)
     with alice._core.change():
         alice._core.store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", contact)
         alice.groups._membership._bind(group, bytes(key), contact, None, circle.now)
     assert alice._core.backlog(contact) == 0
-    alice.unblock("bob")
+    alice.people.unblock("bob")
     circle.run(10)
     assert alice._core.store.one("SELECT greeted FROM group_peers WHERE contact = ?", contact) == (1,)
 

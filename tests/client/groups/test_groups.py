@@ -276,7 +276,7 @@ def test_the_author_learns_who_read_it_from_those_who_tell(circle):
     assert circle.run(60, lambda: alice.message(number).readers == 1)
     assert alice.groups.reading.readers(number) == ["bob"]
     assert alice.message(number).state is MessageState.DELIVERED
-    circle["carol"].messenger.block("alice", circle.now)
+    circle["carol"].messenger.people.block("alice", circle.now)
     read(circle, "carol")
     read(circle, "dave")
     circle.run(30)

@@ -269,4 +269,4 @@ def test_who_has_left_answers_nobody_whom_it_has_blocked(parting):
         with carol._core.change():
             carol.groups.handle_untrusted(contact, body, parting.now)
         assert carol._core.backlog(contact) == before + answers
-        carol.block("alice", parting.now)
+        carol.people.block("alice", parting.now)

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from client.e2e.bodies import CHUNK_SIZE
-from client.messenger.contact_verbs import FROM_BLOCKED, TO_BLOCKED
 from client.messenger.inbox import UNOPENED
+from client.messenger.outbox import FROM_BLOCKED, TO_BLOCKED
 from client.model.durations import DAY
 from client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
 from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
@@ -43,7 +43,7 @@ def deliver(channel, sender, text, seconds=600):
 def test_a_new_name_holds_for_old_messages_and_new_ones_and_goes_nowhere(friends):
     deliver(friends, "alice", "one")
     before = friends["alice"].fragments, friends["bob"].fragments
-    assert at(friends).rename_contact("alice", "Alice from work").name == "Alice from work"
+    assert at(friends).people.rename("alice", "Alice from work").name == "Alice from work"
     friends["bob"].crash()
     friends.run(30)
     assert (friends["alice"].fragments, friends["bob"].fragments) == before
@@ -65,12 +65,12 @@ def test_names_that_can_t_be_given(friends):
         (NameTaken, "alice", "carol"),
     ]:
         with pytest.raises(error) as caught:
-            at(friends).rename_contact(old, new)
+            at(friends).people.rename(old, new)
         assert isinstance(caught.value, MixnetError) and "\n" not in str(caught.value)
     friends["bob"].messenger.take_events()
-    assert at(friends).rename_contact("alice", "alice").name == "alice"
+    assert at(friends).people.rename("alice", "alice").name == "alice"
     assert at(friends).take_events() == []
-    at(friends).rename_contact("alice", "a")
+    at(friends).people.rename("alice", "a")
     (event,) = at(friends).take_events()
     assert isinstance(event, ContactChanged) and event.contact.name == "a"
 
@@ -82,7 +82,7 @@ def test_names_that_can_t_be_given(friends):
 def test_a_blocked_contact_can_t_tell_and_is_not_heard(friends, loss):
     friends.loss = loss
     deliver(friends, "alice", "before")
-    assert at(friends).block("alice", friends.now).blocked
+    assert at(friends).people.block("alice", friends.now).blocked
     at(friends).take_events()
     friends.run(30)
     friends["bob"].events.clear()
@@ -94,7 +94,7 @@ def test_a_blocked_contact_can_t_tell_and_is_not_heard(friends, loss):
     assert friends["bob"].inbox() == ["before"] and downloads(friends) == {}
     assert friends["bob"].events == [] and at(friends).contacts()[0].blocked
     friends["bob"].crash()
-    assert not at(friends).unblock("alice").blocked
+    assert not at(friends).people.unblock("alice").blocked
     deliver(friends, "alice", "after")
     assert friends["bob"].inbox() == ["before", "after"]
     assert {at(friends, "alice").message(number).state for number in texts} == {MessageState.DELIVERED}
@@ -107,7 +107,7 @@ def test_what_waits_for_a_blocked_contact_fails_and_nothing_is_sent(friends):
     numbers = [messenger.send_text("alice", f"{n}", friends.now) for n in range(30)]
     numbers.append(messenger.send_file("alice", write(friends, 40 * CHUNK_SIZE), friends.now))
     friends.run(5)
-    messenger.block("alice", friends.now)
+    messenger.people.block("alice", friends.now)
     sent = friends["bob"].fragments
     messages = [messenger.message(number) for number in numbers]
     assert {(m.state, m.error) for m in messages} == {(MessageState.FAILED, TO_BLOCKED)}
@@ -122,7 +122,7 @@ def test_what_waits_for_a_blocked_contact_fails_and_nothing_is_sent(friends):
     friends.run(60)
     heard = friends["alice"].inbox(MessageKind.TEXT)
     assert heard == [f"{n}" for n in range(len(heard))]
-    at(friends).unblock("alice")
+    at(friends).people.unblock("alice")
     at(friends).send_text("alice", "again", friends.now)
     assert friends.run(600, lambda: "again" in friends["alice"].inbox())
     friends.run(60)
@@ -136,11 +136,11 @@ def test_a_file_on_its_way_in_ends_at_the_block_and_leaves_nothing(friends):
     number = at(friends, "alice").send_file("bob", write(friends, 20 * CHUNK_SIZE), friends.now)
     assert friends.run(600, lambda: at(friends, "alice").message(number).done > 2 * CHUNK_SIZE)
     assert any(name.endswith(".part") for name in downloads(friends))
-    at(friends).block("alice", friends.now)
+    at(friends).people.block("alice", friends.now)
     (came,) = at(friends).messages()
     assert (came.state, came.error) == (MessageState.FAILED, FROM_BLOCKED)
     assert downloads(friends) == {}
-    at(friends).unblock("alice")
+    at(friends).people.unblock("alice")
     assert friends.run(600, friends.settled)
     assert at(friends, "alice").message(number).state is MessageState.DELIVERED
     assert downloads(friends) == {} and len(at(friends).messages()) == 1
@@ -150,12 +150,12 @@ def test_no_receipt_goes_to_a_blocked_contact_and_none_is_taken_from_it(friends)
     ours = deliver(friends, "bob", "ours")
     theirs = deliver(friends, "alice", "theirs")
     (came,) = [m for m in at(friends).messages() if not m.outgoing]
-    at(friends).block("alice", friends.now)
+    at(friends).people.block("alice", friends.now)
     at(friends).mark_read(came.id, friends.now)
     at(friends, "alice").mark_read(1, friends.now)
     friends.run(60)
     assert at(friends).message(came.id).state is MessageState.READ
-    at(friends).unblock("alice")
+    at(friends).people.unblock("alice")
     friends.run(60)
     assert at(friends, "alice").message(theirs).state is MessageState.DELIVERED
     assert at(friends).message(ours).state is MessageState.DELIVERED
@@ -164,30 +164,30 @@ def test_no_receipt_goes_to_a_blocked_contact_and_none_is_taken_from_it(friends)
 def test_a_conversation_that_breaks_while_blocked_is_no_news(friends):
     inbox = friends["bob"].messenger._inbox
     contact = friends["bob"].messenger._core.contacts.named("alice").id
-    at(friends).block("alice", friends.now)
+    at(friends).people.block("alice", friends.now)
     at(friends).take_events()
     inbox._warn(contact, UNOPENED, friends.now)
     assert at(friends).take_events() == [] and at(friends).messages() == []
 
 
 def test_a_verified_contact_stays_so_and_both_words_may_be_said_twice(friends):
-    at(friends).mark_verified("alice")
+    at(friends).people.verify("alice")
     at(friends).take_events()
     for verb, blocked in [("block", True), ("unblock", False)]:
         for _ in range(2):
             now = (friends.now,) if blocked else ()
-            assert getattr(at(friends), verb)("alice", *now).blocked is blocked
+            assert getattr(at(friends).people, verb)("alice", *now).blocked is blocked
         (event,) = at(friends).take_events()
         assert event.contact.blocked is blocked and event.contact.verified
     with pytest.raises(UnknownContact):
-        at(friends).block("nobody", friends.now)
+        at(friends).people.block("nobody", friends.now)
 
 
 def test_somebody_blocked_before_the_answer_becomes_a_contact_in_silence(tmp_path):
     channel = Channel(tmp_path, seed=4)
     channel.introduce()
     failed = at(channel).send_text("alice", "hi", channel.now)
-    at(channel).block("alice", channel.now)
+    at(channel).people.block("alice", channel.now)
     assert at(channel).message(failed).error == TO_BLOCKED
     at(channel).take_events()
     channel.run(60)
@@ -201,13 +201,13 @@ def test_an_expired_contact_that_is_blocked_is_not_invited_by_mistake(tmp_path):
     channel = Channel(tmp_path, seed=4)
     channel["alice"].online = False
     channel.introduce()
-    at(channel).block("alice", channel.now)
+    at(channel).people.block("alice", channel.now)
     channel.now += 8 * DAY
     at(channel).next_outgoing(channel.now)
     invitation = at(channel, "alice").create_invitation("alice", channel.now).encode()
     with pytest.raises(ContactBlocked):
         at(channel).accept_invitation(invitation, None, channel.now)
-    at(channel).unblock("alice")
+    at(channel).people.unblock("alice")
     assert at(channel).accept_invitation(invitation, None, channel.now).state is ContactState.PENDING
 
 
@@ -222,7 +222,7 @@ def test_a_block_is_whole_or_not_at_all_whichever_write_was_the_last(friends, mo
     with monkeypatch.context() as patch:
         patch.setattr(store, "run", dying(store.run, 1 + 2 * seed, first=bool(seed % 2)))
         with pytest.raises(Killed):
-            messenger.block("alice", friends.now)
+            messenger.people.block("alice", friends.now)
     friends["bob"].crash()
     assert not at(friends).contacts()[0].blocked
     assert friends.run(600, friends.settled)
@@ -243,9 +243,9 @@ def test_blocking_and_unblocking_at_random_never_repeats_or_reorders(tmp_path):
             elif action < 0.7:
                 channel["bob"].crash()
             elif at(channel).contacts()[0].blocked:
-                at(channel).unblock("alice")
+                at(channel).people.unblock("alice")
             else:
-                at(channel).block("alice", channel.now)
+                at(channel).people.block("alice", channel.now)
             channel.run(rng.expovariate(2.0))
         assert channel.run(3000, channel.settled)
         assert set(channel["alice"].states()) == {"delivered"}

@@ -57,7 +57,7 @@ def test_two_strangers_become_contacts(friends):
     assert (at_alice.name, at_bob.name) == ("bob", "alice")
     assert at_alice.safety_number == at_bob.safety_number
     assert not at_alice.verified
-    assert friends["alice"].messenger.mark_verified("bob").verified
+    assert friends["alice"].messenger.people.verify("bob").verified
     states = [e.contact.state for e in friends["bob"].events if isinstance(e, ContactChanged)]
     assert states == [ContactState.PENDING, ContactState.ESTABLISHED]
     friends["alice"].crash()
@@ -67,7 +67,7 @@ def test_two_strangers_become_contacts(friends):
 def test_the_acceptor_may_write_at_once_but_not_verify(channel):
     channel.introduce()
     with pytest.raises(WrongStep):
-        channel["bob"].messenger.mark_verified("alice")
+        channel["bob"].messenger.people.verify("alice")
     channel["bob"].messenger.send_text("alice", "already", channel.now)
     assert channel.run(60, channel.settled)
     assert channel["alice"].inbox() == ["already"]

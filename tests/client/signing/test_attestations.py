@@ -139,7 +139,7 @@ def test_consent_where_there_is_nothing_to_consent_to(friends):
     for name, number in (("alice", sent.alice), ("alice", plain), ("bob", sent.bob + 1)):
         with pytest.raises(NotSigned):
             friends[name].messenger.attestations.consent(number, True, friends.now)
-    friends["bob"].messenger.block("alice", friends.now)
+    friends["bob"].messenger.people.block("alice", friends.now)
     with pytest.raises(ContactBlocked):
         friends["bob"].messenger.attestations.consent(sent.bob, True, friends.now)
 
@@ -277,7 +277,7 @@ def test_receipts_for_what_was_not_signed_or_never_sent_change_nothing(friends, 
 
 def test_a_blocked_contact_gets_no_receipt(friends):
     sent = send(friends, rule=Rule.ALWAYS)
-    friends["bob"].messenger.block("alice", friends.now)
+    friends["bob"].messenger.people.block("alice", friends.now)
     friends["bob"].messenger.mark_read(sent.bob, friends.now)
     friends["alice"].messenger.send_text("bob", "and ten more", friends.now, signed=True)
     friends.run(60)
