@@ -61,6 +61,13 @@ class ContactRecord(_Tagged, frozen=True, tag=0):
     former: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=16)] = ()
 
 
+# What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
+# of schema_devices.py and later scripts must name them, too: a test compares.
+CONTACT_COLUMNS: Final = tuple(
+    name for name in ContactRecord.__struct_fields__ if name not in ("identity", "retention", "former")
+)
+
+
 class MessageRecord(_Tagged, frozen=True, tag=1):
     """A message; `number` is the home's number of it, the other fields those of `MessageInfo`."""
 

@@ -12,6 +12,7 @@ import msgspec
 
 from client.core.state import Core
 from client.devices.bodies import (
+    CONTACT_COLUMNS,
     ERROR_LIMIT,
     READERS_LIMIT,
     RECORDS,
@@ -28,9 +29,8 @@ from client.devices.bodies import (
 )
 from client.devices.channel import CONTROL_LANE, has_room, tell
 from client.groups.groups import Groups
-from client.model.contact_states import Standing
 from client.model.group_views import GroupInfo
-from client.model.views import ContactState, MessageKind, MessageState
+from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
 from client.storage.devices import LOGGED, Device
 
@@ -149,16 +149,17 @@ class ChangeFeed:
         group = self._groups.behind(number)
         if group is not None:
             return self._group(number, group)
-        query = (
-            "SELECT c.identity, c.name, c.state, c.standing, c.added_at, r.seconds FROM contacts c"
-            " LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ? AND c.role = 'contact'"
-        )
-        row = self._core.store.one(query, number)
-        if row is None or number in self._core.siblings:
+        contacts = self._core.contacts
+        contact = contacts.find(number)
+        if contact is None or contact.role != "contact" or number in self._core.siblings:
             return None
-        identity, name, state, standing, added_at, seconds = row
-        former = self._core.contacts.former(number)
-        return ContactRecord(bytes(identity), name, ContactState(state), Standing(standing), added_at, seconds, former)
+        kept = self._core.store.one("SELECT seconds FROM retention WHERE contact = ?", number)
+        return ContactRecord(
+            identity=contact.identity,
+            retention=None if kept is None else kept[0],
+            former=contacts.former(number),
+            **{column: getattr(contact, column) for column in CONTACT_COLUMNS},
+        )
 
     def _group(self, number: int, group: GroupInfo) -> GroupRecord:
         query = "SELECT c.added_at, r.seconds FROM contacts c LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ?"

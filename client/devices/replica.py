@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from client.core.state import Core
 from client.devices.bodies import (
+    CONTACT_COLUMNS,
     ContactRecord,
     GoneRecord,
     GroupMessageRecord,
@@ -91,8 +92,7 @@ class Replica:
         before = known
         if known is None:
             known = core.contacts.add(record.name, record.identity, record.state, record.added_at)
-        values = (record.name, record.state.value, record.standing.value, record.added_at, known.id)
-        run("UPDATE contacts SET name = ?, state = ?, standing = ?, added_at = ? WHERE id = ?", *values)
+        core.contacts.overwrite(known.id, {name: getattr(record, name) for name in CONTACT_COLUMNS})
         run("DELETE FROM retention WHERE contact = ?", known.id)
         if record.retention is not None:
             run("INSERT INTO retention VALUES (?, ?)", known.id, record.retention)

@@ -6,6 +6,7 @@ of contacts.py only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from client.e2e.safety_number import safety_number
@@ -69,10 +70,15 @@ class ContactTable:
 
     def get(self, number: int) -> Contact:
         """The contact of a row; UnknownContact."""
-        row = self._store.one(_SELECT + "WHERE id = ?", number)
-        if row is None:
+        contact = self.find(number)
+        if contact is None:
             raise UnknownContact
-        return _contact(row)
+        return contact
+
+    def find(self, number: int) -> Contact | None:
+        """The contact of a row, if there is one."""
+        row = self._store.one(_SELECT + "WHERE id = ?", number)
+        return None if row is None else _contact(row)
 
     def named(self, name: str) -> Contact:
         """The contact of a name; UnknownContact."""
@@ -134,6 +140,11 @@ class ContactTable:
         standing = STANDINGS[contact.standing, verdict]
         self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)
         return standing is not contact.standing
+
+    def overwrite(self, contact: int, columns: Mapping[str, object]) -> None:
+        """On a satellite: columns of a contact's row are as its home has them."""
+        assigned = ", ".join(f"{name} = ?" for name in columns)
+        self._store.run(f"UPDATE contacts SET {assigned} WHERE id = ?", *columns.values(), contact)  # noqa: S608
 
     def hide(self, contact: int) -> None:
         """Known by a group only: no contact of the user."""
