@@ -239,7 +239,8 @@ def all_give(path: str, value: Any, *names: str) -> dict[str, Any]:
 ANSWERS = {
     "identity": b"\x01" * 32,
     **gives("", take_events=[], create_invitation=INVITATION, contacts=[CONTACT], message=MESSAGE, messages=[MESSAGE]),
-    **all_give("", CONTACT, "accept_invitation", "mark_verified", "rename_contact", "block", "unblock", "relink"),
+    **all_give("", CONTACT, "accept_invitation", "relink"),
+    **all_give("people.", CONTACT, "verify", "rename", "block", "unblock"),
     **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, mark_read=None, search=[MESSAGE]),
     **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
     **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
