@@ -19,10 +19,11 @@ import msgspec
 import trio
 
 from deploy.folders import SUPERVISOR_LOG
-from deploy.processes import PATIENCE, open_log
+from deploy.processes import PATIENCE
 from deploy.supervisor import Program, Report, last_words, open_crew
 from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.explain import explain
+from mixnet.log import open_log
 
 _FAREWELL = 3 * PATIENCE  # seconds for the supervisor to end its processes and itself
 

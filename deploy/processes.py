@@ -16,10 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 import trio
+
+from mixnet.log import open_log
 
 PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
 _PR_SET_PDEATHSIG = 1
@@ -105,11 +106,6 @@ def _die_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return prepare
-
-
-def open_log(path: Path) -> TextIO:
-    """Open a log, which only its owner can read, to write at its end, line by line."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
 
 
 class Child:

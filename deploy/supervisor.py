@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-import structlog
 import trio
 
 from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, Lock, Running, read_running, write_running
-from deploy.processes import PATIENCE, Child, ProcessId, alive, end, identify, open_log
+from deploy.processes import PATIENCE, Child, ProcessId, alive, end, identify
 from mixnet.errors import MixnetError, Unavailable
+from mixnet.log import log_line, open_log
 from mixnet.status import read_status
 
 START_LIMIT = 120.0  # seconds in which a process must be ready
@@ -92,10 +92,20 @@ class _Ledger:
         self.save()
 
 
+class _Log:
+    """What the supervisor writes down."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, level: str, event: str, **fields: object) -> None:
+        self._file.write(log_line(event, fields, level=level))
+
+
 class _Keeper:
     """One process through all its lives."""
 
-    def __init__(self, program: Program, ledger: _Ledger, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(self, program: Program, ledger: _Ledger, log: _Log) -> None:
         self._program, self._ledger, self._log = program, ledger, log
         self._child: Child | None = None
 
@@ -124,6 +134,7 @@ class _Keeper:
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Start it, say so when it is ready, and start it again whenever it ends."""
+        name = self._program.name
         try:
             child = self._start(again=False)
             await self._until_ready(child)
@@ -132,17 +143,17 @@ class _Keeper:
             while True:
                 begun = trio.current_time()
                 status = await child.wait()
-                self._log.warning("ended", node=self._program.name, how=_ended(status))
+                self._log.write("warning", "ended", node=name, how=_ended(status))
                 pause = 0.0 if trio.current_time() - begun > STEADY else pause
                 await trio.sleep(pause)
                 pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * pause))
                 child = self._start(again=True)
-                self._log.info("started again", node=self._program.name)
+                self._log.write("info", "started again", node=name)
         finally:
             if self._child is not None:
                 with trio.move_on_after(FAREWELL, shield=True):
                     if await self._child.end() == -signal.SIGKILL:
-                        self._log.warning("killed, since it did not end when asked to", node=self._program.name)
+                        self._log.write("warning", "killed, since it did not end when asked to", node=name)
                 (self._program.folder / SOCKET).unlink(missing_ok=True)
 
 
@@ -158,7 +169,7 @@ async def _ready(socket: Path) -> None:
 class Crew:
     """The processes that are kept; made by `open_crew`."""
 
-    def __init__(self, nursery: trio.Nursery, ledger: _Ledger, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(self, nursery: trio.Nursery, ledger: _Ledger, log: _Log) -> None:
         self._nursery, self._ledger, self._log = nursery, ledger, log
 
     async def start(self, programs: Iterable[Program], report: Report) -> None:
@@ -190,7 +201,7 @@ async def open_crew(folder: Path) -> AsyncIterator[Crew]:
     ledger = _Ledger(folder, me)
     try:
         with open_log(folder / SUPERVISOR_LOG) as file:
-            log = _log_to(file)
+            log = _Log(file)
             await _end_orphans(folder, log)
             ledger.save()
             async with trio.open_nursery() as nursery:
@@ -201,21 +212,10 @@ async def open_crew(folder: Path) -> AsyncIterator[Crew]:
         lock.release()
 
 
-async def _end_orphans(folder: Path, log: structlog.typing.FilteringBoundLogger) -> None:
+async def _end_orphans(folder: Path, log: _Log) -> None:
     """End what a supervisor that was killed left behind, should the kernel's word not have been enough."""
     before = read_running(folder)
     left = [process for process in before.nodes.values() if alive(process)] if before is not None else []
     if left:
-        log.warning("ending what an earlier run left", count=len(left))
+        log.write("warning", "ending what an earlier run left", count=len(left))
         await end(left)
-
-
-def _log_to(file: TextIO) -> structlog.typing.FilteringBoundLogger:
-    return structlog.wrap_logger(  # type: ignore[no-any-return]
-        structlog.WriteLogger(file),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -40,16 +41,18 @@ class Log:
 
     def __init__(self, path: Path | None = None) -> None:
         """Append to `path`, which only its owner can read; LocalError if it can't be opened."""
-        self._file: TextIO | None = None if path is None else _append(path)
+        try:
+            self._file = None if path is None else open_log(path)
+        except OSError as error:
+            raise LocalError(f"can't write the log {path}: {error.strerror}") from None
 
     def write(self, entry: LogEntry, **fields: object) -> None:
         """Write one entry; LocalError for a field that is not in the table."""
         if not FIELDS.issuperset(fields):
             raise LocalError(f"only {', '.join(sorted(FIELDS))} may be logged")
         if self._file is not None:
-            line = {**fields, "event": str(LogEntry(entry)), "timestamp": _now()}
             with suppress(OSError):
-                self._file.write(json.dumps(line, default=repr) + "\n")
+                self._file.write(log_line(LogEntry(entry), fields))
 
     def close(self) -> None:
         """Close the file; writing afterwards is forgotten."""
@@ -59,13 +62,12 @@ class Log:
             self._file = None
 
 
-def _now() -> str:
-    """The time in UTC, as ISO 8601 has it."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+def open_log(path: Path) -> TextIO:
+    """Open a log, which only its owner can read, to write at its end, line by line."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
 
 
-def _append(path: Path) -> TextIO:
-    try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
-    except OSError as error:
-        raise LocalError(f"can't write the log {path}: {error.strerror}") from None
+def log_line(event: str, fields: Mapping[str, object], **more: object) -> str:
+    """One line of a log: an event's fields, its name, what else belongs to it, and the time in UTC (ISO 8601)."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({**fields, "event": event, **more, "timestamp": now}, default=repr) + "\n"

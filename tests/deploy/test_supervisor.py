@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -141,3 +142,15 @@ def test_the_last_words_of_a_log(tmp_path: Path, text: str, words: str) -> None:
 
 def test_a_log_that_is_not_there_has_no_words(tmp_path: Path) -> None:
     assert last_words(tmp_path / LOG) == ""
+
+
+async def test_the_log_has_a_line_of_fixed_fields_for_each_event(tmp_path: Path) -> None:
+    async with open_crew(tmp_path) as crew:
+        await crew.start([program(tmp_path, "a")], lambda name: None)
+        send(crew.process("a"), signal.SIGKILL)
+        await until(lambda: crew.restarts().get("a") == 1)
+    ended, again = (json.loads(line) for line in (tmp_path / "supervisor.log").read_text().splitlines())
+    assert list(ended) == ["node", "how", "event", "level", "timestamp"]
+    assert ended.pop("timestamp").endswith("Z")
+    assert ended == {"node": "a", "how": "killed by SIGKILL", "event": "ended", "level": "warning"}
+    assert list(again) == ["node", "event", "level", "timestamp"]

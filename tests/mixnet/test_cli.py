@@ -23,7 +23,7 @@ COMMANDS = {
     "directory",
     "bench",
 }
-HEAVY = {"trio", "nacl", "cryptography", "OpenSSL", "apsw", "x3dh", "doubleratchet", "msgspec", "structlog"}
+HEAVY = {"trio", "nacl", "cryptography", "OpenSSL", "apsw", "x3dh", "doubleratchet", "msgspec", "phonenumbers"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

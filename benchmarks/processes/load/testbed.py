@@ -24,9 +24,10 @@ from benchmarks.processes.load.meter import Floor, Reading, computed_seconds, ma
 from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG, toml
 from deploy.local import prepare, programs
-from deploy.processes import PATIENCE, ProcessId, open_log
+from deploy.processes import PATIENCE, ProcessId
 from deploy.supervisor import Crew, Program, open_crew
 from mixnet.errors import LocalError, Unavailable
+from mixnet.log import open_log
 from mixnet.status import read_status
 
 HEAVIER, CLEAR = "provider-3", "provider-4"
