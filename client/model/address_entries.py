@@ -1,7 +1,9 @@
 """Entries of address books: e-mail addresses and phone numbers, and the files they are in (spec/07-client.md 7.13).
 
 Promises: one address has one form, however it is written: e-mail in small letters, phone numbers in E.164; what has
-none (a number without its country) is counted, never guessed. Sizes are bounded. Pure.
+none (a number without its country) is counted, never guessed. A number that is already in E.164 keeps its digits,
+whichever release of `phonenumbers` is installed: two people match only if both make the same form. Sizes are bounded.
+Pure.
 """
 
 from __future__ import annotations
@@ -45,12 +47,28 @@ def normal(text: str) -> str:
         if _EMAIL.fullmatch(bare) is None or not bare.isprintable():
             raise BadAddress
         return bare
-    number = _DECORATION.sub("", bare)
+    return _phone(bare)
+
+
+def _phone(written: str) -> str:
+    """A number in E.164, without the zero that only callers inside the country dial: +44 (0)20... is +4420...
+
+    The library is loaded here, as only matching needs it. It also drops letters and carrier codes that it only guesses
+    at, so it gets bare digits, and what it can't call valid (a new range, say) stays as it is written.
+    """
+    import phonenumbers  # noqa: PLC0415
+
+    number = _DECORATION.sub("", written)
     if number.startswith("00"):
         number = "+" + number[2:]
     if not number.isascii() or _PHONE.fullmatch(number) is None:
         raise BadAddress
-    return number
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:  # no such country
+        raise BadAddress from None
+    valid = phonenumbers.is_valid_number(parsed)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if valid else number
 
 
 def read(text: str) -> Entries:

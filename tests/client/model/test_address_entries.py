@@ -3,6 +3,13 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    example_number_for_type,
+    format_number,
+)
 
 from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
 from client.model.errors import BadAddress, NoEntries, TooManyEntries
@@ -35,6 +42,10 @@ end:vcard
         ("0049 (30) 1234-567", "+49301234567"),
         ("tel:+1-201-555-0123;ext=7", "+12015550123"),
         ("+49\u00a030\u20131234567", "+49301234567"),
+        ("+44 (0)20 7946 0018", "+442079460018"),  # the zero is for callers inside the country
+        ("+39 06 1234567", "+39061234567"),  # and here it belongs to the number
+        ("+7 800 555 35 35", "+78005553535"),
+        ("+52 1 55 1234 5678", "+5215512345678"),  # a form that is no longer given out
     ],
 )
 def test_one_form(written: str, form: str) -> None:
@@ -43,7 +54,22 @@ def test_one_form(written: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bob", "030 1234567", "+0123456789", "+49", "a@b@c", "a b@c", "@x", "x@", "+4\u0663" * 5]
+    "text",
+    [
+        "",
+        "bob",
+        "030 1234567",
+        "+0123456789",
+        "+49",
+        "a@b@c",
+        "a b@c",
+        "@x",
+        "x@",
+        "+4\u0663" * 5,
+        "+999 1234567",
+        "+49 30 1234567 home",
+        "+1 800 FLOWERS",
+    ],
 )
 def test_what_has_no_form(text: str) -> None:
     with pytest.raises(BadAddress):
@@ -59,6 +85,19 @@ def test_a_form_is_its_own_form(text: str) -> None:
         return
     assert normal(form) == form
     assert normal(f"\t{text} ") == form
+
+
+def test_numbers_in_e164_keep_their_digits() -> None:
+    """As the library has them: an example of each kind of number of each country."""
+    examples = [
+        format_number(example, PhoneNumberFormat.E164)
+        for region in SUPPORTED_REGIONS
+        for kind in PhoneNumberType.values()
+        if (example := example_number_for_type(region, kind)) is not None
+    ]
+    people = [number for number in examples if len(number) > len("+123456")]  # the others are numbers of services
+    assert len(people) > 1000
+    assert [normal(number) for number in people] == people
 
 
 def test_cards_of_several_programs() -> None:
