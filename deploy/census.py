@@ -9,7 +9,7 @@ import trio
 
 from deploy.folders import BOOTSTRAP
 from deploy.local import load_plan, status
-from deploy.plan import Kind
+from deploy.plan import MemberKind
 from directory.queries import DirectoryQueries
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey
@@ -24,7 +24,7 @@ from mixnet.randomness import SystemSource
 IDLE = 4.0  # seconds over which the load of an idle network is taken
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
+class SignedEpoch(msgspec.Struct, frozen=True, kw_only=True):
     """What `mixnet directory history` shows of one epoch's document: names of authorities, as in the folder."""
 
     epoch: int
@@ -61,15 +61,15 @@ async def count_signatures(folder: Path) -> int:
     return len(signatures)
 
 
-async def signed_since(folder: Path, first: int, last: int) -> list[Signed]:
+async def signed_since(folder: Path, first: int, last: int) -> list[SignedEpoch]:
     """The epochs from `first` to `last`, as the authorities' history tells them and their signatures prove."""
     trust = Bootstrap.load(folder / BOOTSTRAP)
     by_address = {
-        member.address: member.name for member in load_plan(folder).members() if member.kind is Kind.AUTHORITY
+        member.address: member.name for member in load_plan(folder).members() if member.kind is MemberKind.AUTHORITY
     }
     names = {one.identity: by_address[one.address] for one in trust.authorities}
     return [
-        Signed(
+        SignedEpoch(
             epoch=report.epoch,
             document=report.document is not None,
             signed=sorted(names[one] for one in report.signed),

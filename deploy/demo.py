@@ -24,12 +24,12 @@ from client.model.views import MessageInfo, MessageKind
 from deploy.background import end_on_signal
 from deploy.census import count_signatures, idle_load
 from deploy.display import progress, say, say_json
-from deploy.figures import Outcome, cover_share, dropped_in_all, quantiles_ms, tally
+from deploy.figures import DemoOutcome, cover_share, dropped_in_all, quantiles_ms, tally
 from deploy.folders import CLIENTS, SOCKET
 from deploy.local import NodeStatus, load_plan, prepare, programs, status
 from deploy.material import digest_of, make_file
 from deploy.people import NAMES, Person, enroll, meet, open_people, records, settle, talk
-from deploy.plan import Kind
+from deploy.plan import MemberKind
 from deploy.processes import send
 from deploy.story import show_outcome
 from deploy.supervisor import Crew, open_crew
@@ -98,9 +98,9 @@ def _folder(*, keep: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _until_signal(folder: Path, wishes: Wishes) -> Outcome | None:
+async def _until_signal(folder: Path, wishes: Wishes) -> DemoOutcome | None:
     """The outcome, or None if Ctrl-C or SIGTERM came first."""
-    outcome: Outcome | None = None
+    outcome: DemoOutcome | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(end_on_signal, nursery.cancel_scope)
         outcome = await play(folder, wishes)
@@ -108,7 +108,7 @@ async def _until_signal(folder: Path, wishes: Wishes) -> Outcome | None:
     return outcome
 
 
-async def play(folder: Path, wishes: Wishes) -> Outcome:
+async def play(folder: Path, wishes: Wishes) -> DemoOutcome:
     """Run a network in `folder` from its first key to its last message."""
     return await _Play(folder, wishes).run()
 
@@ -127,7 +127,7 @@ class _Play:
         if not self._wishes.quiet:
             say(f"{time.monotonic() - self._begun:6.1f} s  {line}")
 
-    async def run(self) -> Outcome:
+    async def run(self) -> DemoOutcome:
         """All acts."""
         plan = prepare(self._folder, self._wishes.plan, parameters=self._wishes.parameters)
         if self._wishes.file is None:
@@ -200,13 +200,15 @@ class _Play:
     async def _kill_a_mix(self, crew: Crew, when: trio.Event) -> None:
         """SIGKILL for one mix, in whatever it is doing."""
         await when.wait()
-        self._killed = next(node.member.name for node in await status(self._folder) if node.member.kind is Kind.MIX)
+        self._killed = next(
+            node.member.name for node in await status(self._folder) if node.member.kind is MemberKind.MIX
+        )
         send(crew.process(self._killed), signal.SIGKILL)
         self._tell(f"killed {self._killed} (SIGKILL) while the file is on its way")
 
     async def _sum_up(
         self, alice: Person, bob: Person, *, ready: float, load: float, safe: bool, file_seconds: float
-    ) -> Outcome:
+    ) -> DemoOutcome:
         """Every figure, from both archives and from what the processes say of themselves."""
         hers, his = await alice.archive(), await bob.archive()
         texts = records(hers, his, MessageKind.TEXT) + records(his, hers, MessageKind.TEXT)
@@ -215,7 +217,7 @@ class _Play:
         arrived = [record for record in texts if record.received_at]
         nodes = await self._nodes_at_the_end()
         clients = [await read_status(self._folder / CLIENTS / name / SOCKET) for name in NAMES]
-        return Outcome(
+        return DemoOutcome(
             delivered=counted.delivered,
             sent=counted.sent,
             lost=counted.lost,

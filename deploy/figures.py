@@ -18,7 +18,7 @@ _MILLI = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DemoMessage:
     """One message as the demonstration knows it: its sender's record and all copies that the recipient has.
 
     Times are seconds since the Unix epoch; `drawn_delay` is in seconds; `confirmed` says that its sender knows.
@@ -76,7 +76,7 @@ class Tally:
         return self.sent - self.delivered
 
 
-def tally(records: Iterable[Record]) -> Tally:
+def tally(records: Iterable[DemoMessage]) -> Tally:
     """Count."""
     every = list(records)
     return Tally(
@@ -95,7 +95,7 @@ def cover_share(frames: Iterable[Mapping[str, int]], cover: frozenset[str]) -> f
     return round(sum(total[kind] for kind in cover) / everything, 3) if everything else None
 
 
-class Outcome(msgspec.Struct, kw_only=True):
+class DemoOutcome(msgspec.Struct, kw_only=True):
     """The one object of `mixnet demo --json`; times in the unit that a name ends with."""
 
     delivered: int

@@ -31,11 +31,11 @@ CLIENTS: Final = "clients"
 _BARE_KEY: Final = re.compile("[A-Za-z0-9_-]+")
 
 
-class AlreadyRunning(LocalError):
+class NetworkAlreadyRunning(LocalError):
     """This network is running already: look at it with `mixnet status`, end it with `mixnet down`."""
 
 
-class NotRunning(LocalError):
+class NetworkNotRunning(LocalError):
     """No network is running here: start one with `mixnet up`."""
 
 
@@ -102,7 +102,7 @@ def write_running(folder: Path, running: Running) -> None:
     write_private(folder / RUN, msgspec.json.encode(running))
 
 
-class Lock:
+class NetworkLock:
     """Held by the one process that runs the network of a folder; free when that process is gone, however it went."""
 
     def __init__(self, folder: Path) -> None:
@@ -112,7 +112,7 @@ class Lock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise AlreadyRunning(
+            raise NetworkAlreadyRunning(
                 f"the network in {folder} is running already: see `mixnet status --dir {folder}`, "
                 f"or end it with `mixnet down --dir {folder}`"
             ) from None

@@ -18,8 +18,18 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from deploy.folders import CLIENTS, CONFIG, PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, read_running, running
-from deploy.plan import Kind, Member, Plan, subnets
+from deploy.folders import (
+    CLIENTS,
+    CONFIG,
+    PLAN,
+    RUN,
+    SOCKET,
+    NetworkAlreadyRunning,
+    NetworkNotRunning,
+    read_running,
+    running,
+)
+from deploy.plan import LocalMember, LocalPlan, MemberKind, subnets
 from deploy.processes import PATIENCE, ProcessId, age, alive, end, identify
 from deploy.provision import provision
 from deploy.supervisor import Program
@@ -27,7 +37,7 @@ from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.sphinx import engine_by_name
 from mixnet.status import read_status
 
-_MODULES: Final = {Kind.AUTHORITY: "directory", Kind.MIX: "mixnode", Kind.PROVIDER: "mixnode"}
+_MODULES: Final = {MemberKind.AUTHORITY: "directory", MemberKind.MIX: "mixnode", MemberKind.PROVIDER: "mixnode"}
 
 
 class PortInUse(Unavailable):
@@ -42,7 +52,7 @@ class NoNetwork(LocalError):
 class NodeStatus:
     """One process as its operator sees it; `figures` is what it says of itself, None if it doesn't answer."""
 
-    member: Member
+    member: LocalMember
     process: ProcessId | None
     restarts: int
     figures: dict[str, Any] | None
@@ -53,36 +63,36 @@ class NodeStatus:
         return age(self.process) if self.process is not None else 0.0
 
 
-def load_plan(folder: Path) -> Plan:
+def load_plan(folder: Path) -> LocalPlan:
     """The plan of the network in `folder`; NoNetwork if there is none."""
     try:
-        return msgspec.toml.decode((folder / PLAN).read_bytes(), type=Plan).check()
+        return msgspec.toml.decode((folder / PLAN).read_bytes(), type=LocalPlan).check()
     except FileNotFoundError:
         raise NoNetwork(f"there is no network in {folder}: make one with `mixnet up --dir {folder}`") from None
     except msgspec.DecodeError as error:
         raise LocalError(f"{folder / PLAN} is damaged ({error}): correct it, or remove {folder}") from None
 
 
-def prepare(folder: Path, options: dict[str, Any], *, parameters: dict[str, Any] | None = None) -> Plan:
+def prepare(folder: Path, options: dict[str, Any], *, parameters: dict[str, Any] | None = None) -> LocalPlan:
     """The network of `folder`, made if it isn't there, ready to be started.
 
     `options` are the fields of the plan that the user gave; AlreadyRunning, PortInUse or LocalError says what is wrong.
     """
     if running(folder) is not None:
-        raise AlreadyRunning(
+        raise NetworkAlreadyRunning(
             f"the network in {folder} is running already: look at it with `mixnet status`, end it with `mixnet down`"
         )
     if (folder / PLAN).exists():
         plan = _kept(folder, options)
     else:
-        plan = _new(folder, Plan(**options).check())
+        plan = _new(folder, LocalPlan(**options).check())
         engine_by_name(plan.engine)  # LocalError if it isn't installed
         provision(folder, plan, parameters=parameters)
     check_addresses(plan.members())
     return plan
 
 
-def _kept(folder: Path, options: dict[str, Any]) -> Plan:
+def _kept(folder: Path, options: dict[str, Any]) -> LocalPlan:
     """The plan as it was made: a network can't change its shape, since its nodes and clients know it so."""
     plan = load_plan(folder)
     if msgspec.structs.replace(plan, **options) != plan:
@@ -92,7 +102,7 @@ def _kept(folder: Path, options: dict[str, Any]) -> Plan:
     return plan
 
 
-def _new(folder: Path, plan: Plan) -> Plan:
+def _new(folder: Path, plan: LocalPlan) -> LocalPlan:
     """The plan moved to the first subnet where every address is free."""
     for subnet in subnets(folder):
         placed = msgspec.structs.replace(plan, subnet=subnet)
@@ -104,7 +114,7 @@ def _new(folder: Path, plan: Plan) -> Plan:
     raise PortInUse(f"port {plan.port} is in use on every loopback address: choose another with --port")
 
 
-def check_addresses(members: Iterable[Member]) -> None:
+def check_addresses(members: Iterable[LocalMember]) -> None:
     """PortInUse, with the name and the address, if one of the members could not listen."""
     for member in members:
         with socket.socket() as probe:
@@ -120,7 +130,7 @@ def check_addresses(members: Iterable[Member]) -> None:
                 ) from None
 
 
-def programs(folder: Path, plan: Plan) -> list[Program]:
+def programs(folder: Path, plan: LocalPlan) -> list[Program]:
     """The processes of a network, each with its own configuration file."""
     return [
         Program(
@@ -134,7 +144,7 @@ async def status(folder: Path) -> list[NodeStatus]:
     """How every process of the network is; NotRunning or NoNetwork if there is nothing to look at."""
     plan, who = load_plan(folder), running(folder)
     if who is None:
-        raise NotRunning(f"the network in {folder} is not running: start it with `mixnet up --dir {folder}`")
+        raise NetworkNotRunning(f"the network in {folder} is not running: start it with `mixnet up --dir {folder}`")
     answers: dict[str, dict[str, Any]] = {}
 
     async def ask(name: str) -> None:
@@ -165,7 +175,7 @@ async def down(folder: Path) -> int:
         await end(left)
         (folder / RUN).unlink(missing_ok=True)
     if not left and not stopped:
-        raise NotRunning(f"the network in {folder} is not running")
+        raise NetworkNotRunning(f"the network in {folder} is not running")
     return len(left) + stopped
 
 

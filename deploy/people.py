@@ -17,9 +17,9 @@ import client
 from client.api.connection import Connection
 from client.model.views import MessageInfo, MessageKind
 from client.profile.profile import create
-from deploy.figures import Record
+from deploy.figures import DemoMessage
 from deploy.folders import BOOTSTRAP, CLIENTS
-from deploy.plan import MEMBERS_LIMIT, Plan
+from deploy.plan import MEMBERS_LIMIT, LocalPlan
 from deploy.supervisor import Crew, Program
 
 NAMES = ("alice", "bob")
@@ -38,7 +38,7 @@ class Person:
         return [message async for message in self.me.messages()]
 
 
-def enroll(folder: Path, plan: Plan) -> list[Program]:
+def enroll(folder: Path, plan: LocalPlan) -> list[Program]:
     """Make the profiles of both; what runs their daemons. Each dials from a loopback address of its own."""
     daemons = []
     for number, name in enumerate(NAMES, start=MEMBERS_LIMIT + 1):
@@ -86,14 +86,14 @@ async def settle(person: Person, numbers: list[int]) -> None:
         await person.me.wait_delivered(number)
 
 
-def records(sender: list[MessageInfo], recipient: list[MessageInfo], kind: MessageKind) -> list[Record]:
+def records(sender: list[MessageInfo], recipient: list[MessageInfo], kind: MessageKind) -> list[DemoMessage]:
     """What both archives say of each message of this kind; texts and file names must differ from each other."""
     came: dict[str, list[float]] = {}
     for message in recipient:
         if not message.outgoing and message.kind is kind:
             came.setdefault(message.text, []).append(message.received_at)
     return [
-        Record(message.state in CONFIRMED, message.sent_at, message.drawn_delay, tuple(came.get(message.text, ())))
+        DemoMessage(message.state in CONFIRMED, message.sent_at, message.drawn_delay, tuple(came.get(message.text, ())))
         for message in sender
         if message.outgoing and message.kind is kind
     ]

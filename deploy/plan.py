@@ -26,7 +26,7 @@ LONGEST_EPOCH = 7 * 86_400  # seconds
 LAYERS_LIMIT = 3  # a packet has six hops: two providers, the recipient, and these
 
 
-class Kind(StrEnum):
+class MemberKind(StrEnum):
     """The role of a member; its name starts with it."""
 
     AUTHORITY = "authority"
@@ -35,11 +35,11 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class LocalMember:
     """One process of the network, with its folder's name and the address that it listens on."""
 
     name: str
-    kind: Kind
+    kind: MemberKind
     host: str
     port: int
 
@@ -49,7 +49,7 @@ class Member:
         return f"{self.host}:{self.port}"
 
 
-class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LocalPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The numbers from which all members follow; `epoch` in seconds."""
 
     layers: int = 3
@@ -63,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subnet: int = 1
     port: int = PORT
 
-    def check(self) -> Plan:
+    def check(self) -> LocalPlan:
         """Itself; LocalError if no such network can be."""
         if not 1 <= self.layers <= LAYERS_LIMIT:
             raise LocalError(f"--layers {self.layers} is impossible: choose 1 to {LAYERS_LIMIT}")
@@ -83,20 +83,20 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LocalError(f"--port {self.port} is impossible: choose {PRIVILEGED} to 65535")
         return self
 
-    def _names(self) -> Iterator[tuple[str, Kind]]:
+    def _names(self) -> Iterator[tuple[str, MemberKind]]:
         counts = (
-            (Kind.AUTHORITY, self.authorities),
-            (Kind.MIX, self.layers * self.width),
-            (Kind.PROVIDER, self.providers),
+            (MemberKind.AUTHORITY, self.authorities),
+            (MemberKind.MIX, self.layers * self.width),
+            (MemberKind.PROVIDER, self.providers),
         )
         for kind, count in counts:
             for number in range(1, count + 1):
                 yield f"{kind}-{number}", kind
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[LocalMember, ...]:
         """Authorities, mixes, providers; the N-th lives at 127.0.SUBNET.N."""
         return tuple(
-            Member(name, kind, f"127.0.{self.subnet}.{number}", self.port)
+            LocalMember(name, kind, f"127.0.{self.subnet}.{number}", self.port)
             for number, (name, kind) in enumerate(self._names(), start=1)
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from deploy.folders import BOOTSTRAP, CLIENTS, CONFIG, KEY, LOG, PLAN, make_private, toml, write_private
-from deploy.plan import Kind, Member, Plan
+from deploy.plan import LocalMember, LocalPlan, MemberKind
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
@@ -23,7 +23,7 @@ from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 Keys = dict[str, SigningKey]  # by the member's name
 
 
-def provision(folder: Path, plan: Plan, *, parameters: dict[str, Any] | None = None) -> None:
+def provision(folder: Path, plan: LocalPlan, *, parameters: dict[str, Any] | None = None) -> None:
     """Make `folder`, which must be empty or absent. `parameters` overrides the network's defaults, by their names."""
     if folder.exists() and any(folder.iterdir()):
         raise LocalError(f"{folder} holds something else: choose an empty folder with --dir")
@@ -36,10 +36,10 @@ def provision(folder: Path, plan: Plan, *, parameters: dict[str, Any] | None = N
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _fill(folder: Path, plan: Plan, parameters: dict[str, Any]) -> None:
+def _fill(folder: Path, plan: LocalPlan, parameters: dict[str, Any]) -> None:
     members = plan.members()
     keys = {member.name: SigningKey.generate() for member in members}
-    authorities = [member for member in members if member.kind is Kind.AUTHORITY]
+    authorities = [member for member in members if member.kind is MemberKind.AUTHORITY]
     # Epochs count from a whole number of lengths before now, so that the first one has just begun.
     trust = Bootstrap(
         genesis=float(int(time.time())),
@@ -58,7 +58,7 @@ def _fill(folder: Path, plan: Plan, parameters: dict[str, Any]) -> None:
     write_private(folder / PLAN, toml(numbers))
 
 
-def _settings(member: Member, plan: Plan, keys: Keys, parameters: dict[str, Any]) -> dict[str, Any]:
+def _settings(member: LocalMember, plan: LocalPlan, keys: Keys, parameters: dict[str, Any]) -> dict[str, Any]:
     """What the member's configuration file holds."""
     common = {
         "address": member.address,
@@ -68,16 +68,16 @@ def _settings(member: Member, plan: Plan, keys: Keys, parameters: dict[str, Any]
         "log_file": LOG,
         "source": member.host,
     }
-    if member.kind is not Kind.AUTHORITY:
+    if member.kind is not MemberKind.AUTHORITY:
         workers = {"workers": plan.workers} if plan.workers else {}
         return {"role": str(member.kind), **common, "engine": plan.engine, **workers}
 
-    def approved(kind: Kind) -> list[str]:
+    def approved(kind: MemberKind) -> list[str]:
         return [keys[other.name].public.hex() for other in plan.members() if other.kind is kind]
 
     return {
         **common,
-        "mixes": approved(Kind.MIX),
-        "providers": approved(Kind.PROVIDER),
+        "mixes": approved(MemberKind.MIX),
+        "providers": approved(MemberKind.PROVIDER),
         "parameters": {"epoch_length": plan.epoch, "layers": plan.layers, **parameters},
     }

@@ -30,13 +30,13 @@ from cyclopts import App, Parameter
 
 from client.model.views import MessageKind
 from deploy.background import end_on_signal
-from deploy.census import Signed, count_signatures, signed_since
+from deploy.census import SignedEpoch, count_signatures, signed_since
 from deploy.display import say, say_json
 from deploy.figures import dropped_in_all, quantiles_ms, tally
 from deploy.folders import BOOTSTRAP, CONFIG
 from deploy.local import load_plan, prepare, programs, status
 from deploy.people import Person, enroll, meet, open_people, records, settle, talk
-from deploy.plan import Kind
+from deploy.plan import MemberKind
 from deploy.processes import send
 from deploy.supervisor import Crew, open_crew
 from directory.ledger import HISTORY
@@ -82,7 +82,7 @@ class Endurance(msgspec.Struct, kw_only=True):
     authorities_killed: list[str]
     authorities_left: list[str]
     epochs_due: int  # how many the network must at least have lasted since the kill
-    since_the_kill: list[Signed]
+    since_the_kill: list[SignedEpoch]
     signatures: int
     nodes_ready: int
     node_memory_mb: float
@@ -155,7 +155,7 @@ async def play(folder: Path, seconds: float, *, epoch: float, authorities: int) 
         async with open_people(folder, daemons, crew) as (alice, bob):
             await meet(alice, bob)
             begun = time.monotonic()
-            members = [one.name for one in plan.members() if one.kind is Kind.AUTHORITY]
+            members = [one.name for one in plan.members() if one.kind is MemberKind.AUTHORITY]
             fate = Fate(sorted(members[: (authorities - 1) // 2]), sorted(members[(authorities - 1) // 2 :]))
             count = max(1, int(seconds / PAUSE))
             with trio.move_on_after(seconds + PATIENCE):

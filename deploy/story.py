@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.display import say, tabulate
-from deploy.figures import Outcome
+from deploy.figures import DemoOutcome
 
 
 def _pair(values: dict[str, float | None]) -> str:
@@ -12,7 +12,7 @@ def _pair(values: dict[str, float | None]) -> str:
     return "-" if p50 is None or p95 is None else f"{p50:.0f} ms (95 %: {p95:.0f} ms)"
 
 
-def show_outcome(outcome: Outcome) -> None:
+def show_outcome(outcome: DemoOutcome) -> None:
     """What happened and what it cost."""
     dropped = ", ".join(f"{reason} {count}" for reason, count in outcome.dropped.items()) or "none"
     share = "-" if outcome.cover_share is None else f"{outcome.cover_share:.0%}"

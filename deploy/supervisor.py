@@ -20,7 +20,7 @@ from typing import TextIO
 
 import trio
 
-from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, Lock, Running, read_running, write_running
+from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, NetworkLock, Running, read_running, write_running
 from deploy.processes import PATIENCE, Child, ProcessId, alive, end, identify
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.log import log_line, open_log
@@ -195,7 +195,7 @@ class Crew:
 @asynccontextmanager
 async def open_crew(folder: Path) -> AsyncIterator[Crew]:
     """A crew whose processes all end with the block. AlreadyRunning if another crew works in `folder`."""
-    lock = Lock(folder)
+    lock = NetworkLock(folder)
     me = identify(os.getpid())
     assert me is not None  # noqa: S101 -- this process runs
     ledger = _Ledger(folder, me)

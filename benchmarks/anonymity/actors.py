@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import tail
 from benchmarks.anonymity.pool import Numbers, Times, Visits, beginning, by_owner, entropies, propagate
 from benchmarks.base.statistics import Estimate, mean
@@ -31,13 +31,13 @@ APART = 4.0  # mean holds after which pools have forgotten
 NODE_LOOP = "node-loop"
 
 
-class Observed(NamedTuple):
+class ObservedEntropy(NamedTuple):
     """For each target: bits that hide the packet and its sender, and the surprise at the right packet, in bits."""
 
     packet: Times
     sender: Times
     surprise: Times
-    network: Network  # the model of what was observed
+    network: NetworkModel  # the model of what was observed
     unmatched: int  # packets without a frame for each of their links
     blocks: int  # parts of the time that are long enough to be independent
 
@@ -56,7 +56,7 @@ class _Legs(NamedTuple):
 
 def observe(
     trace: Trace, journeys: Sequence[Journey], *, targets: int = 100, ideal: bool = False, since: float = 0.0
-) -> Observed:
+) -> ObservedEntropy:
     """Follow packets of clients through a recorded network; LocalError if it is too short for that.
 
     `since` (seconds) is when everything was up; `ideal` says that nodes do not hold packets, so nothing is expected
@@ -78,7 +78,7 @@ def observe(
     left = propagate(visits, beginning(len(packets), forward), len(names))
     came = propagate(visits.reversed(), beginning(len(packets), backward), len(names))
     right = np.maximum(left[forward, np.arange(len(forward))], 1e-12)
-    return Observed(
+    return ObservedEntropy(
         entropies(left),
         entropies(by_owner(came, legs.sender, len(senders))),
         -np.log2(right),
@@ -174,7 +174,7 @@ def _latency(packets: Sequence[Journey], *, ideal: bool) -> float:
 
 def _network(
     legs: _Legs, packets: Sequence[Journey], senders: Sequence[str], delay: float, targets: Numbers
-) -> Network:
+) -> NetworkModel:
     """The model's name for what was observed: users, nodes, delays, and the rate while targets passed."""
     sent = legs.times[:, 0]
     start, end = float(sent[targets].min()), float(np.nanmax(legs.times[targets, -1]))
@@ -182,4 +182,4 @@ def _network(
     hosts = [{one.path[hold] for one in packets} for hold in range(legs.nodes.shape[1])]
     layers = len(hosts) - 1
     width = max(1, round(fmean(len(layer) for layer in hosts[1:]))) if layers else 1
-    return Network(len(senders), rate, delay, max(layers, 1), width, len(hosts[0]))
+    return NetworkModel(len(senders), rate, delay, max(layers, 1), width, len(hosts[0]))

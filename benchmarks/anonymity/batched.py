@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.pool import Belief, Numbers, Times
 
 STEP = 0.01  # Δ, in mean holds
@@ -46,7 +46,7 @@ class _Leaving(NamedTuple):
     bits: Belief
 
 
-def sample(network: Network, targets: int, rng: np.random.Generator) -> Bits:
+def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Bits:
     """Measure `targets` packets that enter one after the other."""
     pools = _full_pools(network, targets, rng)
     exposed, entropy = np.ones(targets, dtype=np.int64), np.zeros(targets)
@@ -65,7 +65,7 @@ def sample(network: Network, targets: int, rng: np.random.Generator) -> Bits:
     return Bits(np.where(honest, entropy, 0.0), senders, exposed)
 
 
-def _full_pools(network: Network, targets: int, rng: np.random.Generator) -> list[_Pool]:
+def _full_pools(network: NetworkModel, targets: int, rng: np.random.Generator) -> list[_Pool]:
     """Pools in their steady state, without any target."""
     corrupt = network.pick_corrupt(rng)
     ends = np.cumsum(network.stages)
@@ -94,7 +94,7 @@ def _enter(pools: list[_Pool], target: int, rng: np.random.Generator) -> int:
     return 1
 
 
-def _step(network: Network, pools: list[_Pool], rng: np.random.Generator) -> _Leaving:
+def _step(network: NetworkModel, pools: list[_Pool], rng: np.random.Generator) -> _Leaving:
     """Let one step pass in all stages at once; what leaves the last one is returned."""
     leaving = [_leave(pool, rng) for pool in pools]
     width = network.stages[0]
@@ -128,7 +128,7 @@ def _arrive(pool: _Pool, gone: _Leaving, rng: np.random.Generator) -> None:
     pool.bits[:] += part @ gone.bits
 
 
-def _over_users(network: Network, counts: Numbers, chances: Belief, rng: np.random.Generator) -> Times:
+def _over_users(network: NetworkModel, counts: Numbers, chances: Belief, rng: np.random.Generator) -> Times:
     """The entropy if packets that belong to one user count together: users' shares are drawn for some of them.
 
     Time runs backwards as it does forwards in this network, so packets that left stand for packets that came in.

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.anonymity.network import Flow, Network, flow
+from benchmarks.anonymity.network import Flow, NetworkModel, flow
 from benchmarks.anonymity.pool import Belief, Numbers, Times, propagate
 from benchmarks.base.statistics import Estimate, bootstrap, mean
 
-PAPER = Network(users=100, rate=2.0, delay=1.0, layers=3, width=3)
+PAPER = NetworkModel(users=100, rate=2.0, delay=1.0, layers=3, width=3)
 PAYLOAD = 1.0  # messages that a challenge sender puts into its buffer, per second
 SETTLED = 30.0  # mean holds after which labels are spread as they will be
 LASTS = 120.0
@@ -40,7 +40,7 @@ class Epsilon(NamedTuple):
     p95: Estimate
 
 
-def looks(network: Network, writing: Writing, rng: np.random.Generator) -> Times:
+def looks(network: NetworkModel, writing: Writing, rng: np.random.Generator) -> Times:
     """ε of each pair (row) at the packets looked at (columns); nan where a packet is certainly from neither."""
     run = flow(network, LASTS * network.delay, rng)
     labels = _labels(run, writing, rng)
@@ -55,7 +55,7 @@ def looks(network: Network, writing: Writing, rng: np.random.Generator) -> Times
 
 def point(network: Mapping[str, Any], writing: str, seed: int) -> dict[str, Times]:
     """`looks` as a job for a runner."""
-    return {"epsilon": looks(Network(**network), Writing(writing), np.random.default_rng(seed))}
+    return {"epsilon": looks(NetworkModel(**network), Writing(writing), np.random.default_rng(seed))}
 
 
 def estimate(rows: Times, rng: np.random.Generator) -> Epsilon:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.anonymity import epsilon, model, stage, sweep
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity import epsilon, model, small_world, sweep
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
@@ -20,12 +20,12 @@ from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, mean
 
-BASE = Network(users=100, rate=1.0, delay=0.5, layers=3, width=3)
+BASE = NetworkModel(users=100, rate=1.0, delay=0.5, layers=3, width=3)
 AGREE = 0.1  # bits by which actors and model may differ
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CalibrationRow:
     """One row of the calibration: what an independent simulator found."""
 
     width: int
@@ -34,9 +34,9 @@ class Row:
     within: float
 
     @property
-    def network(self) -> Network:
+    def network(self) -> NetworkModel:
         """Three layers, a mean hold of half a second."""
-        return Network(users=100, rate=self.total / 100, delay=0.5, layers=3, width=self.width)
+        return NetworkModel(users=100, rate=self.total / 100, delay=0.5, layers=3, width=self.width)
 
     def off(self, ours: Estimate) -> float:
         """Bits between the two intervals; 0 where they meet."""
@@ -45,11 +45,11 @@ class Row:
 
 DENSE = 100  # packets a second from which on pools vary little
 CALIBRATION = (
-    Row(3, 200, 9.300, 0.016),
-    Row(3, 100, 8.291, 0.025),
-    Row(2, 50, 7.289, 0.023),
-    Row(2, 20, 5.852, 0.044),
-    Row(2, 10, 4.659, 0.096),
+    CalibrationRow(3, 200, 9.300, 0.016),
+    CalibrationRow(3, 100, 8.291, 0.025),
+    CalibrationRow(2, 50, 7.289, 0.023),
+    CalibrationRow(2, 20, 5.852, 0.044),
+    CalibrationRow(2, 10, 4.659, 0.096),
 )
 
 
@@ -75,9 +75,9 @@ SCALES = {
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """All figures of anonymity; deterministic under a seed."""
     scale = SCALES[size]
-    entropy, sender = _model(stage.TWELVE, replace(scale, runs=3 * scale.runs), run, seed)
-    worlds = run(stage.point, [{"seconds": scale.seconds, "seed": seed + n} for n in range(scale.worlds)])
-    bare = run(stage.point, [{"seconds": 12.0, "seed": seed, "off": ["delays"]}])[0]
+    entropy, sender = _model(small_world.TWELVE, replace(scale, runs=3 * scale.runs), run, seed)
+    worlds = run(small_world.point, [{"seconds": scale.seconds, "seed": seed + n} for n in range(scale.worlds)])
+    bare = run(small_world.point, [{"seconds": 12.0, "seed": seed, "off": ["delays"]}])[0]
     actors = _worlds(worlds, "packet")
     controls = (*_calibration(scale, run, seed), *_ours(entropy, worlds, bare), *_epsilon_control(run, seed))
     return Finding(
@@ -99,7 +99,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
 
 
-def calibrate(scale: _Scale, run: Run, seed: int) -> list[tuple[Row, Estimate]]:
+def calibrate(scale: _Scale, run: Run, seed: int) -> list[tuple[CalibrationRow, Estimate]]:
     """Our figure for each row of the calibration; the thinner the network, the more is run: it varies more."""
     return [
         (row, _model(row.network, replace(scale, runs=scale.runs * (1 if row.total >= DENSE else 2)), run, seed + 7)[0])
@@ -114,7 +114,7 @@ def single_pool(packets: int) -> float:
     return float(entropies(propagate(stays, beginning(packets, [packets // 3]), 1))[0])
 
 
-def _model(network: Network, scale: _Scale, run: Run, seed: int) -> tuple[Estimate, Estimate]:
+def _model(network: NetworkModel, scale: _Scale, run: Run, seed: int) -> tuple[Estimate, Estimate]:
     """(entropy of packets, of senders): means over runs, which are independent as targets of one run are not quite."""
     jobs = [
         {"network": asdict(network), "targets": scale.targets, "seed": 100 * seed + number}
@@ -147,7 +147,7 @@ def _over(one: Estimate, divisor: float) -> Estimate:
 def _entropy_figures(
     entropy: Estimate, sender: Estimate, actors: Estimate, worlds: list[dict[str, Any]]
 ) -> tuple[Figure, ...]:
-    best, users = stage.TWELVE.optimum, stage.TWELVE.users
+    best, users = small_world.TWELVE.optimum, small_world.TWELVE.users
     must, aim = Bound(0.2), Bound(0.05)
     share = Estimate(*(degree(bits, users) for bits in sender))
     return (
@@ -181,7 +181,7 @@ def _epsilon_figures(scale: _Scale, run: Run, seed: int) -> tuple[Figure, ...]:
 
 
 def _loop_figures(run: Run, seed: int) -> tuple[Figure, ...]:
-    network = replace(stage.TWELVE, providers=0, users=48, rate=1.0, loops=1.0)
+    network = replace(small_world.TWELVE, providers=0, users=48, rate=1.0, loops=1.0)
     told, blind, surprise = (
         np.array(column)
         for column in run(model.loops_point, [{"network": asdict(network), "targets": 40, "seed": seed}])[0]
@@ -211,7 +211,7 @@ def _calibration(scale: _Scale, run: Run, seed: int) -> list[Control]:
 def _ours(entropy: Estimate, worlds: list[dict[str, Any]], bare: dict[str, Any]) -> list[Control]:
     """What must be so in this run: nothing hidden without delays, a pool's known entropy, actors like the model."""
     alone = single_pool(64)
-    gap, best = _gap(worlds), stage.TWELVE.optimum
+    gap, best = _gap(worlds), small_world.TWELVE.optimum
     apart = gap.value - (best - entropy.value)
     half = (gap.high - gap.low) / 2 + (entropy.high - entropy.low) / 2
     off = abs(apart)
@@ -243,7 +243,7 @@ def _curves(size: Size, scale: _Scale, run: Run, seed: int) -> dict[str, dict[st
 
 
 def _setting(scale: _Scale, seed: int, size: Size) -> str:
-    each = stage.TWELVE
+    each = small_world.TWELVE
     return (
         f"size {size}, seed {seed}. Real actors: {scale.worlds} x {scale.seconds:g} s of virtual time, {each.users} "
         f"clients with {each.rate:g} packets/s each, {each.providers} providers, {each.layers}x{each.width} mixes, "

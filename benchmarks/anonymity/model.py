@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.anonymity import batched
-from benchmarks.anonymity.network import Flow, Network, flow, with_loops
+from benchmarks.anonymity.network import Flow, NetworkModel, flow, with_loops
 from benchmarks.anonymity.optimum import degree
-from benchmarks.anonymity.pool import Loops, Numbers, Times, beginning, blurred, by_owner, entropies, propagate
+from benchmarks.anonymity.pool import LoopModel, Numbers, Times, beginning, blurred, by_owner, entropies, propagate
 from benchmarks.base.statistics import mean
 
 APART = 4.0  # mean holds from one target to the next
@@ -32,7 +32,7 @@ class Samples(NamedTuple):
     exposed: Numbers
 
 
-def sample(network: Network, targets: int, rng: np.random.Generator) -> Samples:
+def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Samples:
     """Measure a network exactly if that is affordable, and in steps of time otherwise."""
     events = 2 * network.holds * network.total * _seconds(network, targets)
     if events > EXACT:
@@ -41,7 +41,7 @@ def sample(network: Network, targets: int, rng: np.random.Generator) -> Samples:
     return exact(network, targets, rng)
 
 
-def exact(network: Network, targets: int, rng: np.random.Generator) -> Samples:
+def exact(network: NetworkModel, targets: int, rng: np.random.Generator) -> Samples:
     """Follow every packet."""
     run = flow(network, _seconds(network, targets), rng)
     forward, backward = pick(run, targets)
@@ -51,7 +51,7 @@ def exact(network: Network, targets: int, rng: np.random.Generator) -> Samples:
     return Samples(entropies(left), entropies(senders), _exposed(run, forward))
 
 
-def hidden_by_loops(network: Network, targets: int, rng: np.random.Generator) -> tuple[Times, Times, Times]:
+def hidden_by_loops(network: NetworkModel, targets: int, rng: np.random.Generator) -> tuple[Times, Times, Times]:
     """(H if the observer knows the mixes' own loops, H if she doesn't, her surprise at the right packet then), bits."""
     seconds = _seconds(network, targets)
     run = flow(network, seconds, rng)
@@ -60,7 +60,7 @@ def hidden_by_loops(network: Network, targets: int, rng: np.random.Generator) ->
     visits, packets = with_loops(run, seconds, rng)
     arrivals = network.total / network.width + network.layers * network.loops
     belief = blurred(
-        visits, beginning(packets, forward), network.nodes, Loops(network.loops, arrivals, 1 / network.delay)
+        visits, beginning(packets, forward), network.nodes, LoopModel(network.loops, arrivals, 1 / network.delay)
     )
     right = belief[forward, np.arange(len(forward))]
     return entropies(told), entropies(belief), -np.log2(np.maximum(right, 1e-300))
@@ -76,7 +76,7 @@ def pick(run: Flow, targets: int) -> tuple[Numbers, Numbers]:
     return np.unique(forward), np.unique(backward)
 
 
-def summary(network: Network, runs: Sequence[Samples]) -> dict[str, Any]:
+def summary(network: NetworkModel, runs: Sequence[Samples]) -> dict[str, Any]:
     """What a measurement says of a network, for JSON; of several runs each counts as one sample."""
     several = len(runs) > 1
     packet = mean([run.packet.mean() for run in runs] if several else runs[0].packet)
@@ -94,7 +94,7 @@ def summary(network: Network, runs: Sequence[Samples]) -> dict[str, Any]:
 
 def point(network: Mapping[str, Any], targets: int, seed: int) -> dict[str, Any]:
     """One point of a sweep, as a job for a runner: the arguments of a Network, and how often to measure it."""
-    chosen = Network(**network)
+    chosen = NetworkModel(**network)
     runs = CHOICES if chosen.corrupt else 1
     rng = np.random.default_rng(seed)
     return summary(chosen, [sample(chosen, -(-targets // runs), rng) for _ in range(runs)])
@@ -102,10 +102,12 @@ def point(network: Mapping[str, Any], targets: int, seed: int) -> dict[str, Any]
 
 def loops_point(network: Mapping[str, Any], targets: int, seed: int) -> list[list[float]]:
     """`hidden_by_loops` as a job for a runner."""
-    return [column.tolist() for column in hidden_by_loops(Network(**network), targets, np.random.default_rng(seed))]
+    return [
+        column.tolist() for column in hidden_by_loops(NetworkModel(**network), targets, np.random.default_rng(seed))
+    ]
 
 
-def _seconds(network: Network, targets: int) -> float:
+def _seconds(network: NetworkModel, targets: int) -> float:
     return network.warm_up + APART * network.delay * targets + 2 * network.tail
 
 

@@ -18,7 +18,7 @@ from mixnet.errors import LocalError
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class NetworkModel:
     """`users` send `rate` packets a second each through `layers` x `width` mixes that hold them for `delay` on average.
 
     With `providers`, users are spread evenly over so many of them, and a packet is held at its sender's before the
@@ -95,7 +95,7 @@ class Network:
 class Flow:
     """A run. Packets are numbered by the time they enter."""
 
-    network: Network
+    network: NetworkModel
     visits: Visits
     sender: Numbers
     receiver: Numbers
@@ -114,7 +114,7 @@ class Flow:
         return self.visits.only(~self.corrupt[self.visits.node])
 
 
-def flow(network: Network, seconds: float, rng: np.random.Generator) -> Flow:
+def flow(network: NetworkModel, seconds: float, rng: np.random.Generator) -> Flow:
     """Packets that users send for `seconds`, from empty pools on; all of them come out."""
     entered = np.sort(rng.uniform(0, seconds, rng.poisson(network.total * seconds)))
     sender = rng.integers(network.users, size=len(entered))

@@ -40,7 +40,7 @@ class Visits(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Loops:
+class LoopModel:
     """An observer who can't tell a node's own loops apart: their rate at each node, and all rates she knows."""
 
     rate: float  # λM: loops that a node sends, and that come back to it, per second
@@ -148,7 +148,7 @@ def _downstream(visits: Visits, nodes: int) -> list[int] | None:
         return None
 
 
-def blurred(visits: Visits, belief: Belief, nodes: int, loops: Loops) -> Belief:
+def blurred(visits: Visits, belief: Belief, nodes: int, loops: LoopModel) -> Belief:
     """As `propagate`, for an observer who can't tell which frames are the nodes' own loops (Loopix, theorem 2).
 
     A loop begins with a departure that has no arrival (-inf) and ends with an arrival that has no departure (+inf).
@@ -213,7 +213,7 @@ class _Count:
 
     __slots__ = ("_chances", "_decay", "_loops", "_numbers", "_returning", "_when")
 
-    def __init__(self, loops: Loops) -> None:
+    def __init__(self, loops: LoopModel) -> None:
         relayed = (loops.arrivals - loops.rate) / loops.mu
         self._numbers = np.arange(int(relayed + 8 * np.sqrt(relayed) + 12), dtype=np.float64)
         self._chances = np.zeros(len(self._numbers))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.anonymity import model
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.base.figures import curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
@@ -28,9 +28,9 @@ _POOLS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0)
 _WIDTHS = (1, 2, 3, 5, 8, 12)
 
 
-def around(base: Network, name: str, *, most: int = 1_000_000) -> list[tuple[float, Network]]:
+def around(base: NetworkModel, name: str, *, most: int = 1_000_000) -> list[tuple[float, NetworkModel]]:
     """(value, network) for each point of a sweep; LocalError for a name that isn't one."""
-    ways: dict[str, Callable[[], list[tuple[float, Network]]]] = {
+    ways: dict[str, Callable[[], list[tuple[float, NetworkModel]]]] = {
         "users": lambda: [
             (size, replace(base, users=size))
             for size in sorted({base.users, *(10**power for power in range(1, 7) if 10**power <= most)})
@@ -48,7 +48,7 @@ def around(base: Network, name: str, *, most: int = 1_000_000) -> list[tuple[flo
 
 
 def sweep(
-    base: Network, name: str, targets: int, run: Run, *, seed: int = 1, most: int = 1_000_000
+    base: NetworkModel, name: str, targets: int, run: Run, *, seed: int = 1, most: int = 1_000_000
 ) -> list[dict[str, Any]]:
     """A row for each point: the value, and model.summary of the network there."""
     points = around(base, name, most=most)
@@ -84,7 +84,7 @@ def exposed_paths(layers: int, width: int, corrupt: float, rng: np.random.Genera
     return rate(int(whole.sum()), _DRAWS), (round(corrupt * mixes) / mixes) ** layers
 
 
-def exposure_curves(base: Network, rng: np.random.Generator) -> dict[str, dict[str, list[float]]]:
+def exposure_curves(base: NetworkModel, rng: np.random.Generator) -> dict[str, dict[str, list[float]]]:
     """The share of wholly corrupt paths against the corrupt share, and f to the power of k."""
     found = [exposed_paths(base.layers, base.width, share, rng) for share in SHARES]
     return {
@@ -93,6 +93,6 @@ def exposure_curves(base: Network, rng: np.random.Generator) -> dict[str, dict[s
     }
 
 
-def _enough(network: Network, targets: int) -> int:
+def _enough(network: NetworkModel, targets: int) -> int:
     """More targets where there are few packets: each tells less there, and costs less."""
     return round(targets * min(8.0, max(1.0, _BUSY / network.total)))

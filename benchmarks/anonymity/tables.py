@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.anonymity.actors import Observed
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.actors import ObservedEntropy
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import degree
 from deploy.display import say, tabulate
 
 
-def show_point(network: Network, row: Mapping[str, Any]) -> None:
+def show_point(network: NetworkModel, row: Mapping[str, Any]) -> None:
     """The table of one network."""
     lines = [
         ("mixes", f"{network.layers} layers of {network.width}"),
@@ -35,7 +35,7 @@ def show_point(network: Network, row: Mapping[str, Any]) -> None:
     say(f"Packets are held {held}. Packets followed: {row['targets']}; 95 % intervals.")
 
 
-def recorded(seen: Observed) -> dict[str, Any]:
+def recorded(seen: ObservedEntropy) -> dict[str, Any]:
     """The figures of a recorded network, for JSON."""
     sender = seen.over_time(seen.sender)
     return {
@@ -51,7 +51,7 @@ def recorded(seen: Observed) -> dict[str, Any]:
     }
 
 
-def show_recorded(seen: Observed) -> None:
+def show_recorded(seen: ObservedEntropy) -> None:
     """The table of a recorded network."""
     row, network = recorded(seen), seen.network
     lines = [

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.attacks.learned import advantage
 from benchmarks.attacks.observed import Observed, observe, unpacked
-from benchmarks.attacks.scenarios import converse, described, sizes, weakened
+from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.attacks.windows import (
     FEW,
     METHODS,
@@ -50,14 +50,18 @@ MUST, AIM = Bound(0.55), Bound(0.52)
 CHUNK = 425
 
 
-class Plan(NamedTuple):
+class WindowPlan(NamedTuple):
     """The model's windows: how many of a class, and how long."""
 
     windows: int
     seconds: float
 
 
-PLANS = {Size.QUICK: Plan(850, 1000.0), Size.STANDARD: Plan(1700, 3600.0), Size.FULL: Plan(1700, 3600.0)}
+PLANS = {
+    Size.QUICK: WindowPlan(850, 1000.0),
+    Size.STANDARD: WindowPlan(1700, 3600.0),
+    Size.FULL: WindowPlan(1700, 3600.0),
+}
 
 
 def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Finding:
@@ -79,7 +83,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the real actors and the model, count what differs under one seed, and run all controls."""
     worlds = sizes(size, seed)
     quiet_one, slow_one = {**worlds[0], "quiet": True}, {**worlds[0], "off": ["busy-slot"]}
-    others = [quiet_one, weakened(worlds, "cover", "downlink"), slow_one]
+    others = [quiet_one, control(worlds, "cover", "downlink"), slow_one]
     runs = [unpacked(arrays) for arrays in run(converse, [*worlds, *others])]
     actors, (quiet, bare, slow) = runs[: len(worlds)], runs[len(worlds) :]
     busy: int = worlds[0]["busy"]
@@ -105,7 +109,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     return _SUBJECT.finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
 
 
-def _model(plan: Plan, run: Run, seed: int, frame: int) -> Windows:
+def _model(plan: WindowPlan, run: Run, seed: int, frame: int) -> Windows:
     """As many idle as busy windows, a client each, twice: to learn from and to judge. In it users move nothing."""
     whole = 4 * plan.windows
     chunks = [min(CHUNK, whole - start) for start in range(0, whole, CHUNK)]
@@ -182,7 +186,7 @@ def _curve(found: dict[float, Verdicts]) -> dict[str, list[float]]:
     return curve(found, [one.strongest for one in found.values()])
 
 
-def _setting(worlds: Sequence[dict[str, Any]], plan: Plan, seed: int) -> str:
+def _setting(worlds: Sequence[dict[str, Any]], plan: WindowPlan, seed: int) -> str:
     return (
         f"real actors: {described(worlds)}, one packet a second each way; model: {plan.windows:,} windows a class of "
         f"{plan.seconds:,.0f} s; seed {seed}"

@@ -31,7 +31,7 @@ HOST = "intruder"
 PATIENCE = 5.0  # seconds for which a visitor waits for what a node does
 
 
-class Outcome(StrEnum):
+class VisitOutcome(StrEnum):
     """What a visited actor does with its visitor."""
 
     REFUSED = "refused"  # no link comes about
@@ -57,7 +57,7 @@ async def dial(
         Address(host, PORT),
         identity=identity,
         role=role,
-        network_id=world.cast.bootstrap.network_id,
+        network_id=world.plan.bootstrap.network_id,
         expect=expect or identity_of(world, host).public,
         source=source,
     )
@@ -65,7 +65,7 @@ async def dial(
 
 def identity_of(world: World, name: str) -> SigningKey:
     """The key of an actor: for whoever plays it, or knows whom to expect."""
-    return world.cast.identity(next(member for member in world.cast.members if member.name == name))
+    return world.plan.identity(next(member for member in world.plan.actors if member.name == name))
 
 
 async def visit(
@@ -77,12 +77,12 @@ async def visit(
     *,
     expect: bytes | None = None,
     heard: list[Frame] | None = None,
-) -> Outcome:
+) -> VisitOutcome:
     """Dial, send `frames`, stay for PATIENCE, and go; what came is added to `heard`."""
     try:
         link = await dial(world, host, identity, role, expect=expect)
     except (RemoteError, Unavailable):
-        return Outcome.REFUSED
+        return VisitOutcome.REFUSED
     kept = [] if heard is None else heard
     async with link:
         with trio.move_on_after(PATIENCE):
@@ -91,14 +91,14 @@ async def visit(
                 while True:
                     kept += await link.receive()
             except (trio.EndOfChannel, RemoteError, Unavailable):
-                return Outcome.CLOSED
-    return Outcome.OPEN
+                return VisitOutcome.CLOSED
+    return VisitOutcome.OPEN
 
 
 async def document(world: World) -> Document:
     """The directory document in force, as anybody gets it."""
     found, _ = await fetch_document(
-        Trust(world.cast.bootstrap),
+        Trust(world.plan.bootstrap),
         network=world.network,
         clock=world.clock,
         identity=SigningKey.generate(),

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.anonymity import model
-from benchmarks.anonymity.network import Network
-from benchmarks.attacks.forged_documents import papers
+from benchmarks.anonymity.network import NetworkModel
+from benchmarks.attacks.forged_documents import forged_directory
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from client.model.destination import Destination
@@ -42,7 +42,7 @@ WIDTH, LAYERS = 10, 3
 USERS = {Size.QUICK: 150, Size.STANDARD: 1000, Size.FULL: 10_000}
 MESSAGES = 100  # packets of each user
 AFTER = (1, 10, 100)  # of them after which it is asked whether one was seen through
-ENTROPY = Network(users=100, rate=1.0, delay=0.5, layers=LAYERS, width=WIDTH)
+ENTROPY = NetworkModel(users=100, rate=1.0, delay=0.5, layers=LAYERS, width=WIDTH)
 TARGETS = {Size.QUICK: 24, Size.STANDARD: 120, Size.FULL: 1000}
 LARGE = 1 / 3  # of the mixes, for the attack on files
 CHOSEN = 0.3  # of each layer's mixes, for an attacker who may choose them
@@ -116,7 +116,7 @@ def seen_through(*, corrupt: float, users: int, seed: int, off: Sequence[str] = 
     Each user faces another choice of corrupt mixes, `corrupt` of all; with the guard `routes` off the attacker has the
     mixes that all take.
     """
-    network = papers(seed, layers=LAYERS, width=WIDTH)
+    network = forged_directory(seed, layers=LAYERS, width=WIDTH)
     document = network.document()
     rng = random.Random(f"compromise {seed} {corrupt}")
     nodes = [mix.identity for layer in document.layers for mix in layer]
@@ -124,7 +124,7 @@ def seen_through(*, corrupt: float, users: int, seed: int, off: Sequence[str] = 
     friend = Destination(document.providers[1].identity, bytes(32), bytes([9]) + bytes(31))
     exposed, after = [], dict.fromkeys(AFTER, 0)
     used: list[tuple[bytes, ...]] = []
-    with unguarded(off):
+    with without_guards(off):
         for _ in range(users):
             bad = set(rng.sample(nodes, round(corrupt * len(nodes))))
             if off:

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.attacks.learned import boosted
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
-from benchmarks.attacks.scenarios import converse, described, sizes, weakened
+from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.attacks.schedules import dispersion, exponential
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
 from benchmarks.base.size import Size
@@ -43,7 +43,7 @@ METHODS = ("likelihood ratio", "highest cross-correlation", "matched filter", "g
 INSIDE = tuple(view for view in VIEWS if view != "external")
 
 
-class Plan(NamedTuple):
+class PairCounts(NamedTuple):
     """How many pairs of a class the model makes: judged, learned from, and for each internal view and control."""
 
     judged: int
@@ -51,7 +51,11 @@ class Plan(NamedTuple):
     inside: int
 
 
-PLANS = {Size.QUICK: Plan(2000, 300, 400), Size.STANDARD: Plan(2000, 1000, 1000), Size.FULL: Plan(10000, 2000, 2000)}
+PLANS = {
+    Size.QUICK: PairCounts(2000, 300, 400),
+    Size.STANDARD: PairCounts(2000, 1000, 1000),
+    Size.FULL: PairCounts(10000, 2000, 2000),
+}
 
 
 # From files, or from what jobs of actors returned.
@@ -94,7 +98,7 @@ def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model and the real actors, with both controls. The same under the same seed."""
     worlds = sizes(size, seed)
-    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, weakened(worlds, "downlink")])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, control(worlds, "downlink")])]
     actors, bare = runs[:-1], runs[-1:]
     model = _Model(PLANS[size], run, seed, LONGEST if size is Size.FULL else MAIN)
     window = longest_window(actors[0])
@@ -127,7 +131,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
 class _Model:
     """The model's pairs, drawn by jobs: those to judge, and those to learn from."""
 
-    def __init__(self, plan: Plan, run: Run, seed: int, longest: float) -> None:
+    def __init__(self, plan: PairCounts, run: Run, seed: int, longest: float) -> None:
         self.windows = [*WINDOWS, longest] if longest > WINDOWS[-1] else list(WINDOWS)
         self._run, self._seed = run, seed
         self._outside = self._draw(plan.judged, ["external"], 1)
@@ -271,7 +275,7 @@ def _roc(scored: Scored) -> dict[str, list[float]]:
     return {"x": [float(value) for value in grid], "y": [float(value) for value in heights]}
 
 
-def _setting(worlds: Sequence[dict[str, Any]], plan: Plan, seed: int) -> str:
+def _setting(worlds: Sequence[dict[str, Any]], plan: PairCounts, seed: int) -> str:
     return (
         f"real actors: {described(worlds)}, one packet a second each way; model: {plan.judged:,} pairs a class, "
         f"{plan.learned:,} to learn from; seed {seed}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
-from benchmarks.attacks.scenarios import converse, described, sizes, weakened
+from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, rate
@@ -66,7 +66,7 @@ def found(runs: Iterable[Observed], *, inside: bool) -> Guess:
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     """Attack the model over 5,000 rounds and the real actors over as many as they give, with both controls."""
     worlds = sizes(size, seed)
-    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, weakened(worlds, "cover", "downlink")])]
+    runs = [unpacked(arrays) for arrays in run(converse, [*worlds, control(worlds, "cover", "downlink")])]
     actors, bare = runs[:-1], runs[-1:]
     repeats = REPEATS[size]
     model = run(model_rounds, [{"rounds": list(ROUNDS), "seed": [seed, number]} for number in range(repeats)])

@@ -21,11 +21,11 @@ from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.attacks.adversary import dial, document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.isolation import PARAMETERS
-from benchmarks.attacks.residence import NODE_LOOP, Passages, Stays, as_it_went, stays
+from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, as_it_went, residence
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
-from benchmarks.controls.guards import BATCH, unguarded
+from benchmarks.controls.guards import BATCH, without_guards
 from benchmarks.simulation.codec import codec
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
@@ -59,7 +59,7 @@ CONTROL = {"identities": 4, "seconds": 12.0, "off": ["pools", "rates"]}
 
 def score(_trace: Trace, journeys: Sequence[Journey], *, mine: Collection[str] | None = None) -> Finding:
     """Which share of the pools is an attacker's who has the clients `mine`: by default whoever sends most."""
-    table = stays(journeys)
+    table = residence(journeys)
     clients = [one.sender for one in table.journeys if one.kind != NODE_LOOP]
     if not clients:
         raise LocalError("the truth has no packet of a client")
@@ -140,7 +140,7 @@ def flood(*, identities: int, seconds: float, seed: int, off: Sequence[str] = ()
             await trio.sleep_until(BEGIN + seconds)
             nursery.cancel_scope.cancel()
 
-    with unguarded(off):
+    with without_guards(off):
         world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=PARAMETERS))
     table = as_it_went(list(world.truth), passed)
     his = {f"{INTRUDER}-{number}" for number in range(identities)}
@@ -201,12 +201,12 @@ def _way(network: Document, entry: Node, rng: random.Random) -> list[Hop]:
     return [*hops, Hop(path[-1].key_at(network.epoch), Command(Kind.DROP))]
 
 
-def _mixes(table: Stays) -> list[str]:
+def _mixes(table: Residence) -> list[str]:
     mixes = {host for one in table.journeys if one.kind != NODE_LOOP for host in one.path[1:-1]}
     return sorted(mixes)
 
 
-def _pool_share(table: Stays, host: str, his: Collection[str], since: float = 0.0) -> Estimate:
+def _pool_share(table: Residence, host: str, his: Collection[str], since: float = 0.0) -> Estimate:
     """Of the packets that an honest one finds in the pool: how many are his, on average."""
     attacker = np.array([one.sender in his for one in table.journeys])[table.packet]
     here = table.at(host)
@@ -218,7 +218,7 @@ def _pool_share(table: Stays, host: str, his: Collection[str], since: float = 0.
     return mean(shares) if len(shares) > 1 else exact(0.0)
 
 
-def _entropy(table: Stays, his: Collection[str], since: float) -> Estimate:
+def _entropy(table: Residence, his: Collection[str], since: float) -> Estimate:
     """Bits that hide honest clients' packets, if the attacker's own and nodes' loops are taken out."""
     kept = [one.sender not in his and one.kind != NODE_LOOP for one in table.journeys]
     keep: NDArray[np.bool_] = np.array(kept)[table.packet]

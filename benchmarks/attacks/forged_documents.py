@@ -20,7 +20,7 @@ NO_PREVIOUS = bytes(32)
 
 
 @dataclass(frozen=True)
-class Papers:
+class ForgedDirectory:
     """A network on paper."""
 
     seed: int
@@ -62,14 +62,14 @@ class Papers:
         return _bytes(self.seed, *label)
 
 
-def papers(
+def forged_directory(
     seed: int, *, authorities: int = 5, layers: int = 3, width: int = 3, providers: int = 2, name: str = "network"
-) -> Papers:
+) -> ForgedDirectory:
     """A network of this size; one of another `name` has other authorities."""
     keys = tuple(SigningKey(_bytes(seed, name, "authority", str(number))) for number in range(authorities))
     infos = tuple(AuthorityInfo(key.public, f"authority-{number}:4000") for number, key in enumerate(keys))
     bootstrap = Bootstrap(GENESIS, Parameters().epoch_length, infos)
-    return Papers(seed, keys, bootstrap, layers, width, providers)
+    return ForgedDirectory(seed, keys, bootstrap, layers, width, providers)
 
 
 def signed(document: Document, by: Sequence[SigningKey]) -> bytes:

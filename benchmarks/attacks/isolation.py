@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.attacks.acting import per_hour, share
 from benchmarks.attacks.adversary import document
 from benchmarks.attacks.alarms import Alarms
-from benchmarks.attacks.residence import NODE_LOOP, Passages, Stays, alone, stays
+from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, alone, residence
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean
@@ -70,7 +70,7 @@ RUNS = {Size.QUICK: 1, Size.STANDARD: 3, Size.FULL: 20}
 
 def score(_trace: Trace, journeys: Sequence[Journey], *, since: float = 0.0) -> Finding:
     """How often a packet of a client was alone in a pool: at one of its mixes, and at all of them."""
-    table = stays(journeys)
+    table = residence(journeys)
     clients = [one for one in table.journeys if one.kind != NODE_LOOP]
     if not clients:
         raise LocalError("the truth has no packet of a client")
@@ -158,7 +158,7 @@ def hold_back(*, place: str, seconds: float, seed: int, loops: bool = True) -> d
     rates = {} if loops else {"loop_rate": 0.0, "node_loop_rate": 0.0}
     parameters = msgspec.structs.replace(PARAMETERS, **rates)
     world = run_world(attack, WorldConfig(seed=seed, clients=CLIENTS, codec="plain", parameters=parameters))
-    table = stays(list(world.truth), siege.passed)
+    table = residence(list(world.truth), siege.passed)
     once, always, packets = _lonely(table, siege.spans, {TARGET}, siege.mixes)
     return {
         "once": once,
@@ -218,7 +218,7 @@ def _close(world: World, network: Document, place: str) -> list[str]:
 
 
 def _lonely(
-    table: Stays, spans: Sequence[tuple[float, float]], senders: set[str], where: Sequence[str] = ()
+    table: Residence, spans: Sequence[tuple[float, float]], senders: set[str], where: Sequence[str] = ()
 ) -> tuple[int, int, int]:
     """(packets alone once, always, all) of these senders' at mixes, or at those of `where`.
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.base.statistics import Sample
 from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Row, Trace
+from benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 
 KINDS = ("payload", "ack", "loop", "drop")  # what clients send
@@ -186,7 +186,7 @@ def _natural(name: str) -> tuple[int, str]:
     return len(name), name
 
 
-def _homes(mine: Sequence[Journey], rows: Sequence[Row], index: Mapping[str, int]) -> dict[str, str]:
+def _homes(mine: Sequence[Journey], rows: Sequence[TraceRow], index: Mapping[str, int]) -> dict[str, str]:
     """Each client's provider: where its packets enter, or else the host with which it exchanges most."""
     partners: dict[str, Counter[str]] = {name: Counter() for name in index}
     for row in rows:
@@ -199,7 +199,7 @@ def _homes(mine: Sequence[Journey], rows: Sequence[Row], index: Mapping[str, int
     return {name: (entries[name] or partners[name] or Counter([""])).most_common(1)[0][0] for name in index}
 
 
-def _rows(rows: Sequence[Row], index: Mapping[str, int], homes: Mapping[str, str]) -> Rows:
+def _rows(rows: Sequence[TraceRow], index: Mapping[str, int], homes: Mapping[str, str]) -> Rows:
     ordered = sorted(rows)
     ups = [row.src in index for row in ordered]
     ends = [(row.src, row.dst) if up else (row.dst, row.src) for row, up in zip(ordered, ups, strict=True)]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attacks.evidence import Law, correlations, counts, evidence
 from benchmarks.attacks.observed import Arrays, Observed
-from benchmarks.attacks.schedules import Pair, PairModel
+from benchmarks.attacks.schedules import FlowPair, PairModel
 from benchmarks.base.statistics import Sample
 
 VIEWS = {
@@ -58,7 +58,7 @@ def _after_entry(law: Law) -> Law:
     return Law(law.stages - 1, law.mean, law.shift * law.stages / (law.stages + 1))
 
 
-def sight(view: str, law: Law, pair: Pair) -> Sight:
+def sight(view: str, law: Law, pair: FlowPair) -> Sight:
     """What a view shows of a pair."""
     corrupt_exit, corrupt_entry = view in ("exit", "both"), view in ("entry", "both")
     received = pair.arrived if corrupt_exit else pair.down
@@ -166,7 +166,7 @@ class PairTable:
 
     def _sight(self, view: str, sender: int, receiver: int) -> Sight:
         seen = self.observed
-        pair = Pair(seen.up[sender], seen.onward(sender), seen.arrivals(receiver), seen.down[receiver])
+        pair = FlowPair(seen.up[sender], seen.onward(sender), seen.arrivals(receiver), seen.down[receiver])
         return sight(view, law_of(seen), pair)
 
     def _within(self, times: Sample) -> int:

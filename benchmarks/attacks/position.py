@@ -19,7 +19,7 @@ from benchmarks.attacks.learned import boosted
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.crypto import x25519
@@ -130,7 +130,7 @@ def headers(*, packets: int, seed: Sequence[int], off: Sequence[str] = ()) -> di
     rng = random.Random(f"position {list(seed)}")
     secrets = secrets_of(rng, GEOMETRY.max_hops)
     seen, opened, first, short = [], [], [], []
-    with unguarded(off):
+    with without_guards(off):
         for _ in range(packets):
             hops = rng.randint(1, GEOMETRY.max_hops)
             way = rng.sample(secrets, hops)

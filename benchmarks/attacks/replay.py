@@ -23,9 +23,9 @@ from benchmarks.attacks.adversary import document, visit
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.network_plan import Kind as Actor
+from benchmarks.simulation.network_plan import ActorKind
 from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.counters import Counters, Dropped, Event
@@ -158,7 +158,7 @@ def send_again(
         found["refused"] = sum(one[Dropped.REPLAYED] for one in counters) - before
         found["retired"] = sum(one[Event.KEYS_RETIRED] for one in counters)
 
-    with unguarded(off):
+    with without_guards(off):
         run_world(attack, WorldConfig(seed=seed, clients=0, disks=True, parameters=STILL))
     return found
 
@@ -209,7 +209,7 @@ class _Raid:
     def __init__(self, world: World, network: Document, rng: random.Random, packets: int) -> None:
         self._world = world
         self._mailbox = SigningKey(rng.randbytes(32))
-        mixes = {one.name: world.cast.identity(one) for one in world.cast.of(Actor.MIX)}
+        mixes = {one.name: world.plan.identity(one) for one in world.plan.of(ActorKind.MIX)}
         self._key = mixes["mix-2"]
         nodes = {one.address.partition(":")[0]: one for one in network.nodes}
         epoch = network.epoch

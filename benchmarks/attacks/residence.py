@@ -1,8 +1,8 @@
 """Who was in which node's pool, and when: from the truth alone, for keeping the score.
 
-Promises: `stays` has times that follow from when a packet was sent, what its sender asked for, and what a link takes;
-`as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node was
-not there; so what an attacker holds back for good is counted rightly.
+Promises: `residence` has times that follow from when a packet was sent, what its sender asked for, and what a link
+takes; `as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node
+was not there; so what an attacker holds back for good is counted rightly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.base.statistics import Sample
-from benchmarks.simulation.ground_truth import Journey, Truth
+from benchmarks.simulation.ground_truth import GroundTruth, Journey
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Peeled
 
@@ -23,7 +23,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Stays:
+class Residence:
     """Each stay: which packet, where, from and to when (seconds).
 
     A loop of a node is not held where it begins: that counts as a stay of no time, a frame more.
@@ -52,7 +52,7 @@ def latency(journeys: Sequence[Journey]) -> float:
     return max(0.0, min(over, default=0.0))
 
 
-def stays(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]] | None = None) -> Stays:
+def residence(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]] | None = None) -> Residence:
     """All stays of all packets; LocalError if there are none. `passed` has times of arrival that are known better."""
     known = passed or {}
     link = latency(journeys)
@@ -71,16 +71,16 @@ def stays(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]]
     if not rows:
         raise LocalError("the truth has no packet that was held anywhere")
     table = np.array(rows)
-    return Stays(kept, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3], hosts)
+    return Residence(kept, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3], hosts)
 
 
-def as_it_went(journeys: Sequence[Journey], passed: Mapping[int, Sequence[float]]) -> Stays:
+def as_it_went(journeys: Sequence[Journey], passed: Mapping[int, Sequence[float]]) -> Residence:
     """All stays as they were: `passed` has, for each packet's number, when each hop in turn peeled it.
 
     A packet leaves a node a link's time before the next hop peels it; one that no other hop peeled never left, or left
     at the time that its sender asked for if that is later than all that was seen.
     """
-    table = stays(journeys)
+    table = residence(journeys)
     link = latency(table.journeys)
     end = max((times[-1] for times in passed.values() if times), default=0.0)
     arrival, departure = table.arrival.copy(), table.departure.copy()
@@ -103,7 +103,7 @@ class Passages:
     `when` has the first time at each host, `times` all of them in order, the recipient's at the end.
     """
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: GroundTruth) -> None:
         """Look over the truth's shoulder from now on."""
         self.when: dict[int, dict[str, float]] = {}
         self.times: dict[int, list[float]] = {}
@@ -119,7 +119,7 @@ class Passages:
         truth.peeled = note  # type: ignore[assignment, method-assign]
 
 
-def alone(table: Stays, which: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def alone(table: Residence, which: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """For each stay of `which`: whether none of `others` was in the same pool at any time of it.
 
     A loop that the node itself sends meanwhile counts: its frame can't be told from the packet's.

@@ -88,6 +88,6 @@ def sizes(size: Size, seed: int) -> list[dict[str, int]]:
             ]
 
 
-def weakened(worlds: Sequence[Mapping[str, Any]], *off: str) -> dict[str, Any]:
+def control(worlds: Sequence[Mapping[str, Any]], *off: str) -> dict[str, Any]:
     """The arguments of `converse` for a control: the first of the worlds with switches off, for `LONG` at most."""
     return {**worlds[0], "seconds": min(worlds[0]["seconds"], LONG), "off": list(off)}

@@ -22,7 +22,7 @@ def poisson(rate: float, start: float, end: float, rng: np.random.Generator) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class FlowPair:
     """Times of a sender and a receiver.
 
     The sender's slots, when its provider sent them on, when packets came to the receiver's mailbox, and the receiver's
@@ -48,7 +48,7 @@ class PairModel:
     share: float = 0.3
     unrelated: float = 0.4
 
-    def draw(self, seconds: float, rng: np.random.Generator, *, related: bool) -> Pair:
+    def draw(self, seconds: float, rng: np.random.Generator, *, related: bool) -> FlowPair:
         """One pair's frames between 0 and `seconds`; what was sent a little earlier is there too."""
         sent = poisson(self.up, -self.law.reach, seconds, rng)
         link = self.law.shift / (self.law.stages + 1)
@@ -60,7 +60,7 @@ class PairModel:
         arrived = poisson(rate, 0.0, seconds, rng)
         if related:
             arrived = np.concatenate([arrived, (onward + rest + self.law.shift - link)[mine]])
-        return Pair(sent, np.sort(onward), np.sort(arrived), poisson(self.down, 0.0, seconds, rng))
+        return FlowPair(sent, np.sort(onward), np.sort(arrived), poisson(self.down, 0.0, seconds, rng))
 
 
 def exponential(links: Sequence[Sample], rate: float) -> float:

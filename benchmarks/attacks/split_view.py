@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from benchmarks.attacks.acting import never, no_files, share
-from benchmarks.attacks.forged_documents import Papers, papers, signed
+from benchmarks.attacks.forged_documents import ForgedDirectory, forged_directory, signed
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.errors import RemoteError
@@ -43,7 +43,7 @@ EPOCH = 5  # that of the honest document
 BACKWARD = ("older",)  # lies for readers that have used that document already: to new ones they are none
 
 
-class Seen(NamedTuple):
+class Readers(NamedTuple):
     """What readers accepted: lies by kind, offers by kind, and distinct documents beside the honest one."""
 
     accepted: dict[str, int]
@@ -68,7 +68,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         {"readers": 20, "seed": seed, "liars": AUTHORITIES // 2 + 1, "only": ["minority"]},
         {"readers": 20, "seed": seed, "only": ["honest"]},
     ]
-    lied, threshold, signatures, majority, honest = (Seen(*one) for one in run(offer, jobs))
+    lied, threshold, signatures, majority, honest = (Readers(*one) for one in run(offer, jobs))
     figures = [
         never("split_view_accepted", "lies accepted", sum(lied.accepted.values()), sum(lied.offered.values())),
         Figure("split_view_distinct", "views beside the honest one", exact(lied.distinct), must=Bound(0)),
@@ -99,7 +99,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
 
 
-def _controls(threshold: Seen, signatures: Seen, majority: Seen, honest: Seen) -> tuple[Control, ...]:
+def _controls(threshold: Readers, signatures: Readers, majority: Readers, honest: Readers) -> tuple[Control, ...]:
     won = Bound(1, at_least=True)
     return (
         Control(
@@ -114,16 +114,16 @@ def _controls(threshold: Seen, signatures: Seen, majority: Seen, honest: Seen) -
     )
 
 
-def offer(*, readers: int, seed: int, liars: int = LIARS, off: Sequence[str] = (), only: Sequence[str] = ()) -> Seen:
+def offer(*, readers: int, seed: int, liars: int = LIARS, off: Sequence[str] = (), only: Sequence[str] = ()) -> Readers:
     """Show each reader every kind of lie, or `only` some, and the honest document last. A job."""
-    network = papers(seed, authorities=AUTHORITIES)
+    network = forged_directory(seed, authorities=AUTHORITIES)
     honest = network.document(EPOCH)
     truth, now = signed(honest, network.authorities), network.at(EPOCH)
     accepted: Counter[str] = Counter()
     offered: Counter[str] = Counter()
     views: set[bytes] = set()
     proofs = satisfied = 0
-    with unguarded(off):
+    with without_guards(off):
         for number in range(readers):
             rng = random.Random(f"reader {seed} {number}")
             mind = Views(network.bootstrap)
@@ -136,10 +136,10 @@ def offer(*, readers: int, seed: int, liars: int = LIARS, off: Sequence[str] = (
                     views.add(got)
             satisfied += _read(truth, network, now, mind, newest=-1) == honest.digest
             proofs += bool(mind.evidence)
-    return Seen(dict(accepted), dict(offered), len(views), proofs, satisfied)
+    return Readers(dict(accepted), dict(offered), len(views), proofs, satisfied)
 
 
-def _read(raw: bytes, network: Papers, now: float, mind: Views, newest: int) -> bytes | None:
+def _read(raw: bytes, network: ForgedDirectory, now: float, mind: Views, newest: int) -> bytes | None:
     """The digest of what the reader goes by then; None if it refuses."""
     try:
         return accept_untrusted(raw, network.bootstrap, now, newest_epoch=newest, views=mind).digest
@@ -150,7 +150,7 @@ def _read(raw: bytes, network: Papers, now: float, mind: Views, newest: int) -> 
 class _Lie(NamedTuple):
     """What a liar works with."""
 
-    network: Papers
+    network: ForgedDirectory
     honest: Document
     rng: random.Random
     liars: int
@@ -177,13 +177,13 @@ def _borrowed(lie: _Lie) -> bytes:
 
 def _strangers(lie: _Lie) -> bytes:
     """The liars, and authorities that nobody knows."""
-    others = papers(lie.network.seed, authorities=AUTHORITIES, name="elsewhere").authorities
+    others = forged_directory(lie.network.seed, authorities=AUTHORITIES, name="elsewhere").authorities
     return signed(lie.own, [*lie.network.authorities[: lie.liars], *others])
 
 
 def _elsewhere(lie: _Lie) -> bytes:
     """Another network's."""
-    other = papers(lie.network.seed, authorities=AUTHORITIES, name="elsewhere")
+    other = forged_directory(lie.network.seed, authorities=AUTHORITIES, name="elsewhere")
     return signed(other.document(EPOCH), other.authorities)
 
 

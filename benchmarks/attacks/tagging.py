@@ -20,7 +20,7 @@ from benchmarks.attacks.acting import ENGINE, delivered, never, no_files, passed
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.crypto import xor
@@ -143,7 +143,7 @@ def flip(
     secrets = secrets_of(rng, LINKS)
     message = rng.randbytes(GEOMETRY.message_size)
     tally: Counter[str] = Counter()
-    with unguarded(off):
+    with without_guards(off):
         packet = ENGINE.create(route(secrets, rng), message, seed=rng.randbytes(32))
         for secret in secrets[:link]:
             packet = passed_on(secret, packet)
@@ -159,7 +159,7 @@ def flip_reply(*, step: int, seed: int, off: Sequence[str] = ()) -> dict[str, in
     secrets = secrets_of(rng, LINKS)
     message = rng.randbytes(GEOMETRY.message_size)
     tally: Counter[str] = Counter()
-    with unguarded(off):
+    with without_guards(off):
         surb, keys = ENGINE.create_surb(rng.randbytes(32), route(secrets, rng, Kind.REPLY), seed=rng.randbytes(64))
         packet = ENGINE.use_surb(surb, message)
 
@@ -189,7 +189,7 @@ def mark(*, packets: int, seed: int, off: Sequence[str] = (), marked: bool = Tru
     """
     rng = random.Random(f"tagging marks {seed}")
     found = 0
-    with unguarded(off):
+    with without_guards(off):
         for _ in range(packets):
             secrets, pattern = secrets_of(rng, LINKS), rng.randbytes(MARK_SIZE)
             packet = ENGINE.create(route(secrets, rng), b"", seed=rng.randbytes(32))

@@ -37,7 +37,7 @@ LEAST = 0.10  # of the median: the least that is taken for a change
 FEWEST = 3  # earlier runs, below which nothing is said
 
 
-class Run(NamedTuple):
+class PastRun(NamedTuple):
     """One line. `figures`: value and both ends of its interval, by key."""
 
     when: str
@@ -47,7 +47,7 @@ class Run(NamedTuple):
     figures: dict[str, tuple[float, float, float]]
 
 
-class Verdict(StrEnum):
+class Trend(StrEnum):
     """How a figure stands to earlier ones."""
 
     WORSE = "WORSE"
@@ -57,7 +57,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """One figure against the median of `runs` earlier ones; `change` and `tolerance` as shares of that."""
 
     key: str
@@ -66,10 +66,10 @@ class Change:
     change: float
     tolerance: float
     runs: int
-    verdict: Verdict
+    verdict: Trend
 
 
-def run_of(report: Mapping[str, Any]) -> Run:
+def run_of(report: Mapping[str, Any]) -> PastRun:
     """The line of a report (report.json)."""
     figures = {}
     for key in FIGURES:
@@ -77,10 +77,10 @@ def run_of(report: Mapping[str, Any]) -> Run:
         if value is not None and interval is not None and None not in interval:
             figures[key] = (float(value), float(interval[0]), float(interval[1]))
     about, on = report["report"], report["machine"]
-    return Run(str(about["begun"]), str(on["cpu"]), on["commit"], str(about["size"]), figures)
+    return PastRun(str(about["begun"]), str(on["cpu"]), on["commit"], str(about["size"]), figures)
 
 
-def compare(run: Run, earlier: Sequence[Run]) -> list[Change]:
+def compare(run: PastRun, earlier: Sequence[PastRun]) -> list[FigureChange]:
     """Every figure of a run against those of earlier runs of the same processor and size."""
     like = [one for one in earlier if (one.cpu, one.size) == (run.cpu, run.size) and one != run]
     return [
@@ -89,30 +89,30 @@ def compare(run: Run, earlier: Sequence[Run]) -> list[Change]:
     ]
 
 
-def _change(key: str, figure: tuple[float, float, float], before: Sequence[tuple[float, float, float]]) -> Change:
+def _change(key: str, figure: tuple[float, float, float], before: Sequence[tuple[float, float, float]]) -> FigureChange:
     value, low, high = figure
     if len(before) < FEWEST:
-        return Change(key, value, math.nan, math.nan, math.nan, len(before), Verdict.FIRST)
+        return FigureChange(key, value, math.nan, math.nan, math.nan, len(before), Trend.FIRST)
     middle = statistics.median(one for one, _, _ in before)
     width = statistics.median((above - below) / 2 / one for one, below, above in before if one)
     tolerance = max(LEAST, width)
     if low > middle * (1 + tolerance):
-        verdict = Verdict.WORSE
+        verdict = Trend.WORSE
     elif high < middle * (1 - tolerance):
-        verdict = Verdict.BETTER
+        verdict = Trend.BETTER
     else:
-        verdict = Verdict.SAME
-    return Change(key, value, middle, value / middle - 1, tolerance, len(before), verdict)
+        verdict = Trend.SAME
+    return FigureChange(key, value, middle, value / middle - 1, tolerance, len(before), verdict)
 
 
-def read(path: Path) -> tuple[list[Run], int]:
+def read(path: Path) -> tuple[list[PastRun], int]:
     """The runs in the file, and how many of its lines are none."""
     runs, bad = [], 0
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             found = json.loads(line)
             figures = {str(key): _triple(value) for key, value in found["figures"].items()}
-            runs.append(Run(found["when"], found["cpu"], found["commit"], found["size"], figures))
+            runs.append(PastRun(found["when"], found["cpu"], found["commit"], found["size"], figures))
         except (ValueError, KeyError, TypeError, AttributeError):
             bad += 1
     return runs, bad
@@ -123,7 +123,7 @@ def _triple(values: Sequence[float]) -> tuple[float, float, float]:
     return value, low, high
 
 
-def add(path: Path, run: Run) -> None:
+def add(path: Path, run: PastRun) -> None:
     """Append the run, as one line."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(run._asdict()) + "\n")

@@ -23,9 +23,9 @@ from benchmarks.base.size import Size
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.anonymity.network import Network
+    from benchmarks.anonymity.network import NetworkModel
     from benchmarks.base.jobs import Run
-    from benchmarks.plan.plan import Plan, Refusal, Wish
+    from benchmarks.plan.plan import ParameterPlan, PlanGoal, Refusal
 
 Switch = Annotated[bool, Parameter(negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
@@ -148,23 +148,23 @@ def plan(
         cost = packet_cpu * 1e-6 if packet_cpu is not None else RELAY * tables.floor()
         allowed = bytes_a_second(bandwidth)
 
-        def attempt(count: int) -> Plan | Refusal:
+        def attempt(count: int) -> ParameterPlan | Refusal:
             return planning.find(wish(count), seed=seed)
 
-        def wish(count: int) -> Wish:
-            return planning.Wish(users, latency, entropy, allowed, planning.Meant(meant), count, cost)
+        def wish(count: int) -> PlanGoal:
+            return planning.PlanGoal(users, latency, entropy, allowed, planning.Meant(meant), count, cost)
 
         found = first = attempt(layers or 3)
         for fewer in () if layers else (2, 1):
-            if isinstance(found, planning.Plan):
+            if isinstance(found, planning.ParameterPlan):
                 break
             found = attempt(fewer)
-        answer = found if isinstance(found, planning.Plan) else first
+        answer = found if isinstance(found, planning.ParameterPlan) else first
         if as_json:
             _print_json(tables.as_map(answer))
         else:
             tables.show(answer, asked=layers)
-        return 0 if isinstance(answer, planning.Plan) else 1
+        return 0 if isinstance(answer, planning.ParameterPlan) else 1
 
 
 def bytes_a_second(text: str) -> float:
@@ -207,9 +207,9 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
     """One modelled network, or sweeps around it."""
     from benchmarks.anonymity import model, sweep, tables  # noqa: PLC0415
     from benchmarks.anonymity.measure import BASE  # noqa: PLC0415
-    from benchmarks.anonymity.network import Network  # noqa: PLC0415
+    from benchmarks.anonymity.network import NetworkModel  # noqa: PLC0415
 
-    network: Network = Network(**{**asdict(BASE), **given})
+    network: NetworkModel = NetworkModel(**{**asdict(BASE), **given})
     targets = sweep.TARGETS[size]
     if not names:
         [row] = run(model.point, [{"network": asdict(network), "targets": targets, "seed": seed}])

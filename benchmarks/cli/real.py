@@ -95,14 +95,14 @@ def observe(
     """
     import trio  # noqa: PLC0415
 
-    from benchmarks.processes.observer.observe import Wish  # noqa: PLC0415
+    from benchmarks.processes.observer.observe import RecordingOptions  # noqa: PLC0415
     from benchmarks.processes.observer.observe import observe as record  # noqa: PLC0415
     from deploy.background import end_on_signal  # noqa: PLC0415
     from deploy.display import progress, say_json, tabulate  # noqa: PLC0415
     from deploy.local import default_folder  # noqa: PLC0415
     from mixnet.explain import INTERRUPTED  # noqa: PLC0415
 
-    wish = Wish((folder or default_folder()).absolute(), seconds, out, truth, clients, taps).check()
+    wish = RecordingOptions((folder or default_folder()).absolute(), seconds, out, truth, clients, taps).check()
 
     async def run() -> int:
         seen = None

@@ -71,15 +71,15 @@ def everything(
         raise TwoSizes("give --quick or --full, not both")
     with needed():
         require()  # before the measuring, not after it
-        from benchmarks.report.children import Wish  # noqa: PLC0415
+        from benchmarks.report.children import ReportOptions  # noqa: PLC0415
         from benchmarks.report.parts import parts  # noqa: PLC0415
-        from benchmarks.report.run import Job, make, sound  # noqa: PLC0415
+        from benchmarks.report.run import ReportJob, make, sound  # noqa: PLC0415
         from deploy.display import say_json  # noqa: PLC0415
 
         size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
         chosen = parts((name.strip() for name in only.split(",") if name.strip()), size=size)
-        wish = Wish(size, seed, workers or os.cpu_count() or 1, scheduler)
-        report = make(Job(chosen, wish, out), _teller(quiet=as_json))
+        wish = ReportOptions(size, seed, workers or os.cpu_count() or 1, scheduler)
+        report = make(ReportJob(chosen, wish, out), _teller(quiet=as_json))
     if as_json:
         say_json(report)
     else:
@@ -145,13 +145,13 @@ def _given(report: Path | None, *, quick: bool) -> dict[str, Any] | None:
 
 def _measured(workers: int, seed: int, *, quiet: bool) -> dict[str, Any]:
     """A quick report that is kept nowhere, of what the catalogue is made from."""
-    from benchmarks.report.children import Wish  # noqa: PLC0415
+    from benchmarks.report.children import ReportOptions  # noqa: PLC0415
     from benchmarks.report.parts import parts  # noqa: PLC0415
-    from benchmarks.report.run import Job, make  # noqa: PLC0415
+    from benchmarks.report.run import ReportJob, make  # noqa: PLC0415
 
     with TemporaryDirectory(prefix="mixnet-threats-") as folder:
         chosen = [part for part in parts() if not part.alone]
-        return make(Job(chosen, Wish(Size.QUICK, seed, workers), Path(folder)), _teller(quiet=quiet))
+        return make(ReportJob(chosen, ReportOptions(Size.QUICK, seed, workers), Path(folder)), _teller(quiet=quiet))
 
 
 def _show(report: dict[str, Any], out: Path) -> None:
@@ -166,12 +166,12 @@ def _show(report: dict[str, Any], out: Path) -> None:
 
 
 def _teller(*, quiet: bool) -> Any:
-    from benchmarks.report.children import Outcome  # noqa: PLC0415
+    from benchmarks.report.children import PartOutcome  # noqa: PLC0415
 
     def tell(said: Any) -> None:
         if quiet:
             return
-        if isinstance(said, Outcome):
+        if isinstance(said, PartOutcome):
             words = f"failed: {said.error}" if said.error else f"done in {said.seconds:,.0f} s"
             sys.stderr.write(f"{said.part}: {words}\n")
         elif sys.stderr.isatty():

@@ -23,7 +23,7 @@ from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from benchmarks.base.figures import Finding
-    from benchmarks.base.history import Change
+    from benchmarks.base.history import FigureChange
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Switch = Annotated[bool, Parameter(negative=())]
@@ -139,10 +139,10 @@ def history(
         tabulate(f"Against earlier runs on {run.cpu}, size {run.size}", head, rows)
         if bad:
             say(f"{bad} lines of {path} can't be read and are left out")
-    return int(any(one.verdict is past.Verdict.WORSE for one in changes))
+    return int(any(one.verdict is past.Trend.WORSE for one in changes))
 
 
-def _before(change: Change) -> tuple[str, str, str]:
+def _before(change: FigureChange) -> tuple[str, str, str]:
     """The earlier median, the change and the tolerance, in words; nothing where there is none."""
     if change.median != change.median:
         return "", "", ""

@@ -168,7 +168,7 @@ GUARDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 
 
 @contextmanager
-def unguarded(names: Sequence[str]) -> Iterator[None]:
+def without_guards(names: Sequence[str]) -> Iterator[None]:
     """All of these guards off at once, by their names in GUARDS: what a job in another process is told."""
     with ExitStack() as stack:
         for name in names:

@@ -28,7 +28,7 @@ _GENESIS = 1_800_000_000.0
 _PROVIDER_EVERY = 10  # one node in so many is a provider
 
 
-class Figures(TypedDict):
+class DirectoryFigures(TypedDict):
     """One round; bytes are those that cross between authorities, in all."""
 
     authorities: int
@@ -40,10 +40,10 @@ class Figures(TypedDict):
     largest_message: int
     document_bytes: int
     cpu_seconds_per_authority: float
-    reader: reading.Readings
+    reader: reading.DocumentCosts
 
 
-def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: float = 3.0) -> Figures:
+def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: float = 3.0) -> DirectoryFigures:
     """Take `authorities` through one round for `nodes`, and read their document for about `seconds` of CPU.
 
     Raises LocalError if they don't agree, which would be a bug.
@@ -65,7 +65,7 @@ def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: 
     raw = rounds[0].signed()
     if raw is None or {round_.phase for round_ in rounds} != {Phase.PUBLISHED}:
         raise LocalError("honest authorities did not agree on a document: report it")
-    return Figures(
+    return DirectoryFigures(
         authorities=authorities,
         nodes=nodes,
         steps=rounds[0].step + 1,
@@ -120,7 +120,7 @@ def _statement(trust: Bootstrap, key: SigningKey, source: Source, descriptors: l
     return Statement(encode_vote(NO_DOCUMENT, Parameters(), commitment, descriptors), secret)
 
 
-def render(figures: Figures) -> None:
+def render(figures: DirectoryFigures) -> None:
     """A table for a person."""
     tabulate(
         f"A round of {figures['authorities']} authorities for {figures['nodes']:,} nodes, {figures['steps']} steps",

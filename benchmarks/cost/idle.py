@@ -26,7 +26,7 @@ from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.base.timing import median, timed
-from benchmarks.processes.load.testbed import Cast, Stage, perform
+from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
 from client.profile.profile import create
 from deploy.folders import BOOTSTRAP, CLIENTS
 from deploy.local import load_plan
@@ -44,7 +44,7 @@ SECONDS = {Size.QUICK: 6.0, Size.STANDARD: 60.0, Size.FULL: 600.0}
 PIECES = {Size.QUICK: 6, Size.STANDARD: 12, Size.FULL: 30}
 FASTER = 4.0  # the rates of the control
 NAME = "idler"
-CAST = Cast({"layers": 3, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {})
+SETUP = TestbedSetup({"layers": 3, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {})
 _SETTLE = 4.0  # seconds after the start, in which the first reserve is made
 _HOPS = 5  # of a cover packet
 _WAKES = 40
@@ -74,42 +74,42 @@ class Rest:
 def measure(size: Size, *, seed: int = 0, say: Say = lambda _what: None) -> Finding:
     """Watch a daemon at the default rates, and one at higher ones."""
     seconds, pieces = SECONDS[size], PIECES[size]
-    default = perform(partial(on_stage, seconds=seconds, pieces=pieces, say=say), say, CAST)
+    default = perform(partial(on_testbed, seconds=seconds, pieces=pieces, say=say), say, SETUP)
     say("control: higher rates")
     del seed  # nothing is drawn here
     parameters = Parameters()
-    faster = replace(CAST, parameters={name: FASTER * getattr(parameters, name) for name in _RATES})
-    busy = perform(partial(on_stage, seconds=SECONDS[Size.QUICK], pieces=3, say=say), say, faster)
+    faster = replace(SETUP, parameters={name: FASTER * getattr(parameters, name) for name in _RATES})
+    busy = perform(partial(on_testbed, seconds=SECONDS[Size.QUICK], pieces=3, say=say), say, faster)
     return finding(size, default, busy, work())
 
 
 _RATES = ("payload_rate", "loop_rate", "drop_rate", "downlink_rate")
 
 
-async def on_stage(stage: Stage, seconds: float, pieces: int, say: Say = lambda _what: None) -> Rest:
+async def on_testbed(testbed: Testbed, seconds: float, pieces: int, say: Say = lambda _what: None) -> Rest:
     """Start a daemon, and look at it while nobody does anything."""
-    plan = await trio.to_thread.run_sync(load_plan, stage.folder)
-    profile = stage.folder / CLIENTS / NAME
+    plan = await trio.to_thread.run_sync(load_plan, testbed.folder)
+    profile = testbed.folder / CLIENTS / NAME
     source = f"127.0.{plan.subnet}.{MEMBERS_LIMIT + 1}"
     await trio.to_thread.run_sync(
-        partial(create, profile, name=NAME, bootstrap=stage.folder / BOOTSTRAP, source=source)
+        partial(create, profile, name=NAME, bootstrap=testbed.folder / BOOTSTRAP, source=source)
     )
     name = str(Path(CLIENTS) / NAME)
-    await stage.start(Program(name, ("-P", "-m", "client", str(profile)), profile))
+    await testbed.start(Program(name, ("-P", "-m", "client", str(profile)), profile))
     begun = trio.current_time()
     await trio.sleep(_SETTLE)
     shares, waking, floors = [], [], []
-    first = before = await stage.figures(name)
+    first = before = await testbed.figures(name)
     woken, when = _wakes(first["pid"]), trio.current_time()
     since = when
     for piece in range(pieces):
         say(f"piece {piece + 1} of {pieces}")
         await trio.sleep(seconds / pieces)
-        now, looked = await stage.figures(name), trio.current_time()
+        now, looked = await testbed.figures(name), trio.current_time()
         shares.append((now["cpu_seconds"] - before["cpu_seconds"]) / (looked - when))
         before, when = now, looked
         waking.append(await _waking())
-        floors.append(stage.floor())
+        floors.append(testbed.floor())
     spent = when - since
     return Rest(
         tuple(shares),

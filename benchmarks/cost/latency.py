@@ -1,9 +1,9 @@
 """What a network adds to the delays that senders drew: `mixnet bench latency` (spec/13-measurements.md 13.7).
 
-Promises: real processes and real links; every packet of the load is a probe, sent at Poisson times by a player that is
-the last hop's neighbour too, so both times are of one clock. A packet's overhead is its whole way minus what it was to
-be held, and it contains the player's own sending and receiving. Where a level says a share of capacity, that capacity
-was found in the same run.
+Promises: real processes and real links; every packet of the load is a probe, sent at Poisson times by a load generator
+that is the last hop's neighbour too, so both times are of one clock. A packet's overhead is its whole way minus what it
+was to be held, and it contains the load generator's own sending and receiving. Where a level says a share of capacity,
+that capacity was found in the same run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, Sample, bootstrap, distance, exact, middle, rate
 from benchmarks.processes.load.altered_nodes import LATE
 from benchmarks.processes.load.drives import WARM, Drive, capacity, drive
-from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH, Stage, perform
+from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH, Testbed, perform
 from mixnet.errors import Unavailable
 
 LEVELS = {
@@ -55,8 +55,8 @@ Say = Callable[[str], None]
 class Passage:
     """The packets of one drive: seconds of overhead and of drawn delay, in the order of sending.
 
-    `busy` is the share of a core that the busiest node of the way wanted; `nodes`, `players` and `machine` are numbers
-    of cores in use; of `passed` packets at the first node, `late` left their hold late.
+    `busy` is the share of a core that the busiest node of the way wanted; `nodes`, `generators` and `machine` are
+    numbers of cores in use; of `passed` packets at the first node, `late` left their hold late.
     """
 
     overhead: Sample
@@ -66,19 +66,19 @@ class Passage:
     lost: int
     busy: float
     nodes: float
-    players: float
+    generators: float
     machine: float
     passed: int
     late: int
 
     @classmethod
     def of(cls, made: Drive, holds: int, passed: int = 0, late: int = 0) -> Passage:
-        """What the players measured."""
+        """What the load generators measured."""
         pairs = np.array(made.samples, dtype=np.float64).reshape(-1, 2)
         if len(pairs) < _LEAST_PACKETS:
             raise Unavailable("hardly a packet came back: this machine is too busy to measure on")
         shares = [statistics.median(window.wanted for window in mine) for mine in made.windows if mine]
-        used = made.nodes, made.players, made.machine
+        used = made.nodes, made.generators, made.machine
         return cls(pairs[:, 0], pairs[:, 1], holds, made.sent, made.lost, max(shares, default=0.0), *used, passed, late)
 
     def quantile_ms(self, share: float, rng: np.random.Generator) -> Estimate:
@@ -110,11 +110,11 @@ class Passage:
 
 def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Start a network, measure it at every level, and end it."""
-    return perform(partial(on_stage, size=size, seed=seed, say=say), say)
+    return perform(partial(on_testbed, size=size, seed=seed, say=say), say)
 
 
-async def on_stage(
-    stage: Stage,
+async def on_testbed(
+    testbed: Testbed,
     size: Size,
     *,
     seed: int = 1,
@@ -125,33 +125,33 @@ async def on_stage(
     seconds = SECONDS[size]
     if rates is None:
         say("finding the capacity of a node and of the network")
-        node = (await capacity(stage, [NODE], _TRIAL, seed=seed)).rate
-        rates = node, (await capacity(stage, PATH, _TRIAL, seed=seed)).rate
+        node = (await capacity(testbed, [NODE], _TRIAL, seed=seed)).rate
+        rates = node, (await capacity(testbed, PATH, _TRIAL, seed=seed)).rate
     node, network = rates
     hops: dict[Level, Passage] = {}
     ways: dict[Level, Passage] = {}
-    before = await stage.dropped(PATH)
+    before = await testbed.dropped(PATH)
     for level in LEVELS[size]:
         say(f"at {level:.0%} of capacity")
         span = seconds if level or size is not Size.QUICK else seconds / 2
-        hops[level] = await _pass(stage, [NODE], level * node, span, seed)
-        ways[level] = await _pass(stage, PATH, level * network, span, seed)
+        hops[level] = await _pass(testbed, [NODE], level * node, span, seed)
+        ways[level] = await _pass(testbed, PATH, level * network, span, seed)
     if size is not Size.QUICK:
         say("at half of the time of a node and of the cores")
         for route, most, passages in (([NODE], node, hops), (PATH, network, ways)):
             half = passages[HALF]
-            passages[BUSY] = await _half_busy(stage, route, half, HALF * most, seconds=seconds, seed=seed)
-    dropped = await stage.dropped(PATH)
+            passages[BUSY] = await _half_busy(testbed, route, half, HALF * most, seconds=seconds, seed=seed)
+    dropped = await testbed.dropped(PATH)
     reasons = {reason: count - before.get(reason, 0) for reason, count in dropped.items()}
     say("controls")
-    late = await _pass(stage, [HEAVIER], HALF * node, seconds / 2, seed)
-    bare = await _alone(stage, HALF * node, seconds / 2, seed)
-    rested = await trio.to_thread.run_sync(stage.rested_floor)
+    late = await _pass(testbed, [HEAVIER], HALF * node, seconds / 2, seed)
+    bare = await _alone(testbed, HALF * node, seconds / 2, seed)
+    rested = await trio.to_thread.run_sync(testbed.rested_floor)
     return _finding(size, rates=rates, hops=hops, ways=ways, late=late, bare=bare, reasons=reasons, rested=rested)
 
 
 async def _half_busy(
-    stage: Stage, route: Sequence[str], first: Passage, per_second: float, *, seconds: float, seed: int
+    testbed: Testbed, route: Sequence[str], first: Passage, per_second: float, *, seconds: float, seed: int
 ) -> Passage:
     """`seconds` of the packets a second that compute half of the time, found from `first`, which had `per_second`.
 
@@ -160,32 +160,32 @@ async def _half_busy(
     passed = first
     for span in (*[_TRIAL] * _TRIES, seconds):
         per_second *= HALF / max(_computed(passed), HALF / 4)
-        passed = await _pass(stage, route, per_second, span, seed)
+        passed = await _pass(testbed, route, per_second, span, seed)
     return passed
 
 
 def _computed(passed: Passage) -> float:
     """The share of its time that a node alone computed, or all cores where a way shares them."""
-    return passed.busy if passed.holds == 1 else (passed.nodes + passed.players) / (os.cpu_count() or 1)
+    return passed.busy if passed.holds == 1 else (passed.nodes + passed.generators) / (os.cpu_count() or 1)
 
 
-async def _pass(stage: Stage, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:
+async def _pass(testbed: Testbed, route: Sequence[str], per_second: float, seconds: float, seed: int) -> Passage:
     """Send along `route` at Poisson times."""
     per_second, stock = max(per_second, IDLE_RATE), f"{route[0]} {len(route)} at {per_second:.1f}"
     holds = 1 if len(route) == 1 else HOLDS
     count = round(per_second * (seconds + WARM) * _RESERVE)
-    await stage.make(stock, route, count, holds=holds, mean=MEAN_DELAY, seed=seed)
-    passed, late = await stage.held(route[0])
-    made = await drive(stage, stock, route, seconds + WARM, rate=per_second, floor=False, seed=seed)
-    passed_then, late_then = await stage.held(route[0])
+    await testbed.make(stock, route, count, holds=holds, mean=MEAN_DELAY, seed=seed)
+    passed, late = await testbed.held(route[0])
+    made = await drive(testbed, stock, route, seconds + WARM, rate=per_second, floor=False, seed=seed)
+    passed_then, late_then = await testbed.held(route[0])
     return Passage.of(made, holds, passed_then - passed, late_then - late)
 
 
-async def _alone(stage: Stage, per_second: float, seconds: float, seed: int) -> Passage:
-    """A player's link to itself: what is the measurement's own."""
+async def _alone(testbed: Testbed, per_second: float, seconds: float, seed: int) -> Passage:
+    """A load generator's link to itself: what is the measurement's own."""
     count = round(per_second * (seconds + WARM) * _RESERVE)
-    await stage.make("alone", [], count, clear=True, seed=seed)
-    answers = await stage.drive("alone", "", seconds + WARM, rate=per_second, warm=WARM, seed=seed)
+    await testbed.make("alone", [], count, clear=True, seed=seed)
+    answers = await testbed.drive("alone", "", seconds + WARM, rate=per_second, warm=WARM, seed=seed)
     return Passage.of(Drive(seconds + WARM, answers, [], []), 1)
 
 
@@ -224,7 +224,7 @@ def _finding(
         controls=_controls(hop, late, bare),
         curves=_curves(hops, ways, rng),
         note="capacity is what this machine's cores leave: all nodes of the network share them, and whoever else runs; "
-        "half_load_machine without nodes and players is what others took" + _why_lost(reasons),
+        "half_load_machine without nodes and load generators is what others took" + _why_lost(reasons),
     )
 
 
@@ -284,7 +284,7 @@ def _cores(way: Passage) -> tuple[Figure, ...]:
     """Whose work the cores did at half load: what is added there is also what waits for a core."""
     return (
         Figure("half_load_nodes", "cores that the five nodes used at half load", exact(way.nodes)),
-        Figure("half_load_players", "cores that the measurement itself used meanwhile", exact(way.players)),
+        Figure("half_load_players", "cores that the measurement itself used meanwhile", exact(way.generators)),
         Figure("half_load_machine", f"cores in use by all programs, of {os.cpu_count()}", exact(way.machine)),
     )
 

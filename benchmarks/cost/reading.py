@@ -16,7 +16,7 @@ from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import parse_untrusted, verify_untrusted
 
 
-class Reading(TypedDict):
+class DocumentCost(TypedDict):
     """The cost of one document with so many signatures, in multiplications."""
 
     signatures: int
@@ -28,15 +28,15 @@ class Reading(TypedDict):
     rest_mults_ci: Interval
 
 
-class Readings(TypedDict):
+class DocumentCosts(TypedDict):
     """One reading for each number of signatures."""
 
     floor_us: float  # one multiplication; it holds for this machine and this minute only
     rounds: int
-    documents: list[Reading]
+    documents: list[DocumentCost]
 
 
-def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -> Readings:
+def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -> DocumentCosts:
     """Verify `raw`, as it is and with no more signatures than `trust` demands, for about `seconds` of CPU.
 
     Raises what `verify_untrusted` does for a document that is not valid at `now` (seconds since the Unix epoch).
@@ -56,15 +56,17 @@ def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -
     )
     counts = {"least": trust.required, "all": len(signatures)}
     readings = [_reading(rounds, which, count) for which, count in counts.items()]
-    return Readings(floor_us=statistics.median(rounds["floor"]) * 1e6, rounds=len(rounds["floor"]), documents=readings)
+    return DocumentCosts(
+        floor_us=statistics.median(rounds["floor"]) * 1e6, rounds=len(rounds["floor"]), documents=readings
+    )
 
 
-def _reading(rounds: dict[str, list[float]], which: str, signatures: int) -> Reading:
+def _reading(rounds: dict[str, list[float]], which: str, signatures: int) -> DocumentCost:
     whole, parsing = (ratios(rounds[f"{part} {which}"], rounds["floor"]) for part in ("whole", "parsing"))
     whole_mults, whole_ci = median(whole)
     parsing_mults, parsing_ci = median(parsing)
     rest_mults, rest_ci = median([one - other for one, other in zip(whole, parsing, strict=True)])
-    return Reading(
+    return DocumentCost(
         signatures=signatures,
         whole_mults=whole_mults,
         whole_mults_ci=whole_ci,
@@ -75,7 +77,7 @@ def _reading(rounds: dict[str, list[float]], which: str, signatures: int) -> Rea
     )
 
 
-def rows(readings: Readings) -> list[tuple[str, str, str, str]]:
+def rows(readings: DocumentCosts) -> list[tuple[str, str, str, str]]:
     """What, figure, interval and what it must be, for a person."""
     shown = [("one X25519, in µs", f"{readings['floor_us']:.1f}", "", "")]
     for reading in readings["documents"]:

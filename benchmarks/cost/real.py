@@ -12,16 +12,16 @@ from collections.abc import Callable
 from benchmarks.base.figures import Finding
 from benchmarks.base.size import Size
 from benchmarks.cost import latency, throughput
-from benchmarks.processes.load.testbed import Stage, perform
+from benchmarks.processes.load.testbed import Testbed, perform
 
 
 def measure(size: Size, *, seed: int = 1, say: Callable[[str], None] = lambda _what: None) -> list[Finding]:
     """What throughput and latency found, in this order."""
 
-    async def both(stage: Stage) -> list[Finding]:
-        cost = await throughput.on_stage(stage, size, seed=seed, say=say)
+    async def both(testbed: Testbed) -> list[Finding]:
+        cost = await throughput.on_testbed(testbed, size, seed=seed, say=say)
         found = {figure.key: figure.estimate.value for figure in cost.figures}
         rates = found["packets_per_s"], found["network_packets_per_s"]
-        return [cost, await latency.on_stage(stage, size, seed=seed, rates=rates, say=say)]
+        return [cost, await latency.on_testbed(testbed, size, seed=seed, rates=rates, say=say)]
 
     return perform(both, say)

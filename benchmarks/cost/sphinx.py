@@ -22,7 +22,7 @@ _PACKETS = 32
 _MESSAGE = bytes(1000)
 
 
-class Figures(TypedDict):
+class SphinxFigures(TypedDict):
     """Times over the floor (two multiplications), except where the name says otherwise; None: sphinxmix is missing."""
 
     floor_us: float
@@ -39,7 +39,7 @@ class Figures(TypedDict):
     create_to_sphinxmix_ci: Interval | None
 
 
-def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> Figures:
+def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> SphinxFigures:
     """Time everything for about `seconds` of CPU; `progress` is called with the share done, 0 to 1."""
     rounds = timed(_tasks(), seconds, progress)
     floor = rounds["floor"]
@@ -49,7 +49,7 @@ def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = 
 
     peel, peel_ci = ratio("peel")
     create, create_ci = ratio("create", 2.0)
-    figures = Figures(
+    figures = SphinxFigures(
         floor_us=statistics.median(floor) * 1e6,
         rounds=len(floor),
         peel_ratio=peel,
@@ -71,7 +71,7 @@ def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = 
     return figures
 
 
-def render(figures: Figures) -> None:
+def render(figures: SphinxFigures) -> None:
     """Print the figures for a person, beside what they must and should be."""
     rows: list[tuple[str, float | None, Interval | None, str, str]] = [
         ("peel / floor", figures["peel_ratio"], figures["peel_ratio_ci"], "≤ 1.80", "≤ 1.50"),

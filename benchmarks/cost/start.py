@@ -23,14 +23,14 @@ import trio
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle
-from benchmarks.processes.load.testbed import Cast, Stage, perform
+from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
 from deploy.processes import age, identify
 from mixnet.errors import MixnetError
 
 ROUNDS = {Size.QUICK: 5, Size.STANDARD: 15, Size.FULL: 100}
 STARTS = {Size.QUICK: 2, Size.STANDARD: 5, Size.FULL: 7}  # more and more slowly: a supervisor pauses in between
 LATER = 0.1  # seconds that the control adds
-CAST = Cast({"layers": 1, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {})
+SETUP = TestbedSetup({"layers": 1, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {})
 NODES = ("mix-1", "provider-1")
 _NOTICED = 0.7  # of what is planted
 _MOST_DIFFERENCE = 25.0  # ms
@@ -54,7 +54,7 @@ def measure(size: Size, *, seed: int = 0, say: Say = lambda _what: None) -> Find
     del seed  # nothing is drawn here
     say(f"{ROUNDS[size]} rounds of starts")
     waited, worked = commands(ROUNDS[size])
-    ready = perform(partial(nodes, starts=STARTS[size], say=say), say, CAST)
+    ready = perform(partial(nodes, starts=STARTS[size], say=say), say, SETUP)
     return finding(size, waited, worked, ready)
 
 
@@ -79,24 +79,24 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def nodes(stage: Stage, starts: int, say: Say = lambda _what: None) -> Ready:
+async def nodes(testbed: Testbed, starts: int, say: Say = lambda _what: None) -> Ready:
     """Seconds from each node's start until it is ready, again and again; its supervisor starts it when it ended."""
     seconds: Ready = {name: [] for name in NODES}
     for number in range(starts):
         for name in NODES:
             say(f"start {number + 1} of {starts} of {name}")
-            before = (await stage.figures(name))["pid"]
+            before = (await testbed.figures(name))["pid"]
             os.kill(before, signal.SIGTERM)
-            seconds[name].append(await _ready_again(stage, name, before))
+            seconds[name].append(await _ready_again(testbed, name, before))
     return seconds
 
 
-async def _ready_again(stage: Stage, name: str, before: int) -> tuple[float, float]:
+async def _ready_again(testbed: Testbed, name: str, before: int) -> tuple[float, float]:
     """Wait until the node is there again and ready; how old its process is then, and its CPU."""
     with trio.fail_after(_PATIENCE):
         while True:
             with suppress(MixnetError):
-                now = await stage.figures(name)
+                now = await testbed.figures(name)
                 process = identify(now["pid"])
                 if now.get("ready") and now["pid"] != before and process is not None:
                     return age(process), now["cpu_seconds"]

@@ -22,7 +22,7 @@ from benchmarks.base.statistics import Estimate, exact, middle, rate
 from benchmarks.base.timing import median
 from benchmarks.processes.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.processes.load.meter import Window
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Stage, perform
+from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Testbed, perform
 from mixnet.errors import LocalError
 
 SECONDS = {Size.QUICK: 9.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
@@ -40,46 +40,46 @@ Say = Callable[[str], None]
 
 def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Start a network, drive it, and end it."""
-    return perform(partial(on_stage, size=size, seed=seed, say=say), say)
+    return perform(partial(on_testbed, size=size, seed=seed, say=say), say)
 
 
-async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Measure on a network that runs already."""
     say("finding the node's capacity")
-    expected = await capacity(stage, [NODE], _TRIAL, seed=seed)
+    expected = await capacity(testbed, [NODE], _TRIAL, seed=seed)
     seconds, short = SECONDS[size], CONTROL_SECONDS[size]
     say("preparing packets")
-    make = partial(stage.make, holds=1, mean=MEAN_DELAY, seed=seed)
+    make = partial(testbed.make, holds=1, mean=MEAN_DELAY, seed=seed)
     await make("saturating", [NODE], round(expected.most * seconds * _RESERVE))
     await make("heavier", [HEAVIER], round(expected.most * short))
     await make("twin", [TWIN], round(expected.most * short))
     # Held for less, so that what is under way waits to be peeled and not to leave: two cores take more than one.
     count = round(2 * expected.most * short)
-    await stage.make("helped", [HELPED], count, holds=1, mean=PATH_MEAN, seed=seed)
+    await testbed.make("helped", [HELPED], count, holds=1, mean=PATH_MEAN, seed=seed)
     await make("clear", [CLEAR], round(3 * expected.most * short), clear=True)
     say(f"saturating one node for {seconds:g} s")
-    full = await drive(stage, "saturating", [NODE], seconds, seed=seed)
+    full = await drive(testbed, "saturating", [NODE], seconds, seed=seed)
     say("controls")
-    heavier = await drive(stage, "heavier", [HEAVIER], short, every=_SHORT, seed=seed)
-    twin = await drive(stage, "twin", [TWIN], short, every=_SHORT, seed=seed)
-    helped = await drive(stage, "helped", [HELPED], short, every=_SHORT, seed=seed)
-    clear = await drive(stage, "clear", [CLEAR], short, every=_SHORT, seed=seed)
+    heavier = await drive(testbed, "heavier", [HEAVIER], short, every=_SHORT, seed=seed)
+    twin = await drive(testbed, "twin", [TWIN], short, every=_SHORT, seed=seed)
+    helped = await drive(testbed, "helped", [HELPED], short, every=_SHORT, seed=seed)
+    clear = await drive(testbed, "clear", [CLEAR], short, every=_SHORT, seed=seed)
     say("saturating the whole network")
-    whole = (await capacity(stage, PATH, short, seed=seed)).shown
+    whole = (await capacity(testbed, PATH, short, seed=seed)).shown
     steps = []
     for level in LEVELS[size]:
         say(f"offering {level:.0%} of its capacity")
-        steps.append(await _step(stage, full.rate, level, short, seed))
-    dropped = await stage.dropped(dict.fromkeys((NODE, HELPED, *PATH)))
+        steps.append(await _step(testbed, full.rate, level, short, seed))
+    dropped = await testbed.dropped(dict.fromkeys((NODE, HELPED, *PATH)))
     controls = (heavier, twin, clear)
     return _finding(size, full=full, controls=controls, helped=helped, whole=whole, steps=steps, dropped=dropped)
 
 
-async def _step(stage: Stage, full: float, level: float, seconds: float, seed: int) -> tuple[float, Drive]:
+async def _step(testbed: Testbed, full: float, level: float, seconds: float, seed: int) -> tuple[float, Drive]:
     """Offer `level` of what the node takes, at Poisson times, whether it takes it or not."""
     stock = f"step {level}"
-    await stage.make(stock, [NODE], round(full * level * seconds * _RESERVE), holds=1, mean=MEAN_DELAY, seed=seed)
-    return level, await drive(stage, stock, [NODE], seconds, rate=full * level, every=_SHORT, seed=seed)
+    await testbed.make(stock, [NODE], round(full * level * seconds * _RESERVE), holds=1, mean=MEAN_DELAY, seed=seed)
+    return level, await drive(testbed, stock, [NODE], seconds, rate=full * level, every=_SHORT, seed=seed)
 
 
 def saturated(windows: Sequence[Window]) -> list[Window]:
@@ -209,9 +209,10 @@ def _floor(windows: Sequence[Window]) -> float:
 def _setting(size: Size, full: Drive, real: Sequence[Window]) -> str:
     had = sum(window.cpu for window in real) / sum(window.seconds for window in real)
     return (
-        f"{size}: one node process of a local network, two players with a link in and out each, {full.seconds:.0f} s "
-        f"in windows of packets under way, {full.sent:,} packets, mean delay {MEAN_DELAY * 1e3:g} ms; {len(real)} of "
-        f"{len(full.windows[0])} readings a second apart were saturated, in which the node had {had:.0%} of a core"
+        f"{size}: one node process of a local network, two load generators with a link in and out each, "
+        f"{full.seconds:.0f} s in windows of packets under way, {full.sent:,} packets, mean delay "
+        f"{MEAN_DELAY * 1e3:g} ms; {len(real)} of {len(full.windows[0])} readings a second apart were saturated, "
+        f"in which the node had {had:.0%} of a core"
     )
 
 

@@ -17,7 +17,7 @@ from scipy import optimize
 from scipy.stats import qmc
 
 from benchmarks.anonymity import model
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import degree, optimum
 from benchmarks.base.statistics import Estimate, mean
 from client.arq.fragments import LARGE, SMALL
@@ -47,7 +47,7 @@ class Meant(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanGoal:
     """What somebody wants: `latency` in seconds, `entropy` in bits, `bandwidth` in bytes a second, both ways together.
 
     `packet_cpu` is what a packet costs a node, in CPU seconds.
@@ -72,10 +72,10 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ParameterPlan:
     """Parameters, and how many nodes; what follows from them."""
 
-    wish: Wish
+    wish: PlanGoal
     send_rate: float
     delay: float
     width: int
@@ -103,9 +103,9 @@ class Plan:
         )
 
     @property
-    def network(self) -> Network:
+    def network(self) -> NetworkModel:
         """The model's name for it."""
-        return Network(self.wish.users, self.send_rate, self.delay, self.wish.layers, self.width, self.providers)
+        return NetworkModel(self.wish.users, self.send_rate, self.delay, self.wish.layers, self.width, self.providers)
 
     @property
     def optimum(self) -> float:
@@ -194,7 +194,7 @@ def mean_latency(send_rate: float, delay: float, layers: int) -> float:
     return slots + (layers + 1) * delay + _links(layers)
 
 
-def expected(plan: Plan) -> float:
+def expected(plan: ParameterPlan) -> float:
     """Bits that hide a packet: the optimum, less what pools of so few packets cost.
 
     The second part is a fit to simulations of 2 or 3 mixes a layer that hold 1 to 40 packets each; `verify` checks it.
@@ -203,7 +203,7 @@ def expected(plan: Plan) -> float:
     return plan.optimum - 0.5 / pool - 0.65 / pool**2
 
 
-def find(wish: Wish, *, seed: int = 1) -> Plan | Refusal:
+def find(wish: PlanGoal, *, seed: int = 1) -> ParameterPlan | Refusal:
     """The cheapest plan that keeps to the wish, verified."""
     gap = 0.0
     for attempt in range(_VERIFIED):
@@ -217,18 +217,18 @@ def find(wish: Wish, *, seed: int = 1) -> Plan | Refusal:
     return _refuse(wish, gap)
 
 
-def verify(plan: Plan, *, seed: int = 1, targets: int = 40) -> Plan:
+def verify(plan: ParameterPlan, *, seed: int = 1, targets: int = 40) -> ParameterPlan:
     """The plan with its entropy as a short simulation finds it."""
     samples = model.sample(plan.network, targets, np.random.default_rng(seed))
     return replace(plan, verified=mean(samples.packet), sender=mean(samples.sender))
 
 
-def degree_of(plan: Plan) -> float:
+def degree_of(plan: ParameterPlan) -> float:
     """The degree of anonymity of a sender; nan before it is verified."""
     return math.nan if plan.sender is None else degree(plan.sender.value, plan.wish.users)
 
 
-def _cheapest(wish: Wish, bits: float) -> Plan | None:
+def _cheapest(wish: PlanGoal, bits: float) -> ParameterPlan | None:
     """The lowest rate at which latency leaves room for delays that give `bits`; None if bandwidth doesn't allow it."""
     most = min(MOST, wish.bandwidth / bandwidth_of(1.0))
 
@@ -242,7 +242,7 @@ def _cheapest(wish: Wish, bits: float) -> Plan | None:
     return _with_nodes(wish, rate, _longest_delay(wish, rate))
 
 
-def _with_nodes(wish: Wish, rate: float, delay: float) -> Plan:
+def _with_nodes(wish: PlanGoal, rate: float, delay: float) -> ParameterPlan:
     """As few nodes as carry it: by CPU, by the packets that one may hold, and two of each kind at least."""
     total = wish.users * rate
     loops = NODE_LOOPS * (wish.layers + 2)
@@ -255,10 +255,10 @@ def _with_nodes(wish: Wish, rate: float, delay: float) -> Plan:
     providers = max(
         LEAST_WIDTH, math.ceil(total * delay / HELD), math.ceil(total * (1 + down) * wish.packet_cpu / BUSY)
     )
-    return Plan(wish, rate, delay, width, providers)
+    return ParameterPlan(wish, rate, delay, width, providers)
 
 
-def _refuse(wish: Wish, gap: float) -> Refusal:
+def _refuse(wish: PlanGoal, gap: float) -> Refusal:
     """Say what would do, one part of the wish at a time."""
     most = min(MOST, wish.bandwidth / bandwidth_of(1.0))
     delay = _longest_delay(wish, most)
@@ -270,10 +270,10 @@ def _refuse(wish: Wish, gap: float) -> Refusal:
         best = max(0.0, expected(_with_nodes(wish, most, delay)) - gap - MARGIN)
         why = f"{most:.3g} frames/s and holds of {delay:.3g} s are all that fits, and give a packet {best:.2f} bits"
 
-    def works(other: Wish) -> bool:
+    def works(other: PlanGoal) -> bool:
         return _cheapest(other, other.entropy + gap + MARGIN) is not None
 
-    def least(change: Callable[[float], Wish], start: float, most: float) -> float | None:
+    def least(change: Callable[[float], PlanGoal], start: float, most: float) -> float | None:
         if not works(change(most)):
             return None
         return _digits(_lowest(lambda value: works(change(value)), start, most), up=True)
@@ -288,7 +288,7 @@ def _refuse(wish: Wish, gap: float) -> Refusal:
     )
 
 
-def _longest_delay(wish: Wish, rate: float) -> float:
+def _longest_delay(wish: PlanGoal, rate: float) -> float:
     """The longest mean hold with which texts arrive in time; 0 if there is none."""
     longest = MAX_DELAY / 100
     if _latency(wish, rate, 0.0) >= wish.latency:
@@ -299,7 +299,7 @@ def _longest_delay(wish: Wish, rate: float) -> float:
     return _digits(float(found), down=True)  # a longer hold would be late
 
 
-def _latency(wish: Wish, rate: float, delay: float) -> float:
+def _latency(wish: PlanGoal, rate: float, delay: float) -> float:
     if wish.meant is Meant.MEAN:
         return mean_latency(rate, delay, wish.layers)
     return _p95(rate, delay, wish.layers)

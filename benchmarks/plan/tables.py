@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.base.timing import timed
-from benchmarks.plan.plan import Plan, Refusal, degree_of
+from benchmarks.plan.plan import ParameterPlan, Refusal, degree_of
 from deploy.display import say, tabulate
 from mixnet.crypto import x25519
 
@@ -45,13 +45,13 @@ def floor() -> float:
     return statistics.median(timed({"floor": twice}, _TIMED)["floor"])
 
 
-def parameters(plan: Plan) -> dict[str, float]:
+def parameters(plan: ParameterPlan) -> dict[str, float]:
     """What goes into the section [parameters]."""
     values = msgspec.structs.asdict(plan.parameters)
     return {name: values[name] for name in _NAMES}
 
 
-def as_map(answer: Plan | Refusal) -> dict[str, Any]:
+def as_map(answer: ParameterPlan | Refusal) -> dict[str, Any]:
     """For JSON."""
     if isinstance(answer, Refusal):
         return {"possible": False, "why": answer.why, "instead": _instead(answer)}
@@ -87,7 +87,7 @@ def as_map(answer: Plan | Refusal) -> dict[str, Any]:
     }
 
 
-def show(answer: Plan | Refusal, *, asked: int | None) -> None:
+def show(answer: ParameterPlan | Refusal, *, asked: int | None) -> None:
     """For a person."""
     if isinstance(answer, Refusal):
         _show_refusal(answer)

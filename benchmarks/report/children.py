@@ -30,7 +30,7 @@ _POLL = 0.01  # seconds between two looks at whether a group has ended
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReportOptions:
     """How a part is measured. `workers` share the work of one part; `scheduler` is the address of a dask scheduler."""
 
     size: Size
@@ -42,7 +42,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PartOutcome:
     """What became of a part: its findings, or why there are none."""
 
     part: str
@@ -59,23 +59,23 @@ class News:
     words: str
 
 
-Tell = Callable[[News | Outcome], None]
+Tell = Callable[[News | PartOutcome], None]
 
 
-def outcome(part: Part, wish: Wish, say: Callable[[str], None]) -> Outcome:
+def outcome(part: Part, wish: ReportOptions, say: Callable[[str], None]) -> PartOutcome:
     """Measure in this process; whatever is raised is in the outcome."""
     begun = time.monotonic()
     try:
         with _run(wish, lambda done, total: say(f"{done} of {total}")) as run:
             findings = as_maps(part.measure(wish.size, run, wish.seed, say))
     except Exception as error:  # the other parts go on, and the report says what happened
-        return Outcome(part.name, [], time.monotonic() - begun, _reason(error))
-    return Outcome(part.name, findings, time.monotonic() - begun)
+        return PartOutcome(part.name, [], time.monotonic() - begun, _reason(error))
+    return PartOutcome(part.name, findings, time.monotonic() - begun)
 
 
-def together(parts: Sequence[Part], wish: Wish, at_once: int, tell: Tell) -> list[Outcome]:
+def together(parts: Sequence[Part], wish: ReportOptions, at_once: int, tell: Tell) -> list[PartOutcome]:
     """Measure parts, so many at once; the outcomes are in the order of the parts."""
-    waiting, done = list(parts), dict[str, Outcome]()
+    waiting, done = list(parts), dict[str, PartOutcome]()
     with ExitStack() as stack:
         children: dict[Connection, _Child] = {}
         stack.callback(_end, children)
@@ -87,7 +87,7 @@ def together(parts: Sequence[Part], wish: Wish, at_once: int, tell: Tell) -> lis
             for pipe in _ready(children):
                 said = children[pipe].receive()
                 tell(said)
-                if not isinstance(said, Outcome):
+                if not isinstance(said, PartOutcome):
                     continue
                 done[said.part] = said
                 if waiting and not children[pipe].dead:
@@ -108,7 +108,7 @@ class _Child:
     dead: bool = False
 
     @classmethod
-    def start(cls, wish: Wish) -> _Child:
+    def start(cls, wish: ReportOptions) -> _Child:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, wish), name="bench")
@@ -123,15 +123,15 @@ class _Child:
             self.pipe.send(part)
         return News(part.name, "begun")
 
-    def receive(self) -> News | Outcome:
+    def receive(self) -> News | PartOutcome:
         try:
             said = self.pipe.recv()
         except (EOFError, OSError):
             self.dead = True
             self.process.join(_PATIENCE)
             died = f"its process ended with status {self.process.exitcode}"
-            return Outcome(self.part, [], time.monotonic() - self.begun, died)
-        return said if isinstance(said, Outcome) else News(self.part, said)
+            return PartOutcome(self.part, [], time.monotonic() - self.begun, died)
+        return said if isinstance(said, PartOutcome) else News(self.part, said)
 
     def end(self) -> None:
         self.pipe.close()
@@ -165,7 +165,7 @@ def _end(children: Mapping[Connection, _Child]) -> None:
         child.end()
 
 
-def _work(pipe: Connection, wish: Wish) -> None:
+def _work(pipe: Connection, wish: ReportOptions) -> None:
     """The process. Processes share the cores by themselves, so libraries that compute keep to one thread each."""
     os.setsid()
     os.environ.update(_ONE_THREAD)
@@ -175,7 +175,7 @@ def _work(pipe: Connection, wish: Wish) -> None:
 
 
 @contextmanager
-def _run(wish: Wish, watch: Callable[[int, int], None]) -> Iterator[Run]:
+def _run(wish: ReportOptions, watch: Callable[[int, int], None]) -> Iterator[Run]:
     kept = Kept(wish.kept, wish.code) if wish.kept else None
     with ExitStack() as stack:
         source: Source = here

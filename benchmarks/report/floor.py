@@ -15,7 +15,7 @@ def finding(seconds: float) -> Finding:
     return of(sphinx.measure(seconds=seconds))
 
 
-def of(figures: sphinx.Figures) -> Finding:
+def of(figures: sphinx.SphinxFigures) -> Finding:
     """What `mixnet bench sphinx` prints."""
     rows: list[tuple[str, str, float | None, tuple[float, float] | None, Bound | None, Bound | None]] = [
         ("peel_ratio", "peeling a packet, over the floor", figures["peel_ratio"], figures["peel_ratio_ci"],

@@ -47,7 +47,7 @@ _INKED: tuple[Any, ...] = (
 )
 
 
-class Curve(NamedTuple):
+class PlotCurve(NamedTuple):
     """One line: the curve's key, what it is, and how it is drawn."""
 
     key: str
@@ -58,7 +58,7 @@ class Curve(NamedTuple):
     steps: bool = False
 
 
-class Rule(NamedTuple):
+class PlotRule(NamedTuple):
     """A straight line: at a height, or the diagonal."""
 
     label: str
@@ -74,23 +74,23 @@ class Plot:
     title: str
     x: str
     y: str
-    curves: tuple[Curve, ...]
+    curves: tuple[PlotCurve, ...]
     wide: bool = False  # a logarithmic x axis
     low: float | None = None
     high: float | None = None
     least: float | None = None  # of x
     most: float | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[PlotRule, ...] = ()
 
 
 PLOTS = (
     Plot(
         "latency", "latency", "What the network adds to the delays drawn", "overhead, ms", "share of packets",
         (
-            Curve("overhead_cdf_ms_50%", "five hops, half load", MAIN, marks=False),
-            Curve("overhead_cdf_ms_0%", "five hops, idle", MAIN, "--", marks=False),
-            Curve("hop_cdf_ms_50%", "one hop, half load", SECOND, marks=False),
-            Curve("hop_cdf_ms_0%", "one hop, idle", SECOND, "--", marks=False),
+            PlotCurve("overhead_cdf_ms_50%", "five hops, half load", MAIN, marks=False),
+            PlotCurve("overhead_cdf_ms_0%", "five hops, idle", MAIN, "--", marks=False),
+            PlotCurve("hop_cdf_ms_50%", "one hop, half load", SECOND, marks=False),
+            PlotCurve("hop_cdf_ms_0%", "one hop, idle", SECOND, "--", marks=False),
         ),
         wide=True, low=0, high=1.02,
     ),
@@ -98,130 +98,130 @@ PLOTS = (
         "whole", "latency", "A packet's whole time, and the delays' distribution", "from sending to return, ms",
         "share of packets",
         (
-            Curve("whole_cdf_ms", "measured, half load", MAIN, marks=False),
-            Curve("whole_gamma_cdf", "Gamma distribution of the delays", CONTROL, "--", marks=False),
+            PlotCurve("whole_cdf_ms", "measured, half load", MAIN, marks=False),
+            PlotCurve("whole_gamma_cdf", "Gamma distribution of the delays", CONTROL, "--", marks=False),
         ),
         low=0, high=1.02, least=0,
     ),
     Plot(
         "entropy", "anonymity", "Entropy of a packet against the pool of a mix", "packets in a mix on average", "bits",
         (
-            Curve("optimum_by_pool", "optimum H*", MODEL, "--", marks=False),
-            Curve("entropy_by_pool", "H", MAIN),
+            PlotCurve("optimum_by_pool", "optimum H*", MODEL, "--", marks=False),
+            PlotCurve("entropy_by_pool", "H", MAIN),
         ),
         wide=True,
     ),
     Plot(
         "gap", "anonymity", "Bits that a thin network costs", "packets in a mix on average", "H* - H, bits",
-        (Curve("gap_by_pool", "H* - H", MAIN),),
-        wide=True, rules=(Rule("must: 0.2", 0.2), Rule("aim: 0.05", 0.05)),
+        (PlotCurve("gap_by_pool", "H* - H", MAIN),),
+        wide=True, rules=(PlotRule("must: 0.2", 0.2), PlotRule("aim: 0.05", 0.05)),
     ),
     Plot(
         "users", "anonymity", "Entropy of the sender against the number of users", "users", "bits",
         (
-            Curve("sender_entropy_by_users", "H of the sender", MAIN),
-            Curve("entropy_by_users", "H of a packet", SECOND),
-            Curve("optimum_by_users", "optimum H* of a packet", MODEL, "--", marks=False),
+            PlotCurve("sender_entropy_by_users", "H of the sender", MAIN),
+            PlotCurve("entropy_by_users", "H of a packet", SECOND),
+            PlotCurve("optimum_by_users", "optimum H* of a packet", MODEL, "--", marks=False),
         ),
         wide=True, low=0,
     ),
     Plot(
         "corrupt", "anonymity", "Corrupt mixes", "share of the mixes that are corrupt", "share of paths",
         (
-            Curve("exposed_by_corrupt", "corrupt throughout", MAIN),
-            Curve("f_to_the_k", "f to the power of the layers", MODEL, "--", marks=False),
+            PlotCurve("exposed_by_corrupt", "corrupt throughout", MAIN),
+            PlotCurve("f_to_the_k", "f to the power of the layers", MODEL, "--", marks=False),
         ),
         low=0,
     ),
     Plot(
         "windows", "correlation", "Flow correlation against the window's length", "window, s", "area under the ROC",
         (
-            Curve("auc_window", "model", MAIN),
-            Curve("auc_window_actors", "real actors", SECOND),
-            Curve("auc_window_control", "control: unshaped, model", CONTROL, "--"),
-            Curve("auc_window_actors_control", "control: unshaped, real actors", THIRD, "--"),
+            PlotCurve("auc_window", "model", MAIN),
+            PlotCurve("auc_window_actors", "real actors", SECOND),
+            PlotCurve("auc_window_control", "control: unshaped, model", CONTROL, "--"),
+            PlotCurve("auc_window_actors_control", "control: unshaped, real actors", THIRD, "--"),
         ),
-        wide=True, low=0.3, high=1.03, rules=(Rule("chance", 0.5),),
+        wide=True, low=0.3, high=1.03, rules=(PlotRule("chance", 0.5),),
     ),
     Plot(
         "roc", "correlation", "Flow correlation at few false positives, windows of 1,000 s", "false positives",
         "true positives",
         (
-            Curve("roc", "with the defence", MAIN, marks=False, steps=True),
-            Curve("roc_control", "control: unshaped", CONTROL, "--", marks=False, steps=True),
+            PlotCurve("roc", "with the defence", MAIN, marks=False, steps=True),
+            PlotCurve("roc_control", "control: unshaped", CONTROL, "--", marks=False, steps=True),
         ),
-        wide=True, low=0, high=1.03, least=1e-3, most=1, rules=(Rule("chance", None),),
+        wide=True, low=0, high=1.03, least=1e-3, most=1, rules=(PlotRule("chance", None),),
     ),
     Plot(
         "disclosure", "disclosure", "Contacts found by counting rounds", "rounds", "share of contacts found",
         (
-            Curve("found_rounds", "observer of links", MAIN),
-            Curve("found_rounds_exit", "corrupt exit provider", SECOND),
-            Curve("found_rounds_control", "control: without cover", CONTROL, "--"),
-            Curve("chance", "chance", MODEL, ":", marks=False),
+            PlotCurve("found_rounds", "observer of links", MAIN),
+            PlotCurve("found_rounds_exit", "corrupt exit provider", SECOND),
+            PlotCurve("found_rounds_control", "control: without cover", CONTROL, "--"),
+            PlotCurve("chance", "chance", MODEL, ":", marks=False),
         ),
         wide=True, low=0, high=1.03,
     ),
     Plot(
         "activity", "activity", "Idle or busy, by the window's length", "window, s", "area under the ROC",
-        (Curve("auc_window_actors", "strongest classifier, real actors", MAIN),),
-        wide=True, low=0, high=1.03, rules=(Rule("chance", 0.5),),
+        (PlotCurve("auc_window_actors", "strongest classifier, real actors", MAIN),),
+        wide=True, low=0, high=1.03, rules=(PlotRule("chance", 0.5),),
     ),
     Plot(
         "rate", "throughput", "One node at saturation", "seconds since the beginning", "packets a second",
-        (Curve("packets_per_s", "packets a second", MAIN),),
+        (PlotCurve("packets_per_s", "packets a second", MAIN),),
         low=0,
     ),
     Plot(
         "load", "throughput", "One node against the load that is offered", "offered, over what it takes", "share",
         (
-            Curve("load_share", "of a core that the node wants", MAIN),
-            Curve("load_loss", "of packets lost", CONTROL),
+            PlotCurve("load_share", "of a core that the node wants", MAIN),
+            PlotCurve("load_loss", "of packets lost", CONTROL),
         ),
-        low=0, rules=(Rule("a whole core", 1.0),),
+        low=0, rules=(PlotRule("a whole core", 1.0),),
     ),
     Plot(
         "cost", "throughput", "What a packet costs against the load", "offered, over what it takes", "over the floor",
-        (Curve("load_ratio", "CPU a packet, over the floor", MAIN),),
-        low=0, rules=(Rule("must: 3", 3.0), Rule("aim: 2", 2.0)),
+        (PlotCurve("load_ratio", "CPU a packet, over the floor", MAIN),),
+        low=0, rules=(PlotRule("must: 3", 3.0), PlotRule("aim: 2", 2.0)),
     ),
     Plot(
         "clients", "provider", "Memory of a provider against its clients", "connected clients", "memory, MB",
         (
-            Curve("provider_memory_fit", "fitted line", MODEL, "--", marks=False),
-            Curve("provider_memory", "measured", MAIN, ""),
+            PlotCurve("provider_memory_fit", "fitted line", MODEL, "--", marks=False),
+            PlotCurve("provider_memory", "measured", MAIN, ""),
         ),
         low=0, least=0,
     ),
     Plot(
         "share", "provider", "CPU of a provider against its clients", "connected clients", "of one core, %",
         (
-            Curve("provider_share_fit", "fitted line", MODEL, "--", marks=False),
-            Curve("provider_share", "measured", MAIN, ""),
+            PlotCurve("provider_share_fit", "fitted line", MODEL, "--", marks=False),
+            PlotCurve("provider_share", "measured", MAIN, ""),
         ),
         low=0, least=0,
     ),
     Plot(
         "kept", "growth", "Memory of a node against the packets that passed", "packets", "memory taken since, MB",
         (
-            Curve("packet_memory", "node", MAIN),
-            Curve("packet_memory_leaking", "control: keeps a piece of each", CONTROL, "--"),
+            PlotCurve("packet_memory", "node", MAIN),
+            PlotCurve("packet_memory_leaking", "control: keeps a piece of each", CONTROL, "--"),
         ),
         least=0,
     ),
     Plot(
         "worked", "growth", "CPU of a node against the packets that passed", "packets", "CPU taken since, s",
         (
-            Curve("packet_cpu", "node", MAIN),
-            Curve("packet_cpu_slowing", "control: slower with each", CONTROL, "--"),
+            PlotCurve("packet_cpu", "node", MAIN),
+            PlotCurve("packet_cpu_slowing", "control: slower with each", CONTROL, "--"),
         ),
         low=0, least=0,
     ),
     Plot(
         "epochs", "growth", "Memory of nodes against epochs", "epochs since the first that was read", "memory, MB",
         (
-            Curve("epoch_memory_mix", "mix", MAIN),
-            Curve("epoch_memory_provider", "provider", SECOND),
+            PlotCurve("epoch_memory_mix", "mix", MAIN),
+            PlotCurve("epoch_memory_provider", "provider", SECOND),
         ),
     ),
 )  # fmt: skip
@@ -317,7 +317,7 @@ def _inked(ink: str) -> AbstractContextManager[None]:
     return mpl.rc_context({**_STYLE, **dict.fromkeys(_INKED, ink)})
 
 
-def _line(axes: Axes, curve: Curve, points: Mapping[str, list[float]]) -> None:
+def _line(axes: Axes, curve: PlotCurve, points: Mapping[str, list[float]]) -> None:
     x, y = points["x"], points["y"]
     marks = "o" if curve.marks else ""
     style = "steps-post" if curve.steps else "default"
@@ -358,7 +358,7 @@ def _other(finding: Mapping[str, Any]) -> Plot:
     """A plot of all curves of a finding that has none of its own here."""
     keys = list(finding["curves"])
     curves = tuple(
-        Curve(key, key.replace("_", " "), _COLOURS[number % len(_COLOURS)], "--" if "control" in key else "-")
+        PlotCurve(key, key.replace("_", " "), _COLOURS[number % len(_COLOURS)], "--" if "control" in key else "-")
         for number, key in enumerate(keys)
     )
     return Plot(finding["name"], finding["name"], finding["title"], "", "", curves)

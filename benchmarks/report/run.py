@@ -21,7 +21,7 @@ from benchmarks.base.figures import flat_maps
 from benchmarks.base.jobs import Kept, code
 from benchmarks.base.size import Size
 from benchmarks.report import html, machine, markdown
-from benchmarks.report.children import News, Outcome, Tell, Wish, outcome, together
+from benchmarks.report.children import News, PartOutcome, ReportOptions, Tell, outcome, together
 from benchmarks.report.parts import Part
 
 KEPT = "kept"
@@ -29,15 +29,15 @@ _PATH = re.compile(r"(?<![\w.])/[\w.@+-]+(?:/[\w.@+-]*)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReportJob:
     """A whole report: of which parts, how, and where to."""
 
     parts: Sequence[Part]
-    wish: Wish
+    wish: ReportOptions
     out: Path
 
 
-def make(job: Job, tell: Tell) -> dict[str, Any]:
+def make(job: ReportJob, tell: Tell) -> dict[str, Any]:
     """Measure, write `report.json`, `report.md` and `report.html`, and return what is in the first of them."""
     job.out.mkdir(parents=True, exist_ok=True)
     begun, now = time.monotonic(), datetime.now(UTC)
@@ -47,7 +47,7 @@ def make(job: Job, tell: Tell) -> dict[str, Any]:
     return report
 
 
-def measure(job: Job, tell: Tell) -> list[Outcome]:
+def measure(job: ReportJob, tell: Tell) -> list[PartOutcome]:
     """Every part's outcome, in their order; what is kept from an earlier run isn't measured again."""
     with TemporaryDirectory(prefix="mixnet-bench-") as scratch:
         folder = Path(scratch) if job.wish.size is Size.QUICK else job.out / KEPT
@@ -55,8 +55,8 @@ def measure(job: Job, tell: Tell) -> list[Outcome]:
         kept = Kept(folder, wish.code)
         done = {part.name: found for part in job.parts if (found := _find(kept, part, wish))}
 
-        def note(said: News | Outcome) -> None:
-            if isinstance(said, Outcome) and not said.error:
+        def note(said: News | PartOutcome) -> None:
+            if isinstance(said, PartOutcome) and not said.error:
                 kept.put(measure, _key(said.part, wish), {"findings": said.findings, "seconds": said.seconds})
             tell(said)
 
@@ -70,7 +70,7 @@ def measure(job: Job, tell: Tell) -> list[Outcome]:
     return [done[part.name] for part in job.parts]
 
 
-def assemble(job: Job, outcomes: Sequence[Outcome], *, begun: datetime, seconds: float) -> dict[str, Any]:
+def assemble(job: ReportJob, outcomes: Sequence[PartOutcome], *, begun: datetime, seconds: float) -> dict[str, Any]:
     """The report as one map: a key for each figure, all controls, and everything else below keys of its own."""
     findings = [finding for one in outcomes for finding in one.findings]
     return {
@@ -106,7 +106,7 @@ def without_paths(text: str) -> str:
     return _PATH.sub("...", text)
 
 
-def _alone(part: Part, wish: Wish, tell: Tell) -> Outcome:
+def _alone(part: Part, wish: ReportOptions, tell: Tell) -> PartOutcome:
     """In this process, which does nothing else."""
     tell(News(part.name, "begun"))
     found = outcome(part, wish, lambda words: tell(News(part.name, words)))
@@ -114,20 +114,20 @@ def _alone(part: Part, wish: Wish, tell: Tell) -> Outcome:
     return found
 
 
-def _shared(wish: Wish) -> tuple[Wish, int]:
+def _shared(wish: ReportOptions) -> tuple[ReportOptions, int]:
     """How parts share the cores: if quick, a process for each part; else all processes do the pieces of one part."""
     if wish.size is Size.QUICK and not wish.scheduler:
         return replace(wish, workers=1), wish.workers
     return wish, 1
 
 
-def _find(kept: Kept, part: Part, wish: Wish) -> Outcome | None:
+def _find(kept: Kept, part: Part, wish: ReportOptions) -> PartOutcome | None:
     for found in kept.find(measure, _key(part.name, wish)):
-        return Outcome(part.name, cast("list[dict[str, Any]]", found["findings"]), found["seconds"])
+        return PartOutcome(part.name, cast("list[dict[str, Any]]", found["findings"]), found["seconds"])
     return None
 
 
-def _key(part: str, wish: Wish) -> dict[str, Any]:
+def _key(part: str, wish: ReportOptions) -> dict[str, Any]:
     return {"part": part, "size": str(wish.size), "seed": wish.seed}
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 HEAD = ("figure", "value", "95 % interval", "target", "verdict", "controls")
 
 
-class Row(NamedTuple):
+class FigureRow(NamedTuple):
     """One figure, in words."""
 
     finding: str
@@ -25,19 +25,19 @@ class Row(NamedTuple):
     controls: str
 
 
-def rows(report: dict[str, Any], *, claimed: bool = True) -> list[Row]:
+def rows(report: dict[str, Any], *, claimed: bool = True) -> list[FigureRow]:
     """The figures that have a target, or all of them."""
     return [row for finding in report["findings"] for row in of(finding) if not claimed or row.target]
 
 
-def of(finding: dict[str, Any]) -> Iterator[Row]:
+def of(finding: dict[str, Any]) -> Iterator[FigureRow]:
     """The figures of one finding."""
     passed = controls(finding)
     for figure in finding["figures"]:
         low, high = figure["ci"]
         value = number(figure["value"], low, high)
         unit = f" {figure['unit']}" if figure["unit"] else ""
-        yield Row(
+        yield FigureRow(
             finding["name"], figure["key"], figure["what"], value + unit, interval(figure), target(figure),
             figure["verdict"], passed,
         )  # fmt: skip

@@ -51,7 +51,7 @@ class Journey:
         }
 
 
-class Truth:
+class GroundTruth:
     """All journeys of a run."""
 
     def __init__(self, names: Mapping[bytes, str], latency: float) -> None:
@@ -137,7 +137,7 @@ class _Witness:
     """An engine that reports to the truth."""
 
     engine: Engine
-    truth: Truth
+    truth: GroundTruth
     host: str
     client: bool
     name: str = "witness"

@@ -29,7 +29,7 @@ PORT = 4000
 GENESIS = 0.0
 
 
-class Kind(StrEnum):
+class ActorKind(StrEnum):
     """What an actor is."""
 
     AUTHORITY = "authority"
@@ -39,10 +39,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Actor:
     """One actor; its host on the simulated network has its name."""
 
-    kind: Kind
+    kind: ActorKind
     number: int
 
     @property
@@ -56,53 +56,53 @@ class Member:
         return f"{self.name}:{PORT}"
 
 
-class Cast:
+class NetworkPlan:
     """All actors of one world, their keys and their folders."""
 
     def __init__(
-        self, folder: Path, counts: dict[Kind, int], parameters: Parameters, rng: Source, *, disks: bool
+        self, folder: Path, counts: dict[ActorKind, int], parameters: Parameters, rng: Source, *, disks: bool
     ) -> None:
         """Make the folders under `folder`; with `disks`, nodes keep their state there."""
-        self.members = [Member(kind, number) for kind, count in counts.items() for number in range(1, count + 1)]
+        self.actors = [Actor(kind, number) for kind, count in counts.items() for number in range(1, count + 1)]
         self._folder = folder
         self._parameters = parameters
         self._disks = disks
         self._rng = rng
-        self._keys = {member: SigningKey(self._bytes("identity", member.name)) for member in self.members}
+        self._keys = {member: SigningKey(self._bytes("identity", member.name)) for member in self.actors}
         self.bootstrap = Bootstrap(
             GENESIS,
             parameters.epoch_length,
-            tuple(AuthorityInfo(self._keys[one].public, one.address) for one in self.of(Kind.AUTHORITY)),
+            tuple(AuthorityInfo(self._keys[one].public, one.address) for one in self.of(ActorKind.AUTHORITY)),
         )
         self.bootstrap.save(folder / "bootstrap.json")
-        for member in self.members:
+        for member in self.actors:
             self._make_folder(member)
 
-    def of(self, kind: Kind) -> list[Member]:
+    def of(self, kind: ActorKind) -> list[Actor]:
         """The actors of one kind, by number."""
-        return [member for member in self.members if member.kind is kind]
+        return [member for member in self.actors if member.kind is kind]
 
     def names(self) -> dict[bytes, str]:
         """The name behind each identity; a client's identity is its mailbox."""
         return {key.public: member.name for member, key in self._keys.items()}
 
-    def identity(self, member: Member) -> SigningKey:
+    def identity(self, member: Actor) -> SigningKey:
         """The key by which others know it."""
         return self._keys[member]
 
-    def authority(self, member: Member) -> AuthorityConfig:
+    def authority(self, member: Actor) -> AuthorityConfig:
         """The configuration of an authority."""
-        roles = {Kind.MIX: NodeRole.MIX, Kind.PROVIDER: NodeRole.PROVIDER}
+        roles = {ActorKind.MIX: NodeRole.MIX, ActorKind.PROVIDER: NodeRole.PROVIDER}
         return AuthorityConfig(
             identity=self._keys[member],
             address=member.address,
             bootstrap=self.bootstrap,
-            approved={self._keys[one].public: roles[one.kind] for one in self.members if one.kind in roles},
+            approved={self._keys[one].public: roles[one.kind] for one in self.actors if one.kind in roles},
             parameters=self._parameters,
             source=member.name,
         )
 
-    def node(self, member: Member) -> NodeConfig:
+    def node(self, member: Actor) -> NodeConfig:
         """The configuration of a mix or provider."""
         return NodeConfig(
             role=NodeRole(member.kind.value),
@@ -114,32 +114,32 @@ class Cast:
             source=member.name,
         )
 
-    def profile(self, member: Member) -> Profile:
+    def profile(self, member: Actor) -> Profile:
         """The profile of a client; clients are spread evenly over the providers."""
-        providers = self.of(Kind.PROVIDER)
+        providers = self.of(ActorKind.PROVIDER)
         home = providers[(member.number - 1) % len(providers)]
         downloads = self.folder(member) / "downloads"
         downloads.mkdir(mode=0o700, exist_ok=True)
         provider = self._keys[home].public
         return Profile(member.name, self.bootstrap, source=member.name, provider=provider, downloads=downloads)
 
-    def store(self, member: Member) -> Store:
+    def store(self, member: Actor) -> Store:
         """A new store in memory for a client, with keys that follow from the seed."""
         store = Store.open(":memory:", SymmetricKey(self._bytes("store", member.name)))
         save_keys(store, Keys(self._keys[member], SphinxSecret(self._bytes("sphinx", member.name))))
         return store
 
-    def folder(self, member: Member) -> Path:
+    def folder(self, member: Actor) -> Path:
         """The folder of one actor."""
         return self._folder / member.name
 
-    def photograph(self, member: Member) -> None:
+    def photograph(self, member: Actor) -> None:
         """Copy its disk as it is at this instant."""
         copy = self._copy(member)
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.folder(member), copy, ignore=_not_sockets)
 
-    def put_back(self, member: Member) -> None:
+    def put_back(self, member: Actor) -> None:
         """Make its disk what it was when it was photographed, whatever was written since."""
         shutil.rmtree(self.folder(member))
         self._copy(member).rename(self.folder(member))
@@ -147,10 +147,10 @@ class Cast:
             if tags.with_suffix(seal.SEAL).exists():
                 seal.reseal(tags)  # a node would take the copy for an old backup, and rightly so
 
-    def _copy(self, member: Member) -> Path:
+    def _copy(self, member: Actor) -> Path:
         return self._folder / f"{member.name}.crashed"
 
-    def _make_folder(self, member: Member) -> None:
+    def _make_folder(self, member: Actor) -> None:
         folder = self.folder(member)
         folder.mkdir(mode=0o700)
         key = folder / "identity.key"

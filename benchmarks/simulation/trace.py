@@ -18,7 +18,7 @@ from mixnet.errors import LocalError
 COLUMNS = ("t_ns", "src", "dst", "bytes")
 
 
-class Row(NamedTuple):
+class TraceRow(NamedTuple):
     """One write on a link: nanoseconds since the start, the hosts it came from and goes to, its size in bytes."""
 
     t_ns: int
@@ -30,18 +30,18 @@ class Row(NamedTuple):
 class Trace:
     """The rows of one run, in order; its `tap` is what a simulated network calls for every write."""
 
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
+    def __init__(self, rows: Iterable[TraceRow] = ()) -> None:
         """Begin with `rows`, by default with none."""
         self.rows = list(rows)
 
     def tap(self, when: float, src: str, dst: str, size: int) -> None:
         """Record one write of `size` bytes at `when` seconds."""
-        self.rows.append(Row(round(when * 1e9), src, dst, size))
+        self.rows.append(TraceRow(round(when * 1e9), src, dst, size))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[TraceRow]:
         return iter(self.rows)
 
     def __eq__(self, other: object) -> bool:
@@ -53,7 +53,7 @@ class Trace:
         """The (t_ns, bytes) of every write from `src` to `dst`, in order: one direction of one link."""
         return [(row.t_ns, row.size) for row in self.rows if row.src == src and row.dst == dst]
 
-    def around(self, host: str) -> list[Row]:
+    def around(self, host: str) -> list[TraceRow]:
         """Every write from or to `host`, by time, then by direction: two writes of one instant have no order."""
         return sorted(row for row in self.rows if host in {row.src, row.dst})
 
@@ -87,6 +87,6 @@ def read(path: Path) -> Trace:
         if tuple(next(rows, ())) != COLUMNS:
             raise LocalError(f"{path} is no trace: its first line is not {','.join(COLUMNS)}")
         try:
-            return Trace(Row(int(when), src, dst, int(size)) for when, src, dst, size in rows)
+            return Trace(TraceRow(int(when), src, dst, int(size)) for when, src, dst, size in rows)
         except ValueError:
             raise LocalError(f"{path} line {rows.line_num} is not of the form {','.join(COLUMNS)}") from None

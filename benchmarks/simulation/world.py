@@ -32,8 +32,8 @@ import directory.authority
 import mixnode.node
 from benchmarks.simulation import virtual
 from benchmarks.simulation.codec import codec
-from benchmarks.simulation.ground_truth import Truth
-from benchmarks.simulation.network_plan import GENESIS, Cast, Kind, Member
+from benchmarks.simulation.ground_truth import GroundTruth
+from benchmarks.simulation.network_plan import GENESIS, Actor, ActorKind, NetworkPlan
 from benchmarks.simulation.trace import Trace
 from client.api.connection import Connection, DirectChannel
 from client.api.daemon_api import DaemonApi
@@ -104,8 +104,8 @@ class World:
             self._rng.child("network"), latency=lambda _rng: config.latency, loss=config.loss
         )
         self.network.tap = self.trace.tap
-        self.cast = Cast(folder, _counts(config), config.parameters, self._rng.child("cast"), disks=config.disks)
-        self.truth = Truth(self.cast.names(), config.latency)
+        self.plan = NetworkPlan(folder, _counts(config), config.parameters, self._rng.child("cast"), disks=config.disks)
+        self.truth = GroundTruth(self.plan.names(), config.latency)
         self._roles: dict[str, _Role] = {}
         self._lives: dict[str, int] = {}
         self._stack = AsyncExitStack()
@@ -143,14 +143,14 @@ class World:
             raise LocalError(f"{name} has crashed already")
         role.crashed = True
         self.network.crash(name)
-        self.cast.photograph(self._member(name))
+        self.plan.photograph(self._member(name))
         role.scope.cancel()
 
     async def restart(self, name: str) -> None:
         """Start an actor that crashed again, and wait until it is ready."""
         await self._roles[name].ended.wait()
         member = self._member(name)
-        self.cast.put_back(member)
+        self.plan.put_back(member)
         await self._start(member)
 
     # What workloads share.
@@ -165,7 +165,7 @@ class World:
 
     def client_name(self, client: int) -> str:
         """The name, and host, of the client with this index: `client-1` has index 0."""
-        return self.cast.of(Kind.CLIENT)[client].name
+        return self.plan.of(ActorKind.CLIENT)[client].name
 
     async def inbox(self, client: int) -> list[MessageInfo]:
         """All messages that a client has received whole, in the order in which they are shown."""
@@ -176,17 +176,17 @@ class World:
     async def _start_all(self) -> None:
         clients: dict[str, Connection] = {}
 
-        async def start(member: Member) -> None:
+        async def start(member: Actor) -> None:
             started = await self._start(member)
             if isinstance(started, DaemonApi):
                 clients[member.name] = Connection(DirectChannel(started))
 
         async with trio.open_nursery() as starting:
-            for member in self.cast.members:
+            for member in self.plan.actors:
                 starting.start_soon(start, member)
-        self.clients = [clients[member.name] for member in self.cast.of(Kind.CLIENT)]
+        self.clients = [clients[member.name] for member in self.plan.of(ActorKind.CLIENT)]
 
-    async def _start(self, member: Member) -> object:
+    async def _start(self, member: Actor) -> object:
         """Let an actor run, and return what it gives when it is ready."""
         role = self._roles[member.name] = _Role()
         started = await self._nursery.start(self._perform, role, self._play(member))
@@ -202,40 +202,40 @@ class World:
         finally:
             role.ended.set()
 
-    def _play(self, member: Member) -> Play:
+    def _play(self, member: Actor) -> Play:
         """The actor's own function, with the world in the place of the real one."""
         network, clock = self.network, self.clock
         life = self._lives[member.name] = self._lives.get(member.name, 0) + 1
         rng = self._rng.child(member.name, str(life))  # a real process never draws the same numbers again either
-        engine = self.truth.witness(codec(self.config.codec), member.name, client=member.kind is Kind.CLIENT)
+        engine = self.truth.witness(codec(self.config.codec), member.name, client=member.kind is ActorKind.CLIENT)
         match member.kind:
-            case Kind.AUTHORITY:
-                config = self.cast.authority(member)
+            case ActorKind.AUTHORITY:
+                config = self.plan.authority(member)
                 return partial(directory.authority.serve, config, network=network, clock=clock, rng=rng)
-            case Kind.CLIENT:
+            case ActorKind.CLIENT:
                 return partial(
                     client.daemon.daemon.serve,
-                    self.cast.profile(member),
+                    self.plan.profile(member),
                     network=network,
                     clock=clock,
                     rng=rng,
                     engine=engine,
-                    store=self.cast.store(member),
+                    store=self.plan.store(member),
                 )
             case _:
                 return partial(
                     mixnode.node.serve,
-                    self.cast.node(member),
+                    self.plan.node(member),
                     network=network,
                     clock=clock,
                     rng=rng,
                     engine=engine,
-                    identity=self.cast.identity(member),
-                    trust=self.cast.bootstrap,
+                    identity=self.plan.identity(member),
+                    trust=self.plan.bootstrap,
                 )
 
-    def _member(self, name: str) -> Member:
-        return next(member for member in self.cast.members if member.name == name)
+    def _member(self, name: str) -> Actor:
+        return next(member for member in self.plan.actors if member.name == name)
 
 
 def run_world(program: Callable[[World], Awaitable[None]], config: WorldConfig | None = None) -> World:
@@ -252,10 +252,10 @@ def run_world(program: Callable[[World], Awaitable[None]], config: WorldConfig |
     return world
 
 
-def _counts(config: WorldConfig) -> dict[Kind, int]:
+def _counts(config: WorldConfig) -> dict[ActorKind, int]:
     return {
-        Kind.AUTHORITY: config.authorities,
-        Kind.MIX: config.layers * config.width,
-        Kind.PROVIDER: config.providers,
-        Kind.CLIENT: config.clients,
+        ActorKind.AUTHORITY: config.authorities,
+        ActorKind.MIX: config.layers * config.width,
+        ActorKind.PROVIDER: config.providers,
+        ActorKind.CLIENT: config.clients,
     }

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import apsw
 
 from benchmarks.base.figures import Finding
-from benchmarks.threats.scenario import LATER, NAME, TEXT, Seen
+from benchmarks.threats.scenario import LATER, NAME, TEXT, ScenarioRecord
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import on_disk
 from client.model.errors import WrongPassphrase
@@ -30,7 +30,7 @@ _TEXTS = (TEXT, NAME, LATER)
 _WORD = "oak"  # of the first one
 
 
-def archive(seen: Seen) -> Finding:
+def archive(seen: ScenarioRecord) -> Finding:
     """F5, T2: searches that miss what is there or find what isn't; plain text of an archive on disk."""
     wrong = sum(found != expected for _, expected, found in seen.searches)
     kept, opened, works = _stored(sealed=True)

@@ -55,7 +55,7 @@ Stands = tuple[str, ...]
 MET, NOT_MET, NOT_CLAIMED = "met", "not met", "not claimed"
 
 
-class Row(NamedTuple):
+class ThreatRow(NamedTuple):
     """One figure for one requirement, or what is not claimed and why. `finding` says where it comes from."""
 
     requirement: str
@@ -79,7 +79,7 @@ class Square(NamedTuple):
     tried: int
 
 
-def rows(findings: Iterable[dict[str, Any]]) -> list[Row]:
+def rows(findings: Iterable[dict[str, Any]]) -> list[ThreatRow]:
     """Every row, by requirement."""
     listed = list(findings)
     return [row for requirement in REQUIREMENTS for row in _of(requirement, listed)]
@@ -115,7 +115,7 @@ def as_map(findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
+def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[ThreatRow]:
     """The rows of one requirement."""
     answering = [finding for finding in findings if requirement in finding["threats"]]
     found = [row for finding in answering for row in _told(requirement, finding) or [_missing(requirement, finding)]]
@@ -126,31 +126,31 @@ def _of(requirement: str, findings: Sequence[dict[str, Any]]) -> Iterator[Row]:
         yield _empty(requirement, _ALSO[requirement])
 
 
-def _missing(requirement: str, finding: dict[str, Any]) -> Row:
+def _missing(requirement: str, finding: dict[str, Any]) -> ThreatRow:
     """An attack without a figure: what else was tried doesn't answer for it."""
     row = _empty(requirement, f"{finding['title']}: not measured in this report")
     return row._replace(adversary=finding["adversary"], finding=finding["name"])
 
 
-def _told(requirement: str, finding: dict[str, Any]) -> list[Row]:
+def _told(requirement: str, finding: dict[str, Any]) -> list[ThreatRow]:
     """The figures with a target, and what corrupt providers learn; of a finding that has neither, the first few."""
     pairs = list(zip(finding["figures"], summary.of(finding), strict=True))
     told = [(figure, words) for figure, words in pairs if words.target or _inside(figure)]
     return [_row(requirement, finding, figure, words) for figure, words in told or pairs[:_FEW]]
 
 
-def _row(requirement: str, finding: dict[str, Any], figure: dict[str, Any], words: summary.Row) -> Row:
+def _row(requirement: str, finding: dict[str, Any], figure: dict[str, Any], words: summary.FigureRow) -> ThreatRow:
     inside = _inside(figure)
     adversary = "internal, global, passive" if inside else finding["adversary"]
     tried = f"{finding['title']}: {words.what}"
-    return Row(
+    return ThreatRow(
         requirement, adversary, tried, words.value, words.interval, words.target, _verdict(figure["verdict"]),
         words.controls, finding["name"], words.key,
     )  # fmt: skip
 
 
-def _empty(requirement: str, reason: str) -> Row:
-    return Row(requirement, "", reason, "", "", "", NOT_CLAIMED, "", "", "")
+def _empty(requirement: str, reason: str) -> ThreatRow:
+    return ThreatRow(requirement, "", reason, "", "", "", NOT_CLAIMED, "", "", "")
 
 
 def _inside(figure: dict[str, Any]) -> bool:

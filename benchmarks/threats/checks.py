@@ -21,10 +21,10 @@ import msgspec
 
 from benchmarks.attacks.acting import passed_on, route, secrets_of
 from benchmarks.base.figures import Finding
-from benchmarks.controls.guards import unguarded
+from benchmarks.controls.guards import without_guards
 from benchmarks.threats.archive import archive
 from benchmarks.threats.deniability import deniability
-from benchmarks.threats.scenario import FILE_SIZE, LATER, NAME, TEXT, Papers, Seen, live
+from benchmarks.threats.scenario import FILE_SIZE, LATER, NAME, TEXT, DirectoryFiles, ScenarioRecord, live
 from benchmarks.threats.shape import finding, never, pieces, shown
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on_disk
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -42,16 +42,16 @@ _MESSAGE = b"pay 10 to bob"
 def run(seed: int = 1) -> list[Finding]:
     """All checks."""
     seen = live(seed)
-    if seen.papers is None:
+    if seen.directory is None:
         raise LocalError("the check's network came to nothing")
     return [
-        impostors(seen), documents(seen.papers), *(trespasses(seen, area) for area in AREAS), plaintext(seen),
+        impostors(seen), documents(seen.directory), *(trespasses(seen, area) for area in AREAS), plaintext(seen),
         tampering(), appearance(), privileges(seen), metadata(seen), deniability(), erasure(seen), delivery(seen),
         archive(seen),
     ]  # fmt: skip
 
 
-def impostors(seen: Seen) -> Finding:
+def impostors(seen: ScenarioRecord) -> Finding:
     """T1: a node whose key is not the one in the directory."""
     return finding(
         "impostors", "An impostor in a node's place", ("T1",), "external, local, active",
@@ -61,31 +61,31 @@ def impostors(seen: Seen) -> Finding:
     )  # fmt: skip
 
 
-def documents(papers: Papers) -> Finding:
+def documents(directory: DirectoryFiles) -> Finding:
     """T1, T3: directory documents that no majority of the authorities signed for now."""
-    strangers = [SigningKey(os.urandom(32)) for _ in papers.keys]
-    true, now = papers.document, papers.now
-    minority = papers.keys[: len(papers.keys) // 2]
+    strangers = [SigningKey(os.urandom(32)) for _ in directory.keys]
+    true, now = directory.document, directory.now
+    minority = directory.keys[: len(directory.keys) // 2]
     wider = msgspec.structs.replace(true, providers=true.providers[:-1])
-    signatures = {key.public: true.signature(key) for key in papers.keys}
-    names = {real.public: true.signature(false) for real, false in zip(papers.keys, strangers, strict=True)}
-    later = now + 3 * papers.bootstrap.epoch_length
+    signatures = {key.public: true.signature(key) for key in directory.keys}
+    names = {real.public: true.signature(false) for real, false in zip(directory.keys, strangers, strict=True)}
+    later = now + 3 * directory.bootstrap.epoch_length
     tries = {
         "signed by strangers in the authorities' names": (true.encode(names), now, -1),
         "signed by strangers": (_signed(true, strangers), now, -1),
         "signed by a minority": (_signed(true, minority), now, -1),
         "unsigned": (_signed(true, ()), now, -1),
         "another text under these signatures": (wider.encode(signatures), now, -1),
-        "out of date": (_signed(true, papers.keys), later, -1),
-        "rolled back": (_signed(true, papers.keys), now, true.epoch + 1),
+        "out of date": (_signed(true, directory.keys), later, -1),
+        "rolled back": (_signed(true, directory.keys), now, true.epoch + 1),
     }  # fmt: skip
-    raw = _signed(true, papers.keys)
+    raw = _signed(true, directory.keys)
     flips = {f"byte {at} flipped": (_flipped(raw, at), now, -1) for at in range(0, len(raw), max(1, len(raw) // 300))}
-    believed = [_believed(papers, *one) for one in (tries | flips).values()]
+    believed = [_believed(directory, *one) for one in (tries | flips).values()]
     changed = sum(found is not None and found != true for found in believed)
     accepted = sum(found is not None for found in believed[: len(tries)])
-    majority = papers.keys[: len(papers.keys) // 2 + 1]
-    control = _believed(papers, _signed(true, majority), now, -1) == true
+    majority = directory.keys[: len(directory.keys) // 2 + 1]
+    control = _believed(directory, _signed(true, majority), now, -1) == true
     return finding(
         "documents", "Directory documents that are forged, incomplete or old", ("T1", "T3", "P1"),
         "internal, local, active; a minority of the authorities",
@@ -95,7 +95,7 @@ def documents(papers: Papers) -> Finding:
     )  # fmt: skip
 
 
-def plaintext(seen: Seen) -> Finding:
+def plaintext(seen: ScenarioRecord) -> Finding:
     """T2: pieces of what was written, on links and on nodes' disks."""
     secrets = [TEXT.encode(), LATER.encode(), NAME.encode(), seen.file]
     parts = pieces(secrets)
@@ -126,7 +126,7 @@ def tampering() -> Finding:
     )  # fmt: skip
 
 
-def privileges(seen: Seen) -> Finding:
+def privileges(seen: ScenarioRecord) -> Finding:
     """T5: roles that somebody doesn't have."""
     wrong = [reached for _, allowed, reached in seen.visits if not allowed]
     right = [reached for _, allowed, reached in seen.visits if allowed]
@@ -142,7 +142,7 @@ def privileges(seen: Seen) -> Finding:
 def appearance() -> Finding:
     """P2: whether a packet shows on one link what it showed on another."""
     again = sum(_seen_again() for _ in range(PACKETS))
-    with unguarded(["permutation"]):
+    with without_guards(["permutation"]):
         bare = sum(_seen_again() for _ in range(PACKETS))
     return finding(
         "appearance", "A packet known again by its bytes", ("P2",), "external, global, passive",
@@ -188,7 +188,7 @@ AREAS = {  # (title, requirements, adversary, defence) of what trespass.py tries
 }  # fmt: skip
 
 
-def trespasses(seen: Seen, area: str) -> Finding:
+def trespasses(seen: ScenarioRecord, area: str) -> Finding:
     """T1, T5: what each role tries on the running network and may not."""
     title, threats, adversary, defence = AREAS[area]
     tried = [one for one in seen.attempts if one.area == area]
@@ -200,7 +200,7 @@ def trespasses(seen: Seen, area: str) -> Finding:
     )  # fmt: skip
 
 
-def metadata(seen: Seen) -> Finding:
+def metadata(seen: ScenarioRecord) -> Finding:
     """P4: what nodes log and tell of themselves, searched for clients."""
     marks = [mark for name, key in seen.clients.items() for mark in (name, key.hex()[:12], repr(key)[2:14])]
     texts = [*seen.logs, *seen.snapshots]
@@ -214,7 +214,7 @@ def metadata(seen: Seen) -> Finding:
     )  # fmt: skip
 
 
-def erasure(seen: Seen) -> Finding:
+def erasure(seen: ScenarioRecord) -> Finding:
     """P6: what a provider was told to forget, what was fetched and what has expired, on its disk."""
     limits, now = Limits(mailboxes=10, messages=100, size=10**7, age=7 * 86400.0), 1.8e9
     alice, bob, marker = b"A" * 32, b"B" * 32, os.urandom(16)
@@ -242,7 +242,7 @@ def erasure(seen: Seen) -> Finding:
     )  # fmt: skip
 
 
-def delivery(seen: Seen) -> Finding:
+def delivery(seen: ScenarioRecord) -> Finding:
     """F1, F2: text, a file, and text to somebody who is away."""
     expected = {TEXT: "F1", NAME: "F2", LATER: "F1"}
     lost = sum(text not in seen.arrived for text in expected)
@@ -258,8 +258,8 @@ def _signed(document: Document, keys: Sequence[SigningKey]) -> bytes:
     return document.encode({key.public: document.signature(key) for key in keys})
 
 
-def _believed(papers: Papers, raw: bytes, when: float, newest: int) -> Document | None:
-    return _tried(lambda: verify_untrusted(raw, papers.bootstrap, when, newest))
+def _believed(directory: DirectoryFiles, raw: bytes, when: float, newest: int) -> Document | None:
+    return _tried(lambda: verify_untrusted(raw, directory.bootstrap, when, newest))
 
 
 def _tried(attempt: Callable[[], T]) -> T | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.report.markdown import made, table
-from benchmarks.threats.catalogue import CLASSES, NOT_CLAIMED, REQUIREMENTS, Row, rows, squares
+from benchmarks.threats.catalogue import CLASSES, NOT_CLAIMED, REQUIREMENTS, ThreatRow, rows, squares
 
 _HEAD = ("", "adversary", "what was tried", "figure", "95 % interval", "target", "", "controls")
 _SHORT = {"met": "met", "not met": "NOT MET", NOT_CLAIMED: "·"}
@@ -20,7 +20,7 @@ def page(report: dict[str, Any], findings: Sequence[dict[str, Any]]) -> str:
     return "\n".join(_lines(report, findings)) + "\n"
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: ThreatRow) -> tuple[str, ...]:
     """A row as it is shown."""
     return (row.requirement, row.adversary, row.tried, row.figure, row.interval, row.target, row.verdict, row.controls)
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import trio
 
-from benchmarks.attacks.adversary import Outcome, document, identity_of, visit
-from benchmarks.simulation.network_plan import Kind
+from benchmarks.attacks.adversary import VisitOutcome, document, identity_of, visit
+from benchmarks.simulation.network_plan import ActorKind
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from benchmarks.threats import trespass
 from benchmarks.threats.trespass import Attempt
@@ -57,7 +57,7 @@ _VISITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class DirectoryFiles:
     """The network's bootstrap file and document, the keys of all of its authorities, and the time."""
 
     bootstrap: Bootstrap
@@ -67,7 +67,7 @@ class Papers:
 
 
 @dataclass(slots=True)
-class Seen:
+class ScenarioRecord:
     """Everything that was seen. `visits` are (what was tried, whether it is allowed, whether it succeeded).
 
     `impostors` are links with a node in another's place, `itself` those with the node that was expected; `greeting` is
@@ -89,12 +89,12 @@ class Seen:
     searches: list[tuple[str, list[str], list[str]]] = field(default_factory=list)
     impostors: list[bool] = field(default_factory=list)
     itself: list[bool] = field(default_factory=list)
-    papers: Papers | None = None
+    directory: DirectoryFiles | None = None
 
 
-def live(seed: int = 1) -> Seen:
+def live(seed: int = 1) -> ScenarioRecord:
     """Two people write to each other, the second one goes away and comes back; a third and strangers intrude."""
-    seen = Seen(file=os.urandom(FILE_SIZE))
+    seen = ScenarioRecord(file=os.urandom(FILE_SIZE))
     with TemporaryDirectory(prefix="mixnet-threats-") as folder, _listening(seen):
         path = Path(folder) / NAME
         path.write_bytes(seen.file)
@@ -106,7 +106,7 @@ def live(seed: int = 1) -> Seen:
     return seen
 
 
-async def _talk(world: World, seen: Seen, path: Path) -> None:
+async def _talk(world: World, seen: ScenarioRecord, path: Path) -> None:
     alice, bob, mallory = world.clients
     invitation = await alice.invite()
     await bob.accept(invitation)
@@ -114,7 +114,7 @@ async def _talk(world: World, seen: Seen, path: Path) -> None:
     await mallory.accept(invitation)
     await alice.send(_CLIENT, TEXT)
     await alice.send_file(_CLIENT, path)
-    seen.papers = await _papers(world)
+    seen.directory = await _directory_files(world)
     await _knock(world, seen)
     seen.attempts += [*await trespass.frames(world), *await trespass.directory(world)]
     world.network.partition([_CLIENT], [_PROVIDER])  # so that mail stays in the provider's database
@@ -131,11 +131,13 @@ async def _talk(world: World, seen: Seen, path: Path) -> None:
     for serving in world.nodes.values():
         seen.snapshots += [repr(serving.snapshot()), repr(serving.counters.prometheus())]
     seen.clients = {
-        member.name: world.cast.identity(member).public for member in world.cast.members if member.kind is Kind.CLIENT
+        member.name: world.plan.identity(member).public
+        for member in world.plan.actors
+        if member.kind is ActorKind.CLIENT
     }
 
 
-async def _search(world: World, seen: Seen) -> None:
+async def _search(world: World, seen: ScenarioRecord) -> None:
     """Words of what was written and of what was not, in what the sender has and in what the recipient has."""
     for client in world.clients[:2]:
         for words, expected in _WORDS.items():
@@ -143,21 +145,21 @@ async def _search(world: World, seen: Seen) -> None:
             seen.searches.append((words, sorted(expected), sorted(found)))
 
 
-async def _papers(world: World) -> Papers:
-    keys = tuple(world.cast.identity(member) for member in world.cast.members if member.kind is Kind.AUTHORITY)
-    return Papers(world.cast.bootstrap, await document(world), keys, world.clock.now())
+async def _directory_files(world: World) -> DirectoryFiles:
+    keys = tuple(world.plan.identity(member) for member in world.plan.actors if member.kind is ActorKind.AUTHORITY)
+    return DirectoryFiles(world.plan.bootstrap, await document(world), keys, world.clock.now())
 
 
-async def _knock(world: World, seen: Seen) -> None:
+async def _knock(world: World, seen: ScenarioRecord) -> None:
     """Links that nobody should get, one that anybody may have, and a node that isn't the one that was expected."""
     keys = {"stranger": SigningKey(os.urandom(32)), "client": identity_of(world, "client-1")}
     for host, who, role, allowed in _VISITS:
-        reached = await visit(world, host, keys[who], role) is Outcome.OPEN
+        reached = await visit(world, host, keys[who], role) is VisitOutcome.OPEN
         seen.visits.append((f"{who} as {role.name.lower()} at {host}", allowed, reached))
     for host in _PROVIDERS:
-        for pretended in world.cast.members:
-            expected = world.cast.identity(pretended).public
-            reached = await visit(world, host, keys["stranger"], Role.CLIENT, expect=expected) is Outcome.OPEN
+        for pretended in world.plan.actors:
+            expected = world.plan.identity(pretended).public
+            reached = await visit(world, host, keys["stranger"], Role.CLIENT, expect=expected) is VisitOutcome.OPEN
             (seen.itself if pretended.name == host else seen.impostors).append(reached)
 
 
@@ -166,7 +168,7 @@ def _disks(world: World) -> bytes:
 
 
 @contextmanager
-def _listening(seen: Seen) -> Iterator[None]:
+def _listening(seen: ScenarioRecord) -> Iterator[None]:
     """Copy what streams carry and what is logged."""
     send, write = SimulatedStream.send_all, Log.write
 

@@ -19,7 +19,7 @@ import msgspec
 import trio
 
 from benchmarks.attacks.acting import ENGINE
-from benchmarks.attacks.adversary import Outcome, dial, document, identity_of, visit
+from benchmarks.attacks.adversary import VisitOutcome, dial, document, identity_of, visit
 from benchmarks.simulation.network_plan import PORT
 from benchmarks.simulation.world import World
 from client.model.views import ContactState
@@ -76,9 +76,9 @@ async def frames(world: World) -> list[Attempt]:
         ("node", mix, Role.NODE, {**_NOBODYS, **_NODES}, PAD),
     ):
         for what, sent in forbidden.items():
-            kept = await visit(world, host, identity, role, sent) is Outcome.OPEN
+            kept = await visit(world, host, identity, role, sent) is VisitOutcome.OPEN
             found.append(Attempt(FRAMES, f"{what} from a {who}", False, kept))
-        kept = await visit(world, host, identity, role, allowed) is Outcome.OPEN
+        kept = await visit(world, host, identity, role, allowed) is VisitOutcome.OPEN
         found.append(Attempt(FRAMES, f"what a {who} may send", True, kept))
     provider = next(one for one in (await document(world)).providers if one.address.startswith(host))
     for what, identity, role in (("client", stranger, Role.CLIENT), ("node", mix, Role.NODE)):
@@ -117,7 +117,7 @@ async def mailboxes(world: World, owner: str, host: str, greeting: Sequence[byte
         got = _mail(heard) or _waiting(world, host, victim.public) < waiting
         found.append(Attempt(MAILBOXES, f"a stranger {what}", False, got))
     shown = _with_certificate_of(victim, thief)
-    got = await visit(world, host, shown, Role.CLIENT, PAD) is not Outcome.REFUSED
+    got = await visit(world, host, shown, Role.CLIENT, PAD) is not VisitOutcome.REFUSED
     found.append(Attempt(MAILBOXES, "a stranger shows the owner's certificate", False, got))
     got = await _replayed(world, host, greeting)
     found.append(Attempt(MAILBOXES, "a stranger repeats how the owner's link began", False, got))
@@ -142,7 +142,7 @@ def _waiting(world: World, host: str, mailbox: bytes) -> int:
 
 def folder(world: World, name: str) -> Path:
     """Where an actor keeps its state."""
-    return world.cast.folder(next(member for member in world.cast.members if member.name == name))
+    return world.plan.folder(next(member for member in world.plan.actors if member.name == name))
 
 
 def _with_certificate_of(victim: SigningKey, thief: SigningKey) -> TlsIdentity:
@@ -217,7 +217,7 @@ async def directory(world: World) -> list[Attempt]:
 
 def _descriptor(world: World, described: SigningKey, role: NodeRole) -> bytes:
     keys = tuple(SphinxSecret.generate().public for _ in range(3))
-    what = Descriptor(world.cast.bootstrap.network_id, described.public, role, "elsewhere:1", 0, keys)
+    what = Descriptor(world.plan.bootstrap.network_id, described.public, role, "elsewhere:1", 0, keys)
     return encode(Upload(what.sign(described)))
 
 

@@ -4,12 +4,12 @@ import re
 import pytest
 
 from deploy.display import node_json, progress, say_json, show_nodes, tabulate
-from deploy.figures import Outcome
+from deploy.figures import DemoOutcome
 from deploy.local import NodeStatus
-from deploy.plan import Plan
+from deploy.plan import LocalPlan
 from deploy.story import show_outcome
 
-MIX = Plan().members()[3]
+MIX = LocalPlan().members()[3]
 FIGURES = {
     "ready": True,
     "layer": 2,
@@ -23,7 +23,7 @@ FIGURES = {
 }
 
 
-def outcome(**changed) -> Outcome:
+def outcome(**changed) -> DemoOutcome:
     fields = {
         "delivered": 21,
         "sent": 21,
@@ -46,7 +46,7 @@ def outcome(**changed) -> Outcome:
         "idle_cpu_percent": 5.0,
         "dropped": {},
     }
-    return Outcome(**{**fields, **changed})
+    return DemoOutcome(**{**fields, **changed})
 
 
 def test_elsewhere_than_at_a_terminal_a_table_is_plain_and_never_cut(capsys) -> None:
@@ -107,7 +107,7 @@ def test_at_a_terminal_no_name_is_broken_and_no_line_is_too_long(columns, capsys
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     figures = {**FIGURES, "packets_in": 99_999, "packets_out": 99_999, "loops_sent": 999, "loops_returned": 999}
-    show_nodes([NodeStatus(Plan().members()[0], None, 0, {**figures, "dropped": {"malformed_packet": 12}})])
+    show_nodes([NodeStatus(LocalPlan().members()[0], None, 0, {**figures, "dropped": {"malformed_packet": 12}})])
     printed = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(map(len, printed.splitlines())) <= columns
     assert all(text in printed for text in ("authority-1", "99999", "100% of 999", "54 MB", "restarts"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.figures import Record, cover_share, dropped_in_all, percentile, quantiles_ms, tally
+from deploy.figures import DemoMessage, cover_share, dropped_in_all, percentile, quantiles_ms, tally
 
 seconds = st.floats(0, 1e6)
 
@@ -22,7 +22,7 @@ def test_no_values_have_no_percentile() -> None:
 
 
 def test_latency_counts_the_first_copy_and_overhead_leaves_the_drawn_delay_out() -> None:
-    record = Record(confirmed=True, sent_at=100.0, drawn_delay=0.25, received_at=(102.0, 100.75))
+    record = DemoMessage(confirmed=True, sent_at=100.0, drawn_delay=0.25, received_at=(102.0, 100.75))
     assert record.latency == 0.75
     assert record.overhead == 0.5
 
@@ -32,7 +32,7 @@ def test_latency_counts_the_first_copy_and_overhead_leaves_the_drawn_delay_out()
     [(True, (1.0,), 1, 0), (False, (1.0,), 0, 0), (True, (), 0, 0), (True, (1.0, 2.0, 3.0), 1, 2)],
 )
 def test_a_message_is_delivered_when_both_ends_say_so(confirmed, received, delivered, duplicated) -> None:
-    counted = tally([Record(confirmed, 0.0, 0.0, received)])
+    counted = tally([DemoMessage(confirmed, 0.0, 0.0, received)])
     assert (counted.sent, counted.delivered, counted.lost, counted.duplicated) == (
         1,
         delivered,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from deploy.folders import (
     RUN,
-    AlreadyRunning,
-    Lock,
+    NetworkAlreadyRunning,
+    NetworkLock,
     Running,
     make_private,
     read_running,
@@ -56,11 +56,11 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path: Path, monkeypatc
 
 
 def test_the_lock_has_one_holder(tmp_path: Path) -> None:
-    lock = Lock(tmp_path)
-    with pytest.raises(AlreadyRunning):
-        Lock(tmp_path)
+    lock = NetworkLock(tmp_path)
+    with pytest.raises(NetworkAlreadyRunning):
+        NetworkLock(tmp_path)
     lock.release()
-    Lock(tmp_path).release()
+    NetworkLock(tmp_path).release()
 
 
 def test_who_runs_is_known_only_while_the_supervisor_lives(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from deploy.folders import PLAN, RUN, SOCKET, AlreadyRunning, NotRunning, Running, write_running
+from deploy.folders import PLAN, RUN, SOCKET, NetworkAlreadyRunning, NetworkNotRunning, Running, write_running
 from deploy.local import NoNetwork, PortInUse, check_addresses, down, load_plan, prepare, programs, status
-from deploy.plan import Kind, Member
+from deploy.plan import LocalMember, MemberKind
 from deploy.processes import Child, ProcessId, alive, identify
 from mixnet.errors import LocalError
 
@@ -73,7 +73,7 @@ def test_a_port_in_use_everywhere_is_an_error(tmp_path: Path) -> None:
 
 def test_a_connection_that_has_just_ended_is_no_obstacle() -> None:
     with listen("127.0.0.1", 0) as listening:
-        member = Member("mix-1", Kind.MIX, *listening.getsockname())
+        member = LocalMember("mix-1", MemberKind.MIX, *listening.getsockname())
         with socket.create_connection((member.host, member.port)) as caller:
             accepted, _ = listening.accept()
             accepted.close()  # the end that closes first keeps the address for a minute
@@ -87,13 +87,13 @@ async def test_a_network_that_runs_is_not_prepared_again(folder: Path) -> None:
     me = identify(os.getpid())
     assert me is not None
     write_running(folder, Running(me))
-    with pytest.raises(AlreadyRunning, match="mixnet down"):
+    with pytest.raises(NetworkAlreadyRunning, match="mixnet down"):
         prepare(folder, {})
 
 
 async def test_status_and_down_of_what_does_not_run(folder: Path, tmp_path: Path) -> None:
     for look in (status, down):
-        with pytest.raises(NotRunning):
+        with pytest.raises(NetworkNotRunning):
             await look(folder)
         with pytest.raises(NoNetwork):
             await look(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.folders import BOOTSTRAP, CONFIG, KEY, PLAN
 from deploy.local import load_plan
-from deploy.plan import Kind, Plan
+from deploy.plan import LocalPlan, MemberKind
 from deploy.provision import provision
 from directory.config import load_config as load_authority
 from mixnet.errors import LocalError
@@ -15,7 +15,7 @@ from mixnet.pki.descriptor import NodeRole
 from mixnode.config import load_config as load_node
 from mixnode.identity import load_identity
 
-PLAN_2 = Plan(layers=2, width=2, providers=3, authorities=3, epoch=30.0, subnet=7)
+PLAN_2 = LocalPlan(layers=2, width=2, providers=3, authorities=3, epoch=30.0, subnet=7)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_every_process_can_read_its_configuration(folder: Path) -> None:
     assert len(trust.authorities) == 3
     for member in PLAN_2.members():
         path = folder / member.name / CONFIG
-        if member.kind is Kind.AUTHORITY:
+        if member.kind is MemberKind.AUTHORITY:
             authority = load_authority(path)
             assert authority.identity.public in trust.identities
             assert authority.address == member.address
@@ -46,7 +46,7 @@ def test_every_process_can_read_its_configuration(folder: Path) -> None:
 
 
 def test_the_authorities_approve_exactly_the_nodes_that_there_are(folder: Path) -> None:
-    nodes = [member for member in PLAN_2.members() if member.kind is not Kind.AUTHORITY]
+    nodes = [member for member in PLAN_2.members() if member.kind is not MemberKind.AUTHORITY]
     identities = {load_identity(folder / member.name / KEY).public for member in nodes}
     assert len(identities) == len(nodes)
     for number in (1, 2, 3):
@@ -95,11 +95,11 @@ def test_an_impossible_parameter_is_refused_by_the_authority_that_reads_it(tmp_p
 
 
 def test_the_plan_survives_msgspec() -> None:
-    assert msgspec.convert(msgspec.to_builtins(PLAN_2), Plan) == PLAN_2
+    assert msgspec.convert(msgspec.to_builtins(PLAN_2), LocalPlan) == PLAN_2
 
 
 def test_a_larger_threshold_is_in_the_plan_and_the_bootstrap_file(tmp_path: Path) -> None:
-    plan = Plan(authorities=5, threshold=4, width=1, subnet=7).check()
+    plan = LocalPlan(authorities=5, threshold=4, width=1, subnet=7).check()
     provision(tmp_path / "network", plan)
     assert load_plan(tmp_path / "network") == plan
     assert "--threshold 4" in plan.describe()

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.census import Signed
+from deploy.census import SignedEpoch
 from deploy.soak import Endurance, overdue
 from mixnet.crypto import SigningKey
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
@@ -15,8 +15,8 @@ from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 LEFT, GONE = ["authority-2", "authority-3"], ["authority-1"]
 
 
-def shown(epoch: int) -> Signed:
-    return Signed(epoch=epoch, document=True, signed=LEFT, missing=GONE)
+def shown(epoch: int) -> SignedEpoch:
+    return SignedEpoch(epoch=epoch, document=True, signed=LEFT, missing=GONE)
 
 
 GOOD = Endurance(

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from deploy import supervisor
-from deploy.folders import LOG, RUN, SOCKET, AlreadyRunning, read_running
+from deploy.folders import LOG, RUN, SOCKET, NetworkAlreadyRunning, read_running
 from deploy.processes import ProcessId, alive, end, send
 from deploy.supervisor import NodeFailed, Program, last_words, open_crew
 
@@ -92,7 +92,7 @@ async def test_one_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch
 
 async def test_a_folder_has_one_crew(tmp_path: Path) -> None:
     async with open_crew(tmp_path):
-        with pytest.raises(AlreadyRunning):
+        with pytest.raises(NetworkAlreadyRunning):
             async with open_crew(tmp_path):
                 pass
 

@@ -2,10 +2,10 @@
 
 import os
 
-from benchmarks.attacks.adversary import Outcome, dial, document, visit
+from benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 
-__all__ = ["Outcome", "dial", "document", "packet_for", "visit"]
+__all__ = ["VisitOutcome", "dial", "document", "packet_for", "visit"]
 
 ENGINE = SphinxEngine()
 

@@ -24,9 +24,9 @@ CONFIG = WorldConfig(seed=4, clients=2, width=1, disks=True, codec="plain")
 
 def provider_of(world, client):
     """(folder of the client's provider, name of its mailbox)."""
-    member = next(one for one in world.cast.members if one.name == f"client-{client + 1}")
-    providers = [one for one in world.cast.members if one.name.startswith("provider")]
-    return world.cast.folder(providers[client % len(providers)]), world.cast.identity(member).public
+    member = next(one for one in world.plan.actors if one.name == f"client-{client + 1}")
+    providers = [one for one in world.plan.actors if one.name.startswith("provider")]
+    return world.plan.folder(providers[client % len(providers)]), world.plan.identity(member).public
 
 
 def packets_in(folder, mailbox):

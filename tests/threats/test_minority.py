@@ -5,7 +5,7 @@ import json
 import pytest
 import trio
 
-from benchmarks.simulation.network_plan import Kind
+from benchmarks.simulation.network_plan import ActorKind
 from benchmarks.simulation.world import WorldConfig, run_world
 from client.model.views import MessageState
 from directory.display import show_history
@@ -40,11 +40,11 @@ class Decade:
         self.sent = {pair: [] for pair in PAIRS}
 
     async def __call__(self, world):
-        self.trust, epochs = world.cast.bootstrap, world.cast.bootstrap.epochs
+        self.trust, epochs = world.plan.bootstrap, world.plan.bootstrap.epochs
         await world.befriend(0, 1)
-        authorities = world.cast.of(Kind.AUTHORITY)
-        self.gone = {world.cast.identity(one).public for one in authorities[:STOPPED]}
-        self.left = {world.cast.identity(one).public for one in authorities[STOPPED:]}
+        authorities = world.plan.of(ActorKind.AUTHORITY)
+        self.gone = {world.plan.identity(one).public for one in authorities[:STOPPED]}
+        self.left = {world.plan.identity(one).public for one in authorities[STOPPED:]}
         self.last = epochs.at(world.clock.now()) + 1  # the last epoch whose document they all make
         await trio.sleep(epochs.start(self.last) - world.clock.now())
         for one in authorities[:STOPPED]:

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from benchmarks.attacks.adversary import document, visit
-from benchmarks.simulation.network_plan import Kind as Actor
+from benchmarks.simulation.network_plan import ActorKind
 from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -84,7 +84,7 @@ def replayed(*, kill, disks):
 
     async def program(world):
         await trio.sleep(30)
-        mix, mailbox = world.cast.identity(world.cast.of(Actor.MIX)[0]), SigningKey(b"a" * 32)
+        mix, mailbox = world.plan.identity(world.plan.of(ActorKind.MIX)[0]), SigningKey(b"a" * 32)
         await visit(world, "provider-1", mailbox, Role.CLIENT)
         provider = next(one for one in (await document(world)).providers if one.address.startswith("provider-1"))
         packet = Frame(FrameKind.PACKET, packet_for(provider, 0, Kind.DELIVER_MAILBOX, mailbox.public))

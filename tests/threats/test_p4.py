@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from benchmarks.attacks.adversary import visit
-from benchmarks.simulation.network_plan import Kind
+from benchmarks.simulation.network_plan import ActorKind
 from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.link import Role
@@ -47,14 +47,14 @@ class Watched:
         await world.befriend(0, 1)
         await world.clients[0].send("client-2", "hello")
         for host in ("provider-1", "mix-1"):  # somebody whom they refuse
-            await visit(world, host, world.cast.identity(world.cast.of(Kind.CLIENT)[0]), Role.NODE)
+            await visit(world, host, world.plan.identity(world.plan.of(ActorKind.CLIENT)[0]), Role.NODE)
         await trio.sleep(60)
         self.snapshots = {name: serving.snapshot() for name, serving in world.nodes.items()}
         self.prometheus = {name: serving.counters.prometheus() for name, serving in world.nodes.items()}
         self.secrets = {
-            member.name: world.cast.identity(member).public
-            for member in world.cast.members
-            if member.kind is Kind.CLIENT
+            member.name: world.plan.identity(member).public
+            for member in world.plan.actors
+            if member.kind is ActorKind.CLIENT
         }
 
 

@@ -61,7 +61,7 @@ def conversation(tmp_path, monkeypatch):
 
 
 def _files_of_nodes(world):
-    folders = [world.cast.folder(member) for member in world.cast.members if member.name in world.nodes]
+    folders = [world.plan.folder(member) for member in world.plan.actors if member.name in world.nodes]
     return b"".join(path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file())
 
 

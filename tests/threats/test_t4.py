@@ -78,8 +78,8 @@ def town():
         found.came = [message async for message in bob.messages()]
         found.bobs = await bob.proofs.export(found.came[0].id)
         found.alice, found.bob = [bytes.fromhex(await one.proofs.identity()) for one in (alice, bob)]
-        found.network = world.cast.bootstrap
-        found.providers = {world.cast.identity(one).public for one in world.cast.members if "provider" in one.name}
+        found.network = world.plan.bootstrap
+        found.providers = {world.plan.identity(one).public for one in world.plan.actors if "provider" in one.name}
         (one,) = [client for client in world.clients if client is bob]
         found.bob_key = one._channel._daemon.user._core.signatures._key
         found.now = world.clock.now()

@@ -5,7 +5,7 @@ import functools
 import msgspec
 import trio
 
-from benchmarks.attacks.adversary import Outcome, dial, document, visit
+from benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
 from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -42,14 +42,18 @@ def test_who_is_no_node_can_not_act_as_one():
             for role in (Role.NODE, Role.AUTHORITY)
         }
 
-    assert set(on_a_network(attempt).values()) == {Outcome.REFUSED}
+    assert set(on_a_network(attempt).values()) == {VisitOutcome.REFUSED}
 
 
 def test_clients_reach_providers_only():
     async def attempt(world):
         return [await visit(world, host, STRANGER, Role.CLIENT, PAD) for host in ("mix-1", "mix-4", "provider-2")]
 
-    assert on_a_network(attempt) == [Outcome.REFUSED, Outcome.REFUSED, Outcome.OPEN]  # the last one is the control
+    assert on_a_network(attempt) == [
+        VisitOutcome.REFUSED,
+        VisitOutcome.REFUSED,
+        VisitOutcome.OPEN,
+    ]  # the last one is the control
 
 
 FORBIDDEN_TO_CLIENTS = {
@@ -74,22 +78,22 @@ def test_clients_send_nothing_but_packets_cover_and_requests():
         return refused, allowed
 
     refused, allowed = on_a_network(attempt)
-    assert refused == dict.fromkeys(FORBIDDEN_TO_CLIENTS, Outcome.CLOSED)
-    assert allowed is Outcome.OPEN
+    assert refused == dict.fromkeys(FORBIDDEN_TO_CLIENTS, VisitOutcome.CLOSED)
+    assert allowed is VisitOutcome.OPEN
 
 
 def test_nodes_send_one_another_nothing_but_packets_and_cover():
     async def attempt(world):
-        mix = world.cast.identity(world.cast.members[3])
-        assert world.cast.members[3].name == "mix-1"
+        mix = world.plan.identity(world.plan.actors[3])
+        assert world.plan.actors[3].name == "mix-1"
         forbidden = {**FORBIDDEN_TO_CLIENTS, "a question": split(encode(AskDocument()), FrameKind.REQUEST, 1)}
         del forbidden["an acknowledgement of what was never sent"]
         refused = {what: await visit(world, "provider-1", mix, Role.NODE, frames) for what, frames in forbidden.items()}
         return refused, await visit(world, "provider-1", mix, Role.NODE, PAD)
 
     refused, allowed = on_a_network(attempt)
-    assert set(refused.values()) == {Outcome.CLOSED}
-    assert allowed is Outcome.OPEN
+    assert set(refused.values()) == {VisitOutcome.CLOSED}
+    assert allowed is VisitOutcome.OPEN
 
 
 def test_a_client_can_not_put_anything_into_its_own_providers_mailboxes():
@@ -103,7 +107,7 @@ def test_a_client_can_not_put_anything_into_its_own_providers_mailboxes():
         ends = [packet_for(provider, 0, kind, mailbox) for kind in (Kind.DELIVER_MAILBOX, Kind.DROP, Kind.DELIVER)]
         await visit(world, "provider-1", STRANGER, Role.CLIENT, [Frame(FrameKind.PACKET, raw) for raw in ends])
         refused = counters[Dropped.UNWANTED], counters[Event.PACKETS_STORED]
-        mix = world.cast.identity(world.cast.members[3])
+        mix = world.plan.identity(world.plan.actors[3])
         again = packet_for(provider, 0, Kind.DELIVER_MAILBOX, mailbox)
         await visit(world, "provider-1", mix, Role.NODE, [Frame(FrameKind.PACKET, again)])
         return refused, counters[Event.PACKETS_STORED]
@@ -157,7 +161,7 @@ def test_authorities_take_descriptors_from_approved_nodes_only():
     async def attempt(world):
         def descriptor(identity, role=NodeRole.MIX):
             keys = tuple(SphinxSecret.generate().public for _ in range(3))
-            described = Descriptor(world.cast.bootstrap.network_id, identity.public, role, "evil:1", 0, keys)
+            described = Descriptor(world.plan.bootstrap.network_id, identity.public, role, "evil:1", 0, keys)
             return encode(Upload(described.sign(identity)))
 
         async def taken(identity, role, request):
@@ -167,7 +171,7 @@ def test_authorities_take_descriptors_from_approved_nodes_only():
             except Exception:
                 return False
 
-        mix, other = (world.cast.identity(world.cast.members[index]) for index in (3, 4))
+        mix, other = (world.plan.identity(world.plan.actors[index]) for index in (3, 4))
         return {
             "a stranger": await taken(STRANGER, Role.NODE, descriptor(STRANGER)),
             "a client": await taken(STRANGER, Role.CLIENT, descriptor(STRANGER)),
@@ -196,7 +200,7 @@ def test_only_authorities_take_part_in_a_vote():
             async with await dial(world, "authority-1", STRANGER, Role.CLIENT) as link:
                 return parse(await ask(link, encode(AskDocument()), timeout=5), DocumentAnswer).document is not None
 
-        authority, mix = (world.cast.identity(world.cast.members[index]) for index in (1, 3))
+        authority, mix = (world.plan.identity(world.plan.actors[index]) for index in (1, 3))
         roles = [(STRANGER, Role.CLIENT), (STRANGER, Role.AUTHORITY), (mix, Role.NODE), (authority, Role.AUTHORITY)]
         return [await answered(*who) for who in roles], await documented()
 

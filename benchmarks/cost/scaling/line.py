@@ -20,7 +20,7 @@ STRAIGHT = 0.1  # of the rise, that a straight line may bend; a square that begi
 _LEAST_RISE = 0.05  # of the level: what rises by less is compared with this much, or noise alone would bend it
 
 
-class Line(NamedTuple):
+class FittedLine(NamedTuple):
     """A fitted line: `slope` and `start` in units of y (per x), `bend` a share, `residual` a share of the rise."""
 
     slope: Estimate
@@ -47,7 +47,7 @@ class Line(NamedTuple):
         return Estimate(self.least_bend, self.least_bend, max(abs(self.bend.low), abs(self.bend.high)))
 
 
-def fit(x: Sequence[float], y: Sequence[float]) -> Line:
+def fit(x: Sequence[float], y: Sequence[float]) -> FittedLine:
     """The line through the points, three or more of them at different places."""
     places, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     scale = float(np.ptp(places))
@@ -59,7 +59,7 @@ def fit(x: Sequence[float], y: Sequence[float]) -> Line:
     bend = curved[2] / 4 / rise  # a parabola's middle lies a quarter of its square term off its chord
     width = further[2] / 4 / rise
     left = values - straight[0] - straight[1] * unit
-    return Line(
+    return FittedLine(
         Estimate(straight[1] / scale, (straight[1] - about[1]) / scale, (straight[1] + about[1]) / scale),
         Estimate(start, start - about[0], start + about[0]),
         Estimate(bend, bend - width, bend + width),

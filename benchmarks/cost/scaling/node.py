@@ -17,9 +17,9 @@ from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import scaled
 from benchmarks.base.timing import median
-from benchmarks.cost.scaling.line import STRAIGHT, Line, fit
+from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
 from benchmarks.processes.load.altered_nodes import LEAK
-from benchmarks.processes.load.testbed import MEAN_DELAY, Cast, Stage, perform
+from benchmarks.processes.load.testbed import MEAN_DELAY, Testbed, TestbedSetup, perform
 
 NODE, LEAKING, SLOWING = "mix-1", "mix-2", "mix-3"
 PACKETS = {
@@ -41,17 +41,17 @@ _WINDOW = 240
 
 Say = Callable[[str], None]
 
-PACKET_CAST = Cast(
+PACKET_SETUP = TestbedSetup(
     {"layers": 3, "width": 1, "providers": 2, "authorities": 1},
     dict.fromkeys(("provider-1", "provider-2"), "benchmarks.processes.load.load_generator"),
     {LEAKING: "leaking", SLOWING: "slowing"},
     {"node_loop_rate": 0.0, "mean_delay": MEAN_DELAY},
 )
-EPOCH_CAST = Cast({"layers": 1, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {"node_loop_rate": 2.0})
+EPOCH_SETUP = TestbedSetup({"layers": 1, "width": 1, "providers": 1, "authorities": 1}, {}, {}, {"node_loop_rate": 2.0})
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class NodeLook:
     """A node after `count` packets, or epochs: memory in bytes, CPU in seconds, and the floor in seconds."""
 
     count: float
@@ -62,65 +62,65 @@ class Look:
 
 def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Start one network after the other, and end them."""
-    looks = perform(partial(packets_on, size=size, seed=seed, say=say), say, PACKET_CAST)
-    epochs = perform(partial(epochs_on, size=size, say=say), say, epoch_cast(size))
+    looks = perform(partial(packets_on, size=size, seed=seed, say=say), say, PACKET_SETUP)
+    epochs = perform(partial(epochs_on, size=size, say=say), say, epoch_setup(size))
     return finding(size, looks, epochs)
 
 
-def epoch_cast(size: Size) -> Cast:
+def epoch_setup(size: Size) -> TestbedSetup:
     """Nodes with short epochs, and nobody who sends."""
-    return replace(EPOCH_CAST, plan={**EPOCH_CAST.plan, "epoch": EPOCH[size]})
+    return replace(EPOCH_SETUP, plan={**EPOCH_SETUP.plan, "epoch": EPOCH[size]})
 
 
 async def packets_on(
-    stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None
-) -> dict[str, list[Look]]:
+    testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None
+) -> dict[str, list[NodeLook]]:
     """Each node after so many packets."""
     numbers = {NODE: PACKETS[size], LEAKING: PLANTED, SLOWING: PLANTED}
-    found: dict[str, list[Look]] = {}
+    found: dict[str, list[NodeLook]] = {}
     for name, wanted in numbers.items():
-        await _send(stage, name, _WARMED[name], seed)
-        base = (await stage.figures(name))["packets_out"]
-        looks = found[name] = [await _look(stage, name, base)]
+        await _send(testbed, name, _WARMED[name], seed)
+        base = (await testbed.figures(name))["packets_out"]
+        looks = found[name] = [await _look(testbed, name, base)]
         for number in wanted:
             say(f"{number:,} packets through {name}")
             while (left := number - round(looks[-1].count)) > 0:
-                await _send(stage, name, min(left, _LOT), seed)
-                looks.append(await _look(stage, name, base))
+                await _send(testbed, name, min(left, _LOT), seed)
+                looks.append(await _look(testbed, name, base))
                 if looks[-1].count == looks[-2].count:
                     break
     return found
 
 
-async def _send(stage: Stage, name: str, number: int, seed: int) -> None:
+async def _send(testbed: Testbed, name: str, number: int, seed: int) -> None:
     """That many packets through the node, as fast as it takes them."""
     stock = f"{name} {trio.current_time()}"
-    await stage.make(stock, [name], number, holds=1, mean=MEAN_DELAY, seed=seed)
-    await stage.drive(stock, name, 600.0, window=_WINDOW)
+    await testbed.make(stock, [name], number, holds=1, mean=MEAN_DELAY, seed=seed)
+    await testbed.drive(stock, name, 600.0, window=_WINDOW)
 
 
-async def _look(stage: Stage, name: str, base: int) -> Look:
-    floor, now = stage.floor(), await stage.figures(name)
-    return Look(now["packets_out"] - base, now["memory_bytes"], now["cpu_seconds"], floor)
+async def _look(testbed: Testbed, name: str, base: int) -> NodeLook:
+    floor, now = testbed.floor(), await testbed.figures(name)
+    return NodeLook(now["packets_out"] - base, now["memory_bytes"], now["cpu_seconds"], floor)
 
 
-async def epochs_on(stage: Stage, size: Size, *, say: Say = lambda _what: None) -> dict[str, list[Look]]:
+async def epochs_on(testbed: Testbed, size: Size, *, say: Say = lambda _what: None) -> dict[str, list[NodeLook]]:
     """Each node once an epoch."""
     names, length = ("mix-1", "provider-1"), EPOCH[size]
-    first = (await stage.figures(names[0]))["epoch"] + FIRST_EPOCHS
-    found: dict[str, list[Look]] = {name: [] for name in names}
+    first = (await testbed.figures(names[0]))["epoch"] + FIRST_EPOCHS
+    found: dict[str, list[NodeLook]] = {name: [] for name in names}
     for epoch in range(first, first + EPOCHS[size]):
         say(f"epoch {epoch - first + 1} of {EPOCHS[size]}")
         with trio.move_on_after(10 * length):  # a machine that is busy may miss one, and be read later
-            while (await stage.figures(names[0]))["epoch"] < epoch:  # noqa: ASYNC110 -- another process' epoch
+            while (await testbed.figures(names[0]))["epoch"] < epoch:  # noqa: ASYNC110 -- another process' epoch
                 await trio.sleep(length / 20)
         for name in names:
-            now = await stage.figures(name)
-            found[name].append(Look(now["epoch"] - first, now["memory_bytes"], now["cpu_seconds"], stage.floor()))
+            now = await testbed.figures(name)
+            found[name].append(NodeLook(now["epoch"] - first, now["memory_bytes"], now["cpu_seconds"], testbed.floor()))
     return found
 
 
-def finding(size: Size, packets: dict[str, list[Look]], epochs: dict[str, list[Look]]) -> Finding:
+def finding(size: Size, packets: dict[str, list[NodeLook]], epochs: dict[str, list[NodeLook]]) -> Finding:
     """What the looks say."""
     memory = {name: _memory(looks) for name, looks in packets.items()}
     work = {name: _work(looks) for name, looks in packets.items()}
@@ -164,15 +164,15 @@ def finding(size: Size, packets: dict[str, list[Look]], epochs: dict[str, list[L
     )
 
 
-def _memory(looks: Sequence[Look]) -> Line:
+def _memory(looks: Sequence[NodeLook]) -> FittedLine:
     return fit([look.count for look in looks], [look.memory for look in looks])
 
 
-def _work(looks: Sequence[Look]) -> Line:
+def _work(looks: Sequence[NodeLook]) -> FittedLine:
     return fit([look.count for look in looks], [look.cpu - looks[0].cpu for look in looks])
 
 
-def _controls(memory: dict[str, Line], work: dict[str, Line]) -> tuple[Control, ...]:
+def _controls(memory: dict[str, FittedLine], work: dict[str, FittedLine]) -> tuple[Control, ...]:
     return (
         Control(
             Role.POSITIVE, f"bytes a packet more where {LEAK} of each are kept",
@@ -189,7 +189,7 @@ def _controls(memory: dict[str, Line], work: dict[str, Line]) -> tuple[Control, 
     )  # fmt: skip
 
 
-def _curves(packets: dict[str, list[Look]], epochs: dict[str, list[Look]]) -> dict[str, dict[str, list[float]]]:
+def _curves(packets: dict[str, list[NodeLook]], epochs: dict[str, list[NodeLook]]) -> dict[str, dict[str, list[float]]]:
     names = {NODE: "", LEAKING: "_leaking", SLOWING: "_slowing"}
     curves = {}
     for name, ending in names.items():

@@ -18,11 +18,11 @@ import trio
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
-from benchmarks.cost.scaling.line import STRAIGHT, Line, fit
+from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
 from benchmarks.processes.load import syncs
 from benchmarks.processes.load.altered_nodes import HOARD
 from benchmarks.processes.load.crowd import idle_mailbox
-from benchmarks.processes.load.testbed import Cast, Stage, perform
+from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
 from mixnode.mailboxes import Limits, Mailboxes, Open
@@ -62,16 +62,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProviderSteps:
     """All that was measured."""
 
     steps: tuple[Step, ...]
     again: Step  # the last level, once more
-    hoarding: Line
+    hoarding: FittedLine
     counts: syncs.Counts
 
 
-def cast(size: Size) -> Cast:
+def setup(size: Size) -> TestbedSetup:
     """One played mix, and three providers with mailboxes whose owners never come."""
     providers = (PROVIDER, COUNTED, HOARDING)
     idle = MAILBOXES[size] - LEVELS[size][-1]
@@ -82,7 +82,7 @@ def cast(size: Size) -> Cast:
         boxes.perform([Open(idle_mailbox(number)) for number in range(idle)], limits, WallClock().now())
         boxes.close()
 
-    return Cast(
+    return TestbedSetup(
         {"layers": 1, "width": 1, "providers": 3, "authorities": 1},
         {"mix-1": "benchmarks.processes.load.crowd"},
         {COUNTED: "counting", HOARDING: "hoarding"},
@@ -96,56 +96,56 @@ def cast(size: Size) -> Cast:
 
 def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Start a network, let clients come, and end it."""
-    return perform(partial(on_stage, size=size, seed=seed, say=say), say, cast(size))
+    return perform(partial(on_testbed, size=size, seed=seed, say=say), say, setup(size))
 
 
-async def on_stage(stage: Stage, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
     """Measure on a network that runs already."""
     seconds, idle = SECONDS[size], MAILBOXES[size] - LEVELS[size][-1]
-    await _step(stage, PROVIDER, LEVELS[size][0], 1.0, idle=idle, seed=seed)  # what is loaded and grows once
+    await _step(testbed, PROVIDER, LEVELS[size][0], 1.0, idle=idle, seed=seed)  # what is loaded and grows once
     steps = []
     for clients in LEVELS[size]:
         say(f"{clients} clients")
-        steps.append(await _step(stage, PROVIDER, clients, seconds, idle=idle, seed=seed))
-    again = await _step(stage, PROVIDER, LEVELS[size][-1], seconds, idle=idle, seed=seed)
+        steps.append(await _step(testbed, PROVIDER, clients, seconds, idle=idle, seed=seed))
+    again = await _step(testbed, PROVIDER, LEVELS[size][-1], seconds, idle=idle, seed=seed)
     say("counting synchronisations")
-    before = await _counts(stage)
-    await _step(stage, COUNTED, COUNTED_CLIENTS, seconds, seed=seed, mail=MUCH_MAIL)
-    after = await _counts(stage)
+    before = await _counts(testbed)
+    await _step(testbed, COUNTED, COUNTED_CLIENTS, seconds, seed=seed, mail=MUCH_MAIL)
+    after = await _counts(testbed)
     counts = syncs.Counts(*(late - early for late, early in zip(after, before, strict=True)))
     say("controls")
-    hoarded = [await _step(stage, HOARDING, clients, SECONDS[Size.QUICK], seed=seed, mail=0.0) for clients in HOARDED]
+    hoarded = [await _step(testbed, HOARDING, clients, SECONDS[Size.QUICK], seed=seed, mail=0.0) for clients in HOARDED]
     hoarding = fit([step.clients for step in hoarded], [step.memory for step in hoarded])
-    return _finding(size, Seen(tuple(steps), again, hoarding, counts))
+    return _finding(size, ProviderSteps(tuple(steps), again, hoarding, counts))
 
 
-async def _counts(stage: Stage) -> syncs.Counts:
-    return await trio.to_thread.run_sync(syncs.read, stage.folder / COUNTED / syncs.COUNTS)
+async def _counts(testbed: Testbed) -> syncs.Counts:
+    return await trio.to_thread.run_sync(syncs.read, testbed.folder / COUNTED / syncs.COUNTS)
 
 
 async def _step(
-    stage: Stage, name: str, clients: int, seconds: float, *, idle: int = 0, seed: int, mail: float = MAIL
+    testbed: Testbed, name: str, clients: int, seconds: float, *, idle: int = 0, seed: int, mail: float = MAIL
 ) -> Step:
     """Have so many clients, and let them send and fetch."""
-    joined = await stage.order(0, "join", target=name, clients=clients)
+    joined = await testbed.order(0, "join", target=name, clients=clients)
     if joined["clients"] < clients * (1 - _MOST_LOST):
         raise LocalError(
             f"only {joined['clients']} of {clients} clients could connect: this machine is too busy to measure on"
         )
-    ratios, begun, first = [], trio.current_time(), await stage.figures(name)
+    ratios, begun, first = [], trio.current_time(), await testbed.figures(name)
     now = first
     for piece in range(_SHARES):
-        floor, before = stage.floor(), now
-        said = await stage.order(
+        floor, before = testbed.floor(), now
+        said = await testbed.order(
             0, "mingle", target=name, rate=RATE, mail=mail, mailboxes=idle, seconds=seconds / _SHARES,
             seed=hash((seed, name, clients, first["packets_in"], piece)),
         )  # fmt: skip
-        now = await stage.figures(name)
+        now = await testbed.figures(name)
         if said["lost"] > _MOST_LOST * clients:
             raise LocalError("the provider let clients go: this machine is too busy to measure on")
         frames = _frames(now) - _frames(before)
         if frames:
-            ratios.append((now["cpu_seconds"] - before["cpu_seconds"]) / frames / ((floor + stage.floor()) / 2))
+            ratios.append((now["cpu_seconds"] - before["cpu_seconds"]) / frames / ((floor + testbed.floor()) / 2))
     spent = trio.current_time() - begun
     return Step(
         said["clients"],
@@ -161,7 +161,7 @@ def _frames(figures: dict[str, int]) -> int:
     return sum(figures[name] for name in _COUNTED_FRAMES)
 
 
-def _finding(size: Size, seen: Seen) -> Finding:
+def _finding(size: Size, seen: ProviderSteps) -> Finding:
     clients = [step.clients for step in seen.steps]
     memory = fit(clients, [step.memory for step in seen.steps])
     share = fit(clients, [100 * step.share for step in seen.steps])
@@ -200,7 +200,7 @@ def _finding(size: Size, seen: Seen) -> Finding:
     )
 
 
-def _controls(seen: Seen, memory: Line) -> tuple[Control, ...]:
+def _controls(seen: ProviderSteps, memory: FittedLine) -> tuple[Control, ...]:
     planted = HOARD * (HOARDED[0] + HOARDED[-1]) / 2  # the mean over these clients of what each one adds
     stray = (seen.again.memory - seen.steps[-1].memory) / seen.again.clients / 1e3
     return (
@@ -223,7 +223,7 @@ def _controls(seen: Seen, memory: Line) -> tuple[Control, ...]:
     )  # fmt: skip
 
 
-def _setting(size: Size, seen: Seen) -> str:
+def _setting(size: Size, seen: ProviderSteps) -> str:
     last = seen.steps[-1]
     return (
         f"{size}: one provider process with {MAILBOXES[size]:,} mailboxes, {seen.steps[0].clients} to {last.clients:,} "
@@ -235,6 +235,6 @@ def _setting(size: Size, seen: Seen) -> str:
     )
 
 
-def _drawn(line: Line, places: Sequence[float], by: float) -> dict[str, list[float]]:
+def _drawn(line: FittedLine, places: Sequence[float], by: float) -> dict[str, list[float]]:
     ends = [float(places[0]), float(places[-1])]
     return {"x": ends, "y": [line.at(x) * by for x in ends]}

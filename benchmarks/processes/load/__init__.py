@@ -1,5 +1,5 @@
-"""Load for real processes: players that take a node's neighbours' places, and drive it over real links.
+"""Load for real processes: load generators that take a node's neighbours' places, and drive it over real links.
 
-Promises (spec/13-measurements.md 13.8): what is driven can't tell a player from a node: real descriptors in a real
-document, real links, genuine Sphinx headers. Packets are made before the clock starts.
+Promises (spec/13-measurements.md 13.8): what is driven can't tell a load generator from a node: real descriptors in a
+real document, real links, genuine Sphinx headers. Packets are made before the clock starts.
 """

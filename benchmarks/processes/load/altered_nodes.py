@@ -40,7 +40,7 @@ HOARD = 6000  # bytes
 _HASHED = 16384
 
 
-class Heavier:
+class HeavierEngine:
     """The real engine, with work added to every peel and time to every hold."""
 
     name = "heavier"
@@ -76,7 +76,7 @@ class Heavier:
         return peeled
 
 
-class Clear(Heavier):
+class ClearEngine(HeavierEngine):
     """An engine that peels nothing."""
 
     name = "clear"
@@ -87,7 +87,7 @@ class Clear(Heavier):
         return Forward(following, delay, packet, clear_tag(packet))
 
 
-class Leaking(Heavier):
+class LeakingEngine(HeavierEngine):
     """An engine that forgets nothing."""
 
     name = "leaking"
@@ -103,7 +103,7 @@ class Leaking(Heavier):
         return self._real.peel_untrusted(secret, packet)
 
 
-class Slowing(Heavier):
+class SlowingEngine(HeavierEngine):
     """An engine whose work grows with all that it has done."""
 
     name = "slowing"
@@ -137,10 +137,10 @@ def hoard() -> None:
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {
-    "heavier": Heavier,
-    "clear": Clear,
-    "leaking": Leaking,
-    "slowing": Slowing,
+    "heavier": HeavierEngine,
+    "clear": ClearEngine,
+    "leaking": LeakingEngine,
+    "slowing": SlowingEngine,
     "hoarding": SphinxEngine,
     "counting": SphinxEngine,
 }

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 import trio
 
-from benchmarks.processes.load.load_generator import BATCH, Player, play
+from benchmarks.processes.load.load_generator import BATCH, LoadGenerator, serve
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey
 from mixnet.errors import Unavailable
@@ -44,7 +44,7 @@ _SILENCE = 30.0  # seconds
 _MEAN_DELAY = 0.05  # seconds
 
 
-class Order(msgspec.Struct, kw_only=True):
+class CrowdOrder(msgspec.Struct, kw_only=True):
     """One line of standard input.
 
     "join": have `clients` clients at the node `target`. "mingle": let each send `rate` frames a second on average, for
@@ -76,10 +76,10 @@ class _Client:
     acknowledged: int = 0
 
 
-class Crowd(Player):
+class Crowd(LoadGenerator):
     """Clients, and one played mix."""
 
-    order = Order
+    order = CrowdOrder
 
     def __init__(self, folder: Path, name: str) -> None:
         """Take the place of the mix `name`; nobody has joined yet."""
@@ -152,7 +152,7 @@ class Crowd(Player):
         except (trio.EndOfChannel, Unavailable):
             friends.remove(client)
 
-    async def _mingle(self, order: Order) -> dict[str, Any]:
+    async def _mingle(self, order: CrowdOrder) -> dict[str, Any]:
         node, clients = await self._node(order.target), self._clients[order.target]
         epoch = self._trust.epochs.at(WallClock().now())
         key, rng = node.key_at(epoch), random.Random(order.seed)
@@ -234,4 +234,4 @@ def _allow_files(wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(partial(trio.run, play, Path(sys.argv[1]), sys.argv[2], Crowd)))
+    sys.exit(exit_status(partial(trio.run, serve, Path(sys.argv[1]), sys.argv[2], Crowd)))

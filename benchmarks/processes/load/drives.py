@@ -1,7 +1,7 @@
 """One drive of a network, and what it showed: what came back, and what the nodes spent (spec/13-measurements.md 13.8).
 
-Promises: readings are taken while packets flow, never while the players begin or drain; what a drive lost is what did
-not come back, whatever the nodes say.
+Promises: readings are taken while packets flow, never while the load generators begin or drain; what a drive lost is
+what did not come back, whatever the nodes say.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 import trio
 
-from benchmarks.processes.load.meter import Reading, Window, windows
-from benchmarks.processes.load.testbed import Answer, Stage
+from benchmarks.processes.load.meter import MeterReading, Window, windows
+from benchmarks.processes.load.testbed import Answer, Testbed
 from mixnet.errors import Unavailable
 
 _ATTEMPTS = 3  # at finding a capacity, each twice as long as the one before
 WARM = 0.5  # seconds in which links are dialled and queues fill
-WINDOW = 240  # packets under way for each player: a node's first queue takes 256 from one link
-PATH_WINDOW = 120  # of each player, where a route has links that the packets of both players share
+WINDOW = 240  # packets under way for each load generator: a node's first queue takes 256 from one link
+PATH_WINDOW = 120  # of each, where a route has links that the packets of both share
 _MOST = {True: 8000, False: 3000}  # packets a second that a trial is ready for: one node, or a route
 PATH_MEAN = 0.01  # seconds of delay a hop in a closed loop, so that the window doesn't bound the rate
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """One drive: `answers` of the players, and the windows of each node that was watched.
+    """One drive: `answers` of the load generators, and the windows of each node that was watched.
 
     `machine` is the number of cores that all programs of this machine together used meanwhile.
     """
@@ -33,7 +33,7 @@ class Drive:
     seconds: float
     answers: list[Answer]
     windows: list[list[Window]]
-    readings: list[list[Reading]]
+    readings: list[list[MeterReading]]
     machine: float = 0.0
 
     def _sum(self, what: str) -> int:
@@ -41,7 +41,7 @@ class Drive:
 
     @property
     def sent(self) -> int:
-        """Packets that left the players."""
+        """Packets that left the load generators."""
         return self._sum("sent")
 
     @property
@@ -51,7 +51,7 @@ class Drive:
 
     @property
     def rate(self) -> float:
-        """Packets a second that left the players, and so, where nothing was lost, passed."""
+        """Packets a second that left the load generators, and so, where nothing was lost, passed."""
         return self.sent / self.seconds
 
     @property
@@ -60,18 +60,18 @@ class Drive:
         return sum(sum(one.cpu for one in mine) / sum(one.seconds for one in mine) for mine in self.windows if mine)
 
     @property
-    def players(self) -> float:
-        """The number of cores that the players used."""
+    def generators(self) -> float:
+        """The number of cores that the load generators used."""
         return sum(float(answer["cpu"]) / float(answer["seconds"]) for answer in self.answers)
 
     @property
     def samples(self) -> list[tuple[float, float]]:
-        """(overhead, drawn delay) in seconds, player by player, in the order of sending."""
+        """(overhead, drawn delay) in seconds, one generator after the other, in the order of sending."""
         return [pair for answer in self.answers for pair in zip(answer["overheads"], answer["delays"], strict=True)]
 
 
 async def drive(
-    stage: Stage,
+    testbed: Testbed,
     stock: str,
     route: Sequence[str],
     seconds: float,
@@ -86,23 +86,23 @@ async def drive(
 
     Timing the `floor` takes 5 % of a core, which a latency shouldn't pay for.
     """
-    readings: list[list[Reading]] = [[] for _ in route]
+    readings: list[list[MeterReading]] = [[] for _ in route]
     used: list[tuple[float, float]] = []  # (when, CPU seconds of the machine)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
             await trio.sleep(WARM)
-            used.append((trio.current_time(), stage.machine()))
+            used.append((trio.current_time(), testbed.machine()))
             with trio.move_on_after(seconds - WARM):
                 async with trio.open_nursery() as watching:
                     if floor:
-                        watching.start_soon(stage.time_floor)
+                        watching.start_soon(testbed.time_floor)
                     for name, mine in zip(route, readings, strict=True):
-                        watching.start_soon(stage.watch, name, mine, every)
-            used.append((trio.current_time(), stage.machine()))
+                        watching.start_soon(testbed.watch, name, mine, every)
+            used.append((trio.current_time(), testbed.machine()))
 
         nursery.start_soon(watch)
-        answers = await stage.drive(stock, route[0], seconds, rate=rate, window=window, warm=WARM, seed=seed)
+        answers = await testbed.drive(stock, route[0], seconds, rate=rate, window=window, warm=WARM, seed=seed)
     spent = max(float(answer["seconds"]) for answer in answers)
     (begun, before), (ended, after) = used
     machine = (after - before) / (ended - begun)
@@ -121,13 +121,13 @@ class Capacity:
     shown: Drive
 
 
-async def capacity(stage: Stage, route: Sequence[str], seconds: float, *, seed: int = 1) -> Capacity:
+async def capacity(testbed: Testbed, route: Sequence[str], seconds: float, *, seed: int = 1) -> Capacity:
     """The capacity of `route`, found in a short closed loop; in a longer one if in that nothing passed.
 
     Raises Unavailable if nothing passes even then.
     """
     for attempt in range(_ATTEMPTS):
-        found = await _closed_loop(stage, route, seconds * 2**attempt, f"capacity of {len(route)}, {attempt}", seed)
+        found = await _closed_loop(testbed, route, seconds * 2**attempt, f"capacity of {len(route)}, {attempt}", seed)
         costs = [
             sum(window.cpu for window in mine) / sum(window.packets for window in mine)
             for mine in found.windows
@@ -138,8 +138,8 @@ async def capacity(stage: Stage, route: Sequence[str], seconds: float, *, seed: 
     raise Unavailable("nothing passed through the network: this machine is too busy to measure on")
 
 
-async def _closed_loop(stage: Stage, route: Sequence[str], seconds: float, stock: str, seed: int) -> Drive:
+async def _closed_loop(testbed: Testbed, route: Sequence[str], seconds: float, stock: str, seed: int) -> Drive:
     alone = len(route) == 1
-    await stage.make(stock, route, round(_MOST[alone] * seconds), holds=len(route), mean=PATH_MEAN, seed=seed)
+    await testbed.make(stock, route, round(_MOST[alone] * seconds), holds=len(route), mean=PATH_MEAN, seed=seed)
     window = WINDOW if alone else PATH_WINDOW
-    return await drive(stage, stock, route, seconds, window=window, every=seconds / 6, seed=seed)
+    return await drive(testbed, stock, route, seconds, window=window, every=seconds / 6, seed=seed)

@@ -1,4 +1,4 @@
-"""What a player sent and what came back of it (spec/13-measurements.md 13.8).
+"""What a load generator sent and what came back of it (spec/13-measurements.md 13.8).
 
 Pure. Promises: each packet counts once; one that comes twice, spoilt or unasked for is counted as such and never as
 delivered. Overhead is the time between send and return without the delays drawn. Times are seconds of one clock.
@@ -13,7 +13,7 @@ from benchmarks.processes.load.packets import Stock, even
 SAMPLES = 50_000  # times that a report holds at most
 
 
-class Ledger:
+class PacketLedger:
     """The packets of one stock that are sent from now on."""
 
     def __init__(self, stock: Stock) -> None:

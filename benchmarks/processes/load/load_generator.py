@@ -1,4 +1,4 @@
-"""A player: a process that takes the place of one member of a local network, and drives real nodes from there.
+"""A load generator: a process that takes the place of one member of a local network, and drives real nodes from there.
 
     python -m benchmarks.processes.load.load_generator FOLDER NAME  orders on standard input, answers on standard output
 
@@ -22,11 +22,11 @@ from typing import Any
 import msgspec
 import trio
 
-from benchmarks.processes.load.ledger import Ledger
+from benchmarks.processes.load.ledger import PacketLedger
 from benchmarks.processes.load.packets import Stock, Way, mark_untrusted
 from deploy.folders import BOOTSTRAP, KEY
 from deploy.local import load_plan
-from deploy.plan import Member
+from deploy.plan import LocalMember
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import MixnetError, Unavailable
@@ -48,7 +48,7 @@ LONGEST = 2.0  # seconds: loads have no longer delays, but for those that a node
 _BREATH = 64  # packets that are made between two looks at the links
 
 
-class Order(msgspec.Struct, kw_only=True):
+class LoadOrder(msgspec.Struct, kw_only=True):
     """One line of standard input: make packets, or send them.
 
     "make": `count` packets of the stock `stock` for the nodes `route` (names), the first `holds` of which hold for
@@ -72,21 +72,21 @@ class Order(msgspec.Struct, kw_only=True):
     warm: float = 0.0
 
 
-class Player:
+class LoadGenerator:
     """One played member. `order` is what it understands."""
 
-    order: type[msgspec.Struct] = Order
+    order: type[msgspec.Struct] = LoadOrder
 
     def __init__(self, folder: Path, name: str) -> None:
         """Take the identity that the network's folder holds for `name`."""
         self._members = {member.name: member for member in load_plan(folder).members()}
-        self._me: Member = self._members[name]
+        self._me: LocalMember = self._members[name]
         self._identity: SigningKey = load_identity(folder / name / KEY)
         self._tls = TlsIdentity(self._identity)
         self._trust = Bootstrap.load(folder / BOOTSTRAP)
         self._document: Document | None = None
         self._stocks: dict[str, Stock] = {}
-        self._ledgers: dict[bytes, Ledger] = {}
+        self._ledgers: dict[bytes, PacketLedger] = {}
         self._back = Broadcast()
 
     async def publish(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -143,7 +143,7 @@ class Player:
                         ledger.came_untrusted(frame.body, now)
             self._back.wake()
 
-    async def _make(self, order: Order) -> None:
+    async def _make(self, order: LoadOrder) -> None:
         """Fill a stock, a little at a time, so that links and signals are served meanwhile."""
         rng = random.Random(f"{order.seed} {self._me.name} {order.stock}")
         stock = self._stocks[order.stock] = Stock()
@@ -160,9 +160,9 @@ class Player:
                     stock.add(way, rng)
             await trio.lowlevel.checkpoint()
 
-    async def _drive(self, order: Order) -> dict[str, Any]:
+    async def _drive(self, order: LoadOrder) -> dict[str, Any]:
         stock = self._stocks[order.stock]
-        ledger = self._ledgers[stock.mark] = Ledger(stock)
+        ledger = self._ledgers[stock.mark] = PacketLedger(stock)
         async with await self._dial(order.target or self._me.name) as link:
             begun, worked = trio.current_time(), time.process_time()
             with trio.move_on_after(order.seconds):
@@ -176,7 +176,7 @@ class Player:
                     await self._back.wait()
         return {"seconds": spent, "cpu": cpu, "left": len(stock), **ledger.report(begun + order.warm)}
 
-    async def _at_random(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
+    async def _at_random(self, order: LoadOrder, stock: Stock, ledger: PacketLedger, link: Link) -> None:
         """At Poisson times; what is due together, because this process was late, leaves together."""
         rng = random.Random(f"{order.seed} times {self._me.name} {order.stock}")
         due = trio.current_time() + rng.expovariate(order.rate)
@@ -189,7 +189,7 @@ class Player:
                     due, number = due + rng.expovariate(order.rate), number + 1
                 await _send(link, ledger.send(number, now))
 
-    async def _in_window(self, order: Order, stock: Stock, ledger: Ledger, link: Link) -> None:
+    async def _in_window(self, order: LoadOrder, stock: Stock, ledger: PacketLedger, link: Link) -> None:
         """As soon as earlier ones are back, in writes as large as those of a busy node."""
         least = min(BATCH, order.window) // 2
         while len(stock):
@@ -237,18 +237,18 @@ async def _send(link: Link, frames: Sequence[bytes]) -> None:
     await trio.lowlevel.checkpoint()
 
 
-async def play(folder: Path, name: str, kind: Callable[[Path, str], Player] = Player) -> None:
+async def serve(folder: Path, name: str, kind: Callable[[Path, str], LoadGenerator] = LoadGenerator) -> None:
     """Be the member until standard input ends."""
-    player = kind(folder, name)
+    generator = kind(folder, name)
     async with trio.open_nursery() as nursery:
-        player.attach(nursery)
-        await nursery.start(player.listen)
-        nursery.start_soon(partial(_hear, player, nursery.cancel_scope))
+        generator.attach(nursery)
+        await nursery.start(generator.listen)
+        nursery.start_soon(partial(_hear, generator, nursery.cancel_scope))
         with suppress(Unavailable):  # then the network doesn't start either, and says why
-            await player.publish()
+            await generator.publish()
 
 
-async def _hear(player: Player, scope: trio.CancelScope) -> None:
+async def _hear(generator: LoadGenerator, scope: trio.CancelScope) -> None:
     """Obey one order after another."""
     orders = trio.lowlevel.FdStream(os.dup(sys.stdin.fileno()))
     buffer = b""
@@ -256,7 +256,7 @@ async def _hear(player: Player, scope: trio.CancelScope) -> None:
         *lines, buffer = (buffer + part).split(b"\n")
         for line in lines:
             try:
-                answer = await player.obey(msgspec.json.decode(line, type=player.order))
+                answer = await generator.obey(msgspec.json.decode(line, type=generator.order))
             except (MixnetError, trio.EndOfChannel) as error:
                 answer = {"error": str(error)}
             await trio.to_thread.run_sync(_answer, msgspec.json.encode(answer))
@@ -269,4 +269,4 @@ def _answer(line: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(partial(trio.run, play, Path(sys.argv[1]), sys.argv[2])))
+    sys.exit(exit_status(partial(trio.run, serve, Path(sys.argv[1]), sys.argv[2])))

@@ -77,7 +77,7 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MeterReading:
     """One look at a node: `when` (seconds of Trio's clock), CPU and waiting seconds and packets so far, size, floor.
 
     `workers`: the CPU seconds of each worker process that it has, by process number.
@@ -124,7 +124,7 @@ class Window:
         return (self.cpu + self.waited) / self.seconds
 
 
-def windows(readings: list[Reading]) -> list[Window]:
+def windows(readings: list[MeterReading]) -> list[Window]:
     """The time between each reading and the next in which packets passed; the floor is the mean of both ends'."""
     return [
         Window(

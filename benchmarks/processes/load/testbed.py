@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from benchmarks.processes.load.meter import Floor, Reading, computed_seconds, machine_seconds, waiting_seconds
+from benchmarks.processes.load.meter import Floor, MeterReading, computed_seconds, machine_seconds, waiting_seconds
 from deploy.background import end_on_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG, toml
 from deploy.local import prepare, programs
@@ -31,7 +31,7 @@ from mixnet.log import open_log
 from mixnet.status import read_status
 
 HEAVIER, CLEAR = "provider-3", "provider-4"
-PLAYERS = ("provider-5", "provider-6")
+GENERATORS = ("provider-5", "provider-6")
 HELPED = "provider-7"  # a real node with one worker process
 PATH = ("provider-1", "mix-1", "mix-2", "mix-3", "provider-2")  # a route's five nodes, whichever layer each mix is in
 NODE, TWIN = "mix-1", "mix-2"  # the one that is measured alone, and its like
@@ -46,23 +46,23 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class TestbedSetup:
     """A network to measure on: its plan and parameters, who is played by which module, who is altered and how.
 
     `settings` are lines of a node's own configuration; `before` sees the network's folder before anything starts.
     """
 
     plan: Mapping[str, Any]
-    players: Mapping[str, str]
+    generators: Mapping[str, str]
     altered: Mapping[str, str]
     parameters: Mapping[str, Any]
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     before: Callable[[Path], None] = lambda _folder: None
 
 
-RELAYS = Cast(
+RELAYS = TestbedSetup(
     {"layers": 3, "width": 1, "providers": 7, "authorities": 1},
-    dict.fromkeys(PLAYERS, "benchmarks.processes.load.load_generator"),
+    dict.fromkeys(GENERATORS, "benchmarks.processes.load.load_generator"),
     {HEAVIER: "heavier", CLEAR: "clear"},
     _PARAMETERS,
     settings={HELPED: {"workers": 1}},  # with the node's own process: two cores' worth
@@ -70,7 +70,7 @@ RELAYS = Cast(
 
 
 class Hand:
-    """One player's process, and the orders it is given."""
+    """One load generator's process, and the orders it is given."""
 
     def __init__(self, process: trio.Process) -> None:
         """Take over a process that was started with pipes for both ends."""
@@ -98,11 +98,11 @@ class Hand:
         return line
 
 
-class Stage:
+class Testbed:
     """The running network."""
 
     def __init__(self, folder: Path, crew: Crew, hands: list[Hand]) -> None:
-        """Made by `open_stage`."""
+        """Made by `open_testbed`."""
         self._folder, self._crew, self._hands = folder, crew, hands
         self._floor = Floor()
         self._timed: list[float] = []
@@ -112,16 +112,16 @@ class Stage:
         return self._crew.process(name)
 
     async def make(self, stock: str, route: Iterable[str], count: int, **more: Any) -> None:
-        """Let the players prepare `count` packets in all."""
+        """Let the load generators prepare `count` packets in all."""
         await self._all("make", stock=stock, route=list(route), count=-(-count // len(self._hands)), **more)
 
     async def drive(self, stock: str, target: str, seconds: float, *, rate: float = 0.0, **more: Any) -> list[Answer]:
-        """Let all players send together: `rate` packets a second in all, or each in its own window."""
+        """Let all load generators send together: `rate` packets a second in all, or each in its own window."""
         return await self._all(
             "drive", stock=stock, target=target, seconds=seconds, rate=rate / len(self._hands), **more
         )
 
-    async def read(self, name: str) -> Reading:
+    async def read(self, name: str) -> MeterReading:
         """One look at a node."""
         process = self.process(name)
         figures = await read_status(self._folder / name / SOCKET)
@@ -130,7 +130,7 @@ class Stage:
         cpu, packets = figures["cpu_seconds"], figures["packets_out"]
         floor = self._timed[-1] if self._timed else math.nan
         workers = {pid: computed_seconds(pid) for pid in figures["workers"]}
-        return Reading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor, workers)
+        return MeterReading(trio.current_time(), cpu, waiting_seconds(process), packets, memory, floor, workers)
 
     @property
     def folder(self) -> Path:
@@ -149,9 +149,9 @@ class Stage:
             await trio.sleep(_FLOOR_PAUSE)
         return await read_status(self._folder / name / SOCKET)
 
-    async def order(self, player: int, what: str, **order: Any) -> Answer:
-        """One order to one player."""
-        return await self._hands[player].ask(do=what, **order)
+    async def order(self, generator: int, what: str, **order: Any) -> Answer:
+        """One order to one load generator."""
+        return await self._hands[generator].ask(do=what, **order)
 
     def floor(self) -> float:
         """CPU seconds of one floor, timed now."""
@@ -173,7 +173,7 @@ class Stage:
             self._timed.append(self._floor.seconds())
             await trio.sleep(_FLOOR_PAUSE)
 
-    async def watch(self, name: str, readings: list[Reading], every: float = 1.0) -> None:
+    async def watch(self, name: str, readings: list[MeterReading], every: float = 1.0) -> None:
         """Look at a node again and again, until cancelled."""
         while True:
             readings.append(await self.read(name))
@@ -207,15 +207,17 @@ class Stage:
 Result = TypeVar("Result")
 
 
-def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], None], cast: Cast = RELAYS) -> Result:
+def perform(
+    work: Callable[[Testbed], Awaitable[Result]], say: Callable[[str], None], setup: TestbedSetup = RELAYS
+) -> Result:
     """Start a network, do `work` on it, and end it; KeyboardInterrupt if a signal comes first. Main thread only."""
     results: list[Result] = []
 
     async def run() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_on_signal, nursery.cancel_scope)
-            async with open_stage(say, cast) as stage:
-                results.append(await work(stage))
+            async with open_testbed(say, setup) as testbed:
+                results.append(await work(testbed))
             nursery.cancel_scope.cancel()
 
     trio.run(run)
@@ -225,23 +227,27 @@ def perform(work: Callable[[Stage], Awaitable[Result]], say: Callable[[str], Non
 
 
 @asynccontextmanager
-async def open_stage(say: Callable[[str], None] = lambda _what: None, cast: Cast = RELAYS) -> AsyncIterator[Stage]:
-    """A network of real nodes, altered ones and players, in a temporary folder."""
+async def open_testbed(
+    say: Callable[[str], None] = lambda _what: None, setup: TestbedSetup = RELAYS
+) -> AsyncIterator[Testbed]:
+    """A network of real nodes, altered ones and load generators, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="mixnet-bench-") as parent:
         folder = Path(parent) / "network"
-        plan = await trio.to_thread.run_sync(lambda: prepare(folder, dict(cast.plan), parameters=dict(cast.parameters)))
-        for name, settings in cast.settings.items():
+        plan = await trio.to_thread.run_sync(
+            lambda: prepare(folder, dict(setup.plan), parameters=dict(setup.parameters))
+        )
+        for name, settings in setup.settings.items():
             await trio.to_thread.run_sync(_settle, folder / name / CONFIG, settings)
-        await trio.to_thread.run_sync(cast.before, folder)
+        await trio.to_thread.run_sync(setup.before, folder)
         say("starting a network")
         async with open_crew(folder) as crew, trio.open_nursery() as nursery:
-            hands = [await nursery.start(_employ, folder, name, module) for name, module in cast.players.items()]
+            hands = [await nursery.start(_employ, folder, name, module) for name, module in setup.generators.items()]
             real = [
-                _as_altered(program, cast.altered) for program in programs(folder, plan)
-                if program.name not in cast.players
+                _as_altered(program, setup.altered) for program in programs(folder, plan)
+                if program.name not in setup.generators
             ]  # fmt: skip
             await crew.start(real, lambda _name: None)
-            yield Stage(folder, crew, hands)
+            yield Testbed(folder, crew, hands)
             nursery.cancel_scope.cancel()
 
 
@@ -266,7 +272,7 @@ def _as_altered(program: Program, altered: Mapping[str, str]) -> Program:
 async def _employ(
     folder: Path, name: str, module: str, *, task_status: trio.TaskStatus[Hand] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Run one player until cancelled."""
+    """Run one load generator until cancelled."""
     arguments = [sys.executable, "-P", "-m", module, str(folder), name]
     with open_log(folder / SUPERVISOR_LOG) as log:
         process = await trio.lowlevel.open_process(

@@ -24,7 +24,7 @@ from benchmarks.simulation.ground_truth import LOOP, Journey
 from client.model.destination import Destination
 from client.traffic.routes import Map, Route
 from deploy.folders import BOOTSTRAP
-from deploy.plan import Plan
+from deploy.plan import LocalPlan
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import RemoteError
@@ -181,7 +181,7 @@ class TestClient:
         return self._engine.create(route.hops, message, seed=os.urandom(32))
 
 
-def hosts(plan: Plan, count: int) -> dict[str, str]:
+def hosts(plan: LocalPlan, count: int) -> dict[str, str]:
     """The names of so many test clients by their addresses."""
     return {f"127.0.{plan.subnet}.{FIRST_HOST + number}": f"client-{number + 1}" for number in range(count)}
 

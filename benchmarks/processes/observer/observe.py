@@ -23,16 +23,16 @@ from benchmarks.processes.observer.recorder import Recorder
 from benchmarks.processes.observer.sniffer import Sniffer, open_sniffer
 from benchmarks.processes.observer.tapped import open_tapped
 from client.model.paths import SETTINGS
-from deploy.folders import CLIENTS, NotRunning, running
+from deploy.folders import CLIENTS, NetworkNotRunning, running
 from deploy.local import load_plan
-from deploy.plan import Plan
+from deploy.plan import LocalPlan
 from mixnet.errors import LocalError
 
 SETTLE = 2.0  # seconds in which packets of test clients that were sent in time may still arrive
 _TICK = 0.5  # seconds between two steps of the progress bar
 
 
-class Seen(TypedDict):
+class Recording(TypedDict):
     """What was recorded; `lost` counts segments that the sniffer had to drop, `packets` those of the truth."""
 
     observer: str
@@ -44,7 +44,7 @@ class Seen(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RecordingOptions:
     """What is to be observed: the network of `folder`, with so many test `clients`, of which `truth` tells."""
 
     folder: Path
@@ -54,7 +54,7 @@ class Wish:
     clients: int = 0
     taps: bool = False
 
-    def check(self) -> Wish:
+    def check(self) -> RecordingOptions:
         """Itself; LocalError if it can't be fulfilled."""
         if not self.seconds > 0:
             raise LocalError(f"--seconds {self.seconds:g} is impossible: choose more than 0")
@@ -74,7 +74,7 @@ class _Session:
     clients: list[TestClient] = field(default_factory=list)
 
 
-async def observe(wish: Wish, *, progress: Callable[[float], None] = lambda _done: None) -> Seen:
+async def observe(wish: RecordingOptions, *, progress: Callable[[float], None] = lambda _done: None) -> Recording:
     """Record for the time that was wished, and write the files."""
     wish.check()
     plan = load_plan(wish.folder)
@@ -85,7 +85,9 @@ async def observe(wish: Wish, *, progress: Callable[[float], None] = lambda _don
         if wish.taps:
             await stack.enter_async_context(open_tapped(wish.folder, lambda: session.recorder))
         elif running(wish.folder) is None:
-            raise NotRunning(f"the network in {wish.folder} is not running: start it with `mixnet up`, or use --taps")
+            raise NetworkNotRunning(
+                f"the network in {wish.folder} is not running: start it with `mixnet up`, or use --taps"
+            )
         else:
             session.sniffer = stack.enter_context(open_sniffer(f"127.0.{plan.subnet}"))
         session.clients = await enroll(wish.folder, own, names)
@@ -97,7 +99,9 @@ async def observe(wish: Wish, *, progress: Callable[[float], None] = lambda _don
     return seen
 
 
-async def _record(wish: Wish, session: _Session, names: dict[str, str], progress: Callable[[float], None]) -> Seen:
+async def _record(
+    wish: RecordingOptions, session: _Session, names: dict[str, str], progress: Callable[[float], None]
+) -> Recording:
     """Write rows for the time that was wished, and then what the test clients know."""
     begun = time_ns()
     with _whole(wish.trace) as file, Recorder(file, begun, names) as recorder:
@@ -118,7 +122,7 @@ async def _record(wish: Wish, session: _Session, names: dict[str, str], progress
     if session.clients:
         await trio.sleep(SETTLE)
         packets, arrived = _tell(wish.truth, session.clients, begun, ended)
-    return Seen(
+    return Recording(
         observer="taps" if wish.taps else "sniffer",
         seconds=(ended - begun) / 1e9,
         rows=recorder.count,
@@ -138,7 +142,7 @@ def _tell(path: Path | None, clients: list[TestClient], begun: int, ended: int) 
     return len(kept), sum(one.received_ns is not None for one in kept)
 
 
-def _names(folder: Path, plan: Plan) -> dict[str, str]:
+def _names(folder: Path, plan: LocalPlan) -> dict[str, str]:
     """The members' names and those of the profiles in the network's folder, by their addresses."""
     names = {member.host: member.name for member in plan.members()}
     for settings in (folder / CLIENTS).glob(f"*/{SETTINGS}"):

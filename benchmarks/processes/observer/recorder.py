@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from benchmarks.simulation.trace import COLUMNS, Row
+from benchmarks.simulation.trace import COLUMNS, TraceRow
 
 SLACK = 4096  # rows that wait for an earlier one
 
@@ -26,14 +26,14 @@ class Recorder:
         self._rows.writerow(COLUMNS)
         self._begun = begun_ns
         self._names = names
-        self._waiting: list[Row] = []
+        self._waiting: list[TraceRow] = []
         self.count = 0
 
     def saw(self, when_ns: int, src: str, dst: str, size: int) -> None:
         """`size` bytes went from address `src` to `dst`; what was before the begin is left out."""
         if when_ns < self._begun:
             return
-        row = Row(when_ns - self._begun, sys.intern(self._name(src)), sys.intern(self._name(dst)), size)
+        row = TraceRow(when_ns - self._begun, sys.intern(self._name(src)), sys.intern(self._name(dst)), size)
         heapq.heappush(self._waiting, row)
         self.count += 1
         if len(self._waiting) > SLACK:

@@ -19,14 +19,14 @@ from benchmarks.processes.observer.recorder import Recorder
 from benchmarks.processes.observer.taps import Tap, serve_tap
 from deploy.folders import CONFIG, toml, write_private
 from deploy.local import load_plan, prepare, programs
-from deploy.plan import Kind, Member
+from deploy.plan import LocalMember, MemberKind
 from deploy.supervisor import Program, open_crew
 from mixnet.network import Address
 
 TAPPED = "tapped.toml"
 
 
-def tap_of(member: Member) -> Tap:
+def tap_of(member: LocalMember) -> Tap:
     """Where the tap of a member listens, and where the member does behind it."""
     hidden = member.host.replace("127.0.", "127.64.", 1)
     return Tap(Address(member.host, member.port), Address(hidden, member.port))
@@ -50,7 +50,7 @@ def _behind(folder: Path, program: Program) -> Program:
     member = next(member for member in load_plan(folder).members() if member.name == program.name)
     settings = tomllib.loads((program.folder / CONFIG).read_text())
     # An authority listens at its `address`; what others dial stands in the bootstrap file.
-    settings["address" if member.kind is Kind.AUTHORITY else "listen"] = str(tap_of(member).behind)
+    settings["address" if member.kind is MemberKind.AUTHORITY else "listen"] = str(tap_of(member).behind)
     write_private(program.folder / TAPPED, toml(settings))
     *rest, _config = program.arguments
     return Program(program.name, (*rest, str(program.folder / TAPPED)), program.folder)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import actors, stage
-from benchmarks.anonymity.network import Network, flow
+from benchmarks.anonymity import actors, small_world
+from benchmarks.anonymity.network import NetworkModel, flow
 from benchmarks.anonymity.pool import beginning, entropies, propagate
 from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Row, Trace
+from benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 from tests.benchmarks.anonymity.traces import FRAME, recorded
 
-NETWORK = Network(users=10, rate=3.0, delay=0.5, layers=3, width=2, providers=2)
+NETWORK = NetworkModel(users=10, rate=3.0, delay=0.5, layers=3, width=2, providers=2)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_what_is_observed_is_what_the_model_says(run, files):
 def test_frames_of_others_and_handshakes_change_nothing(files):
     trace, journeys = files
     more = list(trace)
-    more += [Row(row.t_ns + 300, row.src, row.dst, 517) for row in list(trace)[::3]]
-    more += [Row(row.t_ns + 5000, row.src, row.dst, FRAME) for row in list(trace)[::5]]
+    more += [TraceRow(row.t_ns + 300, row.src, row.dst, 517) for row in list(trace)[::3]]
+    more += [TraceRow(row.t_ns + 5000, row.src, row.dst, FRAME) for row in list(trace)[::5]]
     loops = [Journey(10**6, "node-loop", "node-0", "node-0", [0.1] * 4, ["node-0"] * 5, 1, 2)]
     plain, noisy = actors.observe(trace, journeys), actors.observe(Trace(sorted(more)), [*journeys, *loops])
     assert (plain.packet == noisy.packet).all()
@@ -53,7 +53,7 @@ def test_frames_of_others_and_handshakes_change_nothing(files):
 
 def test_writes_are_counted_in_frames_and_handshakes_are_none():
     sizes = [3118, 2 * 3096 + 22, 6 * 3096 + 44, 517, 6 * 3096 + 22, 3096]
-    trace = Trace(Row(number * 1_000_000_000, "a", "b", size) for number, size in enumerate(sizes))
+    trace = Trace(TraceRow(number * 1_000_000_000, "a", "b", size) for number, size in enumerate(sizes))
     assert actors._frames(trace) == {("a", "b"): [0.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]}
 
 
@@ -83,10 +83,10 @@ def test_a_trace_that_is_too_short_says_so(run):
 
 @pytest.mark.timeout(300)
 def test_real_actors_hide_what_the_model_says_and_nothing_without_delays():
-    seen = stage.point(seconds=30.0, seed=1)
+    seen = small_world.point(seconds=30.0, seed=1)
     assert seen["pool"] == pytest.approx(12, rel=0.1)
     assert seen["optimum"] - seen["packet"][0] == pytest.approx(0.025, abs=0.1)
     assert seen["surprise"][0] == pytest.approx(seen["packet"][0], abs=0.5)
-    bare = stage.point(seconds=10.0, seed=1, off=["delays"])
+    bare = small_world.point(seconds=10.0, seed=1, off=["delays"])
     assert bare["packet"][0] < 0.05
     assert bare["right"] > 0.99

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.anonymity import measure as measuring
-from benchmarks.anonymity import model, stage, sweep
+from benchmarks.anonymity import model, small_world, sweep
 from benchmarks.anonymity.measure import BASE, measure, single_pool
 from benchmarks.base.figures import Role, Verdict, flat
 from benchmarks.base.jobs import inline
@@ -30,7 +30,7 @@ def stage_row(bits=7.46):
 
 def run(function, jobs):
     """The model as it is; in the place of the actors (test_actors.py has them) what they are known to give."""
-    if function is stage.point:
+    if function is small_world.point:
         return [stage_row(0.0 if job.get("off") else 7.46) for job in jobs]
     return inline(function, jobs)
 
@@ -80,7 +80,7 @@ def test_a_single_pool_hides_the_logarithm_of_its_size(packets):
 
 
 def test_the_stage_holds_twelve_packets():
-    assert stage.TWELVE.pool == pytest.approx(12)
+    assert small_world.TWELVE.pool == pytest.approx(12)
 
 
 def test_a_sweep_changes_one_thing():

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.anonymity import batched, model
 from benchmarks.anonymity.measure import CALIBRATION, SCALES, calibrate
-from benchmarks.anonymity.network import Network, flow, with_loops
+from benchmarks.anonymity.network import NetworkModel, flow, with_loops
 from benchmarks.base.jobs import inline
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import mean
 from mixnet.errors import LocalError
 
-BUSY = Network(users=500, rate=2.0, delay=0.5, layers=3, width=3)
+BUSY = NetworkModel(users=500, rate=2.0, delay=0.5, layers=3, width=3)
 
 
 def rng(seed=1):
@@ -52,7 +52,7 @@ def test_they_agree_on_senders_of_whom_only_some_are_watched():
 @pytest.mark.parametrize("bad", [[3], [0, 1, 2], [3, 4, 6]])
 def test_they_agree_where_mixes_are_corrupt(bad, monkeypatch):
     corrupt = np.isin(np.arange(9), bad)
-    monkeypatch.setattr(Network, "pick_corrupt", lambda self, rng: corrupt)
+    monkeypatch.setattr(NetworkModel, "pick_corrupt", lambda self, rng: corrupt)
     network = replace(BUSY, users=300, rate=1.0)
     exact, steps = model.exact(network, 16, rng(1)), batched.sample(network, 12, rng(2))
     assert mean(steps.packet).value == pytest.approx(mean(exact.packet).value, abs=0.1)
@@ -68,7 +68,7 @@ def test_as_many_mixes_are_corrupt_as_the_share_says_and_no_provider():
 
 
 def test_a_wholly_corrupt_network_hides_nothing():
-    network = Network(users=50, rate=1.0, delay=0.5, corrupt=1.0)
+    network = NetworkModel(users=50, rate=1.0, delay=0.5, corrupt=1.0)
     for samples in (model.exact(network, 5, rng()), batched.sample(network, 5, rng())):
         assert not samples.packet.any()
         assert not samples.sender.any()
@@ -76,7 +76,7 @@ def test_a_wholly_corrupt_network_hides_nothing():
 
 
 def test_a_million_users_are_affordable():
-    network = Network(users=1_000_000, rate=1.0, delay=0.5, width=8)
+    network = NetworkModel(users=1_000_000, rate=1.0, delay=0.5, width=8)
     samples = model.sample(network, 3, rng())
     assert samples.packet == pytest.approx(network.optimum, abs=0.02)
     assert (samples.sender < np.log2(1_000_000)).all()
@@ -87,13 +87,13 @@ def test_thin_and_single_layered_networks_lose_bits():
     def gap(network):
         return network.optimum - model.exact(network, 60, rng()).packet.mean()
 
-    base = Network(users=50, rate=1.0, delay=0.5)
+    base = NetworkModel(users=50, rate=1.0, delay=0.5)
     assert gap(replace(base, width=10)) > 0.3 > 0.1 > gap(base)
     assert gap(replace(base, layers=1)) > 1.3  # one sees which of three mixes a packet entered: log2 3
 
 
 def test_providers_hold_once_more():
-    network = Network(users=48, rate=1.0, delay=0.5, width=2, providers=2)
+    network = NetworkModel(users=48, rate=1.0, delay=0.5, width=2, providers=2)
     assert network.holds == 4
     run = flow(network, 5.0, rng())
     at_provider = run.visits.only(run.visits.node < 2)
@@ -103,7 +103,7 @@ def test_providers_hold_once_more():
 
 
 def test_holds_have_the_mean_and_the_total_rate_is_the_users():
-    run = flow(Network(users=30, rate=2.0, delay=0.25), 100.0, rng())
+    run = flow(NetworkModel(users=30, rate=2.0, delay=0.25), 100.0, rng())
     assert (run.visits.departure - run.visits.arrival).mean() == pytest.approx(0.25, rel=0.03)
     assert run.packets == pytest.approx(6000, rel=0.05)
     assert (run.left > run.entered).all()
@@ -113,7 +113,7 @@ def test_loops_hide_more_when_they_are_not_known_and_belief_stays_right():
     told, blind, surprise = (
         np.concatenate(parts)
         for parts in zip(
-            *(model.hidden_by_loops(Network(40, 1.0, 0.5, width=2, loops=2.0), 40, rng(n)) for n in range(3)),
+            *(model.hidden_by_loops(NetworkModel(40, 1.0, 0.5, width=2, loops=2.0), 40, rng(n)) for n in range(3)),
             strict=True,
         )
     )
@@ -123,7 +123,7 @@ def test_loops_hide_more_when_they_are_not_known_and_belief_stays_right():
 
 
 def test_a_loop_leaves_a_mix_and_comes_back_to_it():
-    run = flow(Network(40, 1.0, 0.5, layers=3, width=2, loops=1.0), 20.0, rng())
+    run = flow(NetworkModel(40, 1.0, 0.5, layers=3, width=2, loops=1.0), 20.0, rng())
     visits, packets = with_loops(run, 20.0, rng(2))
     extra = visits.only(visits.packet >= run.packets)
     starts, ends = extra.only(np.isneginf(extra.arrival)), extra.only(np.isposinf(extra.departure))
@@ -135,7 +135,7 @@ def test_a_loop_leaves_a_mix_and_comes_back_to_it():
 
 
 def test_one_seed_gives_one_answer_and_json_has_it():
-    job = {"network": asdict(Network(users=20, rate=1.0, delay=0.5)), "targets": 10}
+    job = {"network": asdict(NetworkModel(users=20, rate=1.0, delay=0.5)), "targets": 10}
     assert model.point(**job, seed=3) == model.point(**job, seed=3)
     assert model.point(**job, seed=3)["entropy"] != model.point(**job, seed=4)["entropy"]
 

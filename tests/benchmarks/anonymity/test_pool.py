@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.anonymity import pool
-from benchmarks.anonymity.network import Network, flow
-from benchmarks.anonymity.pool import Loops, Visits, beginning, blurred, by_owner, entropies, propagate
+from benchmarks.anonymity.network import NetworkModel, flow
+from benchmarks.anonymity.pool import LoopModel, Visits, beginning, blurred, by_owner, entropies, propagate
 
 # For each packet of a small network: when it comes, how long it stays at each of the nodes it passes.
 PACKETS = st.lists(
@@ -91,21 +91,21 @@ def test_theorem_1_of_loopix(n, k, later):
 
 
 def test_chance_is_neither_made_nor_lost():
-    run = flow(Network(20, 1.0, 0.5, layers=3, width=2, providers=2), 20.0, np.random.default_rng(1))
+    run = flow(NetworkModel(20, 1.0, 0.5, layers=3, width=2, providers=2), 20.0, np.random.default_rng(1))
     belief = propagate(run.visits, beginning(run.packets, range(0, run.packets, 7)), run.network.nodes)
     assert belief.min() >= 0
     assert belief.sum(axis=0) == pytest.approx(1.0)
 
 
 def test_only_the_order_of_events_counts():
-    run = flow(Network(20, 1.0, 0.5), 10.0, np.random.default_rng(2))
+    run = flow(NetworkModel(20, 1.0, 0.5), 10.0, np.random.default_rng(2))
     bent = run.visits._replace(arrival=run.visits.arrival**3, departure=run.visits.departure**3)
     start = beginning(run.packets, [3, 50])
     assert (propagate(bent, start, 9) == propagate(run.visits, start, 9)).all()
 
 
 def test_a_node_that_is_left_out_hides_nothing():
-    run = flow(Network(20, 1.0, 0.5, layers=3, width=1), 10.0, np.random.default_rng(3))
+    run = flow(NetworkModel(20, 1.0, 0.5, layers=3, width=1), 10.0, np.random.default_rng(3))
     start = beginning(run.packets, [60])
     one = propagate(run.visits.only(run.visits.node == 0), start, 3)
     everything = propagate(run.visits, start, 3)
@@ -141,10 +141,10 @@ def test_entropies_are_by_column_and_owners_are_summed():
 
 
 def test_without_loops_nothing_is_blurred():
-    run = flow(Network(10, 1.0, 0.5, layers=2, width=2), 12.0, np.random.default_rng(4))
+    run = flow(NetworkModel(10, 1.0, 0.5, layers=2, width=2), 12.0, np.random.default_rng(4))
     start = beginning(run.packets, [20, 30])
     sharp = propagate(run.visits, start, 4)
-    same = blurred(run.visits, start, 4, Loops(rate=1e-12, arrivals=5.0, mu=2.0))
+    same = blurred(run.visits, start, 4, LoopModel(rate=1e-12, arrivals=5.0, mu=2.0))
     assert same == pytest.approx(sharp, abs=1e-6)
 
 
@@ -152,7 +152,7 @@ def test_without_loops_nothing_is_blurred():
 def test_theorem_2_of_loopix(inside, rate):
     """`inside` packets came one after the other in no time: the next frame is each of them with µ/(nµ + λM)."""
     scale = 1e9  # rates are so high that hardly a loop returned meanwhile
-    loops = Loops(rate=rate * scale, arrivals=1000 * rate * scale, mu=20 * rate * scale)
+    loops = LoopModel(rate=rate * scale, arrivals=1000 * rate * scale, mu=20 * rate * scale)
     arrival = np.arange(inside) * 1e-15 / rate
     departure = np.where(np.arange(inside) == 0, 2e-14 / rate, np.inf)
     visits = Visits(np.arange(inside), np.zeros(inside, dtype=int), arrival, departure)
@@ -184,7 +184,7 @@ def test_whole_nodes_at_once_are_what_one_event_after_the_other_gives(packets):
 
 
 def test_a_pool_that_never_empties_is_cut_and_loses_nothing(monkeypatch):
-    run = flow(Network(30, 4.0, 0.5, layers=2, width=2), 8.0, np.random.default_rng(4))
+    run = flow(NetworkModel(30, 4.0, 0.5, layers=2, width=2), 8.0, np.random.default_rng(4))
     start = beginning(run.packets, range(0, run.packets, 31))
     whole = propagate(run.visits, start, 4)
     monkeypatch.setattr(pool, "_SMALLEST", -0.5)

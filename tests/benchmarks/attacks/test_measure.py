@@ -22,7 +22,7 @@ def files():
 
 def test_correlation_is_at_chance_until_the_defence_is_off(monkeypatch):
     small(monkeypatch, correlation)
-    monkeypatch.setitem(correlation.PLANS, Size.QUICK, correlation.Plan(200, 60, 200))
+    monkeypatch.setitem(correlation.PLANS, Size.QUICK, correlation.PairCounts(200, 60, 200))
     found = correlation.measure(Size.QUICK, run, seed=1)
     figures = {figure.key: figure.estimate for figure in found.figures}
     assert found.credible or [c.role for c in found.controls if not c.passed] == [Role.NULL]
@@ -74,7 +74,7 @@ def test_disclosure_is_at_chance_until_the_defence_is_off(monkeypatch):
 
 def test_activity_is_hidden_until_the_defence_is_off(monkeypatch):
     small(monkeypatch, activity)
-    monkeypatch.setitem(activity.PLANS, Size.QUICK, activity.Plan(100, 100.0))
+    monkeypatch.setitem(activity.PLANS, Size.QUICK, activity.WindowPlan(100, 100.0))
     monkeypatch.setattr(activity, "LENGTHS", (10.0,))
     found = activity.measure(Size.QUICK, run, seed=1)
     figures = {figure.key: figure.estimate for figure in found.figures}

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.attacks import dropping, flooding, isolation
 from benchmarks.attacks.acting import per_hour
 from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
-from benchmarks.attacks.residence import alone, as_it_went, latency, stays
+from benchmarks.attacks.residence import alone, as_it_went, latency, residence
 from benchmarks.controls.cover import switched_off
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
@@ -31,18 +31,18 @@ def journey(number, sender, sent, delays, path=("p", "m", "n", "o", "q"), kind="
 
 
 def test_stays_follow_from_delays():
-    table = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])])
+    table = residence([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])])
     here = table.at("m")
     assert table.arrival[here] == pytest.approx([1.0 + 0.01 + 0.5 + 0.01])
     assert table.departure[here] == pytest.approx([2.52])
     assert not table.at("nobody").any()
     assert latency(table.journeys) == pytest.approx(0.01)
     with pytest.raises(LocalError):
-        stays([])
+        residence([])
 
 
 def test_times_that_are_known_better_count():
-    held = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])], {1: {"m": 9.0}})
+    held = residence([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25])], {1: {"m": 9.0}})
     assert held.departure[held.at("m")] == pytest.approx([10.0])
     assert held.arrival[held.at("n")] == pytest.approx([10.01])
 
@@ -59,7 +59,7 @@ def test_times_that_are_known_better_count():
     ids=["meets", "later", "another mix", "a loop leaves meanwhile", "a loop leaves later"],
 )
 def test_alone_is_without_anybody_else_in_the_pool(other, lonely):
-    table = stays([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25]), other])
+    table = residence([journey(1, "a", 1.0, [0.5, 1.0, 0.25, 0.25]), other])
     mine = (table.packet == 0) & table.at("m")
     assert alone(table, mine, table.packet == 1).tolist() == [lonely]
     assert alone(table, mine, table.packet == 0).tolist() == [True]

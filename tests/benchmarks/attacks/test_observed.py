@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.attacks.observed import Observed, observe, unpacked
 from benchmarks.simulation.ground_truth import Journey, read
-from benchmarks.simulation.trace import Row, Trace
+from benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 
 LINK = 10_000_000
@@ -20,9 +20,9 @@ def journey(kind, sender, receiver, sent, delays=(0.5, 0.25), *, over=0.0):
 
 
 def example():
-    rows = [Row(n * SECOND, "10.0.0.1", "p1", 100) for n in range(1, 10)]
-    rows += [Row(5 * SECOND, "p2", "10.0.0.2", 300), Row(2 * SECOND, "p1", "10.0.0.1", 100)]
-    rows += [Row(3 * SECOND, "10.0.0.1", "directory", 777), Row(SECOND, "p1", "m1", 100)]
+    rows = [TraceRow(n * SECOND, "10.0.0.1", "p1", 100) for n in range(1, 10)]
+    rows += [TraceRow(5 * SECOND, "p2", "10.0.0.2", 300), TraceRow(2 * SECOND, "p1", "10.0.0.1", 100)]
+    rows += [TraceRow(3 * SECOND, "10.0.0.1", "directory", 777), TraceRow(SECOND, "p1", "m1", 100)]
     journeys = [
         journey("payload", "10.0.0.1", "10.0.0.2", SECOND, over=3.0),
         journey("drop", "10.0.0.1", "p2", 2 * SECOND),
@@ -50,7 +50,7 @@ def test_it_follows_from_the_files():
 
 
 def test_several_frames_in_one_write_are_several():
-    rows = [Row(n * SECOND, "a", "p1", 100) for n in range(1, 5)] + [Row(9 * SECOND, "a", "p1", 300)]
+    rows = [TraceRow(n * SECOND, "a", "p1", 100) for n in range(1, 5)] + [TraceRow(9 * SECOND, "a", "p1", 300)]
     seen = observe(Trace(rows), [journey("drop", "a", "p2", SECOND)], start=0.0)
     assert seen.up[0].tolist() == [1, 2, 3, 4, 9, 9, 9]
 
@@ -69,14 +69,14 @@ def test_it_survives_as_arrays():
 
 def test_a_packet_that_never_came_to_its_mailbox_has_no_arrival():
     lost = Journey(0, "payload", "a", "b", [0.5, 0.5], ["p1", "m1"], SECOND, None)
-    seen = observe(Trace([Row(SECOND, "a", "p1", 100)]), [lost], clients=["b"], start=0.0)
+    seen = observe(Trace([TraceRow(SECOND, "a", "p1", 100)]), [lost], clients=["b"], start=0.0)
     assert seen.arrivals(1).tolist() == []
     assert seen.clients == ("a", "b")
 
 
 def test_without_clients_there_is_nothing_to_see():
     with pytest.raises(LocalError):
-        observe(Trace([Row(1, "a", "b", 1)]), [])
+        observe(Trace([TraceRow(1, "a", "b", 1)]), [])
     with pytest.raises(LocalError):
         observe(Trace(), [journey("drop", "a", "p2", 5)])
 

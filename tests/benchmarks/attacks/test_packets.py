@@ -7,11 +7,11 @@ import trio
 
 from benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
 from benchmarks.attacks.acting import ActsOnPackets
-from benchmarks.attacks.forged_documents import papers
+from benchmarks.attacks.forged_documents import forged_directory
 from benchmarks.base.figures import Verdict
 from benchmarks.base.jobs import inline
 from benchmarks.base.size import Size
-from benchmarks.controls.guards import GUARDS, unguarded
+from benchmarks.controls.guards import GUARDS, without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.crypto import chacha20
@@ -80,7 +80,7 @@ def test_without_the_headers_mac_flips_are_noticed_as_such():
 
 def test_the_attack_reports_an_engine_that_delivers_what_was_changed(monkeypatch):
     monkeypatch.setitem(tagging.STEPS, Size.QUICK, 200)
-    with unguarded(["bodies"]):
+    with without_guards(["bodies"]):
         found = tagging.measure(Size.QUICK, inline)
     figure = found.figures[0]
     assert figure.estimate.value > 0.5
@@ -179,7 +179,7 @@ def test_one_check_alone_refuses_each_genuine_document(kind, error):
 
 def test_the_honest_document_of_papers_is_accepted_by_all():
     assert split_view.offer(readers=5, seed=2, only=["honest"]).honest == 5
-    assert papers(1).document() == papers(1).document() != papers(2).document()
+    assert forged_directory(1).document() == forged_directory(1).document() != forged_directory(2).document()
 
 
 # Replay.
@@ -322,6 +322,6 @@ def test_every_attack_is_whole():
 @pytest.mark.parametrize("name", GUARDS)
 def test_guards_are_put_back(name):
     before = (Replay.admit, engine.equal, payload.equal, payload.permute, engine.unwrap_untrusted)
-    with unguarded([name]):
+    with without_guards([name]):
         pass
     assert before == (Replay.admit, engine.equal, payload.equal, payload.permute, engine.unwrap_untrusted)

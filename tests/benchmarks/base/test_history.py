@@ -6,14 +6,14 @@ import random
 import pytest
 
 from benchmarks.base import history
-from benchmarks.base.history import Run, Verdict, add, compare, read, run_of
+from benchmarks.base.history import PastRun, Trend, add, compare, read, run_of
 from mixnet.cli import build
 
 CPU = "Some Processor"
 
 
 def run(ratio=2.0, *, width=0.02, cpu=CPU, size="quick", key="relay_ratio", when="2026-01-01"):
-    return Run(when, cpu, "abc", size, {key: (ratio, ratio * (1 - width), ratio * (1 + width))})
+    return PastRun(when, cpu, "abc", size, {key: (ratio, ratio * (1 - width), ratio * (1 + width))})
 
 
 def earlier(count=7, seed=1):
@@ -27,38 +27,38 @@ def verdict(one, before):
 
 
 def test_a_planted_regression_is_noticed():
-    assert verdict(run(2.0 * 1.25), earlier()) is Verdict.WORSE
+    assert verdict(run(2.0 * 1.25), earlier()) is Trend.WORSE
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_what_is_as_before_is_not_accused(seed):
-    assert verdict(run(2.0 * random.Random(seed).uniform(0.95, 1.05)), earlier(seed=seed)) is Verdict.SAME
+    assert verdict(run(2.0 * random.Random(seed).uniform(0.95, 1.05)), earlier(seed=seed)) is Trend.SAME
 
 
 def test_an_improvement_is_told():
-    assert verdict(run(1.5), earlier()) is Verdict.BETTER
+    assert verdict(run(1.5), earlier()) is Trend.BETTER
 
 
 def test_wide_intervals_widen_the_tolerance():
-    assert verdict(run(2.5, width=0.3), earlier()) is Verdict.SAME  # this run is unsure itself
-    assert verdict(run(2.5), [run(width=0.4) for _ in range(7)]) is Verdict.SAME  # earlier ones were
+    assert verdict(run(2.5, width=0.3), earlier()) is Trend.SAME  # this run is unsure itself
+    assert verdict(run(2.5), [run(width=0.4) for _ in range(7)]) is Trend.SAME  # earlier ones were
 
 
 def test_one_bad_day_does_not_move_the_median():
-    assert verdict(run(2.5), [*earlier(), run(9.0)]) is Verdict.WORSE
+    assert verdict(run(2.5), [*earlier(), run(9.0)]) is Trend.WORSE
 
 
 @pytest.mark.parametrize("other", [{"cpu": "Another"}, {"size": "full"}, {"key": "peel_ratio"}])
 def test_only_the_like_is_compared(other):
-    assert verdict(run(2.5), [run(**other) for _ in range(7)]) is Verdict.FIRST
+    assert verdict(run(2.5), [run(**other) for _ in range(7)]) is Trend.FIRST
 
 
 def test_a_run_that_is_kept_already_is_not_compared_with_itself():
-    assert verdict(run(2.5), [run(2.5), *earlier(2)]) is Verdict.FIRST
+    assert verdict(run(2.5), [run(2.5), *earlier(2)]) is Trend.FIRST
 
 
 def test_few_runs_say_nothing():
-    assert verdict(run(2.5), earlier(2)) is Verdict.FIRST
+    assert verdict(run(2.5), earlier(2)) is Trend.FIRST
 
 
 REPORT = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.anonymity import model, sweep
-from benchmarks.anonymity.network import Network, flow
+from benchmarks.anonymity.network import NetworkModel, flow
 from benchmarks.base import jobs
 from benchmarks.base.size import Size
 from benchmarks.cli.app import app
@@ -46,7 +46,7 @@ def test_sweeps(capsys):
 
 
 def test_a_recorded_network(capsys, tmp_path):
-    run = flow(Network(users=8, rate=2.0, delay=0.5, width=2, providers=2), 50.0, np.random.default_rng(1))
+    run = flow(NetworkModel(users=8, rate=2.0, delay=0.5, width=2, providers=2), 50.0, np.random.default_rng(1))
     trace, journeys = recorded(run)
     trace.write(tmp_path / "t.csv")
     (tmp_path / "u.ndjson").write_text("".join(json.dumps(one.as_map()) + "\n" for one in journeys))

@@ -8,15 +8,15 @@ import pytest
 from benchmarks.base.figures import flat
 from benchmarks.base.size import Size
 from benchmarks.cost import latency
-from benchmarks.cost.latency import HOLDS, Passage, on_stage
+from benchmarks.cost.latency import HOLDS, Passage, on_testbed
 from benchmarks.processes.load.drives import Drive
 from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH
 from mixnet.errors import Unavailable
-from tests.benchmarks.stages import CAPACITY, FLOOR, FakeStage
+from tests.benchmarks.testbeds import CAPACITY, FLOOR, FakeTestbed
 
 
-async def found(size=Size.QUICK, **stage):
-    return await on_stage(FakeStage(**stage), size)
+async def found(size=Size.QUICK, **testbed):
+    return await on_testbed(FakeTestbed(**testbed), size)
 
 
 async def test_figures_are_what_the_nodes_add(autojump_clock):
@@ -39,13 +39,13 @@ async def test_figures_are_what_the_nodes_add(autojump_clock):
 async def test_half_of_the_time_is_another_load_than_half_of_the_packets(autojump_clock, monkeypatch):
     monkeypatch.setitem(latency.SECONDS, Size.STANDARD, 2.0)
     monkeypatch.setattr(latency.os, "cpu_count", lambda: 2)
-    stage = FakeStage(wanted=0.8, players=1.1)
-    figures = flat([await on_stage(stage, Size.STANDARD, rates=(CAPACITY, CAPACITY / 5))])
-    computed = (sum(stage.ratios.get(name, 2.0) for name in PATH) * FLOOR * CAPACITY + 1.1) / 2
-    node, *others = [rate for _, target, _, rate in stage.drives[10:18] if target == NODE]
+    testbed = FakeTestbed(wanted=0.8, generators=1.1)
+    figures = flat([await on_testbed(testbed, Size.STANDARD, rates=(CAPACITY, CAPACITY / 5))])
+    computed = (sum(testbed.ratios.get(name, 2.0) for name in PATH) * FLOOR * CAPACITY + 1.1) / 2
+    node, *others = [rate for _, target, _, rate in testbed.drives[10:18] if target == NODE]
     assert node == pytest.approx(CAPACITY / 2 * 0.5 / 0.8, rel=0.01)
     assert [after / before for before, after in pairwise([node, *others])] == pytest.approx([0.5 / 0.8] * 3, rel=0.01)
-    way, *others = [rate for _, target, _, rate in stage.drives[10:18] if target == PATH[0]]
+    way, *others = [rate for _, target, _, rate in testbed.drives[10:18] if target == PATH[0]]
     assert way == pytest.approx(CAPACITY / 10 * 0.5 / computed, rel=0.01)
     assert len(others) == 3
     assert figures["hop_p50_half_busy_ms"] == pytest.approx(0.3, rel=0.05)

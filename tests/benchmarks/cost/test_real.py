@@ -7,7 +7,7 @@ from benchmarks.base.figures import flat
 from benchmarks.base.size import Size
 from benchmarks.cost import latency, throughput
 from benchmarks.processes.load.drives import drive
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, open_stage
+from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, open_testbed
 from deploy.processes import alive, identify
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,23 +21,23 @@ async def test_real_nodes_under_load(monkeypatch):
     monkeypatch.setitem(latency.SECONDS, Size.QUICK, 1.0)
     for room in (throughput, latency):
         monkeypatch.setattr(room, "_TRIAL", 0.8)
-    async with open_stage() as stage:
-        everybody = [stage.process(name) for name in (*PATH, HEAVIER, HELPED, CLEAR)]
-        while not (workers := (await stage.read(HELPED)).workers):
+    async with open_testbed() as testbed:
+        everybody = [testbed.process(name) for name in (*PATH, HEAVIER, HELPED, CLEAR)]
+        while not (workers := (await testbed.read(HELPED)).workers):
             await trio.sleep(0.05)  # a node is ready before its worker is
         assert len(workers) == 1
-        cost = flat([await throughput.on_stage(stage, Size.QUICK)])
+        cost = flat([await throughput.on_testbed(testbed, Size.QUICK)])
         assert cost["relay_ratio"] > 1  # nobody peels for less than the floor
         assert cost["relay_clear_ratio"] < cost["relay_ratio"]
         assert cost["loss"] == cost["network_loss"] == cost["two_core_loss"] == 0
         assert cost["two_core_ratio"] is None or cost["two_core_ratio"] > 0  # None: hardly anything passed in its time
-        assert (await stage.read(HELPED)).workers.keys() == workers.keys()
-        assert sum((await stage.read(HELPED)).workers.values()) > sum(workers.values())  # it has peeled
+        assert (await testbed.read(HELPED)).workers.keys() == workers.keys()
+        assert sum((await testbed.read(HELPED)).workers.values()) > sum(workers.values())  # it has peeled
         assert cost["packets_per_s_core"] > 0
-        assert await stage.dropped(PATH) == {}
-        await lose_some(stage)
+        assert await testbed.dropped(PATH) == {}
+        await lose_some(testbed)
         rates = (400.0, 100.0)  # far below what any machine takes
-        added = flat([await latency.on_stage(stage, Size.QUICK, rates=rates)])
+        added = flat([await latency.on_testbed(testbed, Size.QUICK, rates=rates)])
         assert added["hop_p50_ms"] > added["player_p50_ms"] > 0
         assert added["rested_floor"] > 0.5
         assert added["overhead_idle_p50_ms"] > added["player_p50_ms"]
@@ -45,12 +45,12 @@ async def test_real_nodes_under_load(monkeypatch):
     assert not any(identify(pid) for pid in workers)
 
 
-async def lose_some(stage):
+async def lose_some(testbed):
     """A node drops what is to be held too long: the loss must show, and the node must say the same."""
-    await stage.make("long", [NODE], 40, holds=1, mean=LONG)
-    await stage.make("short", [NODE], 40, holds=1, mean=MEAN_DELAY)
-    monitored = await drive(stage, "short", [NODE], 1.0, window=20)
+    await testbed.make("long", [NODE], 40, holds=1, mean=LONG)
+    await testbed.make("short", [NODE], 40, holds=1, mean=MEAN_DELAY)
+    monitored = await drive(testbed, "short", [NODE], 1.0, window=20)
     assert (monitored.sent, monitored.lost) == (40, 0)
-    sent = await drive(stage, "long", [NODE], 1.0, window=20)
-    dropped = (await stage.dropped([NODE]))["long_delay"]
+    sent = await drive(testbed, "long", [NODE], 1.0, window=20)
+    dropped = (await testbed.dropped([NODE]))["long_delay"]
     assert 0 < dropped <= sent.lost <= sent.sent

@@ -4,15 +4,15 @@ import pytest
 
 from benchmarks.base.figures import Bound, Figure, Verdict, flat
 from benchmarks.base.size import Size
-from benchmarks.cost.throughput import _gain, on_stage, ratio, saturated
-from benchmarks.processes.load.meter import Reading, Window, windows
+from benchmarks.cost.throughput import _gain, on_testbed, ratio, saturated
+from benchmarks.processes.load.meter import MeterReading, Window, windows
 from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, NODE, TWIN
 from mixnet.errors import LocalError
-from tests.benchmarks.stages import CAPACITY, FLOOR, FakeStage
+from tests.benchmarks.testbeds import CAPACITY, FLOOR, FakeTestbed
 
 
-async def found(size=Size.QUICK, **stage):
-    return await on_stage(FakeStage(**stage), size)
+async def found(size=Size.QUICK, **testbed):
+    return await on_testbed(FakeTestbed(**testbed), size)
 
 
 def verdict(finding, key):
@@ -82,12 +82,12 @@ async def test_steps_of_load_become_curves(autojump_clock):
 
 
 def reading(when, cpu, packets, waited=0.0):
-    return Reading(when, cpu, waited, packets, 50.0, FLOOR)
+    return MeterReading(when, cpu, waited, packets, 50.0, FLOOR)
 
 
 def test_a_worker_counts_from_when_it_began():
-    before = Reading(0, 1.0, 0.0, 0, 50.0, FLOOR, {7: 0.5, 8: 9.0})
-    after = Reading(1, 1.3, 0.0, 100, 50.0, FLOOR, {7: 0.9, 9: 0.1})  # 8 has ended, 9 is new
+    before = MeterReading(0, 1.0, 0.0, 0, 50.0, FLOOR, {7: 0.5, 8: 9.0})
+    after = MeterReading(1, 1.3, 0.0, 100, 50.0, FLOOR, {7: 0.9, 9: 0.1})  # 8 has ended, 9 is new
     (window,) = windows([before, after])
     assert window.workers == pytest.approx((0.4, 0.1))
     assert window.busiest == pytest.approx(0.004)

@@ -14,17 +14,17 @@ from benchmarks.cli.anonymity import bytes_a_second
 from benchmarks.cli.app import app
 from benchmarks.plan import plan as planning
 from benchmarks.plan import tables
-from benchmarks.plan.plan import FRAME, Meant, Plan, Refusal, Wish, find
+from benchmarks.plan.plan import FRAME, Meant, ParameterPlan, PlanGoal, Refusal, find
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import parameters_from
 
-WISH = Wish(users=1000, latency=10.0, entropy=12.0, bandwidth=10_000.0)
+WISH = PlanGoal(users=1000, latency=10.0, entropy=12.0, bandwidth=10_000.0)
 
 
 @pytest.fixture(scope="module")
 def plan():
     answer = find(WISH)
-    assert isinstance(answer, Plan)
+    assert isinstance(answer, ParameterPlan)
     return answer
 
 
@@ -71,7 +71,7 @@ def test_nodes_suffice():
 
 def test_a_thin_network_pays_for_its_gap():
     """So few packets that mixes are nearly empty: the rate must be above what the optimum asks for."""
-    wish = Wish(users=20, latency=60.0, entropy=5.0, bandwidth=50_000.0)
+    wish = PlanGoal(users=20, latency=60.0, entropy=5.0, bandwidth=50_000.0)
     plan = find(wish)
     assert plan.verified.high >= 5.0
     assert plan.optimum >= 5.0
@@ -80,7 +80,7 @@ def test_a_thin_network_pays_for_its_gap():
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish(users=10, latency=60.0, entropy=6.0, bandwidth=1000.0),
+        PlanGoal(users=10, latency=60.0, entropy=6.0, bandwidth=1000.0),
     ],
 )
 def test_the_advice_of_a_refusal_is_good_and_no_less_would_do(wish):
@@ -97,13 +97,13 @@ def test_the_advice_of_a_refusal_is_good_and_no_less_would_do(wish):
         if value is not None:
             number = int if name == "users" else float
             assert isinstance(
-                find(replace(wish, **{name: number(value * (0.999 if name == "entropy" else 1))})), Plan
+                find(replace(wish, **{name: number(value * (0.999 if name == "entropy" else 1))})), ParameterPlan
             ), name
             assert isinstance(find(replace(wish, **{name: number(value * less)})), Refusal), name
 
 
 def test_slots_that_are_too_rare_are_named():
-    refusal = find(Wish(users=100, latency=1.0, entropy=5.0, bandwidth=2000.0))
+    refusal = find(PlanGoal(users=100, latency=1.0, entropy=5.0, bandwidth=2000.0))
     assert "even if no node holds them" in refusal.why
     assert refusal.entropy is None
 
@@ -118,7 +118,7 @@ def test_slots_that_are_too_rare_are_named():
 )
 @settings(deadline=None, max_examples=40)
 def test_every_plan_is_within_its_wish_and_an_authority_takes_it(users, latency, entropy, bandwidth, layers, meant):
-    wish = Wish(users, latency, entropy, bandwidth, meant, layers)
+    wish = PlanGoal(users, latency, entropy, bandwidth, meant, layers)
     plan = planning._cheapest(wish, entropy)
     if plan is None:
         return

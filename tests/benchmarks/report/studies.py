@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact
-from benchmarks.report.children import Wish
+from benchmarks.report.children import ReportOptions
 
 
 def piece(*, number, log):
@@ -61,4 +61,4 @@ class Study:
 
 
 def wish(size=Size.QUICK, **others):
-    return Wish(size, 1, **others)
+    return ReportOptions(size, 1, **others)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.report import html, markdown, plots, summary
 from benchmarks.report.machine import commit, processor
-from benchmarks.report.run import Job, assemble
+from benchmarks.report.run import ReportJob, assemble
 from tests.benchmarks.report.studies import finding, wish
 
 
@@ -16,15 +16,15 @@ from tests.benchmarks.report.studies import finding, wish
 def report(tmp_path_factory):
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from benchmarks.report.children import Outcome  # noqa: PLC0415
+    from benchmarks.report.children import PartOutcome  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("report")
     outcomes = [
-        Outcome("correlation", [finding("correlation").as_map()], 1.0),
-        Outcome("newcomer", [finding("newcomer").as_map()], 2.0),
-        Outcome("broken", [], 3.0, "it <b>broke</b>"),
+        PartOutcome("correlation", [finding("correlation").as_map()], 1.0),
+        PartOutcome("newcomer", [finding("newcomer").as_map()], 2.0),
+        PartOutcome("broken", [], 3.0, "it <b>broke</b>"),
     ]
-    return assemble(Job([], wish(), folder), outcomes, begun=datetime.now(UTC), seconds=6.0)
+    return assemble(ReportJob([], wish(), folder), outcomes, begun=datetime.now(UTC), seconds=6.0)
 
 
 class Page(HTMLParser):

@@ -12,9 +12,9 @@ import pytest
 from benchmarks.attacks import ATTACKS
 from benchmarks.base.size import Size
 from benchmarks.report import run
-from benchmarks.report.children import News, Outcome, together
+from benchmarks.report.children import News, PartOutcome, together
 from benchmarks.report.parts import UnknownPart, parts
-from benchmarks.report.run import Job, make, sound, without_paths
+from benchmarks.report.run import ReportJob, make, sound, without_paths
 from tests.benchmarks.report.studies import Study, wish
 
 pytestmark = pytest.mark.timeout(300)
@@ -33,7 +33,7 @@ def test_a_part_that_fails_costs_the_others_nothing(tmp_path):
     studies = [Study("one", alone=True), Study("two", "raises"), Study("three", "dies"), Study("four")]
     studies.append(Study("five", "raises", alone=True))
     told = []
-    report = make(Job(studies, wish(workers=2), tmp_path), told.append)
+    report = make(ReportJob(studies, wish(workers=2), tmp_path), told.append)
     assert [finding["name"] for finding in report["findings"]] == ["one", "four"]
     failed = report["report"]["failed"]
     assert set(failed) == {"two", "three", "five"}
@@ -41,7 +41,7 @@ def test_a_part_that_fails_costs_the_others_nothing(tmp_path):
     assert "-9" in failed["three"]
     assert not sound(report)
     assert {said.part for said in told if isinstance(said, News)} == {"one", "two", "three", "four", "five"}
-    assert [said.part for said in told if isinstance(said, Outcome)].count("four") == 1
+    assert [said.part for said in told if isinstance(said, PartOutcome)].count("four") == 1
     assert json.loads((tmp_path / "report.json").read_text()) == report
     for name in ("report.md", "report.html"):
         assert "three failed" in re.sub(r"[*]|<[^>]*>", "", (tmp_path / name).read_text())
@@ -59,8 +59,8 @@ def test_processes_take_one_part_after_another(tmp_path):
 
 
 def test_a_failed_control_fails_the_report(tmp_path):
-    assert sound(make(Job([Study("one")], wish(), tmp_path), lambda _: None))
-    report = make(Job([Study("one", "loses")], wish(), tmp_path), lambda _: None)
+    assert sound(make(ReportJob([Study("one")], wish(), tmp_path), lambda _: None))
+    report = make(ReportJob([Study("one", "loses")], wish(), tmp_path), lambda _: None)
     assert not sound(report)
     assert report["findings"][0]["figures"][0]["verdict"] == "void: a control failed"
 
@@ -72,7 +72,7 @@ def test_a_second_start_goes_on(tmp_path, monkeypatch, size, again):
 
     def measured(*studies):
         log.write_text("")
-        report = make(Job(studies, wish(size), tmp_path / "report"), lambda _: None)
+        report = make(ReportJob(studies, wish(size), tmp_path / "report"), lambda _: None)
         return report, len(log.read_text().splitlines())
 
     first, pieces = measured(Study("one", log=str(log)))
@@ -85,9 +85,9 @@ def test_a_second_start_goes_on(tmp_path, monkeypatch, size, again):
 
 
 def test_a_part_that_failed_is_tried_again(tmp_path):
-    failed = make(Job([Study("one", "raises")], wish(Size.FULL), tmp_path), lambda _: None)
+    failed = make(ReportJob([Study("one", "raises")], wish(Size.FULL), tmp_path), lambda _: None)
     assert failed["report"]["failed"]
-    assert sound(make(Job([Study("one")], wish(Size.FULL), tmp_path), lambda _: None))
+    assert sound(make(ReportJob([Study("one")], wish(Size.FULL), tmp_path), lambda _: None))
 
 
 def test_no_process_outlives_an_interrupted_report(tmp_path):
@@ -119,7 +119,7 @@ def test_the_parts_are_all_there_is():
 
 def test_a_real_part_passes_its_controls(tmp_path):
     """The real thing on one process: a short part, with all of its controls."""
-    report = make(Job(parts(["split_view"]), wish(), tmp_path), lambda _: None)
+    report = make(ReportJob(parts(["split_view"]), wish(), tmp_path), lambda _: None)
     assert sound(report), report["controls"]
     assert report["split_view_honest"] == 1
     assert report["controls"]["split_view"]

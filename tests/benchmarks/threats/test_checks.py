@@ -62,7 +62,7 @@ def test_a_lost_message_would_show(seen):
 
 def test_a_document_without_a_majority_would_show(seen, monkeypatch):
     monkeypatch.setattr("mixnet.pki.document._check_signatures", lambda *_: None)
-    assert value(checks.documents(seen.papers)) > 0
+    assert value(checks.documents(seen.directory)) > 0
 
 
 def test_mail_that_is_left_would_show(seen, monkeypatch):

@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.base.figures import Verdict, flat
 from benchmarks.base.size import Size
-from benchmarks.cost.scaling.node import LEAKING, NODE, PACKETS, SLOWING, Look, finding
-from benchmarks.processes.load.altered_nodes import LEAK, Leaking, Slowing
+from benchmarks.cost.scaling.node import LEAKING, NODE, PACKETS, SLOWING, NodeLook, finding
+from benchmarks.processes.load.altered_nodes import LEAK, LeakingEngine, SlowingEngine
 from benchmarks.processes.load.altered_nodes import SLOWING as EVERY
 from benchmarks.report.plots import save
 from mixnet.crypto import SphinxSecret
@@ -16,7 +16,7 @@ COUNTS = (0, *PACKETS[Size.QUICK])
 
 
 def looks(counts=COUNTS, *, kept=20.0, cost=2.0, square=0.0):
-    return [Look(n, round(54e6 + kept * n), 0.5 + FLOOR * (cost * n + square * n * n), FLOOR) for n in counts]
+    return [NodeLook(n, round(54e6 + kept * n), 0.5 + FLOOR * (cost * n + square * n * n), FLOOR) for n in counts]
 
 
 def found(packets=None, epochs=None):
@@ -64,7 +64,7 @@ def test_the_altered_engines_peel_as_the_real_one_and_do_what_they_say(monkeypat
     made = packet(secret)
     hashed = []
     monkeypatch.setattr("benchmarks.processes.load.altered_nodes.keyed_hash", lambda *_: hashed.append(1))
-    leaking, slowing = Leaking(), Slowing()
+    leaking, slowing = LeakingEngine(), SlowingEngine()
     for engine in (leaking, slowing):
         assert engine.peel_untrusted(secret, made) == SphinxEngine().peel_untrusted(secret, made)
     assert sum(map(len, leaking._kept)) == LEAK

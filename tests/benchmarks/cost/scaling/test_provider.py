@@ -7,7 +7,7 @@ import pytest
 from benchmarks.base.figures import Verdict, flat
 from benchmarks.base.size import Size
 from benchmarks.cost.scaling.line import fit
-from benchmarks.cost.scaling.provider import LEVELS, Seen, Step, _finding
+from benchmarks.cost.scaling.provider import LEVELS, ProviderSteps, Step, _finding
 from benchmarks.processes.load.altered_nodes import HOARD
 from benchmarks.processes.load.syncs import Counts
 
@@ -29,7 +29,9 @@ def hoarding(planted=HOARD):
 
 def seen(**changes):
     steps = tuple(step(clients) for clients in CLIENTS)
-    whole = Seen(steps, replace(steps[-1], memory=steps[-1].memory + 10_000), hoarding(), Counts(102, 5, 100, 1000))
+    whole = ProviderSteps(
+        steps, replace(steps[-1], memory=steps[-1].memory + 10_000), hoarding(), Counts(102, 5, 100, 1000)
+    )
     return replace(whole, **changes)
 
 

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.base.figures import Role, flat
 from benchmarks.base.size import Size
 from benchmarks.cost.scaling import provider
-from benchmarks.processes.load.testbed import open_stage
+from benchmarks.processes.load.testbed import open_testbed
 from deploy.processes import alive
 
 pytestmark = pytest.mark.timeout(300)
@@ -15,11 +15,11 @@ async def test_a_real_provider_and_its_controls(monkeypatch):
     monkeypatch.setitem(provider.LEVELS, Size.QUICK, (4, 10, 16, 22))
     monkeypatch.setitem(provider.SECONDS, Size.QUICK, 0.6)
     monkeypatch.setattr(provider, "HOARDED", (10, 25, 40, 55, 70))
-    async with open_stage(cast=provider.cast(Size.QUICK)) as stage:
-        nodes = [stage.process(name) for name in (provider.PROVIDER, provider.COUNTED, provider.HOARDING)]
-        finding = await provider.on_stage(stage, Size.QUICK)
+    async with open_testbed(setup=provider.setup(Size.QUICK)) as testbed:
+        nodes = [testbed.process(name) for name in (provider.PROVIDER, provider.COUNTED, provider.HOARDING)]
+        finding = await provider.on_testbed(testbed, Size.QUICK)
         figures = flat([finding])
-        assert (await stage.figures(provider.PROVIDER))["dropped"] == {}
+        assert (await testbed.figures(provider.PROVIDER))["dropped"] == {}
     assert figures["provider_client_kb"] > 10
     assert figures["provider_frame_ratio"] > 1  # a frame in two is peeled
     assert figures["provider_syncs_batch"] == 1

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from benchmarks.processes.load.ledger import Ledger
+from benchmarks.processes.load.ledger import PacketLedger
 from benchmarks.processes.load.packets import Stock
 from mixnet.link import Frame
 
@@ -22,7 +22,7 @@ def packets(frames: list[bytes]) -> list[bytes]:
 
 def test_overhead_is_the_way_without_the_delay():
     stock = stock_of(3)
-    ledger = Ledger(stock)
+    ledger = PacketLedger(stock)
     one, two, three = packets(ledger.send(3, now=10.0))
     ledger.came_untrusted(two, 10.0 + stock.delays[1] + 0.002)
     ledger.came_untrusted(one, 10.0 + stock.delays[0] + 0.001)
@@ -36,7 +36,7 @@ def test_overhead_is_the_way_without_the_delay():
 
 def test_what_comes_twice_or_unasked_for_is_not_delivered():
     stock = stock_of(2)
-    ledger = Ledger(stock)
+    ledger = PacketLedger(stock)
     (packet,) = packets(ledger.send(1, now=0.0))
     ledger.came_untrusted(packet, 1.0)
     ledger.came_untrusted(packet, 2.0)
@@ -47,8 +47,8 @@ def test_what_comes_twice_or_unasked_for_is_not_delivered():
 
 def test_a_drive_counts_only_its_own():
     stock = stock_of(2)
-    (early,) = packets(Ledger(stock).send(1, now=0.0))
-    ledger = Ledger(stock)
+    (early,) = packets(PacketLedger(stock).send(1, now=0.0))
+    ledger = PacketLedger(stock)
     (own,) = packets(ledger.send(5, now=5.0))
     ledger.came_untrusted(early, 6.0)
     ledger.came_untrusted(own, 6.0)
@@ -59,7 +59,7 @@ def test_a_spoilt_body_is_noticed():
     stock = Stock()
     stock.add_clear(bytes(32), 0.0, random.Random(1))
     stock._whole[0] = stock.body
-    ledger = Ledger(stock)
+    ledger = PacketLedger(stock)
     (packet,) = packets(ledger.send(1, now=0.0))
     ledger.came_untrusted(packet[:-1] + b"?", 1.0)
     assert ledger.spoilt == 1
@@ -67,7 +67,7 @@ def test_a_spoilt_body_is_noticed():
 
 def test_times_of_the_first_moments_are_not_reported_but_counted():
     stock = stock_of(2)
-    ledger = Ledger(stock)
+    ledger = PacketLedger(stock)
     for now in (1.0, 2.0):
         (packet,) = packets(ledger.send(1, now=now))
         ledger.came_untrusted(packet, now + 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.processes.load.altered_nodes import LATE, Clear, Heavier
+from benchmarks.processes.load.altered_nodes import LATE, ClearEngine, HeavierEngine
 from benchmarks.processes.load.packets import WHOLE_EVERY, Stock, Way, even, mark_untrusted
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
@@ -97,7 +97,7 @@ def test_a_node_without_cryptography_reads_where_it_goes():
     stock, target = Stock(), os.urandom(32)
     for _ in range(3):
         stock.add_clear(target, MEAN, random.Random(1))
-    peeled = [Clear().peel_untrusted(SphinxSecret.generate(), packet) for packet in sent(stock)]
+    peeled = [ClearEngine().peel_untrusted(SphinxSecret.generate(), packet) for packet in sent(stock)]
     assert {one.next_hop for one in peeled} == {target}
     assert [one.delay for one in peeled] == pytest.approx(list(stock.delays))
     assert len({one.tag for one in peeled}) == 3
@@ -113,12 +113,12 @@ def test_a_heavier_node_does_two_multiplications_more_and_is_late(monkeypatch):
     stock = Stock()
     stock.add(way_of([secret], 1)[0], random.Random(1))
     (packet,) = sent(stock)
-    plain, heavier = ENGINE.peel_untrusted(secret, packet), Heavier().peel_untrusted(secret, packet)
+    plain, heavier = ENGINE.peel_untrusted(secret, packet), HeavierEngine().peel_untrusted(secret, packet)
     assert len(done) == 2
     assert (heavier.packet, heavier.next_hop, heavier.tag) == (plain.packet, plain.next_hop, plain.tag)
     assert heavier.delay == pytest.approx(plain.delay + LATE)
     with pytest.raises(RemoteError):
-        Heavier().peel_untrusted(SphinxSecret.generate(), packet)
+        HeavierEngine().peel_untrusted(SphinxSecret.generate(), packet)
 
 
 @given(count=st.integers(0, 1000), most=st.integers(1, 100))

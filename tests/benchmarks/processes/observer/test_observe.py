@@ -5,11 +5,11 @@ import json
 import pytest
 
 from benchmarks.cli.app import app
-from benchmarks.processes.observer.observe import Wish
+from benchmarks.processes.observer.observe import RecordingOptions
 from benchmarks.processes.observer.tapped import tap_of
 from benchmarks.simulation.trace import read
 from deploy.folders import CONFIG
-from deploy.plan import Plan
+from deploy.plan import LocalPlan
 from deploy.provision import provision
 from mixnet.errors import LocalError
 from mixnet.explain import USER_ERROR, exit_status
@@ -21,7 +21,7 @@ RATES = {"payload_rate": 8.0, "loop_rate": 2.0, "drop_rate": 2.0, "downlink_rate
 
 def test_a_trace_and_its_truth(tmp_path, capsys):
     folder, trace, truth = tmp_path / "network", tmp_path / "trace.csv", tmp_path / "truth.ndjson"
-    plan = Plan(layers=1, width=1, providers=1, authorities=1, subnet=243)
+    plan = LocalPlan(layers=1, width=1, providers=1, authorities=1, subnet=243)
     provision(folder, plan, parameters=RATES)
     before = {path: path.read_bytes() for path in folder.glob(f"*/{CONFIG}")}
     files = ["--dir", str(folder), "--out", str(trace), "--truth", str(truth)]
@@ -62,7 +62,7 @@ def check_truth(packets):
 
 
 def test_a_tap_is_where_the_member_was():
-    member = Plan(subnet=7).members()[4]
+    member = LocalPlan(subnet=7).members()[4]
     tap = tap_of(member)
     assert str(tap.front) == member.address == "127.0.7.5:7400"
     assert str(tap.behind) == "127.64.7.5:7400"
@@ -78,11 +78,11 @@ def test_a_tap_is_where_the_member_was():
 )
 def test_impossible_wishes_are_refused(tmp_path, wish, why):
     with pytest.raises(LocalError, match=why):
-        Wish(**({"folder": tmp_path, "seconds": 1.0, "trace": tmp_path / "trace.csv"} | wish)).check()
+        RecordingOptions(**({"folder": tmp_path, "seconds": 1.0, "trace": tmp_path / "trace.csv"} | wish)).check()
 
 
 def test_a_network_that_does_not_run_is_not_observed(tmp_path, capsys):
-    provision(tmp_path / "network", Plan(layers=1, width=1, providers=1, authorities=1, subnet=244))
+    provision(tmp_path / "network", LocalPlan(layers=1, width=1, providers=1, authorities=1, subnet=244))
     arguments = ["bench", "observe", "--dir", str(tmp_path / "network"), "--out", str(tmp_path / "trace.csv")]
     assert exit_status(lambda: app(arguments)) == USER_ERROR
     assert "is not running: start it" in capsys.readouterr().err

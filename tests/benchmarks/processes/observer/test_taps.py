@@ -6,7 +6,7 @@ import trio
 
 from benchmarks.processes.observer.recorder import Recorder
 from benchmarks.processes.observer.taps import Tap, serve_tap
-from benchmarks.simulation.trace import Row
+from benchmarks.simulation.trace import TraceRow
 from mixnet.network import TCP, Address
 
 FRONT, BEHIND, CALLER = "127.0.253.1", "127.64.253.1", "127.0.253.9"
@@ -41,7 +41,9 @@ async def test_it_forwards_and_counts_every_byte():
                 await exchange(stream, b"counted" * 5000)
             nursery.cancel_scope.cancel()
     assert peers == [CALLER]
-    rows = [Row(int(when), *ends, int(size)) for when, *ends, size in map(row_of, file.getvalue().splitlines()[1:])]
+    rows = [
+        TraceRow(int(when), *ends, int(size)) for when, *ends, size in map(row_of, file.getvalue().splitlines()[1:])
+    ]
     assert sum(row.size for row in rows if (row.src, row.dst) == (CALLER, "mix-1")) == 35_000
     assert sum(row.size for row in rows if (row.src, row.dst) == ("mix-1", CALLER)) == 70_000
 

@@ -1,10 +1,10 @@
-"""A stage without processes: nodes of stated cost and lateness, in virtual time."""
+"""A testbed without processes: nodes of stated cost and lateness, in virtual time."""
 
 import random
 
 import trio
 
-from benchmarks.processes.load.meter import Reading
+from benchmarks.processes.load.meter import MeterReading
 from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN
 
 FLOOR = 72e-6
@@ -12,13 +12,13 @@ CAPACITY = 5000.0
 HELD_LATE = 0.005  # of all packets
 
 
-class FakeStage:
+class FakeTestbed:
     """Every node that is driven takes `ratios[name]` floors a packet and is late by `late[name]` seconds."""
 
-    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, players=0.1, machine=1.5, worker=1.0):
+    def __init__(self, ratios=None, late=None, lost=0, wanted=1.0, own=0.0001, generators=0.1, machine=1.5, worker=1.0):
         self.ratios = {NODE: 2.0, TWIN: 2.05, HEAVIER: 3.0, CLEAR: 0.5, HELPED: 1.1} | (ratios or {})
         self.late = {NODE: 0.0003, HEAVIER: 0.0053, "": own} | (late or {})
-        self.lost, self.wanted, self.players, self.others = lost, wanted, players, machine
+        self.lost, self.wanted, self.generators, self.others = lost, wanted, generators, machine
         self.worker = worker
         self.made, self.drives = {}, []
 
@@ -40,7 +40,7 @@ class FakeStage:
         return [
             {
                 "seconds": seconds,
-                "cpu": seconds * self.players,
+                "cpu": seconds * self.generators,
                 "left": 0,
                 **counts,
                 "overheads": overheads,
@@ -54,7 +54,7 @@ class FakeStage:
             packets = round(CAPACITY * now)
             cpu = packets * self.ratios.get(name, 2.0) * FLOOR
             workers = {4711: packets * self.worker * FLOOR} if name == HELPED else {}
-            readings.append(Reading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR, workers))
+            readings.append(MeterReading(now, cpu, max(0.0, self.wanted * now - cpu), packets, 50.0, FLOOR, workers))
             await trio.sleep(every)
 
     async def held(self, name):
@@ -77,4 +77,4 @@ class FakeStage:
         return {"peel_full": 3 + self.lost * len(self.drives), "replayed": 2}
 
 
-__all__ = ["CAPACITY", "FLOOR", "MEAN_DELAY", "FakeStage"]
+__all__ = ["CAPACITY", "FLOOR", "MEAN_DELAY", "FakeTestbed"]

@@ -13,7 +13,7 @@ import numpy as np
 import trio
 
 from benchmarks.anonymity import actors
-from benchmarks.anonymity.network import Network
+from benchmarks.anonymity.network import NetworkModel
 from benchmarks.controls.cover import switched_off
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.pki.parameters import Parameters
@@ -30,7 +30,9 @@ PARAMETERS = Parameters(
     link_latency=0.01,
     ack_delay=2.0,
 )
-TWELVE = Network(users=CLIENTS, rate=PARAMETERS.send_rate, delay=PARAMETERS.mean_delay, layers=3, width=2, providers=2)
+TWELVE = NetworkModel(
+    users=CLIENTS, rate=PARAMETERS.send_rate, delay=PARAMETERS.mean_delay, layers=3, width=2, providers=2
+)
 
 
 def point(seconds: float, seed: int, off: Sequence[str] = ()) -> dict[str, Any]:
