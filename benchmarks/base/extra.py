@@ -12,7 +12,7 @@ from importlib import import_module
 
 from mixnet.errors import Unavailable
 
-LIBRARIES = ("distributed", "matplotlib", "numpy", "scipy", "sklearn")  # as they are imported
+LIBRARIES = ("distributed", "jinja2", "matplotlib", "numpy", "scipy", "sklearn")  # as they are imported
 
 
 class MissingLibrary(Unavailable):

@@ -158,8 +158,7 @@ def _show(report: dict[str, Any], out: Path) -> None:
     from benchmarks.report import summary  # noqa: PLC0415
     from deploy.display import say, tabulate  # noqa: PLC0415
 
-    rows = [(row.what, *row[3:]) for row in summary.rows(report)]
-    tabulate("What was measured", summary.HEAD, rows)
+    tabulate("What was measured", summary.HEAD, [row.cells for row in summary.rows(report)])
     for part, reason in report["report"]["failed"].items():
         say(f"{part} failed: {reason}")
     say(f"{report['report']['seconds']:,.0f} s; the report is in {out}: report.html, report.md, report.json")

@@ -20,7 +20,7 @@ from typing import Any, cast
 from benchmarks.base.figures import flat_maps
 from benchmarks.base.jobs import Kept, code
 from benchmarks.base.size import Size
-from benchmarks.report import html, machine, markdown
+from benchmarks.report import machine, pages
 from benchmarks.report.children import News, PartOutcome, ReportOptions, Tell, outcome, together
 from benchmarks.report.parts import Part
 
@@ -91,8 +91,8 @@ def assemble(job: ReportJob, outcomes: Sequence[PartOutcome], *, begun: datetime
 def write(report: dict[str, Any], out: Path) -> None:
     """The three files; each appears whole or not at all."""
     _put(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    _put(out / "report.md", markdown.render(report))
-    _put(out / "report.html", html.render(report))
+    _put(out / "report.md", pages.markdown(report))
+    _put(out / "report.html", pages.html(report))
 
 
 def sound(report: dict[str, Any]) -> bool:

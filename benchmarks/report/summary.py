@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 HEAD = ("figure", "value", "95 % interval", "target", "verdict", "controls")
+CONTROLS_HEAD = ("control", "figure", "expected", "")
 
 
 class FigureRow(NamedTuple):
@@ -23,6 +24,11 @@ class FigureRow(NamedTuple):
     target: str
     verdict: str
     controls: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row under HEAD."""
+        return (self.what, *self[3:])
 
 
 def rows(report: dict[str, Any], *, claimed: bool = True) -> list[FigureRow]:
@@ -41,6 +47,20 @@ def of(finding: dict[str, Any]) -> Iterator[FigureRow]:
             finding["name"], figure["key"], figure["what"], value + unit, interval(figure), target(figure),
             figure["verdict"], passed,
         )  # fmt: skip
+
+
+def shown(finding: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of one finding's own table, under HEAD without its last word."""
+    return [row.cells[:-1] for row in of(finding)]
+
+
+def control_rows(finding: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of its controls, under CONTROLS_HEAD."""
+    return [
+        (f"{control['role']}: {control['what']}", number(control["value"]), control["expected"],
+         "passed" if control["passed"] else "FAILED")
+        for control in finding["controls"]
+    ]  # fmt: skip
 
 
 def interval(figure: dict[str, Any]) -> str:

@@ -44,8 +44,13 @@ for name, command in {COMMANDS!r}.items():
 
 @pytest.mark.parametrize(
     ("library", "commands"),
-    [("numpy", list(COMMANDS)), ("sklearn", ["position"]), ("matplotlib", ["all", "threats"])],
-    ids=["numpy", "sklearn", "matplotlib"],
+    [
+        ("numpy", list(COMMANDS)),
+        ("sklearn", ["position"]),
+        ("matplotlib", ["all", "threats"]),
+        ("jinja2", ["all", "threats"]),
+    ],
+    ids=["numpy", "sklearn", "matplotlib", "jinja2"],
 )
 def test_each_command_says_the_same(tmp_path, library, commands):
     path = [str(Path(benchmarks.__file__).parent.parent), *sys.path]
