@@ -15,7 +15,7 @@ from benchmarks.anonymity import epsilon, model, small_world, sweep
 from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, mean
@@ -204,7 +204,7 @@ def _calibration(scale: _Scale, run: Run, seed: int) -> list[Control]:
     for row, ours in calibrate(scale, run, seed):
         what = f"3x{row.width}, λ {row.total:g}, µ 2: H {ours.value:.3f} against {row.entropy:.3f}±{row.within:.3f}"
         off = row.off(ours)
-        controls.append(Control(Role.NULL, f"{what}, apart by", Estimate(off, off, off), Bound(0.0)))
+        controls.append(Control.null(f"{what}, apart by", Estimate(off, off, off), Bound(0.0)))
     return controls
 
 
@@ -216,13 +216,10 @@ def _ours(entropy: Estimate, worlds: list[dict[str, Any]], bare: dict[str, Any])
     half = (gap.high - gap.low) / 2 + (entropy.high - entropy.low) / 2
     off = abs(apart)
     return [
-        Control(Role.POSITIVE, "real actors without delays: H in bits", Estimate(*bare["packet"]), Bound(0.1)),
-        Control(Role.NULL, "64 packets in, then out: H - 6", Estimate(alone - 6, alone - 6, alone - 6), Bound(1e-9)),
-        Control(
-            Role.NULL,
-            "gap of actors against model, bits apart",
-            Estimate(off, max(0.0, off - half), off + half),
-            Bound(AGREE),
+        Control.positive("real actors without delays: H in bits", Estimate(*bare["packet"]), Bound(0.1)),
+        Control.null("64 packets in, then out: H - 6", Estimate(alone - 6, alone - 6, alone - 6), Bound(1e-9)),
+        Control.null(
+            "gap of actors against model, bits apart", Estimate(off, max(0.0, off - half), off + half), Bound(AGREE)
         ),
     ]
 
@@ -231,7 +228,7 @@ def _epsilon_control(run: Run, seed: int) -> list[Control]:
     hasty = replace(epsilon.PAPER, delay=0.05)
     rows = run(epsilon.point, [{"network": asdict(hasty), "writing": epsilon.Writing.RANDOM, "seed": seed}])[0]
     found = epsilon.estimate(rows["epsilon"], np.random.default_rng(seed)).mean
-    return [Control(Role.POSITIVE, "ε with delays of a twentieth", found, Bound(3.0, at_least=True))]
+    return [Control.positive("ε with delays of a twentieth", found, at_least(3.0))]
 
 
 def _curves(size: Size, scale: _Scale, run: Run, seed: int) -> dict[str, dict[str, list[float]]]:

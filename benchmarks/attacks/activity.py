@@ -27,7 +27,7 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.simulation.ground_truth import Journey
@@ -130,14 +130,14 @@ def _positive(bare: Observed, slow: Observed, quiet: Observed, busy: int, seed: 
         tables = _tables([run], busy)
         length = max(tables)
         verdicts = told_apart(tables[length], seed=seed)
-        areas.append(Control(Role.POSITIVE, f"real actors, {name}, {length:,.0f} s", verdicts.strongest, _win(length)))
+        areas.append(Control.positive(f"real actors, {name}, {length:,.0f} s", verdicts.strongest, _win(length)))
     changed = exact(differing(slow, quiet))
-    return *areas, Control(Role.POSITIVE, "writes that work at the slot moves", changed, Bound(1, at_least=True))
+    return *areas, Control.positive("writes that work at the slot moves", changed, at_least(1))
 
 
 def _win(length: float) -> Bound:
     """What an attack must reach without the defence; half a minute has too few frames for more than this."""
-    return Bound(0.99 if length >= 100 else 0.95, at_least=True)
+    return at_least(0.99 if length >= 100 else 0.95)
 
 
 def _null(quiet: Observed, length: float, seed: int) -> Control:
@@ -146,7 +146,7 @@ def _null(quiet: Observed, length: float, seed: int) -> Control:
     chosen = np.random.default_rng([seed, 6]).permutation(np.unique(windows.client))
     windows = windows.labelled(np.isin(windows.client, chosen[::2]))
     verdicts = told_apart(windows, seed=seed)
-    return Control(Role.NULL, "real actors, all idle, half of them called busy", verdicts.strongest, chance=0.5)
+    return Control.null("real actors, all idle, half of them called busy", verdicts.strongest, chance=0.5)
 
 
 def _tables(runs: Sequence[Observed], busy: int | None = None, shorter: Sequence[float] = ()) -> dict[float, Windows]:

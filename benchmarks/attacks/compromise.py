@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import NetworkModel
 from benchmarks.attacks.forged_documents import forged_directory
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
 from benchmarks.controls.guards import without_guards
@@ -94,13 +94,12 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         what = f"bits that hide a packet, {corrupt:.0%} of mixes corrupt"
         figures.append(Figure(f"compromise_entropy_{corrupt * 100:.0f}pct", what, Estimate(*row["entropy"]), "bit"))
     controls = (
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             "clients take the first mix of a layer, and the attacker has it: packets seen through",
             _share(preferred),
-            Bound(0.99, at_least=True),
+            at_least(0.99),
         ),
-        Control(Role.NULL, "no corrupt mix", _share(none), chance=0.0),
+        Control.null("no corrupt mix", _share(none), chance=0.0),
         *_agreement(exposed),
     )
     setting = (
@@ -189,8 +188,7 @@ def _share(counts: dict[str, Any]) -> Estimate:
 def _agreement(exposed: Sequence[dict[str, Any]]) -> list[Control]:
     """One packet of each user is compared: the packets of one user face the same corrupt mixes."""
     return [
-        Control(
-            Role.NULL,
+        Control.null(
             f"first packets seen through, {corrupt:.0%} corrupt: as chance predicts",
             rate(counts["after"][0], len(counts["exposed"])),
             chance=_chance(corrupt),

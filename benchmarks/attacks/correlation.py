@@ -17,7 +17,7 @@ from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
 from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.attacks.schedules import dispersion, exponential
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc, exact, roc, true_positives
 from benchmarks.simulation.ground_truth import Journey
@@ -219,19 +219,17 @@ def _controls(model: _Model, bare: Sequence[Observed], seed: int) -> tuple[Contr
     """The attack without the defence, on the model and on the actors, and without a signal."""
     window = longest_window(bare[0])
     actors = joined([PairTable(one, window).scores("external") for one in bare])
-    must = Bound(WON.get(window, 0.5), at_least=True)
+    must = at_least(WON.get(window, 0.5))
     unrelated = np.random.default_rng([seed, 4]).permutation(model.at("exit", MAIN).false)
     half = len(unrelated) // 2
     least = dict.fromkeys(METHODS, 0.95) | {METHODS[0]: 0.99}
     return (
         *(
-            Control(
-                Role.POSITIVE, f"model, unshaped, 1,000 s, {method}", auc(*scored), Bound(least[method], at_least=True)
-            )
+            Control.positive(f"model, unshaped, 1,000 s, {method}", auc(*scored), at_least(least[method]))
             for method, scored in model.unshaped().items()
         ),
-        Control(Role.POSITIVE, f"real actors, receiving side unshaped, {window:,.0f} s", auc(*actors), must),
-        Control(Role.NULL, "model, unshaped, unrelated pairs", auc(unrelated[:half], unrelated[half:]), chance=0.5),
+        Control.positive(f"real actors, receiving side unshaped, {window:,.0f} s", auc(*actors), must),
+        Control.null("model, unshaped, unrelated pairs", auc(unrelated[:half], unrelated[half:]), chance=0.5),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
 from benchmarks.attacks.scenarios import control, converse, described, sizes
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, rate
 from benchmarks.simulation.ground_truth import Journey
@@ -91,16 +91,14 @@ def _controls(model: Sequence[Arrays], bare: Sequence[Observed]) -> tuple[Contro
     chance = unprotected.blind / unprotected.contacts
     strangers = _told(model, "strangers", 0)
     return (
-        Control(Role.POSITIVE, "model without cover, 200 rounds", _share(_told(model, "bare", 0)), _least(0.70)),
-        Control(Role.POSITIVE, "model without cover, 5,000 rounds", _share(_told(model, "bare", -1)), _least(0.95)),
-        Control(
-            Role.POSITIVE,
+        Control.positive("model without cover, 200 rounds", _share(_told(model, "bare", 0)), at_least(0.70)),
+        Control.positive("model without cover, 5,000 rounds", _share(_told(model, "bare", -1)), at_least(0.95)),
+        Control.positive(
             f"real actors without cover and shaping, {_length(bare)}, chance {chance:.2f}",
             _share(unprotected),
-            _least(MUST * chance),
+            at_least(MUST * chance),
         ),
-        Control(
-            Role.NULL,
+        Control.null(
             "model without cover, other people's contacts",
             _share(strangers),
             chance=strangers.blind / strangers.contacts,
@@ -133,10 +131,6 @@ def _ratio(key: str, what: str, guess: Guess, *, claimed: bool = False) -> Figur
     sure = claimed and guess.contacts >= ENOUGH
     must, aim = (Bound(MUST), Bound(1.0 + estimate.value - estimate.low)) if sure else (None, None)
     return Figure(key, what, estimate, must=must, aim=aim)
-
-
-def _least(value: float) -> Bound:
-    return Bound(value, at_least=True)
 
 
 def _curve(model: Sequence[Arrays], view: str) -> dict[str, list[float]]:

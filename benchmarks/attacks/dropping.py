@@ -21,7 +21,7 @@ from benchmarks.attacks.detecting import client_alarms, finite, node_alarms, nod
 from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
 from benchmarks.attacks.residence import NODE_LOOP
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, rate
 from benchmarks.simulation.ground_truth import Journey
@@ -120,25 +120,16 @@ def _controls(
     found: dict[str, list[dict[str, Any]]], everything: dict[str, Any], nothing: dict[str, Any]
 ) -> tuple[Control, ...]:
     return (
-        Control(
-            Role.POSITIVE,
-            "all packets swallowed: runs that a client warns in",
-            _warned(found["client"][-1]),
-            Bound(1, True),
+        Control.positive(
+            "all packets swallowed: runs that a client warns in", _warned(found["client"][-1]), at_least(1)
         ),
-        Control(
-            Role.POSITIVE,
-            "all packets swallowed: runs that a node warns in",
-            _warned(found["node"][-1]),
-            Bound(1, True),
-        ),
-        Control(
-            Role.POSITIVE,
+        Control.positive("all packets swallowed: runs that a node warns in", _warned(found["node"][-1]), at_least(1)),
+        Control.positive(
             "real actors, all packets swallowed: clients that warn",
             rate(sum(name.startswith("client") for name in everything["alarms"]), CLIENTS),
-            Bound(1, at_least=True),
+            at_least(1),
         ),
-        Control(Role.NULL, "real actors, nothing swallowed: alarms", exact(len(nothing["alarms"])), chance=0.0),
+        Control.null("real actors, nothing swallowed: alarms", exact(len(nothing["alarms"])), chance=0.0),
     )
 
 

@@ -22,7 +22,7 @@ from benchmarks.attacks.adversary import dial, document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.isolation import PARAMETERS
 from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, as_it_went, residence
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
 from benchmarks.controls.guards import BATCH, without_guards
@@ -111,13 +111,12 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
 
 def _controls(calm: dict[str, Any], naive: dict[str, Any], naive_calm: dict[str, Any]) -> tuple[Control, ...]:
     return (
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             f"mixes that send when {BATCH} packets are there, and clients without limits: bits that the flood costs",
             _difference(naive_calm, naive),
-            Bound(1, at_least=True),
+            at_least(1),
         ),
-        Control(Role.NULL, "no flood: his share", Estimate(*calm["share"]), chance=0.0),
+        Control.null("no flood: his share", Estimate(*calm["share"]), chance=0.0),
     )
 
 

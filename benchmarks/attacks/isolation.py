@@ -21,7 +21,7 @@ from benchmarks.attacks.acting import per_hour, share
 from benchmarks.attacks.adversary import document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, alone, residence
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Subject
+from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean
 from benchmarks.simulation.ground_truth import Journey
@@ -113,28 +113,23 @@ def _controls(
     everywhere: Sequence[dict[str, Any]], brief: Sequence[dict[str, Any]], blind: dict[str, Any], alarms: int
 ) -> tuple[Control, ...]:
     return (
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             "no loops, everywhere: the target's packets alone in each pool",
             share(blind["always"], blind["packets"]),
-            Bound(0.99, at_least=True),
+            at_least(0.99),
         ),
-        Control(
-            Role.POSITIVE, "no loops: no alarm (1: none)", exact(float(not blind["alarms"])), Bound(1, at_least=True)
-        ),
-        Control(
-            Role.POSITIVE,
+        Control.positive("no loops: no alarm (1: none)", exact(float(not blind["alarms"])), at_least(1)),
+        Control.positive(
             "loops, everywhere: somebody warns (1: yes)",
             exact(float(all(one["alarms"] for one in everywhere))),
-            Bound(1, at_least=True),
+            at_least(1),
         ),
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             "loops, held back 5 s of every 10: somebody warns (1: yes)",
             exact(float(all(one["alarms"] for one in brief))),
-            Bound(1, at_least=True),
+            at_least(1),
         ),
-        Control(Role.NULL, "no attack: alarms", exact(alarms), chance=0.0),
+        Control.null("no attack: alarms", exact(alarms), chance=0.0),
     )
 
 

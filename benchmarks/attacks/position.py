@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attacks.acting import ENGINE, no_files, passed_on, route, secrets_of
 from benchmarks.attacks.learned import boosted
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc
 from benchmarks.controls.guards import without_guards
@@ -42,7 +42,7 @@ ENOUGH = 400  # packets of a class for a claim
 SHORT = 3  # hops, at most
 CONTROL_PACKETS = 600
 MUST, AIM = Bound(0.55), Bound(0.53)
-WON = Bound(0.99, at_least=True)
+WON = at_least(0.99)
 Bytes = NDArray[np.uint8]
 
 
@@ -73,9 +73,9 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
     shuffled = np.random.default_rng([seed, 4]).permutation(honest.first)
     controls = (
-        Control(Role.POSITIVE, "a byte that counts hops: first link", told(counted.seen, counted.first, seed), WON),
-        Control(Role.POSITIVE, "zeros for padding: last hop", told(zeros.opened, zeros.short, seed), WON),
-        Control(Role.NULL, "labels by chance", told(honest.seen, shuffled, seed), chance=0.5),
+        Control.positive("a byte that counts hops: first link", told(counted.seen, counted.first, seed), WON),
+        Control.positive("zeros for padding: last hop", told(zeros.opened, zeros.short, seed), WON),
+        Control.null("labels by chance", told(honest.seen, shuffled, seed), chance=0.5),
     )
     setting = (
         f"the packet engine, {len(honest.first):,} packets of routes of 1 to 6 hops, two thirds of them to learn from; "

@@ -20,7 +20,7 @@ import trio
 
 from benchmarks.attacks.acting import ENGINE, never, no_files, share
 from benchmarks.attacks.adversary import document, visit
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -97,7 +97,7 @@ def _figures(tried: Sequence[dict[str, Any]]) -> tuple[Figure, ...]:
             "replay_refused_known",
             "of what was sent again: refused as a replay, and for no other reason",
             share(sum(one["refused"] for one in tried), tries),
-            must=Bound(1, at_least=True),
+            must=at_least(1),
         ),
         Figure(
             "replay_keys_retired",
@@ -112,19 +112,13 @@ def _controls(tried: Sequence[dict[str, Any]], bare: dict[str, Any]) -> tuple[Co
     calm = [one for one in tried if not one["instant"]]
     fresh, sent = (sum(one[what] for one in calm) for what in ("accepted", "tries_twice"))
     return (
-        Control(
-            Role.POSITIVE,
-            "nodes that take each packet for new: accepted again",
-            share(sum(bare["again"]), bare["tries"]),
-            Bound(1, at_least=True),
+        Control.positive(
+            "nodes that take each packet for new: accepted again", share(sum(bare["again"]), bare["tries"]), at_least(1)
         ),
-        Control(
-            Role.POSITIVE,
-            "the same: accepted twice at once",
-            share(sum(bare["twice"]), bare["tries_twice"]),
-            Bound(1, at_least=True),
+        Control.positive(
+            "the same: accepted twice at once", share(sum(bare["twice"]), bare["tries_twice"]), at_least(1)
         ),
-        Control(Role.NULL, "packets that are sent for the first time: accepted", share(fresh, sent), chance=1.0),
+        Control.null("packets that are sent for the first time: accepted", share(fresh, sent), chance=1.0),
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from benchmarks.attacks.acting import never, no_files, share
 from benchmarks.attacks.forged_documents import ForgedDirectory, forged_directory, signed
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -73,7 +73,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         never("split_view_accepted", "lies accepted", sum(lied.accepted.values()), sum(lied.offered.values())),
         Figure("split_view_distinct", "views beside the honest one", exact(lied.distinct), must=Bound(0)),
         Figure(
-            "split_view_honest", "readers that got the honest document", share(lied.honest, count), must=Bound(1, True)
+            "split_view_honest", "readers that got the honest document", share(lied.honest, count), must=at_least(1)
         ),
         *(
             never(f"split_view_{kind}", f"{kind} documents accepted", lied.accepted.get(kind, 0), offered)
@@ -100,17 +100,14 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
 
 
 def _controls(threshold: Readers, signatures: Readers, majority: Readers, honest: Readers) -> tuple[Control, ...]:
-    won = Bound(1, at_least=True)
+    won = at_least(1)
     return (
-        Control(
-            Role.POSITIVE,
-            "one signature is enough: minority-signed views accepted",
-            exact(threshold.distinct / 20),
-            won,
+        Control.positive(
+            "one signature is enough: minority-signed views accepted", exact(threshold.distinct / 20), won
         ),
-        Control(Role.POSITIVE, "signatures unchecked: forged views accepted", exact(signatures.distinct / 20), won),
-        Control(Role.POSITIVE, "a majority lies: views accepted", exact(majority.distinct / 20), won),
-        Control(Role.NULL, "nobody lies: distinct views beside the honest one", exact(honest.distinct), chance=0.0),
+        Control.positive("signatures unchecked: forged views accepted", exact(signatures.distinct / 20), won),
+        Control.positive("a majority lies: views accepted", exact(majority.distinct / 20), won),
+        Control.null("nobody lies: distinct views beside the honest one", exact(honest.distinct), chance=0.0),
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.attacks.acting import ENGINE, delivered, never, no_files, passed_on, route, secrets_of, share
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -106,29 +106,20 @@ def _controls(run: Run, seed: int) -> tuple[Control, ...]:
         ],
     )
     return (
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             "no MACs, no permutation: modified messages delivered",
             share(bare[MODIFIED], sum(bare.values())),
-            Bound(0.99, at_least=True),
+            at_least(0.99),
         ),
-        Control(
-            Role.POSITIVE,
-            "no permutation: marks found",
-            share(unpermuted, CONTROL_MARKS),
-            Bound(1, at_least=True),
-        ),
-        Control(
-            Role.POSITIVE,
+        Control.positive("no permutation: marks found", share(unpermuted, CONTROL_MARKS), at_least(1)),
+        Control.positive(
             f"headers without MAC: delivered as if nothing were, of {sum(headers.values())}",
             exact(headers[UNCHANGED]),
-            Bound(LINKS + 1, at_least=True),
+            at_least(LINKS + 1),
         ),
-        Control(Role.NULL, "no permutation and no mark: marks found", share(unmarked, CONTROL_MARKS), chance=0.0),
-        Control(
-            Role.POSITIVE, "nothing flipped: delivered", share(still[UNCHANGED], sum(still.values())), Bound(1, True)
-        ),
-        Control(Role.NULL, "nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
+        Control.null("no permutation and no mark: marks found", share(unmarked, CONTROL_MARKS), chance=0.0),
+        Control.positive("nothing flipped: delivered", share(still[UNCHANGED], sum(still.values())), at_least(1)),
+        Control.null("nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
     )
 
 

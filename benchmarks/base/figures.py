@@ -40,6 +40,11 @@ class Bound:
         return f"{'≥' if self.at_least else '≤'} {self.limit:.4g}"
 
 
+def at_least(limit: float) -> Bound:
+    """The bound of what must not be less."""
+    return Bound(limit, at_least=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured quantity. `key` is its name in JSON, `unit` empty for a ratio or probability."""
@@ -79,6 +84,16 @@ class Control:
     estimate: Estimate
     bound: Bound | None = None
     chance: float = math.nan
+
+    @classmethod
+    def positive(cls, what: str, estimate: Estimate, bound: Bound) -> Control:
+        """The attack where it must win."""
+        return cls(Role.POSITIVE, what, estimate, bound)
+
+    @classmethod
+    def null(cls, what: str, estimate: Estimate, bound: Bound | None = None, *, chance: float = math.nan) -> Control:
+        """The attack where there is nothing to find."""
+        return cls(Role.NULL, what, estimate, bound, chance)
 
     @property
     def passed(self) -> bool:

@@ -137,11 +137,6 @@ def distance(values: ArrayLike, cdf: Callable[[Sample], Sample]) -> float:
     return float(_stats().kstest(_sample(values), cdf, method="asymp").statistic)
 
 
-def distance_between(one: ArrayLike, other: ArrayLike) -> float:
-    """The Kolmogorov-Smirnov distance of two samples."""
-    return float(_stats().ks_2samp(_sample(one), _sample(other)).statistic)
-
-
 @cache
 def _stats() -> ModuleType:
     """SciPy's distributions, which take a second to load: whoever needs no interval, as most processes, doesn't."""

@@ -14,36 +14,24 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import trio
 
 import mixnode.clients
-from client.traffic.provider_link import ProviderLink
-from client.traffic.schedule import PADDING, Emitter, Prepared, ReadyQueue, Sent, is_message
+from client.traffic.schedule import PADDING, Emitter, Sent, is_message
 from mixnet.counters import Event
 from mixnet.link import Frame, FrameKind, Link
-from mixnet.randomness import SeededSource
 from mixnode.clients import ClientSession as Downstream
 from mixnode.delays import Delays
 from mixnode.downlink import Downlink
 
 LATE = 0.001  # seconds
-SLOW = 0.0001
-
-
-@contextmanager
-def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
-    """`owner.name` is `value` for a while."""
-    original = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, original)
+Switch = Callable[[], AbstractContextManager[object]]
 
 
 # The switches that docs/measuring.md names.
@@ -61,35 +49,32 @@ def cover_off() -> Iterator[None]:
             if taken is not None and is_message(taken):
                 self.emit(Sent(taken, slot))
 
-    with _replaced(Emitter, "run", run), _patient_links():
+    with patch.object(Emitter, "run", run), _patient_links():
         yield
 
 
-@contextmanager
-def delays_off() -> Iterator[None]:
+def delays_off() -> AbstractContextManager[object]:
     """Nodes send packets on at once; `delays` in the truth are what senders asked for all the same."""
     add = Delays.add
 
     def add_due(self: Delays[Any], _due: float, item: object) -> None:
         add(self, -math.inf, item)
 
-    with _replaced(Delays, "add", add_due):
-        yield
+    return patch.object(Delays, "add", add_due)
 
 
 @contextmanager
 def downlink_unshaped() -> Iterator[None]:
     """Providers send mail and answers down the moment they have them, and no dummies."""
     with (
-        _replaced(mixnode.clients, "Downlink", _Eager),
-        _replaced(Downstream, "_send_down", _send_when_there_is_something),
+        patch.object(mixnode.clients, "Downlink", _Eager),
+        patch.object(Downstream, "_send_down", _send_when_there_is_something),
         _patient_links(),
     ):
         yield
 
 
-@contextmanager
-def work_at_slot(seconds: float = LATE) -> Iterator[None]:
+def work_at_slot(seconds: float = LATE) -> AbstractContextManager[object]:
     """Clients still have `seconds` of work to do when the slot of a message comes, and other slots of it wait."""
 
     async def run(self: Emitter) -> None:
@@ -101,74 +86,10 @@ def work_at_slot(seconds: float = LATE) -> Iterator[None]:
                 await trio.sleep(seconds)
             self.emit(Sent(taken or PADDING, slot))
 
-    with _replaced(Emitter, "run", run):
-        yield
+    return patch.object(Emitter, "run", run)
 
 
-# Smaller leaks, which a comparison of whole traces must find (tests/threats/test_p3.py).
-
-
-@contextmanager
-def frames_beside_slots() -> Iterator[None]:
-    """Clients send a message when it is ready, and its slot carries it once more."""
-    sessions: list[ProviderLink] = []
-    offer, put = ProviderLink.offer, ReadyQueue.put_front
-
-    def remember(self: ProviderLink, frame: Frame) -> bool:
-        sessions[:] = [self]
-        return offer(self, frame)
-
-    def put_front(self: ReadyQueue, prepared: Prepared) -> None:
-        put(self, prepared)
-        if sessions:
-            offer(sessions[0], prepared.frame)
-
-    with _replaced(ProviderLink, "offer", remember), _replaced(ReadyQueue, "put_front", put_front):
-        yield
-
-
-@contextmanager
-def slow_mail() -> Iterator[None]:
-    """Providers need a tenth of a millisecond longer for stored mail than for a dummy."""
-    send = Link.send_bytes
-
-    async def send_bytes(self: Link, frames: Sequence[bytes]) -> None:
-        if any(frame[0] == FrameKind.MAIL for frame in frames):
-            await trio.sleep(SLOW)
-        await send(self, frames)
-
-    with _replaced(Link, "send_bytes", send_bytes):
-        yield
-
-
-@contextmanager
-def dummies_off() -> Iterator[None]:
-    """Down-links keep to their slots, and leave those out that have nothing to carry."""
-    send = Link.send_bytes
-
-    async def send_bytes(self: Link, frames: Sequence[bytes]) -> None:
-        if frames[0][0] == FrameKind.PAD:
-            await trio.lowlevel.checkpoint()
-        else:
-            await send(self, frames)
-
-    with _replaced(Link, "send_bytes", send_bytes):
-        yield
-
-
-@contextmanager
-def streams_shared() -> Iterator[None]:
-    """Schedules draw from the random stream from which their actor draws everything else."""
-    shared: dict[tuple[object, ...], random.Random] = {}
-
-    def stream(self: SeededSource, *_label: str) -> random.Random:
-        return shared.setdefault((self._seed, *self._label), random.Random(str(self._label)))
-
-    with _replaced(SeededSource, "stream", stream):
-        yield
-
-
-SWITCHES: dict[str, Callable[[], AbstractContextManager[None]]] = {
+SWITCHES: dict[str, Switch] = {
     "cover": cover_off,
     "delays": delays_off,
     "downlink": downlink_unshaped,
@@ -178,26 +99,27 @@ SWITCHES: dict[str, Callable[[], AbstractContextManager[None]]] = {
 
 
 @contextmanager
-def switched_off(names: Sequence[str]) -> Iterator[None]:
-    """All of these switches at once, by their names in SWITCHES: what a job in another process is told."""
+def all_off(table: Mapping[str, Switch], names: Iterable[str]) -> Iterator[None]:
+    """All of these switches at once, by their names: what a job in another process is told."""
     with ExitStack() as stack:
         for name in names:
-            stack.enter_context(SWITCHES[name]())
+            stack.enter_context(table[name]())
         yield
+
+
+switched_off = partial(all_off, SWITCHES)
 
 
 # Inside.
 
 
-@contextmanager
-def _patient_links() -> Iterator[None]:
+def _patient_links() -> AbstractContextManager[object]:
     """Silence ends no link: where cover is off it is no sign of a failure."""
 
     async def end_after_silence(self: Link, seconds: float) -> None:
         """Expect nothing."""
 
-    with _replaced(Link, "end_after_silence", end_after_silence):
-        yield
+    return patch.object(Link, "end_after_silence", end_after_silence)
 
 
 class _Eager(Downlink):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import mixnet.pki.topology
+from benchmarks.controls.cover import Switch, all_off
 from mixnet.crypto import SphinxSecret
 from mixnet.pki import document as documents
 from mixnet.pki.bootstrap import Bootstrap
@@ -29,15 +31,13 @@ from mixnode.replay import Replay
 BATCH = 20  # packets at which a mix by count sends
 
 
-@contextmanager
-def replay_unchecked() -> Iterator[None]:
+def replay_unchecked() -> AbstractContextManager[object]:
     """Nodes take every packet for new; so does a provider that stores it."""
 
     def admit(_self: Replay, tags: Sequence[bytes]) -> list[bool]:
         return [True] * len(tags)
 
-    with patch.object(Replay, "admit", admit):
-        yield
+    return patch.object(Replay, "admit", admit)
 
 
 @contextmanager
@@ -55,11 +55,9 @@ def mixes_by_count() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def rates_unlimited() -> Iterator[None]:
+def rates_unlimited() -> AbstractContextManager[object]:
     """Providers take as much from a client as it sends."""
-    with patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted):
-        yield
+    return patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted)
 
 
 @contextmanager
@@ -69,11 +67,9 @@ def bodies_unprotected() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def headers_unauthenticated() -> Iterator[None]:
+def headers_unauthenticated() -> AbstractContextManager[object]:
     """Every header's MAC counts as genuine; bodies are protected as always."""
-    with patch.object(engine, "equal", lambda _one, _other: True):
-        yield
+    return patch.object(engine, "equal", lambda _one, _other: True)
 
 
 @contextmanager
@@ -85,8 +81,7 @@ def bodies_unpermuted() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def padding_of_zeros() -> Iterator[None]:
+def padding_of_zeros() -> AbstractContextManager[object]:
     """Senders fill the header's end with zeros: packets must be made under this switch."""
     build = header.build
 
@@ -95,8 +90,7 @@ def padding_of_zeros() -> Iterator[None]:
     ) -> tuple[bytes, bytes]:
         return build(secrets, commands, bytes(len(padding)))
 
-    with patch.object(header, "build", build_with_zeros):
-        yield
+    return patch.object(header, "build", build_with_zeros)
 
 
 @contextmanager
@@ -127,32 +121,26 @@ def hops_counted() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def one_signature_enough() -> Iterator[None]:
+def one_signature_enough() -> AbstractContextManager[object]:
     """Readers rely on a document that a single authority signed."""
-    with patch.object(Bootstrap, "required", 1):
-        yield
+    return patch.object(Bootstrap, "required", 1)
 
 
-@contextmanager
-def signatures_unchecked() -> Iterator[None]:
+def signatures_unchecked() -> AbstractContextManager[object]:
     """Readers take every signature for genuine."""
-    with patch.object(documents, "verify_signature_untrusted", lambda *_signed: None):
-        yield
+    return patch.object(documents, "verify_signature_untrusted", lambda *_signed: None)
 
 
-@contextmanager
-def first_of_layer() -> Iterator[None]:
+def first_of_layer() -> AbstractContextManager[object]:
     """Clients always take the first mix of each layer, as one that trusts a list's order would."""
 
     def first(document: Document, _rng: random.Random) -> tuple[Node, ...]:
         return tuple(layer[0] for layer in document.layers)
 
-    with patch.object(mixnet.pki.topology, "sample_mixes", first):
-        yield
+    return patch.object(mixnet.pki.topology, "sample_mixes", first)
 
 
-GUARDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+GUARDS: dict[str, Switch] = {
     "replay": replay_unchecked,
     "pools": mixes_by_count,
     "rates": rates_unlimited,
@@ -167,10 +155,4 @@ GUARDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 }
 
 
-@contextmanager
-def without_guards(names: Sequence[str]) -> Iterator[None]:
-    """All of these guards off at once, by their names in GUARDS: what a job in another process is told."""
-    with ExitStack() as stack:
-        for name in names:
-            stack.enter_context(GUARDS[name]())
-        yield
+without_guards = partial(all_off, GUARDS)

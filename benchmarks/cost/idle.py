@@ -22,7 +22,7 @@ from typing import Any
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.base.timing import median, timed
@@ -215,14 +215,10 @@ def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Findi
         ),
         figures=figures,
         controls=(
-            Control(
-                Role.POSITIVE, f"how many times as much CPU at {FASTER:g} times the rates",
-                exact(middle(busy.shares).value / share.value), Bound(_MORE, at_least=True),
-            ),
-            Control(
-                Role.NULL, "share by which one half of the time differs from the other",
-                exact(abs(middle(rest.shares[:half]).value / middle(rest.shares[half:]).value - 1)), Bound(_SAME),
-            ),
+            Control.positive(f"how many times as much CPU at {FASTER:g} times the rates",
+                exact(middle(busy.shares).value / share.value), at_least(_MORE)),
+            Control.null("share by which one half of the time differs from the other",
+                exact(abs(middle(rest.shares[:half]).value / middle(rest.shares[half:]).value - 1)), Bound(_SAME)),
         ),
     )  # fmt: skip
 

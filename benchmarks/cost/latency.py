@@ -19,7 +19,7 @@ import numpy as np
 import trio
 from scipy import stats
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, Sample, bootstrap, distance, exact, middle, rate
 from benchmarks.processes.load.altered_nodes import LATE
@@ -294,25 +294,13 @@ def _controls(hop: Passage, late: Passage, bare: Passage) -> tuple[Control, ...]
     own = float(np.median(bare.overhead) / np.median(hop.overhead))
     draws = hop.ks_of_draws * math.sqrt(len(hop.drawn))
     return (
-        Control(
-            Role.POSITIVE,
-            f"ms by which the median rises when a node holds every packet {LATE * 1e3:g} ms too long",
-            exact(rise * 1e3),
-            Bound(_LEAST_LATE * LATE * 1e3, at_least=True),
-        ),
-        Control(
-            Role.POSITIVE,
-            "the distance from an exponential time at that node",
-            exact(late.ks),
-            Bound(LATE / MEAN_DELAY / 2, at_least=True),
-        ),
-        Control(
-            Role.NULL, "a link without a node: its median as a share of one node's", exact(own), Bound(1.0)
-        ),
-        Control(
-            Role.NULL, "the distance of the drawn delays alone, times the root of their number", exact(draws),
-            Bound(_CHANCE),
-        ),
+        Control.positive(f"ms by which the median rises when a node holds every packet {LATE * 1e3:g} ms too long",
+            exact(rise * 1e3), at_least(_LEAST_LATE * LATE * 1e3)),
+        Control.positive(
+            "the distance from an exponential time at that node", exact(late.ks), at_least(LATE / MEAN_DELAY / 2)),
+        Control.null("a link without a node: its median as a share of one node's", exact(own), Bound(1.0)),
+        Control.null("the distance of the drawn delays alone, times the root of their number", exact(draws),
+            Bound(_CHANCE)),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from functools import partial
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle
 from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
@@ -124,14 +124,10 @@ def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[f
         ),
         figures=figures,
         controls=(
-            Control(
-                Role.POSITIVE, f"ms that a Python which waits {1e3 * LATER:g} ms takes longer", middle(added["late"]),
-                Bound(_NOTICED * 1e3 * LATER, at_least=True),
-            ),
-            Control(
-                Role.NULL, "ms by which bare Python takes longer or shorter than itself",
-                exact(abs(middle(added["same"]).value)), Bound(_MOST_DIFFERENCE),
-            ),
+            Control.positive(f"ms that a Python which waits {1e3 * LATER:g} ms takes longer", middle(added["late"]),
+                at_least(_NOTICED * 1e3 * LATER)),
+            Control.null("ms by which bare Python takes longer or shorter than itself",
+                exact(abs(middle(added["same"]).value)), Bound(_MOST_DIFFERENCE)),
         ),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, middle, rate
 from benchmarks.base.timing import median
@@ -160,7 +160,7 @@ def _finding(
         Figure("relay_clear_ratio", "the same without cryptography, as far as it could be driven", ratio(clear)),
         Figure(
             "two_core_ratio", "packets/s with one worker and a core for each process, over one process and core",
-            _gain(real, two_cores), "", Bound(1.5, at_least=True),
+            _gain(real, two_cores), "", at_least(1.5),
         ),
         Figure("two_core_cost", "CPU a packet of node and worker together, over that of one process",
                _times(_median([window.together for window in two_cores]), _cost(real))),
@@ -172,24 +172,17 @@ def _finding(
         Figure("network_loss", "packets lost on that way", rate(whole.lost, whole.sent), "", Bound(0.0)),
     )  # fmt: skip
     checks = (
-        Control(
-            Role.POSITIVE,
+        Control.positive(
             "floors that a packet costs more when the node does one floor's work more",
             _difference(heavier, real),
-            Bound(_LEAST_RISE, at_least=True),
+            at_least(_LEAST_RISE),
         ),
-        Control(
-            Role.NULL,
+        Control.null(
             "floors by which a packet costs more or less at a second node like it",
             _size(_difference(twin, real)),
             Bound(_MOST_DIFFERENCE),
         ),
-        Control(
-            Role.NULL,
-            "the gain of two cores at a second node that has no worker",
-            _gain(real, twin),
-            Bound(_MOST_GAIN),
-        ),
+        Control.null("the gain of two cores at a second node that has no worker", _gain(real, twin), Bound(_MOST_GAIN)),
     )
     return Finding.of_cost(
         name="throughput",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.statistics import rate
 from mixnet.errors import LocalError
 
@@ -36,7 +36,7 @@ def shown(what: str, happened: int, tries: int) -> Control:
     """What must happen each time; LocalError if it was not tried."""
     if not tries:
         raise LocalError(f"{what}: nothing was tried")
-    return Control(Role.POSITIVE, what, rate(happened, tries), Bound(1, at_least=True))
+    return Control.positive(what, rate(happened, tries), at_least(1))
 
 
 def pieces(secrets: Iterable[bytes]) -> list[bytes]:

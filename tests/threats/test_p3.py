@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from benchmarks.controls import cover
 from benchmarks.simulation.world import WorldConfig
 from mixnode.members import Members
+from tests.threats import leaks
 from tests.threats.links import BRISK, CLIENTS, LENGTH, links
 
 SHORT = 36.0  # seconds, in which any of the leaks shows
@@ -135,12 +136,12 @@ def test_a_provider_that_gives_no_documents_learns_nothing_more(monkeypatch, tmp
 
 LEAKS = [
     cover.work_at_slot,
-    cover.frames_beside_slots,
-    cover.slow_mail,
-    cover.dummies_off,
+    leaks.frames_beside_slots,
+    leaks.slow_mail,
+    leaks.dummies_off,
     cover.downlink_unshaped,
     cover.cover_off,
-    cover.streams_shared,
+    leaks.streams_shared,
 ]
 
 

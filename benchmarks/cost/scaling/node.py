@@ -13,7 +13,7 @@ from functools import partial
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import scaled
 from benchmarks.base.timing import median
@@ -174,18 +174,12 @@ def _work(looks: Sequence[NodeLook]) -> FittedLine:
 
 def _controls(memory: dict[str, FittedLine], work: dict[str, FittedLine]) -> tuple[Control, ...]:
     return (
-        Control(
-            Role.POSITIVE, f"bytes a packet more where {LEAK} of each are kept",
-            scaled(memory[LEAKING].slope, 1.0, less=memory[NODE].slope.value), Bound(_NOTICED * LEAK, at_least=True),
-        ),
-        Control(
-            Role.POSITIVE, "least bend of the CPU where each packet costs more than the one before",
-            work[SLOWING].bent(), Bound(STRAIGHT, at_least=True),
-        ),
-        Control(
-            Role.NULL, "least bend of the CPU at the node that only leaks", work[LEAKING].bent(),
-            Bound(STRAIGHT),
-        ),
+        Control.positive(f"bytes a packet more where {LEAK} of each are kept",
+            scaled(memory[LEAKING].slope, 1.0, less=memory[NODE].slope.value), at_least(_NOTICED * LEAK)),
+        Control.positive("least bend of the CPU where each packet costs more than the one before",
+            work[SLOWING].bent(), at_least(STRAIGHT)),
+        Control.null("least bend of the CPU at the node that only leaks", work[LEAKING].bent(),
+            Bound(STRAIGHT)),
     )  # fmt: skip
 
 

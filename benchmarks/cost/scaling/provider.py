@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
@@ -204,22 +204,13 @@ def _controls(seen: ProviderSteps, memory: FittedLine) -> tuple[Control, ...]:
     planted = HOARD * (HOARDED[0] + HOARDED[-1]) / 2  # the mean over these clients of what each one adds
     stray = (seen.again.memory - seen.steps[-1].memory) / seen.again.clients / 1e3
     return (
-        Control(
-            Role.POSITIVE,
-            f"KB a client more where {planted / 1e3:.0f} are kept of each",
+        Control.positive(f"KB a client more where {planted / 1e3:.0f} are kept of each",
             scaled(seen.hoarding.slope, 1e-3, less=memory.slope.value),
-            Bound(_NOTICED * planted / 1e3, at_least=True),
-        ),
-        Control(
-            Role.POSITIVE,
-            "least bend of the line where each client costs more than the one before",
-            seen.hoarding.bent(),
-            Bound(STRAIGHT, at_least=True),
-        ),
-        Control(
-            Role.NULL, "KB a client by which memory grew or shrank when nobody came", exact(abs(stray)),
-            Bound(_MOST_STRAY),
-        ),
+            at_least(_NOTICED * planted / 1e3)),
+        Control.positive("least bend of the line where each client costs more than the one before",
+            seen.hoarding.bent(), at_least(STRAIGHT)),
+        Control.null("KB a client by which memory grew or shrank when nobody came", exact(abs(stray)),
+            Bound(_MOST_STRAY)),
     )  # fmt: skip
 
 

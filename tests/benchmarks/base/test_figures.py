@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role, Verdict, flat, flat_maps
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Verdict, at_least, flat, flat_maps
 from benchmarks.base.statistics import Estimate, exact
 
 MUST, AIM = Bound(0.2), Bound(0.05)
-WON = Control(Role.POSITIVE, "without the defence", exact(0.995), Bound(0.99, at_least=True))
-LOST = Control(Role.POSITIVE, "without the defence", exact(0.97), Bound(0.99, at_least=True))
-CHANCE = Control(Role.NULL, "no signal", Estimate(0.52, 0.48, 0.56), chance=0.5)
-SIGNAL = Control(Role.NULL, "no signal", Estimate(0.58, 0.54, 0.62), chance=0.5)
+WON = Control.positive("without the defence", exact(0.995), at_least(0.99))
+LOST = Control.positive("without the defence", exact(0.97), at_least(0.99))
+CHANCE = Control.null("no signal", Estimate(0.52, 0.48, 0.56), chance=0.5)
+SIGNAL = Control.null("no signal", Estimate(0.58, 0.54, 0.62), chance=0.5)
 
 
 def figure(value, must=MUST, aim=AIM, key="gap"):
@@ -35,8 +35,8 @@ def finding(*figures, controls=(), name="one"):
         (0.06, None, AIM, Verdict.MISSED),
         (0.0, None, None, Verdict.UNCLAIMED),
         (math.nan, MUST, AIM, Verdict.MISSED),
-        (3.0, Bound(2, at_least=True), None, Verdict.AIM),
-        (1.9, Bound(2, at_least=True), None, Verdict.MISSED),
+        (3.0, at_least(2), None, Verdict.AIM),
+        (1.9, at_least(2), None, Verdict.MISSED),
     ],
 )
 def test_a_verdict_follows_from_the_value(value, must, aim, verdict):
@@ -56,9 +56,9 @@ def test_a_failed_control_voids_everything_that_is_claimed(controls, credible):
 
 
 def test_a_control_that_could_not_be_computed_fails():
-    assert not Control(Role.POSITIVE, "", exact(math.nan), Bound(0.5, at_least=True)).passed
-    assert not Control(Role.NULL, "", exact(math.nan), chance=0.5).passed
-    assert not Control(Role.NULL, "without a chance", exact(0.5)).passed
+    assert not Control.positive("", exact(math.nan), at_least(0.5)).passed
+    assert not Control.null("", exact(math.nan), chance=0.5).passed
+    assert not Control.null("without a chance", exact(0.5)).passed
 
 
 @given(st.floats(), st.floats(), st.booleans())

@@ -13,7 +13,6 @@ from benchmarks.base.statistics import (
     auc,
     bootstrap,
     distance,
-    distance_between,
     exact,
     mean,
     rate,
@@ -122,8 +121,6 @@ def test_distances():
     uniform = (np.arange(1000) + 0.5) / 1000
     assert distance(uniform, lambda values: values) == pytest.approx(0.0005)
     assert distance(uniform**2, lambda values: values) == pytest.approx(0.25, abs=0.001)
-    assert distance_between(uniform, uniform) == 0
-    assert distance_between(uniform, uniform + 1) == 1
 
 
 def test_what_must_hold_in_many_comparisons_fails_by_chance_in_few():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.base.figures import Bound, Figure, Verdict, flat
+from benchmarks.base.figures import Figure, Verdict, at_least, flat
 from benchmarks.base.size import Size
 from benchmarks.cost.throughput import _gain, on_testbed, ratio, saturated
 from benchmarks.processes.load.meter import MeterReading, Window, windows
@@ -47,7 +47,7 @@ async def test_two_cores_gain_what_the_busiest_process_leaves(autojump_clock, ma
 
 def test_two_cores_that_were_never_busy_gain_nothing():
     nothing = _gain([Window(1.0, 0.9, 0.1, 9000, FLOOR)], [])
-    assert Figure("two_core_ratio", "", nothing, "", Bound(1.5, at_least=True)).verdict is Verdict.MISSED
+    assert Figure("two_core_ratio", "", nothing, "", at_least(1.5)).verdict is Verdict.MISSED
 
 
 @pytest.mark.parametrize("ratios", [{HEAVIER: 2.1}, {TWIN: 1.5}, {TWIN: 2.5}])

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact
 from benchmarks.report.children import ReportOptions
@@ -26,7 +26,7 @@ def finding(name, *, won=1.0, threats=("P1",), key="gap_bits"):
         name, f"What {name} found <here>", threats, "external, global, passive", "mixing | cover", "a setting",
         (Figure(key, "H* - H & more", Estimate(0.1, 0.05, 0.15), "bit", Bound(0.2), Bound(0.05)),
          Figure(f"{name}_auc", "an area", Estimate(0.5, 0.4, 0.6))),
-        (Control(Role.POSITIVE, "without the defence", exact(won), Bound(0.99, at_least=True)),),
+        (Control.positive("without the defence", exact(won), at_least(0.99)),),
         {"auc_window": curve, "roc": curve},
     )  # fmt: skip
 

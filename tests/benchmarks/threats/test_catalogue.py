@@ -3,14 +3,14 @@
 import pytest
 
 from benchmarks.attacks import ATTACKS
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Role
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.statistics import Estimate, exact
 from benchmarks.report.parts import absent
 from benchmarks.threats.catalogue import CLASSES, REQUIREMENTS, as_map, classes, rows, squares
 from benchmarks.threats.render import matrix
 
-WON = Control(Role.POSITIVE, "without", exact(1), Bound(0.99, at_least=True))
-LOST = Control(Role.POSITIVE, "without", exact(0.5), Bound(0.99, at_least=True))
+WON = Control.positive("without", exact(1), at_least(0.99))
+LOST = Control.positive("without", exact(0.5), at_least(0.99))
 
 
 MUST = Bound(0.2)
