@@ -7,12 +7,14 @@ interval of its rate, so "none of 50" and "none of 50,000" read differently.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scipy import stats
 
-from benchmarks.base.figures import Bound, Figure
+from benchmarks.base.figures import Bound, Figure, Finding
 from benchmarks.base.statistics import Estimate, rate
+from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.trace import Trace
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import Command, Deliver, Forward, Hop, Kind, Mailbox, SphinxEngine
@@ -25,9 +27,13 @@ class ActsOnPackets(LocalError):
     """This attack acts on packets, which no trace holds: run `mixnet attack NAME` without files."""
 
 
-def no_files(name: str) -> ActsOnPackets:
-    """What to raise when somebody wants a trace attacked."""
-    return ActsOnPackets(f"{name} acts on packets, which no trace holds: run `mixnet attack {name}` without files")
+def no_files(name: str) -> Callable[[Trace, Sequence[Journey]], Finding]:
+    """The `score` of such an attack: there is nothing to see in files."""
+
+    def score(_trace: Trace, _journeys: Sequence[Journey]) -> Finding:
+        raise ActsOnPackets(f"{name} acts on packets, which no trace holds: run `mixnet attack {name}` without files")
+
+    return score
 
 
 def never(key: str, what: str, happened: int, tries: int) -> Figure:

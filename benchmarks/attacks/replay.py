@@ -24,9 +24,7 @@ from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
-from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.network_plan import ActorKind
-from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
@@ -51,11 +49,7 @@ BATCH = 100  # packets a visit, each twice: fewer than a node's first queue take
 HURRIED = 20  # packets of which some have been let through when the node dies: one batch
 PROVIDER, MIX, ELSEWHERE = "provider-1", "mix-1", "provider-2"  # the last is where the mix sends on to
 STILL = Parameters(node_loop_rate=0.0)  # so that all that leaves a node is the attacker's
-
-
-def score(_trace: Trace, _journeys: Sequence[Journey]) -> Finding:
-    """Nothing to see in files."""
-    raise no_files(NAME)
+score = no_files(NAME)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:

@@ -21,8 +21,6 @@ from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
-from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Trace
 from mixnet.errors import RemoteError
 from mixnet.pki.document import Document
 from mixnet.pki.fetch import accept_untrusted
@@ -53,9 +51,7 @@ class Readers(NamedTuple):
     honest: int  # readers that accepted the honest document
 
 
-def score(_trace: Trace, _journeys: Sequence[Journey]) -> Finding:
-    """Nothing to see in files."""
-    raise no_files(NAME)
+score = no_files(NAME)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:

@@ -6,9 +6,7 @@ runs.
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +18,7 @@ from cyclopts.validators import Number
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
+from benchmarks.cli.options import Above, Count, Json, Switch, print_json, show, size_of
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from benchmarks.base.jobs import Run
     from benchmarks.plan.plan import ParameterPlan, PlanGoal, Refusal
 
-Switch = Annotated[bool, Parameter(negative=())]
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Above = Annotated[float, Parameter(validator=Number(gt=0))]
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 _RATE = re.compile(r"([0-9]*\.?[0-9]+)\s*(|k|M)(|B|bit|b)(|/s|ps)")
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
@@ -91,7 +86,7 @@ def anonymity(
         seed: What every random choice follows from.
         as_json: Print one JSON object instead of tables.
     """
-    size = Size.QUICK if quick else Size.FULL if full else size
+    size = size_of(quick, full, size)
     chosen = {"users": clients, "rate": rate, "delay": delay, "layers": layers, "width": width}
     given = {
         name: value
@@ -105,7 +100,9 @@ def anonymity(
             _recorded(trace, truth, since, as_json=as_json)
             return 0
         if not given and not sweep:
-            return _all(size, run, seed, as_json=as_json)
+            from benchmarks.anonymity.measure import measure  # noqa: PLC0415
+
+            return show(measure(size, run, seed=seed), as_json=as_json)
         _model(
             given, [name.strip() for name in (sweep or "").split(",") if name.strip()], size, run, seed, as_json=as_json
         )
@@ -161,7 +158,7 @@ def plan(
             found = attempt(fewer)
         answer = found if isinstance(found, planning.ParameterPlan) else first
         if as_json:
-            _print_json(tables.as_map(answer))
+            print_json(tables.as_map(answer))
         else:
             tables.show(answer, asked=layers)
         return 0 if isinstance(answer, planning.ParameterPlan) else 1
@@ -176,20 +173,6 @@ def bytes_a_second(text: str) -> float:
     return float(found[1]) * _SCALE[found[2]] / (8 if bits else 1)
 
 
-def _all(size: Size, run: Run, seed: int, *, as_json: bool) -> int:
-    """Everything, with controls; 1 if one failed."""
-    from benchmarks.anonymity.measure import measure  # noqa: PLC0415
-    from benchmarks.base.figures import flat  # noqa: PLC0415
-    from benchmarks.base.tables import render  # noqa: PLC0415
-
-    finding = measure(size, run, seed=seed)
-    if as_json:
-        _print_json({**flat([finding]), "finding": finding.as_map()})
-    else:
-        render(finding)
-    return 0 if finding.credible else 1
-
-
 def _recorded(trace: Path, truth: Path, since: float, *, as_json: bool) -> None:
     """The entropy of a recorded network."""
     from benchmarks.anonymity import actors, tables  # noqa: PLC0415
@@ -198,7 +181,7 @@ def _recorded(trace: Path, truth: Path, since: float, *, as_json: bool) -> None:
 
     seen = actors.observe(traces.read(trace), truths.read(truth), since=since)
     if as_json:
-        _print_json(tables.recorded(seen))
+        print_json(tables.recorded(seen))
     else:
         tables.show_recorded(seen)
 
@@ -214,7 +197,7 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
     if not names:
         [row] = run(model.point, [{"network": asdict(network), "targets": targets, "seed": seed}])
         if as_json:
-            _print_json({"network": asdict(network), "seed": seed, **row})
+            print_json({"network": asdict(network), "seed": seed, **row})
         else:
             tables.show_point(network, row)
         return
@@ -222,7 +205,7 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
         sweep.around(network, name)  # a wrong name is refused before anything is measured
     found = {name: sweep.sweep(network, name, targets, run, seed=seed) for name in names}
     if as_json:
-        _print_json({"network": asdict(network), "targets": targets, "seed": seed, "sweeps": found})
+        print_json({"network": asdict(network), "targets": targets, "seed": seed, "sweeps": found})
         return
     for name, rows in found.items():
         tables.show_sweep(name, rows)
@@ -238,7 +221,3 @@ def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
             yield run
     else:
         yield jobs.inline if workers == 1 else jobs.processes(workers)
-
-
-def _print_json(figures: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(figures) + "\n")

@@ -6,16 +6,13 @@ Never: an import of anything heavy until a command runs.
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from benchmarks.cli import anonymity, attack, real, report, scaling
+from benchmarks.cli.options import Above, Count, Json, print_json
 
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
@@ -25,9 +22,6 @@ scaling.register(bench)
 anonymity.register(bench, app)
 attack.register(app)
 report.register(bench, app)
-
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Positive = Annotated[int, Parameter(validator=Number(gte=1))]
 
 
 @bench.command
@@ -45,7 +39,7 @@ def sphinx(*, as_json: Json = False) -> None:
     with progress("measuring", 1.0, quiet=as_json) as advance:
         figures = measure(progress=advance)
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         render(figures)
 
@@ -53,8 +47,8 @@ def sphinx(*, as_json: Json = False) -> None:
 @bench.command
 def world(
     *,
-    clients: Positive = 20,
-    minutes: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
+    clients: Count = 20,
+    minutes: Above = 10.0,
     seed: int = 1,
     codec: Literal["sphinx", "plain"] = "sphinx",
     trace: Path | None = None,
@@ -78,13 +72,13 @@ def world(
 
     figures = measure(clients=clients, minutes=minutes, seed=seed, codec=codec, trace=trace, truth=truth)
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         render(figures)
 
 
 @bench.command
-def directory(*, authorities: Positive = 7, nodes: Positive = 1000, seed: int = 1, as_json: Json = False) -> None:
+def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_json: Json = False) -> None:
     """Count the bytes and the CPU that a round of the directory authorities costs.
 
     Example: mixnet bench directory --authorities 7 --nodes 1000
@@ -99,13 +93,13 @@ def directory(*, authorities: Positive = 7, nodes: Positive = 1000, seed: int = 
 
     figures = measure(authorities=authorities, nodes=nodes, seed=seed)
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         render(figures)
 
 
 @bench.command
-def groups(*, trials: Positive = 40, seed: int = 1, as_json: Json = False) -> None:
+def groups(*, trials: Count = 40, seed: int = 1, as_json: Json = False) -> None:
     """Compare how long a message takes to reach a group with plain unicast, on the client's own schedule.
 
     Example: mixnet bench groups --json
@@ -122,10 +116,6 @@ def groups(*, trials: Positive = 40, seed: int = 1, as_json: Json = False) -> No
 
         figures = measure(trials=trials, seed=seed)
     if as_json:
-        _print_json(figures)
+        print_json(figures)
     else:
         render(figures)
-
-
-def _print_json(figures: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(figures) + "\n")

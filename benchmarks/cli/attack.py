@@ -7,22 +7,18 @@ one that failed makes the exit status 1. Never: an import of anything heavy unti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from benchmarks.attacks import ATTACKS, load
 from benchmarks.base.extra import needed
-from benchmarks.base.size import Size
+from benchmarks.cli.options import Count, Json, Switch, show, size_of
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from benchmarks.attacks import Attack
     from benchmarks.base.figures import Finding
-
-Switch = Annotated[bool, Parameter(negative=())]
-Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 
 class HalfTheFiles(LocalError):
@@ -42,7 +38,7 @@ def attack(
     truth: Path | None = None,
     quick: Switch = False,
     full: Switch = False,
-    workers: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
+    workers: Count = 1,
     seed: int = 1,
     as_json: Json = False,
 ) -> int:
@@ -62,6 +58,8 @@ def attack(
         seed: What every random choice follows from.
         as_json: Print one JSON object instead of tables.
     """
+    from deploy.display import say_json  # noqa: PLC0415
+
     if name is None:
         _list(as_json=as_json)
         return 0
@@ -74,9 +72,9 @@ def attack(
         else:
             from benchmarks.base.jobs import inline, processes  # noqa: PLC0415
 
-            size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
-            finding = chosen.measure(size, inline if workers == 1 else processes(workers), seed=seed)
-    return _show(finding, as_json=as_json)
+            runner = inline if workers == 1 else processes(workers)
+            finding = chosen.measure(size_of(quick, full), runner, seed=seed)
+    return show(finding, as_json=as_json, write=say_json)
 
 
 def _from_files(chosen: Attack, trace: Path, truth: Path) -> Finding:
@@ -93,15 +91,3 @@ def _list(*, as_json: bool) -> None:
         say_json({name: entry.summary for name, entry in ATTACKS.items()})
     else:
         tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), [(k, e.summary) for k, e in ATTACKS.items()])
-
-
-def _show(finding: Finding, *, as_json: bool) -> int:
-    from benchmarks.base.figures import flat  # noqa: PLC0415
-    from benchmarks.base.tables import render  # noqa: PLC0415
-    from deploy.display import say_json  # noqa: PLC0415
-
-    if as_json:
-        say_json({**flat([finding]), "finding": finding.as_map()})
-    else:
-        render(finding)
-    return 0 if finding.credible else 1

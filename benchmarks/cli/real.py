@@ -17,11 +17,11 @@ from cyclopts import App, Parameter
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
+from benchmarks.cli.options import Json, Switch, show
 
 if TYPE_CHECKING:
     from benchmarks.base.figures import Finding
 
-Json = Annotated[bool, Parameter(name="--json", negative=())]
 Chosen = Annotated[Size, Parameter(name="--size")]
 
 
@@ -77,7 +77,7 @@ def observe(
     out: Path = Path("trace.csv"),
     truth: Path | None = None,
     clients: int = 0,
-    taps: Annotated[bool, Parameter(negative=())] = False,
+    taps: Switch = False,
     as_json: Json = False,
 ) -> int:
     """Record what an observer of all links of a local network sees: t_ns, src, dst, bytes.
@@ -124,19 +124,9 @@ def observe(
 
 def _show(measure: Measure, size: Size, seed: int, *, as_json: bool) -> int:
     """Measure, print, and fail if a control did."""
-    import json  # noqa: PLC0415
-
-    from benchmarks.base.figures import flat  # noqa: PLC0415
 
     def say(what: str) -> None:
         if not as_json and sys.stderr.isatty():
             sys.stderr.write(f"{what} ...\n")
 
-    finding = measure(size, seed=seed, say=say)
-    if as_json:
-        sys.stdout.write(json.dumps({**flat([finding]), "finding": finding.as_map()}) + "\n")
-    else:
-        from benchmarks.base.tables import render  # noqa: PLC0415
-
-        render(finding)
-    return 0 if finding.credible else 1
+    return show(measure(size, seed=seed, say=say), as_json=as_json)

@@ -6,31 +6,17 @@ runs.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from benchmarks.base.extra import needed, require
 from benchmarks.base.size import Size
-from mixnet.errors import LocalError
-
-Switch = Annotated[bool, Parameter(negative=())]
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-
-
-class TwoSizes(LocalError):
-    """A report has one size: give --quick, or --full, or neither."""
-
-
-class NoReport(LocalError):
-    """The file is no report of `mixnet bench all`: make one, or leave --report away to measure now."""
+from benchmarks.cli.options import Count, Json, Switch, one_size, read_report
 
 
 def register(bench: App, app: App) -> None:
@@ -67,8 +53,7 @@ def everything(
         seed: What every random choice follows from.
         as_json: Print the report as one JSON object instead of a table.
     """
-    if quick and full:
-        raise TwoSizes("give --quick or --full, not both")
+    size = one_size(quick, full)
     with needed():
         require()  # before the measuring, not after it
         from benchmarks.report.children import ReportOptions  # noqa: PLC0415
@@ -76,7 +61,6 @@ def everything(
         from benchmarks.report.run import ReportJob, make, sound  # noqa: PLC0415
         from deploy.display import say_json  # noqa: PLC0415
 
-        size = Size.QUICK if quick else Size.FULL if full else Size.STANDARD
         chosen = parts((name.strip() for name in only.split(",") if name.strip()), size=size)
         wish = ReportOptions(size, seed, workers or os.cpu_count() or 1, scheduler)
         report = make(ReportJob(chosen, wish, out), _teller(quiet=as_json))
@@ -136,11 +120,7 @@ def _given(report: Path | None, *, quick: bool) -> dict[str, Any] | None:
     path = report or Path("report/report.json")
     if quick or (report is None and not path.exists()):
         return None
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {key: found[key] for key in ("findings", "report", "machine")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoReport(f"{path} is no report: make one with `mixnet bench all --quick`") from error
+    return read_report(path, lambda found: {key: found[key] for key in ("findings", "report", "machine")})
 
 
 def _measured(workers: int, seed: int, *, quiet: bool) -> dict[str, Any]:

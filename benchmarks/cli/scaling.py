@@ -8,33 +8,21 @@ doing. Exit status 1 if a control failed. Never: an import of anything heavy unt
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from mixnet.errors import LocalError
+from benchmarks.cli.options import Json, Switch, one_size, print_json, read_report
 
 if TYPE_CHECKING:
     from benchmarks.base.figures import Finding
     from benchmarks.base.history import FigureChange
-
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Switch = Annotated[bool, Parameter(negative=())]
-
-
-class TwoSizes(LocalError):
-    """A measurement has one size: give --quick, or --full, or neither."""
-
-
-class NoReport(LocalError):
-    """The file is no report of `mixnet bench all`: make one, or name another with --report."""
 
 
 def register(bench: App) -> None:
@@ -62,7 +50,7 @@ def scale(
     with needed():
         from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
 
-        return _show([provider.measure, node.measure], _size(quick, full), seed, plots=plots, as_json=as_json)
+        return _show([provider.measure, node.measure], one_size(quick, full), seed, plots=plots, as_json=as_json)
 
 
 def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
@@ -79,7 +67,7 @@ def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json:
     with needed():
         from benchmarks.cost.idle import measure  # noqa: PLC0415
 
-        return _show([measure], _size(quick, full), seed, as_json=as_json)
+        return _show([measure], one_size(quick, full), seed, as_json=as_json)
 
 
 def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
@@ -96,7 +84,7 @@ def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json
     with needed():
         from benchmarks.cost.start import measure  # noqa: PLC0415
 
-        return _show([measure], _size(quick, full), seed, as_json=as_json)
+        return _show([measure], one_size(quick, full), seed, as_json=as_json)
 
 
 def history(
@@ -120,10 +108,7 @@ def history(
     from deploy.display import say, say_json, tabulate  # noqa: PLC0415
 
     path = file or past.FILE
-    try:
-        run = past.run_of(json.loads(report.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoReport(f"{report} is no report: make one with `mixnet bench all --quick`") from error
+    run = read_report(report, past.run_of)
     earlier, bad = past.read(path)
     changes = past.compare(run, earlier)
     if add and run not in earlier:
@@ -149,12 +134,6 @@ def _before(change: FigureChange) -> tuple[str, str, str]:
     return f"{change.median:.4g}", f"{change.change:+.1%}", f"{change.tolerance:.1%}"
 
 
-def _size(quick: bool, full: bool) -> Size:
-    if quick and full:
-        raise TwoSizes("give --quick or --full, not both")
-    return Size.QUICK if quick else Size.FULL if full else Size.STANDARD
-
-
 def _show(
     measures: list[Callable[..., Finding]], size: Size, seed: int, *, plots: Path | None = None, as_json: bool
 ) -> int:
@@ -168,8 +147,7 @@ def _show(
 
         drawn = [str(path) for one in findings for path in save(one.as_map(), plots)]
     if as_json:
-        answer: dict[str, Any] = {**flat(findings), "findings": [one.as_map() for one in findings], "plots": drawn}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        print_json({**flat(findings), "findings": [one.as_map() for one in findings], "plots": drawn})
     else:
         from benchmarks.base.tables import render  # noqa: PLC0415
         from deploy.display import say  # noqa: PLC0415

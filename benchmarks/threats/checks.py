@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import msgspec
 
-from benchmarks.attacks.acting import passed_on, route, secrets_of
+from benchmarks.attacks.acting import ENGINE, delivered, passed_on, route, secrets_of
+from benchmarks.attacks.tagging import flipped
 from benchmarks.base.figures import Finding
 from benchmarks.controls.guards import without_guards
 from benchmarks.threats.archive import archive
@@ -30,11 +29,9 @@ from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, verify_untrusted
-from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, SphinxEngine
+from mixnet.sphinx import GEOMETRY, Command, Hop, Kind
 from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, StorePacket, Sweep
 
-T = TypeVar("T")
-_ENGINE = SphinxEngine()
 PACKETS, WORD = 20, 8  # packets that are followed, and bytes that no two ciphertexts share by chance
 _MESSAGE = b"pay 10 to bob"
 
@@ -80,7 +77,7 @@ def documents(directory: DirectoryFiles) -> Finding:
         "rolled back": (_signed(true, directory.keys), now, true.epoch + 1),
     }  # fmt: skip
     raw = _signed(true, directory.keys)
-    flips = {f"byte {at} flipped": (_flipped(raw, at), now, -1) for at in range(0, len(raw), max(1, len(raw) // 300))}
+    flips = {f"byte {at} flipped": (flipped(raw, at), now, -1) for at in range(0, len(raw), max(1, len(raw) // 300))}
     believed = [_believed(directory, *one) for one in (tries | flips).values()]
     changed = sum(found is not None and found != true for found in believed)
     accepted = sum(found is not None for found in believed[: len(tries)])
@@ -114,15 +111,15 @@ def tampering() -> Finding:
     """T3: every byte of a packet, flipped."""
     secrets = [SphinxSecret.generate() for _ in range(4)]
     hops = [Hop(secret.public, Command(Kind.FORWARD, os.urandom(32), 0)) for secret in secrets[:-1]]
-    packet = _ENGINE.create([*hops, Hop(secrets[-1].public, Command(Kind.DELIVER))], _MESSAGE, seed=os.urandom(32))
-    read = [_read(secrets, _flipped(packet, at)) for at in range(GEOMETRY.packet_size)]
+    packet = ENGINE.create([*hops, Hop(secrets[-1].public, Command(Kind.DELIVER))], _MESSAGE, seed=os.urandom(32))
+    read = [delivered(secrets, flipped(packet, at)) for at in range(GEOMETRY.packet_size)]
     modified = sum(message not in (None, _MESSAGE) for message in read)
     return finding(
         "tampering", "A byte of a packet flipped", ("T3",), "internal or external, local, active",
         "a MAC for each header, a wide-block permutation with a MAC for the body",
         f"every one of {GEOMETRY.packet_size} bytes, one bit of each, four hops",
         never("modified_delivered", "packets delivered modified", modified, len(read)),
-        shown("the packet itself is delivered", int(_read(secrets, packet) == _MESSAGE), 1),
+        shown("the packet itself is delivered", int(delivered(secrets, packet) == _MESSAGE), 1),
     )  # fmt: skip
 
 
@@ -157,7 +154,7 @@ def _seen_again() -> bool:
     """Whether any WORD bytes of a packet are on two of the links on its way."""
     rng = random.Random(os.urandom(16))
     secrets = secrets_of(rng, GEOMETRY.max_hops)
-    packet = _ENGINE.create(route(secrets, rng), os.urandom(GEOMETRY.message_size), seed=os.urandom(32))
+    packet = ENGINE.create(route(secrets, rng), os.urandom(GEOMETRY.message_size), seed=os.urandom(32))
     before: set[bytes] = set()
     for secret in secrets:
         words = {packet[at : at + WORD] for at in range(len(packet) - WORD + 1)}
@@ -259,31 +256,7 @@ def _signed(document: Document, keys: Sequence[SigningKey]) -> bytes:
 
 
 def _believed(directory: DirectoryFiles, raw: bytes, when: float, newest: int) -> Document | None:
-    return _tried(lambda: verify_untrusted(raw, directory.bootstrap, when, newest))
-
-
-def _tried(attempt: Callable[[], T]) -> T | None:
     try:
-        return attempt()
+        return verify_untrusted(raw, directory.bootstrap, when, newest)
     except RemoteError:
         return None
-
-
-def _read(secrets: Sequence[SphinxSecret], packet: bytes) -> bytes | None:
-    """What the last hop reads, or None where a hop refuses."""
-    for secret in secrets:
-        peeled = _tried(partial(_ENGINE.peel_untrusted, secret, packet))
-        match peeled:
-            case Forward(packet=inner):
-                packet = inner
-            case Deliver(message):
-                return message
-            case _:
-                return None
-    return None
-
-
-def _flipped(data: bytes, position: int) -> bytes:
-    changed = bytearray(data)
-    changed[position] ^= 1 << position % 8
-    return bytes(changed)

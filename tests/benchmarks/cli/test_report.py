@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.cli import report
 from benchmarks.cli.app import app
-from benchmarks.cli.report import NoReport, TwoSizes, everything, threats
+from benchmarks.cli.options import NoReport, TwoSizes
+from benchmarks.cli.report import everything, threats
 from benchmarks.report import parts as table
 from benchmarks.threats import checks
 from mixnet.errors import Unavailable
