@@ -45,6 +45,19 @@ def _batch(task: Callable[[], object], size: int) -> float:
     return (time.thread_time() - start) / size
 
 
+def floor() -> Callable[[], None]:
+    """What costs are compared with: two X25519 multiplications, the least that a peel can take."""
+    from mixnet.crypto import SphinxSecret, x25519  # noqa: PLC0415  # of those that time nothing, nobody needs it
+
+    scalar, point = SphinxSecret.generate().expose(), SphinxSecret.generate().public
+
+    def twice() -> None:
+        x25519(scalar, point)
+        x25519(scalar, point)
+
+    return twice
+
+
 def ratios(times: Sequence[float], against: Sequence[float], factor: float = 1.0) -> list[float]:
     """`factor` times the one over the other, round by round."""
     return [factor * ours / theirs for ours, theirs in zip(times, against, strict=True)]

@@ -12,7 +12,7 @@ from typing import Literal
 from cyclopts import App
 
 from benchmarks.cli import anonymity, attack, real, report, scaling
-from benchmarks.cli.options import Above, Count, Json, print_json
+from benchmarks.cli.options import Above, Count, Json, show_figures
 
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
@@ -38,10 +38,7 @@ def sphinx(*, as_json: Json = False) -> None:
 
     with progress("measuring", 1.0, quiet=as_json) as advance:
         figures = measure(progress=advance)
-    if as_json:
-        print_json(figures)
-    else:
-        render(figures)
+    show_figures(figures, render, as_json=as_json)
 
 
 @bench.command
@@ -71,10 +68,7 @@ def world(
     from benchmarks.cost.conversations import measure, render  # noqa: PLC0415
 
     figures = measure(clients=clients, minutes=minutes, seed=seed, codec=codec, trace=trace, truth=truth)
-    if as_json:
-        print_json(figures)
-    else:
-        render(figures)
+    show_figures(figures, render, as_json=as_json)
 
 
 @bench.command
@@ -92,10 +86,7 @@ def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_
     from benchmarks.cost.directory import measure, render  # noqa: PLC0415
 
     figures = measure(authorities=authorities, nodes=nodes, seed=seed)
-    if as_json:
-        print_json(figures)
-    else:
-        render(figures)
+    show_figures(figures, render, as_json=as_json)
 
 
 @bench.command
@@ -115,7 +106,4 @@ def groups(*, trials: Count = 40, seed: int = 1, as_json: Json = False) -> None:
         from benchmarks.cost.groups import measure, render  # noqa: PLC0415
 
         figures = measure(trials=trials, seed=seed)
-    if as_json:
-        print_json(figures)
-    else:
-        render(figures)
+    show_figures(figures, render, as_json=as_json)

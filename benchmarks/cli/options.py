@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.base.figures import Finding
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Mapping[str, object])
 Switch = Annotated[bool, Parameter(negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -58,6 +59,14 @@ def read_report(path: Path, pick: Callable[[dict[str, Any]], T]) -> T:
 def print_json(figures: Mapping[str, object]) -> None:
     """One object on one line."""
     sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def show_figures(figures: F, render: Callable[[F], None], *, as_json: bool) -> None:
+    """Print figures that have no targets."""
+    if as_json:
+        print_json(figures)
+    else:
+        render(figures)
 
 
 def show(finding: Finding, *, as_json: bool, write: Callable[[dict[str, object]], None] = print_json) -> int:

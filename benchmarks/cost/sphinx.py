@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import TypedDict
 
-from benchmarks.base.timing import Interval, median, ratios, timed
+from benchmarks.base.timing import Interval, floor, median, ratios, timed
 from deploy.display import tabulate
-from mixnet.crypto import SphinxSecret, x25519
+from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Command, Engine, Hop, Kind, engine_by_name
 
@@ -42,16 +42,15 @@ class SphinxFigures(TypedDict):
 def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> SphinxFigures:
     """Time everything for about `seconds` of CPU; `progress` is called with the share done, 0 to 1."""
     rounds = timed(_tasks(), seconds, progress)
-    floor = rounds["floor"]
 
     def ratio(name: str, factor: float = 1.0) -> tuple[float, Interval]:
-        return median(ratios(rounds[name], floor, factor))
+        return median(ratios(rounds[name], rounds["floor"], factor))
 
     peel, peel_ci = ratio("peel")
     create, create_ci = ratio("create", 2.0)
     figures = SphinxFigures(
-        floor_us=statistics.median(floor) * 1e6,
-        rounds=len(floor),
+        floor_us=statistics.median(rounds["floor"]) * 1e6,
+        rounds=len(rounds["floor"]),
         peel_ratio=peel,
         peel_ratio_ci=peel_ci,
         create_mults=create,
@@ -94,14 +93,7 @@ def _tasks() -> dict[str, Callable[[], object]]:
     """What is timed, by name: one call is one operation."""
     secrets = [SphinxSecret.generate() for _ in range(GEOMETRY.max_hops)]
     hops = _route(secrets)
-    point = secrets[-1].public
-    scalar = secrets[0].expose()
-
-    def floor() -> None:
-        x25519(scalar, point)
-        x25519(scalar, point)
-
-    tasks: dict[str, Callable[[], object]] = {"floor": floor}
+    tasks: dict[str, Callable[[], object]] = {"floor": floor()}
     for prefix, engine in _engines():
         packets = cycle([engine.create(hops, _MESSAGE, seed=os.urandom(32)) for _ in range(_PACKETS)])
         tasks[f"{prefix}peel"] = _peeling(engine, secrets[0], packets)

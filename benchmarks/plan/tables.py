@@ -6,16 +6,14 @@ Promises: the parameters are lines that go into an authority's configuration as 
 from __future__ import annotations
 
 import math
-import os
 import statistics
 from typing import Any
 
 import msgspec
 
-from benchmarks.base.timing import timed
+from benchmarks.base import timing
 from benchmarks.plan.plan import ParameterPlan, Refusal, degree_of
 from deploy.display import say, tabulate
-from mixnet.crypto import x25519
 
 _NAMES = (
     "layers",
@@ -34,15 +32,7 @@ _TIMED = 0.2  # CPU seconds
 
 def floor() -> float:
     """CPU seconds of two X25519 scalar multiplications, timed now."""
-    base = (9).to_bytes(32, "little")
-    scalar = os.urandom(32)
-    point = x25519(scalar, base)
-
-    def twice() -> None:
-        x25519(scalar, point)
-        x25519(scalar, point)
-
-    return statistics.median(timed({"floor": twice}, _TIMED)["floor"])
+    return statistics.median(timing.timed({"floor": timing.floor()}, _TIMED)["floor"])
 
 
 def parameters(plan: ParameterPlan) -> dict[str, float]:

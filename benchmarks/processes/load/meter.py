@@ -15,9 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.base.timing import timed
+from benchmarks.base.timing import floor, timed
 from deploy.processes import ProcessId
-from mixnet.crypto import SphinxSecret, x25519
 
 _FLOOR_SECONDS = 0.010  # of CPU for one reading of the floor
 
@@ -52,14 +51,7 @@ class Floor:
 
     def __init__(self) -> None:
         """Draw what to multiply."""
-        scalar, point = SphinxSecret.generate().expose(), SphinxSecret.generate().public
-
-        def twice() -> None:
-            x25519(scalar, point)
-            x25519(scalar, point)
-
-        self._twice = twice
-        self._tasks = {"floor": twice}
+        self._twice = floor()
 
     def rested(self, pause: float, times: int) -> list[float]:
         """CPU seconds of each of `times` floors before which this thread slept for `pause` seconds."""
@@ -73,7 +65,7 @@ class Floor:
 
     def seconds(self) -> float:
         """CPU seconds of this thread for one floor, now."""
-        return statistics.median(timed(self._tasks, _FLOOR_SECONDS)["floor"])
+        return statistics.median(timed({"floor": self._twice}, _FLOOR_SECONDS)["floor"])
 
 
 @dataclass(frozen=True, slots=True)
