@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Row, Trace
+from benchmarks.simulation.trace import Trace, TraceRow
 
 LATENCY = 0.01
 FRAME = 3118
@@ -21,7 +21,7 @@ def recorded(run, *, until=np.inf):
         sent = now
         for leg in range(len(way) - 1):
             if now < until:
-                rows.append(Row(round(now * 1e9), way[leg], way[leg + 1], FRAME))
+                rows.append(TraceRow(round(now * 1e9), way[leg], way[leg + 1], FRAME))
             now += LATENCY + (delays[leg] if leg < len(delays) else 0.0)
         came = round(now * 1e9) if now < until else None
         path = way[1:] if came else way[1:3]

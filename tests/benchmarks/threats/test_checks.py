@@ -86,6 +86,6 @@ def test_bytes_that_go_on_as_they_are_would_show(monkeypatch):
 
 
 def test_a_packet_that_is_delivered_modified_would_show(monkeypatch):
-    read = checks._read
-    monkeypatch.setattr(checks, "_read", lambda secrets, packet: read(secrets, packet) or b"pay 99 to bob")
+    read = checks.delivered
+    monkeypatch.setattr(checks, "delivered", lambda secrets, packet: read(secrets, packet) or b"pay 99 to bob")
     assert value(checks.tampering()) > 0.9
