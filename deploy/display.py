@@ -22,8 +22,6 @@ from deploy.local import NodeStatus
 
 MEGABYTE = 1_000_000
 
-Advance = Callable[[str], None]
-
 
 def say(line: str = "") -> None:
     """One line for a person."""

@@ -49,11 +49,6 @@ class Descriptor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         """Refuse an address that nobody could dial; raises LocalError."""
         check_address(self.address)
 
-    @property
-    def sphinx_keys(self) -> dict[int, bytes]:
-        """The X25519 public key (32 bytes) of each epoch."""
-        return dict(enumerate(self.keys, self.epoch))
-
     def sign(self, identity: SigningKey) -> bytes:
         """The signed encoding; raises LocalError if `identity` is not the descriptor's."""
         if identity.public != self.identity:

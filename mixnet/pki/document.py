@@ -52,11 +52,6 @@ class Node(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
         """Refuse an address that nobody could dial; raises LocalError."""
         check_address(self.address)
 
-    @property
-    def sphinx_keys(self) -> dict[int, bytes]:
-        """The X25519 public key (32 bytes) of each epoch that has one."""
-        return dict(enumerate(self.keys, self.epoch))
-
     def key_at(self, epoch: int) -> bytes:
         """The X25519 public key (32 bytes) for `epoch`; raises NoKey if the node has published none."""
         if not 0 <= epoch - self.epoch < len(self.keys):

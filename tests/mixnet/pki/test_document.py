@@ -254,7 +254,6 @@ def test_nodes_are_found_by_identity() -> None:
 def test_keys_are_found_by_epoch() -> None:
     node = TOWN.node("mix 0", 5)
     assert [node.key_at(epoch) for epoch in (5, 6, 7)] == list(node.keys)
-    assert node.sphinx_keys == dict(zip((5, 6, 7), node.keys, strict=True))
     assert node.role == NodeRole.MIX
     for epoch in (4, 8):
         with pytest.raises(NoKey):
