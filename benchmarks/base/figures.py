@@ -122,21 +122,6 @@ class Finding:
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     note: str = ""
 
-    @classmethod
-    def of_cost(
-        cls,
-        *,
-        name: str,
-        title: str,
-        setting: str,
-        figures: tuple[Figure, ...],
-        controls: tuple[Control, ...] = (),
-        curves: dict[str, dict[str, list[float]]] | None = None,
-        note: str = "",
-    ) -> Finding:
-        """What something costs: nobody attacks, so nothing is threatened or defended."""
-        return cls(name, title, (), "", "", setting, figures, controls, curves or {}, note)
-
     @property
     def credible(self) -> bool:
         """Whether every control passed."""
@@ -175,13 +160,16 @@ class Finding:
 
 
 class Subject(NamedTuple):
-    """What every finding of one attack says of it; the fields are those of `Finding`."""
+    """What every finding of one attack says of it; the fields are those of `Finding`.
+
+    Of a cost there is a name and a title: nobody attacks, so nothing is threatened or defended.
+    """
 
     name: str
     title: str
-    threats: tuple[str, ...]
-    adversary: str
-    defence: str
+    threats: tuple[str, ...] = ()
+    adversary: str = ""
+    defence: str = ""
     note: str = ""
 
     def finding(

@@ -22,7 +22,7 @@ from typing import Any
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.base.timing import median, timed
@@ -205,9 +205,7 @@ def finding(size: Size, rest: Rest, busy: Rest, cost: dict[str, float]) -> Findi
                exact(100 * rest.wakes * rest.waking), "%"),
         Figure("idle_ratio", "its CPU over that of the same work without pauses", scaled(share, 1 / warm)),
     )  # fmt: skip
-    return Finding.of_cost(
-        name="idle",
-        title="What a client's daemon takes while nobody uses it",
+    return Subject("idle", "What a client's daemon takes while nobody uses it").finding(
         setting=(
             f"{size}: one daemon process in a network of five nodes at the default rates, {parameters.send_rate:g} "
             f"frames a second up and {parameters.downlink_rate:g} down, {SECONDS[size]:g} s in {len(rest.shares)} "

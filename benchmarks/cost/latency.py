@@ -19,7 +19,7 @@ import numpy as np
 import trio
 from scipy import stats
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, Sample, bootstrap, distance, exact, middle, rate
 from benchmarks.processes.load.altered_nodes import LATE
@@ -211,9 +211,7 @@ def _finding(
         Figure("latency_loss", "packets lost at all levels",
                rate(sum(one.lost for one in everything), sum(one.sent for one in everything))),
     )  # fmt: skip
-    return Finding.of_cost(
-        name="latency",
-        title="What the network adds to the delays drawn",
+    return Subject("latency", "What the network adds to the delays drawn").finding(
         setting=(
             f"{size}: a local network of real processes, packets through five of them ({HOLDS} hold, mean "
             f"{MEAN_DELAY * 1e3:g} ms each) and through one, {SECONDS[size]:g} s a level; capacity found: "

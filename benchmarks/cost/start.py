@@ -20,7 +20,7 @@ from functools import partial
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle
 from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
@@ -115,9 +115,7 @@ def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[f
         Figure("bare_ms", "bare Python", middle([1e3 * one for one in waited["bare"]]), "ms"),
         *(figure for name, times in ready.items() for figure in _ready(name.partition("-")[0], times)),
     )  # fmt: skip
-    return Finding.of_cost(
-        name="start",
-        title="How long starts take",
+    return Subject("start", "How long starts take").finding(
         setting=(
             f"{size}: {len(waited['bare'])} rounds of processes one after another, {len(next(iter(ready.values())))} "
             "starts of each node in a network that runs; time is the wall's, which a busy machine lengthens"

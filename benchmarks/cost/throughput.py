@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least, curve
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, middle, rate
 from benchmarks.base.timing import median
@@ -184,9 +184,7 @@ def _finding(
         ),
         Control.null("the gain of two cores at a second node that has no worker", _gain(real, twin), Bound(_MOST_GAIN)),
     )
-    return Finding.of_cost(
-        name="throughput",
-        title="What a whole node costs a packet",
+    return Subject("throughput", "What a whole node costs a packet").finding(
         setting=_setting(size, full, real),
         figures=figures,
         controls=checks,

@@ -5,7 +5,7 @@ Promises: the figures of `mixnet bench sphinx`, with their targets. What is comp
 
 from __future__ import annotations
 
-from benchmarks.base.figures import Bound, Figure, Finding
+from benchmarks.base.figures import Bound, Figure, Finding, Subject
 from benchmarks.base.statistics import Estimate
 from benchmarks.cost import sphinx
 
@@ -25,9 +25,7 @@ def of(figures: sphinx.SphinxFigures) -> Finding:
         ("create_to_sphinxmix", "making a packet, over sphinxmix's time", figures["create_to_sphinxmix"],
          figures["create_to_sphinxmix_ci"], None, Bound(0.25)),
     ]  # fmt: skip
-    return Finding.of_cost(
-        name="sphinx",
-        title="What a packet's cryptography costs",
+    return Subject("sphinx", "What a packet's cryptography costs").finding(
         setting=(
             f"{figures['rounds']} rounds in one thread; the floor is two X25519 multiplications, "
             f"{figures['floor_us']:.1f} µs here"

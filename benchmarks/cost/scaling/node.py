@@ -13,7 +13,7 @@ from functools import partial
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import scaled
 from benchmarks.base.timing import median
@@ -150,9 +150,7 @@ def finding(size: Size, packets: dict[str, list[NodeLook]], epochs: dict[str, li
             Bound(STRAIGHT),
         ),
     )  # fmt: skip
-    return Finding.of_cost(
-        name="growth",
-        title="What packets and epochs leave behind in a node",
+    return Subject("growth", "What packets and epochs leave behind in a node").finding(
         setting=(
             f"{size}: one node, read after up to {packets[NODE][-1].count:,.0f} packets; a mix and a provider read in "
             f"{len(mix)} epochs of {EPOCH[size]:g} s, with loops of their own only; a node keeps a tag of {_TAG} bytes "

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
@@ -185,9 +185,7 @@ def _finding(size: Size, seen: ProviderSteps) -> Finding:
             exact((counts.log + counts.database) / max(1, counts.stored)),
         ),
     )  # fmt: skip
-    return Finding.of_cost(
-        name="provider",
-        title="What clients cost a provider",
+    return Subject("provider", "What clients cost a provider").finding(
         setting=_setting(size, seen),
         figures=figures,
         controls=_controls(seen, memory),
