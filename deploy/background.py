@@ -1,4 +1,4 @@
-"""A network that goes on when the command that started it has ended (spec/10-local-network.md).
+"""A network that goes on when the command that started it has ended (spec/10-local-network.md 10.3).
 
 Promises: the supervisor is a process of its own, in a session of its own, so closing the terminal doesn't end it; until
 all is ready it is tied to the command by a socket: what it has to say comes through it, and if the command ends first,

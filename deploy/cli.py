@@ -1,6 +1,6 @@
 """The sub-commands of a local network: `demo`, `up`, `status` and `down`.
 
-See spec/09-command.md and spec/10-local-network.md.
+See spec/09-command.md and spec/10-local-network.md 10.3.
 
 Never: an import of anything heavy before a command runs.
 """

@@ -1,6 +1,6 @@
 """What a person sees: tables and progress at a terminal, plain lines elsewhere, JSON for programs.
 
-See spec/10-local-network.md.
+See spec/09-command.md.
 
 Promises: output that isn't a terminal has no colours, no frames and no progress, and its lines are never cut.
 """

@@ -1,4 +1,4 @@
-"""The folder of a local network: its files, written whole or not at all, and its lock (spec/10-local-network.md).
+"""The folder of a local network: its files, written whole or not at all, and its lock (spec/10-local-network.md 10.1).
 
 Promises: folders are for their owner only (0700), files too (0600); a file is replaced in one step, so a crash or a
 full disk leaves the old one or the new one; the lock is the kernel's, so it is free again when its holder is dead.

@@ -1,4 +1,4 @@
-"""The local network as a whole: prepare, look at, end (spec/10-local-network.md).
+"""The local network as a whole: prepare, look at, end (spec/10-local-network.md 10.2 and 10.3).
 
 Promises: a network is started only after every address was found free; looking at one changes nothing; ending one
 returns when none of its processes runs any more.

@@ -1,4 +1,4 @@
-"""What a local network consists of: pure, and saved beside it as `network.toml` (spec/10-local-network.md).
+"""What a local network consists of, as saved in its `network.toml` (spec/10-local-network.md 10.1 and 10.2). Pure.
 
 Promises: the same numbers give the same members, names and addresses, so a network that was stopped comes back as it
 was. Every member has a loopback address of its own, 127.0.SUBNET.N, so that an observer of the links can tell them

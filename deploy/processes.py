@@ -1,4 +1,4 @@
-"""Processes by identity: started, watched and ended without ever touching a stranger (spec/10-local-network.md).
+"""Processes by identity: started, watched and ended without ever touching a stranger (spec/10-local-network.md 10.3).
 
 Promises: a process is known by its number together with its start time, and a signal goes through a file descriptor of
 that very process, so one that got a recycled number is never hit. A child gets SIGTERM when its parent dies in whatever

@@ -1,4 +1,4 @@
-"""Makes the folder of a new local network: keys, bootstrap file, a configuration a process (spec/10-local-network.md).
+"""Makes the folder of a new local network: keys, bootstrap file, configurations (spec/10-local-network.md 10.1).
 
 Promises: the folder appears whole or not at all; every key is fresh from the operating system's generator; each process
 finds in its own folder all that it needs, and paths are relative, so a stopped network may be moved.

@@ -1,4 +1,4 @@
-"""What `mixnet up` and `mixnet status` do for the person who types them (spec/10-local-network.md).
+"""What `mixnet up` and `mixnet status` do for the person who types them (spec/10-local-network.md 10.3).
 
 Promises: `up` says how long it took, and where the network lives; when it fails nothing of the network runs.
 """

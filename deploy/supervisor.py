@@ -1,4 +1,4 @@
-"""Keeps the processes of a local network alive, and leaves none behind (spec/10-local-network.md).
+"""Keeps the processes of a local network alive, and leaves none behind (spec/10-local-network.md 10.3).
 
 Promises: a process counts as started when it says itself that it is ready; if one of them ends before that, all are
 ended and the error names it and its last words. Afterwards a process that ends is started again, at once and then at

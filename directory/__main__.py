@@ -1,4 +1,4 @@
-"""`python -m directory CONFIG.toml`: one authority, until SIGTERM or SIGINT (spec/05-directory.md)."""
+"""`python -m directory CONFIG.toml`: one authority, until SIGTERM or SIGINT (spec/05-directory.md 5.11)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One directory authority: takes descriptors, agrees with the others on documents, gives them out.
 
-See spec/05-directory.md.
+See spec/05-directory.md 5.7.
 
 Promises: it serves what it has from the first moment on; the document for the next epoch is made in the second half of
 this one; while this epoch has none, it tries to make one and asks the others whether they have. Whatever is missing

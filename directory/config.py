@@ -1,4 +1,4 @@
-"""What an operator decides about one authority (spec/05-directory.md).
+"""What an operator decides about one authority (spec/05-directory.md 5.11).
 
 Promises: an unknown or ill-typed setting is refused with one line that names the file and the setting; relative paths
 are relative to the configuration's own folder; after `load_config` nothing is left that could be wrong with the files.

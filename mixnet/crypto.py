@@ -1,4 +1,4 @@
-"""Every cryptographic primitive, and the only importer of nacl and cryptography (spec/02-sphinx.md).
+"""Every cryptographic primitive, and the only importer of nacl and cryptography (spec/02-sphinx.md 2.1).
 
 Promises: lengths are checked before a byte reaches C (libsodium's bindings check none); comparisons of secret bytes
 take constant time; a secret prints as `<redacted>`, can be neither hashed nor pickled, and gives its bytes only through

@@ -1,4 +1,4 @@
-"""The three kinds of failure, and nothing else (spec/08-errors-and-figures.md).
+"""The three kinds of failure, and nothing else (spec/08-errors-and-figures.md 8.5).
 
 Promises: every error raised on purpose in this project is one of these three kinds, so a caller decides by kind alone.
 The docstring of an error class is the sentence that a user reads: what went wrong and what to do about it.

@@ -1,6 +1,6 @@
 """What a process writes down: JSON lines in a file, each one of a few events with fixed fields.
 
-See spec/08-errors-and-figures.md.
+See spec/08-errors-and-figures.md 8.3.
 
 Promises: an entry is a `LogEntry` with fields out of `FIELDS`, which are about the process itself; anything else
 is refused before it reaches the file; a full disk costs entries, never the process. Never, at any level: a packet, a

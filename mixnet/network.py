@@ -1,4 +1,4 @@
-"""The only way to listen and to dial: TCP, or a simulated network in memory (spec/03-links.md).
+"""The only way to listen and to dial: TCP, or a simulated network in memory (spec/03-links.md 3.1).
 
 Promises: an actor that takes a `Network` runs unchanged on real sockets and in virtual time; whatever can't be reached
 now is `Unavailable`, with a message that says what to do. Never: an address in a log or a counter.

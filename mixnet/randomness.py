@@ -1,7 +1,7 @@
 """Where timing and routes get their randomness: the system's generator, or seeded streams for the simulated world.
 
 Promises: a schedule draws from a stream of its own, which nothing else touches, so that what one actor does can never
-shift the times of another (spec/04-mixing.md). Keys never come from here: they come from `os.urandom`, in crypto.py.
+shift the times of another (spec/01-rooms.md 1.2). Keys never come from here: they come from `os.urandom`, in crypto.py.
 """
 
 from __future__ import annotations

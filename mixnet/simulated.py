@@ -1,4 +1,4 @@
-"""A network in memory and in Trio's time: latency, loss, partitions and crashes under a seed (spec/03-links.md).
+"""A network in memory and in Trio's time: latency, loss, partitions and crashes under a seed (spec/03-links.md 3.1).
 
 Promises: streams keep their bytes in order, as TCP does, and only different streams overtake one another; each
 directed pair of hosts draws from random streams of its own, so that the traffic of one pair never shifts that of

@@ -1,6 +1,6 @@
 """How a process tells its operator how it is: a Unix socket that only that user can open.
 
-See spec/08-errors-and-figures.md.
+See spec/08-errors-and-figures.md 8.2.
 
 Promises: the socket has permissions 0600 before the first connection can succeed; one short question, one msgpack map
 (or one text), and the connection is closed; a socket left behind by a process that died is taken over, that of a

@@ -1,4 +1,4 @@
-"""One node as a process: `python -m mixnode CONFIG.toml` (spec/04-mixing.md).
+"""One node as a process: `python -m mixnode CONFIG.toml` (spec/08-errors-and-figures.md 8.2).
 
 Promises: prints nothing while all is well; ends with status 0 on SIGTERM or SIGINT; what the operator can put right is
 one line on standard error and in the log, and exit status 2. A second process on the same folder is refused before it

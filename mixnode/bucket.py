@@ -1,4 +1,4 @@
-"""How much a client may send: a token bucket (spec/06-providers.md).
+"""How much a client may send: a token bucket (spec/06-providers.md 6.2).
 
 Promises: over any span of t seconds at most `burst + rate * t` frames pass; a client that keeps to its rates is never
 refused more than chance makes it exceed the burst. Time is an argument: the module knows no clock.

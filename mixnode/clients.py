@@ -1,4 +1,4 @@
-"""One client's connection to its provider (spec/06-providers.md).
+"""One client's connection to its provider (spec/06-providers.md 6.2 and 6.3).
 
 Promises: a client may send packets that are to be forwarded, dummies and requests, at the network's rates, and nothing
 else; its down-link runs on a Poisson schedule from a random stream of its own, which neither its mail nor its requests

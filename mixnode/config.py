@@ -1,4 +1,4 @@
-"""What an operator decides about one node, and nothing that the whole network must share (spec/04-mixing.md).
+"""The configuration of one node; nothing in it must be the same in the whole network (spec/04-mixing.md 4.2 and 4.7).
 
 Promises: an unknown or ill-typed setting is refused with one line that names the file and the setting; relative paths
 are relative to the configuration's own folder. Never: rates, delays or geometry; those are in the signed document.

@@ -1,4 +1,4 @@
-"""What a provider sends down to one connected client, slot by slot (spec/06-providers.md).
+"""What a provider sends down to one connected client, slot by slot (spec/06-providers.md 6.3).
 
 Promises: each slot carries one frame, made before the slot: an answer, else the oldest packet not yet sent, else a
 dummy; taking it at the slot is the same work for each kind. Packets go down in the order in which they were stored and

@@ -1,4 +1,4 @@
-"""A node's identity key file (spec/04-mixing.md).
+"""A node's identity key file (spec/04-mixing.md 4.2).
 
 Promises: a file that is missing, unreadable, damaged or open to other users is refused with what to do; the key itself
 never appears in a message.

@@ -1,4 +1,4 @@
-"""Loops: packets that a node sends through the whole network to itself (spec/04-mixing.md).
+"""Loops: packets that a node sends through the whole network to itself (spec/04-mixing.md 4.4).
 
 Promises: to everybody else a loop is a packet like any other; only this process recognises its own, by an authenticator
 under a key that lives in its memory; one loop counts once, as on time, late or lost. A mix sends through the layers

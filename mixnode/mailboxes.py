@@ -1,6 +1,6 @@
 """What a provider keeps for its clients: packets in SQLite, until they are acknowledged or too old.
 
-See spec/06-providers.md.
+See spec/06-providers.md 6.1.
 
 Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
 it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, all of them together never

@@ -1,4 +1,4 @@
-"""Who belongs to the network, as far as this node knows (spec/05-directory.md).
+"""Who belongs to the network, as far as this node knows (spec/04-mixing.md 4.3).
 
 Promises: a node of the current document or of the one before it is known, so that packets under way across an epoch's
 end arrive; anybody else isn't. Whoever waits for the next document is woken by it.

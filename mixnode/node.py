@@ -1,4 +1,4 @@
-"""A node, and a packet's whole way through it (spec/04-mixing.md). Read it from top to bottom.
+"""A node, and a packet's whole way through it (spec/04-mixing.md 4.1). Read it from top to bottom.
 
     receive → peel → refuse_replay → hold → send
                           ↕        ↘ deliver

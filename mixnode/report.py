@@ -1,6 +1,6 @@
 """What a node tells its operator of itself. Never: anything about a packet, a peer or a client.
 
-See spec/08-errors-and-figures.md.
+See spec/08-errors-and-figures.md 8.2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The times of a Poisson process, drawn from a random stream of its own (spec/04-mixing.md).
+"""The times of a Poisson process, from a random stream of its own (spec/04-mixing.md 4.4, spec/06-providers.md 6.3).
 
 Promises: the times depend on the stream and the rate alone, never on what is sent or on how long that took. A slot that
 is late by up to `PATIENCE` seconds is used at once; one that is later is gone, so that a machine that stood still

@@ -1,6 +1,6 @@
 """What a node does beside passing packets on: its keys, descriptor, documents and loops.
 
-See spec/04-mixing.md and spec/05-directory.md.
+See spec/04-mixing.md 4.2 and 4.4, spec/05-directory.md 5.9 and 5.10.
 
 Promises: every task here goes on for as long as the node runs; whatever can't be reached is tried again with capped,
 jittered pauses. Loops leave on a Poisson schedule of their own, made before their slot.

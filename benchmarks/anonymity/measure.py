@@ -85,7 +85,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         title="Anonymity: entropy, its optimum, and ε",
         threats=("P1", "P2"),
         adversary="external, global, passive; corrupt mixes where said",
-        defence="Poisson mixing over layers of mixes and the entry provider, and cover traffic (spec/04-mixing.md)",
+        defence="Poisson mixing in layers of mixes and the entry provider, cover traffic (spec/04-mixing.md 4.1, 4.5)",
         setting=_setting(scale, seed, size),
         figures=(
             *_entropy_figures(entropy, sender, actors, worlds),

@@ -1,6 +1,6 @@
 """The commands that measure real processes: `mixnet bench latency`, `throughput` and `observe`.
 
-See spec/13-measurements.md.
+See spec/13-measurements.md 13.6 to 13.8.
 
 Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
 runs.

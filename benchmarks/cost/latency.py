@@ -229,7 +229,7 @@ def _finding(
 def _why_lost(reasons: Mapping[str, int]) -> str:
     """What nodes dropped meanwhile, and why: a node that is kept from its core for long fills its queues."""
     listed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()) if count)
-    return f"; nodes dropped {listed} (spec/08-errors-and-figures.md)" if listed else ""
+    return f"; nodes dropped {listed} (spec/08-errors-and-figures.md 8.1)" if listed else ""
 
 
 def _figures(way: Passage, hop: Passage, idle: Passage, bare: Passage, rng: np.random.Generator) -> tuple[Figure, ...]:

@@ -1,6 +1,6 @@
 """A packet codec without public-key operations, for large studies of traffic: it protects nobody.
 
-See spec/12-simulated-world.md.
+See spec/12-simulated-world.md 12.2.
 
 Promises: the interface, the sizes and the outcomes of the real engine. All of its symmetric cryptography is the real
 one; only what scalar multiplications give (the secret shared with a hop, and the next alpha) is a hash of alpha and of

@@ -1,4 +1,4 @@
-"""A Trio run in virtual time whose whole schedule follows from a seed, in one place (spec/12-simulated-world.md).
+"""A Trio run in virtual time whose whole schedule follows from a seed, in one place (spec/12-simulated-world.md 12.2).
 
 Promises: under one seed the same program does the same things in the same order at the same virtual times. Time stands
 still while any task can run, then jumps to exactly the next deadline: the jump sets the clock instead of adding to it,

@@ -1,4 +1,4 @@
-"""A whole network in one process and in virtual time: the actors of a real one, unchanged (spec/12-simulated-world.md).
+"""A network of real actors, unchanged, in one process and in virtual time (spec/12-simulated-world.md 12.1).
 
 Promises: one seed gives one trace. Authorities, mixes, providers and client daemons are the very functions that real
 processes run; only network, clock, randomness, packet codec and storage are handed to them. Nothing here waits for a

@@ -1,7 +1,7 @@
 """What all parts of the messenger share: the store, the open conversations, what waits, and the events.
 
 Promises: a change is one transaction; if it fails, memory is made again from the store, so the two never disagree
-(spec/07-client.md).
+(spec/07-client.md 7.7).
 """
 
 from __future__ import annotations

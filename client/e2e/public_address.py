@@ -1,6 +1,6 @@
 """Public addresses: all that anybody needs to write to their owner without a name, as one line of text.
 
-See spec/07-client.md.
+See spec/07-client.md 7.18.
 
 Promises: the text names its format and ends in a checksum, so a mistyped or cut one is refused and never half-used; the
 keys are those of this address alone, so it shows no identity of its owner. Never: a secret. What it does show, because

@@ -1,4 +1,4 @@
-"""The two keys by which a profile is reached (spec/06-providers.md): its mailbox's identity and its Sphinx key.
+"""The two keys by which a profile is reached (spec/06-providers.md 6.1): its mailbox's identity and its Sphinx key.
 
 Promises: they are made once and live in the encrypted store alone. The mailbox identity is random, a pseudonym that
 says nothing of contacts; the Sphinx key is the last hop's, so that not even the provider can open what it stores.

@@ -1,6 +1,6 @@
 """What a mix and a provider hold.
 
-See spec/04-mixing.md 4.2 and spec/06-providers.md 6.1 and spec/08-errors-and-figures.md.
+See spec/04-mixing.md 4.2 and spec/06-providers.md 6.1 and spec/08-errors-and-figures.md 8.4.
 
 Pure. Promises: a mix holds nothing about a user but packets on their way; all that a provider holds beyond that is in
 the rows of `PROVIDER` that are not in `MIX`.

@@ -1,4 +1,4 @@
-"""Opening links: who dials and who accepts, and their handshake (spec/03-links.md).
+"""Opening links: who dials and who accepts, and their handshake (spec/03-links.md 3.4).
 
 Promises: a link is returned only when both sides proved who they are and accepted each other, within the time given;
 otherwise the stream is closed. The initiator never shows its identity to a peer that it did not expect.

@@ -1,4 +1,4 @@
-"""Messages longer than a frame, split into REQUEST or RESPONSE frames and put together again (spec/03-links.md).
+"""Messages longer than a frame, split into REQUEST or RESPONSE frames and put together again (spec/03-links.md 3.5).
 
 Pure. Promises: what comes back is exactly what was split, or RemoteError; parts of several messages may alternate, but
 those of one message come in order, as links keep it; no more is kept than the limits allow, whatever a peer announces.

@@ -1,4 +1,4 @@
-"""Questions and answers over a link: one message there, one message back (spec/03-links.md).
+"""Questions and answers over a link: one message there, one message back (spec/03-links.md 3.5).
 
 Promises: a question gets its own answer or an error, within its time; a peer's questions are answered in turn.
 """

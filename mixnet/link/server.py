@@ -1,4 +1,4 @@
-"""Serving links to whoever comes: limits before trust, and no peer can harm another (spec/03-links.md).
+"""Serving links to whoever comes: limits before trust, and no peer can harm another (spec/03-links.md 3.6).
 
 Promises: handshakes under way, links in all, links of clients and links of one peer are bounded, and idle peers are let
 go; a peer that sends anything wrong loses its connection, a counter rises, and the server goes on. Where handshakes are

@@ -1,4 +1,4 @@
-"""A link: frames between two peers that know each other, over any stream of Trio (spec/03-links.md).
+"""A link: frames between two peers that know each other, over any stream of Trio (spec/03-links.md 3.3).
 
 Promises: what is sent in one call leaves in one write; at most one task's frames are sealed at a time; a link on which
 a write was cut short is closed, never continued. A link that ends, however it ends, is one event: `trio.EndOfChannel`

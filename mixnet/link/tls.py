@@ -1,4 +1,4 @@
-"""TLS 1.3 without a socket: bytes in, bytes out (spec/03-links.md).
+"""TLS 1.3 without a socket: bytes in, bytes out (spec/03-links.md 3.2).
 
 Promises: the key exchange is X25519MLKEM768 or the handshake fails, on both sides, before the initiator shows its own
 certificate; each side shows a self-signed certificate of constant size, and the peer's key is pinned while the

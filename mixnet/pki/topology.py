@@ -1,4 +1,4 @@
-"""Who mixes in which layer, and the routes through the layers (spec/04-mixing.md and spec/05-directory.md 5.6).
+"""Who mixes in which layer, and the routes through the layers (spec/05-directory.md 5.6).
 
 Promises: layers follow from the shared randomness and the identities alone, differ in size by one at most, and change
 between epochs only by the moves that balance demands; a route is uniform in every layer and independent between them.

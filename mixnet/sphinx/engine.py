@@ -1,4 +1,4 @@
-"""Creating and peeling packets: the whole of Sphinx behind five verbs (spec/02-sphinx.md).
+"""Creating and peeling packets: the whole of Sphinx behind five verbs (spec/02-sphinx.md 2.6 to 2.8).
 
 Promises: the same seed gives the same packet; peeling costs two scalar multiplications, whatever the bytes, and refuses
 all that is malformed with one kind of error.
@@ -26,7 +26,7 @@ _GENERATOR = (9).to_bytes(KEY_SIZE, "little")
 
 
 class Engine(Protocol):
-    """Whatever makes and reads packets of spec/02-sphinx.md; engines differ in speed, never in a byte."""
+    """Whatever makes and reads packets of spec/02-sphinx.md 2.6 to 2.8; engines differ in speed, never in a byte."""
 
     name: str
 

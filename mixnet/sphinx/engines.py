@@ -1,4 +1,4 @@
-"""The engines that a configuration may name (spec/02-sphinx.md)."""
+"""The engines that a configuration may name (spec/02-sphinx.md 2.9)."""
 
 from __future__ import annotations
 

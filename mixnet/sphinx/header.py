@@ -1,4 +1,4 @@
-"""beta and gamma: nested routing commands that look alike at every hop (spec/02-sphinx.md).
+"""beta and gamma: nested routing commands that look alike at every hop (spec/02-sphinx.md 2.6 and 2.7).
 
 Promises: beta has one length at every hop of every route. A hop takes its command off the front and finds the same
 number of pseudo-random bytes at the end, which the sender foresaw (the filler): so the next gamma covers them.

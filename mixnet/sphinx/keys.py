@@ -1,4 +1,4 @@
-"""The keys that a packet shares with each hop, and their blinding (spec/02-sphinx.md).
+"""The keys that a packet shares with each hop, and their blinding (spec/02-sphinx.md 2.4).
 
 Promises: each key comes from the shared secret under a label of its own; a sender spends one scalar multiplication a
 hop and one for alpha, where blinding step by step would spend a growing number.

@@ -1,4 +1,4 @@
-"""The body of a packet: a wide-block permutation a hop, around an authenticated and padded message (spec/02-sphinx.md).
+"""The body of a packet: an authenticated, padded message under a wide-block permutation a hop (spec/02-sphinx.md 2.5).
 
 Promises: one changed bit of a body makes all of it random at the next hop, and the last one refuses it; bodies have one
 length whatever the message.

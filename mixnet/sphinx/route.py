@@ -1,4 +1,4 @@
-"""Which routes a packet may take, whatever engine makes it (spec/02-sphinx.md)."""
+"""Which routes a packet may take, whatever engine makes it (spec/02-sphinx.md 2.2 and 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single-use reply blocks: a header that its owner made, for somebody who must not know the route (spec/02-sphinx.md).
+"""Single-use reply blocks: headers with which others answer without knowing the route (spec/02-sphinx.md 2.8).
 
 Promises: a block serialises to 404 bytes, first hop 32 · header 356 · key 16, and parses back or raises RemoteError.
 Never: a key in a printed object.

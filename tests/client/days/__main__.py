@@ -1,4 +1,4 @@
-"""`make fortnight`: the story of test_days.py, for as long as is wanted (spec/07-client.md).
+"""`make fortnight`: the story of test_days.py, for as long as is wanted.
 
     python -m tests.client.days [--days 14] [--seed 1]
 

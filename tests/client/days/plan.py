@@ -1,4 +1,4 @@
-"""What happens in a story of some days, as data: who there is, what they do and what goes wrong (spec/07-client.md).
+"""What happens in a story of some days, as data: who there is, what they do and what goes wrong.
 
 Promises: a plan follows from its seed and its numbers alone, so that a failing one can be played again; it has every
 kind of deed and of fault. Times are seconds since the days began. Pure.

@@ -1,4 +1,4 @@
-"""The lengths of spec/02-sphinx.md, and that they are derived."""
+"""The lengths of spec/02-sphinx.md 2.2, and that they are derived."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Ours against sphinxmix, both ways, byte for byte at every hop (spec/02-sphinx.md)."""
+"""Ours against sphinxmix, both ways, byte for byte at every hop (spec/02-sphinx.md 2.9)."""
 
 from unittest import mock
 
