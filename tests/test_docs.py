@@ -134,11 +134,51 @@ def citations():
                 yield path.relative_to(ROOT).as_posix(), chapter, section
 
 
+@cache
+def sections() -> dict[str, set[str]]:
+    """The sections of each chapter of the specification, by file."""
+    return {path.name: set(re.findall(r"(?m)^### (\d+\.\d+) ", path.read_text())) for path in SPEC.glob("*.md")}
+
+
 def test_each_section_that_is_cited_exists():
     cited = [one for one in citations() if one[0] != "tests/test_docs.py"]
     assert len(cited) > 300
-    headings = {path.name: set(re.findall(r"(?m)^### (\d+\.\d+) ", path.read_text())) for path in SPEC.glob("*.md")}
-    assert [one for one in cited if one[1] not in headings or (one[2] and one[2] not in headings[one[1]])] == []
+    assert [one for one in cited if one[1] not in sections() or (one[2] and one[2] not in sections()[one[1]])] == []
+
+
+def test_a_citation_names_a_section_where_the_chapter_has_sections():
+    """Only the `__init__` of a package of a whole chapter may cite the chapter."""
+    chapters = [one for one in citations() if one[2] is None and one[0].endswith(".py") and sections().get(one[1])]
+    assert [one for one in chapters if not one[0].endswith("__init__.py") and one[0] != "tests/test_docs.py"] == []
+
+
+def test_each_section_that_the_documents_refer_to_exists():
+    """In words, "section 7.5" or "section 7", and in the specification also the bare "(7.5)"."""
+    known = {section for each in sections().values() for section in each}
+    known |= {re.match(r"## (\d+)\.", path.read_text())[1] for path in SPEC.glob("[0-9]*.md")}
+    found = 0
+    for path in [*SPEC.glob("*.md"), *(ROOT / "docs").glob("*.md"), README]:
+        text = path.read_text()
+        named = set(re.findall(r"\b[Ss]ections? (\d+(?:\.\d+)?)", re.sub(r"RFC \d+ section \d+", "", text)))
+        if path.parent == SPEC and path.name < "11":  # chapter 13 has figures in brackets
+            named |= set(re.findall(r"\((\d+\.\d+)\)", text))
+        found += len(named)
+        assert named <= known, f"{path.name}: there is no section {sorted(named - known)}"
+    assert found > 50
+
+
+CODE = ("mixnet", "mixnode", "directory", "client", "benchmarks", "deploy", "tests", "docs", "spec", "changes.d")
+PATH = re.compile(rf"`((?:{'|'.join(CODE)})/[\w./-]*|[\w./-]*\.py)`")
+IN_A_NODES_FOLDER = {"directory/document", "directory/introduction-1", "directory/evidence-EPOCH-1"}
+
+
+@pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "docs/*.md", "spec/*.md"])
+def test_each_file_that_is_named_exists(document):
+    """Files are named whole, from the root of the repository, and a folder's name ends in a slash or is one."""
+    named = {(path.name, file) for path in ROOT.glob(document) for file in PATH.findall(path.read_text())}
+    assert named
+    missing = sorted((where, file) for where, file in named if not (ROOT / file).exists())
+    assert [one for one in missing if one[1] not in IN_A_NODES_FOLDER] == []
 
 
 def test_the_index_of_the_specification_names_each_section():
