@@ -1,10 +1,10 @@
 """How long a message takes to reach a group: the client's own schedule and time-outs against plain unicast.
 
-Promises: the trees, time-outs and new plans are those of client/groups (rollercoaster.py, delivery.py), with the timing
-that a client derives from the network's parameters; both ways run over the same model with the same members away, in
-virtual time, from one seed. The model is: Poisson payload slots of each member, each carrying one packet of what waits
-(acknowledgements first, then what was queued first), four exponential mixing delays, and an exponential wait for a slot
-of the down-link. A first message finds nobody in doubt; a later one knows who did not answer to the first.
+Promises: the trees, time-outs and new plans are those of client/groups (its files rollercoaster and multicast), with
+the timing that a client derives from the network's parameters; both ways run over the same model with the same members
+away, in virtual time, from one seed. The model is: Poisson payload slots of each member, each carrying one packet of
+what waits (acknowledgements first, then what was queued first), four exponential mixing delays, and an exponential wait
+for a slot of the down-link. A first message finds nobody in doubt; a later one knows who did not answer to the first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What making and peeling a packet costs, against two scalar multiplications timed in the same breath.
 
-Promises: a figure is the median over rounds of a ratio within one round (timing.py). Microseconds hold for this machine
-and this minute only.
+Promises: a figure is the median over rounds of a ratio within one round (benchmarks/base/timing.py). Microseconds hold
+for this machine and this minute only.
 """
 
 from __future__ import annotations

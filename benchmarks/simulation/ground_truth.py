@@ -21,7 +21,7 @@ from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Engine, Forward, Hop, Kind, Mailbox, Peeled, Reply, Surb, SurbKeys
 
-LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/fragments.py has the table)
+LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/arq/fragments.py has the table)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ class Correspondence:
     def begin(
         self, conversation: Conversation, role: Role, address: str, now: float, *, listens: float, supply: float | None
     ) -> None:
-        """Enter a new conversation. `listens` and `supply`: see schema.py."""
+        """Enter a new conversation. `listens` and `supply`: see client/storage/schema.py."""
         core, contact = self._core, conversation.contact
         values = (contact, role.value, address, conversation.id, listens, supply, now)
         core.store.run("INSERT INTO anonymous VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", *values)

@@ -39,7 +39,7 @@ _TAGS = struct.Struct(">B")
 class LaneReport:
     """All messages below `next_number` are delivered; of some later ones, the fragments in their bitmap are stored.
 
-    `tags` tell what the last of the delivered messages were (history.py), the newest last.
+    `tags` tell what the last of the delivered messages were (client/storage/session_history.py), the newest last.
     """
 
     next_number: int

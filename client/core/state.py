@@ -198,7 +198,7 @@ class Core:
             self.contacts.use(conversation.contact, None)
 
     def holds(self, contact: int) -> bool:
-        """Whether messages to a contact wait until it says what it has of an older session (renewal.py)."""
+        """Whether messages to a contact wait until it says what an older session has: client/contacts/renewal.py."""
         return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
 
     def enqueue(

@@ -1,7 +1,7 @@
 """What contacts say to each other inside a session, and the states of a message.
 
 Promises: a body decodes to one of the types below with every limit checked, or raises RemoteError; what may become of a
-message is read from one table. Never: I/O; what is stored of a message is in archive.py.
+message is read from one table. Never: I/O; what is stored of a message is in client/storage/messages.py.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Chunk(_Body, frozen=True, tag=4):
 
 
 class End(_Body, frozen=True, tag=5):
-    """The file is complete; `digest` is the chain over its chunks (files.py)."""
+    """The file is complete; `digest` is the chain over its chunks (client/files/disk.py)."""
 
     id: Number
     digest: Digest
@@ -181,7 +181,7 @@ class NoReceipt(_Body, frozen=True, tag=43):
 
 
 class DevicePiece(_Body, frozen=True, tag=50):
-    """A piece of a message between a user's own devices (device_messages.py); `left` more belong to it."""
+    """A piece of a message between a user's own devices (client/devices/bodies.py); `left` more belong to it."""
 
     lane: Annotated[int, msgspec.Meta(ge=0, le=1)]
     left: Annotated[int, msgspec.Meta(ge=0, lt=4)]

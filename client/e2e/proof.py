@@ -46,7 +46,7 @@ class Stated(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Proof(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The file. `content`: the text in UTF-8; or the name of a file, and the chain over its chunks (files.py)."""
+    """The file. `content`: the text in UTF-8; or a file's name and the chain over its chunks (client/files/disk.py)."""
 
     format: Literal["mixnet-proof/1"]
     origin: Origin

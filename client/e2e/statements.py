@@ -74,7 +74,7 @@ def text_digest(text: str) -> bytes:
 
 
 def file_digest(name: str, chain: bytes) -> bytes:
-    """What a statement calls a file by, 32 bytes: its name, and the chain over its chunks (files.py)."""
+    """What a statement calls a file by, 32 bytes: its name, and the chain over its chunks (client/files/disk.py)."""
     return crypto.digest(Label.CONTENT, b"file", name.encode(), chain)
 
 

@@ -2,7 +2,7 @@
 
 Promises: a contact is verified only by its user, and only once established; what an event may do is read from tables.
 Whether a contact is blocked is apart from how far it has come: only its user decides that, at any time, and nothing
-that the contact does. Never: I/O; what is stored of a contact is in book.py.
+that the contact does. Never: I/O; what is stored of a contact is in client/storage/contacts.py.
 
     an invitation of ours is used ──────────────▶ Established ──verified──▶ Verified
     we accept ──▶ Pending ──answered───────────────────┘

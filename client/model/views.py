@@ -13,7 +13,7 @@ from client.model.group_views import GroupChanged
 
 
 class ContactState(StrEnum):
-    """How far a contact has come; `contacts.py` has the transitions."""
+    """How far a contact has come; client/model/contact_states.py has the transitions."""
 
     PENDING = "pending"
     ESTABLISHED = "established"
@@ -22,7 +22,7 @@ class ContactState(StrEnum):
 
 
 class MessageState(StrEnum):
-    """What became of a message; `messages.py` has the transitions. RECEIVING and RECEIVED are for incoming ones."""
+    """What became of a message; client/e2e/bodies.py has the transitions. Incoming: RECEIVING, RECEIVED."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -41,7 +41,7 @@ class MessageKind(StrEnum):
 
 
 class ReceiptState(StrEnum):
-    """What there is of receipts for a signed message; `receipts.py` has the transitions.
+    """What there is of receipts for a signed message; client/storage/receipts.py has the transitions.
 
     Of a message of ours: AWAITED until its receiver has decided; DECLINED; REFUSED, since our signature does not
     verify there; INVALID, since theirs does not verify here; DELIVERED and READ, once there is such a receipt. Of one

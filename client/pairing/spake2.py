@@ -2,7 +2,7 @@
 
 Promises: only a message of the other side, 33 bytes that are a point of the right group, makes a key; whoever has
 another password, or other names for the two sides, has another key. Never: a key that was confirmed; that is done in
-`pairing.py`. The package computes in Python, in variable time: a password is used for one or two exchanges over a
+`exchange.py`. The package computes in Python, in variable time: a password is used for one or two exchanges over a
 network that takes hundreds of milliseconds, which hide by what those differ; a program on the same machine may see it.
 """
 

@@ -7,9 +7,9 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
     bootstrap.json   the network: authorities and threshold
     key              32 random bytes (key file), or the 16-byte salt of the passphrase
     store.db         the encrypted store
-    daemon.lock      held by the daemon while it runs (client/lock.py)
+    daemon.lock      held by the daemon while it runs (client/profile/lock.py)
     downloads/       files that came
-    api.sock, status.sock, daemon.log    (the names are in client/folder.py)
+    api.sock, status.sock, daemon.log    (the names are in client/model/paths.py)
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
 END;
 """
 
-# `standing`: whether the user wants to hear from the contact (client/contacts.py).
+# `standing`: whether the user wants to hear from the contact (client/storage/contacts.py).
 _STANDING = "ALTER TABLE contacts ADD COLUMN standing TEXT NOT NULL DEFAULT 'open';"
 
 # What was deleted shall not stay in the index until its parts are merged: FTS5 keeps it there unless told otherwise.
@@ -137,7 +137,7 @@ CREATE INDEX stranded_of_contact ON stranded (contact);
 CREATE TABLE invited_after (invitation INTEGER PRIMARY KEY, session INTEGER NOT NULL);
 """
 
-# Signed messages, and what was said about them (client/notary.py). `statement` and `signature` are null until a file
+# Signed messages and their receipts (client/storage/signatures.py). `statement` and `signature` are null until a file
 # was read to its end; `chain` is that of a file's content; `receipt` is a ReceiptState. Receipts are statements by
 # whoever received the message; `consents` has the contacts for whom the profile's rule doesn't hold.
 _PROOFS = """
@@ -166,7 +166,7 @@ CREATE TRIGGER consensus_unused AFTER DELETE ON submissions WHEN old.consensus I
 END;
 """
 
-# Entries of the address book that are looked for (client/match_book.py): `secret` and `progress` are those of `day`.
+# Address-book entries for matching (client/pairing/matching_store.py): `secret` and `progress` are those of `day`.
 _MATCHING = """
 CREATE TABLE matching (
     address TEXT PRIMARY KEY, label TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'looking', contact INTEGER,
@@ -221,7 +221,7 @@ ALTER TABLE receiving ADD COLUMN expires REAL;
 UPDATE receiving SET expires = 604800 + (SELECT m.created_at FROM messages m WHERE m.id = receiving.message);
 """
 
-# Identities that contacts had before their user said that another one is the same person (client/relinking.py).
+# Identities that contacts had before their user said that a new one is the same person (client/contacts/relinking.py).
 _FORMER = """
 CREATE TABLE former_identities (
     identity BLOB PRIMARY KEY, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE

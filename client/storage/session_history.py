@@ -1,6 +1,6 @@
 """What a session has behind it: what was delivered here, and what is under way from here.
 
-Promises: what is remembered is bounded: KEPT messages of a lane (tags.py).
+Promises: what is remembered is bounded: KEPT messages of a lane (client/arq/delivery_tags.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Promises: the times of a schedule follow from its seed, its rate and its start alone, each being the one before plus an
 exponential draw, never "now" plus one; at a slot a packet that was ready before goes to the link, and the same steps
 are taken whatever that packet is; a slot always sends one frame while the link is up, padding if nothing is ready.
-Never: cryptography, storage or a decision at a slot. What fills the slots is prepared elsewhere (client/packer.py).
+Never: cryptography, storage or a decision at a slot. What fills the slots is prepared elsewhere (packets.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a client keeps on its user's own machine (spec/07-client.md 7.7 and 7.8).
 
-Pure. Promises: every table and column of client/schema.py, every setting, every file of a profile's folder, every log
+Pure. Promises: every table and column of client/storage/schema.py, every setting, file of a profile's folder, log
 field and figure is in exactly one row; tests compare.
 """
 
