@@ -1,4 +1,4 @@
-"""Wall and virtual time, and the epochs that divide it (spec/01-rooms.md 1.2, spec/05-directory.md 5.5).
+"""Wall clock, virtual clock, and epochs (spec/01-rooms.md 1.2, spec/05-directory.md 5.5).
 
 Promises: an actor learns the time of day only from the clock it was given; durations and deadlines are Trio's, so that
 under a virtual clock both move together. What must wait to less than a millisecond asks the clock for a timer.

@@ -1,4 +1,4 @@
-"""What a process counts, and how the figures leave it (spec/08-errors-and-figures.md 8.1).
+"""The counters of a process, and how they are published (spec/08-errors-and-figures.md 8.1).
 
 Promises: every counter is a member of the two tables below, so no label can ever come from a packet, a peer or a user;
 a counter only rises. What leaves the machine, the Prometheus text, is rounded down to tens and a quarter of a minute

@@ -1,4 +1,4 @@
-"""Whether a share is larger than it may be, judged outcome by outcome: Page's CUSUM test (spec/04-mixing.md 4.4).
+"""Page's CUSUM test: whether a share is larger than it may be, one outcome at a time (spec/04-mixing.md 4.4).
 
 Promises: the value is the sum of the log-likelihood ratios of the outcomes, between a harmful share p1 and a harmless
 one p0, never below 0; the test fires when it reaches h. From rest, and for independent outcomes of any true share up to

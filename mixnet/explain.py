@@ -1,4 +1,4 @@
-"""How a command ends, and what its user reads when it fails (spec/09-command.md).
+"""How a command ends: its exit status, and the line that its user reads when it fails (spec/09-command.md).
 
 Promises: a mistake of the user or a failure of the machine is one line on standard error that says what is wrong and
 what to do, with exit status 2; an interrupted command ends with status 130; only a bug shows a traceback.

@@ -1,4 +1,4 @@
-"""What a process writes down: JSON lines in a file, each one of a few events with fixed fields.
+"""The log of a process: JSON lines in a file, each one of a few events with fixed fields.
 
 See spec/08-errors-and-figures.md 8.3.
 

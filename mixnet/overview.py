@@ -1,4 +1,4 @@
-"""What `mixnet --help` lists, without a room being loaded (spec/09-command.md).
+"""The list of commands that `mixnet --help` prints without loading a room (spec/09-command.md).
 
     python -m mixnet.overview      writes the list anew, after a command or the first line of its help changed
 

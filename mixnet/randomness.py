@@ -1,4 +1,4 @@
-"""Where timing and routes get their randomness: the system's generator, or seeded streams for the simulated world.
+"""Randomness for timing and routes: the system's generator, or seeded streams for the simulated world.
 
 Promises: a schedule draws from a stream of its own, which nothing else touches, so that what one actor does can never
 shift the times of another (spec/01-rooms.md 1.2). Keys never come from here: they come from `os.urandom`, in crypto.py.

@@ -1,4 +1,4 @@
-"""What clients ask of a provider through the mixnet, and its answers, byte by byte (spec/06-providers.md 6.5).
+"""Questions of clients to a provider through the mixnet, and the answers, byte by byte (spec/06-providers.md 6.5).
 
 Promises: every question has one size and so has every answer, whatever they are about; each has one encoding only. A
 question carries the reply block of its answer and nothing else that could tell who asks. Pure.

@@ -1,4 +1,4 @@
-"""How a process tells its operator how it is: a Unix socket that only that user can open.
+"""The status socket: a process answers its operator on a Unix socket that only that user can open.
 
 See spec/08-errors-and-figures.md 8.2.
 

@@ -1,4 +1,4 @@
-"""A connected TCP socket with the fewest turns of the scheduler (spec/03-links.md 3.1).
+"""A connected TCP socket for Trio that takes fewer turns of the scheduler (spec/03-links.md 3.1).
 
 Promises: a stream as Trio's are, but for two things. What the kernel takes at once is sent without letting other tasks
 run, and waiting comes before reading instead of after a failed attempt: a packet's way through a node has two turns of

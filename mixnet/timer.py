@@ -1,4 +1,4 @@
-"""One deadline that one task waits for (spec/04-mixing.md 4.1).
+"""A precise timer: one deadline that one task waits for (spec/04-mixing.md 4.1).
 
 Promises: `wait` never returns before the deadline, whatever `set` did meanwhile; moving the deadline wakes nobody. A
 timer of the kernel is late by what it takes to switch to a task; one of Trio's by up to a millisecond more, since epoll

@@ -1,1 +1,1 @@
-"""How well packets hide among one another: entropy, its optimum, and what spoils it (spec/13-measurements.md 13.1)."""
+"""Anonymity as entropy: measured, modelled, its optimum, and what lowers it (spec/13-measurements.md 13.1)."""

@@ -1,4 +1,4 @@
-"""The same network in steps of time, its packets counted and not told apart: for a million users.
+"""The modelled network in steps of time, with counts instead of single packets: for a million users.
 
 Pure. Promises: what a step costs doesn't depend on the number of packets. In a step of Δ seconds each packet leaves a
 mix with probability µΔ, so the mean hold is exact; the entropy comes out low by about µΔ/(2 ln 2) bits (.007). Of the

@@ -1,4 +1,4 @@
-"""`mixnet bench anonymity`: what hides a packet, its sender and who writes to whom, with targets and controls.
+"""`mixnet bench anonymity`: how well packets, senders and pairs of people are hidden, with targets and controls.
 
 Promises: every figure of docs/measuring.md's section on anonymity, the simulator's calibration first; the real actors
 and the model under the same rates, side by side. Which of the two a figure comes from is in its name.

@@ -1,4 +1,4 @@
-"""What a modelled network is made of, and a run of it: who sent what through which nodes, and when.
+"""The modelled network and its runs: who sent what through which nodes, and when.
 
 Pure. Promises: packets enter as Poisson processes, take uniform routes, and are held for exponential times; links take
 no time and nodes no work, so only the design is measured. Rates per second, delays in seconds.

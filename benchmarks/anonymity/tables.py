@@ -1,4 +1,4 @@
-"""What a person sees of a measured network and of a sweep.
+"""Tables of a measured network and of a sweep.
 
 Promises: every entropy with its interval, and everything that it was measured on beside it.
 """

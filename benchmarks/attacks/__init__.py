@@ -1,4 +1,4 @@
-"""Attacks on the network, each a module that needs a trace and the truth (docs/measuring.md).
+"""Attacks on the network, one a module: each needs a trace, and the ground truth for its score (docs/measuring.md).
 
 Promises: the table knows every attack, and imports none before it is asked for.
 """

@@ -1,4 +1,4 @@
-"""What attacks share that act on packets instead of watching links: seeded keys and routes, and counts as figures.
+"""What active attacks share: seeded keys and routes, and counts as figures.
 
 Promises: everything follows from the seed. A count of what must never happen is a figure with its bound 0 and the
 interval of its rate, so "none of 50" and "none of 50,000" read differently.

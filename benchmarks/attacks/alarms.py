@@ -1,4 +1,4 @@
-"""Who warns of an attack, and when: what the actors of a world tell their own operators and users.
+"""Which actors of a world warn of an attack, and when.
 
 Promises: read from outside as an operator does, once a second; nothing that an attacker would see.
 """

@@ -1,4 +1,4 @@
-"""The detectors of nodes and clients, fed with loops of which some are lost: how long until they warn.
+"""How long the loop detectors of nodes and clients take until they warn, fed with loops of which some are lost.
 
 Promises: the code that counts is the product's (`mixnode.loops`, `client.traffic.loops`); what happens to loops, and
 when it is known, is modelled: Poisson slots, independent losses, exponential holds, and machines that are busier than

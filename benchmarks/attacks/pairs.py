@@ -1,4 +1,4 @@
-"""Scores of pairs of clients: how strongly each looks like sender and receiver, by several methods and points of view.
+"""Scores for pairs of clients: how strongly each pair looks like sender and receiver, by several methods and views.
 
 Promises: the vectorised model and runs of the real actors are scored by the same functions. A view is where the
 observer stands: `VIEWS` has the external one, which sees links alone, first. What a corrupt provider sees is taken from

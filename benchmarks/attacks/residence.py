@@ -1,4 +1,4 @@
-"""Who was in which node's pool, and when: from the truth alone, for keeping the score.
+"""Which packets were in which node's pool, and when: from the ground truth, to score attacks.
 
 Promises: `residence` has times that follow from when a packet was sent, what its sender asked for, and what a link
 takes; `as_it_went` has those at which nodes really let it go, whatever was asked for. A packet that never got to a node

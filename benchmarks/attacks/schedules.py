@@ -1,4 +1,4 @@
-"""A model of what an observer sees of clients: Poisson schedules, made a thousand times faster than by the actors.
+"""A model of what an observer sees of clients' Poisson schedules, a thousand times faster than the real actors.
 
 Pure. Promises: one generator, one trace. Times are seconds, ascending. `exponential` and `dispersion` say how well
 the real actors' frames agree with it.

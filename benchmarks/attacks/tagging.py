@@ -1,4 +1,4 @@
-"""Tagging: a packet is changed on its way, to know it again or to change what is delivered.
+"""Tagging: a packet is changed on its way, to recognise it later or to change what is delivered.
 
 See spec/13-measurements.md 13.5.
 

@@ -1,4 +1,4 @@
-"""What a measurement says: figures with intervals, their targets, and the controls that show it can fail.
+"""Findings: figures with intervals, their targets, and the controls that show that they can fail.
 
 Pure. Promises: whether a target is met follows from the figure alone, never from a declaration; a finding with a
 control that failed says so and meets nothing. `flat` gives the keys of docs/measuring.md.

@@ -1,4 +1,4 @@
-"""What earlier runs of the measurements gave, and whether this one is slower (spec/13-measurements.md 13.12).
+"""The history of earlier runs, and whether this run is slower (spec/13-measurements.md 13.12).
 
 Promises: a run is one line of JSON: processor, commit, size, and figures that can be compared between days, since they
 are ratios to what was timed in the same run, or bytes; no path, no host name. A run is compared with those of the same

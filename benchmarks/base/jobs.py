@@ -1,4 +1,4 @@
-"""Work in pieces: one function called once for each set of arguments, here or in many processes (docs/measuring.md).
+"""Work in pieces: one function called for each set of arguments, here or in many processes (docs/measuring.md).
 
 Promises: results come in the order of the arguments, whatever order the work was done in. A function is one of a
 module, its arguments fit into JSON, and what it returns fits into JSON or is a dict of arrays. Results that are kept

@@ -1,4 +1,4 @@
-"""How much a measurement runs: a glance, a look, or as long as it takes.
+"""The sizes of a run: quick, standard or full.
 
 Promises: a size changes how much is run, and so how wide the intervals are, never what is computed from it.
 """

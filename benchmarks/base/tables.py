@@ -1,4 +1,4 @@
-"""What a person reads of a finding: its figures with their targets, its controls, on what it ran.
+"""Findings as tables: figures with their targets, controls, and the machine.
 
 Promises: every command that measures or attacks shows a finding alike.
 """

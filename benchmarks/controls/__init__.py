@@ -1,1 +1,1 @@
-"""Networks whose defence is taken out on purpose: an attack must win there, or its figure is void."""
+"""Networks with a defence switched off: an attack must win there, or its figure is void."""

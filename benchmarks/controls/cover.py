@@ -1,4 +1,4 @@
-"""The network with one defence switched off: what an attack must win against, or it measures nothing.
+"""Controls for passive attacks: the network with one defence switched off.
 
 Promises: each switch is a context manager that replaces a few steps of the real actors in this process and puts them
 back at its end; the product has no such switch, and nothing it imports knows of this module. Use one around a whole

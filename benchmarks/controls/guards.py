@@ -1,4 +1,4 @@
-"""The network with one guard against active attackers switched off: what an attack must then win against.
+"""Controls for active attacks: the network with one guard switched off.
 
 Promises: as in cover.py, whose switches are those of cover and shaping: each is a context manager that replaces a
 few steps in this process and puts them back at its end; the product has no such switch and knows nothing of it.

@@ -1,1 +1,1 @@
-"""What everything costs: latency, throughput, computing, memory, and how these grow."""
+"""What the network costs: latency, throughput, computing, memory, and how these grow."""

@@ -1,4 +1,4 @@
-"""What a round of voting costs, in bytes between the authorities and in CPU, and its readers.
+"""The cost of a voting round: bytes between the authorities, CPU, and readers.
 
 See spec/05-directory.md 5.7.
 

@@ -1,4 +1,4 @@
-"""What a client's daemon takes while nobody uses it, and why (spec/13-measurements.md 13.11).
+"""The cost of a client's daemon that nobody uses (spec/13-measurements.md 13.11).
 
 Promises: the daemon is `python -m client` with a profile of its own, at the default rates; its CPU and memory are what
 it says of itself since its start, as `mixnet client status --json` shows them. Beside it stands what the same work

@@ -1,4 +1,4 @@
-"""What it costs a reader to verify a document, against one scalar multiplication timed in the same breath.
+"""The cost of verifying a document, in scalar multiplications timed in the same run.
 
 Promises: what is timed is `mixnet.pki.document.verify_untrusted` as a client calls it, beside its first half, parsing:
 decoding, checking each field and record, encoding again to see that the bytes were canonical. The rest is the

@@ -1,4 +1,4 @@
-"""Latency and throughput on one network of real processes: what a report measures together.
+"""Latency and throughput on one network of real processes, for a report.
 
 See spec/13-measurements.md 13.8.
 

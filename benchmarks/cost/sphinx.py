@@ -1,4 +1,4 @@
-"""What making and peeling a packet costs, against two scalar multiplications timed in the same breath.
+"""The cost of making and of peeling a packet, against two scalar multiplications timed in the same run.
 
 Promises: a figure is the median over rounds of a ratio within one round (benchmarks/base/timing.py). Microseconds hold
 for this machine and this minute only.

@@ -1,4 +1,4 @@
-"""How long it takes until something is there: `mixnet --help`, and a node (spec/13-measurements.md 13.11).
+"""How long a start takes: of `mixnet --help`, and of a node (spec/13-measurements.md 13.11).
 
 Promises: each is a new process, and what is compared starts in turns; the time is the wall's, for that is what a person
 waits, so the figure is what is added to a bare Python in the same round, at the median, and the least of all rounds is

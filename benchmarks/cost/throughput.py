@@ -1,4 +1,4 @@
-"""What a packet costs a whole node process, and how many it takes: `mixnet bench throughput`.
+"""The cost of a packet for a whole node process, and its capacity: `mixnet bench throughput`.
 
 See spec/13-measurements.md 13.8.
 

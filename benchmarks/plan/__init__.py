@@ -1,1 +1,1 @@
-"""`mixnet plan`: what the parameters of a network give and cost, before it runs."""
+"""`mixnet plan`: parameters of a network for a wanted latency, entropy and bandwidth, before it runs."""

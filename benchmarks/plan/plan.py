@@ -1,4 +1,4 @@
-"""`mixnet plan`: parameters that reach a wish for latency, entropy and bandwidth, or why there are none.
+"""`mixnet plan`: finds parameters for a wanted latency, entropy and bandwidth, or says why there are none.
 
 Promises: of all plans the one that costs clients least; latency and entropy from the model of spec/13-measurements.md
 13.1, and the entropy verified by a simulation before it is promised. What is printed are parameters that an authority

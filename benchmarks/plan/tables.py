@@ -1,4 +1,4 @@
-"""What a person and a program see of a plan, or of why there is none.
+"""Plans as tables and as JSON.
 
 Promises: the parameters are lines that go into an authority's configuration as they are.
 """

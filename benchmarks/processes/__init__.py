@@ -1,1 +1,1 @@
-"""Real processes, driven and watched from outside."""
+"""Networks of real processes, loaded and observed from outside."""

@@ -1,1 +1,1 @@
-"""A whole network of real actors in one process, in virtual time, and what happened in it."""
+"""A whole network of real actors in one process, in virtual time, with its trace and ground truth."""

@@ -1,4 +1,4 @@
-"""Who plays in the simulated world: names, identities that follow from the seed, and each actor's configuration.
+"""The actors of a simulated world: names, identities that follow from the seed, configurations.
 
 Promises: an actor is configured as a real one is, by files in a folder of its own; only its storage is in memory,
 unless the world is to have disks. A disk that is copied at a crash and put back afterwards is what kill -9 leaves.

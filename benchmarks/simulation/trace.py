@@ -1,4 +1,4 @@
-"""What the global passive observer records: who put how many bytes on which link, and when (docs/measuring.md).
+"""The trace of a global passive observer: who put how many bytes on which link, and when (docs/measuring.md).
 
 Promises: a row holds what a wire-tap sees and nothing else; `t_ns` counts nanoseconds since the run began; rows come in
 the order in which the writes happened. The file is CSV with the header `t_ns,src,dst,bytes`, the same for the simulated

@@ -1,4 +1,4 @@
-"""Requirements that are answered by trying, not by figures: each check tries what must not succeed.
+"""Requirements that are answered by attempts, not by figures: each check tries what must not succeed.
 
 See spec/13-measurements.md 13.9.
 

@@ -1,4 +1,4 @@
-"""One conversation in the simulated world, looked at from everywhere (spec/13-measurements.md 13.9).
+"""One conversation in the simulated world, observed from every role (spec/13-measurements.md 13.9).
 
 Promises: real packets, real links, nodes that keep their state on disk. What is returned is all that links carried, all
 that nodes wrote, logged and said of themselves, what arrived, and what became of whoever had no right to be there.

@@ -1,4 +1,4 @@
-"""What checks share: findings of a count and its positive control, and pieces to search for.
+"""What checks share: findings made of a count and its positive control, and pieces to search for.
 
 Pure. Promises: a count of what must not happen has the bound 0, and of nothing tried it is an error.
 """

@@ -1,4 +1,4 @@
-"""What each role tries that it may not, on a network that runs (spec/13-measurements.md 13.9).
+"""What each role tries that it may not do, on a running network (spec/13-measurements.md 13.9).
 
 Promises: every attempt is made over a real link with the best key that such a person can have, and says whether it
 succeeded; beside each kind stands an attempt that is allowed, which must succeed. Success is what the actor did: a link

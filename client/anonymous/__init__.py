@@ -1,1 +1,1 @@
-"""Conversations without a name: public addresses and reply blocks, both sides (spec/07-client.md 7.18)."""
+"""Anonymous conversations: public addresses and reply blocks, both sides (spec/07-client.md 7.18)."""

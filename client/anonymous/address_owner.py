@@ -1,4 +1,4 @@
-"""The side of an anonymous conversation that owns the address: hears strangers, answers through their reply blocks.
+"""The side of an anonymous conversation that owns the address: reads what strangers write, answers by reply blocks.
 
 Promises: what any number of strangers do is bounded in conversations, bytes, texts a day and work, apart from what
 contacts have; a copy of a first message opens nothing; each reply block is used once, in its own epoch, and is gone

@@ -1,4 +1,4 @@
-"""Anonymous conversations as the messenger's other parts see them: addresses, writers and readers.
+"""Anonymous conversations as the messenger uses them: addresses, their owners and those who write to them.
 
 Promises: all anonymous conversations together have one turn among the lanes of the contacts, so that no number of
 strangers takes more slots from contacts than one lane does; only texts travel; nobody is told what was read.

@@ -1,4 +1,4 @@
-"""What both sides of anonymous conversations share: how one begins and ends in the store.
+"""How an anonymous conversation begins and ends in the store, for both sides.
 
 Promises: a conversation that has ended leaves its messages and nothing else: no key, no reply block, no fragment.
 """

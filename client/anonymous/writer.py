@@ -1,4 +1,4 @@
-"""The side of an anonymous conversation that has no name: writes to an address, takes answers through reply blocks.
+"""The side of an anonymous conversation that has no name: writes to an address, reads answers from reply blocks.
 
 Promises: every conversation has keys of its own, and nothing that leaves in it names or numbers its writer; what comes
 back counts only through a reply block of the very conversation that it claims to be of, so that nobody can find the

@@ -1,4 +1,4 @@
-"""Acknowledgements: what a receiver has, told through a contact's reply block.
+"""Acknowledgements: what a receiver has got, sent through a reply block of the contact.
 
 Promises: one acknowledgement covers every lane of a session, cumulatively and fragment by fragment; it is authenticated
 with the channel's key; older ones that arrive late do no harm, since they say less. It covers only what is stored.

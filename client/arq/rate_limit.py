@@ -1,4 +1,4 @@
-"""How much strangers may cause. Pure: time comes in as an argument.
+"""A rate limit for what strangers cause. Pure: time comes in as an argument.
 
 Promises: of what any number of strangers do, at most `burst` happens at once and `burst` more in each `refill` seconds.
 """

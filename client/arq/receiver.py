@@ -1,4 +1,4 @@
-"""The receiving half of reliable delivery: what has arrived, what is next, and when to say so.
+"""The receiving half of reliable delivery: reassembles messages, and decides when to acknowledge.
 
 Promises: pure; a fragment is taken once and messages of a lane come out in the order of their numbers; at most WINDOW
 messages of a lane are held, each of at most MESSAGE_LIMIT bytes, whatever a hostile contact sends; a reply block is

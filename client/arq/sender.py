@@ -1,4 +1,4 @@
-"""The sending half of reliable delivery: which fragment goes next, and what is lost.
+"""The sending half of reliable delivery: chooses the next fragment, and decides which are lost.
 
 Promises: pure: times come in, choices go out. A message stays until the other side has delivered it, or its owner
 withdraws it; no more than WINDOW messages of a lane are under way, so that the receiver's memory is bounded; without

@@ -1,4 +1,4 @@
-"""When to give something up for lost: what a sender learns of a path from its acknowledgements.
+"""Round-trip estimate and retransmission time-outs, from acknowledgements (RFC 6298).
 
 Promises: pure arithmetic of times that come in as arguments (seconds); nothing measured outlives the process. The
 estimator is that of RFC 6298, begun from the network's parameters; the rules for what is lost follow RFC 9002 (QUIC),

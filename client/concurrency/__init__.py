@@ -1,1 +1,1 @@
-"""Trio helpers: the worker that owns the store, a wake-up (spec/07-client.md 7.8)."""
+"""Helpers for Trio: the worker that runs all calls to the store, and a wake-up for one task (spec/07-client.md 7.8)."""

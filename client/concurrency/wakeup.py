@@ -1,4 +1,4 @@
-"""A bell that one task listens to and any other may ring, as often as it likes."""
+"""A wake-up for one waiting task. Any task may set it, any number of times; it stays set until it is waited for."""
 
 from __future__ import annotations
 

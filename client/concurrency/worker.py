@@ -1,4 +1,4 @@
-"""Where the messenger works: one call at a time, in a thread of a real process, in place under a virtual clock.
+"""The worker that runs the messenger's calls, one at a time: in a thread, or in place under a virtual clock.
 
 Promises: calls never overlap, and are answered in the order in which they were made. Never: a thread in virtual time,
 since a clock that jumps would fire time-outs while the thread runs.

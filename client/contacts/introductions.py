@@ -1,4 +1,4 @@
-"""How strangers become contacts: an invitation, its one use, and the answer.
+"""Making a contact by an invitation: it is made, accepted once, and answered.
 
 Promises: an invitation is used once; the same first message again (its acknowledgement was lost) only gets another
 acknowledgement, a different one is refused. Two people who accept each other's invitations at the same time end as one

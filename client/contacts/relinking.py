@@ -1,4 +1,4 @@
-"""A contact who began anew, with another identity: the user says that it is the same person.
+"""Giving an old contact a new identity, when its user has lost the old one and says so.
 
 Promises: only the user decides it, since nothing proves it; the contact keeps its name and archive, and gets the new
 identity with the new safety number, verified only if the user compared that one. What the old installation did not get

@@ -1,4 +1,4 @@
-"""A new session with a contact in the place of one that no longer works.
+"""Renewing a session: a new one with the same contact replaces one that no longer works.
 
 Promises: a session is given up by both sides or by none, and only for one that both know to work; from then on nothing
 is delivered in it, so what each side says of it is final: what the other side has is delivered, and all else goes

@@ -1,4 +1,4 @@
-"""One session with a contact, as memory and store know it: its ratchet, its channels, all that is under way in it.
+"""One session with a contact, in memory and in the store: its ratchet, its channels, all that is under way in it.
 
 Promises: whatever changes here is written in the caller's transaction; made again from the store, a conversation goes
 on where the store left it. If a transaction fails, its conversation must be made again.

@@ -1,4 +1,4 @@
-"""What a payload slot may carry, as the messenger hands it to the daemon.
+"""What the messenger hands to a payload slot: fragments, acknowledgements, probes.
 
 Promises: an `Outgoing` knows everything about its bytes and nothing about packets, routes or slots; its encoding fits
 into one packet, with or without a reply block.

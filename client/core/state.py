@@ -1,4 +1,4 @@
-"""What all parts of the messenger share: the store, the open conversations, what waits, and the events.
+"""The state of the messenger: the store, the open sessions, what waits to be sent, transactions and events.
 
 Promises: a change is one transaction; if it fails, memory is made again from the store, so the two never disagree
 (spec/07-client.md 7.7).

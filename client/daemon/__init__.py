@@ -1,1 +1,1 @@
-"""One profile's daemon: wiring, process, start and stop (spec/07-client.md 7.8)."""
+"""The daemon of one profile: its parts and how they are connected, its process (spec/07-client.md 7.8)."""

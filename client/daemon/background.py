@@ -1,4 +1,4 @@
-"""Starting and stopping a daemon that runs in the background.
+"""Starts and stops a daemon in the background.
 
 Promises: whoever starts one learns that it is ready, what it waits for, or in one line why it did not start; whoever
 stops one learns that it is gone. Never: a passphrase in an argument or in the environment of a process.

@@ -1,4 +1,4 @@
-"""A client's daemon, from its store to its last slot.
+"""The client's daemon as an actor: waits for a document, then runs all parts until it is stopped.
 
 Promises: cover traffic runs from start to end, whatever the user does; all that is received is stored before it is
 acknowledged. A daemon without a valid directory document tells what it waits for, goes on trying for ever, and begins

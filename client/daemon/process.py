@@ -1,4 +1,4 @@
-"""A client daemon as a process.
+"""The client's daemon as a process: `python -m client PROFILE`.
 
 Promises: one daemon a profile; SIGTERM and SIGINT end it cleanly within two seconds; it leaves
 nothing behind but its log.

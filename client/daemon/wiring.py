@@ -1,4 +1,4 @@
-"""Who is made with what: all parts of one client, in the order in which they need each other.
+"""Makes all parts of one client and connects them, in the order in which they need each other.
 
     DaemonApi (user) ─▶ Messenger ─▶ PacketSender ─▶ ready queues ─▶ slots ─▶ ProviderLink ─▶ provider
                             ▲                                                     │

@@ -1,4 +1,4 @@
-"""What is said in an anonymous conversation, and its limits.
+"""The message bodies of anonymous conversations, and their limits.
 
 Promises: a body decodes to one of the types below with every limit checked, or raises RemoteError; none of them has a
 number, a name or a place of its sender. A text bears no number here: one that counts all messages of a sender would

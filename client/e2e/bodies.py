@@ -1,4 +1,4 @@
-"""What contacts say to each other inside a session, and the states of a message.
+"""The message bodies that contacts send each other inside a session, and the states of a message.
 
 Promises: a body decodes to one of the types below with every limit checked, or raises RemoteError; what may become of a
 message is read from one table. Never: I/O; what is stored of a message is in client/storage/messages.py.

@@ -1,4 +1,4 @@
-"""What members say to each other inside their sessions about a group: tags 20 to 29 (spec/07-client.md 7.17).
+"""The message bodies that members of a group send each other inside their sessions (spec/07-client.md 7.17).
 
 Pure. Promises: every field is bounded here; what it means is checked by who handles it.
 """

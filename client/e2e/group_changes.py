@@ -1,4 +1,4 @@
-"""Signed changes of a group's membership: what a roster is made of (spec/07-client.md 7.17).
+"""Signed changes of a group's membership, from which its roster is computed (spec/07-client.md 7.17).
 
 Promises: pure; a change names all that its author knew (its parents, by hash) and is signed by the author's key of this
 group, which is tied to no identity; an encoding that is not canonical is refused. The identifier of a group is the

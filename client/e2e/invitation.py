@@ -1,4 +1,4 @@
-"""Single-use invitations: all that a stranger needs to become a contact, as one line of text.
+"""Single-use invitations: the keys and addresses that a new contact needs, as one line of text.
 
 Promises: the text names its format and ends in a checksum, so a mistyped or cut one is refused and never half-used.
 Never: a secret key. Its 32-byte `secret` only opens the channel of the first message; whoever sees an invitation before

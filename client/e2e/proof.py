@@ -1,4 +1,4 @@
-"""A proof that one person hands to another: what was signed about a message, in one file.
+"""A proof for a third person: what was signed about one message, in one file.
 
 Promises: who verifies needs nothing but the file: no profile, no network, no clock. What comes out was signed by the
 keys that it names; a file with any byte altered, added or left out is refused, since every byte is signed, or is

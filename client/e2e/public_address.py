@@ -1,4 +1,4 @@
-"""Public addresses: all that anybody needs to write to their owner without a name, as one line of text.
+"""Public addresses: what anybody needs to write to their owner without a name, as one line of text.
 
 See spec/07-client.md 7.18.
 

@@ -1,4 +1,4 @@
-"""The number that two contacts compare to know that nobody sits between them.
+"""The safety number, which two contacts compare to detect an attacker in the middle.
 
 Promises: both sides compute the same number; it depends on nothing but the two identity keys. To sit in the middle
 unseen takes two keys of the attacker's with which both numbers collide: about 2^66 trials for 40 digits.

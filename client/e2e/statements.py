@@ -1,4 +1,4 @@
-"""What people sign about a message, byte for byte.
+"""The statements that people sign about a message, byte for byte.
 
 Promises: a statement has one encoding, is signed under a label that nothing else is signed under, and names network,
 sender, receiver and message, so that it can't be used for another one. Pure. Ed25519 keys of 32 bytes are who people

@@ -1,4 +1,4 @@
-"""That a message was submitted by a certain time, as a witness's word proves it.
+"""Timestamps: a provider's signed statement that a message existed by a certain time, and its verification.
 
 Promises: a witness's key is believed because the network's authorities list it among the providers of the time, and
 the authorities because the network's identifier, which the sender has signed, is a digest of whom it trusted first;

@@ -1,4 +1,4 @@
-"""The first secret of two contacts: X3DH of the PyPI package `x3dh`, mixed with ML-KEM-768.
+"""The first secret of two contacts: X3DH (PyPI package `x3dh`), mixed with ML-KEM-768.
 
 Promises: the secret holds as long as either X25519 or ML-KEM-768 does (the pattern of PQXDH): both parts are hashed
 together with everything that both sides said, so a changed key on either side ends in different secrets and nothing

@@ -1,1 +1,1 @@
-"""Files under way, in and out (spec/07-client.md 7.6)."""
+"""File transfers, outgoing and incoming (spec/07-client.md 7.6)."""

@@ -1,4 +1,4 @@
-"""Files on disk: read piece by piece while they are sent, and put together where they arrive.
+"""Files on disk: reads chunks of files that are sent, and writes those that arrive.
 
 Promises: no more than one chunk in memory; a name that a stranger chose never leaves the downloads folder, never hides,
 and never replaces a file; what is incomplete is in a hidden partial file, and the whole appears under its name at once.

@@ -1,4 +1,4 @@
-"""How long a file will take, from the network's rates and what else waits. Pure.
+"""The estimate of how long a file will take, from the network's rates and what else waits. Pure.
 
 Lanes of contacts share the slots evenly, and so do the files of a contact: what is shorter ends earlier, and what is
 longer gets its share. Losses, acknowledgements that we owe, and a contact that is away come on top.

@@ -1,4 +1,4 @@
-"""How fast something comes along, from when its parts came. Pure.
+"""The rate at which a file makes progress, from the times of its parts. Pure.
 
 Promises: what is told is measured, never guessed; while nothing comes the rate falls, and after a pause it is that of
 what comes now. A clock that is set back makes no rate infinite or negative.

@@ -1,4 +1,4 @@
-"""Files on their way in: taken chunk by chunk into a hidden partial file, then shown whole.
+"""Receives files: chunk by chunk into a hidden partial file, which is then given its name.
 
 Promises: a chunk is on disk before it is acknowledged; what is refused, aborted or damaged leaves nothing behind; sizes
 and the number of files at a time are limited, whatever a contact offers. A file that can't be stored, or of which no

@@ -1,4 +1,4 @@
-"""Files on their way out: offered, read chunk by chunk, ended.
+"""Sends files: offers them, reads them chunk by chunk, ends them.
 
 Promises: a chunk is read only when the one before it is under way, so a file of any size takes the memory of one chunk;
 several files to a contact take turns, a few at a time; a file that vanishes or changes is given up, its receiver told.

@@ -1,4 +1,4 @@
-"""Files on their way, and how fast they come along.
+"""The progress of all files under way: bytes, rate, time left.
 
 Promises: what is told of both directions is the same; rates are measured in this process, kept in memory only, and
 forgotten with their files. On a satellite it is the way between it and its home that is told.

@@ -1,4 +1,4 @@
-"""Posts under way: written, taken, filed, passed on, and answered (spec/07-client.md 7.17).
+"""Posts: written, received, stored in order, passed on and acknowledged (spec/07-client.md 7.17).
 
 Promises: a post is filed once, in its author's order, and only if its author and we were members by what the author
 knew, and its author still is; what is stored of it is stored with the transaction that lets its packet be acknowledged;

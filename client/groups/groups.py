@@ -1,4 +1,4 @@
-"""Groups of one profile: what the user does with them, and what their members say (spec/07-client.md 7.17).
+"""The groups of one profile: the user's verbs, and what comes from members (spec/07-client.md 7.17).
 
 Promises: each call is one transaction; what a body does is refused with one RemoteError before anything is changed, or
 by its own right change by change; a body about a group that we have nothing to do with is ignored.

@@ -1,4 +1,4 @@
-"""Who has left a group and may still say what it wrote before (spec/07-client.md 7.17).
+"""Which posts of members who have left are still accepted (spec/07-client.md 7.17).
 
 Promises: what somebody wrote before it left by its own will is taken from it, and from those who pass it on, whoever
 told of the leaving first; for as long as messages wait, and at most LATE posts of it. From who was removed nothing is.

@@ -1,4 +1,4 @@
-"""How people come into a group, leave it, and get to know each other in it (spec/07-client.md 7.17).
+"""How people join a group, leave it, and exchange their addresses in it (spec/07-client.md 7.17).
 
 Promises: a change is taken in by everybody by the roster's rules, whoever brought it; a session counts as a member's
 only after a proof by that member's key; who is a member only is no contact of the user. Whoever joined later makes the

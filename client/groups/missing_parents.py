@@ -1,4 +1,4 @@
-"""Posts that wait for changes on which they build (spec/07-client.md 7.17).
+"""Holds back posts until the changes of membership on which they build are here (spec/07-client.md 7.17).
 
 Promises: they outlast a restart, since a session doesn't bring again what it has brought; no more than HELD wait, and
 none for longer than messages do. For a new one the oldest gives way of those from whom most have come, so that nobody

@@ -1,4 +1,4 @@
-"""The source's side of a group message: the tree, who has it, time-outs, and new trees around members who are away.
+"""The author's side of a group message: plans the tree, waits for acknowledgements, plans again around absent members.
 
 Promises: pure: times and randomness come in, branches go out. A member that doesn't answer in time is in doubt; those
 behind it get a tree of their own at once, with members in doubt on its leaves only; who is in doubt twice is written to

@@ -1,4 +1,4 @@
-"""Posts of others, filed in their authors' order (spec/07-client.md 7.17).
+"""Stores the posts of others in their authors' order (spec/07-client.md 7.17).
 
 Promises: a post is filed once, after all that its author wrote before it for us, but for what was given up or expired;
 what came when its time was over, or from somebody blocked, has its place in that order and is not shown.

@@ -1,4 +1,4 @@
-"""What two members of a group share by their keys of it: proofs and seals between the two (spec/07-client.md 7.17).
+"""The key that two members of a group share, and what they seal and authenticate with it (spec/07-client.md 7.17).
 
 Promises: pure but for the nonce of a seal. Either of the two could have made any of it, so none of it proves anything
 to a third person.

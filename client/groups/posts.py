@@ -1,4 +1,4 @@
-"""A group's message as its author signed it (spec/07-client.md 7.17).
+"""The encoding of a post, signed by its author (spec/07-client.md 7.17).
 
 Promises: pure; whoever passes a post on can neither change it nor make one; members can tell who wrote it, and since
 the author's key is tied to a person only inside deniable sessions, they can't prove that to others.

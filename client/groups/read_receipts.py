@@ -1,4 +1,4 @@
-"""Who has read a group's texts: told to their author alone, as in a direct conversation (spec/07-client.md 7.17).
+"""Read receipts in groups: who has read a text, told to its author alone (spec/07-client.md 7.17).
 
 Promises: nobody is told by whom the user doesn't mark as read, nor an author that the user has blocked; a member counts
 once for a text, and only if the text was for it. Whoever has no session with the author tells nobody.

@@ -1,4 +1,4 @@
-"""Groups as the store keeps them: keys, changes, and in which sessions their members are reached.
+"""The tables of groups in the store: keys, changes, and the sessions in which members are reached.
 
 Promises: whatever changes here is written in the caller's transaction; memory is made again from the store when one
 fails (spec/07-client.md 7.17).

@@ -1,4 +1,4 @@
-"""Posts on their way out of this profile: who gets a copy next (spec/07-client.md 7.17).
+"""Passes posts on: which member gets a copy next (spec/07-client.md 7.17).
 
 Promises: hops leave one at a time, in the order of their tree, and spare copies when nothing else waits; what is stored
 here is stored in the caller's transaction.

@@ -1,4 +1,4 @@
-"""Members who go on with an old copy of their profile, and give numbers of posts again (spec/07-client.md 7.17).
+"""Detects members who continue from an old copy of their profile and reuse numbers of posts (spec/07-client.md 7.17).
 
 Promises: a post that has another's number is neither shown, passed on nor acknowledged; its author learns of it, goes
 on with numbers that nobody has, and gives its post one of them if nobody has it yet. If somebody has, it fails and says

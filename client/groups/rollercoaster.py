@@ -1,4 +1,4 @@
-"""Who passes a message on to whom: a tree in which everybody who has the message sends it in every slot.
+"""The multicast tree: who passes a message on to whom, so that everybody who has it sends it in every slot.
 
 The scheme is Rollercoaster's (Hugenroth, Kleppmann, Beresford, USENIX Security 2021), where all who have the message
 double in each step. Its tree is that of the postal model (Bar-Noy and Kipnis, 1992): a packet under way for `latency`

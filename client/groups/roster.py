@@ -1,4 +1,4 @@
-"""Who is in a group, and as what: a function of the set of signed changes (spec/07-client.md 7.17).
+"""The members of a group and their roles, computed from the set of signed changes (spec/07-client.md 7.17).
 
 Promises: pure; two who have the same changes have the same roster, in whatever order these came. A change counts if its
 author had the right to it by what it knew (its causal past). A removal or demotion by a more senior admin (one whose

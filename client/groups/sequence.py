@@ -1,4 +1,4 @@
-"""What an author tells of the order of its posts: which of them nobody has to wait for (spec/07-client.md 7.17).
+"""The numbers of an author's posts, and which of them nobody has to wait for (spec/07-client.md 7.17).
 
 Promises: what is given up holds nothing back: neither what is under way, which is signed again, nor what is at its
 receivers already and waits there.

@@ -1,4 +1,4 @@
-"""The archive as a whole: out of it into a file, from a file into it, and what is deleted.
+"""Verbs on the whole archive: export, import, deletion.
 
 Promises: what came from a file is past: it is never sent, and its sender never told of it; a message is taken in once,
 whoever filed it first; what is still under way is not deleted; what is deleted is gone from the table, the index, the

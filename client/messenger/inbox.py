@@ -1,4 +1,4 @@
-"""What arrives: fragments and acknowledgements, and the messages that they complete.
+"""Handles what arrives: fragments, acknowledgements, and the messages that they complete.
 
 Promises: nothing is changed by bytes that do not verify; a fragment, the message that it completes and everything that
 the message causes are stored together, before any acknowledgement of them can leave; a message is delivered once. What

@@ -1,4 +1,4 @@
-"""The heart of a client: contacts, conversations and reliable delivery, without any input or output but its store.
+"""The messenger: every verb of a user on contacts and messages. Its only input and output is the store.
 
 Promises: whatever a call changes is in the store, whole, before the call returns; each message is delivered exactly
 once and in order, or its sender learns that it failed; a failed call changes nothing. Never: a socket, a packet, a

@@ -1,4 +1,4 @@
-"""What goes into the next payload slot, and what has waited too long.
+"""Chooses what goes into the next payload slot, and ends messages whose time is over.
 
 Promises: acknowledgements go first, since they are few and spare retransmissions; then every lane of every contact has
 its turn, so that nothing short waits behind something long; a message is encrypted only when its turn comes, which

@@ -1,1 +1,1 @@
-"""What everybody speaks of: views, states, errors, limits. Pure (spec/07-client.md 7.9)."""
+"""Types that all rooms use: views, states, errors, limits. Pure (spec/07-client.md 7.9)."""

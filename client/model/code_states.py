@@ -1,4 +1,4 @@
-"""How far a spoken code has come (spec/07-client.md 7.12).
+"""The states of a spoken code (spec/07-client.md 7.12).
 
     ours:    Opening ──▶ Waiting ──▶ HandedOver ──▶ Done
     theirs:  Joining ──▶ Replied ──▶ Accepted ──▶ Done          and from each but Done ──▶ Failed

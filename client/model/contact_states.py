@@ -1,4 +1,4 @@
-"""The states of a contact, each offering only its next steps.
+"""The states of a contact and the events that change them.
 
 Promises: a contact is verified only by its user, and only once established; what an event may do is read from tables.
 Whether a contact is blocked is apart from how far it has come: only its user decides that, at any time, and nothing

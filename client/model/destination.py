@@ -1,4 +1,4 @@
-"""Where people are reached: a provider, a mailbox and the key of the last hop.
+"""The destination of a packet: a provider, a mailbox and the key of the last hop.
 
 Promises: whoever holds a destination from a peer can check once that packets can be made for it.
 """

@@ -1,4 +1,4 @@
-"""What can go wrong in a client, each with the sentence its user reads (spec/08-errors-and-figures.md 8.5).
+"""The errors of a client, each with the sentence that its user reads (spec/08-errors-and-figures.md 8.5).
 
 Promises: every class is one of the three kinds of mixnet/errors.py; the first line of its docstring says what happened
 and what to do about it.

@@ -1,4 +1,4 @@
-"""What a user sees of groups (spec/07-client.md 7.17)."""
+"""What the API shows of groups (spec/07-client.md 7.17)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far matching has come with one entry of the address book (spec/07-client.md 7.13).
+"""The states of matching for one entry of the address book (spec/07-client.md 7.13).
 
     Looking ──▶ Met ──▶ Found
        ▲         │└───▶ Known (a contact already)

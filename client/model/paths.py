@@ -1,4 +1,4 @@
-"""What lies in a profile's folder, by name. Light: every command needs it, few need more."""
+"""The names of the files in a profile's folder. It imports little: every command needs it."""
 
 from __future__ import annotations
 

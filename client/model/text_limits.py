@@ -1,4 +1,4 @@
-"""What a text must be to be sent. Pure."""
+"""The limits of a text. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user sees of contacts and messages, and the events that tell of their changes.
+"""What the API shows of contacts and messages, and the events about their changes.
 
 Promises: plain values, with no secret, no key and no address in them. Times are seconds since the Unix epoch.
 """

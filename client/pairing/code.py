@@ -1,4 +1,4 @@
-"""A code that one person says to another: a number, which names the slot, and three words (spec/07-client.md 7.12).
+"""A spoken code: a number, which names a slot, and three words (spec/07-client.md 7.12).
 
 Promises: 24 bits from the operating system's generator, of which whoever doesn't know the code has one guess; a code is
 read in any case, with hyphens or spaces, and with words cut short as long as they are unambiguous. Pure.

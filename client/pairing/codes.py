@@ -1,4 +1,4 @@
-"""Contacts by spoken codes: what the daemon does between the number that is said and the contact.
+"""Contacts by spoken codes: the daemon's side, from the typed code to the contact.
 
 See spec/07-client.md 7.12.
 

@@ -1,4 +1,4 @@
-"""How two people who share a few words get an invitation across, in slots that anybody may write to.
+"""Hands an invitation over under a key from a spoken code, through slots that anybody may write to.
 
 See spec/07-client.md 7.12.
 

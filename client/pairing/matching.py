@@ -1,4 +1,4 @@
-"""Matching: two people who have each other's address find each other, and nobody learns who else has.
+"""Matching: two people who have each other's address find each other, and nobody learns their other entries.
 
 See spec/07-client.md 7.13.
 

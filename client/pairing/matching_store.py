@@ -1,4 +1,4 @@
-"""What is stored of matching: the entries, and how far each has come (spec/07-client.md 7.13).
+"""The table of matching: the entries, and the state of each (spec/07-client.md 7.13).
 
 Promises: while matching is off nothing is stored; an exchange that is under way survives a restart, secrets and all, in
 the encrypted store alone. Synchronous, like the store.

@@ -1,4 +1,4 @@
-"""Slots at providers, as a client uses them (spec/06-providers.md 6.5).
+"""Slots at providers, as a client reads and writes them (spec/06-providers.md 6.5).
 
 Promises: whoever knows the name of a slot finds the same provider; both calls may be repeated.
 """

@@ -1,4 +1,4 @@
-"""SPAKE2, by the package `spake2`: a secret from a few words, with one guess for whoever doesn't know them.
+"""SPAKE2 (PyPI package `spake2`): a shared key from a few words; an attacker has one guess.
 
 Promises: only a message of the other side, 33 bytes that are a point of the right group, makes a key; whoever has
 another password, or other names for the two sides, has another key. Never: a key that was confirmed; that is done in

@@ -1,4 +1,4 @@
-"""The words of spoken codes (spec/07-client.md 7.12), chosen for this program: everyday words that sound unlike.
+"""The 256 words of spoken codes (spec/07-client.md 7.12): everyday words that sound unlike each other.
 
 Promises: 256 of them, ascending; no two share their first four letters (three, where a word is that short) or can be
 turned into each other by less than three changed letters, so a slip of the tongue or a finger is noticed before it

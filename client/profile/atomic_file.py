@@ -1,4 +1,4 @@
-"""A new file that appears whole or not at all, readable by its owner only.
+"""Writes a new file that appears whole or not at all, readable by its owner only.
 
 Promises: never over another file. Where the system has files without a name (O_TMPFILE), a process that is killed
 leaves nothing; elsewhere its hidden partial file stays until a file of the same name is written again.

@@ -1,4 +1,4 @@
-"""What a profile really holds, counted by the rows of the inventory (spec/08-errors-and-figures.md 8.4).
+"""Counts what a profile holds, by the rows of the inventory (spec/08-errors-and-figures.md 8.4).
 
 Promises: contents are counted and measured, never given out; each call of the store is for one row.
 """

@@ -1,4 +1,4 @@
-"""The lock that one daemon a profile holds.
+"""The lock of a profile: only one daemon may hold it.
 
 Promises: two daemons never run on one profile, even if one was killed: the kernel gives the lock back with the process.
 """

@@ -1,4 +1,4 @@
-"""Where a passphrase comes from: a file, the environment, or the person at the terminal.
+"""Reads a passphrase: from a file, the environment or the terminal.
 
 Promises: a passphrase is never an argument of a command, where every user of the machine could read it.
 """

@@ -1,4 +1,4 @@
-"""A profile: one person's folder with everything their daemon needs.
+"""A profile: the folder of one person, with everything that their daemon needs.
 
 Promises: the folder is made whole or not at all, and only its owner can read it (0700, files 0600); keys and state lie
 in the encrypted store alone, which a key file or a passphrase opens; a passphrase is never written down.

@@ -1,4 +1,4 @@
-"""Erasing a profile's folder, as far as its medium allows (spec/07-client.md 7.8).
+"""Erases a profile's folder, as far as its medium allows (spec/07-client.md 7.11).
 
 Promises: no daemon runs meanwhile; the key goes first, so whatever is interrupted, the store is noise from then on
 (with a passphrase: to whoever has no copy of the salt, or not the passphrase); each file is overwritten once with

@@ -1,4 +1,4 @@
-"""Signed messages as they come, and receipts, given and taken.
+"""Signed messages and their receipts: both sides.
 
 Promises: a message is called signed only if its sender's signature on just this message to us verified as it came; one
 that claims to be and isn't is refused whole, since whoever asks for a signature may act on the strength of it. No

@@ -1,4 +1,4 @@
-"""How the receiver of a conversation forges it: what makes unsigned messages deniable.
+"""Forges a conversation with its receiver's keys alone, which shows that unsigned messages are deniable.
 
 Promises: what comes out was made with the receiver's own keys alone, and is distributed as what the contact would send:
 in the chain that the contact uses now, the very bytes. A transcript for export holds no key that protects anything of

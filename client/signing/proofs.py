@@ -1,4 +1,4 @@
-"""A stored message's proof, put together for export."""
+"""Puts the proof of a stored message together, for export."""
 
 from __future__ import annotations
 

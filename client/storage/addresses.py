@@ -1,4 +1,4 @@
-"""The public addresses of a profile, as the store keeps them.
+"""The table of the profile's own public addresses.
 
 Promises: each address has keys of its own, apart from the profile's identity; the keys of one that is retired or has
 expired are deleted, after which nobody, its owner included, can open a first message to it.

@@ -1,4 +1,4 @@
-"""Contacts as the store keeps them.
+"""The table of contacts.
 
 Promises: one contact an identity, one identity a contact, no two of a name; a state or a standing changes by the tables
 of contacts.py only.

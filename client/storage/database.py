@@ -1,4 +1,4 @@
-"""The encrypted store of a profile: one SQLite database.
+"""The encrypted store of a profile: one SQLite database and its transactions.
 
 Promises: every byte on disk, the journal included, is encrypted with AEGIS-256 under the profile's key; a transaction
 is on disk when its block ends, or it never happened; a full disk raises StoreUnavailable and changes nothing. Never: a

@@ -1,4 +1,4 @@
-"""The other devices of a user, as the store keeps them.
+"""The tables of the user's other devices.
 
 Promises: a device is a contact's row that is shown among no contacts, and the session behind it; at home there are at
 most LIMIT satellites, on a satellite there is the home alone. When a device was last heard of is kept to the day.

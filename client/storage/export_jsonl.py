@@ -1,4 +1,4 @@
-"""An archive as a file of JSON lines: not encrypted, so that other programs can read it.
+"""The archive as a file of JSON lines: not encrypted, so that other programs can read it.
 
 Promises: a file is read line by line, each of bounded length and with every limit checked, or refused with one
 RemoteError that names the line; one that was cut off is refused too. Pure but for the file that it is given.

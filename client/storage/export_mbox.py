@@ -1,4 +1,4 @@
-"""Messages as mail programs open them: an mbox file, one letter each.
+"""Messages as an mbox file, which mail programs open: one mail each.
 
 Promises: a line that would begin another letter is escaped (as mboxrd does); what a contact wrote or is called can't
 add a header. Pure.

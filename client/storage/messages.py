@@ -1,4 +1,4 @@
-"""Messages as the store keeps them, and search in their texts.
+"""The table of messages, and the search in their texts.
 
 Promises: a message's state changes by the table of messages.py only; a number is never given twice.
 """

@@ -1,4 +1,4 @@
-"""Whether a signed receipt is given, and what becomes of one that was asked for.
+"""The states of a signed receipt, asked for and given.
 
 Promises: what may follow is read from one table; a receipt that verified is never forgotten for what comes later. Pure.
 """

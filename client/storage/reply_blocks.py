@@ -1,4 +1,4 @@
-"""The reply blocks of anonymous conversations, as the store keeps them.
+"""The tables of the reply blocks of anonymous conversations.
 
 Two sides: `Pool` has those that came with anonymous messages and may be answered through; `Given` has the keys of those
 that this profile gave out. Promises: a block is used once and is gone from the store before its packet leaves; keys

@@ -1,4 +1,4 @@
-"""For how long messages are kept.
+"""Retention periods: for how long messages are kept.
 
 Promises: a period is parsed or refused with a sentence; what is under way is never too old. Pure: the daemon's sweeper
 is in client/api/archive.py, what it deletes in client/messenger/archive.py.

@@ -1,4 +1,4 @@
-"""The tables of a profile's store.
+"""The tables of a profile's store, as scripts that are run in order.
 
 Promises: a store of any older version becomes current by running the scripts that it lacks, in order; a script that was
 published is never changed. Times are seconds since the Unix epoch; a bitmap has bit i set for fragment i.

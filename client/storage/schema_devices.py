@@ -1,4 +1,4 @@
-"""The tables of a user's devices, and what writes the log of changes.
+"""The tables of the user's devices, and the triggers that write the log of changes.
 
 Promises: whoever changes a contact, a message or a period, the log has it in the same transaction; without a satellite
 nothing is written. As all scripts of schema.py, what was published is never changed.

@@ -1,4 +1,4 @@
-"""What a search finds: the user's words as an expression for FTS5, and what else messages may be chosen by.
+"""Search: the user's words as an expression of FTS5, and the other conditions on messages.
 
 Promises: whatever the user types is words, "a phrase in quotes" or the beginning of a word* to be found, all of them;
 nothing in it is an operator of FTS5. Pure.

@@ -1,4 +1,4 @@
-"""What a session has behind it: what was delivered here, and what is under way from here.
+"""The tables of what a session has delivered, and of the texts that it has under way.
 
 Promises: what is remembered is bounded: KEPT messages of a lane (client/arq/delivery_tags.py).
 """

@@ -1,4 +1,4 @@
-"""Signed messages and receipts as the store keeps them, and the profile's own signatures.
+"""The tables of signed messages and receipts, and the profile's own signatures.
 
 Promises: what is stored of a message's signatures goes with the message; a receipt is stored only if it verifies, and
 the first of a kind stays. The identity that signs is the one that agrees on sessions: X3DH makes it sign prekeys, of 33

@@ -1,4 +1,4 @@
-"""Which signed messages still need a witness, and what witnesses said, as the store keeps it.
+"""The table of timestamps: which signed messages still need one, and what witnesses answered.
 
 Promises: a message's timestamp goes with the message, and a directory document with the last testimony that needs it.
 """

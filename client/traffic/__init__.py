@@ -1,4 +1,4 @@
-"""What leaves and arrives on the link: Poisson schedules, cover, loops, Sphinx packets, the provider's link.
+"""What a client sends and receives on its link: Poisson schedules, cover, loops, Sphinx packets.
 
 See spec/04-mixing.md 4.5 and 4.6, spec/07-client.md 7.8.
 """

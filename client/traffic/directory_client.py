@@ -1,4 +1,4 @@
-"""Where a client gets the directory's documents from (spec/05-directory.md 5.10).
+"""Fetches the directory's documents, for a client (spec/05-directory.md 5.10).
 
 Promises: the authorities are asked directly only while the client has no valid document; from then on its provider is,
 in payload slots. If it failed for a whole epoch, the time at which the authorities are asked is drawn in advance: it

@@ -1,4 +1,4 @@
-"""Loops: what came back, what came late, what did not, and when that is an attack (spec/04-mixing.md 4.6).
+"""The client's loops: which came back, which late, which not, and when that is an attack (spec/04-mixing.md 4.6).
 
 Promises: a loop counts as late, or as lost, only when the mailbox was seen empty after its time, or long after it, so a
 backlog is no alarm; loops in flight while the link was down count for nothing, and time in which nothing came down,

@@ -1,4 +1,4 @@
-"""Making packets, of whatever kind, out of what is to be said (spec/04-mixing.md 4.5).
+"""Makes Sphinx packets of all kinds: payload, acknowledgement, loop, drop (spec/04-mixing.md 4.5).
 
 Promises: a packet is made whole, with routes drawn from a stream that belongs to its kind, so that what a user sends
 never changes which routes the cover takes. Never: a slot, a socket or a wait.

@@ -1,4 +1,4 @@
-"""The link between a client and its provider, kept up as long as the client lives (spec/04-mixing.md 4.5).
+"""The link between a client and its provider, dialled again when it is lost (spec/04-mixing.md 4.5).
 
 Promises: nothing but frames that were offered at their slots goes up; offering never waits, and a provider that is slow
 or gone costs frames, which are counted, never a slot; a lost link is dialled again with capped, jittered pauses that

@@ -1,4 +1,4 @@
-"""Our own mailbox at the provider: what is kept of it, and its end (spec/06-providers.md 6.4).
+"""The client's own mailbox at its provider: asks what it holds, and erases it (spec/06-providers.md 6.4).
 
 Promises: a question travels in payload slots and its answer among the down frames, so nobody on the link can tell that
 one was asked; it is asked up to three times, and what came of it is said: done, or not known. An erased mailbox that

@@ -1,4 +1,4 @@
-"""Questions to providers through the mixnet, and their answers (spec/06-providers.md 6.5).
+"""Anonymous questions to any provider, through the mixnet, and their answers (spec/06-providers.md 6.5).
 
 Promises: a question leaves in a payload slot like any message, and its answer comes as mail, so nobody who watches the
 link can tell that one was asked; the provider that answers doesn't learn who asked. A question that is not answered in

@@ -1,4 +1,4 @@
-"""Questions to the provider, in payload slots, and their answers among the down frames (spec/06-providers.md 6.4).
+"""Requests to the client's own provider, over the link, and their answers (spec/06-providers.md 6.4).
 
 Promises: a question waits for slots like any message, so an observer of the link can't tell that one was asked; what is
 outstanding is bounded, and a lost link ends it.

@@ -1,4 +1,4 @@
-"""What comes down to a client: peel → recognise → hand to the messenger → acknowledge (spec/04-mixing.md 4.5).
+"""Receives packets: peels them, tells their kind, hands messages on, acknowledges the mail (spec/04-mixing.md 4.5).
 
 Promises: mail is taken in the order in which it came; the provider is told that a packet arrived only after all that it
 changed is stored; a packet that is malformed, foreign or a copy changes nothing but a counter. Work is put off while a

@@ -1,4 +1,4 @@
-"""The routes of a client's packets: which hops, which of their keys, and how long each holds (spec/04-mixing.md 4.5).
+"""Draws the routes of a client's packets: hops, their keys, their delays (spec/04-mixing.md 4.5).
 
 Promises: every route has the same shape, entry provider, one mix of each layer, exit provider, and where there is one a
 recipient; each hop before the exit provider holds for an exponential time; a hop's key is that of the epoch in which

@@ -1,4 +1,4 @@
-"""When a client sends: three Poisson schedules that nothing the user does can move (spec/04-mixing.md 4.5).
+"""When a client sends: three Poisson schedules that don't depend on what the user does (spec/04-mixing.md 4.5).
 
 Promises: the times of a schedule follow from its seed, its rate and its start alone, each being the one before plus an
 exponential draw, never "now" plus one; at a slot a packet that was ready before goes to the link, and the same steps

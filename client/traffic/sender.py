@@ -1,4 +1,4 @@
-"""What fills a client's slots: packets are made here, before they are needed (spec/04-mixing.md 4.5).
+"""Prepares the packets for a client's slots, before they are needed (spec/04-mixing.md 4.5).
 
 Promises: every schedule has cover ready at all times, and a few payload slots ahead what is most urgent of all that
 waits: a question to the directory, one to a provider through the mixnet, then what the messenger wants sent

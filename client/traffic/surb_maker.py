@@ -1,4 +1,4 @@
-"""Reply blocks that outlive this process, for answers to anonymous messages.
+"""Makes the reply blocks of anonymous conversations, whose keys are in the store and outlive this process.
 
 Promises: a block is for one epoch, so that every hop has the key that is in use when it is used; routes are drawn from
 a stream that nothing else touches, so what a user sends never changes which routes the cover takes. It is used by one

@@ -1,4 +1,4 @@
-"""The reply blocks that this client gave out and what opens their replies (spec/04-mixing.md 4.5).
+"""The reply blocks that this client gave out, and the keys that open their replies (spec/04-mixing.md 4.5).
 
 Promises: the table is bounded in number and age, the oldest goes first; a reply block opens once.
 Pure: time comes in as an argument. It lives in memory: what a restart loses is asked for again by a retransmission.

@@ -1,4 +1,4 @@
-"""Finding a witness for each message that the user signed.
+"""Gets a timestamp from a provider for each message that the user signed.
 
 Promises: a witness is a random provider, another one than our own where there is one, since that one could tell by its
 timing whose question it was; it learns 32 random bytes. Questions leave in payload slots. What a witness said is

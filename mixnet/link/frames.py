@@ -1,4 +1,4 @@
-"""Frames: all that ever travels on a link, in one size (spec/03-links.md 3.3). Pure.
+"""Frames: everything that travels on a link, in one size (spec/03-links.md 3.3). Pure.
 
 Promises: each frame has `FRAME_SIZE` bytes, whatever it carries, and one encoding only; what is fed to a reader is kept
 for less than one frame. Never: more than one packet in a frame.

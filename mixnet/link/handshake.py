@@ -1,4 +1,4 @@
-"""The handshake as a table: who may say what, when (spec/03-links.md 3.4). Pure.
+"""The handshake as a table of states and events (spec/03-links.md 3.4). Pure.
 
 Promises: a link opens only between two peers that proved their identities in TLS 1.3 with the hybrid group, name one
 network, and accept each other; every other course ends in `State.REFUSED`, which nothing leaves. The responder stays

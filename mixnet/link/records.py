@@ -1,4 +1,4 @@
-"""Where TLS records end in a stream of bytes, so that they needn't be tried (spec/03-links.md 3.2).
+"""Counts complete TLS records in a stream of bytes, so that OpenSSL needn't be asked in vain (spec/03-links.md 3.2).
 
 Promises: as many as have come whole are counted, however the bytes were cut; nothing is kept but the beginning of a
 header (RFC 8446 section 5.2: type 23, version 0x0303, length). What is no header counts as a record that is there, so

@@ -1,1 +1,1 @@
-"""What the network agrees on: descriptors, the signed consensus document, the bootstrap file, and routes."""
+"""The directory's formats: descriptors, the signed document, the bootstrap file; and reading them."""

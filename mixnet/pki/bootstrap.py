@@ -1,4 +1,4 @@
-"""The small file from which trust starts: who the authorities are, and how many must sign (spec/05-directory.md 5.4).
+"""The bootstrap file: who the authorities are, and how many must sign (spec/05-directory.md 5.4).
 
 Promises: the network's identifier is a digest of whom it trusted first (authorities, threshold, time base), so two
 networks never share one; an authority's address may change without changing it, and so may the authorities, one set

@@ -1,4 +1,4 @@
-"""One value, one encoding: canonical msgpack for everything that is signed (spec/05-directory.md 5.1).
+"""Canonical msgpack for everything that is signed: one value has one encoding (spec/05-directory.md 5.1).
 
 Promises: a type of this package has exactly one encoding, and `decode_untrusted` refuses every other byte string that
 would decode to the same value, so a signature or a hash of the bytes is one of the value. Memory is bounded by the

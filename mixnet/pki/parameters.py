@@ -1,4 +1,4 @@
-"""What the whole network does alike: rates, delays, sizes and limits, all in the signed document.
+"""The parameters of the network in the signed document: rates, delays, sizes and limits.
 
 See spec/05-directory.md 5.2.
 

@@ -1,4 +1,4 @@
-"""Whom a reader trusts as authorities are replaced: one set after another (spec/05-directory.md 5.12).
+"""Which authorities a reader trusts, as one set of them replaces another (spec/05-directory.md 5.12).
 
 Pure. Promises: a set of authorities is believed only if enough of the set before it signed the document that introduces
 it, and the first introduction counts. From its first epoch on nobody but the new set makes documents: what the old

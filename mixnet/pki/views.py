@@ -1,4 +1,4 @@
-"""What one reader was shown of the directory, and whether it fits together (spec/05-directory.md 5.10).
+"""The documents that one reader was shown, and whether they contradict each other (spec/05-directory.md 5.10).
 
 Pure. Promises: of two documents for one epoch that enough authorities signed, the reader keeps the first; the two
 together prove what happened, and are offered as evidence. The same holds for a document that continues another one than

@@ -1,4 +1,4 @@
-"""What a header tells each hop to do (spec/02-sphinx.md 2.3).
+"""Routing commands: what a header tells each hop to do (spec/02-sphinx.md 2.3).
 
 Promises: a command is 37 bytes, kind 1 · target 32 · delay 4 (big-endian microseconds), and parsing one either gives a
 command that serialises to the same bytes or raises RemoteError. Targets and delays that a kind doesn't use are zeros

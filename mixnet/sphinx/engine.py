@@ -1,4 +1,4 @@
-"""Creating and peeling packets: the whole of Sphinx behind five verbs (spec/02-sphinx.md 2.6 to 2.8).
+"""Creating and peeling packets: all of Sphinx behind five methods (spec/02-sphinx.md 2.6 to 2.8).
 
 Promises: the same seed gives the same packet; peeling costs two scalar multiplications, whatever the bytes, and refuses
 all that is malformed with one kind of error.

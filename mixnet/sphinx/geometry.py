@@ -1,4 +1,4 @@
-"""How long every part of a packet is (spec/02-sphinx.md 2.2).
+"""Geometry: the lengths of all parts of a packet (spec/02-sphinx.md 2.2).
 
 Promises: a geometry is given by three numbers (packet, hops, target) and derives every other length from them, so that
 no length is ever written twice; all packets of a network have one size, whatever their route and message.

@@ -1,4 +1,4 @@
-"""A packet's hops, and what it turns into at each of them (spec/02-sphinx.md 2.3).
+"""A packet's hops, and the results of peeling it (spec/02-sphinx.md 2.3).
 
 Promises: peeling gives one of five types and never a flag; none of them prints a packet, a tag or an address. (They
 aren't frozen, since one is made of each packet and that would take three times as long.)

@@ -1,4 +1,4 @@
-"""One drive of a network, and what it showed: what came back, and what the nodes spent (spec/13-measurements.md 13.8).
+"""One run of a player against a network: what came back, and what the nodes spent (spec/13-measurements.md 13.8).
 
 Promises: readings are taken while packets flow, never while the load generators begin or drain; what a drive lost is
 what did not come back, whatever the nodes say.

@@ -1,4 +1,4 @@
-"""What a node costs: readings, and what happened between two of them (spec/13-measurements.md 13.8).
+"""Reads the CPU and memory of nodes, and the difference of two readings (spec/13-measurements.md 13.8).
 
 Promises: the floor is timed again and again while a node is read, so that what slows the machine slows both sides of a
 ratio. A ratio is one of medians: a packet costs much the same in every window, while a single floor may be slow.
