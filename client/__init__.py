@@ -1,4 +1,4 @@
-"""Clients: a daemon that keeps cover traffic up and end-to-end encrypted conversations safe.
+"""Clients: a daemon with cover traffic, end-to-end encryption and delivery.
 
 async with client.connect(profile_directory) as me:
     await me.send("bob", "hi")

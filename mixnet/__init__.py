@@ -1,1 +1,1 @@
-"""The shared language of the mixnet: packets, links, directory documents, time and errors; it imports no other room."""
+"""What all roles share: packets, links, directory documents, time, errors."""

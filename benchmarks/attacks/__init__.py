@@ -1,4 +1,4 @@
-"""Attacks on the network, one a module: each needs a trace, and the ground truth for its score (docs/measuring.md).
+"""Attacks on the network, one a module, scored by the truth (docs/measuring.md).
 
 Promises: the table knows every attack, and imports none before it is asked for.
 """

@@ -1,1 +1,1 @@
-"""What every measurement uses: statistics, figures, tables, the size of a run, workers, kept results."""
+"""What every measurement uses: statistics, figures, tables, sizes, workers."""

@@ -1,1 +1,1 @@
-"""Networks with a defence switched off: an attack must win there, or its figure is void."""
+"""Networks with a defence switched off, where an attack must win."""

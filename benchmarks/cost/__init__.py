@@ -1,1 +1,1 @@
-"""What the network costs: latency, throughput, computing, memory, and how these grow."""
+"""What the network costs: latency, throughput, CPU, memory, their growth."""

@@ -1,1 +1,1 @@
-"""`mixnet plan`: parameters of a network for a wanted latency, entropy and bandwidth, before it runs."""
+"""`mixnet plan`: parameters for a wanted latency, entropy and bandwidth."""

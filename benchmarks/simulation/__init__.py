@@ -1,1 +1,1 @@
-"""A whole network of real actors in one process, in virtual time, with its trace and ground truth."""
+"""A whole network in one process and in virtual time; trace and truth."""

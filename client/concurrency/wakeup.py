@@ -1,4 +1,4 @@
-"""A wake-up for one waiting task. Any task may set it, any number of times; it stays set until it is waited for."""
+"""A wake-up for one task, which any other task may send, any number of times."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import trio
 
 
 class Wakeup:
-    """Rings are not counted: however many there were, the listener wakes once and looks at everything."""
+    """Wake-ups are not counted: however many were sent, the task wakes once and looks at everything."""
 
     def __init__(self) -> None:
-        """Silent."""
+        """Nothing was sent yet."""
         self._event = trio.Event()
 
     def wake(self) -> None:
-        """Wake the listener, or let it not sleep at all if it is busy."""
+        """Wake the task; if it is busy, it won't sleep before it has looked once more."""
         self._event.set()
 
     def listen(self) -> trio.Event:
-        """What to wait for; take it before looking at what the rings are about, or one may be missed."""
+        """The event to wait for. Take it before looking at what there is to do, or a wake-up may be missed."""
         self._event = trio.Event()
         return self._event

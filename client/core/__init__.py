@@ -1,4 +1,4 @@
-"""The state that all parts of the messenger share: sessions in memory, what is to be sent, transactions, events.
+"""The state that the messenger's parts share: sessions, transactions, events.
 
 See spec/07-client.md 7.5 and 7.7.
 """

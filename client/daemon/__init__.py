@@ -1,1 +1,1 @@
-"""The daemon of one profile: its parts and how they are connected, its process (spec/07-client.md 7.8)."""
+"""The daemon of one profile: its parts, how they are connected, its process (spec/07-client.md 7.8)."""

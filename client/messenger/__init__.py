@@ -1,1 +1,1 @@
-"""The facade of the client: every verb of a user, incoming packets, outgoing packets (spec/07-client.md 7.8)."""
+"""Every verb of a user in one object; what comes in and what goes out (spec/07-client.md 7.8)."""

@@ -1,1 +1,1 @@
-"""Signed messages, receipts, proofs; and forgery, which makes unsigned messages deniable (spec/07-client.md 7.14)."""
+"""Signed messages, receipts, proofs; and forgery of all that is unsigned (spec/07-client.md 7.14)."""
