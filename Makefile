@@ -12,7 +12,7 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long lint types coroutines bench soak fortnight oracle clean
+.PHONY: help demo test long lint types coroutines bench soak fortnight architecture oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
 	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
+	@echo "make architecture  draw the rooms in docs/architecture.md anew, from the imports"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -55,6 +56,9 @@ soak: $(VENV)/.installed
 
 fortnight: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.client.days --days 14
+
+architecture: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.architecture
 
 # The reference implementation of Sphinx, that the tests compare with. It has no wheels, and its own metadata would
 # replace msgpack by an old fork that shares its files: what it needs comes with the extra, then these two come alone.
