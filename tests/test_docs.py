@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,15 @@ def test_each_section_that_the_documents_refer_to_exists():
 CODE = ("mixnet", "mixnode", "directory", "client", "benchmarks", "deploy", "tests", "docs", "spec", "changes.d")
 PATH = re.compile(rf"`((?:{'|'.join(CODE)})/[\w./-]*|[\w./-]*\.py)`")
 IN_A_NODES_FOLDER = {"directory/document", "directory/introduction-1", "directory/evidence-EPOCH-1"}
+
+
+def test_each_name_that_an_example_imports_exists():
+    found = set()
+    for path in [*SPEC.glob("*.md"), *(ROOT / "docs").glob("*.md"), README]:
+        for module, names in re.findall(r"(?m)^ *from ([a-z_.]+) import ([\w, ]+)$", path.read_text()):
+            found |= {(module, name.split(" as ")[0].strip()) for name in names.split(",")}
+    assert len(found) > 5
+    assert [one for one in sorted(found) if not hasattr(import_module(one[0]), one[1])] == []
 
 
 @pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "docs/*.md", "spec/*.md"])
