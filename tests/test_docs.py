@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
+from benchmarks.attacks import ATTACKS
 from benchmarks.threats.catalogue import REQUIREMENTS
 from mixnet.cli import build
 from mixnet.inventory import INVENTORY, refreshed
@@ -166,6 +167,13 @@ def test_each_section_that_the_documents_refer_to_exists():
         found += len(named)
         assert named <= known, f"{path.name}: there is no section {sorted(named - known)}"
     assert found > 50
+
+
+def test_the_specification_describes_each_attack():
+    chapter = (SPEC / "13-measurements.md").read_text()
+    described = chapter[chapter.index("### 13.2 ") : chapter.index("### 13.6 ")].lower()
+    lacking = [name for name in ATTACKS if f"**{name}**" not in described and f"{name} (" not in described]
+    assert not lacking, f"spec/13-measurements.md 13.5 lacks {lacking}: say what is tried, and the controls"
 
 
 CODE = ("mixnet", "mixnode", "directory", "client", "benchmarks", "deploy", "tests", "docs", "spec", "changes.d")

@@ -21,7 +21,7 @@ def test_without_a_name_all_attacks_are_listed(capsys):
     assert all(name in shown and entry.summary in shown for name, entry in ATTACKS.items())
 
 
-@pytest.mark.parametrize("name", ["correlation", "disclosure", "activity"])
+@pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_offers_what_is_agreed(name):
     module = load(name)
     assert name == module.NAME
