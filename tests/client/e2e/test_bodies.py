@@ -1,4 +1,6 @@
 import itertools
+import re
+from typing import get_args
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from client.e2e.bodies import (
     Abort,
     Chunk,
     Confirm,
+    DevicePiece,
     End,
     Greeting,
     MessageEvent,
@@ -25,6 +28,7 @@ from client.e2e.bodies import (
     Reason,
     Receipt,
     Refuse,
+    Resume,
     Seen,
     SignedEnd,
     SignedText,
@@ -34,6 +38,7 @@ from client.e2e.bodies import (
     decode_untrusted,
     encode,
 )
+from client.e2e.group_bodies import GroupBody
 from client.e2e.ratchet import OVERHEAD
 from client.e2e.statements import ReceiptKind
 from client.model.views import MessageState
@@ -43,6 +48,8 @@ NUMBERS = st.integers(0, (1 << 62) - 1)
 KEYS = st.binary(min_size=32, max_size=32)
 TIMES = st.integers(0, (1 << 40) - 1)
 SIGNATURES = st.binary(min_size=64, max_size=64)
+CHANNELS = st.binary(min_size=16, max_size=16)
+TAGS = st.binary(max_size=64)
 REASON = st.sampled_from(Reason)
 BODIES = st.one_of(
     st.builds(Greeting, st.text(max_size=64), KEYS, KEYS, KEYS),
@@ -58,7 +65,15 @@ BODIES = st.one_of(
     st.builds(SignedEnd, NUMBERS, KEYS, TIMES, SIGNATURES),
     st.builds(Receipt, NUMBERS, st.sampled_from(ReceiptKind), TIMES, SIGNATURES),
     st.builds(NoReceipt, NUMBERS, st.sampled_from(Without)),
+    st.builds(Resume, CHANNELS, CHANNELS, st.tuples(NUMBERS, NUMBERS), st.tuples(TAGS, TAGS), st.booleans()),
+    st.builds(DevicePiece, st.integers(0, 1), st.integers(0, 3), st.binary(max_size=100)),
 )
+
+
+def test_every_body_is_tried():
+    """But for those of groups."""
+    there = {kind.__name__ for kind in {*get_args(bodies.Body)} - {*get_args(GroupBody)}}
+    assert set(re.findall(r"(?:builds|just)\((\w+)", repr(BODIES))) == there
 
 
 @given(BODIES)
