@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmarks import attacks
 from benchmarks.attacks import ATTACKS, UnknownAttack, load
 from benchmarks.attacks.scenarios import play
 from benchmarks.cli.app import app
@@ -26,6 +28,12 @@ def test_every_attack_offers_what_is_agreed(name):
     module = load(name)
     assert name == module.NAME
     assert all(hasattr(module, thing) for thing in ("THREATS", "ADVERSARY", "DEFENCE", "score", "measure"))
+
+
+def test_every_module_of_an_attack_is_in_the_table():
+    folder = Path(attacks.__file__).parent
+    found = {path.stem for path in folder.glob("*.py") if "\nTHREATS" in path.read_text(encoding="utf-8")}
+    assert found == set(ATTACKS)
 
 
 def test_an_attack_on_files(tmp_path, capsys):
