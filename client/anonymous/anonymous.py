@@ -34,7 +34,7 @@ NextFragment = Callable[[Conversation, int, float], Outgoing | None]
 
 
 class Anonymous:
-    """All of it. Every change is one transaction."""
+    """All anonymous conversations of a profile. Every change is one transaction."""
 
     def __init__(self, core: Core, surbs: SurbMaker) -> None:
         """Use the messenger's shared state; `surbs` makes reply blocks."""

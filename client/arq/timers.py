@@ -26,7 +26,7 @@ class Path:
 
 
 class Timing:
-    """The estimate for one contact's path."""
+    """The round-trip estimate for one contact's path."""
 
     def __init__(self, path: Path, jitter: random.Random) -> None:
         """Start from the parameters alone."""

@@ -24,7 +24,7 @@ class Worker(Protocol):
 
 
 class InlineWorker:
-    """For virtual time, with a store in memory."""
+    """Runs each call in place: for virtual time, with a store in memory."""
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it here; nothing else runs meanwhile."""
@@ -33,7 +33,7 @@ class InlineWorker:
 
 
 class ThreadWorker:
-    """For a real process: the disk never holds up a slot."""
+    """Runs the calls in a thread: in a real process the disk then never delays a slot."""
 
     def __init__(self) -> None:
         """One call at a time."""

@@ -57,7 +57,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A parcel that the other side has."""
+    """A parcel that the other side has acknowledged."""
 
     message: int | None
     last: bool

@@ -62,7 +62,7 @@ REPLY_LIFETIME = 600.0  # seconds for which a reply block is remembered, at leas
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an actor is given: the world around it."""
+    """What a client is given: its profile, and the network, clock, randomness and store that it uses."""
 
     profile: Profile
     network: Network

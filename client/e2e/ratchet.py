@@ -109,7 +109,7 @@ class _DiffieHellman(doubleratchet.DiffieHellmanRatchet):
 
 
 class _Ratchet(doubleratchet.DoubleRatchet):
-    """The package's machine with our encoding of headers."""
+    """The package's Double Ratchet with our encoding of headers."""
 
     @staticmethod
     def _build_associated_data(associated_data: bytes, header: doubleratchet.Header) -> bytes:

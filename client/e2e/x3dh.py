@@ -31,7 +31,7 @@ _HOSTILE = (x3dh.KeyAgreementException, xeddsa.XEdDSAException, ValueError)
 
 
 class _State(x3dh.BaseState):
-    """The package's machine with our encoding of public keys: the format in a byte, then the key."""
+    """The package's X3DH with our encoding of public keys: the format in a byte, then the key."""
 
     @staticmethod
     def _encode_public_key(key_format: x3dh.IdentityKeyFormat, pub: bytes) -> bytes:

@@ -43,7 +43,7 @@ class TooManyExpiring(LocalError):
 
 
 class Dispatch:
-    """All posts of all groups."""
+    """The posts of all groups, until they are delivered."""
 
     def __init__(self, core: Core, registry: Registry, rng: random.Random) -> None:
         """Use the messenger's shared state."""

@@ -45,7 +45,7 @@ _ROUND_TRIPS = 10  # and at least so many round trips: it takes some, and where 
 
 
 class Membership:
-    """The comings and goings of all groups."""
+    """Who joins and leaves all groups of a profile, and how members get to know of it."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch, introductions: Introductions) -> None:
         """Use the messenger's shared state."""

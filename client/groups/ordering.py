@@ -22,7 +22,7 @@ _WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND 
 
 
 class Filing:
-    """The posts of all groups that came."""
+    """Shows received posts of all groups in order."""
 
     def __init__(self, core: Core, registry: Registry, leavers: Leavers) -> None:
         """Use the messenger's shared state, and those who left."""

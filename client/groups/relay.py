@@ -25,7 +25,7 @@ _SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A copy of a post for a contact, and who that shall pass it on to."""
+    """A copy of a post for a contact, and the members to whom that contact passes it on."""
 
     id: int
     post: int
@@ -36,7 +36,7 @@ class Hop:
 
 
 class Hops:
-    """All hops of all posts."""
+    """All copies of posts that wait to be sent."""
 
     def __init__(self, core: Core, registry: Registry, timing: Timing) -> None:
         """Use the messenger's shared state."""

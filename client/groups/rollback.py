@@ -23,7 +23,7 @@ DOUBTFUL = "this profile is an old copy, so some members have it and others don'
 
 
 class Copies:
-    """Numbers that were given twice."""
+    """Posts with a number that their author has used before."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:
         """Use the messenger's shared state."""

@@ -47,7 +47,7 @@ OUTDATED = f"this profile is older than what the contact knows of it: nothing se
 
 
 class Inbox:
-    """The way in."""
+    """Handles all that arrives in sessions."""
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ _UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state
 
 
 class Outbox:
-    """The order of all that leaves."""
+    """Decides what leaves next, of all that waits."""
 
     def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous) -> None:
         """Use the messenger's shared state."""

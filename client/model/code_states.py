@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class CodeState(StrEnum):
-    """What has happened so far."""
+    """The state of a code."""
 
     OPENING = "opening"  # a slot is being looked for
     WAITING = "waiting"  # the code can be said
@@ -53,6 +53,6 @@ class CodeInfo:
 
 @dataclass(frozen=True, slots=True)
 class CodeChanged:
-    """A code has come further."""
+    """The state of a code has changed."""
 
     code: CodeInfo

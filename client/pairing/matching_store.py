@@ -70,7 +70,7 @@ class Look:
 
 
 class MatchTable:
-    """The table of a profile."""
+    """The entries of one profile."""
 
     def __init__(self, store: Store) -> None:
         """Use the store's table."""

@@ -11,7 +11,7 @@ from mixnet.services import Operation, Question, ServiceStatus
 
 
 class Rendezvous:
-    """Slots of an hour, or of a day."""
+    """Reads and writes the slots of an hour, or of a day."""
 
     def __init__(self, provider_queries: ProviderQueries, *, day: bool = False) -> None:
         """Ask through `services`."""

@@ -17,7 +17,7 @@ _SPHINX = "sphinx secret"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Who we are to our provider, and what opens our mail."""
+    """The mailbox identity, and the Sphinx key that opens our mail."""
 
     mailbox: SigningKey
     sphinx: SphinxSecret

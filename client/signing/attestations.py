@@ -38,7 +38,7 @@ _WITHOUT = {Without.DECLINED: ReceiptEvent.DECLINE, Without.UNSIGNED: ReceiptEve
 
 
 class Attestations:
-    """The part of the messenger for what is signed."""
+    """Signed messages of one profile, and their receipts."""
 
     def __init__(self, core: Core, receiving: FileReceiver) -> None:
         """Use the messenger's shared state; files come through `receiving`."""

@@ -1,6 +1,6 @@
 """Messages as an mbox file, which mail programs open: one mail each.
 
-Promises: a line that would begin another letter is escaped (as mboxrd does); what a contact wrote or is called can't
+Promises: a line that would begin another mail is escaped (as mboxrd does); what a contact wrote or is called can't
 add a header. Pure.
 """
 
@@ -23,7 +23,7 @@ _POLICY = SMTP.clone(linesep="\n", cte_type="8bit")
 
 
 def letter(record: Record, profile: str) -> bytes:
-    """One letter; `profile` is our own identity."""
+    """One mail; `profile` is our own identity."""
     mail = EmailMessage(_POLICY)
     us, them = _address("me", profile), _address(record.contact, record.identity)
     mail["From"], mail["To"] = (us, them) if record.outgoing else (them, us)

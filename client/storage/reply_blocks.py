@@ -78,7 +78,7 @@ def end_of(epochs: Epochs, epoch: int) -> int:
 
 
 class Pool:
-    """What a reader may answer through."""
+    """The reply blocks through which the owner of an address may answer."""
 
     def __init__(self, store: Store) -> None:
         """Use the store's table."""
@@ -117,7 +117,7 @@ class Pool:
 
 
 class Given:
-    """What a writer gave out. A block that was used stays as a row without keys as long as its epoch counts."""
+    """The reply blocks that an anonymous sender gave out. A used one stays without keys while its epoch counts."""
 
     def __init__(self, store: Store) -> None:
         """Use the store's table."""

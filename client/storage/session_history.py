@@ -10,7 +10,7 @@ from client.storage.database import Store
 
 
 class History:
-    """The past of one session, in the store."""
+    """What one session has delivered here, and sent, in the store."""
 
     def __init__(self, store: Store, session: int) -> None:
         """Use the store's tables."""

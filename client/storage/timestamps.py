@@ -25,14 +25,14 @@ _PROMISED = f"SELECT 1 {_OPEN.format('')} LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A signed message that nobody has witnessed yet."""
+    """A signed message that has no timestamp yet."""
 
     message: int
     commitment: bytes = field(repr=False)
 
 
 class TimestampTable:
-    """The testimonies of one profile."""
+    """The timestamps of one profile's messages."""
 
     def __init__(self, store: Store, signatures: SignatureTable) -> None:
         """Use the store's tables."""

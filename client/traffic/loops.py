@@ -76,7 +76,7 @@ def lateness() -> Cusum:
 
 
 class Allowance(NamedTuple):
-    """Seconds that count against nobody."""
+    """Seconds until a loop is late, or lost; and of silence after which this machine stood still."""
 
     late: float  # beyond the drawn delays, until a loop that is not back is late
     lost: float  # the same until it is lost, generously
@@ -100,7 +100,7 @@ class _Awaited:
 
 @dataclass(slots=True)
 class LoopMonitor:
-    """Accounts for every loop that was sent."""
+    """Says of every loop that was sent whether it came back, late or not at all."""
 
     allowed: Allowance
     alarm: Alarm = Alarm.CALM

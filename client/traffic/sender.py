@@ -39,7 +39,7 @@ from mixnet.randomness import Source
 RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
 OLDEST = 30.0  # seconds after which a prepared packet is made anew
 OLDEST_SLOTS = 10  # of the slowest schedule: a message that is ready must not grow old before its slot comes
-TICK = 1.0  # seconds after which a lost loop is noticed even if nothing rings; more where slots are rare
+TICK = 1.0  # seconds after which a lost loop is noticed even if nothing wakes the sender; more where slots are rare
 AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
 RETRY = 2.0  # seconds after the store could not be written
 SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothing to send
@@ -247,7 +247,7 @@ class PacketSender:
         return True
 
     def _nap(self) -> float:
-        """How long nothing is to be done unless the bell rings, in seconds."""
+        """How long nothing is to be done unless somebody wakes the sender, in seconds."""
         if not self._has_place() or not self._may_send():
             return self._tick
         return min(self._tick, max(0.0, self._wake_at - self._clock.now()))

@@ -24,7 +24,7 @@ _ID_SIZE = 32
 
 
 class SurbFactory:
-    """Makes blocks that lead to `home`; see `pools.Workshop`."""
+    """Makes reply blocks that lead to `home`; see `SurbMaker`."""
 
     def __init__(self, engine: Engine, home: Destination, network: Callable[[], Map], stream: random.Random) -> None:
         """`network()` is the newest map; `stream` draws routes and delays."""
@@ -32,17 +32,17 @@ class SurbFactory:
 
     @property
     def epochs(self) -> Epochs:
-        """See `pools.Workshop`."""
+        """See `SurbMaker`."""
         return self._network().epochs
 
     def open_epochs(self, now: float) -> list[int]:
-        """See `pools.Workshop`."""
+        """See `SurbMaker`."""
         network = self._network()
         first = network.document.epoch
         return [epoch for epoch in range(first, first + KEY_EPOCHS) if network.epochs.end(epoch) > now]
 
     def make(self, entry: bytes, epoch: int) -> OwnSurb:
-        """See `pools.Workshop`. The keys are those of `epoch` throughout: whoever uses it late is within the grace."""
+        """See `SurbMaker`. The keys are those of `epoch` throughout: whoever uses it late is within the grace."""
         network = self._network()
         surb_id = os.urandom(_ID_SIZE)
         # Each hop's key is chosen for the time at which the packet gets there: well before the end, all are of `epoch`.
@@ -52,5 +52,5 @@ class SurbFactory:
         return OwnSurb(ReplyBlock(surb.serialize(), end_of(network.epochs, epoch)), surb_id, keys)
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
-        """See `pools.Workshop`."""
+        """See `SurbMaker`."""
         return self._engine.open_reply_untrusted(keys, body)

@@ -33,7 +33,7 @@ RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """What it takes to find witnesses; `home` is the identity of our own provider."""
+    """Asks providers for timestamps; `home` is the identity of our own provider."""
 
     messenger: UserVerbs
     worker: Worker
@@ -44,7 +44,7 @@ class Submitter:
     home: bytes
 
     async def find_witnesses(self, wakeup: Wakeup) -> None:
-        """Find a witness for all that is signed, for ever; `wakeup` rings when there may be more."""
+        """Find a witness for all that is signed, for ever; `wakeup` is sent when there may be more."""
         while True:
             rung = wakeup.listen()
             done = False

@@ -48,5 +48,5 @@ class Broadcast:
         self._event = trio.Event()
 
     async def wait(self) -> None:
-        """Return at the next ring; look at the state between two waits, without a checkpoint, and no ring is missed."""
+        """Return at the next `wake`; look at the state between two waits, without a checkpoint, and none is missed."""
         await self._event.wait()
