@@ -1,1 +1,1 @@
-"""Several devices of one user: a home device, its satellites, replication between them (spec/07-client.md 7.16)."""
+"""Several devices of one user: the home, its satellites, replication (spec/07-client.md 7.16)."""

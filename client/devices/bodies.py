@@ -1,4 +1,4 @@
-"""What the devices of one user say to each other inside their session.
+"""The messages that the devices of one user send each other inside their session.
 
 Promises: a message decodes to one of the types below with every limit checked, or raises RemoteError; a record or a
 request of a kind that is not known here is told from a broken message, so that a newer device and an older one get
@@ -49,7 +49,7 @@ class _Tagged(msgspec.Struct, frozen=True, array_like=True):
 class ContactRecord(_Tagged, frozen=True, tag=0):
     """A contact; `retention`: for how many seconds messages with it are kept, None for ever.
 
-    `former`: identities that it had before its user began anew (client/relinking.py).
+    `former`: identities that it had before its user began anew (client/contacts/relinking.py).
     """
 
     identity: Digest

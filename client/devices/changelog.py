@@ -1,4 +1,4 @@
-"""What a home tells its satellites: what has changed, then what was before they were linked.
+"""The log of changes at home, and how it is told to satellites: first what changed, then what was before the link.
 
 Promises: the log has few rows for each thing that changed, so it never grows beyond the archive; a thing is told as it
 is when its record is made, in the order of the last changes, but a message for the first time in the order of numbers;

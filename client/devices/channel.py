@@ -1,4 +1,4 @@
-"""The way between two devices of a user: whole messages in the pieces that a session carries.
+"""The channel between two devices of a user: whole messages, cut into the pieces that a session carries.
 
 Promises: a message goes into the store, whole, in the caller's transaction, and waits there for as long as the other
 device is away; pieces that came are kept until the last one, and never more than a message may have.

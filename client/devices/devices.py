@@ -1,4 +1,4 @@
-"""All devices of one user, as one of them sees the others.
+"""The other devices of a user, from the view of one of them.
 
 Promises: a satellite is heard only about what it asks for, a home only about what it tells, a revoked device not at
 all; nothing that another device sends can stop what is delivered after it. Whatever is sent waits in the store for a

@@ -1,4 +1,4 @@
-"""How a profile becomes a device of another one, and how that ends.
+"""Linking: how a profile becomes a satellite of another one, and how it is revoked.
 
 Promises: only who answers an invitation that was made for a device becomes one, once, and nobody who is a contact; a
 revoked device is heard no more from that moment, and is told nothing but that. A satellite gets the contacts and their

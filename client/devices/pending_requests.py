@@ -1,4 +1,4 @@
-"""What a satellite asks its home for.
+"""A satellite's requests to its home that have no answer yet.
 
 Promises: a request has a number that is never given twice, and waits until the home has answered it, however long that
 takes; a message that is not taken over in its time has failed here, and the home won't send it later. Once the device

@@ -1,4 +1,4 @@
-"""What a satellite's user wants done, done at home.
+"""The home's side of a satellite's requests: does what the user asked for.
 
 Promises: a request is done once and stored together with its answer; one that is refused changes nothing, the satellite
 learns why, and is told anew what it had changed in hope. What the messenger refuses to the user here it refuses there.

@@ -1,4 +1,4 @@
-"""What a satellite's user wants done with groups, done at home (spec/07-client.md 7.16).
+"""The home's side of a satellite's requests about groups (spec/07-client.md 7.16).
 
 Promises: as request_handler.py.
 """

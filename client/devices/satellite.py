@@ -1,4 +1,4 @@
-"""The verbs of a user on a satellite: what is here is shown, what shall happen the home is asked.
+"""The user's verbs on a satellite: it shows what is stored here, and asks the home for the rest.
 
 Promises: a verb is stored, here and as a request, before it returns; what it says of contacts and messages holds here
 at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused, in

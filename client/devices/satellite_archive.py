@@ -1,4 +1,4 @@
-"""The archive as a whole, on a satellite: what is here is shown, what shall be gone is gone here and at home.
+"""The verbs on the whole archive, on a satellite: it shows what is stored here, and deletes here and at home.
 
 Promises: as satellite.py; what is deleted here is deleted on all devices, in one transaction with the request.
 """

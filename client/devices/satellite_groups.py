@@ -1,4 +1,4 @@
-"""Groups on a satellite: what is here is shown, what shall happen the home is asked (spec/07-client.md 7.16).
+"""The verbs on groups, on a satellite: it shows its copy, and asks the home to act (spec/07-client.md 7.16).
 
 Promises: as satellite.py; but a change of a group shows only when the home has made it, since it needs keys that
 the home has: `PendingRequests.outcome` tells how that went.

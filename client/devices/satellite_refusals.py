@@ -1,4 +1,4 @@
-"""The verbs that a satellite doesn't have, since they need keys that only its home has: each raises HomeOnly.
+"""The verbs that a satellite refuses, since only its home has the keys for them: each raises HomeOnly.
 
 Promises: nothing here does anything else; a verb is refused because it stands here, never because it was forgotten.
 """

@@ -1,4 +1,4 @@
-"""The verbs of a user, as the API calls them: what a home does itself and a satellite asks its home for.
+"""The protocols of the user's verbs, which the API calls: a home does them itself, a satellite asks its home.
 
 Promises: `Messenger` and `Satellite` both have every verb that stands here, and the type checker compares them with it;
 a verb that a satellite doesn't have raises HomeOnly there. `now` is seconds since the Unix epoch. What else a verb

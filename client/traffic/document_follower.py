@@ -1,4 +1,4 @@
-"""Routes, rates and the loops' allowance, kept to the directory document in force (spec/04-mixing.md).
+"""Adopts each new directory document: routes, rates and the loops' allowance (spec/04-mixing.md 4.5).
 
 Promises: a new document counts from its epoch on, never before.
 """

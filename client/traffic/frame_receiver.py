@@ -1,4 +1,4 @@
-"""Each frame that comes down from the provider, handed to the part that it is for.
+"""Hands each frame from the provider to the part that it is for (spec/06-providers.md 6.3).
 
 Promises: it never waits; the loop monitor hears of every frame, so that it can tell a mailbox that is empty from a link
 that stands still. A frame that no provider sends ends the link.

@@ -1,4 +1,4 @@
-"""A new link to our own provider.
+"""Dials the client's own provider (spec/04-mixing.md 4.5).
 
 Promises: it leads to the address of the newest directory document, and to nobody but the holder of the provider's key.
 """
