@@ -1,4 +1,4 @@
-"""Files between devices of one user: one that a satellite sends, and one that it wants to have.
+"""Files between a user's devices: those that a satellite sends, and those that it fetches.
 
 Promises: as for files of contacts (client/files/): read and written a chunk at a time, on disk before it is
 acknowledged, whole under its name at once or not at all, bounded in size and number. Files that a satellite sends stay
