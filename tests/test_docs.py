@@ -1,8 +1,11 @@
 """What the documents say about commands, files and storage is so."""
 
+import ast
 import re
+import tokenize
 from functools import cache
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -205,3 +208,29 @@ def test_the_index_of_the_specification_names_each_section():
         assert f"]({path.name})" in index
         for heading in re.findall(r"(?m)^### (\d+\.\d+ .*)$", path.read_text()):
             assert heading in index
+
+
+def comments():
+    """(file, text) of each docstring and each comment in code."""
+    for path in sorted(ROOT.rglob("*.py")):
+        if {".venv", "mutants"} & set(path.parts):
+            continue
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path, ast.get_docstring(node) or ""
+        for token in tokenize.generate_tokens(StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield path, token.string
+
+
+def test_each_file_that_a_comment_names_exists():
+    """From the root of the repository, or in the same folder."""
+    found = [(path, name) for path, text in comments() for name in re.findall(r"(?<![\w/.{}<>*-])[\w/]+\.py\b", text)]
+    assert len(found) > 50
+    missing = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path, name in found
+        if not (ROOT / name).is_file() and not (path.parent / name).is_file()
+    }
+    assert missing == set()
