@@ -1,1 +1,1 @@
-"""The daemon's verbs, each written once, and both ends of the local socket (spec/07-client.md 7.9 and 7.10)."""
+"""The daemon's verbs, each written once; both ends of the local socket (spec/07-client.md 7.9 and 7.10)."""

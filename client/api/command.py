@@ -1,4 +1,4 @@
-"""What every request of the local protocol is made of, and every part of a connection that makes such requests.
+"""The base of every request of the local protocol, and of every part of a connection.
 
 Promises: a verb is written once, as a class with what it takes, what it answers and what the daemon does for it.
 """

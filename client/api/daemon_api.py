@@ -1,4 +1,4 @@
-"""The daemon as its user's commands see it: the verbs of the messenger, and what must be around each.
+"""The daemon as the commands use it: the user's verbs, and what must be done around each call.
 
 Promises: a verb is one visit to the messenger and stored when it returns; whatever it puts in motion leaves in the
 slots of the schedule, never because of it. Before the daemon has its first directory document it tells what it waits

@@ -1,4 +1,4 @@
-"""Who hears what happens: every program that follows gets every event.
+"""The event bus: every program that follows gets every event.
 
 Promises: publishing never waits; what a follower is too slow for it misses, and since the archive has it all, it can
 read that again.

@@ -1,4 +1,4 @@
-"""All of a user's data in one folder, for programs to read (spec/07-client.md 7.7).
+"""All of a user's data in one folder, for programs to read (spec/07-client.md 7.11).
 
 Promises: the folder (0700, files 0600) is there whole or not at all, and never in the place of another; keys are not in
 it, since with them somebody else could be the user.

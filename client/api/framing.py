@@ -1,4 +1,4 @@
-"""The local protocol between a daemon and its user's programs: what the bytes mean.
+"""The framing of the local protocol: a length, then one msgpack map (spec/07-client.md 7.9).
 
 Promises: a message is its length (4 bytes, big-endian, 1 MiB at most) and one msgpack map; whatever arrives is bounded
 in size and nesting before it is understood, and anything else raises RemoteError.

@@ -1,4 +1,4 @@
-"""How much of a long list one answer carries: a program asks again after the last one it got."""
+"""The pages of a long list: how much one answer carries; a program asks again after the last one it got."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of a person share: where profiles lie, how they open, and the way to their daemons.
+"""What the commands share: where profiles are, how they are opened, and the connection to their daemons.
 
 Never: an import of anything heavy before a command runs.
 """

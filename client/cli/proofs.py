@@ -1,4 +1,4 @@
-"""The commands for what can be shown to others, and what can't: `mixnet proof`, `mixnet forge`.
+"""The commands about proofs and forgeries: `mixnet proof`, `mixnet forge`.
 
 Promises: as client/cli/app.py; `verify` needs no profile, no daemon and no network.
 Never: an import of anything heavy before a command runs.

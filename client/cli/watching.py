@@ -1,4 +1,4 @@
-"""What a person reads who stops waiting for a message: the daemon goes on (spec/09-command.md).
+"""What is printed when a person stops waiting for a message: the daemon goes on (spec/09-command.md).
 
 Never: an import of anything heavy.
 """
