@@ -1,4 +1,4 @@
-"""What a node runs with: its settings, identity, network, clock, randomness and files (spec/04-mixing.md).
+"""What a node runs with: its settings, identity, network, clock, randomness and files (spec/01-rooms.md 1.2).
 
 Promises: whether it is a real process or an actor of the simulated world is decided by what is passed in here, and
 nowhere else; who may connect follows from the document: nodes that it lists, and on a provider anybody as a client.

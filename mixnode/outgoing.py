@@ -1,4 +1,4 @@
-"""The last stage: packets to their next nodes, over one link each (spec/04-mixing.md).
+"""The last stage: packets to their next nodes, over one link each (spec/04-mixing.md 4.3).
 
 Promises: `send` never waits; each neighbour has a bounded queue, and one that is full or unreachable loses its own
 packets and nobody else's. What finds a link at rest leaves before `send` returns. A link is dialled when there is
