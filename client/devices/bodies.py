@@ -62,7 +62,7 @@ class ContactRecord(_Tagged, frozen=True, tag=0):
 
 
 # What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
-# of schema_devices.py and later scripts must name them, too: a test compares.
+# of client/storage/schema_devices.py and later scripts must name them, too: a test compares.
 CONTACT_COLUMNS: Final = tuple(
     name for name in ContactRecord.__struct_fields__ if name not in ("identity", "retention", "former")
 )

@@ -1,4 +1,4 @@
-"""What a user decides about contacts: what to call them, whether they are who they say, and whether to hear from them.
+"""The user's verbs on contacts: verify, rename, block, unblock.
 
 Promises: nothing of it goes to the contact; a blocked contact can't tell, since what it sends is acknowledged as
 before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason. A satellite
@@ -28,7 +28,7 @@ class UnderWay(Protocol):
 
 
 class ContactVerbs:
-    """The user's say over contacts. Each verb raises UnknownContact for a name that no contact has."""
+    """Verifies, renames, blocks and unblocks contacts. Each verb raises UnknownContact for a name that no contact has."""
 
     def __init__(self, core: Core, under_way: UnderWay) -> None:
         """`under_way` is asked to stop what comes from a contact and goes to it when it is blocked."""
