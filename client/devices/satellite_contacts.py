@@ -1,4 +1,4 @@
-"""What a satellite's user decides about contacts: it holds here at once, and the home is asked to follow.
+"""The verbs on contacts, on a satellite: each is done here at once, and the home is asked to follow.
 
 Promises: a decision and the request of it are stored together or not at all; what changes nothing here asks for
 nothing. Every verb of `ContactVerbs` stands here: one left out would hold on this device only, and a test says so.

@@ -28,7 +28,7 @@ class UnderWay(Protocol):
 
 
 class ContactVerbs:
-    """Verifies, renames, blocks and unblocks contacts. Each verb raises UnknownContact for a name that no contact has."""
+    """Verifies, renames and blocks contacts. Each verb raises UnknownContact for a name that no contact has."""
 
     def __init__(self, core: Core, under_way: UnderWay) -> None:
         """`under_way` is asked to stop what comes from a contact and goes to it when it is blocked."""
