@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from client.cli.options import Folder, Json, compare_with, talk
+from client.cli.options import Folder, Json, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
     from client.model.code_states import CodeInfo
+    from client.model.views import ContactInfo
 
 
 async def codes(name: str, /, *, cancel: int | None = None, folder: Folder = None, as_json: Json = False) -> None:
@@ -42,8 +43,8 @@ async def codes(name: str, /, *, cancel: int | None = None, folder: Folder = Non
     render.table(("number", "code", "state", "contact, or what went wrong"), rows)
 
 
-async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> None:
-    """Show a code to say, and wait until it made a contact."""
+async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> list[ContactInfo] | None:
+    """Show a code to say, and wait until it made a contact, which is returned; None if nobody shall wait."""
     from client.cli import render  # noqa: PLC0415
 
     show = _show_json if as_json else _say
@@ -56,15 +57,15 @@ async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json:
             said = f"they type: mixnet accept THEIR-PROFILE --code {code.code}"
             render.note(f"say it to them, within half an hour, and keep both programs running; {said}")
         if not wait:
-            return
+            return None
         with render.waiting("waiting for them to type it"):
             code = await me.codes.wait(code.id, _after(code, show))
-        await _show_contact(me, folder, name, code, as_json)
+        return await _made(me, code)
 
 
 async def accept_code(
     folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool
-) -> None:
+) -> list[ContactInfo]:
     """Use a code that somebody said, and wait for the contact."""
     from client.cli import render  # noqa: PLC0415
     from client.model.code_states import CodeState  # noqa: PLC0415
@@ -74,18 +75,11 @@ async def accept_code(
         code = await me.codes.enter(text, contact)
         with render.waiting("asking for the invitation"):
             code = await me.codes.wait(code.id, show, until=CodeState.DONE if wait else CodeState.ACCEPTED)
-        await _show_contact(me, folder, name, code, as_json)
+        return await _made(me, code)
 
 
-async def _show_contact(me: Connection, folder: Path | None, name: str, code: CodeInfo, as_json: bool) -> None:
-    from client.cli import render  # noqa: PLC0415
-
-    made = [one for one in await me.contacts() if one.name == code.contact]
-    if as_json:
-        render.jsons(made)
-        return
-    render.contacts(made)
-    compare_with(name, code.contact, folder)
+async def _made(me: Connection, code: CodeInfo) -> list[ContactInfo]:
+    return [one for one in await me.contacts() if one.name == code.contact]
 
 
 _SAID = {

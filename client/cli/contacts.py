@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from client.cli.codes import accept_code, invite_by_code
 from client.cli.options import Folder, Json, compare_with, talk
 from mixnet.errors import LocalError
+
+if TYPE_CHECKING:
+    from client.model.views import ContactInfo
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 
@@ -54,7 +57,7 @@ async def invite(
     if code:
         if qr or qr_file or out:
             raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
-        await invite_by_code(folder, name, wait=wait, as_json=as_json)
+        _show_new(folder, name, await invite_by_code(folder, name, wait=wait, as_json=as_json), as_json=as_json)
         return
     async with talk(folder, name) as me:
         text = await me.invite()
@@ -115,7 +118,8 @@ async def accept(
     if (invitation is None) == (code is None):
         raise LocalError("give either an invitation or --code: mixnet accept NAME INVITATION")
     if code is not None:
-        await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
+        made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
+        _show_new(folder, name, made, as_json=as_json)
         return
     text = _invitation(invitation or "")
     async with talk(folder, name) as me:
@@ -126,7 +130,7 @@ async def accept(
     if as_json:
         render.json(known)
         return
-    render.contacts([known])
+    _show([known])
     compare_with(name, known.name, folder)
 
 
@@ -192,6 +196,35 @@ async def contacts(
             await me.relink(*relink)
         known = await me.contacts()
         groups = await me.groups.list() if relink is not None else []
-    render.jsons(known) if as_json else render.contacts(known)
+    render.jsons(known) if as_json else _show(known)
     if relink is not None and groups:
         render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
+
+
+def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *, as_json: bool) -> None:
+    """Whom a code made a contact, if anybody."""
+    from client.cli import render  # noqa: PLC0415
+
+    if made is None:
+        return
+    if as_json:
+        render.jsons(made)
+        return
+    _show(made)
+    for one in made:
+        compare_with(name, one.name, folder)
+
+
+def _show(known: list[ContactInfo]) -> None:
+    """Contacts and their safety numbers."""
+    from client.cli import render  # noqa: PLC0415
+
+    if not known:
+        sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
+        return
+    rows = [(one.name, _state(one), one.safety_number) for one in known]
+    render.table(("name", "state", "safety number"), rows)
+
+
+def _state(one: ContactInfo) -> str:
+    return ", ".join([str(one.state), *(["blocked"] if one.blocked else []), *(["renewing"] if one.renewing else [])])

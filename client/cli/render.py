@@ -18,7 +18,6 @@ import msgspec
 
 from client.model.views import (
     AddressInfo,
-    ContactInfo,
     CorrespondentInfo,
     MessageInfo,
     MessageKind,
@@ -92,18 +91,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in clean:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)
-
-
-def contacts(known: Sequence[ContactInfo]) -> None:
-    """All contacts and their safety numbers."""
-    if not known:
-        sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
-        return
-    table(("name", "state", "safety number"), [(one.name, _standing(one), one.safety_number) for one in known])
-
-
-def _standing(one: ContactInfo) -> str:
-    return ", ".join([str(one.state), *(["blocked"] if one.blocked else []), *(["renewing"] if one.renewing else [])])
 
 
 def addresses(known: Sequence[AddressInfo]) -> None:

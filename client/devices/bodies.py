@@ -14,12 +14,12 @@ from typing import Annotated, Final
 
 import msgspec
 
+from client.devices.contacts import AnyContactRequest, ContactRecord, Name, Seconds, Tagged, Time
 from client.e2e.bodies import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.groups.roster import MEMBERS_LIMIT
-from client.messenger.contact_verbs import ContactVerbs
-from client.model.contact_states import NAME_LIMIT, Standing
+from client.model.contact_states import NAME_LIMIT
 from client.model.group_views import GroupState
-from client.model.views import ContactState, MessageKind, MessageState
+from client.model.views import MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
 
 PIECE_SIZE: Final = BODY_LIMIT - 16  # bytes of a message in one body
@@ -30,45 +30,15 @@ RECORDS: Final = 2000  # in one message
 ERROR_LIMIT = 1000
 READERS_LIMIT: Final = 1000  # of a text in a group: members come and go
 _INVITATION_LIMIT = 4096
-_ANY_LIFE = 1e11  # seconds
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LIMIT)]
-Time = Annotated[float, msgspec.Meta(ge=0, lt=_ANY_LIFE)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, lt=_ANY_LIFE)]
 Content = Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
 Explanation = Annotated[str, msgspec.Meta(max_length=ERROR_LIMIT)]
-
-
-class _Tagged(msgspec.Struct, frozen=True, array_like=True):
-    """A msgpack array, the tag first; what a newer version adds at its end is passed over."""
 
 
 # what is so at home, as it is when the record is made
 
 
-class ContactRecord(_Tagged, frozen=True, tag=0):
-    """A contact; `retention`: for how many seconds messages with it are kept, None for ever.
-
-    `former`: identities that it had before its user began anew (client/contacts/relinking.py).
-    """
-
-    identity: Digest
-    name: Name
-    state: ContactState
-    standing: Standing
-    added_at: Time
-    retention: Seconds | None
-    former: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=16)] = ()
-
-
-# What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
-# of client/storage/schema_devices.py and later scripts must name them, too: a test compares.
-CONTACT_COLUMNS: Final = tuple(
-    name for name in ContactRecord.__struct_fields__ if name not in ("identity", "retention", "former")
-)
-
-
-class MessageRecord(_Tagged, frozen=True, tag=1):
+class MessageRecord(Tagged, frozen=True, tag=1):
     """A message; `number` is the home's number of it, the other fields those of `MessageInfo`."""
 
     number: Number
@@ -86,7 +56,7 @@ class MessageRecord(_Tagged, frozen=True, tag=1):
     received_at: Time
 
 
-class GoneRecord(_Tagged, frozen=True, tag=2):
+class GoneRecord(Tagged, frozen=True, tag=2):
     """The home has deleted this message."""
 
     number: Number
@@ -101,7 +71,7 @@ class GroupMemberRecord(msgspec.Struct, frozen=True, array_like=True):
     connected: bool
 
 
-class GroupRecord(_Tagged, frozen=True, tag=3):
+class GroupRecord(Tagged, frozen=True, tag=3):
     """A group; `identity` is its identifier, `retention` as of a contact."""
 
     identity: Digest
@@ -130,7 +100,7 @@ Record = ContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessage
 # what a satellite's user wants done
 
 
-class SendText(_Tagged, frozen=True, tag=0):
+class SendText(Tagged, frozen=True, tag=0):
     """Send a text; it is given up at `expires` (None: as the network says, from when the home takes it over)."""
 
     identity: Digest
@@ -138,48 +108,13 @@ class SendText(_Tagged, frozen=True, tag=0):
     expires: Time | None
 
 
-class MarkRead(_Tagged, frozen=True, tag=1):
+class MarkRead(Tagged, frozen=True, tag=1):
     """Messages of a contact up to this one were read."""
 
     number: Number
 
 
-class ContactRequest(_Tagged, frozen=True):
-    """The user of a satellite has decided something about the contact of this identity."""
-
-    identity: Digest
-
-    def follow(self, people: ContactVerbs, name: str, now: float) -> None:
-        """At home: decide the same about the contact that is called `name` there; errors as the verb."""
-        raise NotImplementedError
-
-
-class Rename(ContactRequest, frozen=True, tag=2):
-    """Call a contact by another name."""
-
-    name: Name
-
-    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
-        people.rename(name, self.name)
-
-
-class Verify(ContactRequest, frozen=True, tag=3):
-    """The safety numbers match."""
-
-    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
-        people.verify(name)
-
-
-class Block(ContactRequest, frozen=True, tag=4):
-    """Block a contact, or unblock it."""
-
-    blocked: bool
-
-    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
-        people.block(name, now) if self.blocked else people.unblock(name)
-
-
-class Accept(_Tagged, frozen=True, tag=5):
+class Accept(Tagged, frozen=True, tag=5):
     """Accept an invitation."""
 
     identity: Digest
@@ -187,52 +122,52 @@ class Accept(_Tagged, frozen=True, tag=5):
     name: Name | None
 
 
-class Cancel(_Tagged, frozen=True, tag=6):
+class Cancel(Tagged, frozen=True, tag=6):
     """Give up a message: the one of a number at home, or the one that a request made (`request` > 0)."""
 
     number: Number
     request: Number
 
 
-class Delete(_Tagged, frozen=True, tag=7):
+class Delete(Tagged, frozen=True, tag=7):
     """Delete a message."""
 
     number: Number
 
 
-class Clear(_Tagged, frozen=True, tag=8):
+class Clear(Tagged, frozen=True, tag=8):
     """Delete what is settled of a conversation."""
 
     identity: Digest
 
 
-class Retain(_Tagged, frozen=True, tag=9):
+class Retain(Tagged, frozen=True, tag=9):
     """Keep messages with a contact for so many seconds; None: for ever."""
 
     identity: Digest
     seconds: Seconds | None
 
 
-class SendFile(_Tagged, frozen=True, tag=10):
+class SendFile(Tagged, frozen=True, tag=10):
     """Send the file that came across under this request's number."""
 
     identity: Digest
     expires: Time | None
 
 
-class Fetch(_Tagged, frozen=True, tag=11):
+class Fetch(Tagged, frozen=True, tag=11):
     """Bring the file of a message across."""
 
     number: Number
 
 
-class GroupCreate(_Tagged, frozen=True, tag=12):
+class GroupCreate(Tagged, frozen=True, tag=12):
     """Begin a group."""
 
     title: Name
 
 
-class GroupInvite(_Tagged, frozen=True, tag=13):
+class GroupInvite(Tagged, frozen=True, tag=13):
     """Ask a contact to join a group; `identity` is the group's identifier."""
 
     identity: Digest
@@ -250,7 +185,7 @@ class GroupVerb(StrEnum):
     RENAME = "rename"
 
 
-class GroupDo(_Tagged, frozen=True, tag=14):
+class GroupDo(Tagged, frozen=True, tag=14):
     """Do so with a group; `argument`: the name of a member, or the group's new one."""
 
     identity: Digest
@@ -259,11 +194,9 @@ class GroupDo(_Tagged, frozen=True, tag=14):
 
 
 DeviceVerb = (
-    SendText
+    AnyContactRequest
+    | SendText
     | MarkRead
-    | Rename
-    | Verify
-    | Block
     | Accept
     | Cancel
     | Delete
@@ -280,13 +213,13 @@ DeviceVerb = (
 # messages
 
 
-class Welcome(_Tagged, frozen=True, tag=0):
+class Welcome(Tagged, frozen=True, tag=0):
     """The first message to a satellite: the home's newest message number, below which the history has its numbers."""
 
     newest: Number
 
 
-class Sync(_Tagged, frozen=True, tag=1):
+class Sync(Tagged, frozen=True, tag=1):
     """What has changed at home, or (`history`) a part of what there was before, of which `left` messages are to come.
 
     The records are opaque here: `records_untrusted` reads those that are known.
@@ -297,7 +230,7 @@ class Sync(_Tagged, frozen=True, tag=1):
     records: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=RECORDS)]
 
 
-class DeviceResponse(_Tagged, frozen=True, tag=2):
+class DeviceResponse(Tagged, frozen=True, tag=2):
     """A request was done (`error` is empty) or refused; `message` is the home's number of the message it made, or 0.
 
     `group`: the identifier of the group that it made or changed.
@@ -309,11 +242,11 @@ class DeviceResponse(_Tagged, frozen=True, tag=2):
     group: Digest | None = None
 
 
-class Revoked(_Tagged, frozen=True, tag=3):
+class Revoked(Tagged, frozen=True, tag=3):
     """The user has revoked this satellite: nothing more comes."""
 
 
-class DeviceRequest(_Tagged, frozen=True, tag=4):
+class DeviceRequest(Tagged, frozen=True, tag=4):
     """A request with the satellite's number of it; all below `floor` were answered."""
 
     number: Number
@@ -329,7 +262,7 @@ _REQUESTS = msgspec.msgpack.Decoder(DeviceVerb)
 _BROKEN = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-def raw(value: Record | DeviceVerb | ContactRequest) -> msgspec.Raw:
+def raw(value: Record | DeviceVerb) -> msgspec.Raw:
     """A record or request as it stands in a message."""
     return msgspec.Raw(msgspec.msgpack.encode(value))
 

@@ -12,12 +12,10 @@ import msgspec
 
 from client.core.state import Core
 from client.devices.bodies import (
-    CONTACT_COLUMNS,
     ERROR_LIMIT,
     READERS_LIMIT,
     RECORDS,
     RECORDS_SIZE,
-    ContactRecord,
     GoneRecord,
     GroupMemberRecord,
     GroupMessageRecord,
@@ -28,6 +26,7 @@ from client.devices.bodies import (
     raw,
 )
 from client.devices.channel import CONTROL_LANE, has_room, tell
+from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
 from client.groups.groups import Groups
 from client.model.group_views import GroupInfo
 from client.model.views import MessageKind, MessageState

@@ -8,7 +8,7 @@ is revoked nothing is asked.
 from __future__ import annotations
 
 from client.core.state import Core
-from client.devices.bodies import ContactRequest, DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
+from client.devices.bodies import DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
 from client.devices.channel import tell
 from client.devices.replica import Replica
 from client.groups.registry import UnknownGroup
@@ -55,7 +55,7 @@ class PendingRequests:
         query = "INSERT INTO device_asks (kind, message, contact, expires) VALUES (?, ?, ?, ?)"
         return self._core.store.insert(query, kind, message, contact, expires)
 
-    def ask(self, home: Device, number: int, request: DeviceVerb | ContactRequest) -> None:
+    def ask(self, home: Device, number: int, request: DeviceVerb) -> None:
         """Let a request wait for its turn to leave, inside of a change."""
         tell(self._core, home.contact, self._ask(number, request))
 
@@ -63,7 +63,7 @@ class PendingRequests:
         """A request that follows a file."""
         return encode(self._ask(number, request))
 
-    def _ask(self, number: int, request: DeviceVerb | ContactRequest) -> DeviceRequest:
+    def _ask(self, number: int, request: DeviceVerb) -> DeviceRequest:
         row = self._core.store.one("SELECT min(number) FROM device_asks")
         return DeviceRequest(number, number if row is None or row[0] is None else row[0], raw(request))
 

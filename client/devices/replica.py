@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from client.core.state import Core
 from client.devices.bodies import (
-    CONTACT_COLUMNS,
-    ContactRecord,
     GoneRecord,
     GroupMessageRecord,
     GroupRecord,
@@ -19,6 +17,7 @@ from client.devices.bodies import (
     Welcome,
     records_untrusted,
 )
+from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
 from client.devices.replica_groups import GroupReplica
 from client.model.contact_states import free_name
 from client.model.views import MessageReceived, MessageState, MessageStateChanged

@@ -13,6 +13,7 @@ from client.devices import bodies
 from client.devices.bodies import ERROR_LIMIT, DeviceRequest, DeviceResponse, DeviceVerb, request_untrusted
 from client.devices.changelog import ChangeFeed
 from client.devices.channel import tell
+from client.devices.contacts import ContactRequest
 from client.devices.files import DeviceFiles
 from client.devices.request_handler_groups import GroupRequest, GroupRequestHandler
 from client.e2e.bodies import REASONS, Reason
@@ -119,7 +120,7 @@ class DeviceRequestHandler:
                 return self._send_file(device, number, request, now)
             case bodies.MarkRead():
                 messenger.mark_read(request.number, now)
-            case bodies.ContactRequest():
+            case ContactRequest():
                 request.follow(messenger.people, self._name(request.identity), now)
             case bodies.Accept():
                 messenger.accept_invitation(request.invitation, request.name, now)

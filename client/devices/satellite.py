@@ -13,11 +13,11 @@ from typing import Final
 from client.contacts.introductions import Introductions
 from client.core.state import Core
 from client.devices import bodies
+from client.devices.contacts import AnyContactRequest, SatelliteContacts
 from client.devices.files import DeviceFiles
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.satellite_archive import SatelliteArchive
-from client.devices.satellite_contacts import SatelliteContacts
 from client.devices.satellite_groups import SatelliteGroups
 from client.devices.satellite_refusals import RefusedAnonymous, RefusedAttestations, RefusedVerbs
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
@@ -52,7 +52,7 @@ class Satellite(RefusedVerbs):
         self._messenger = messenger
         self._introductions = introductions
         self._pending, self._replica, self._files = pending, replica, files
-        self.people = SatelliteContacts(core, pending)
+        self.people = SatelliteContacts(core, self._ask_about)
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
         self.archive = SatelliteArchive(core, messenger.archive, pending, replica)
         self.anonymous, self.attestations = RefusedAnonymous(core), RefusedAttestations(core)
@@ -201,6 +201,9 @@ class Satellite(RefusedVerbs):
             raise NotAtHome
         with self._core.change():
             self._ask("fetch", bodies.Fetch(remote))
+
+    def _ask_about(self, request: AnyContactRequest) -> None:
+        self._ask(type(request).__name__.lower(), request)
 
     def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
         home = self._pending.home()

@@ -2,7 +2,7 @@
 
 Promises: nothing of it goes to the contact; a blocked contact can't tell, since what it sends is acknowledged as
 before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason. A satellite
-decides the same way and asks its home to follow (client/devices/satellite_contacts.py): a test compares the two.
+decides the same way and asks its home to follow (client/devices/contacts.py): a test compares the two.
 """
 
 from __future__ import annotations

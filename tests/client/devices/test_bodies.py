@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from client.core.outgoing import MessengerSettings
-from client.devices import bodies, changelog
+from client.devices import bodies, changelog, contacts
 from client.devices.bodies import (
     MESSAGE_SIZE,
     PIECE_SIZE,
-    ContactRecord,
     DeviceRequest,
     DeviceResponse,
     GoneRecord,
@@ -31,6 +30,7 @@ from client.devices.bodies import (
     split,
 )
 from client.devices.changelog import ChangeFeed
+from client.devices.contacts import ContactRecord
 from client.devices.devices import Devices
 from client.devices.replica import Replica
 from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
@@ -75,9 +75,9 @@ RECORDS = st.one_of(
 REQUESTS = st.one_of(
     st.builds(bodies.SendText, DIGESTS, TEXTS, st.none() | TIMES),
     st.builds(bodies.MarkRead, NUMBERS),
-    st.builds(bodies.Rename, DIGESTS, NAMES),
-    st.builds(bodies.Verify, DIGESTS),
-    st.builds(bodies.Block, DIGESTS, st.booleans()),
+    st.builds(contacts.Rename, DIGESTS, NAMES),
+    st.builds(contacts.Verify, DIGESTS),
+    st.builds(contacts.Block, DIGESTS, st.booleans()),
     st.builds(bodies.Accept, DIGESTS, TEXTS, st.none() | NAMES),
     st.builds(bodies.Cancel, NUMBERS, NUMBERS),
     st.builds(bodies.Delete, NUMBERS),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from client.devices.bodies import CONTACT_COLUMNS, ContactRecord, GroupMessageRecord, MessageRecord
+from client.devices.bodies import GroupMessageRecord, MessageRecord
+from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
 from client.model.views import ContactInfo, DeviceRole
 from tests.client.worlds.devices import HOME, PHONE, Family
 

@@ -7,8 +7,8 @@ from typing import NoReturn, get_args, get_type_hints
 
 import pytest
 
-from client.devices.bodies import ContactRequest, DeviceVerb
-from client.devices.satellite_contacts import SatelliteContacts
+from client.devices.bodies import DeviceVerb
+from client.devices.contacts import ContactRequest, SatelliteContacts
 from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.messenger import Messenger
 from client.messenger.verbs import UserVerbs
