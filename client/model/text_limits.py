@@ -5,8 +5,11 @@ from __future__ import annotations
 from client.model.errors import TextTooLong, UnusableText
 
 
-def check_text(text: str, limit: int) -> None:
-    """UnusableText unless it has letters and all of them are Unicode's, TextTooLong above `limit` bytes of UTF-8."""
+def check_text(text: str, limit: int, too_long: str = "") -> None:
+    """UnusableText unless it has letters and all of them are Unicode's, TextTooLong above `limit` bytes of UTF-8.
+
+    `too_long` is what the user reads then, if the text is no message.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -14,4 +17,4 @@ def check_text(text: str, limit: int) -> None:
     if not size:
         raise UnusableText
     if size > limit:
-        raise TextTooLong
+        raise TextTooLong(*([too_long] if too_long else []))
