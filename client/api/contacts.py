@@ -55,6 +55,16 @@ class Rename(Command[ContactInfo], frozen=True, tag="rename"):
         return await daemon.visit(daemon.user.people.rename, self.contact, self.name)
 
 
+class Note(Command[ContactInfo], frozen=True, tag="note"):
+    """-> the contact, with the note."""
+
+    contact: str
+    note: str
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.people.note, self.contact, self.note)
+
+
 class Block(Command[ContactInfo], frozen=True, tag="block"):
     """-> the contact, now blocked."""
 
@@ -83,7 +93,7 @@ class Relink(Command[ContactInfo], frozen=True, tag="relink"):
         return await daemon.visit(daemon.user.relink, self.contact, self.new, daemon.now())
 
 
-AnyContactCommand = Invite | Accept | Contacts | Verify | Rename | Block | Unblock | Relink
+AnyContactCommand = Invite | Accept | Contacts | Verify | Rename | Note | Block | Unblock | Relink
 
 
 class ContactAccess(Access):
@@ -108,6 +118,10 @@ class ContactAccess(Access):
     async def rename(self, contact: str, name: str) -> ContactInfo:
         """Call a contact by another name; only this profile knows it."""
         return await self._ask(Rename(contact=contact, name=name))
+
+    async def note(self, contact: str, note: str) -> ContactInfo:
+        """Write down a note about a contact; only your devices have it. "" removes it."""
+        return await self._ask(Note(contact=contact, note=note))
 
     async def block(self, contact: str) -> ContactInfo:
         """Hear nothing from a contact any more, and send nothing to it; it can't tell."""

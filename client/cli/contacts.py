@@ -154,6 +154,7 @@ async def contacts(
     *,
     verify: str | None = None,
     rename: tuple[str, str] | None = None,
+    note: tuple[str, str] | None = None,
     block: str | None = None,
     unblock: str | None = None,
     relink: tuple[str, str] | None = None,
@@ -172,6 +173,9 @@ async def contacts(
         Record that you compared this contact's safety number with them, and it matched.
     rename
         Call a contact by another name: give the old one and the new one.
+
+    Note:
+        Write down a note about a contact, for yourself: give its name and the note; "" removes it.
     block
         Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
         tell.
@@ -188,6 +192,8 @@ async def contacts(
             await me.verify(verify)
         if rename is not None:
             await me.rename(*rename)
+        if note is not None:
+            await me.note(*note)
         if block is not None:
             await me.block(block)
         if unblock is not None:
@@ -222,8 +228,8 @@ def _show(known: list[ContactInfo]) -> None:
     if not known:
         sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
         return
-    rows = [(one.name, _state(one), one.safety_number) for one in known]
-    render.table(("name", "state", "safety number"), rows)
+    rows = [(one.name, _state(one), one.safety_number, *([one.note] if one.note else [])) for one in known]
+    render.table(("name", "state", "safety number", *(["note"] if any(one.note for one in known) else [])), rows)
 
 
 def _state(one: ContactInfo) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from client.core.state import Core
 from client.e2e.bodies import Digest
-from client.messenger.contact_verbs import ContactVerbs
+from client.messenger.contact_verbs import NOTE_LIMIT, ContactVerbs
 from client.model.contact_states import NAME_LIMIT, Standing
 from client.model.views import ContactInfo, ContactState
 
@@ -24,6 +24,7 @@ _ANY_LIFE = 1e11  # seconds
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LIMIT)]
 Time = Annotated[float, msgspec.Meta(ge=0, lt=_ANY_LIFE)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, lt=_ANY_LIFE)]
+Note = Annotated[str, msgspec.Meta(max_length=NOTE_LIMIT)]
 
 
 class Tagged(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +44,7 @@ class ContactRecord(Tagged, frozen=True, tag=0):
     added_at: Time
     retention: Seconds | None
     former: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=16)] = ()
+    note: Note = ""
 
 
 # What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
@@ -87,7 +89,16 @@ class Block(ContactRequest, frozen=True, tag=4):
         people.block(name, now) if self.blocked else people.unblock(name)
 
 
-AnyContactRequest = Rename | Verify | Block
+class Annotate(ContactRequest, frozen=True, tag=15):
+    """Write down a note about a contact."""
+
+    note: Note
+
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.note(name, self.note)
+
+
+AnyContactRequest = Rename | Verify | Block | Annotate
 
 
 class _NothingUnderWay:
@@ -115,6 +126,10 @@ class SatelliteContacts(ContactVerbs):
     def rename(self, name: str, new_name: str) -> ContactInfo:
         """As at home."""
         return self._share(name, partial(super().rename, name, new_name), lambda who: Rename(who, new_name))
+
+    def note(self, name: str, note: str) -> ContactInfo:
+        """As at home."""
+        return self._share(name, partial(super().note, name, note), lambda who: Annotate(who, note))
 
     def block(self, name: str, now: float) -> ContactInfo:
         """As at home."""

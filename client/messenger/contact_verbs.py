@@ -13,8 +13,11 @@ from typing import Protocol
 from client.core.state import Core
 from client.model.contact_states import ContactEvent, Verdict, check_name
 from client.model.errors import AnonymousOnly
+from client.model.text_limits import check_text
 from client.model.views import ContactInfo
 from client.storage.contacts import Contact
+
+NOTE_LIMIT = 1000  # bytes of UTF-8
 
 
 class UnderWay(Protocol):
@@ -47,6 +50,13 @@ class ContactVerbs:
         contact = self._core.contacts.person(name)
         check_name(new_name)
         return self._decide(contact, lambda: self._core.contacts.rename(contact, new_name))
+
+    def note(self, name: str, note: str) -> ContactInfo:
+        """Write down a note about a contact, on the user's devices only; "" removes it. TextTooLong, UnusableText."""
+        contact = self._core.contacts.person(name)
+        if note:
+            check_text(note, NOTE_LIMIT, f"a note has at most {NOTE_LIMIT} bytes: shorten it")
+        return self._decide(contact, lambda: self._core.contacts.annotate(contact, note))
 
     def block(self, name: str, now: float) -> ContactInfo:
         """Hear nothing from a contact, which can't tell, and send nothing to it."""

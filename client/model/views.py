@@ -74,6 +74,7 @@ class ContactInfo:
     added_at: float
     blocked: bool = False
     renewing: bool = False
+    note: str = ""  # what the user wrote down about it
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from client.model.errors import NameTaken, UnknownContact
 from client.model.views import ContactInfo, ContactState
 from client.storage.database import Row, Store
 
-_SELECT = "SELECT id, name, identity, state, added_at, session, standing, role FROM contacts "
+_SELECT = "SELECT id, name, identity, state, added_at, session, standing, role, note FROM contacts "
 _RENEWING = """
 SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
@@ -36,6 +36,7 @@ class Contact:
     session: int | None
     standing: Standing
     role: str = "contact"  # "member": known by a group only; "group": a group's conversation
+    note: str = ""
 
     @property
     def blocked(self) -> bool:
@@ -135,6 +136,11 @@ class ContactTable:
         self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, contact.id)
         return True
 
+    def annotate(self, contact: Contact, note: str) -> bool:
+        """Write down a note about a contact in place of the one of before; whether that changes anything."""
+        self._store.run("UPDATE contacts SET note = ? WHERE id = ?", note, contact.id)
+        return note != contact.note
+
     def judge(self, contact: Contact, verdict: Verdict) -> bool:
         """Block or unblock a contact; whether that changes anything."""
         standing = STANDINGS[contact.standing, verdict]
@@ -180,6 +186,7 @@ class ContactTable:
             added_at=contact.added_at,
             blocked=contact.blocked,
             renewing=self._renewing(contact),
+            note=contact.note,
         )
 
     def _renewing(self, contact: Contact) -> bool:
@@ -190,5 +197,7 @@ class ContactTable:
 
 
 def _contact(row: Row) -> Contact:
-    number, name, identity, state, added_at, session, standing, role = row
-    return Contact(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role)
+    number, name, identity, state, added_at, session, standing, role, note = row
+    return Contact(
+        number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role, note
+    )

@@ -228,6 +228,17 @@ CREATE TABLE former_identities (
 ) WITHOUT ROWID;
 """
 
+# What a user wrote down about a contact; satellites are told of its changes.
+_NOTES = """
+ALTER TABLE contacts ADD COLUMN note TEXT NOT NULL DEFAULT '';
+DROP TRIGGER device_log_contacts_update;
+CREATE TRIGGER device_log_contacts_update AFTER UPDATE OF name, state, standing, note ON contacts
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = 'contact' AND item = new.id;
+    INSERT INTO device_log (kind, item) VALUES ('contact', new.id);
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -243,4 +254,5 @@ MIGRATIONS = (
     _UNFINISHED,
     _FORMER,
     GROUP_LEAVERS,
+    _NOTES,
 )

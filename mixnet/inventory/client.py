@@ -43,11 +43,11 @@ ROWS = (
     Row(
         "contacts",
         (
-            columns("contacts", "id name identity state added_at session standing role"),
+            columns("contacts", "id name identity state added_at session standing role note"),
             columns("former_identities", "identity contact"),
         ),
-        "with whom you talk, since when, what you call them, whom you verified and whom you blocked, and by which "
-        "key you knew who began anew",
+        "with whom you talk, since when, what you call them, whom you verified and whom you blocked, what you noted "
+        "about them, and by which key you knew who began anew",
         "messages need somebody to go to; a verified contact stays verified",
         _NEVER, "", _ME, _PROFILE_END + "; there is no command that deletes one contact", _SEALED,
         age="contacts.added_at",
