@@ -303,3 +303,54 @@ def test_timeouts_learn_and_grow():
     assert 4.0 <= timing.timeout(0) <= 1.25 * (4.0 + 4 * PATH.spread + PATH.ack_delay) + 0.2
     assert timing.timeout(20) > 10 * timing.timeout(0)
     assert timing.timeout(10_000) <= 1.25 * 600
+
+
+def all_out(length: int = MESSAGE_LIMIT) -> tuple[Sender, list[int]]:
+    """One message under way, whose fragments left a second after one another, and their transmissions."""
+    it = sender()
+    it.add(0, 0, length)
+    made = [it.next(0, float(second)) for second in range(len(spans(length)))]
+    return it, [one.id for one in made if one is not None]
+
+
+def told(newest: int, held: float, here: int = 0) -> Ack:
+    return Ack(newest, held, (LaneReport(0, {0: here}), LaneReport(0, {})))
+
+
+def lost_by(held: float) -> list[int]:
+    """Which fragments leave again when the newest that is here, that of second 2, was answered after `held` seconds."""
+    it, ids = all_out()
+    it.acknowledged(told(ids[2], held, here=1 << 2), 40.0)
+    return [made.place[2] for made in iter(lambda: it.next(0, 41.0), None) if made.place is not None]
+
+
+def test_what_an_answer_was_held_for_is_no_part_of_the_round_trip():
+    it, ids = all_out(10)
+    it.acknowledged(told(ids[0], held=30.0), 31.0)
+    wait = 1.0 + 8 * PATH.spread + PATH.ack_delay  # the round trip, its deviation, and the receiver's pause
+    assert 31.0 + wait <= it.wake_at() <= 31.0 + 1.25 * wait
+
+
+def test_what_left_while_an_answer_was_held_and_has_not_arrived_is_lost():
+    """What left before second 5 was due when the answer left, even if others overtook it."""
+    overtaken = 6 * PATH.spread
+    assert lost_by(held=3.0 + overtaken - 0.01) == [0, 1, 3, 4]
+    assert lost_by(held=3.0 + overtaken + 0.01) == [0, 1, 3, 4, 5]
+    assert lost_by(held=0.0) == [0, 1]
+
+
+def test_a_sign_of_life_shortens_a_long_wait_and_never_lengthens_a_short_one():
+    it, _ = all_out(10)
+    while it.wake_at() < 3600.0:  # nobody answers: waits have grown
+        assert it.next_solicitation(it.wake_at() or 1.0) is not None
+    it.wake(3000.0)
+    fresh = it.wake_at()
+    assert 3000.0 < fresh <= 3000.0 + 1.25 * (PATH.round_trip + 8 * PATH.spread + PATH.ack_delay)
+    it, _ = all_out(10)
+    due = it.wake_at()
+    assert it.next_solicitation(due) is not None  # one timeout passed
+    while it.wake_at() == 0.0:
+        it.next_solicitation(due)
+    again = it.wake_at()
+    it.wake(again - 0.001)
+    assert it.wake_at() == again
