@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from client.e2e import ratchet
 from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
 from client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
-from mixnet.crypto import KEM_PUBLIC_SIZE, SymmetricKey
+from mixnet.crypto import KEM_PUBLIC_SIZE, TAG_SIZE, SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 
 INVITER, ACCEPTOR = SymmetricKey(b"i" * 32), SymmetricKey(b"a" * 32)
@@ -110,17 +110,81 @@ def test_a_changed_message_costs_nothing(data):
     assert bob.decrypt_untrusted(message).plaintext == b"text"
 
 
-def test_skipped_keys_are_limited():
+HEADER_BITS = 8 * (OVERHEAD - TAG_SIZE)
+
+
+def with_bit(message: bytes, bit: int) -> bytes:
+    changed = bytearray(message)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("begins", [False, True], ids=["in a chain", "first of a chain"])
+def test_a_message_with_any_bit_of_its_header_changed_does_not_open(begins: bool):
+    """Some bits change no key: in a chain the length of the chain before it, else also the top bit of the point."""
     alice, bob = pair()
-    for _ in range(MAX_SKIPPED + 1):
-        alice = alice.encrypt(b"").session
-    sealed = alice.encrypt(b"too late")
+    if begins:
+        answer = bob.encrypt(b"answer")
+        alice, bob = alice.decrypt_untrusted(answer.message).session, answer.session
+    message = alice.encrypt(b"text").message
+    for bit in range(HEADER_BITS):
+        with pytest.raises(RemoteError):
+            bob.decrypt_untrusted(with_bit(message, bit))
+    assert bob.decrypt_untrusted(message).plaintext == b"text"
+
+
+def test_the_whole_header_is_in_what_the_cipher_authenticates():
+    header = doubleratchet.Header(b"k" * 32, 1, 2)
+    others = [doubleratchet.Header(*fields) for fields in ((b"K" * 32, 1, 2), (b"k" * 32, 3, 2), (b"k" * 32, 1, 3))]
+    bound = ratchet._Ratchet._build_associated_data(b"session", header)
+    assert bound.endswith(b"session") and len(bound) == HEADER_BITS // 8 + len(b"session")
+    assert len({bound, *(ratchet._Ratchet._build_associated_data(b"session", other) for other in others)}) == 4
+
+
+def test_a_session_opens_nothing_that_was_made_for_another_pair():
+    alice, bob = pair()
+    message = alice.encrypt(b"text").message
     with pytest.raises(RemoteError):
-        bob.decrypt_untrusted(sealed.message)
-    header = bytearray(sealed.message)
-    header[32:36] = b"\xff" * 4  # a previous chain of four thousand million
+        Session(bob._ratchet, b"another pair").decrypt_untrusted(message)
+
+
+def skipping(session: Session, count: int) -> Session:
+    for _ in range(count):
+        session = session.encrypt(b"").session
+    return session
+
+
+def test_as_many_messages_may_be_skipped_as_promised_and_not_one_more():
+    alice, bob = pair()
+    first = alice.encrypt(b"first of all")
+    alice = skipping(first.session, MAX_SKIPPED - 1)
+    last = alice.encrypt(b"just in time")
+    opened = bob.decrypt_untrusted(last.message)
+    assert opened.plaintext == b"just in time"
+    assert opened.session.decrypt_untrusted(first.message).plaintext == b"first of all"
+    with pytest.raises(RemoteError):
+        bob.decrypt_untrusted(last.session.encrypt(b"too late").message)
+
+
+@pytest.mark.parametrize("heard", [0, 3])
+def test_as_many_messages_of_a_chain_that_ended_may_be_skipped_and_not_one_more(heard: int):
+    """The chain's length counts from what has come of it, and the message that says it begins a new chain."""
+    alice, bob = pair()
+    for _ in range(heard):
+        sealed = alice.encrypt(b"heard")
+        alice, bob = sealed.session, bob.decrypt_untrusted(sealed.message).session
+    first = alice.encrypt(b"first that was skipped")
+    answer = bob.encrypt(b"answer")
+    bob = answer.session
+    alice = skipping(first.session, MAX_SKIPPED - 1)
+    for_good, too_many = (
+        it.decrypt_untrusted(answer.message).session.encrypt(b"new chain").message for it in (alice, skipping(alice, 1))
+    )
+    opened = bob.decrypt_untrusted(for_good)
+    assert opened.plaintext == b"new chain"
+    assert opened.session.decrypt_untrusted(first.message).plaintext == b"first that was skipped"
     with pytest.raises(RemoteError, match="skips"):
-        bob.decrypt_untrusted(bytes(header))
+        bob.decrypt_untrusted(too_many)
 
 
 def test_the_overhead_is_constant_and_nothing_prints_a_key():
