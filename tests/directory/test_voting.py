@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from directory.consensus import NO_DOCUMENT, commit, encode_vote
 from directory.voting import TRANSITIONS, Phase, Round, Statement, faults, step_count
+from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import verify_untrusted
 from tests.directory.round_simulation import RoundSimulation, statement
@@ -176,6 +177,25 @@ def test_the_previous_document_is_continued() -> None:
     assert [[node.identity for node in layer] for layer in second.layers] == [
         [node.identity for node in layer] for layer in first.layers
     ]
+
+
+@pytest.mark.parametrize("length", [0, KEY_SIZE - 1, KEY_SIZE + 1, 2 * KEY_SIZE])
+def test_a_reveal_of_another_length_does_not_count_even_if_it_is_what_the_vote_commits_to(length: int) -> None:
+    town = SMALL[3]
+    liar = town.authorities[2].public
+    secret = bytes(length)
+    commitment = commit(town.bootstrap, 0, liar, secret)
+    vote = encode_vote(NO_DOCUMENT, town.parameters, commitment, town.descriptors(0))
+    simulation = RoundSimulation(town, random.Random(1), statements={2: Statement(vote, secret)}).run()
+    assert_one_document(simulation)
+    honest = {one.public for one in town.authorities[:2]}
+    assert all(set(round_.voted) == honest | {liar} for round_ in simulation.rounds)
+    assert all(set(round_.revealed) == honest for round_ in simulation.rounds)
+    without = (
+        RoundSimulation(town, random.Random(1), silent={2: (step_count(3) // 2, frozenset())}).run().documents()[0]
+    )
+    document = simulation.documents()[0]
+    assert document is not None and without is not None and document.randomness == without.randomness
 
 
 # No quorum.
