@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from client.core.conversation import Parcel
-from client.core.state import Core
-from client.e2e.bodies import Confirm, Text, encode
+from client.core.state import BACKLOG, Core
+from client.e2e.bodies import Confirm, MessageEvent, Text, encode
 from client.model.contact_states import Verdict
+from client.model.errors import BadLifetime
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.messages import Entry
 from tests.client.worlds.channel import Channel
@@ -141,3 +144,143 @@ def test_each_change_has_a_version_of_its_own_failed_or_not(core):
     with pytest.raises(Refused), core.change():
         raise Refused
     assert core.version == first + 2
+
+
+# What waits, and until when.
+
+
+def texts_of(core: Core, contact: int) -> list[tuple[int, float]]:
+    return core.store.all("SELECT lane, expires FROM waiting WHERE contact = ? ORDER BY id", contact)
+
+
+def test_a_body_waits_as_long_as_the_network_says_or_shorter(channel, core):
+    contact, most = contact_of(core), core.settings.message_lifetime
+    core.next_expiry = None
+    with core.change():
+        core.enqueue(contact, 1, Confirm(), None, channel.now)
+        assert core.next_expiry == channel.now + most
+        core.enqueue(contact, 0, Confirm(), None, channel.now, lifetime=5.0)
+        core.enqueue(contact, 0, Confirm(), None, channel.now, lifetime=9.0)
+    assert texts_of(core, contact) == [(1, channel.now + most), (0, channel.now + 5), (0, channel.now + 9)]
+    assert core.waiting == {(contact, 0), (contact, 1)}
+    assert core.next_expiry == channel.now + 5
+    core.reload()
+    assert core.next_expiry == channel.now + 5 and core.waiting == {(contact, 0), (contact, 1)}
+
+
+def test_only_what_is_no_message_of_the_user_counts_as_backlog(channel, core):
+    contact = contact_of(core)
+    number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
+    assert core.backlog(contact) == 0 and not core.crowded(contact)
+    with core.change():
+        core.enqueue(contact, 0, Text(number, "hi"), number, channel.now)
+        for _ in range(BACKLOG - 1):
+            core.enqueue(contact, 0, Confirm(), None, channel.now)
+        assert core.backlog(contact) == BACKLOG - 1 and not core.crowded(contact)
+        core.enqueue(contact, 0, Confirm(), None, channel.now)
+    assert core.backlog(contact) == BACKLOG and core.crowded(contact)
+    assert core.backlog(contact + 1) == 0 and not core.crowded(contact + 1)
+
+
+def test_a_time_is_refused_that_is_none_or_longer_than_the_network_s(core):
+    most = core.settings.message_lifetime
+    for good in (None, 0.001, most):
+        core.check_lifetime(good)
+    for bad in (0.0, -1.0, most + 0.001, float("nan")):
+        with pytest.raises(BadLifetime, match="at most 1w:"):
+            core.check_lifetime(bad)
+
+
+def test_a_message_that_fails_is_withdrawn_wherever_it_is(channel, core):
+    contact = contact_of(core)
+    channel["bob"].online = False
+    failing, other = (channel["alice"].messenger.send_text("bob", text, channel.now) for text in ("no", "yes"))
+    assert channel.run(30, lambda: core.store.one("SELECT count(*) FROM outbound WHERE message IS NOT NULL")[0] == 2)
+    with core.change():
+        core.enqueue(contact, 1, Text(failing, "no"), failing, channel.now)
+        assert core.fail_message(failing, "because")
+        assert not core.fail_message(failing, "again")
+    assert core.store.all("SELECT DISTINCT message FROM outbound WHERE message IS NOT NULL") == [(other,)]
+    assert texts_of(core, contact) == []
+    assert core.messages.get(failing).state is MessageState.FAILED
+    channel["bob"].online = True
+    assert channel.run(120, lambda: core.messages.get(other).state is MessageState.DELIVERED)
+    assert channel["bob"].inbox()[-1:] == ["yes"]
+
+
+# Sessions.
+
+
+def test_a_session_that_is_left_has_nothing_under_way_and_no_way_out(channel, core):
+    contact = contact_of(core)
+    conversation = core.routes[contact]
+    with core.change():
+        conversation.post(Parcel(0, encode(Confirm()), None, False, 0, channel.now + 9))
+        core.leave(conversation)
+    for table in ("outbound", "sealed", "posted", "taken", "inbound"):
+        assert core.store.one(f"SELECT count(*) FROM {table} WHERE session = ?", conversation.id) == (0,)
+    assert (core.conversations, core.by_incoming, core.by_outgoing, core.routes) == ({}, {}, {}, {})
+    assert core.contacts.get(contact).session is None
+
+
+def test_who_is_told_of_routes_hears_of_each(channel, core):
+    contact = contact_of(core)
+    conversation = core.routes[contact]
+    told: list[int] = []
+    core.on_route.append(told.append)
+    with core.change():
+        core.contacts.use(contact, None)
+        core.routes.clear()
+        core.route(conversation)
+    assert told == [contact] and core.routes == {contact: conversation}
+    assert core.contacts.get(contact).session == conversation.id
+
+
+def test_an_answer_opens_a_route_only_where_there_is_none_and_nothing_is_held(channel, core):
+    contact = contact_of(core)
+    conversation = core.routes[contact]
+    told: list[int] = []
+    core.on_route.append(told.append)
+    core.establish(conversation)
+    assert told == []
+    core.contacts.use(contact, None)
+    core.establish(conversation)
+    assert told == [contact] and not core.holds(contact)
+    assert core.take_events() == []  # established already: no news
+
+
+def test_a_warning_stands_where_the_contact_s_messages_are(channel, core):
+    contact = contact_of(core)
+    core.warn(contact, "look at this", channel.now)
+    (event,) = core.take_events()
+    shown = event.message
+    assert (shown.contact, shown.outgoing, shown.state, shown.error) == (
+        "bob",
+        False,
+        MessageState.FAILED,
+        "look at this",
+    )
+    assert (shown.text, shown.received_at) == ("", channel.now)
+    assert core.messages.get(shown.id) == shown
+
+
+def test_a_step_of_a_message_is_told_once(channel, core):
+    contact = contact_of(core)
+    number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
+    assert core.step_message(number, MessageEvent.SEND) and not core.step_message(number, MessageEvent.SEND)
+    assert [event.message.state for event in core.take_events()] == [MessageState.SENT]
+
+
+def test_names_are_quoted_in_what_a_user_is_told_to_type(core):
+    core.home = replace(core.home, name="my phone")
+    contact = replace(core.contacts.get(contact_of(core)), name="bob's")
+    assert core.unblock_first(contact) == (
+        "you blocked \"bob's\": unblock it first with `mixnet contacts 'my phone' --unblock 'bob'\"'\"'s'`"
+    )
+
+
+def test_a_new_store_gets_an_identity_that_it_keeps(channel, core):
+    before = core.identity_public
+    channel["alice"].crash()
+    assert channel["alice"].messenger._core.identity_public == before
+    assert not channel["alice"].messenger._core.satellite and channel["bob"].messenger._core.identity_public != before
