@@ -1,9 +1,12 @@
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from client.arq import acks
 from client.arq.acks import Ack, LaneReport
+from client.arq.delivery_tags import TAG_SIZE
 from client.arq.fragments import MAX_FRAGMENTS, WINDOW, PlaintextKind, seal
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
@@ -54,3 +57,46 @@ def test_sealed_garbage_is_refused_or_within_the_limits(rest):
 def test_a_long_pause_is_told_as_the_longest():
     ack = Ack(1, 1e9, (LaneReport(0, {}), LaneReport(0, {})))
     assert acks.parse_untrusted(ack.encode(CHANNEL), CHANNEL).held == 65.535
+
+
+def sealed(next_number: int, partial: list[tuple[int, int]], tags: bytes = b"", told: int = 0) -> bytes:
+    """An acknowledgement of a hostile contact, whose second lane is empty."""
+    lane = struct.pack(">IB", next_number, len(partial)) + b"".join(struct.pack(">BI", *one) for one in partial)
+    rest = bytes(2) + lane + bytes([told]) + tags + struct.pack(">IB", 0, 0) + b"\0"
+    return seal(CHANNEL, PlaintextKind.ACK, 0, rest)
+
+
+ALL = (1 << MAX_FRAGMENTS) - 1
+
+
+@pytest.mark.parametrize(
+    ("next_number", "partial", "told"),
+    [(5, [(0, ALL), (WINDOW - 1, 0)], 5), (WINDOW + 9, [(1, 1)], WINDOW), (1, [], 1), (0, [], 0)],
+)
+def test_what_is_at_the_limits_is_read_to_its_last_byte(next_number, partial, told):
+    tags = tuple(bytes([number]) * TAG_SIZE for number in range(told))
+    first, second = acks.parse_untrusted(sealed(next_number, partial, b"".join(tags), told), CHANNEL).lanes
+    assert first == LaneReport(next_number, {next_number + ahead: bitmap for ahead, bitmap in partial}, tags)
+    assert second == LaneReport(0, {})
+    assert Ack(0, 0.0, (first, second)).encode(CHANNEL) == sealed(next_number, partial, b"".join(tags), told)
+
+
+@pytest.mark.parametrize(
+    ("next_number", "partial", "told", "why"),
+    [
+        (5, [(WINDOW, 1)], 0, "never sent"),
+        (5, [(0, ALL + 1)], 0, "never sent"),
+        (5, [(2, 1), (2, 1)], 0, "never sent"),
+        (5, [], 6, "tags"),
+        (WINDOW + 9, [], WINDOW + 1, "tags"),
+    ],
+)
+def test_one_more_than_what_may_be_told_is_refused(next_number, partial, told, why):
+    with pytest.raises(RemoteError, match=why):
+        acks.parse_untrusted(sealed(next_number, partial, bytes(told * TAG_SIZE), told), CHANNEL)
+
+
+def test_tags_that_end_early_are_refused():
+    rest = bytes(2) + struct.pack(">IB", 9, 0) + b"\x03" + bytes(3 * TAG_SIZE - 1)
+    with pytest.raises(RemoteError, match="tags"):
+        acks.parse_untrusted(seal(CHANNEL, PlaintextKind.ACK, 0, rest), CHANNEL)

@@ -1,3 +1,4 @@
+import struct
 from dataclasses import replace
 
 import pytest
@@ -151,3 +152,64 @@ def test_another_channel_is_refused():
         Unverified.parse_untrusted(raw).verify_untrusted(ChannelKey(b"d" * 16, CHANNEL.key))
     with pytest.raises(RemoteError):
         Unverified.parse_untrusted(raw).verify_untrusted(ChannelKey(CHANNEL.channel, SymmetricKey(b"l" * 32)))
+
+
+FRAGMENT = {"lane": LANES - 1, "number": WINDOW - 1, "behind": WINDOW - 1, "index": 0, "length": MESSAGE_LIMIT}
+
+
+def placed(part: int = LARGE, **fields: int) -> bytes:
+    """A fragment of a hostile contact: sealed as it should be, with any numbers."""
+    place = struct.pack(">BIBBI", *(FRAGMENT | fields).values())
+    return seal(CHANNEL, PlaintextKind.FRAGMENT, 1, place + bytes(part))
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({}, LARGE),
+        ({"number": NUMBER_LIMIT - 1}, LARGE),
+        ({"lane": 0, "number": 0, "behind": 0, "length": 1}, 1),
+        ({"index": MAX_FRAGMENTS - 1}, SMALL),
+    ],
+)
+def test_the_largest_and_smallest_numbers_that_are_allowed_are_taken(fields, part):
+    content = Unverified.parse_untrusted(placed(part, **fields)).verify_untrusted(CHANNEL).content
+    wanted = FRAGMENT | fields
+    assert isinstance(content, Fragment)
+    assert (content.number, content.floor) == (wanted["number"], wanted["number"] - wanted["behind"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "part", "why"),
+    [
+        ({"lane": LANES}, LARGE, "number"),
+        ({"number": NUMBER_LIMIT}, LARGE, "number"),
+        ({"number": WINDOW - 2}, LARGE, "number"),
+        ({"number": WINDOW, "behind": WINDOW}, LARGE, "message"),
+        ({"length": MESSAGE_LIMIT + 1}, LARGE, "message"),
+        ({"length": 0}, 0, "message"),
+        ({"index": MAX_FRAGMENTS}, LARGE, "part"),
+        ({"index": 255}, LARGE, "part"),
+        ({}, LARGE - 1, "part"),
+        ({"index": 7}, SMALL + 1, "part"),
+    ],
+)
+def test_one_more_than_what_is_allowed_is_refused(fields, part, why):
+    with pytest.raises(RemoteError, match=why):
+        Unverified.parse_untrusted(placed(part, **fields)).verify_untrusted(CHANNEL)
+
+
+def test_a_probe_s_floors_have_their_limit():
+    for floors in ((NUMBER_LIMIT - 1, 0), (0, NUMBER_LIMIT - 1)):
+        raw = ProbeToSend(CHANNEL, 7, floors).encode(None)
+        assert Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL).content == Probe(floors)
+    for floors in ((NUMBER_LIMIT, 0), (0, NUMBER_LIMIT)):
+        raw = ProbeToSend(CHANNEL, 7, floors).encode(None)
+        with pytest.raises(RemoteError, match="floor"):
+            Unverified.parse_untrusted(raw).verify_untrusted(CHANNEL)
+
+
+@pytest.mark.parametrize("until", [0, (1 << 32) - 1])
+def test_a_reply_block_may_end_at_any_time_of_32_bits(until):
+    block = replace(BLOCK, until=until)
+    assert ReplyBlock.parse_untrusted(block.serialize()) == block

@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.arq.acks import Ack, LaneReport
-from client.arq.fragments import LANES, MESSAGE_LIMIT, WINDOW, Arrival, Fragment, Probe, ReplyBlock, spans
+from client.arq.fragments import (
+    LANES,
+    MAX_FRAGMENTS,
+    MESSAGE_LIMIT,
+    WINDOW,
+    Arrival,
+    Fragment,
+    Probe,
+    ReplyBlock,
+    has_room,
+    spans,
+)
 from client.arq.receiver import Receiver
 from client.arq.sender import Sender
 from client.arq.timers import Path, Timing
@@ -354,3 +365,119 @@ def test_a_sign_of_life_shortens_a_long_wait_and_never_lengthens_a_short_one():
     again = it.wake_at()
     it.wake(again - 0.001)
     assert it.wake_at() == again
+
+
+def test_an_answer_older_than_its_pause_says_counts_as_no_time_at_all():
+    it, ids = all_out(10)
+    it.acknowledged(told(ids[0], held=50.0), 31.0)
+    wait = 8 * PATH.spread + PATH.ack_delay
+    assert 31.0 + wait <= it.wake_at() <= 31.0 + 1.25 * wait
+
+
+def test_what_was_known_to_be_here_stays_known():
+    it, ids = all_out()
+    it.acknowledged(told(ids[3], 0.0, here=0b1010), 40.0)
+    it.acknowledged(told(ids[2], 0.0, here=0b0100), 40.1)
+    assert it.acked(0, 0) == 0b1110
+
+
+def test_a_lane_waits_for_a_slot_only_with_something_to_send():
+    it, ids = all_out()
+    assert not it.waits(0) and not it.waits(1)
+    it.acknowledged(told(ids[9], 0.0, here=1 << 9), 40.0)
+    assert it.waits(0)
+    while it.next(0, 41.0):
+        pass
+    assert not it.waits(0)
+    it.add(1, 0, 10, acked=1)
+    assert not it.waits(1) and it.next(1, 42.0) is None
+    it.add(1, 1, 10)
+    assert it.waits(1)
+
+
+def asked(it: Sender, now: float) -> list:
+    """What leaves at `now` only to be answered."""
+    return list(iter(lambda: it.next_solicitation(now), None))
+
+
+def test_time_out_after_time_out_more_reply_blocks_leave_until_the_other_side_is_taken_to_be_away():
+    it, _ = all_out()
+    counts = []
+    for _ in range(26):
+        due = it.wake_at()
+        assert due > 0.0 and it.next_solicitation(due - 0.001) is None
+        counts.append(len(asked(it, due)))
+    assert counts == [2, 3, 4, 5, *[6] * 20, 1, 1]
+
+
+def test_while_a_burst_leaves_it_asks_for_a_slot_at_once():
+    it, _ = all_out(10)
+    due = it.wake_at()
+    assert it.next_solicitation(due) is not None
+    assert it.wake_at() == 0.0 and not it._too_silent()
+    assert it.next_solicitation(due) is not None
+    assert it.wake_at() > due
+
+
+def test_only_fragments_with_room_for_a_reply_block_leave_again_at_a_time_out_the_oldest_first():
+    it, _ = all_out()
+    due = it.wake_at()
+    again = [made.place[2] for made in asked(it, due)]
+    assert again == [7, 15] and all(has_room(index, MAX_FRAGMENTS) for index in again)
+    assert [made.place[2] for made in asked(it, it.wake_at())] == [23, 7, 15]
+
+
+def test_a_sign_of_life_begins_the_time_outs_anew():
+    it, _ = all_out(10)
+    for _ in range(10):
+        asked(it, it.wake_at())
+    it.wake(5000.0)
+    it.wake(5000.0)
+    assert len(asked(it, it.wake_at())) == 2  # as at a first time-out
+
+
+def test_nothing_is_armed_by_a_sign_of_life_where_nothing_is_under_way():
+    it = sender()
+    it.wake(10.0)
+    assert it.wake_at() is None and asked(it, 1e9) == []
+    it, _ = all_out(10)
+    due = it.wake_at()
+    it.wake(0.5)  # nobody was late yet: nothing to shorten
+    assert it.wake_at() == due
+
+
+def test_giving_up_the_last_message_ends_all_of_it_and_giving_up_twice_does_no_harm():
+    it, _ = all_out(10)
+    asked(it, it.wake_at())
+    it.withdraw(0, 0)
+    it.withdraw(0, 0)
+    assert it.wake_at() is None and not it.busy()
+    it.add(0, 1, 10)
+    assert it.next(0, 9000.0) is not None
+    assert len(asked(it, it.wake_at())) == 2
+
+
+def test_the_receiver_forgets_what_never_came_without_harm():
+    it = receiver()
+    it.forget(0, 3)
+    it.deliver(0)
+    assert it.expected(0) == 1
+    take(it, fragment(number=1))
+    assert it.ready(0) == 1
+    it.deliver(0)
+    assert it.report(0) == LaneReport(2, {})
+
+
+def test_a_reply_block_may_be_used_until_its_very_end():
+    it = receiver()
+    take(it, fragment(), now=0.0, block=ReplyBlock(b"block", 20))
+    assert it.answer(20.0) is not None
+
+
+def test_after_nothing_was_left_to_answer_through_one_fresh_block_gives_one_answer():
+    it = receiver()
+    take(it, fragment(number=0), now=0.0, block=ReplyBlock(b"first", 1))
+    assert it.answer(5.0) is None
+    for number in (1, 2):
+        take(it, fragment(number=number), now=6.0, block=ReplyBlock(b"later", 40))
+    assert it.answer(6.2) is not None and it.answer(6.2) is None
