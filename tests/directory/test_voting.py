@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from directory.consensus import NO_DOCUMENT, commit, encode_vote
+from directory.evidence import StatementKind, check_evidence_untrusted
 from directory.voting import TRANSITIONS, Phase, Round, Statement, faults, step_count
 from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import verify_untrusted
+from mixnet.pki.trust import Trust
 from tests.directory.round_simulation import RoundSimulation, statement
 from tests.mixnet.pki.builders import START, Town, key
 
@@ -133,7 +135,10 @@ def test_an_equivocator_splits_nobody_and_is_named(order: random.Random, split: 
     simulation = RoundSimulation(town, order, false={2: tamper}).run()
     assert_one_document(simulation)
     for number in simulation.honest:
-        assert [evidence.author for evidence in simulation.rounds[number].evidence()] == [town.authorities[2].public]
+        (proof,) = simulation.rounds[number].evidence()
+        assert (proof.network_id, proof.epoch, proof.attempt) == (town.bootstrap.network_id, 0, 1)
+        assert (proof.kind, proof.author) == (StatementKind.VOTE, town.authorities[2].public)
+        assert check_evidence_untrusted(proof.encode(), Trust(town.bootstrap)) == proof
 
 
 @settings(max_examples=20)
@@ -196,6 +201,20 @@ def test_a_reveal_of_another_length_does_not_count_even_if_it_is_what_the_vote_c
     )
     document = simulation.documents()[0]
     assert document is not None and without is not None and document.randomness == without.randomness
+
+
+@pytest.mark.parametrize("liar", range(3))
+def test_a_vote_that_is_none_costs_the_others_nothing_and_its_author_reveals_nothing(liar: int) -> None:
+    town = SMALL[3]
+    simulation = RoundSimulation(
+        town, random.Random(1), statements={liar: Statement(b"no vote", key("secret").expose())}
+    ).run()
+    assert_one_document(simulation)
+    everybody = {one.public for one in town.authorities}
+    for round_ in simulation.rounds:
+        assert set(round_.voted) == set(round_.revealed) == everybody - {town.authorities[liar].public}
+        assert set(round_._reveal_cast.agreed()) == set(round_.revealed)
+        assert round_.heard == everybody
 
 
 # No quorum.
@@ -271,6 +290,7 @@ def test_a_false_signature_is_refused() -> None:
 def test_nothing_is_given_out_before_the_decision_to_sign() -> None:
     simulation = RoundSimulation(SMALL[3], random.Random(1))
     round_ = simulation.rounds[0]
+    assert round_.document is None
     while not round_.undecided:
         assert not round_.signatures
         simulation._close = lambda receiver: simulation.rounds[receiver].close()  # type: ignore[method-assign]
