@@ -12,12 +12,13 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long lint types coroutines bench soak fortnight architecture oracle clean
+.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
 	@echo "make test    every check and every test"
 	@echo "make long    the tests that take a minute or more each: two days of ten people"
+	@echo "make mutants    whether the tests notice small changes of the code: ROOM=client/arq for one room, SAMPLE=100 for some"
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
@@ -33,6 +34,10 @@ test: lint oracle
 
 long: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m long
+
+# Each room takes from ten minutes to an hour and more on two cores: docs/mutants.md.
+mutants: $(VENV)/.installed-mutants
+	@$(BIN)/python -m tests.mutants $(ROOM) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(ONLY),--only $(foreach name,$(ONLY),'$(name)'))
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
@@ -88,6 +93,11 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
+$(VENV)/.installed-mutants: pyproject.toml | $(VENV)/.installed-test
+	@echo "installing what changes the code into $(VENV)"
+	@$(PIP) install --prefer-binary --editable '.[mutants]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) mutants build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -67,10 +67,11 @@ def run(name: str, only: list[str], sample: int, workers: int) -> None:
 
 def report(name: str, made: int, status: dict[str, str]) -> None:
     """Print each mutant that was not noticed as a difference, and the score."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415  # as above
+
     for key, how in sorted(status.items()):
         if how not in NOTICED:
-            tool = Path(sys.executable).with_name("mutmut")
-            shown = subprocess.run([tool, "show", key], check=False, capture_output=True, text=True).stdout
+            shown = get_diff_for_mutant(key)
             lines = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("---", "+++")]
             print(f"\n{how}: {key}", *lines, sep="\n")
     count = Counter(status.values())

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from client.e2e import group_changes
 from client.e2e.group_changes import Kind, Newcomer
-from client.groups.roster import MEMBERS_LIMIT, History, MissingParents
+from client.groups.roster import MEMBERS_LIMIT, History, Member, MissingParents
 from mixnet.crypto import SigningKey
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 
 KEYS = [SigningKey(bytes([number]) * 32) for number in range(1, 9)]
 AGREE = b"a" * 32
@@ -242,3 +242,113 @@ def test_a_change_with_a_byte_of_difference_is_refused(data):
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(RemoteError):
         group_changes.parse_untrusted(bytes(raw))
+
+
+# What a history tells of members.
+
+
+def test_a_change_is_taken_once_and_known_by_its_hash():
+    history = with_members(2)
+    again = history.missing(())[1]
+    assert history.add_untrusted(again) is False
+    assert again.hash in history and b"x" * 32 not in history and len(history) == 2
+    assert history.roster().order() == tuple(sorted(key.public for key in KEYS[:2]))
+
+
+def test_a_change_of_another_group_or_without_its_past_is_refused():
+    history, other = with_members(2), with_members(1)
+    with pytest.raises(MissingParents):
+        history.add_untrusted(about(history, 0, Kind.REMOVE, 1, parents=(b"p" * 32,)))
+    foreign = group_changes.create(KEYS[1], AGREE, "founder", "other club")
+    stray = group_changes.rename(KEYS[0], foreign.hash, history.heads, "mine")
+    with pytest.raises(RemoteError, match="another group"):
+        history.add_untrusted(stray)
+    with pytest.raises(MissingParents):
+        other.roster(history.heads)
+    with pytest.raises(LocalError, match="begins"):
+        History(about(history, 0, Kind.REMOVE, 1))
+
+
+def test_who_is_gone_is_known_by_the_name_and_key_that_it_brought():
+    history = with_members(2)
+    take(history, about(history, 0, Kind.REMOVE, 1))
+    assert history.gone(KEYS[1].public) == Member(KEYS[1].public, AGREE, "m1", False)
+    assert history.gone(KEYS[0].public) == Member(KEYS[0].public, AGREE, "founder", False)
+    assert history.gone(KEYS[5].public) is None
+    assert history.adder(KEYS[1].public) == history.adder(KEYS[0].public) == KEYS[0].public
+    assert history.adder(KEYS[5].public) is None
+    assert history.removal(KEYS[0].public) is None
+    removal = history.removal(KEYS[1].public)
+    assert removal is not None and removal.kind is Kind.REMOVE and removal.subject == KEYS[1].public
+
+
+def test_who_came_when_the_other_was_there_is_newer_and_of_two_at_once_one_is():
+    history = with_members(2)
+    before = history.heads
+    take(history, group_changes.add(KEYS[0], history.group, before, newcomer(KEYS[2], "m2")))
+    take(history, group_changes.add(KEYS[0], history.group, before, newcomer(KEYS[3], "m3")))
+    keys = [key.public for key in KEYS]
+    for newer, older in ((1, 0), (2, 0), (2, 1), (3, 1)):
+        assert history.is_newer(keys[newer], keys[older]) and not history.is_newer(keys[older], keys[newer])
+    assert history.is_newer(keys[2], keys[3]) is (keys[2] > keys[3])
+    assert history.is_newer(keys[3], keys[2]) is (keys[3] > keys[2])
+    assert not history.is_newer(keys[5], keys[5])
+
+
+def test_members_are_listed_the_longest_there_first_with_names_of_their_own():
+    history = with_members(2)
+    for number in (5, 4):
+        take(history, group_changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[number], "m1")))
+    members = list(history.roster().members.values())
+    assert [KEYS.index(next(k for k in KEYS if k.public == m.key)) for m in members] == [0, 1, 5, 4]
+    assert [(m.name, m.admin, m.agree) for m in members] == [
+        ("founder", True, AGREE),
+        ("m1", False, AGREE),
+        ("m1 2", False, AGREE),
+        ("m1 3", False, AGREE),
+    ]
+
+
+def test_of_two_titles_given_at_once_the_same_one_holds_whichever_came_first():
+    made = []
+    for order in (1, -1):
+        history = with_members(2)
+        both = [group_changes.rename(KEYS[0], history.group, history.heads, title) for title in ("one", "two")]
+        take(history, *both[::order])
+        made.append(history.roster().title)
+        assert made[-1] == max(both, key=lambda change: change.hash).title
+        assert history.heads == tuple(sorted(change.hash for change in both))
+        take(history, group_changes.rename(KEYS[0], history.group, history.heads, "after both"))
+        assert history.roster().title == "after both" and len(history.heads) == 1
+    assert made[0] == made[1]
+
+
+def test_a_roster_of_the_past_stays_what_it_was():
+    history = with_members(3)
+    before = history.heads
+    take(history, about(history, 0, Kind.REMOVE, 2))
+    assert set(history.roster(before).members) == {key.public for key in KEYS[:3]}
+    assert set(history.roster().members) == set(history.roster(history.heads).members) == {k.public for k in KEYS[:2]}
+
+
+def test_what_one_lacks_comes_in_an_order_in_which_it_can_be_taken():
+    history = with_members(4, admins=[1])
+    everything = history.missing(())
+    assert len(everything) == len(history) == 5
+    assert history.missing(history.heads) == []
+    assert history.missing((everything[2].hash, b"unknown" * 4)) == everything[3:]
+    other = History(everything[0])
+    take(other, *everything[1:])
+    assert other.roster() == history.roster()
+
+
+def test_a_refused_change_leaves_no_trace():
+    history = with_members(3)
+    heads, members = history.heads, history.roster()
+    refused = about(history, 1, Kind.REMOVE, 2)
+    for _ in range(2):
+        with pytest.raises(RemoteError):
+            history.add_untrusted(refused)
+    assert history.heads == heads and history.roster() == members and refused.hash not in history and len(history) == 3
+    take(history, about(history, 0, Kind.REMOVE, 2))
+    assert who(history) == {0, 1}
