@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from client.e2e import group_changes
 from client.e2e.group_changes import Kind, Newcomer
+from client.groups import roster
 from client.groups.roster import MEMBERS_LIMIT, History, Member, MissingParents
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, RemoteError
@@ -352,3 +353,54 @@ def test_a_refused_change_leaves_no_trace():
     assert history.heads == heads and history.roster() == members and refused.hash not in history and len(history) == 3
     take(history, about(history, 0, Kind.REMOVE, 2))
     assert who(history) == {0, 1}
+
+
+# What happens side by side: seniority decides, never the order of arrival.
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_removal_that_is_void_undoes_nothing_whichever_came_first(order):
+    """The founder removes an admin, who removes a third beside that, who adds somebody beside both."""
+    history = with_members(3, admins=[1, 2])
+    heads = history.heads
+    made = [
+        about(history, 0, Kind.REMOVE, 1, heads),
+        about(history, 1, Kind.REMOVE, 2, heads),
+        group_changes.add(KEYS[2], history.group, heads, newcomer(KEYS[5], "m5")),
+    ]
+    take(history, *(made[number] for number in order))
+    assert who(history) == {0, 2, 5} and admins(history) == {0, 2}
+
+
+def test_members_of_one_name_get_the_same_names_everywhere():
+    seen = []
+    for order in (1, -1):
+        history = with_members(1)
+        heads = history.heads
+        both = [group_changes.add(KEYS[0], history.group, heads, newcomer(KEYS[n], "twin")) for n in (3, 4)]
+        take(history, *both[::order])
+        seen.append([(member.key, member.name) for member in history.roster().members.values()])
+        first, second = (change.subject for change in sorted(both, key=lambda change: change.hash))
+        assert seen[-1][1:] == [(first, "twin"), (second, "twin 2")]
+    assert seen[0] == seen[1]
+
+
+def test_an_admin_has_its_place_before_others_where_too_many_came_at_once(monkeypatch):
+    monkeypatch.setattr(roster, "MEMBERS_LIMIT", 3)
+    history = with_members(2)
+    heads = history.heads
+    both = [group_changes.add(KEYS[0], history.group, heads, newcomer(KEYS[n], f"m{n}")) for n in (3, 4)]
+    take(history, *both)
+    early, late = (change.subject for change in sorted(both, key=lambda change: change.hash))
+    assert set(history.roster().members) == {KEYS[0].public, KEYS[1].public, early}
+    take(history, group_changes.about(KEYS[0], history.group, history.heads, Kind.PROMOTE, late))
+    assert set(history.roster().members) == {KEYS[0].public, KEYS[1].public, late}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_left_beside_its_removal_has_left_and_was_removed(order):
+    history = with_members(3, admins=[1])
+    both = [about(history, author, Kind.REMOVE, 1, history.heads) for author in (0, 1)]
+    take(history, *both[::order])
+    assert history.removal(KEYS[1].public) == both[::order][0]  # what this side heard first
+    assert not history.left(KEYS[1].public) and who(history) == {0, 2}
