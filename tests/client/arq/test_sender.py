@@ -481,3 +481,34 @@ def test_after_nothing_was_left_to_answer_through_one_fresh_block_gives_one_answ
     for number in (1, 2):
         take(it, fragment(number=number), now=6.0, block=ReplyBlock(b"later", 40))
     assert it.answer(6.2) is not None and it.answer(6.2) is None
+
+
+def test_what_was_stored_before_a_restart_is_here_after_it():
+    it = receiver((2, 0))
+    for lane, number, index in ((0, 3, 0), (0, 3, 2), (1, 0, 1), (0, 2, 0)):
+        it.restore(lane, number, 10 if number == 2 else 9000, index)
+    assert it.report(0) == LaneReport(2, {2: 1, 3: 0b101}) and it.report(1) == LaneReport(0, {0: 0b10})
+    assert it.ready(0) == 2 and it.ready(1) is None
+    assert not it.is_new_untrusted(fragment(number=3, index=2, length=9000))
+    with pytest.raises(RemoteError, match="contradicts"):
+        it.is_new_untrusted(fragment(number=3, index=1, length=9001))
+
+
+def test_however_many_ask_again_few_reply_blocks_are_kept():
+    it = receiver()
+    take(it, fragment(), now=0.0)
+    for _ in range(3):
+        take(it, fragment(), now=0.0)
+    assert it.answer(1.0) is not None and it.due_at() is not None
+    for _ in range(20):
+        take(it, fragment(), now=1.0)
+    assert len(it._blocks) == 6
+
+
+def test_after_nothing_was_left_to_answer_through_nothing_is_owed():
+    it = receiver()
+    take(it, fragment(), now=0.0, block=ReplyBlock(b"first", 1))
+    assert it.answer(5.0) is None
+    take(it, fragment(), now=6.0)
+    take(it, fragment(number=1), now=6.0)
+    assert it.answer(6.2) is not None and it.answer(6.3) is None
