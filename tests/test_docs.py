@@ -131,7 +131,7 @@ CITATION = re.compile(r"spec/([\w-]+\.md)(?: ((?:\d+\.\d+)(?:(?:, | and | to )\d
 def citations():
     """(file, chapter, section or None) for each citation of the specification in code and documents."""
     for path in sorted(ROOT.rglob("*.py")) + sorted((ROOT / "docs").glob("*.md")):
-        if {".venv", "mutants"} & set(path.parts):
+        if {".venv", "mutants"} & set(path.relative_to(ROOT).parts):
             continue
         text = re.sub(r"\s+(?:# )?", " ", path.read_text(encoding="utf-8"))
         for chapter, sections in CITATION.findall(text):

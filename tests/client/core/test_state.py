@@ -11,7 +11,7 @@ from client.core.state import BACKLOG, Core
 from client.e2e.bodies import Confirm, MessageEvent, Text, encode
 from client.model.contact_states import Verdict
 from client.model.errors import BadLifetime
-from client.model.views import ContactState, MessageKind, MessageState
+from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
 from client.storage.messages import Entry
 from tests.client.worlds.channel import Channel
 
@@ -284,3 +284,14 @@ def test_a_new_store_gets_an_identity_that_it_keeps(channel, core):
     channel["alice"].crash()
     assert channel["alice"].messenger._core.identity_public == before
     assert not channel["alice"].messenger._core.satellite and channel["bob"].messenger._core.identity_public != before
+
+
+def test_a_contact_s_change_is_told_to_the_user_and_a_device_s_to_its_keeper(core, monkeypatch):
+    contact, told = contact_of(core), []
+    monkeypatch.setattr(core, "on_sibling_changed", told.append)
+    core.contact_changed(contact)
+    (event,) = core.take_events()
+    assert isinstance(event, ContactChanged) and event.contact == core.contacts.info(contact) and told == []
+    core.siblings.add(contact)
+    core.contact_changed(contact)
+    assert told == [contact] and core.take_events() == []
