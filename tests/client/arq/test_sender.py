@@ -512,3 +512,26 @@ def test_after_nothing_was_left_to_answer_through_nothing_is_owed():
     take(it, fragment(), now=6.0)
     take(it, fragment(number=1), now=6.0)
     assert it.answer(6.2) is not None and it.answer(6.3) is None
+
+
+def test_a_transmission_counts_from_when_it_left_not_from_when_it_was_chosen():
+    it = sender()
+    it.add(0, 0, 10)
+    made = it.next(0, 0.0)
+    it.sent(made.id + 1, 500.0)  # of another life: nothing is known of it
+    assert it.wake_at() < 10.0
+    it.sent(made.id, 40.0)
+    assert 41.0 < it.wake_at() < 45.0
+    it.acknowledged(told(made.id, 0.0), 41.0)
+    wait = 1.0 + 8 * PATH.spread + PATH.ack_delay
+    assert 41.0 + wait <= it.wake_at() <= 41.0 + 1.25 * wait
+
+
+def test_without_a_time_out_what_may_still_arrive_is_not_sent_again_to_ask_for_an_answer():
+    it = sender()
+    it.add(0, 0, MESSAGE_LIMIT, acked=1 << 15 | 1 << 23)
+    left = [made.place[2] for made in iter(lambda: it.next(0, 1.0), None)]
+    assert 7 in left and len(left) == MAX_FRAGMENTS - 2
+    assert it.wake_at() == 0.0  # fourteen have left since the last reply block
+    (probe,) = asked(it, 1.0)
+    assert probe.place is None and probe.wants_surb
