@@ -32,7 +32,15 @@ class Room:
 ROOMS = {
     # The reference implementation is what the engine is compared with, and not everywhere to be had.
     "mixnet/sphinx": Room(("mixnet/sphinx/*",), ("tests/mixnet/sphinx",), ("mixnet/sphinx/reference.py",)),
-    "client/e2e": Room(("client/e2e/*",), ("tests/client/e2e", "tests/client/groups/test_roster.py")),
+    "client/e2e": Room(
+        ("client/e2e/*",),
+        (
+            "tests/client/e2e",
+            "tests/client/signing",
+            "tests/client/traffic/test_timestamping.py",
+            "tests/client/groups/test_roster.py",
+        ),
+    ),
     "client/arq": Room(("client/arq/*",), ("tests/client/arq",)),
     "client/core": Room(("client/core/*",), ("tests/client/core",)),
     "directory/voting": Room(("directory/voting.py",), ("tests/directory/test_voting.py",)),

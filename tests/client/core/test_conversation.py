@@ -283,3 +283,12 @@ def test_it_wakes_for_what_is_first_its_own_time_out_or_an_answer_that_is_due(si
     assert alice.it.wake_at() is None and not alice.it.wants_slot()
     alice.it.post(parcel(b"file", lane=1))
     assert alice.it.wake_at() == 0.0
+
+
+def test_a_message_that_is_given_up_on_its_way_out_was_not_sent(sides):
+    alice, _ = sides
+    alice.it.post(parcel(b"text", alice.message()))
+    (made,) = alice.out()
+    alice.it.content(made)
+    alice.it.withdraw(0, 0)
+    assert alice.it.left(made.id, START) is None

@@ -11,7 +11,7 @@ from client.core.state import BACKLOG, Core
 from client.e2e.bodies import Confirm, MessageEvent, Text, encode
 from client.model.contact_states import Verdict
 from client.model.errors import BadLifetime
-from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
+from client.model.views import ContactChanged, ContactState, DeviceRole, MessageKind, MessageState
 from client.storage.messages import Entry
 from tests.client.worlds.channel import Channel
 
@@ -295,3 +295,22 @@ def test_a_contact_s_change_is_told_to_the_user_and_a_device_s_to_its_keeper(cor
     core.siblings.add(contact)
     core.contact_changed(contact)
     assert told == [contact] and core.take_events() == []
+
+
+@pytest.mark.parametrize("role", [DeviceRole.SATELLITE, DeviceRole.HOME])
+def test_other_devices_have_their_routes_and_a_satellite_speaks_for_its_home(channel, core, role):
+    contact = contact_of(core)
+    own, conversation = core.identity_public, core.routes[contact]
+    with core.change():
+        core.device_table.add(contact, "laptop", role, channel.now)
+    core.routes.clear()
+    core.load_devices()
+    assert core.siblings == {contact} and core.routes == {contact: conversation}
+    home = role is DeviceRole.HOME
+    assert core.satellite is home
+    assert core.identity_public == (core.contacts.get(contact).identity if home else own)
+    assert ("'laptop'" in str(core.home_only())) is home
+    core.contacts.use(contact, None)
+    core.routes.clear()
+    core.load_devices()
+    assert core.routes == {}
