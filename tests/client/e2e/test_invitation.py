@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -98,3 +99,19 @@ def test_an_impossible_time_is_refused(expires):
 
 def test_nothing_secret_prints():
     assert "xxxx" not in repr(made()) and "redacted" not in repr(made())
+
+
+def test_a_packed_invitation_comes_back_and_is_for_contacts_only():
+    invitation = made()
+    assert Invitation.unpack_untrusted(invitation.pack()) == invitation
+    assert len(invitation.pack()) < len(invitation.encode()) * 0.8
+    for raw in (b"", invitation.pack()[:-1], invitation.pack() + b"x", b"x" * 50):
+        with pytest.raises(MalformedInvitation):
+            Invitation.unpack_untrusted(raw)
+    with pytest.raises(MalformedInvitation):  # what a device's text says is no packed invitation
+        Invitation.unpack_untrusted(_body_and_sum(replace(invitation, device=True)))
+
+
+def _body_and_sum(invitation: Invitation) -> bytes:
+    letters = invitation.encode().partition(":")[2]
+    return base64.urlsafe_b64decode(letters + "=" * (-len(letters) % 4))

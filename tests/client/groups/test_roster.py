@@ -404,3 +404,54 @@ def test_who_left_beside_its_removal_has_left_and_was_removed(order):
     take(history, *both[::order])
     assert history.removal(KEYS[1].public) == both[::order][0]  # what this side heard first
     assert not history.left(KEYS[1].public) and who(history) == {0, 2}
+
+
+# What a change may have in it.
+
+GIVEN = {
+    Kind.CREATE: {"subject", "agree", "name", "title"},
+    Kind.ADD: {"group", "parents", "subject", "agree", "name"},
+    Kind.REMOVE: {"group", "parents", "subject"},
+    Kind.PROMOTE: {"group", "parents", "subject"},
+    Kind.DEMOTE: {"group", "parents", "subject"},
+    Kind.RENAME: {"group", "parents", "title"},
+}
+
+
+def signed(kind, given, **others):
+    """A change of this kind with these fields, signed as it should be."""
+    full = {
+        "group": b"g" * 32,
+        "parents": (b"p" * 32,),
+        "subject": KEYS[0].public if kind is Kind.CREATE else b"s" * 32,
+        "agree": AGREE,
+        "name": "somebody",
+        "title": "club",
+    }
+    empty = {"group": b"", "parents": (), "subject": b"", "agree": b"", "name": "", "title": ""}
+    fields = empty | {name: full[name] for name in given} | others
+    core = group_changes._Core(author=KEYS[0].public, kind=kind, **fields)
+    return group_changes._sign(KEYS[0], core).raw
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_change_has_the_fields_of_its_kind_and_no_others(kind):
+    assert set(GIVEN) == set(Kind)
+    assert group_changes.parse_untrusted(signed(kind, GIVEN[kind])).kind is kind
+    for name in ("group", "parents", "subject", "agree", "name", "title"):
+        with pytest.raises(RemoteError):
+            group_changes.parse_untrusted(signed(kind, GIVEN[kind] ^ {name}))
+
+
+def test_parents_are_named_once_in_their_order():
+    one, two = b"1" * 32, b"2" * 32
+    given = GIVEN[Kind.RENAME]
+    assert group_changes.parse_untrusted(signed(Kind.RENAME, given, parents=(one, two))).parents == (one, two)
+    for wrong in ((two, one), (one, one)):
+        with pytest.raises(RemoteError, match="order"):
+            group_changes.parse_untrusted(signed(Kind.RENAME, given, parents=wrong))
+
+
+def test_nobody_begins_a_group_for_somebody_else():
+    with pytest.raises(RemoteError, match="somebody else"):
+        group_changes.parse_untrusted(signed(Kind.CREATE, GIVEN[Kind.CREATE], subject=KEYS[1].public))
