@@ -289,11 +289,14 @@ def test_who_came_when_the_other_was_there_is_newer_and_of_two_at_once_one_is():
     take(history, group_changes.add(KEYS[0], history.group, before, newcomer(KEYS[2], "m2")))
     take(history, group_changes.add(KEYS[0], history.group, before, newcomer(KEYS[3], "m3")))
     keys = [key.public for key in KEYS]
-    for newer, older in ((1, 0), (2, 0), (2, 1), (3, 1)):
+    later = max(range(4, 8), key=lambda n: keys[n]), min(range(4, 8), key=lambda n: keys[n])
+    for number in later:  # the key that is less comes last: what is known counts, not the keys
+        take(history, group_changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[number], f"m{number}")))
+    for newer, older in ((1, 0), (2, 0), (2, 1), (3, 1), later[::-1], (later[0], 2), (later[1], 3)):
         assert history.is_newer(keys[newer], keys[older]) and not history.is_newer(keys[older], keys[newer])
     assert history.is_newer(keys[2], keys[3]) is (keys[2] > keys[3])
     assert history.is_newer(keys[3], keys[2]) is (keys[3] > keys[2])
-    assert not history.is_newer(keys[5], keys[5])
+    assert not history.is_newer(b"x" * 32, b"x" * 32)
 
 
 def test_members_are_listed_the_longest_there_first_with_names_of_their_own():

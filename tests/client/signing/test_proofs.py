@@ -118,6 +118,20 @@ def test_a_proof_of_a_file_is_of_its_name_and_content():
             verify_untrusted(msgspec.structs.replace(made, content=content).encode())
 
 
+def test_a_proof_has_the_parts_of_its_kind_and_no_more():
+    text, file = proof(), origin(kind="file", size=3, digest=file_digest("a.txt", b"c" * 32))
+    parts = (b"a.txt", b"c" * 32)
+    for made, wrong in (
+        (text, (*text.content, b"more")),
+        (text, ()),
+        (Proof(FORMAT, file, file.sign(ALICE), parts, None, ()), (*parts, b"more")),
+        (Proof(FORMAT, file, file.sign(ALICE), parts, None, ()), parts[:1]),
+    ):
+        assert verify_untrusted(made.encode()).origin == made.origin
+        with pytest.raises(BadProof):
+            verify_untrusted(msgspec.structs.replace(made, content=wrong).encode())
+
+
 def test_statements_of_one_kind_are_none_of_another():
     said = origin()
     for kind, other in (ReceiptKind, list(ReceiptKind)[::-1]):
