@@ -2,10 +2,11 @@ import random
 
 import doubleratchet
 import pytest
+import x3dh as x3dh_package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e import ratchet
+from client.e2e import ratchet, x3dh
 from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
 from client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
 from mixnet.crypto import KEM_PUBLIC_SIZE, TAG_SIZE, SymmetricKey
@@ -60,6 +61,13 @@ def test_another_invitation_or_another_kem_key_gives_another_secret():
     swapped = PublicKeys(p.identity, p.prekey, p.signature, p.one_time, Prekeys.generate(INVITER).public.kem)
     with pytest.raises(RemoteError):
         prekeys.answer_untrusted(start_untrusted(ACCEPTOR, swapped, b"invitation", b"hello").hello, b"invitation")
+
+
+def test_a_key_is_hashed_with_its_format_before_it():
+    """What both ends would change alike, and what other versions would not understand."""
+    agreed = x3dh_package.IdentityKeyFormat.CURVE_25519
+    assert x3dh._State._encode_public_key(x3dh_package.IdentityKeyFormat.ED_25519, b"k" * 32) == b"\x01" + b"k" * 32
+    assert x3dh._State._encode_public_key(agreed, b"k" * 32) == b"\x00" + b"k" * 32
 
 
 @pytest.mark.parametrize("spoilt", range(5))
