@@ -18,7 +18,7 @@ help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
 	@echo "make test    every check and every test"
 	@echo "make long    the tests that take a minute or more each: two days of ten people"
-	@echo "make mutants    whether the tests notice small changes of the code: ROOM=client/arq for one room, SAMPLE=100 for some"
+	@echo "make mutants whether the tests notice small changes of the code: ROOM=client/arq SAMPLE=100"
 	@echo "make lint    the checks without the tests"
 	@echo "make bench   privacy, latency and cost, measured in minutes: the report is in report/"
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
