@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from client.model.views import ContactInfo
 
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
+# Not in the docstring, where `note` begins a section and no parameter.
+_NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
 async def invite(
@@ -154,7 +156,7 @@ async def contacts(
     *,
     verify: str | None = None,
     rename: tuple[str, str] | None = None,
-    note: tuple[str, str] | None = None,
+    note: Annotated[tuple[str, str] | None, Parameter(help=_NOTE, negative="")] = None,
     block: str | None = None,
     unblock: str | None = None,
     relink: tuple[str, str] | None = None,
@@ -173,9 +175,6 @@ async def contacts(
         Record that you compared this contact's safety number with them, and it matched.
     rename
         Call a contact by another name: give the old one and the new one.
-
-    Note:
-        Write down a note about a contact, for yourself: give its name and the note; "" removes it.
     block
         Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
         tell.

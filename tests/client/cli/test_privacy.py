@@ -79,6 +79,7 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):
     async with daemon(network, ACCOUNT) as (me, _):
         await me.accept(await invitation("bob"), "bob")
         await me.archive.retain("bob", 3600.0)
+        await me.note("bob", "met in Oslo")
         await profile.export("alice", network / "all", folder=network)
         with pytest.raises(FolderExists):
             await profile.export("alice", network / "all", folder=network)
@@ -90,7 +91,8 @@ async def test_all_data_goes_into_one_folder_but_no_key(network, capsys):
     assert sorted(path.name for path in (network / "all").iterdir()) == ["messages.jsonl", "profile.json"]
     told = json.loads((network / "all" / "profile.json").read_text())
     assert (told["identity"], told["settings"]["name"], told["mailbox"]["packets"]) == (mine, "alice", 3)
-    assert [(one["name"], one["retention"]) for one in told["contacts"]] == [("bob", 3600.0)]
+    (bob,) = told["contacts"]
+    assert (bob["name"], bob["retention"], bob["note"]) == ("bob", 3600.0, "met in Oslo")
     assert {one["kind"] for one in told["holdings"]} >= {"messages", "contacts", "keys"}
     assert (network / "all").stat().st_mode & 0o777 == 0o700
     for path in (network / "all").iterdir():
