@@ -161,7 +161,9 @@ class DaemonApi:
     async def visit(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for a verb that changes something: followers hear of it, and what is to be sent is looked for."""
         done = await self._worker.call(verb, *args, **kwargs)
-        await self._changed()
+        # It is stored: all who have to know are told, even if whoever asked was cut off meanwhile.
+        with trio.CancelScope(shield=True):
+            await self._changed()
         return done
 
     async def _changed(self) -> None:

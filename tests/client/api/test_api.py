@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import client
-from client.api import framing, messages, protocol, sockets
+from client.api import archive, framing, messages, protocol, sockets
 from client.api.command import Command
 from client.api.connection import Connection, DirectChannel
 from client.api.events import QUEUE, EventBus
@@ -21,11 +21,15 @@ from client.api.messages import NotDelivered
 from client.api.pages import PAGE
 from client.api.server import CONNECTIONS, serve_api
 from client.api.sockets import DaemonEnded
+from client.concurrency.worker import InlineWorker
+from client.devices.devices import Devices
 from client.model import paths
 from client.model.errors import MalformedInvitation, UnknownContact
 from client.model.paths import NoProfile
 from client.model.views import MessageKind, MessageState
+from client.storage.database import Store
 from mixnet.errors import LocalError, RemoteError, Unavailable
+from tests.client.worlds.archive import KEY, messenger_of
 from tests.client.worlds.service import invitation, make_service
 
 VALUES = st.recursive(
@@ -304,6 +308,35 @@ async def test_a_slow_follower_misses_events_and_blocks_nobody():
         event_bus.publish([object()] * (QUEUE + 50))  # type: ignore[list-item]
         assert events.statistics().current_buffer_used == QUEUE
     event_bus.publish([object()])  # type: ignore[list-item]
+
+
+class _CutOff(InlineWorker):
+    """As a worker thread: a call is done to its end, though its caller was cancelled meanwhile."""
+
+    scope: trio.CancelScope
+
+    async def call(self, function, *args, **kwargs):
+        done = await super().call(function, *args, **kwargs)
+        self.scope.cancel()
+        return done
+
+
+@pytest.mark.parametrize("what", ["sign", "retain", "import"])
+async def test_what_is_done_takes_effect_though_its_program_is_cut_off_meanwhile(tmp_path, what):
+    messenger = messenger_of(Store.open(tmp_path / "store.db", KEY))
+    daemon, stirred = make_service(), []
+    daemon.open(Devices(messenger), lambda: stirred.append(1), dict)
+    daemon._worker = worker = _CutOff()
+    command = {
+        "sign": messages.Send(contact="bob", text="I owe you ten", signed=True),
+        "retain": archive.Retain(contact="bob", seconds=60.0),
+        "import": archive.Import(records=[]),
+    }[what]
+    wakeup = (daemon.signed if what == "sign" else daemon.retention_changed).listen()
+    with trio.CancelScope() as worker.scope:
+        await command.run(daemon)
+    assert wakeup.is_set(), "nobody would look before the next command or the next start"
+    assert stirred
 
 
 def test_every_command_says_what_it_answers():
