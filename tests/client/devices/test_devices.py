@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from client.devices import files
+from client.devices import contacts, files
 from client.devices.bodies import DeviceRequest, GoneRecord, Revoked, SendText, Sync, raw, split
 from client.devices.channel import post, tell
 from client.e2e.bodies import TEXT_LIMIT, DevicePiece
@@ -23,6 +23,7 @@ from client.model.errors import (
     TooManyDevices,
     UnknownDevice,
 )
+from client.model.text_limits import check_text
 from client.model.views import DeviceChanged, MessageKind
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.crashes import Killed, dies, dying
@@ -37,7 +38,7 @@ def live(family: Family, steps: int, story: str) -> None:
         user = family.user(who)
         came = [m for m in user.messages() if not m.outgoing and m.state.value == "received"]
         known = [contact.name for contact in user.contacts()]
-        match rng.randrange(8):
+        match rng.randrange(9):
             case 0 if came:
                 user.mark_read(rng.choice(came).id, family.now)
             case 1 if came and who in DEVICES:
@@ -46,6 +47,8 @@ def live(family: Family, steps: int, story: str) -> None:
                 user.people.rename(rng.choice(known), f"name {step}")
             case 3 if known and who in DEVICES:
                 user.archive.retain(rng.choice(known), rng.choice((None, 1e6)))
+            case 4 if known and who in DEVICES:
+                user.people.note(rng.choice(known), f"note {step}")
             case _ if known:
                 user.send_text(rng.choice(known), f"{story} {wrote}", family.now)
                 wrote += 1
@@ -189,6 +192,37 @@ def test_what_the_home_refuses_is_undone_and_explained(tmp_path):
     failed = [m for m in family[PHONE].messenger.messages() if m.text == "blocked meanwhile"]
     assert [m.state.value for m in failed] == ["failed"]
     assert "you blocked" in failed[0].error
+    assert family[PHONE].devices.all()[0].problem
+
+
+@pytest.mark.parametrize("first", [HOME, PHONE])
+def test_of_two_notes_written_at_once_all_devices_keep_the_one_that_the_home_had_last(tmp_path, first):
+    family = Family(tmp_path, 6)
+    family.meet()
+    family.link_all()
+    family.user(HOME).people.note("bob", "of before")
+    assert family.run(300, family.calm)
+    family[PHONE].online = family[first].online = False
+    for name in (HOME, PHONE, LAPTOP):
+        family.user(name).people.note("bob", f"of {name}")
+        family.user(name).people.note("carol", "the same everywhere")
+    family[PHONE].online = family[first].online = True
+    assert family.run(900, family.calm)
+    agree(family)
+    assert {c.note for c in family[PHONE].messenger.contacts()} < {"the same everywhere", "of phone", "of laptop"}
+
+
+def test_a_note_that_the_home_refuses_is_again_the_one_of_before(tmp_path, monkeypatch):
+    family = Family(tmp_path, 6, satellites=(PHONE,), contacts=("bob",))
+    family.meet()
+    family.link_all()
+    family.user(HOME).people.note("bob", "of before")
+    assert family.run(300, family.calm)
+    monkeypatch.setattr(contacts.Annotate, "follow", lambda *_: check_text("", 1))
+    family.user(PHONE).people.note("bob", "of phone")
+    assert people(family[PHONE]) != people(family[HOME])
+    assert family.run(300, family.calm)
+    agree(family)
     assert family[PHONE].devices.all()[0].problem
 
 

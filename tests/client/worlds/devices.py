@@ -1,5 +1,6 @@
 """A user with a home and satellites, and two contacts, on the hostile network of channel.py."""
 
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from client.messenger.messenger import Messenger
@@ -89,6 +90,5 @@ def _shown(message: MessageInfo) -> tuple:
 
 def people(person: Person) -> list[tuple]:
     """All that a device shows of contacts."""
-    return sorted(
-        (c.name, c.state, c.safety_number, c.verified, c.added_at, c.blocked) for c in person.messenger.contacts()
-    )
+    shown = [astuple(replace(contact, renewing=False)) for contact in person.messenger.contacts()]  # sessions: the home's
+    return sorted(shown)
