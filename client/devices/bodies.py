@@ -301,6 +301,21 @@ def records_untrusted(sync: Sync) -> tuple[list[Record], int]:
     return known, len(sync.records) - len(known)
 
 
+class NewerRequest(msgspec.Struct, frozen=True, array_like=True):
+    """The beginning of a request of a newer version: it concerns a contact or a message, as those above do."""
+
+    tag: int
+    about: Digest | Number
+
+
+def newer_untrusted(ask: DeviceRequest) -> NewerRequest | None:
+    """What is known of a request that this version doesn't understand; None if it begins otherwise."""
+    try:
+        return msgspec.msgpack.decode(ask.request, type=NewerRequest)
+    except _BROKEN:
+        return None
+
+
 def request_untrusted(ask: DeviceRequest) -> DeviceVerb | None:
     """What is asked for; None if this version doesn't understand it."""
     try:

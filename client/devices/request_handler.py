@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from client.core.state import Core
 from client.devices import bodies
-from client.devices.bodies import ERROR_LIMIT, DeviceRequest, DeviceResponse, DeviceVerb, request_untrusted
+from client.devices.bodies import (
+    ERROR_LIMIT,
+    DeviceRequest,
+    DeviceResponse,
+    DeviceVerb,
+    newer_untrusted,
+    request_untrusted,
+)
 from client.devices.changelog import ChangeFeed
 from client.devices.channel import tell
 from client.devices.contacts import ContactRequest
@@ -73,6 +80,9 @@ class DeviceRequestHandler:
     def _attempt(self, device: Device, ask: DeviceRequest, now: float) -> _Done:
         request = request_untrusted(ask)
         if request is None:
+            newer = newer_untrusted(ask)
+            if newer is not None:
+                self._tell_again(newer.about)
             return _Done(_OLDER)
         store = self._core.store
         # A refusal takes back what the request did so far, and leaves the change around it, which stores the response.
@@ -88,7 +98,8 @@ class DeviceRequestHandler:
                 self._files.drop_incoming(device.contact, ask.number)
             if isinstance(request, GroupRequest):
                 self._groups.refused()
-            self._tell_again(request)
+            self._tell_again(getattr(request, "number", 0))
+            self._tell_again(getattr(request, "identity", b""))
             return self._refused(request, str(error), now)
         store.run("RELEASE errand")
         return done
@@ -185,11 +196,12 @@ class DeviceRequestHandler:
             raise NotAtHome
         self._files.start(device.contact, request.number, message.path, None)
 
-    def _tell_again(self, request: DeviceVerb) -> None:
-        """A satellite may have changed in hope what was refused."""
-        number = getattr(request, "number", 0)
-        if number:
-            self._news.touch("message", number)
-        contact = self._core.contacts.known(getattr(request, "identity", b""))
+    def _tell_again(self, about: bytes | int) -> None:
+        """A satellite may have changed in hope what was refused: the contact of an identity, or a message."""
+        if isinstance(about, int):
+            if about:
+                self._news.touch("message", about)
+            return
+        contact = self._core.contacts.known(about)
         if contact is not None:
             self._news.touch("contact", contact.id)

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from client.devices import contacts, files
+from client.devices import contacts, files, request_handler
 from client.devices.bodies import DeviceRequest, GoneRecord, Revoked, SendText, Sync, raw, split
 from client.devices.channel import post, tell
 from client.e2e.bodies import TEXT_LIMIT, DevicePiece
@@ -212,13 +212,17 @@ def test_of_two_notes_written_at_once_all_devices_keep_the_one_that_the_home_had
     assert {c.note for c in family[PHONE].messenger.contacts()} < {"the same everywhere", "of phone", "of laptop"}
 
 
-def test_a_note_that_the_home_refuses_is_again_the_one_of_before(tmp_path, monkeypatch):
+@pytest.mark.parametrize("older", [False, True])
+def test_a_note_that_the_home_refuses_or_does_not_understand_is_again_the_one_of_before(tmp_path, monkeypatch, older):
     family = Family(tmp_path, 6, satellites=(PHONE,), contacts=("bob",))
     family.meet()
     family.link_all()
     family.user(HOME).people.note("bob", "of before")
     assert family.run(300, family.calm)
-    monkeypatch.setattr(contacts.Annotate, "follow", lambda *_: check_text("", 1))
+    if older:
+        monkeypatch.setattr(request_handler, "request_untrusted", lambda _ask: None)
+    else:
+        monkeypatch.setattr(contacts.Annotate, "follow", lambda *_: check_text("", 1))
     family.user(PHONE).people.note("bob", "of phone")
     assert people(family[PHONE]) != people(family[HOME])
     assert family.run(300, family.calm)

@@ -90,5 +90,7 @@ def _shown(message: MessageInfo) -> tuple:
 
 def people(person: Person) -> list[tuple]:
     """All that a device shows of contacts."""
-    shown = [astuple(replace(contact, renewing=False)) for contact in person.messenger.contacts()]  # sessions: the home's
+    shown = [
+        astuple(replace(contact, renewing=False)) for contact in person.messenger.contacts()
+    ]  # sessions: the home's
     return sorted(shown)
