@@ -169,11 +169,14 @@ class ContactTable:
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)
 
     def become(self, old: Contact, new: Contact) -> None:
-        """Give the old contact the identity, state and session of the new one, which is gone then."""
+        """Give the old contact the identity, state and session of the new one, and its note if it has none of its own.
+
+        The new one is gone then.
+        """
         self._store.run("DELETE FROM retention WHERE contact = ?", new.id)
         self._store.run("DELETE FROM contacts WHERE id = ?", new.id)
-        values = (new.identity, new.state.value, new.session, old.id)
-        self._store.run("UPDATE contacts SET identity = ?, state = ?, session = ? WHERE id = ?", *values)
+        values = (new.identity, new.state.value, new.session, old.note or new.note, old.id)
+        self._store.run("UPDATE contacts SET identity = ?, state = ?, session = ?, note = ? WHERE id = ?", *values)
 
     def info(self, number: int) -> ContactInfo:
         """What a user sees of a contact."""

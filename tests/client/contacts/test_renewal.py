@@ -297,6 +297,16 @@ def test_the_user_may_say_that_a_new_contact_is_the_old_one(reinstalled):
     assert texts(reinstalled, "alice")[-1] == "thanks"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "kept"), [("", "his new phone", "his new phone"), ("met in Oslo", "new", "met in Oslo")]
+)
+def test_a_note_about_the_new_contact_is_not_lost_where_the_old_one_has_none(reinstalled, old, new, kept):
+    alice = reinstalled["alice"].messenger
+    alice.people.note("bob", old)
+    alice.people.note("bobby", new)
+    assert alice.relink("bob", "bobby", reinstalled.now).note == kept
+
+
 def test_what_can_t_be_linked_says_why(reinstalled):
     alice = reinstalled["alice"].messenger
     for names, error in [
