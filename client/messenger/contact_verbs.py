@@ -52,8 +52,13 @@ class ContactVerbs:
         return self._decide(contact, lambda: self._core.contacts.rename(contact, new_name))
 
     def note(self, name: str, note: str) -> ContactInfo:
-        """Write down a note about a contact, on the user's devices only; "" removes it. TextTooLong, UnusableText."""
+        """Write down a note about a contact, on the user's devices only; "" removes it.
+
+        TextTooLong, UnusableText, AnonymousOnly.
+        """
         contact = self._core.contacts.person(name)
+        if contact.id in self._core.anonymous:
+            raise AnonymousOnly("a note stands in the list of contacts, where nobody anonymous is: name a contact")
         if note:
             check_text(note, NOTE_LIMIT, f"a note has at most {NOTE_LIMIT} bytes: shorten it")
         return self._decide(contact, lambda: self._core.contacts.annotate(contact, note))

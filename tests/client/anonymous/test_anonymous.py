@@ -130,6 +130,8 @@ def test_long_texts_are_whole_and_in_order_and_longer_ones_refused(tmp_path):
             at(channel, name).send_file(contact, channel.tmp / "any", channel.now)
         with pytest.raises(AnonymousOnly):
             at(channel, name).people.verify(contact)
+        with pytest.raises(AnonymousOnly, match="list of contacts"):
+            at(channel, name).people.note(contact, "nobody would ever show it")
 
 
 def test_the_receiver_answers_over_days_while_the_sender_listens(channel):
