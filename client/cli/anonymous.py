@@ -12,9 +12,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, checked, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, talk
 from mixnet.errors import LocalError
 
+AddressId = Annotated[str, Parameter(help="The address, as `mixnet address list` shows it.")]
 _LIMIT = 1 << 16  # bytes of a file that are read to find an address
 
 address = App(name="address", help="Addresses that anybody may write to without a name, and that you can publish.")
@@ -22,11 +24,11 @@ address = App(name="address", help="Addresses that anybody may write to without 
 
 @address.command
 async def create(
-    name: str,
+    name: Profile,
     /,
     *,
     expires: str | None = None,
-    qr: Annotated[bool, Parameter(negative="")] = False,
+    qr: Qr = False,
     out: Path | None = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -40,16 +42,11 @@ async def create(
 
     Parameters
     ----------
-    name
-        Your profile.
     expires
         Take first messages for so long: a number and s, m, h or d. Without it, until the address is retired.
-    qr
-        Draw it as a QR code too.
     out
         Write it to a new file instead of printing it.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model import durations  # noqa: PLC0415
 
     within = None if expires is None else durations.seconds(expires)
@@ -74,47 +71,32 @@ def _write(path: Path, text: str) -> None:
 
 
 @address.command(name="list")
-async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """List your addresses by their ids.
 
     Example: `mixnet address list alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
+    from client.cli import render_messages  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         known = await me.anonymous.addresses()
-    render.jsons(known) if as_json else render.addresses(known)
+    render.jsons(known) if as_json else render_messages.addresses(known)
 
 
 @address.command
 async def show(
-    name: str,
-    id: str,  # noqa: A002
+    name: Profile,
+    id: AddressId,  # noqa: A002
     /,
     *,
-    qr: Annotated[bool, Parameter(negative="")] = False,
+    qr: Qr = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Show the whole text of an address.
 
     Example: `mixnet address show alice 1f2e3d4c --qr`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    id
-        The address, as `mixnet address list` shows it.
-    qr
-        Draw it as a QR code too.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model.errors import UnknownAddress  # noqa: PLC0415
 
     async with talk(folder, name) as me:
@@ -127,26 +109,19 @@ async def show(
 
 
 @address.command
-async def retire(name: str, id: str, /, *, folder: Folder = None, as_json: Json = False) -> None:  # noqa: A002
+async def retire(name: Profile, id: AddressId, /, *, folder: Folder = None, as_json: Json = False) -> None:  # noqa: A002
     """Take no more first messages at an address; what comes is refused in silence, and conversations go on.
 
     Example: `mixnet address retire alice 1f2e3d4c`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    id
-        The address, as `mixnet address list` shows it.
     """
-    from client.cli import render  # noqa: PLC0415
+    from client.cli import render_messages  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         retired = await me.anonymous.retire_address(id)
-    render.json(retired) if as_json else render.addresses([retired])
+    render.json(retired) if as_json else render_messages.addresses([retired])
 
 
-async def anonymous(name: str, /, *, end: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
+async def anonymous(name: Profile, /, *, end: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
     """List your anonymous conversations, and until when each can be answered.
 
     You can answer as long as you have reply blocks of the sender: each carries one packet, in one epoch, and those that
@@ -157,29 +132,20 @@ async def anonymous(name: str, /, *, end: str | None = None, folder: Folder = No
 
     Parameters
     ----------
-    name
-        Your profile.
     end
         End this conversation here: nothing more comes or goes, its messages stay, and the other side is not told.
     """
-    from client.cli import render  # noqa: PLC0415
+    from client.cli import render_messages  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         if end is not None:
             await me.anonymous.end(end)
         known = await me.anonymous.correspondents()
-    render.jsons(known) if as_json else render.correspondents(known)
+    render.jsons(known) if as_json else render_messages.correspondents(known)
 
 
 async def reply(
-    name: str,
-    number: int,
-    text: str,
-    /,
-    *,
-    wait: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
+    name: Profile, number: int, text: str, /, *, wait: Flag = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Answer a message with a text, also one from somebody anonymous.
 
@@ -187,8 +153,6 @@ async def reply(
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message that you answer, as `mixnet inbox` shows it.
     text
@@ -196,8 +160,6 @@ async def reply(
     wait
         Return only when it is delivered.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         whom = (await me.message(checked(number))).contact
         sent = await me.send(whom, text)

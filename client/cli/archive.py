@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from client.cli.options import Folder, Json, talk
+from client.cli import render
+from client.cli.options import Contact, Flag, Folder, Json, Profile, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from client.storage.search import Filter
 
 When = datetime | None
+Since = Annotated[When, Parameter(help="Only messages from this time on.")]
+Until = Annotated[When, Parameter(help="Only messages before this time.")]
+Conversation = Annotated[str | None, Parameter(help="Only the conversation with this contact.")]
 _FORMATS = Literal["json", "mbox"]
 _LOCAL_ONLY = "only here: the contact keeps theirs"
 
 
 def _filter(
-    contact: str | None,
-    since: When = None,
-    until: When = None,
-    outgoing: bool | None = None,
-    kind: str | None = None,
+    contact: str | None, since: When = None, until: When = None, outgoing: bool | None = None, kind: str | None = None
 ) -> Filter:
     from client.model.views import MessageKind  # noqa: PLC0415
     from client.storage.search import Filter  # noqa: PLC0415
@@ -45,15 +45,15 @@ def _seconds(when: When) -> float | None:
 
 
 async def search(
-    name: str,
+    name: Profile,
     words: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
-    contact: str | None = None,
+    contact: Conversation = None,
     direction: Literal["in", "out"] | None = None,
     kind: Literal["text", "file"] | None = None,
-    since: When = None,
-    until: When = None,
+    since: Since = None,
+    until: Until = None,
     limit: int = 20,
     folder: Folder = None,
     as_json: Json = False,
@@ -64,24 +64,15 @@ async def search(
 
     Parameters
     ----------
-    name
-        Your profile.
     words
         Words, "a phrase in quotes", or the beginning of a word*; nothing else has a meaning.
-    contact
-        Only the conversation with this contact.
     direction
         Only what came, or what you sent.
     kind
         Only texts, or files (which are found by their names).
-    since
-        Only messages from this time on.
-    until
-        Only messages before this time.
     limit
         How many to show, at most 200.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.storage.search import FOUND_LIMIT  # noqa: PLC0415
 
     if not 1 <= limit <= FOUND_LIMIT:
@@ -99,14 +90,14 @@ async def search(
 
 
 async def export(
-    name: str,
+    name: Profile,
     file: Path,
     /,
     *,
     how: Annotated[_FORMATS, Parameter(name="--format")] = "json",
-    contact: str | None = None,
-    since: When = None,
-    until: When = None,
+    contact: Conversation = None,
+    since: Since = None,
+    until: Until = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -116,21 +107,11 @@ async def export(
 
     Parameters
     ----------
-    name
-        Your profile.
     file
         The file to make; nobody but you can read it, and nothing protects it if it is copied or stolen.
     how
         json, which `mixnet import` reads, or mbox, which mail programs open.
-    contact
-        Only the conversation with this contact.
-    since
-        Only messages from this time on.
-    until
-        Only messages before this time.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         count = await me.archive.export(file, how, _filter(contact, since, until))
     if as_json:
@@ -141,13 +122,7 @@ async def export(
 
 
 async def import_(
-    name: str,
-    file: Path,
-    /,
-    *,
-    known_only: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
+    name: Profile, file: Path, /, *, known_only: Flag = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Take the messages of an exported file (--format json) into your archive; none of them is sent.
 
@@ -157,15 +132,11 @@ async def import_(
 
     Parameters
     ----------
-    name
-        Your profile.
     file
         The exported file.
     known_only
         Leave out conversations with people who are not your contacts here.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         done = await me.archive.import_file(file, known_only=known_only)
     if as_json:
@@ -175,7 +146,7 @@ async def import_(
 
 
 async def retention(
-    name: str, contact: str, period: str | None = None, /, *, folder: Folder = None, as_json: Json = False
+    name: Profile, contact: Contact, period: str | None = None, /, *, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Delete messages with a contact when they are older than a period; without one, show it.
 
@@ -185,14 +156,9 @@ async def retention(
 
     Parameters
     ----------
-    name
-        Your profile.
-    contact
-        The contact.
     period
         A number and m, h, d or w (minutes, hours, days, weeks), or off.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.storage.retention import period as parsed  # noqa: PLC0415
     from client.storage.retention import shown  # noqa: PLC0415
 
@@ -210,12 +176,12 @@ async def retention(
 
 
 async def delete(
-    name: str,
+    name: Profile,
     number: int | None = None,
     /,
     *,
     conversation: str | None = None,
-    yes: Annotated[bool, Parameter(negative="")] = False,
+    yes: Flag = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -225,8 +191,6 @@ async def delete(
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message, as `mixnet inbox` and `mixnet search` number it.
     conversation
@@ -234,8 +198,6 @@ async def delete(
     yes
         Don't ask before a conversation is deleted.
     """
-    from client.cli import render  # noqa: PLC0415
-
     if (number is None) == (conversation is None):
         raise LocalError("give either the number of a message or --conversation CONTACT")
     if conversation is not None and not yes:
@@ -257,9 +219,7 @@ async def delete(
 def _confirm(contact: str) -> None:
     """Ask the person at the terminal; LocalError for anything but a yes."""
     if sys.stdin.isatty() and sys.stderr.isatty():
-        from client.cli.render import harmless  # noqa: PLC0415
-
-        sys.stderr.write(f"Delete all messages with {harmless(contact)} here, for good? [y/N] ")
+        sys.stderr.write(f"Delete all messages with {render.harmless(contact)} here, for good? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from client.cli.options import Folder, Json, talk
+from client.cli import render
+from client.cli.options import Folder, Json, Profile, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
@@ -18,20 +19,16 @@ if TYPE_CHECKING:
     from client.model.views import ContactInfo
 
 
-async def codes(name: str, /, *, cancel: int | None = None, folder: Folder = None, as_json: Json = False) -> None:
+async def codes(name: Profile, /, *, cancel: int | None = None, folder: Folder = None, as_json: Json = False) -> None:
     """List the codes under way, and the last ones that are over; a daemon that stops forgets them.
 
     Example: `mixnet codes alice --cancel 2`
 
     Parameters
     ----------
-    name
-        Your profile.
     cancel
         Give up the code of this number.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         if cancel is not None:
             await me.codes.cancel(_checked(cancel))
@@ -45,8 +42,6 @@ async def codes(name: str, /, *, cancel: int | None = None, folder: Folder = Non
 
 async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> list[ContactInfo] | None:
     """Show a code to say, and wait until it made a contact, which is returned; None if nobody shall wait."""
-    from client.cli import render  # noqa: PLC0415
-
     show = _show_json if as_json else _say
     async with talk(folder, name) as me:
         with render.waiting("looking for a free number"):
@@ -67,7 +62,6 @@ async def accept_code(
     folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool
 ) -> list[ContactInfo]:
     """Use a code that somebody said, and wait for the contact."""
-    from client.cli import render  # noqa: PLC0415
     from client.model.code_states import CodeState  # noqa: PLC0415
 
     show = _show_json if as_json else _say
@@ -91,15 +85,11 @@ _SAID = {
 
 
 def _say(code: CodeInfo) -> None:
-    from client.cli import render  # noqa: PLC0415
-
     if code.state in _SAID:
         render.note(_SAID[code.state])
 
 
 def _show_json(code: CodeInfo) -> None:
-    from client.cli import render  # noqa: PLC0415
-
     render.json(code)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
-from client.cli.options import Folder, Json, compare_with, talk
+from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ _NOTE = 'Write down a note about a contact, for yourself: give its name and the 
 
 
 async def invite(
-    name: str,
+    name: Profile,
     /,
     *,
-    qr: Annotated[bool, Parameter(negative="")] = False,
+    qr: Qr = False,
     qr_file: Path | None = None,
-    out: Path | None = None,
-    code: Annotated[bool, Parameter(negative="")] = False,
+    out: PrivateFile = None,
+    code: Flag = False,
     wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
@@ -41,21 +42,13 @@ async def invite(
 
     Parameters
     ----------
-    name
-        Your profile.
-    qr
-        Draw it as a QR code too.
     qr_file
         Write it as a QR code to a new PNG file that only you can read, too.
-    out
-        Write it to a new file that only you can read, instead of printing it.
     code
         Make a short code to say instead, which they give to `mixnet accept`; both programs run until you are done.
     wait
         With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
     """
-    from client.cli import render  # noqa: PLC0415
-
     if code:
         if qr or qr_file or out:
             raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
@@ -88,7 +81,7 @@ def _new_file(path: Path, content: bytes) -> None:
 
 
 async def accept(
-    name: str,
+    name: Profile,
     invitation: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
@@ -104,8 +97,6 @@ async def accept(
 
     Parameters
     ----------
-    name
-        Your profile.
     invitation
         Its text (`mixnet1:...`), a file that holds it, or - for standard input.
     code
@@ -115,8 +106,6 @@ async def accept(
     wait
         Wait until the inviter's daemon has answered; --no-wait returns at once.
     """
-    from client.cli import render  # noqa: PLC0415
-
     if (invitation is None) == (code is None):
         raise LocalError("give either an invitation or --code: mixnet accept NAME INVITATION")
     if code is not None:
@@ -151,7 +140,7 @@ def _start_of(path: Path) -> bytes:
 
 
 async def contacts(
-    name: str,
+    name: Profile,
     /,
     *,
     verify: str | None = None,
@@ -169,8 +158,6 @@ async def contacts(
 
     Parameters
     ----------
-    name
-        Your profile.
     verify
         Record that you compared this contact's safety number with them, and it matched.
     rename
@@ -184,8 +171,6 @@ async def contacts(
         A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
         old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         if verify is not None:
             await me.verify(verify)
@@ -208,8 +193,6 @@ async def contacts(
 
 def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *, as_json: bool) -> None:
     """Whom a code made a contact, if anybody."""
-    from client.cli import render  # noqa: PLC0415
-
     if made is None:
         return
     if as_json:
@@ -222,8 +205,6 @@ def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *,
 
 def _show(known: list[ContactInfo]) -> None:
     """Contacts and their safety numbers."""
-    from client.cli import render  # noqa: PLC0415
-
     if not known:
         sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
         return

@@ -8,11 +8,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from client.cli.options import Folder, Json, PassphraseFile, dir_option, network_folder, profile_folder, talk, unlock
+from client.cli import render
+from client.cli.options import (
+    Flag,
+    Folder,
+    Json,
+    PassphraseFile,
+    Profile,
+    dir_option,
+    network_folder,
+    profile_folder,
+    talk,
+    unlock,
+)
 from mixnet.errors import LocalError
 
 daemon = App(
@@ -26,7 +37,7 @@ async def init(
     /,
     *,
     folder: Folder = None,
-    passphrase: Annotated[bool, Parameter(negative="")] = False,
+    passphrase: Flag = False,
     passphrase_file: PassphraseFile = None,
     provider: str | None = None,
     source: str | None = None,
@@ -91,12 +102,7 @@ def _identity(text: str | None) -> bytes | None:
 
 @daemon.command
 async def start(
-    name: str,
-    /,
-    *,
-    folder: Folder = None,
-    passphrase_file: PassphraseFile = None,
-    foreground: Annotated[bool, Parameter(negative="")] = False,
+    name: Profile, /, *, folder: Folder = None, passphrase_file: PassphraseFile = None, foreground: Flag = False
 ) -> None:
     """Start the daemon of a profile: cover traffic runs from now on.
 
@@ -104,23 +110,19 @@ async def start(
 
     Parameters
     ----------
-    name
-        Your profile.
     foreground
         Become the daemon instead of starting one in the background.
     """
     directory = profile_folder(folder, name)
     words = unlock(directory, passphrase_file)
     if foreground:
-        from client.cli import render  # noqa: PLC0415
         from client.daemon import process  # noqa: PLC0415
 
         await process.serve_profile(directory, words, render.note)
         return
-    from client.cli.render import waiting  # noqa: PLC0415
     from client.daemon import background  # noqa: PLC0415
 
-    with waiting("waiting for the network's directory"):
+    with render.waiting("waiting for the network's directory"):
         lacks = await background.start(directory, words)
     stop_it = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
     if lacks:
@@ -130,15 +132,10 @@ async def start(
 
 
 @daemon.command
-async def stop(name: str, /, *, folder: Folder = None) -> None:
+async def stop(name: Profile, /, *, folder: Folder = None) -> None:
     """Stop the daemon of a profile, and its cover traffic with it.
 
     Example: `mixnet client stop alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
     from client.daemon import background  # noqa: PLC0415
 
@@ -147,18 +144,11 @@ async def stop(name: str, /, *, folder: Folder = None) -> None:
 
 
 @daemon.command
-async def status(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def status(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Show whether a daemon is connected, what it has sent, and whether its loops return.
 
     Example: `mixnet client status alice --json`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         figures = await me.status()
     render.json(figures) if as_json else render.status(name, figures)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, checked, dir_option, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, checked, dir_option, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from client.model.views import DeviceInfo
 
+HomeProfile = Annotated[str, Parameter(help="Your home profile.")]
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
 _START = "mixnet1-device:"
 
@@ -40,12 +42,12 @@ Example: `mixnet device link alice --name phone` at home, then `mixnet device ac
 
 @device.command
 async def link(
-    name: str,
+    name: HomeProfile,
     /,
     *,
     called: Annotated[str | None, Parameter(name="--name")] = None,
-    qr: Annotated[bool, Parameter(negative="")] = False,
-    out: Path | None = None,
+    qr: Qr = False,
+    out: PrivateFile = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -55,16 +57,9 @@ async def link(
 
     Parameters
     ----------
-    name
-        Your home profile.
     called
         What to call the device; as its profile is called, if not given.
-    qr
-        Draw it as a QR code too.
-    out
-        Write it to a new file that only you can read, instead of printing it.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.profile.atomic_file import new_file  # noqa: PLC0415
 
     async with talk(folder, name) as me:
@@ -104,8 +99,6 @@ async def accept(
     wait
         Wait until the home has answered; --no-wait returns at once.
     """
-    from client.cli import render  # noqa: PLC0415
-
     text = _invitation(invitation)
     async with talk(folder, name) as me:
         home = await me.devices.accept(text)
@@ -133,75 +126,52 @@ def _invitation(given: str) -> str:
 
 
 @device.command(name="list")
-async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """List your other devices: at home the satellites; on a satellite the home, and what waits for it.
 
     Example: `mixnet device list alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         known = await me.devices.all()
     render.jsons(known) if as_json else _show(known)
 
 
 @device.command
-async def revoke(name: str, called: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def revoke(name: HomeProfile, called: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """At home: send nothing more to a satellite and do nothing that it asks for; what it has already, it keeps.
 
     Example: `mixnet device revoke alice phone`
 
     Parameters
     ----------
-    name
-        Your home profile.
     called
         The device, as `mixnet device list` shows it.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         revoked = await me.devices.revoke(called)
     render.json(revoked) if as_json else _show([revoked])
 
 
 @device.command
-async def rename(name: str, called: str, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def rename(name: Profile, called: str, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Call another device by another name; only this profile knows it.
 
     Example: `mixnet device rename alice phone "old phone"`
 
     Parameters
     ----------
-    name
-        Your profile.
     called
         The device.
     new
         Its new name.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         renamed = await me.devices.rename(called, new)
     render.json(renamed) if as_json else _show([renamed])
 
 
 @device.command
-async def fetch(
-    name: str,
-    number: int,
-    /,
-    *,
-    wait: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
-) -> None:
+async def fetch(name: str, number: int, /, *, wait: Flag = False, folder: Folder = None, as_json: Json = False) -> None:
     """On a satellite: bring the file of a message here from the home device; `mixnet files` shows how far it is.
 
     Once it is here, `mixnet message` says where.
@@ -217,7 +187,6 @@ async def fetch(
     wait
         Return only when it is here, and show how far it is.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.cli.files import until_across  # noqa: PLC0415
 
     async with talk(folder, name) as me:
@@ -231,8 +200,6 @@ async def fetch(
 
 def _show(known: Sequence[DeviceInfo]) -> None:
     import time  # noqa: PLC0415
-
-    from client.cli import render  # noqa: PLC0415
 
     if not known:
         sys.stderr.write("no other devices: at home, make an invitation for one with `mixnet device link NAME`\n")

@@ -6,25 +6,17 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from client.cli.options import Folder, Json, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
     from client.model.views import MessageInfo, Transfer
 
 
-async def files(
-    name: str,
-    /,
-    *,
-    follow: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
-) -> None:
+async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None, as_json: Json = False) -> None:
     """Show the files that are coming in (←) and going out (→): how far each is, how fast, and how long it will take.
 
     Complete ones are messages: `mixnet inbox` says where they are. `mixnet message NAME NUMBER --wait` waits for one.
@@ -33,14 +25,12 @@ async def files(
 
     Parameters
     ----------
-    name
-        Your profile.
     follow
         Go on showing how they come along, until Ctrl-C.
     as_json
         Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed.
     """
-    from client.cli import render, render_files  # noqa: PLC0415
+    from client.cli import render_files  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         if not follow:
@@ -60,8 +50,6 @@ class _Changed:
         self._before: list[tuple[int, str, str, int]] | None = None
 
     def __call__(self, under_way: Sequence[Transfer]) -> None:
-        from client.cli import render  # noqa: PLC0415
-
         now = [(one.message.id, one.message.state.value, one.leg.value, one.done) for one in under_way]
         if now != self._before:
             self._before = now
@@ -73,7 +61,6 @@ async def until_settled(me: Connection, number: int) -> MessageInfo:
 
     A text that came is here already.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model.views import MessageKind  # noqa: PLC0415
 
     found = await me.message(number)

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, dir_option, talk
+from client.cli import render
+from client.cli.options import After, Contact, Flag, Folder, Group, Json, JsonLines, Profile, Text, dir_option, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
-    from client.api.groups import GroupAccess
     from client.model.group_views import GroupInfo
+
+Member = Annotated[str, Parameter(help="The member, as `mixnet group show` names it.")]
 
 group = App(
     name="group",
@@ -29,34 +31,26 @@ group = App(
 
 
 @group.command
-async def create(name: str, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def create(name: Profile, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Begin a group, with you as its admin.
 
     Example: `mixnet group create alice book-club`
 
     Parameters
     ----------
-    name
-        Your profile.
     group
         What the group shall be called.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.create(group))
+    async with talk(folder, name) as me:
+        _show(await me.groups.create(group), as_json=as_json)
 
 
 @group.command(name="list")
-async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """List your groups, and those that you are invited to.
 
     Example: `mixnet group list alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         known = await me.groups.list()
     if as_json:
@@ -71,165 +65,124 @@ async def list_(name: str, /, *, folder: Folder = None, as_json: Json = False) -
 
 
 @group.command
-async def show(name: str, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def show(name: Profile, group: Group, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Show who is in a group. Whom you can't reach directly yet gets your messages through others.
 
     Example: `mixnet group show alice book-club`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    group
-        The group.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.show(group))
+    async with talk(folder, name) as me:
+        _show(await me.groups.show(group), as_json=as_json)
 
 
 @group.command
-async def invite(name: str, group: str, contact: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def invite(
+    name: Profile, group: str, contact: Contact, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
     """Ask a contact to join; they become a member when they accept.
 
     Example: `mixnet group invite alice book-club bob`
 
     Parameters
     ----------
-    name
-        Your profile.
     group
         The group, of which you are an admin.
-    contact
-        The contact.
     """
-    await _tell(
-        name,
-        folder,
-        as_json,
-        lambda groups: groups.invite(group, contact),
-        then=f"{contact} is asked, and becomes a member by `mixnet group accept`",
-    )
+    async with talk(folder, name) as me:
+        asked = await me.groups.invite(group, contact)
+    _show(asked, as_json=as_json, then=f"{contact} is asked, and becomes a member by `mixnet group accept`")
 
 
 @group.command
-async def accept(name: str, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def accept(name: Profile, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Join a group that you are invited to. Its members learn your profile's name, and can reach you in the group.
 
     Example: `mixnet group accept bob book-club`
 
     Parameters
     ----------
-    name
-        Your profile.
     group
         The group, as `mixnet group list` shows it.
     """
     show_it = f"mixnet group show {shlex.quote(name)} {shlex.quote(group)}{dir_option(folder)}"
-    await _tell(
-        name,
-        folder,
-        as_json,
-        lambda groups: groups.accept(group),
-        then=f"you are in when the client of who asked you has answered: see `{show_it}`",
-    )
+    async with talk(folder, name) as me:
+        joined = await me.groups.accept(group)
+    then = f"you are in when the client of who asked you has answered: see `{show_it}`"
+    _show(joined, as_json=as_json, then=then)
 
 
 @group.command
-async def leave(name: str, group: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def leave(name: Profile, group: Group, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Leave a group, or turn an invitation down; what was said stays in your archive.
 
     Example: `mixnet group leave bob book-club`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    group
-        The group.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.leave(group))
+    async with talk(folder, name) as me:
+        _show(await me.groups.leave(group), as_json=as_json)
 
 
 @group.command
-async def remove(name: str, group: str, member: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def remove(
+    name: Profile, group: Group, member: Member, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
     """Put a member out, who reads nothing new from then on. For admins.
 
     Example: `mixnet group remove alice book-club bob`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    group
-        The group.
-    member
-        The member, as `mixnet group show` names it.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.remove(group, member))
+    async with talk(folder, name) as me:
+        _show(await me.groups.remove(group, member), as_json=as_json)
 
 
 @group.command
-async def promote(name: str, group: str, member: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def promote(
+    name: Profile, group: Group, member: Member, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
     """Make a member an admin too. For admins; you can't take it from one who became an admin before you.
 
     Example: `mixnet group promote alice book-club bob`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    group
-        The group.
-    member
-        The member, as `mixnet group show` names it.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.promote(group, member))
+    async with talk(folder, name) as me:
+        _show(await me.groups.promote(group, member), as_json=as_json)
 
 
 @group.command
-async def demote(name: str, group: str, member: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def demote(name: Profile, group: Group, member: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Make an admin who came after you a plain member. For admins.
 
     Example: `mixnet group demote alice book-club bob`
 
     Parameters
     ----------
-    name
-        Your profile.
-    group
-        The group.
     member
         The admin, as `mixnet group show` names it.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.demote(group, member))
+    async with talk(folder, name) as me:
+        _show(await me.groups.demote(group, member), as_json=as_json)
 
 
 @group.command
-async def rename(name: str, group: str, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def rename(name: Profile, group: Group, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Call a group by another name, for all members. For admins.
 
     Example: `mixnet group rename alice book-club readers`
 
     Parameters
     ----------
-    name
-        Your profile.
-    group
-        The group.
     new
         Its new name.
     """
-    await _tell(name, folder, as_json, lambda groups: groups.rename(group, new))
+    async with talk(folder, name) as me:
+        _show(await me.groups.rename(group, new), as_json=as_json)
 
 
 @group.command
 async def send(
-    name: str,
-    group: str,
-    text: str | None = None,
+    name: Profile,
+    group: Group,
+    text: Text = None,
     /,
     *,
     file: Path | None = None,
-    wait: Annotated[bool, Parameter(negative="")] = False,
+    wait: Flag = False,
     expires: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -240,12 +193,6 @@ async def send(
 
     Parameters
     ----------
-    name
-        Your profile.
-    group
-        The group.
-    text
-        What to say; put -- before one that begins with a hyphen.
     file
         Refused: files go to contacts, with `mixnet send`.
     wait
@@ -253,7 +200,6 @@ async def send(
     expires
         Who doesn't have it by then doesn't get it: a number and s, m, h, d or w, like 10m, 2h or 3d.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model import durations  # noqa: PLC0415
 
     if file is not None:
@@ -274,24 +220,13 @@ async def send(
 
 
 @group.command
-async def messages(name: str, group: str, /, *, after: int = 0, folder: Folder = None, as_json: Json = False) -> None:
+async def messages(
+    name: Profile, group: Group, /, *, after: After = 0, folder: Folder = None, as_json: JsonLines = False
+) -> None:
     """Show what was said in a group, and of yours how many have it. `mixnet inbox` shows new ones as they come.
 
     Example: `mixnet group messages alice book-club`
-
-    Parameters
-    ----------
-    name
-        Your profile.
-    group
-        The group.
-    after
-        Only messages with higher numbers than this.
-    as_json
-        Print one JSON object a line, for programs.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         await me.groups.show(group)  # so that a contact's name is no group's
         async for message in me.messages(group, after=after):
@@ -299,20 +234,16 @@ async def messages(name: str, group: str, /, *, after: int = 0, folder: Folder =
 
 
 @group.command
-async def readers(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def readers(name: Profile, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Show which members have read a text of yours, as far as they let you know.
 
     Example: `mixnet group readers alice 12`
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message, by the number that `mixnet group messages` shows.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         message = await me.message(number)
         names = await me.groups.readers(number)
@@ -324,18 +255,8 @@ async def readers(name: str, number: int, /, *, folder: Folder = None, as_json: 
         render.line(f"  {render.harmless(reader)}")
 
 
-async def _tell(
-    name: str,
-    folder: Path | None,
-    as_json: bool,
-    verb: Callable[[GroupAccess], Awaitable[GroupInfo]],
-    then: str = "",
-) -> None:
-    """Have the daemon do a verb, and show the group after it, and what is to come `then`."""
-    from client.cli import render  # noqa: PLC0415
-
-    async with talk(folder, name) as me:
-        one = await verb(me.groups)
+def _show(one: GroupInfo, *, as_json: bool, then: str = "") -> None:
+    """Show a group, and say what is to come `then`."""
     if as_json:
         render.json(one)
         return
@@ -356,8 +277,6 @@ async def _tell(
 
 def say_asked(groups: Sequence[GroupInfo], name: str, folder: Path | None) -> None:
     """Say how to come into those groups to which somebody has asked us."""
-    from client.cli import render  # noqa: PLC0415
-
     for one in groups:
         if one.state.value == "invited":
             come_in = f"mixnet group accept {shlex.quote(name)} {shlex.quote(one.name)}{dir_option(folder)}"

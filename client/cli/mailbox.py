@@ -7,33 +7,26 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from client.cli.options import Folder, Json, Yes, confirm, dir_option, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, Yes, confirm, dir_option, talk
 
 mailbox = App(
     name="mailbox",
     help="See, export and erase what your provider keeps of you.\n\nExample: `mixnet mailbox show alice`",
 )
-Leave = Annotated[bool, Parameter(negative="")]
+Leave = Flag
 _STAYS = "copies that the provider's operator made, such as backups, can't be erased from here"
 
 
 @mailbox.command
-async def show(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def show(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Ask your provider what it keeps of you. Nobody on your link can tell that you asked; the provider can.
 
     Example: `mixnet mailbox show alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         with render.waiting("waiting for your provider's answer"):
             kept = await me.mailbox.show()
@@ -54,7 +47,7 @@ async def show(name: str, /, *, folder: Folder = None, as_json: Json = False) ->
 
 
 @mailbox.command
-async def export(name: str, file: Path, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def export(name: Profile, file: Path, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Write all that your provider says it keeps of you to a new file, as JSON.
 
     The packets themselves come to your daemon anyway, as messages: `mixnet export` writes those.
@@ -63,13 +56,10 @@ async def export(name: str, file: Path, /, *, folder: Folder = None, as_json: Js
 
     Parameters
     ----------
-    name
-        Your profile.
     file
         The file to make; nobody but you can read it.
     """
     from client.api.export import write_mailbox  # noqa: PLC0415
-    from client.cli import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         with render.waiting("waiting for your provider's answer"):
@@ -83,7 +73,7 @@ async def export(name: str, file: Path, /, *, folder: Folder = None, as_json: Js
 
 @mailbox.command
 async def erase(
-    name: str, /, *, leave: Leave = False, yes: Yes = False, folder: Folder = None, as_json: Json = False
+    name: Profile, /, *, leave: Leave = False, yes: Yes = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Have your provider delete your mailbox and all that waits in it.
 
@@ -95,13 +85,9 @@ async def erase(
 
     Parameters
     ----------
-    name
-        Your profile.
     leave
         Don't register it again, and stop the daemon with its cover traffic.
     """
-    from client.cli import render  # noqa: PLC0415
-
     after = "and contacts can't reach you until you start its daemon again" if leave else "and it goes on, empty"
     confirm(
         f"This deletes the mailbox of {name} with all that waits in it, {after}; {_STAYS}.",

@@ -6,11 +6,10 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from client.cli.options import Folder, Json, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
 
 async def match(
-    name: str,
+    name: Profile,
     /,
     *,
     me: str | None = None,
     contacts: Path | None = None,
-    off: Annotated[bool, Parameter(negative="")] = False,
+    off: Flag = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -37,8 +36,6 @@ async def match(
 
     Parameters
     ----------
-    name
-        Your profile.
     me
         Your own e-mail address or phone number (+49...), as the others have it.
     contacts
@@ -46,7 +43,6 @@ async def match(
     off
         Look for nobody any more, and forget all addresses; contacts that were found stay.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model import address_entries  # noqa: PLC0415
 
     if (me is None) != (contacts is None) or (off and me is not None):
@@ -74,8 +70,6 @@ def _text(path: Path) -> str:
 
 
 def _show(status: MatchStatus) -> None:
-    from client.cli import render  # noqa: PLC0415
-
     if not status.me:
         render.note("matching is off: turn it on with --me and --contacts")
         return

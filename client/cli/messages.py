@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from client.cli import render
 from client.cli.anonymous import address_text
 from client.cli.files import until_settled
 from client.cli.groups import say_asked
-from client.cli.options import Folder, Json, checked, talk
+from client.cli.options import After, Contact, Flag, Folder, Json, JsonLines, Profile, Text, checked, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 
 
 async def send(
-    sender: str,
-    to: str,
-    text: str | None = None,
+    sender: Profile,
+    to: Contact,
+    text: Text = None,
     /,
     *,
     file: Path | None = None,
-    wait: Annotated[bool, Parameter(negative="")] = False,
+    wait: Flag = False,
     expires: str | None = None,
-    signed: Annotated[bool, Parameter(negative="")] = False,
-    anonymous: Annotated[bool, Parameter(negative="")] = False,
+    signed: Flag = False,
+    anonymous: Flag = False,
     answers: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -48,12 +49,6 @@ async def send(
 
     Parameters
     ----------
-    sender
-        Your profile.
-    to
-        The contact.
-    text
-        What to say; put -- before one that begins with a hyphen.
     file
         The file to send instead.
     wait
@@ -67,7 +62,7 @@ async def send(
     answers
         Take answers to an anonymous text for so long; a day if not given.
     """
-    from client.cli import render, watching  # noqa: PLC0415
+    from client.cli import watching  # noqa: PLC0415
     from client.model import durations  # noqa: PLC0415
 
     if (text is None) == (file is None):
@@ -106,15 +101,15 @@ async def send(
 
 
 async def inbox(
-    name: str,
+    name: Profile,
     /,
     *,
-    follow: Annotated[bool, Parameter(negative="")] = False,
-    sent: Annotated[bool, Parameter(negative="")] = False,
+    follow: Flag = False,
+    sent: Flag = False,
     contact: Annotated[str | None, Parameter(name="--from")] = None,
-    after: int = 0,
+    after: After = 0,
     folder: Folder = None,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Show the messages that came; their senders learn that you read them.
 
@@ -124,20 +119,13 @@ async def inbox(
 
     Parameters
     ----------
-    name
-        Your profile.
     follow
         Go on showing messages as they come, until Ctrl-C.
     sent
         Show those that you sent, too.
     contact
         Only the conversation with this contact.
-    after
-        Only messages with higher numbers than this.
-    as_json
-        Print one JSON object a line, for programs.
     """
-    from client.cli import render  # noqa: PLC0415
 
     def coming(file: MessageInfo) -> None:
         render.note(f"a file is coming in, {file.text!r} from {file.contact}: see how far with `mixnet files {name}`")
@@ -153,13 +141,7 @@ async def inbox(
 
 
 async def message(
-    name: str,
-    number: int,
-    /,
-    *,
-    wait: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
+    name: Profile, number: int, /, *, wait: Flag = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Show one message and what became of it; nobody learns that you read it.
 
@@ -167,34 +149,26 @@ async def message(
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message's number, as `mixnet inbox`, `mixnet files` and `mixnet send` show it.
     wait
         Return only when it is delivered or, if it is a file that is coming in, complete; show how far it is.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         found = await until_settled(me, checked(number)) if wait else await me.message(checked(number))
     render.json(found) if as_json else render.message(found)
 
 
-async def cancel(name: str, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def cancel(name: Profile, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Give up a text or file that you sent and that isn't delivered yet; what of it has left may still arrive.
 
     Example: `mixnet cancel alice 7`
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message's number, as `mixnet send` and `mixnet inbox --sent` show it.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         given_up = await me.cancel(checked(number))
     render.json(given_up) if as_json else render.message(given_up)

@@ -15,16 +15,28 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from client.cli import render
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
 
+Profile = Annotated[str, Parameter(help="Your profile.")]
+Contact = Annotated[str, Parameter(help="The contact.")]
+Group = Annotated[str, Parameter(help="The group.")]
+Text = Annotated[str | None, Parameter(help="What to say; put -- before one that begins with a hyphen.")]
+Flag = Annotated[bool, Parameter(negative="")]
+Qr = Annotated[Flag, Parameter(help="Draw it as a QR code too.")]
+After = Annotated[int, Parameter(help="Only messages with higher numbers than this.")]
+PrivateFile = Annotated[
+    Path | None, Parameter(help="Write it to a new file that only you can read, instead of printing it.")
+]
 Folder = Annotated[
     Path | None, Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given.")
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
-Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Don't ask; do it.")]
+Json = Annotated[Flag, Parameter(name="--json", help="Print JSON for programs.")]
+JsonLines = Annotated[Json, Parameter(help="Print one JSON object a line, for programs.")]
+Yes = Annotated[Flag, Parameter(name="--yes", help="Don't ask; do it.")]
 PassphraseFile = Annotated[
     Path | None,
     Parameter(
@@ -61,9 +73,9 @@ def dir_option(folder: Path | None) -> str:
 
 def compare_with(name: str, contact: str, folder: Path | None) -> None:
     """Say how to verify a new contact."""
-    from client.cli.render import harmless  # noqa: PLC0415
-
-    command = f"mixnet contacts {shlex.quote(name)} --verify {shlex.quote(harmless(contact))}{dir_option(folder)}"
+    command = (
+        f"mixnet contacts {shlex.quote(name)} --verify {shlex.quote(render.harmless(contact))}{dir_option(folder)}"
+    )
     sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from client.cli import render
 from client.cli.options import Folder, Json, PassphraseFile, profile_folder, unlock
 from mixnet.errors import LocalError
 
@@ -55,8 +56,6 @@ async def privacy(
         _show_holdings(await _holdings(profile_folder(folder, name), passphrase_file), as_json=as_json)
         return
     chosen = {one: rows for one, rows in INVENTORY.items() if role in (None, one)}
-    from client.cli import render  # noqa: PLC0415
-
     if as_json:
         render.json(as_maps(chosen))
         return
@@ -93,7 +92,6 @@ async def _holdings(directory: Path, passphrase_file: Path | None) -> list[Holdi
 
 
 def _show_holdings(found: list[Holding], *, as_json: bool) -> None:
-    from client.cli import render  # noqa: PLC0415
     from mixnet.inventory import INVENTORY, Role  # noqa: PLC0415
 
     rows = {row.kind: row for row in INVENTORY[Role.CLIENT]}

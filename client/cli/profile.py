@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from client.cli.options import Folder, Json, Yes, confirm, dir_option, profile_folder, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, Yes, confirm, dir_option, profile_folder, talk
 
 profile = App(
     name="profile",
@@ -25,20 +25,17 @@ _FORGETS = (
 
 
 @profile.command
-async def export(name: str, out: Path, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def export(name: Profile, out: Path, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Write all of your data to a new folder, which is NOT encrypted: messages, contacts, choices, mailbox.
 
     Example: `mixnet profile export alice my-data`
 
     Parameters
     ----------
-    name
-        Your profile.
     out
         The folder to make: messages.jsonl (`mixnet import` reads it) and profile.json.
     """
     from client.api.export import export_profile  # noqa: PLC0415
-    from client.cli import render  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         with render.waiting("gathering your data"):
@@ -54,13 +51,7 @@ async def export(name: str, out: Path, /, *, folder: Folder = None, as_json: Jso
 
 @profile.command
 def erase(
-    name: str,
-    /,
-    *,
-    keep_downloads: Annotated[bool, Parameter(negative="")] = False,
-    yes: Yes = False,
-    folder: Folder = None,
-    as_json: Json = False,
+    name: Profile, /, *, keep_downloads: Flag = False, yes: Yes = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Erase a profile from this machine, as far as its disk allows: keys, contacts, messages and files that came.
 
@@ -71,12 +62,9 @@ def erase(
 
     Parameters
     ----------
-    name
-        Your profile.
     keep_downloads
         Leave the files that came where they are.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.model.paths import check_profile  # noqa: PLC0415
     from client.profile import shred  # noqa: PLC0415
     from client.profile.lock import AlreadyRunning  # noqa: PLC0415

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from client.cli.options import Folder, Json, checked, talk
+from client.cli import render
+from client.cli.options import Flag, Folder, Json, Profile, checked, talk
 from mixnet.errors import LocalError, RemoteError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class OtherPerson(RemoteError):
 
 @proof.command
 async def export(
-    name: str, number: int, /, *, out: Path | None = None, folder: Folder = None, as_json: Json = False
+    name: Profile, number: int, /, *, out: Path | None = None, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Write the proof of a signed message, with the receipts for it so far, to a new file for others to verify.
 
@@ -42,14 +43,12 @@ async def export(
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message, which you sent or got, as `mixnet inbox` and `mixnet send` number it.
     out
         The file; message-NUMBER.proof in this folder if not given.
     """
-    from client.cli import render, render_proof  # noqa: PLC0415
+    from client.cli import render_proof  # noqa: PLC0415
     from client.e2e.proof import verify_untrusted  # noqa: PLC0415
     from client.profile.atomic_file import new_file  # noqa: PLC0415
 
@@ -94,7 +93,7 @@ def verify(
     bootstrap
         Refuse it unless it is of the network of this bootstrap file.
     """
-    from client.cli import render, render_proof  # noqa: PLC0415
+    from client.cli import render_proof  # noqa: PLC0415
     from client.e2e.proof import PROOF_LIMIT, verify_untrusted  # noqa: PLC0415
     from client.signing import transcript  # noqa: PLC0415
 
@@ -121,7 +120,7 @@ def verify(
 
 
 def _show_transcript(raw: bytes, *, as_json: bool) -> None:
-    from client.cli import render, render_proof  # noqa: PLC0415
+    from client.cli import render_proof  # noqa: PLC0415
     from client.signing import transcript  # noqa: PLC0415
 
     shown = transcript.verify_untrusted(raw)
@@ -166,18 +165,11 @@ def _check_network(proven: Proven, bootstrap: Path) -> None:
 
 
 @proof.command
-async def identity(name: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def identity(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Show the key that your signed messages and receipts are verified with: give it to whoever shall verify them.
 
     Example: `mixnet proof identity alice`
-
-    Parameters
-    ----------
-    name
-        Your profile.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         key = await me.proofs.identity()
     render.json({"identity": key}) if as_json else render.line(key)
@@ -185,13 +177,7 @@ async def identity(name: str, /, *, folder: Folder = None, as_json: Json = False
 
 @proof.command
 async def consent(
-    name: str,
-    number: int,
-    /,
-    *,
-    refuse: Annotated[bool, Parameter(negative="")] = False,
-    folder: Folder = None,
-    as_json: Json = False,
+    name: Profile, number: int, /, *, refuse: Flag = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Sign receipts for a signed message that came: that you have it, and once you read it, that you did.
 
@@ -201,15 +187,11 @@ async def consent(
 
     Parameters
     ----------
-    name
-        Your profile.
     number
         The message, as `mixnet inbox` numbers it.
     refuse
         Tell the sender that no receipt will come.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         message = await me.proofs.consent(checked(number), give=not refuse)
     render.json(message) if as_json else render.message(message)
@@ -217,7 +199,7 @@ async def consent(
 
 @proof.command
 async def receipts(
-    name: str,
+    name: Profile,
     rule: Rule | None = None,
     /,
     *,
@@ -234,15 +216,11 @@ async def receipts(
 
     Parameters
     ----------
-    name
-        Your profile.
     rule
         never, ask or always.
     contact
         Only for messages of this contact.
     """
-    from client.cli import render  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         if rule is not None:
             await me.proofs.set_rule(rule, contact)
@@ -255,7 +233,7 @@ async def receipts(
 
 
 async def forge(
-    name: str,
+    name: Profile,
     contact: str,
     /,
     *texts: Annotated[str, Parameter(allow_leading_hyphen=True)],
@@ -271,8 +249,6 @@ async def forge(
 
     Parameters
     ----------
-    name
-        Your profile.
     contact
         Who shall have said it.
     texts
@@ -280,7 +256,6 @@ async def forge(
     out
         A new file for it, instead of printing it; `mixnet proof verify` accepts it.
     """
-    from client.cli import render  # noqa: PLC0415
     from client.profile.atomic_file import new_file  # noqa: PLC0415
 
     if not texts:

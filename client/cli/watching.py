@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from client.cli import render
 from client.cli.options import dir_option
 
 
@@ -27,8 +28,6 @@ class Watch:
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         """Explain, and let the interruption go on as ever."""
-        from client.cli import render  # noqa: PLC0415
-
         if error is not None and self.number is not None and _interrupted(error):
             rest = f"{shlex.quote(self._profile)} {self.number}{dir_option(self._folder)}"
             render.note(
