@@ -23,7 +23,7 @@ import msgspec
 
 from client.api.connection import Connection
 from client.model import paths
-from client.profile.atomic_file import new_file
+from client.profile.atomic_file import write_new
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import LocalError, RemoteError, Unavailable
 
@@ -98,5 +98,4 @@ async def _told(me: Connection, profile: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:
-    with new_file(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    write_new(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

@@ -6,18 +6,15 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, talk
-from mixnet.errors import LocalError
+from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, seconds, talk
 
 AddressId = Annotated[str, Parameter(help="The address, as `mixnet address list` shows it.")]
-_LIMIT = 1 << 16  # bytes of a file that are read to find an address
 
 address = App(name="address", help="Addresses that anybody may write to without a name, and that you can publish.")
 
@@ -47,9 +44,7 @@ async def create(
     out
         Write it to a new file instead of printing it.
     """
-    from client.model import durations  # noqa: PLC0415
-
-    within = None if expires is None else durations.seconds(expires)
+    within = seconds(expires)
     async with talk(folder, name) as me:
         made = await me.anonymous.create_address(expires=within)
     if out is not None:
@@ -168,17 +163,3 @@ async def reply(
                 await me.wait_delivered(sent, show_it)
         message = await me.message(sent)
     render.json(message) if as_json else render.message(message)
-
-
-def address_text(given: str) -> str:
-    """The address that is given as such, as a file, or as - for standard input."""
-    if given.startswith("mixnet-address1:"):
-        return given
-    if not given:
-        raise LocalError("the address is empty: give its text, a file that holds it, or - for standard input")
-    if given == "-":
-        raw = sys.stdin.buffer.read(_LIMIT)
-    else:
-        with Path(given).open("rb") as file:
-            raw = file.read(_LIMIT)
-    return raw.decode(errors="replace").strip()  # what isn't text is no address either

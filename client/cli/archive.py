@@ -5,7 +5,6 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.options import Contact, Flag, Folder, Json, Profile, talk
+from client.cli.options import Contact, Flag, Folder, Json, Profile, agrees, talk
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -200,8 +199,10 @@ async def delete(
     """
     if (number is None) == (conversation is None):
         raise LocalError("give either the number of a message or --conversation CONTACT")
-    if conversation is not None and not yes:
-        _confirm(conversation)
+    if conversation is not None and not (
+        yes or agrees(f"Delete all messages with {render.harmless(conversation)} here, for good?")
+    ):
+        raise LocalError("nothing was deleted: add --yes to delete a whole conversation")
     left, deleted = 0, 1
     async with talk(folder, name) as me:
         if conversation is None:
@@ -214,13 +215,3 @@ async def delete(
         return
     under_way = f"; {left} are still under way and stay" if left else ""
     render.line(f"{deleted} deleted, {_LOCAL_ONLY}{under_way}")
-
-
-def _confirm(contact: str) -> None:
-    """Ask the person at the terminal; LocalError for anything but a yes."""
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        sys.stderr.write(f"Delete all messages with {render.harmless(contact)} here, for good? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return
-    raise LocalError("nothing was deleted: add --yes to delete a whole conversation")

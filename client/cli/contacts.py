@@ -13,14 +13,13 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
-from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, talk
+from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, talk, text_given
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
     from client.model.views import ContactInfo
 
-_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
-# Not in the docstring, where `note` begins a section and no parameter.
+# In a docstring a parameter of this name would be taken for the heading of a section.
 _NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
@@ -49,6 +48,8 @@ async def invite(
     wait
         With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
     """
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
+
     if code:
         if qr or qr_file or out:
             raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
@@ -57,7 +58,7 @@ async def invite(
     async with talk(folder, name) as me:
         text = await me.invite()
     if out is not None:
-        _write_private(out, text)
+        write_new(out, f"{text}\n".encode())
         render.note(f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {out.name}`")
     elif as_json:
         render.json({"invitation": text})
@@ -66,18 +67,7 @@ async def invite(
     if qr:
         render.qr(text)
     if qr_file is not None:
-        _new_file(qr_file, render.qr_png(text))
-
-
-def _write_private(path: Path, text: str) -> None:
-    _new_file(path, f"{text}\n".encode())
-
-
-def _new_file(path: Path, content: bytes) -> None:
-    from client.profile.atomic_file import new_file  # noqa: PLC0415
-
-    with new_file(path) as file:
-        file.write(content)
+        write_new(qr_file, render.qr_png(text))
 
 
 async def accept(
@@ -112,7 +102,7 @@ async def accept(
         made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
         _show_new(folder, name, made, as_json=as_json)
         return
-    text = _invitation(invitation or "")
+    text = text_given(invitation or "", "invitation", "mixnet1:")
     async with talk(folder, name) as me:
         known = await me.accept(text, contact)
         if wait:
@@ -123,20 +113,6 @@ async def accept(
         return
     _show([known])
     compare_with(name, known.name, folder)
-
-
-def _invitation(given: str) -> str:
-    if given.startswith("mixnet1:"):
-        return given
-    if not given:
-        raise LocalError("the invitation is empty: give its text, a file that holds it, or - for standard input")
-    raw = sys.stdin.buffer.read(_LIMIT) if given == "-" else _start_of(Path(given))
-    return raw.decode(errors="replace").strip()  # what isn't text is no invitation either
-
-
-def _start_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LIMIT)
 
 
 async def contacts(

@@ -5,7 +5,6 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -18,13 +17,16 @@ from client.cli.options import (
     Json,
     PassphraseFile,
     Profile,
-    dir_option,
+    command,
+    identity,
     network_folder,
     profile_folder,
     talk,
     unlock,
 )
 from mixnet.errors import LocalError
+
+_NO_PROVIDER = "a provider's identity has 64 hexadecimal digits: `mixnet directory show` lists them"
 
 daemon = App(
     name="client", help="Make a profile; start, stop and look at its daemon.\n\nExample: `mixnet client init alice`"
@@ -83,21 +85,10 @@ async def init(
             bootstrap=trusted,
             passphrase=words,
             source=source,
-            provider=_identity(provider),
+            provider=None if provider is None else identity(provider, _NO_PROVIDER),
         )
     )
-    start_it = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
-    sys.stdout.write(f"made {directory}: start its daemon with `{start_it}`\n")
-
-
-def _identity(text: str | None) -> bytes | None:
-    try:
-        identity = bytes.fromhex(text) if text is not None else None
-    except ValueError:
-        identity = b""
-    if identity is not None and len(identity) != 32:
-        raise LocalError("a provider's identity has 64 hexadecimal digits: `mixnet directory show` lists them")
-    return identity
+    sys.stdout.write(f"made {directory}: start its daemon with `{command(folder, 'client', 'start', name)}`\n")
 
 
 @daemon.command
@@ -124,7 +115,7 @@ async def start(
 
     with render.waiting("waiting for the network's directory"):
         lacks = await background.start(directory, words)
-    stop_it = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
+    stop_it = command(folder, "client", "stop", name)
     if lacks:
         sys.stdout.write(f"the daemon of {name} runs, and goes on {lacks}; stop it with `{stop_it}`\n")
         return

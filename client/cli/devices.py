@@ -5,24 +5,19 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, checked, dir_option, talk
-from mixnet.errors import LocalError
+from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, checked, command, talk, text_given
 
 if TYPE_CHECKING:
     from client.model.views import DeviceInfo
 
 HomeProfile = Annotated[str, Parameter(help="Your home profile.")]
-_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation
-_START = "mixnet1-device:"
 
 device = App(
     name="device",
@@ -60,13 +55,12 @@ async def link(
     called
         What to call the device; as its profile is called, if not given.
     """
-    from client.profile.atomic_file import new_file  # noqa: PLC0415
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         text = await me.devices.link(called)
     if out is not None:
-        with new_file(out) as file:
-            file.write(f"{text}\n".encode())
+        write_new(out, f"{text}\n".encode())
         render.note(f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it")
     elif as_json:
         render.json({"invitation": text})
@@ -99,7 +93,8 @@ async def accept(
     wait
         Wait until the home has answered; --no-wait returns at once.
     """
-    text = _invitation(invitation)
+    # One for contacts begins with mixnet1: and is wrong here, which the daemon says better than "no such file".
+    text = text_given(invitation, "invitation", "mixnet1-device:", "mixnet1:")
     async with talk(folder, name) as me:
         home = await me.devices.accept(text)
         if wait:
@@ -109,20 +104,7 @@ async def accept(
         render.json(home)
         return
     _show([home])
-    sys.stderr.write(f"see what has come so far: `mixnet device list {shlex.quote(name)}{dir_option(folder)}`\n")
-
-
-def _invitation(given: str) -> str:
-    if given.startswith(_START):
-        return given
-    if not given:
-        raise LocalError("the invitation is empty: give its text, a file that holds it, or - for standard input")
-    if given == "-":
-        return sys.stdin.buffer.read(_LIMIT).decode(errors="replace").strip()
-    if given.startswith("mixnet1:"):  # for contacts: the daemon says so better than "no such file"
-        return given
-    with Path(given).open("rb") as file:
-        return file.read(_LIMIT).decode(errors="replace").strip()
+    sys.stderr.write(f"see what has come so far: `{command(folder, 'device', 'list', name)}`\n")
 
 
 @device.command(name="list")
@@ -194,8 +176,7 @@ async def fetch(name: str, number: int, /, *, wait: Flag = False, folder: Folder
         message = await until_across(me, number, fetched=True) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
     if not message.path:
-        see = f"mixnet files {shlex.quote(name)}{dir_option(folder)}"
-        render.note(f"your home device is asked for it: see how far it is with `{see}`")
+        render.note(f"your home device is asked for it: see how far it is with `{command(folder, 'files', name)}`")
 
 
 def _show(known: Sequence[DeviceInfo]) -> None:

@@ -5,14 +5,26 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from client.cli import render
-from client.cli.options import After, Contact, Flag, Folder, Group, Json, JsonLines, Profile, Text, dir_option, talk
+from client.cli.options import (
+    After,
+    Contact,
+    Flag,
+    Folder,
+    Group,
+    Json,
+    JsonLines,
+    Profile,
+    Text,
+    command,
+    seconds,
+    talk,
+)
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -103,11 +115,10 @@ async def accept(name: Profile, group: str, /, *, folder: Folder = None, as_json
     group
         The group, as `mixnet group list` shows it.
     """
-    show_it = f"mixnet group show {shlex.quote(name)} {shlex.quote(group)}{dir_option(folder)}"
     async with talk(folder, name) as me:
         joined = await me.groups.accept(group)
-    then = f"you are in when the client of who asked you has answered: see `{show_it}`"
-    _show(joined, as_json=as_json, then=then)
+    see = command(folder, "group", "show", name, group)
+    _show(joined, as_json=as_json, then=f"you are in when the client of who asked you has answered: see `{see}`")
 
 
 @group.command
@@ -200,8 +211,6 @@ async def send(
     expires
         Who doesn't have it by then doesn't get it: a number and s, m, h, d or w, like 10m, 2h or 3d.
     """
-    from client.model import durations  # noqa: PLC0415
-
     if file is not None:
         raise LocalError(
             "files can't go to a group: send it to each member who is a contact, with"
@@ -209,7 +218,7 @@ async def send(
         )
     if text is None:
         raise LocalError('say what to send: mixnet group send PROFILE GROUP "text"')
-    within = None if expires is None else durations.seconds(expires)
+    within = seconds(expires)
     async with talk(folder, name) as me:
         number = await me.groups.send(group, text, expires=within)
         if wait:
@@ -279,7 +288,7 @@ def say_asked(groups: Sequence[GroupInfo], name: str, folder: Path | None) -> No
     """Say how to come into those groups to which somebody has asked us."""
     for one in groups:
         if one.state.value == "invited":
-            come_in = f"mixnet group accept {shlex.quote(name)} {shlex.quote(one.name)}{dir_option(folder)}"
+            come_in = command(folder, "group", "accept", name, one.name)
             render.note(f"you are asked into the group {one.name!r}: come in with `{come_in}`")
 
 

@@ -5,19 +5,17 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from cyclopts import App
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, Yes, confirm, dir_option, talk
+from client.cli.options import Flag, Folder, Json, Profile, Yes, command, confirm, talk
 
 mailbox = App(
     name="mailbox",
     help="See, export and erase what your provider keeps of you.\n\nExample: `mixnet mailbox show alice`",
 )
-Leave = Flag
 _STAYS = "copies that the provider's operator made, such as backups, can't be erased from here"
 
 
@@ -73,7 +71,7 @@ async def export(name: Profile, file: Path, /, *, folder: Folder = None, as_json
 
 @mailbox.command
 async def erase(
-    name: Profile, /, *, leave: Leave = False, yes: Yes = False, folder: Folder = None, as_json: Json = False
+    name: Profile, /, *, leave: Flag = False, yes: Yes = False, folder: Folder = None, as_json: Json = False
 ) -> None:
     """Have your provider delete your mailbox and all that waits in it.
 
@@ -99,7 +97,7 @@ async def erase(
     if as_json:
         render.json({"erased": True, "registered": not leave, "daemon": "stopped" if leave else "running"})
     elif leave:
-        start = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
+        start = command(folder, "client", "start", name)
         render.line(f"the mailbox of {name} is erased and its daemon stopped: `{start}` would register it again")
     else:
         render.line(f"the mailbox of {name} was erased, and is registered anew, empty")

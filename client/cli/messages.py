@@ -12,10 +12,22 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.anonymous import address_text
 from client.cli.files import until_settled
 from client.cli.groups import say_asked
-from client.cli.options import After, Contact, Flag, Folder, Json, JsonLines, Profile, Text, checked, talk
+from client.cli.options import (
+    After,
+    Contact,
+    Flag,
+    Folder,
+    Json,
+    JsonLines,
+    Profile,
+    Text,
+    checked,
+    seconds,
+    talk,
+    text_given,
+)
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -75,9 +87,8 @@ async def send(
         raise LocalError("a signature would name you: leave out --signed or --anonymous")
     if answers is not None and not anonymous:
         raise LocalError("--answers is for an anonymous text: add --anonymous, or leave it out")
-    within = None if expires is None else durations.seconds(expires)
-    taken = None if answers is None else durations.seconds(answers)
-    address = address_text(to) if anonymous else ""
+    within, taken = seconds(expires), seconds(answers)
+    address = text_given(to, "address", "mixnet-address1:") if anonymous else ""
     with watching.Watch(sender, folder) as watch:
         async with talk(folder, sender) as me:
             if anonymous and text is not None:

@@ -21,6 +21,8 @@ from mixnet.errors import LocalError
 if TYPE_CHECKING:
     from client.api.connection import Connection
 
+_LIMIT = 1 << 16  # bytes of a file that are read to find an invitation or an address
+
 Profile = Annotated[str, Parameter(help="Your profile.")]
 Contact = Annotated[str, Parameter(help="The contact.")]
 Group = Annotated[str, Parameter(help="The group.")]
@@ -66,17 +68,16 @@ def profile_folder(folder: Path | None, name: str) -> Path:
     return network_folder(folder) / "clients" / name
 
 
-def dir_option(folder: Path | None) -> str:
-    """What a suggested command needs so that it finds the same network."""
-    return f" --dir {shlex.quote(str(folder))}" if folder else ""
+def command(folder: Path | None, *words: object) -> str:
+    """A command to suggest, as it is typed, for the same network."""
+    network = ["--dir", folder] if folder else []
+    return shlex.join(map(str, ["mixnet", *words, *network]))
 
 
 def compare_with(name: str, contact: str, folder: Path | None) -> None:
     """Say how to verify a new contact."""
-    command = (
-        f"mixnet contacts {shlex.quote(name)} --verify {shlex.quote(render.harmless(contact))}{dir_option(folder)}"
-    )
-    sys.stderr.write(f"compare the safety number with them; if it is the same: `{command}`\n")
+    verify = command(folder, "contacts", name, "--verify", render.harmless(contact))
+    sys.stderr.write(f"compare the safety number with them; if it is the same: `{verify}`\n")
 
 
 def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
@@ -103,9 +104,8 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
     directory = profile_folder(folder, name)
     check_profile(directory)
     if lock.holder(directory / LOCK) is None:
-        if not _agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
-            start_it = f"mixnet client start {shlex.quote(name)}{dir_option(folder)}"
-            raise NotRunning(f"no daemon runs for {name}: start it with `{start_it}`")
+        if not agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
+            raise NotRunning(f"no daemon runs for {name}: start it with `{command(folder, 'client', 'start', name)}`")
         from client.daemon import background  # noqa: PLC0415
 
         await background.start(directory, unlock(directory, None))
@@ -115,7 +115,7 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
 
 def confirm(lost: str, *, yes: bool) -> None:
     """Return if the user wants what will be `lost` to be lost; LocalError if not, or if nobody is there to say so."""
-    if not yes and not _agrees(f"{lost} Go on?"):
+    if not yes and not agrees(f"{lost} Go on?"):
         raise LocalError(f"nothing was erased. {lost} Add --yes if that is what you want")
 
 
@@ -128,7 +128,39 @@ def checked(number: int) -> int:
     return number
 
 
-def _agrees(question: str) -> bool:
+def seconds(period: str | None) -> float | None:
+    """How long a period like 10m, 2h or 3d is; None if none was given."""
+    from client.model import durations  # noqa: PLC0415
+
+    return None if period is None else durations.seconds(period)
+
+
+def identity(digits: str, advice: str) -> bytes:
+    """The 32 bytes of an identity as it is written; LocalError, which says the `advice`, if it is none."""
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise LocalError(advice)
+    return key
+
+
+def text_given(given: str, what: str, *beginnings: str) -> str:
+    """The text that is given as such, with one of these beginnings, or in a file, or as - for standard input."""
+    if given.startswith(beginnings):
+        return given
+    if not given:
+        raise LocalError(f"the {what} is empty: give its text, a file that holds it, or - for standard input")
+    if given == "-":
+        raw = sys.stdin.buffer.read(_LIMIT)
+    else:
+        with Path(given).open("rb") as file:
+            raw = file.read(_LIMIT)
+    return raw.decode(errors="replace").strip()  # what isn't text is refused by the daemon
+
+
+def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; nobody there is a no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False

@@ -5,13 +5,12 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from cyclopts import App
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, Yes, confirm, dir_option, profile_folder, talk
+from client.cli.options import Flag, Folder, Json, Profile, Yes, command, confirm, profile_folder, talk
 
 profile = App(
     name="profile",
@@ -71,7 +70,7 @@ def erase(
 
     directory = profile_folder(folder, name)
     check_profile(directory)
-    first = f"mixnet mailbox erase {shlex.quote(name)} --leave{dir_option(folder)}"
+    first = command(folder, "mailbox", "erase", name, "--leave")
     confirm(
         f"This erases keys, contacts and messages of {name} in {directory} for good. Its mailbox stays at the provider "
         f"until it expires, unless you ran `{first}` before.",
@@ -80,7 +79,7 @@ def erase(
     try:
         done = shred.erase(directory, keep_downloads=keep_downloads)
     except AlreadyRunning:
-        stop = f"mixnet client stop {shlex.quote(name)}{dir_option(folder)}"
+        stop = command(folder, "client", "stop", name)
         raise AlreadyRunning(f"nothing was erased: the daemon of {name} runs; stop it first with `{stop}`") from None
     if as_json:
         render.json({"files": done.files, "bytes": done.bytes, "left": [str(path) for path in done.left]})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from client.cli import render
+from client.cli import options, render
 from client.cli.options import Flag, Folder, Json, Profile, checked, talk
 from mixnet.errors import LocalError, RemoteError
 
@@ -50,14 +50,13 @@ async def export(
     """
     from client.cli import render_proof  # noqa: PLC0415
     from client.e2e.proof import verify_untrusted  # noqa: PLC0415
-    from client.profile.atomic_file import new_file  # noqa: PLC0415
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
 
     target = out or Path(f"message-{number}.proof")
     async with talk(folder, name) as me:
         raw = await me.proofs.export(checked(number))
     proven = verify_untrusted(raw)
-    with new_file(target) as file:
-        file.write(raw)
+    write_new(target, raw)
     if as_json:
         render.json({"file": str(target), **render_proof.as_map(proven)})
         return
@@ -139,13 +138,7 @@ def _read(file: Path, limit: int) -> bytes:
 
 
 def _key(given: str) -> bytes:
-    try:
-        key = bytes.fromhex(given)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise LocalError("an identity has 64 hexadecimal digits: `mixnet proof identity` shows yours")
-    return key
+    return options.identity(given, "an identity has 64 hexadecimal digits: `mixnet proof identity` shows yours")
 
 
 def _compare(proven: Proven, content: Path) -> None:
@@ -256,7 +249,7 @@ async def forge(
     out
         A new file for it, instead of printing it; `mixnet proof verify` accepts it.
     """
-    from client.profile.atomic_file import new_file  # noqa: PLC0415
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
 
     if not texts:
         raise LocalError('say what the contact shall have said: mixnet forge PROFILE CONTACT "text"')
@@ -265,8 +258,7 @@ async def forge(
     if out is None:
         sys.stdout.write(made)
         return
-    with new_file(out) as file:
-        file.write(made.encode())
+    write_new(out, made.encode())
     if as_json:
         render.json({"file": str(out), "messages": len(texts)})
     else:

@@ -5,13 +5,12 @@ Never: an import of anything heavy.
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from client.cli import render
-from client.cli.options import dir_option
+from client.cli.options import command
 
 
 class Watch:
@@ -29,10 +28,9 @@ class Watch:
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         """Explain, and let the interruption go on as ever."""
         if error is not None and self.number is not None and _interrupted(error):
-            rest = f"{shlex.quote(self._profile)} {self.number}{dir_option(self._folder)}"
-            render.note(
-                f"the daemon goes on sending: look with `mixnet message {rest}`, cancel with `mixnet cancel {rest}`"
-            )
+            look = command(self._folder, "message", self._profile, self.number)
+            cancel = command(self._folder, "cancel", self._profile, self.number)
+            render.note(f"the daemon goes on sending: look with `{look}`, cancel with `{cancel}`")
 
 
 def _interrupted(error: BaseException) -> bool:

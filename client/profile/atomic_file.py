@@ -35,6 +35,12 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno(), follow_symlinks=True)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a whole new file; FileExistsError."""
+    with new_file(path) as file:
+        file.write(content)
+
+
 def _nameless(path: Path) -> int | None:
     """A file without a name beside `path`; None where there is no such thing, or no way to name it."""
     if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
