@@ -70,9 +70,6 @@ class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
         await daemon.visit(daemon.user.anonymous.end, self.name)
 
 
-AnyAnonymousCommand = CreateAddress | Addresses | RetireAddress | SendAnonymous | Correspondents | EndCorrespondence
-
-
 class AnonymousAccess(Access):
     """What a program may ask about them. Answers are sent with `Connection.send` to the name of the conversation."""
 

@@ -118,9 +118,6 @@ class Retain(Command[None], frozen=True, tag="retain"):
         daemon.retention_changed.wake()
 
 
-AnyArchiveCommand = Export | WhoAmI | Strangers | Import | Delete | Clear | Retention | Retain
-
-
 async def sweep_regularly(daemon: DaemonApi) -> None:
     """Delete what is past its period, for ever; as long as no conversation has one, only wait."""
     archive = daemon.user.archive

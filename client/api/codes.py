@@ -54,9 +54,6 @@ class CodeCancel(Command[CodeInfo], frozen=True, tag="code_cancel"):
         return daemon.codes.cancel(self.number)
 
 
-AnyCodeCommand = CodeOpen | CodeEnter | CodeList | CodeCancel
-
-
 class CodeFailed(RemoteError):
     """The code did not lead to a contact: make a new one and try again."""
 

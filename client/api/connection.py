@@ -80,51 +80,16 @@ class Connection(ContactAccess, MessageAccess, DaemonAccess):
         super().__init__(self.ask, channel.next_change)
         self._channel = channel
         self._numbers = itertools.count(1)
-
-    @property
-    def codes(self) -> CodeAccess:
-        """Contacts by spoken codes."""
-        return CodeAccess(self._ask, self._next_change)
-
-    @property
-    def matching(self) -> MatchAccess:
-        """Contacts by the address books of both."""
-        return MatchAccess(self._ask, self._next_change)
-
-    @property
-    def archive(self) -> ArchiveAccess:
-        """Export, import, deletion, and for how long messages are kept."""
-        return ArchiveAccess(self._ask, self._next_change)
-
-    @property
-    def proofs(self) -> ProofAccess:
-        """Proofs of signed messages, receipts, and forgeries of what nobody signed."""
-        return ProofAccess(self._ask, self._next_change)
-
-    @property
-    def mailbox(self) -> MailboxAccess:
-        """Our mailbox at the provider, and what the profile holds."""
-        return MailboxAccess(self._ask, self._next_change)
-
-    @property
-    def devices(self) -> DeviceAccess:
-        """The user's other devices."""
-        return DeviceAccess(self._ask, self._next_change)
-
-    @property
-    def files(self) -> FileAccess:
-        """Files on their way, in and out."""
-        return FileAccess(self._ask, self._next_change)
-
-    @property
-    def groups(self) -> GroupAccess:
-        """Groups: who is in them, and what is said there."""
-        return GroupAccess(self._ask, self._next_change)
-
-    @property
-    def anonymous(self) -> AnonymousAccess:
-        """Public addresses, and messages without a name."""
-        return AnonymousAccess(self._ask, self._next_change)
+        reach = self.ask, channel.next_change
+        self.codes = CodeAccess(*reach)  # contacts by spoken codes
+        self.matching = MatchAccess(*reach)  # contacts by the address books of both
+        self.archive = ArchiveAccess(*reach)  # export, import, deletion, and for how long messages are kept
+        self.proofs = ProofAccess(*reach)  # of signed messages; receipts, and forgeries of what nobody signed
+        self.mailbox = MailboxAccess(*reach)  # ours at the provider, and what the profile holds
+        self.devices = DeviceAccess(*reach)  # the user's other devices
+        self.files = FileAccess(*reach)  # on their way, in and out
+        self.groups = GroupAccess(*reach)  # who is in them, and what is said there
+        self.anonymous = AnonymousAccess(*reach)  # public addresses, and messages without a name
 
     async def ask(self, command: Command[R]) -> R:
         """The answer to a command, or the error that it ended in; RemoteError if no such answer can be read."""

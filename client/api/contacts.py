@@ -93,9 +93,6 @@ class Relink(Command[ContactInfo], frozen=True, tag="relink"):
         return await daemon.visit(daemon.user.relink, self.contact, self.new, daemon.now())
 
 
-AnyContactCommand = Invite | Accept | Contacts | Verify | Rename | Note | Block | Unblock | Relink
-
-
 class ContactAccess(Access):
     """What a program may ask about contacts."""
 

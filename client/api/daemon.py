@@ -33,9 +33,6 @@ class Stop(Command[None], frozen=True, tag="stop"):
         daemon.stop()
 
 
-AnyDaemonCommand = Status | Follow | Stop
-
-
 class DaemonAccess(Access):
     """What a program may ask about the daemon."""
 

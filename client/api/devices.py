@@ -70,9 +70,6 @@ class FetchFile(Command[None], frozen=True, tag="device_fetch"):
         await daemon.visit(daemon.devices.fetch, self.number)
 
 
-AnyDeviceCommand = LinkDevice | AcceptDevice | Devices | RevokeDevice | RenameDevice | FetchFile
-
-
 class DeviceAccess(Access):
     """What a program may ask about the user's other devices."""
 

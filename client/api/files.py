@@ -41,9 +41,6 @@ class FileOf(Command[Transfer], frozen=True, tag="file"):
         return await daemon.read(daemon.user.transfer, self.number, daemon.now())
 
 
-AnyFileCommand = Files | FileOf
-
-
 class NotComplete(Unavailable):
     """The file did not come across: its sender or receiver gave it up. Send it again, or ask for it again."""
 

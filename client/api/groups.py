@@ -152,22 +152,6 @@ class GroupReaders(Command[tuple[str, ...]], frozen=True, tag="group_readers"):
         return tuple(await daemon.read(daemon.user.groups.reading.readers, self.number))
 
 
-AnyGroupCommand = (
-    Groups
-    | GroupCreate
-    | GroupShow
-    | GroupInvite
-    | GroupAccept
-    | GroupLeave
-    | GroupRemove
-    | GroupPromote
-    | GroupDemote
-    | GroupRename
-    | GroupSend
-    | GroupReaders
-)
-
-
 class GroupAccess(Access):
     """What a program may ask about groups. Members are named as the group has them."""
 

@@ -46,9 +46,6 @@ class Holdings(Command[list[Holding]], frozen=True, tag="holdings"):
         return [one + holdings.on_disk(kept.folder, row) for one, row in zip(found, holdings.rows(), strict=True)]
 
 
-AnyMailboxCommand = Mailbox | EraseMailbox | Holdings
-
-
 class MailboxAccess(Access):
     """What a program may ask about the mailbox, and about what the profile holds."""
 

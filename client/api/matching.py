@@ -46,9 +46,6 @@ class MatchShow(Command[MatchStatus], frozen=True, tag="matching"):
         return await daemon.matching.status()
 
 
-AnyMatchCommand = MatchStart | MatchStop | MatchShow
-
-
 class MatchAccess(Access):
     """What a program may ask about matching."""
 

@@ -115,9 +115,6 @@ class Search(Command[list[MessageInfo]], frozen=True, tag="search"):
         return page(await daemon.read(daemon.user.search, self.words, limit, self.where), message_size)
 
 
-AnyMessageCommand = Send | SendFile | Cancel | Estimate | Message | MessagePage | MarkRead | Search
-
-
 class NotDelivered(Unavailable):
     """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
 

@@ -64,9 +64,6 @@ class Forge(Command[str], frozen=True, tag="forge"):
         return await daemon.read(daemon.user.forge, self.contact, self.texts, daemon.now())
 
 
-AnyProofCommand = ExportProof | Consent | ReceiptRule | Forge
-
-
 class ProofAccess(Access):
     """What a program may ask about proofs. To verify one, nothing need be asked: client/e2e/proof.py."""
 

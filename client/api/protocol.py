@@ -6,39 +6,44 @@ of maps, lists, texts, numbers and truth values only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import msgspec
 
-from client.api.anonymous import AnyAnonymousCommand
-from client.api.archive import AnyArchiveCommand
-from client.api.codes import AnyCodeCommand
-from client.api.contacts import AnyContactCommand
-from client.api.daemon import AnyDaemonCommand
-from client.api.devices import AnyDeviceCommand
-from client.api.files import AnyFileCommand
-from client.api.groups import AnyGroupCommand
-from client.api.mailbox import AnyMailboxCommand
-from client.api.matching import AnyMatchCommand
-from client.api.messages import AnyMessageCommand
-from client.api.proofs import AnyProofCommand
+from client.api import (
+    anonymous,
+    archive,
+    codes,
+    contacts,
+    daemon,
+    devices,
+    files,
+    groups,
+    mailbox,
+    matching,
+    messages,
+    proofs,
+)
+from client.api.command import Command
 from client.model.views import Event
 from mixnet.errors import RemoteError
 
-AnyCommand = (
-    AnyDaemonCommand
-    | AnyContactCommand
-    | AnyMessageCommand
-    | AnyArchiveCommand
-    | AnyFileCommand
-    | AnyProofCommand
-    | AnyCodeCommand
-    | AnyMailboxCommand
-    | AnyMatchCommand
-    | AnyDeviceCommand
-    | AnyGroupCommand
-    | AnyAnonymousCommand
-)
+_MODULES = (anonymous, archive, codes, contacts, daemon, devices, files, groups, mailbox, matching, messages, proofs)
+
+
+def _commands() -> Iterator[type[Command[Any]]]:
+    """The requests of all modules, each once: where it is defined, not where it is only used."""
+    for module in _MODULES:
+        for one in vars(module).values():
+            if isinstance(one, type) and issubclass(one, Command) and one.__module__ == module.__name__:
+                yield one
+
+
+COMMANDS = tuple(_commands())
+_ANY_COMMAND: Any = reduce(or_, COMMANDS)  # a union, of which msgspec takes the class that has the tag
 _EVENTS = {
     "MessageReceived": "message",
     "MessageStateChanged": "state",
@@ -50,12 +55,12 @@ _EVENTS = {
 }
 
 
-def command_untrusted(message: dict[str, Any]) -> AnyCommand:
+def command_untrusted(message: dict[str, Any]) -> Command[Any]:
     """The request in a map; RemoteError if it is none."""
     if "id" not in message:
         raise RemoteError("no request of the local protocol: it has no `id`")
     try:
-        return msgspec.convert(message, AnyCommand)  # type: ignore[no-any-return]
+        return msgspec.convert(message, _ANY_COMMAND)  # type: ignore[no-any-return]
     except msgspec.ValidationError as error:
         raise RemoteError(f"no request of the local protocol: {error}") from None
 

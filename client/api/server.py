@@ -11,14 +11,16 @@ import os
 import socket
 import struct
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import trio
 
 from client.api import framing, sockets
+from client.api.command import Command
 from client.api.daemon import Follow
 from client.api.daemon_api import DaemonApi
-from client.api.protocol import AnyCommand, command_untrusted, event_map
+from client.api.protocol import command_untrusted, event_map
 from mixnet.errors import MixnetError, RemoteError
 
 CONNECTIONS = 32
@@ -84,7 +86,7 @@ class _Connection:
                     await self._answer(command)
             nursery.cancel_scope.cancel()
 
-    async def _answer(self, command: AnyCommand) -> None:
+    async def _answer(self, command: Command[Any]) -> None:
         try:
             answer = msgspec.to_builtins(await command.run(self._daemon))
             encoded = framing.encode({"id": command.id, "ok": answer})

@@ -6,13 +6,19 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 from __future__ import annotations
 
 import os
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from client.cli import render
 from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, seconds, talk
+
+if TYPE_CHECKING:
+    from client.model.views import AddressInfo, CorrespondentInfo
 
 AddressId = Annotated[str, Parameter(help="The address, as `mixnet address list` shows it.")]
 
@@ -71,11 +77,9 @@ async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = Fals
 
     Example: `mixnet address list alice`
     """
-    from client.cli import render_messages  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         known = await me.anonymous.addresses()
-    render.jsons(known) if as_json else render_messages.addresses(known)
+    render.jsons(known) if as_json else _show_addresses(known)
 
 
 @address.command
@@ -109,11 +113,9 @@ async def retire(name: Profile, id: AddressId, /, *, folder: Folder = None, as_j
 
     Example: `mixnet address retire alice 1f2e3d4c`
     """
-    from client.cli import render_messages  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         retired = await me.anonymous.retire_address(id)
-    render.json(retired) if as_json else render_messages.addresses([retired])
+    render.json(retired) if as_json else _show_addresses([retired])
 
 
 async def anonymous(name: Profile, /, *, end: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
@@ -130,13 +132,11 @@ async def anonymous(name: Profile, /, *, end: str | None = None, folder: Folder 
     end
         End this conversation here: nothing more comes or goes, its messages stay, and the other side is not told.
     """
-    from client.cli import render_messages  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         if end is not None:
             await me.anonymous.end(end)
         known = await me.anonymous.correspondents()
-    render.jsons(known) if as_json else render_messages.correspondents(known)
+    render.jsons(known) if as_json else _show_correspondents(known)
 
 
 async def reply(
@@ -163,3 +163,41 @@ async def reply(
                 await me.wait_delivered(sent, show_it)
         message = await me.message(sent)
     render.json(message) if as_json else render.message(message)
+
+
+def _show_addresses(known: Sequence[AddressInfo]) -> None:
+    if not known:
+        sys.stderr.write("no addresses yet: make one with `mixnet address create NAME`\n")
+        return
+    rows = [(one.id, _address_state(one), render.moment(one.created_at)) for one in known]
+    render.table(("id", "state", "made"), rows)
+
+
+def _address_state(one: AddressInfo) -> str:
+    if one.retired or 0 < one.expires_at <= time.time():
+        return "retired"
+    return f"open until {render.moment(one.expires_at)}" if one.expires_at else "open"
+
+
+def _show_correspondents(known: Sequence[CorrespondentInfo]) -> None:
+    if not known:
+        sys.stderr.write("no anonymous conversations: begin one with `mixnet send NAME ADDRESS TEXT --anonymous`\n")
+        return
+    rows = [(one.name, _side(one), one.address, _answers(one)) for one in known]
+    render.table(("name", "who is anonymous", "address", "answers"), rows)
+
+
+def _side(one: CorrespondentInfo) -> str:
+    from client.model.views import Role  # noqa: PLC0415
+
+    return "you" if one.role is Role.WRITER else "they"
+
+
+def _answers(one: CorrespondentInfo) -> str:
+    from client.model.views import Role  # noqa: PLC0415
+
+    if not one.open:
+        return "ended"
+    if one.role is Role.READER:
+        return render.answerable(one.answer_until)
+    return f"taken until {render.moment(one.listens_until)}" if one.listens_until > time.time() else "no longer taken"

@@ -19,7 +19,22 @@ import msgspec
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
+    import segno
+
     from client.model.views import MessageInfo, MessageState
+
+_ARROWS = {True: "→", False: "←"}
+_RECEIPTS = {  # by the value of a ReceiptState
+    "awaited": "no receipt yet: the contact decides",
+    "declined": "the contact gives no receipt",
+    "refused": "refused: the contact's client says that the signature does not verify",
+    "invalid": "a receipt came that does not verify: don't rely on it",
+    "delivered": "receipt of delivery",
+    "read": "receipt of reading",
+    "asked": "asks for a receipt: `mixnet proof consent NAME {}`",
+    "withheld": "no receipt given",
+    "given": "receipt given",
+}
 
 
 def line(text: str) -> None:
@@ -85,11 +100,37 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(drawn)
 
 
+def answerable(until: float) -> str:
+    """Whether somebody anonymous can be answered."""
+    if until > time.time():
+        return f"can be answered until {moment(until)}"
+    return "can't be answered now: all reply blocks are used or have expired; the sender's client may send new ones"
+
+
 def message(one: MessageInfo) -> None:
     """One message on one line: number, time, who, what, and for our own what became of it."""
-    from client.cli.render_messages import as_line  # noqa: PLC0415
+    from client.model.views import MessageKind, MessageState  # noqa: PLC0415
 
-    line(as_line(one))
+    when = moment(one.received_at or one.created_at)
+    state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
+    if one.error:
+        state = f"  [{one.state}: {harmless(one.error)}]"
+    # In front of all that a contact can have chosen: whoever writes "signed" into a text or a name is not believed.
+    signed = "  signed" if one.signed else ""
+    receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt].format(one.id)}]"
+    if one.outgoing and one.members:
+        state = f"{state}  {one.reached} of {one.members} have it, {one.readers} have read it"
+    if one.answer_until is not None:
+        state += f"  [{answerable(one.answer_until)}]"
+    author = f"/{harmless(one.author)}" if one.author else ""
+    who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}{author}"
+    content = harmless(one.text) if one.kind is MessageKind.TEXT else _file(one)
+    line(f"{one.id}  {when}{signed}  {who}: {content}{state}{receipt}")
+
+
+def _file(one: MessageInfo) -> str:
+    where = f", {harmless(one.path)}" if one.path and not one.outgoing else ""
+    return f"file {harmless(one.text)} ({one.size:,} bytes{where})"
 
 
 def status(name: str, figures: Mapping[str, Any]) -> None:
@@ -135,26 +176,23 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def qr(text: str) -> None:
     """A QR code at the terminal; LocalError if the text is too long for one."""
-    import segno  # noqa: PLC0415  # only this needs it
-
-    try:
-        code = segno.make_qr(text, error="l")
-    except segno.DataOverflowError:
-        raise LocalError("this is too long for a QR code: use --out and send the file") from None
-    code.terminal(compact=True)
+    _qr_code(text, "this").terminal(compact=True)
 
 
 def qr_png(text: str) -> bytes:
     """The same as a picture; LocalError if the text is too long for one."""
+    picture = io.BytesIO()
+    _qr_code(text, "this invitation").save(picture, kind="png", scale=4)
+    return picture.getvalue()
+
+
+def _qr_code(text: str, what: str) -> segno.QRCode:
     import segno  # noqa: PLC0415  # only this needs it
 
     try:
-        code = segno.make_qr(text, error="l")
+        return segno.make_qr(text, error="l")
     except segno.DataOverflowError:
-        raise LocalError("this invitation is too long for a QR code: use --out and send the file") from None
-    picture = io.BytesIO()
-    code.save(picture, kind="png", scale=4)
-    return picture.getvalue()
+        raise LocalError(f"{what} is too long for a QR code: use --out and send the file") from None
 
 
 class _Lines:

@@ -8,7 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from client.api.groups import AnyGroupCommand, GroupRemove
+from client.api import groups, protocol
+from client.api.groups import GroupRemove
 from client.api.protocol import command_untrusted, event_map
 from client.cli.app import app
 from client.cli.groups import say_asked
@@ -91,7 +92,7 @@ def test_three_daemons_make_a_group_and_talk_in_it():
 
 
 def test_requests_are_of_their_types_or_refused():
-    for kind in AnyGroupCommand.__args__:
+    for kind in [one for one in protocol.COMMANDS if one.__module__ == groups.__name__]:
         fields = dict.fromkeys(set(kind.__struct_fields__) - {"id", "expires"}, "x")
         if "number" in fields:
             fields["number"] = 7

@@ -3,7 +3,7 @@
 import inspect
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
@@ -57,7 +57,7 @@ PREFIXES = {"code_": "codes", "device_": "devices", "group_": "groups"}  # op â†
 
 
 def ops() -> dict[str, type[Command[Any]]]:
-    return {kind.__struct_config__.tag: kind for kind in get_args(protocol.AnyCommand)}
+    return {kind.__struct_config__.tag: kind for kind in protocol.COMMANDS}
 
 
 def rows() -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from client.api.daemon_api import starting_figures
 from client.cli import render
-from client.model.views import MessageInfo, MessageKind, MessageState
+from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
 from tests.client.worlds.hostile import HOSTILE
 
 
@@ -32,6 +32,10 @@ def test_a_line_of_the_inbox_is_one_line_of_text(capsys, kind):
     printed = capsys.readouterr().out
     assert printed.endswith("\n")
     assert printed[:-1].isprintable()
+
+
+def test_there_are_words_for_each_state_of_a_receipt():
+    assert set(render._RECEIPTS) == set(ReceiptState)
 
 
 def test_why_a_message_failed_is_said(capsys):
