@@ -13,7 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import msgspec
 import trio
@@ -25,6 +27,8 @@ from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.explain import explain
 from mixnet.log import open_log
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _FAREWELL = 3 * PATIENCE  # seconds for the supervisor to end its processes and itself
 
 
@@ -60,6 +64,16 @@ async def end_on_signal(scope: trio.CancelScope) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for _ in signals:
             scope.cancel()
+
+
+async def until_signal(work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What `work` returns, or None if one of these signals comes first."""
+    result: T | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_on_signal, nursery.cancel_scope)
+        result = await work(*args, **kwargs)
+        nursery.cancel_scope.cancel()
+    return result
 
 
 async def _supervise(folder: Path, programs: list[Program], tie: Tie) -> None:

@@ -8,23 +8,13 @@ Never: an import of anything heavy before a command runs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
+
+from client.cli.options import Flag, Folder, Json, network_folder
 
 app = App(name="local")
-
-Folder = Annotated[
-    Path | None,
-    Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given."),
-]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
-
-
-def _folder(given: Path | None) -> Path:
-    from deploy.local import default_folder  # noqa: PLC0415
-
-    return (given or default_folder()).absolute()
 
 
 @app.command
@@ -40,7 +30,7 @@ async def up(
     engine: str | None = None,
     workers: int | None = None,
     port: int | None = None,
-    foreground: Annotated[bool, Parameter(negative="")] = False,
+    foreground: Flag = False,
 ) -> None:
     """Start a network on this machine and return when it is ready.
 
@@ -84,13 +74,11 @@ async def up(
         "port": port,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    await start(_folder(folder), given, foreground=foreground)
+    await start(network_folder(folder), given, foreground=foreground)
 
 
 @app.command
-async def status(
-    *, folder: Folder = None, json: Json = False, watch: Annotated[bool, Parameter(negative="")] = False
-) -> int:
+async def status(*, folder: Folder = None, json: Json = False, watch: Flag = False) -> int:
     """Show every node: layer, packets in, out and dropped, loops that came back, memory and CPU.
 
     Example: `mixnet status --watch`
@@ -102,7 +90,7 @@ async def status(
     """
     from deploy.start import look  # noqa: PLC0415
 
-    return await look(_folder(folder), json=json, watch=watch)
+    return await look(network_folder(folder), json=json, watch=watch)
 
 
 @app.command
@@ -114,7 +102,7 @@ async def down(*, folder: Folder = None) -> None:
     from deploy.display import say  # noqa: PLC0415
     from deploy.local import down as end_all  # noqa: PLC0415
 
-    count = await end_all(_folder(folder))
+    count = await end_all(network_folder(folder))
     say(f"ended {count} processes; start the same network again with `mixnet up`")
 
 
@@ -124,8 +112,8 @@ async def demo(
     json: Json = False,
     file: Path | None = None,
     messages: int = 10,
-    keep: Annotated[bool, Parameter(negative="")] = False,
-    kill_mix: Annotated[bool, Parameter(negative="")] = False,
+    keep: Flag = False,
+    kill_mix: Flag = False,
 ) -> int:
     """Run a whole network, let two people talk through it, and say what happened.
 

@@ -21,9 +21,9 @@ from typing import Any
 import trio
 
 from client.model.views import MessageInfo, MessageKind
-from deploy.background import end_on_signal
+from deploy.background import until_signal
 from deploy.census import count_signatures, idle_load
-from deploy.display import progress, say, say_json
+from deploy.display import counting, progress, say, say_json
 from deploy.figures import DemoOutcome, cover_share, dropped_in_all, quantiles_ms, tally
 from deploy.folders import CLIENTS, SOCKET
 from deploy.local import NodeStatus, load_plan, prepare, programs, status
@@ -69,7 +69,7 @@ async def run(*, json: bool, file: Path | None, messages: int, keep: bool, kill_
     """The command: exit status 0 only if everything was delivered."""
     wishes = Wishes(file, messages, kill_mix, quiet=json).check()
     with _folder(keep=keep) as (folder, done):
-        outcome = await _until_signal(folder, wishes)
+        outcome = await until_signal(play, folder, wishes)
         if outcome is None or outcome.success:
             done()
     if outcome is None:
@@ -96,16 +96,6 @@ def _folder(*, keep: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
             sys.stderr.write(f"the folders of all processes, with their logs, are kept in {folder}\n")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _until_signal(folder: Path, wishes: Wishes) -> DemoOutcome | None:
-    """The outcome, or None if Ctrl-C or SIGTERM came first."""
-    outcome: DemoOutcome | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(end_on_signal, nursery.cancel_scope)
-        outcome = await play(folder, wishes)
-        nursery.cancel_scope.cancel()
-    return outcome
 
 
 async def play(folder: Path, wishes: Wishes) -> DemoOutcome:
@@ -149,13 +139,7 @@ class _Play:
                 return await self._sum_up(alice, bob, ready=ready, load=load, safe=safe, file_seconds=seconds)
 
     async def _start_nodes(self, crew: Crew, count: int) -> None:
-        ready: list[str] = []
-        with progress("starting the network", count, quiet=self._wishes.quiet) as advance:
-
-            def report(name: str) -> None:
-                ready.append(name)
-                advance(len(ready))
-
+        with counting("starting the network", count, quiet=self._wishes.quiet) as report:
             await crew.start(programs(self._folder, load_plan(self._folder)), report)
         self._tell(f"{count} nodes ready: authorities, mixes and providers, each a process with its own address")
 
@@ -223,7 +207,7 @@ class _Play:
             lost=counted.lost,
             duplicated=counted.duplicated,
             file_ok=await trio.to_thread.run_sync(self._came_whole, his),
-            nodes=sum(_ready(node) for node in nodes),
+            nodes=sum(node.ready for node in nodes),
             signatures=await count_signatures(self._folder),
             latency_ms=quantiles_ms([record.latency for record in arrived]),
             overhead_ms=quantiles_ms([record.overhead for record in arrived]),
@@ -243,7 +227,7 @@ class _Play:
     async def _nodes_at_the_end(self) -> list[NodeStatus]:
         """How all nodes are: one that was killed gets some time to be ready again."""
         with trio.move_on_after(RECOVERY):
-            while not all(map(_ready, await status(self._folder))):  # noqa: ASYNC110  other processes set no event of ours
+            while not all(node.ready for node in await status(self._folder)):  # noqa: ASYNC110  other processes set no event of ours
                 await trio.sleep(RECOVERY / 50)
         return await status(self._folder)
 
@@ -251,10 +235,6 @@ class _Play:
         """Whether the recipient's copy is the file that was sent, byte for byte."""
         copies = [message.path for message in archive if message.kind is MessageKind.FILE and not message.outgoing]
         return len(copies) == 1 and bool(copies[0]) and digest_of(Path(copies[0])) == digest_of(self._file)
-
-
-def _ready(node: NodeStatus) -> bool:
-    return bool(node.figures and node.figures.get("ready"))
 
 
 def _most_memory(figures: list[dict[str, Any]]) -> float:

@@ -86,6 +86,19 @@ def progress(what: str, total: float, *, quiet: bool = False, unit: str = "") ->
         yield lambda done: bar.update(task, completed=done)
 
 
+@contextmanager
+def counting(what: str, count: int, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A bar that moves with every name that what it yields is called with."""
+    ready: list[str] = []
+    with progress(what, count, quiet=quiet) as advance:
+
+        def report(name: str) -> None:
+            ready.append(name)
+            advance(len(ready))
+
+        yield report
+
+
 def node_json(node: NodeStatus) -> dict[str, Any]:
     """One process for `mixnet status --json`."""
     return {
@@ -135,5 +148,5 @@ def _row(node: NodeStatus) -> list[object]:
 def show_nodes(nodes: Sequence[NodeStatus]) -> None:
     """The table of `mixnet status`; CPU is the mean since the process started, in shares of one core."""
     columns = ("node", "state", "layer", "in", "out", "dropped", "loops back", "memory", "CPU", "restarts")
-    ready = sum(bool(node.figures and node.figures.get("ready")) for node in nodes)
+    ready = sum(node.ready for node in nodes)
     tabulate(f"{ready} of {len(nodes)} nodes ready", columns, [_row(node) for node in nodes])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,6 +55,11 @@ class NodeStatus:
     process: ProcessId | None
     restarts: int
     figures: dict[str, Any] | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it says so itself."""
+        return bool(self.figures and self.figures.get("ready"))
 
     @property
     def uptime(self) -> float:
@@ -205,11 +209,3 @@ async def stop_clients(folder: Path) -> int:
         for settings in (folder / CLIENTS).glob("*/profile.toml"):
             nursery.start_soon(stop, settings.parent)
     return len(stopped)
-
-
-def default_folder() -> Path:
-    """Where the network lives unless --dir says otherwise: $MIXNET_DIR, or the user's folder for data."""
-    import platformdirs  # noqa: PLC0415 -- only a command without --dir needs it
-
-    named = os.environ.get("MIXNET_DIR")
-    return Path(named) if named else platformdirs.user_data_path("mixnet") / "local"

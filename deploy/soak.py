@@ -22,14 +22,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import trio
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from client.cli.options import Json
 from client.model.views import MessageKind
-from deploy.background import end_on_signal
+from deploy.background import until_signal
 from deploy.census import SignedEpoch, count_signatures, signed_since
 from deploy.display import say, say_json
 from deploy.figures import dropped_in_all, quantiles_ms, tally
@@ -116,7 +117,7 @@ async def run(
     minutes: float = 10.0,
     epoch: float = 30.0,
     authorities: int = 5,
-    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json: Json = False,
 ) -> int:
     """Run a network of real processes through many epochs; exit status 0 only if nothing went wrong.
 
@@ -129,12 +130,9 @@ async def run(
     authorities
         Directory authorities, of which as many are killed as the network must survive.
     """
-    outcome: Endurance | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(end_on_signal, nursery.cancel_scope)
-        with tempfile.TemporaryDirectory(prefix="mixnet-soak-") as folder:
-            outcome = await play(Path(folder) / "network", 60 * minutes, epoch=epoch, authorities=authorities)
-        nursery.cancel_scope.cancel()
+    with tempfile.TemporaryDirectory(prefix="mixnet-soak-") as folder:
+        network = Path(folder) / "network"
+        outcome = await until_signal(play, network, 60 * minutes, epoch=epoch, authorities=authorities)
     if outcome is None:
         return INTERRUPTED
     if json:

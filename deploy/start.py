@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from deploy.background import end_on_signal, launch
-from deploy.display import node_json, progress, say, say_json, show_nodes
+from deploy.display import counting, node_json, say, say_json, show_nodes
 from deploy.local import prepare, programs, status, stop_clients
-from deploy.supervisor import Report, open_crew
+from deploy.supervisor import open_crew
 
 REFRESH = 2.0  # seconds between two tables of --watch
 FAREWELL = 25.0  # seconds that clients get to end when their network does
@@ -33,7 +31,7 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> N
         say(f"{count} nodes ready in {time.monotonic() - begun:.1f} s, in {folder}")
 
     if not foreground:
-        with _counting(count) as report:
+        with counting(f"starting {count} processes", count) as report:
             await launch(folder, report)
         say_ready()
         say("look at them with `mixnet status`, end them with `mixnet down`")
@@ -42,7 +40,7 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> N
         nursery.start_soon(end_on_signal, nursery.cancel_scope)
         async with open_crew(folder) as crew:
             try:
-                with _counting(count) as report:
+                with counting(f"starting {count} processes", count) as report:
                     await crew.start(programs(folder, plan), report)
                 say_ready()
                 say("Ctrl-C ends them")
@@ -51,19 +49,6 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> N
                 with trio.move_on_after(FAREWELL, shield=True):
                     await stop_clients(folder)
     say("ended")
-
-
-@contextmanager
-def _counting(count: int) -> Iterator[Report]:
-    """A bar that moves with every process that is ready."""
-    ready: list[str] = []
-    with progress(f"starting {count} processes", count) as advance:
-
-        def report(name: str) -> None:
-            ready.append(name)
-            advance(len(ready))
-
-        yield report
 
 
 async def look(folder: Path, *, json: bool, watch: bool) -> int:
@@ -77,5 +62,5 @@ async def look(folder: Path, *, json: bool, watch: bool) -> int:
                 say("\x1b[2J\x1b[H")  # clear the terminal and go to its top
             show_nodes(nodes)
         if not watch:
-            return 0 if all(node.figures and node.figures.get("ready") for node in nodes) else 1
+            return 0 if all(node.ready for node in nodes) else 1
         await trio.sleep(REFRESH)

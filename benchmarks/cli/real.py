@@ -97,20 +97,16 @@ def observe(
 
     from benchmarks.processes.observer.observe import RecordingOptions  # noqa: PLC0415
     from benchmarks.processes.observer.observe import observe as record  # noqa: PLC0415
-    from deploy.background import end_on_signal  # noqa: PLC0415
+    from client.cli.options import network_folder  # noqa: PLC0415
+    from deploy.background import until_signal  # noqa: PLC0415
     from deploy.display import progress, say_json, tabulate  # noqa: PLC0415
-    from deploy.local import default_folder  # noqa: PLC0415
     from mixnet.explain import INTERRUPTED  # noqa: PLC0415
 
-    wish = RecordingOptions((folder or default_folder()).absolute(), seconds, out, truth, clients, taps).check()
+    wish = RecordingOptions(network_folder(folder), seconds, out, truth, clients, taps).check()
 
     async def run() -> int:
-        seen = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_on_signal, nursery.cancel_scope)
-            with progress("observing", seconds, quiet=as_json, unit="s") as advance:
-                seen = await record(wish, progress=advance)
-            nursery.cancel_scope.cancel()
+        with progress("observing", seconds, quiet=as_json, unit="s") as advance:
+            seen = await until_signal(record, wish, progress=advance)
         if seen is None:
             return INTERRUPTED
         if as_json:

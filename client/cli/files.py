@@ -6,7 +6,9 @@ Promises: as client/cli/app.py. Never: an import of anything heavy before a comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.options import Flag, Folder, Json, Profile, talk
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from client.api.connection import Connection
     from client.model.views import MessageInfo, Transfer
 
+_JSON_HELP = "Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed."
+JsonLists = Annotated[Json, Parameter(help=_JSON_HELP)]
 
-async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None, as_json: Json = False) -> None:
+
+async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None, as_json: JsonLists = False) -> None:
     """Show the files that are coming in (←) and going out (→): how far each is, how fast, and how long it will take.
 
     Complete ones are messages: `mixnet inbox` says where they are. `mixnet message NAME NUMBER --wait` waits for one.
@@ -27,8 +32,6 @@ async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None
     ----------
     follow
         Go on showing how they come along, until Ctrl-C.
-    as_json
-        Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed.
     """
     from client.cli import render_files  # noqa: PLC0415
 

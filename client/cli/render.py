@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -56,6 +54,8 @@ def note(text: str) -> None:
 
 def json(value: Any) -> None:
     """One JSON value on one line, for a program."""
+    import msgspec  # noqa: PLC0415  # a list of commands needs none
+
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     line("".join(one if one.isprintable() else _escaped(one) for one in msgspec.json.encode(plain).decode()))
 

@@ -21,7 +21,7 @@ import msgspec
 import trio
 
 from benchmarks.processes.load.meter import Floor, MeterReading, computed_seconds, machine_seconds, waiting_seconds
-from deploy.background import end_on_signal
+from deploy.background import until_signal
 from deploy.folders import CONFIG, SOCKET, SUPERVISOR_LOG, toml
 from deploy.local import prepare, programs
 from deploy.processes import PATIENCE, ProcessId
@@ -214,13 +214,10 @@ def perform(
     results: list[Result] = []
 
     async def run() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_on_signal, nursery.cancel_scope)
-            async with open_testbed(say, setup) as testbed:
-                results.append(await work(testbed))
-            nursery.cancel_scope.cancel()
+        async with open_testbed(say, setup) as testbed:
+            results.append(await work(testbed))
 
-    trio.run(run)
+    trio.run(until_signal, run)
     if not results:
         raise KeyboardInterrupt
     return results[0]

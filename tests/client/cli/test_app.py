@@ -151,7 +151,8 @@ def test_a_hyphen_for_standard_input_and_folders_with_spaces():
     assert bound.arguments["invitation"] == "-"
     _, bound, _ = app["client"]["start"].parse_args(["bob", "--passphrase-file", "-"])
     assert bound.arguments["passphrase_file"] == Path("-")
-    assert options.dir_option(Path("/tmp/two words")) == " --dir '/tmp/two words'"
+    suggested = options.command(Path("/tmp/two words"), "client", "start", "bob")
+    assert suggested == "mixnet client start bob --dir '/tmp/two words'"
 
 
 async def test_a_qr_code_is_drawn(network, capsys):
