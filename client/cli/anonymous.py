@@ -1,7 +1,4 @@
-"""The commands about public addresses and anonymous conversations: `mixnet address`, `anonymous` and `reply`.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""The commands about public addresses and anonymous conversations: `mixnet address`, `anonymous` and `reply`."""
 
 from __future__ import annotations
 

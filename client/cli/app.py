@@ -2,7 +2,7 @@
 
 Promises: a command is a short talk with a running daemon and never sends anything itself, since starting cover traffic
 when one has something to say would give that away; what goes wrong is raised as a MixnetError, of which the `mixnet`
-command makes one line. Never: an import of anything heavy before a command runs.
+command makes one line. Never, in any of these modules: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations

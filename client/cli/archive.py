@@ -1,7 +1,4 @@
-"""The commands about the archive as a whole: `mixnet search`, `export`, `import`, `retention`, `delete`.
-
-Never: an import of anything heavy before a command runs.
-"""
+"""The commands about the archive as a whole: `mixnet search`, `export`, `import`, `retention`, `delete`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Spoken codes at the command line: `mixnet invite NAME --code`, `mixnet accept NAME --code CODE`, `mixnet codes`.
 
-Promises: as client/cli/app.py; what happens to a code is said as it happens, since a mixnet takes its time.
-Never: an import of anything heavy before a command runs.
+Promises: what happens to a code is said as it happens, since a mixnet takes its time.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ async def codes(name: Profile, /, *, cancel: int | None = None, folder: Folder =
 
 async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> list[ContactInfo] | None:
     """Show a code to say, and wait until it made a contact, which is returned; None if nobody shall wait."""
-    show = _show_json if as_json else _say
+    show = render.json if as_json else _say
     async with talk(folder, name) as me:
         with render.waiting("looking for a free number"):
             code = await me.codes.open()
@@ -64,7 +63,7 @@ async def accept_code(
     """Use a code that somebody said, and wait for the contact."""
     from client.model.code_states import CodeState  # noqa: PLC0415
 
-    show = _show_json if as_json else _say
+    show = render.json if as_json else _say
     async with talk(folder, name) as me:
         code = await me.codes.enter(text, contact)
         with render.waiting("asking for the invitation"):
@@ -87,10 +86,6 @@ _SAID = {
 def _say(code: CodeInfo) -> None:
     if code.state in _SAID:
         render.note(_SAID[code.state])
-
-
-def _show_json(code: CodeInfo) -> None:
-    render.json(code)
 
 
 def _after(seen: CodeInfo, show: Callable[[CodeInfo], None]) -> Callable[[CodeInfo], None]:

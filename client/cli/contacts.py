@@ -1,7 +1,4 @@
-"""The commands about contacts: `mixnet invite`, `mixnet accept` and `mixnet contacts`.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""The commands about contacts: `mixnet invite`, `mixnet accept` and `mixnet contacts`."""
 
 from __future__ import annotations
 

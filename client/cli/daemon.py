@@ -1,7 +1,4 @@
-"""`mixnet client init|start|stop|status`: a profile, and its daemon.
-
-Never: an import of anything heavy before a command runs.
-"""
+"""`mixnet client init|start|stop|status`: a profile, and its daemon."""
 
 from __future__ import annotations
 

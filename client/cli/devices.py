@@ -1,7 +1,4 @@
-"""`mixnet device link|accept|list|revoke|rename|fetch`: several devices of one user.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""`mixnet device link|accept|list|revoke|rename|fetch`: several devices of one user."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`mixnet files`: the files that are coming in and going out, and how far each is.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""`mixnet files`: the files that are coming in and going out, and how far each is."""
 
 from __future__ import annotations
 

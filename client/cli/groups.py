@@ -1,7 +1,4 @@
-"""The commands about groups: `mixnet group create`, `list`, `show`, `invite`, `accept`, `send` and so on.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""The commands about groups: `mixnet group create`, `list`, `show`, `invite`, `accept`, `send` and so on."""
 
 from __future__ import annotations
 

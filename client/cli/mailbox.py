@@ -1,7 +1,4 @@
-"""`mixnet mailbox show|export|erase`: what your provider keeps of you (spec/06-providers.md 6.4).
-
-Never: an import of anything heavy before a command runs.
-"""
+"""`mixnet mailbox show|export|erase`: what your provider keeps of you (spec/06-providers.md 6.4)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Matching at the command line: `mixnet match`.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""Matching at the command line: `mixnet match`."""
 
 from __future__ import annotations
 

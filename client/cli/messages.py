@@ -1,7 +1,4 @@
-"""The commands about messages: `mixnet send`, `mixnet inbox`, `mixnet message` and `mixnet cancel`.
-
-Promises: as client/cli/app.py. Never: an import of anything heavy before a command runs.
-"""
+"""The commands about messages: `mixnet send`, `mixnet inbox`, `mixnet message` and `mixnet cancel`."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
 """`mixnet privacy`: what each role holds about a user, and what a profile holds now.
 
 See spec/08-errors-and-figures.md 8.4.
-
-Never: an import of anything heavy before a command runs.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -95,20 +94,10 @@ def _show_holdings(found: list[Holding], *, as_json: bool) -> None:
     from mixnet.inventory import INVENTORY, Role  # noqa: PLC0415
 
     rows = {row.kind: row for row in INVENTORY[Role.CLIENT]}
+    told = [(one, rows[one.kind]) for one in found]
     if as_json:
         render.json(
-            [
-                {
-                    "kind": one.kind,
-                    "items": one.items,
-                    "bytes": one.bytes,
-                    "oldest": one.oldest,
-                    "kept": rows[one.kind].kept,
-                    "erased": rows[one.kind].erased,
-                    "encrypted": rows[one.kind].encrypted,
-                }
-                for one in found
-            ]
+            [{**asdict(one), "kept": row.kept, "erased": row.erased, "encrypted": row.encrypted} for one, row in told]
         )
         return
     render.table(
@@ -119,9 +108,9 @@ def _show_holdings(found: list[Holding], *, as_json: bool) -> None:
                 f"{one.items:,}",
                 f"{one.bytes:,}",
                 "-" if one.oldest is None else render.moment(one.oldest),
-                rows[one.kind].kept,
-                rows[one.kind].erased,
+                row.kept,
+                row.erased,
             )
-            for one in found
+            for one, row in told
         ],
     )

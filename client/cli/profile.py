@@ -1,7 +1,4 @@
-"""`mixnet profile export|erase`: exports all of one's data, and erases a profile (spec/07-client.md 7.11).
-
-Never: an import of anything heavy before a command runs.
-"""
+"""`mixnet profile export|erase`: exports all of one's data, and erases a profile (spec/07-client.md 7.11)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The commands about proofs and forgeries: `mixnet proof`, `mixnet forge`.
 
-Promises: as client/cli/app.py; `verify` needs no profile, no daemon and no network.
-Never: an import of anything heavy before a command runs.
+Promises: `verify` needs no profile, no daemon and no network.
 """
 
 from __future__ import annotations

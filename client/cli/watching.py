@@ -1,7 +1,4 @@
-"""What is printed when a person stops waiting for a message: the daemon goes on (spec/09-command.md).
-
-Never: an import of anything heavy.
-"""
+"""What is printed when a person stops waiting for a message: the daemon goes on (spec/09-command.md)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from client.model import paths
+from client.profile.atomic_file import write_new
 from mixnet.crypto import SymmetricKey, password_key
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import Bootstrap
@@ -107,9 +107,9 @@ def create(
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
-        _write(scratch / paths.SETTINGS, _encode(settings))
+        write_new(scratch / paths.SETTINGS, _encode(settings))
         trust.save(scratch / paths.BOOTSTRAP)
-        _write(scratch / paths.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
+        write_new(scratch / paths.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
         _open(scratch / paths.STORE, _store_key(scratch, lock, passphrase)).close()
         for made in scratch.iterdir():
             made.chmod(0o600)
@@ -175,10 +175,3 @@ def _encode(settings: _Settings) -> bytes:
     """TOML; a JSON string is a TOML basic string for what these fields may hold."""
     fields = {key: value for key, value in msgspec.to_builtins(settings).items() if value is not None}
     return b"".join(key.encode() + b" = " + msgspec.json.encode(value) + b"\n" for key, value in fields.items())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
