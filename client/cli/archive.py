@@ -196,10 +196,10 @@ async def delete(
     """
     if (number is None) == (conversation is None):
         raise LocalError("give either the number of a message or --conversation CONTACT")
-    if conversation is not None and not (
-        yes or agrees(f"Delete all messages with {render.harmless(conversation)} here, for good?")
-    ):
-        raise LocalError("nothing was deleted: add --yes to delete a whole conversation")
+    if conversation is not None and not yes:
+        question = f"Delete all messages with {render.harmless(conversation)} here, for good?"
+        if not agrees(question):
+            raise LocalError("nothing was deleted: add --yes to delete a whole conversation")
     left, deleted = 0, 1
     async with talk(folder, name) as me:
         if conversation is None:
