@@ -39,6 +39,10 @@ OTHERWISE = {  # op → where Python has it, if not under its own name
     "match_start": "matching.start",
     "match_stop": "matching.stop",
     "groups": "groups.list",
+    "codes": "codes.all",
+    "devices": "devices.all",
+    "mailbox": "mailbox.show",
+    "matching": "matching.status",
     "files": "files.under_way",
     "file": "files.one",
 }
