@@ -99,13 +99,8 @@ class AddressOwners:
             if room is not None:
                 self._shared.end(room)
             conversation = self._open(listening, answered, now)
-            self._core.store.run(
-                "INSERT INTO anonymous_openings VALUES (?, ?, ?, ?)",
-                digest,
-                listening.address.id,
-                conversation.id,
-                now,
-            )
+            query = "INSERT INTO anonymous_openings VALUES (?, ?, ?, ?)"
+            self._core.store.run(query, digest, listening.address.id, conversation.id, now)
             newest = "SELECT digest FROM anonymous_openings ORDER BY arrived DESC LIMIT ?"
             self._core.store.run(f"DELETE FROM anonymous_openings WHERE digest NOT IN ({newest})", REMEMBERED)  # noqa: S608
             self._take_blocks(conversation.contact, body.blocks, now)
@@ -214,13 +209,11 @@ class AddressOwners:
             block = self.pool.take(conversation.contact, now, self._surbs.epochs.length)
             if block is None:
                 return None
-            core.store.run(
+            query = (
                 "INSERT INTO anonymous_parts VALUES (?, ?, ?, 1, ?)"
-                " ON CONFLICT DO UPDATE SET tries = tries + 1, left_at = excluded.left_at",
-                conversation.id,
-                *place,
-                now,
+                " ON CONFLICT DO UPDATE SET tries = tries + 1, left_at = excluded.left_at"
             )
+            core.store.run(query, conversation.id, *place, now)
         return _through(block, conversation, place)
 
     def wake_at(self, conversation: Conversation) -> float | None:

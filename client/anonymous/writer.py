@@ -173,13 +173,8 @@ class AnonymousSenders:
         with core.change():
             self.given.used(surb_id)
             due = now + core.settings.ack_delay + self._drawn(SPREAD)
-            core.store.run(
-                "UPDATE anonymous SET touched = ?, supply = min(coalesce(supply, ?), ?) WHERE contact = ?",
-                now,
-                due,
-                due,
-                contact,
-            )
+            query = "UPDATE anonymous SET touched = ?, supply = min(coalesce(supply, ?), ?) WHERE contact = ?"
+            core.store.run(query, now, due, due, contact)
 
     # the end
 

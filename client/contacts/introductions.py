@@ -256,12 +256,8 @@ class Introductions:
             core.expires(expires)
             before = core.store.one("SELECT session FROM invited_after WHERE invitation = ?", row[0])
             self._renewal.replace(conversation, 0 if before is None else before[0], now)
-            core.store.run(
-                "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?",
-                digest,
-                conversation.id,
-                row[0],
-            )
+            query = "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?"
+            core.store.run(query, digest, conversation.id, row[0])
             if for_device:
                 devices.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)

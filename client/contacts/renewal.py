@@ -137,11 +137,8 @@ class Renewal:
         row = core.store.one("SELECT min(id) FROM waiting")
         first = min(0, 0 if row is None or row[0] is None else row[0]) - len(again)
         for at, values in enumerate(again):
-            core.store.run(
-                "INSERT INTO waiting (id, contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?, ?)",
-                first + at,
-                *values,
-            )
+            query = "INSERT INTO waiting (id, contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?, ?)"
+            core.store.run(query, first + at, *values)
         if again:
             core.waiting.add((contact, 0))
         files = core.store.all(

@@ -146,16 +146,9 @@ class Conversation:
     def post_sealed(self, ciphertext: bytes, parcel: Parcel) -> None:
         """Put under way what is encrypted already: the first message."""
         lane, number = parcel.lane, self.sender.next_number(parcel.lane)
+        query = "INSERT INTO outbound VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)"
         self._store.run(
-            "INSERT INTO outbound VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
-            self.id,
-            lane,
-            number,
-            len(ciphertext),
-            parcel.message,
-            parcel.last,
-            parcel.size,
-            parcel.expires,
+            query, self.id, lane, number, len(ciphertext), parcel.message, parcel.last, parcel.size, parcel.expires
         )
         self._store.run("INSERT INTO sealed VALUES (?, ?, ?, ?)", self.id, lane, number, ciphertext)
         self._store.run(f"UPDATE sessions SET numbers_{lane:d} = ? WHERE id = ?", number + 1, self.id)  # noqa: S608
@@ -224,14 +217,8 @@ class Conversation:
             for number in report.partial:
                 acked = self.sender.acked(lane, number)
                 if acked is not None:
-                    self._store.run(
-                        "UPDATE outbound SET acked = ? WHERE session = ? AND lane = ? AND number = ? AND acked <> ?",
-                        acked,
-                        self.id,
-                        lane,
-                        number,
-                        acked,
-                    )
+                    query = "UPDATE outbound SET acked = ? WHERE session = ? AND lane = ? AND number = ? AND acked <> ?"
+                    self._store.run(query, acked, self.id, lane, number, acked)
         return [parcel for parcel in delivered if parcel is not None]
 
     def withdraw(self, lane: int, number: int) -> None:
@@ -255,15 +242,8 @@ class Conversation:
 
     def keep(self, fragment: Fragment) -> None:
         """Store a new fragment."""
-        self._store.run(
-            "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?)",
-            self.id,
-            fragment.lane,
-            fragment.number,
-            fragment.length,
-            fragment.index,
-            fragment.part,
-        )
+        query = "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?)"
+        self._store.run(query, self.id, fragment.lane, fragment.number, fragment.length, fragment.index, fragment.part)
         self.receiver.take(fragment)
 
     def skip(self, lane: int, floor: int) -> None:

@@ -213,14 +213,8 @@ class Core:
     ) -> None:
         """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
-        self.store.run(
-            "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)",
-            contact,
-            lane,
-            msgspec.msgpack.encode(body),
-            message,
-            expires,
-        )
+        query = "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)"
+        self.store.run(query, contact, lane, msgspec.msgpack.encode(body), message, expires)
         self.waiting.add((contact, lane))
         self.expires(expires)
 

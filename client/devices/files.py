@@ -69,13 +69,8 @@ class DeviceFiles:
                 self.give_up(device, number, trouble.reason)
                 return
             digest = chain(bytes(digest), chunk)
-            store.run(
-                "UPDATE device_outgoing SET position = ?, digest = ? WHERE device = ? AND number = ?",
-                position + len(chunk),
-                digest,
-                device,
-                number,
-            )
+            query = "UPDATE device_outgoing SET position = ?, digest = ? WHERE device = ? AND number = ?"
+            store.run(query, position + len(chunk), digest, device, number)
             body = Chunk(number, position, chunk)
         else:
             store.run("DELETE FROM device_outgoing WHERE device = ? AND number = ?", device, number)
@@ -148,13 +143,8 @@ class DeviceFiles:
         except FileTrouble as trouble:
             self._refuse(device, chunk.id, trouble.reason)
             return
-        self._core.store.run(
-            "UPDATE device_incoming SET position = ?, digest = ? WHERE device = ? AND number = ?",
-            end,
-            chain(digest, chunk.content),
-            device,
-            chunk.id,
-        )
+        query = "UPDATE device_incoming SET position = ?, digest = ? WHERE device = ? AND number = ?"
+        self._core.store.run(query, end, chain(digest, chunk.content), device, chunk.id)
 
     def _came(self, device: int, number: int, done: int, now: float) -> None:
         """On a satellite so many bytes of a file that it fetches are here."""
@@ -220,13 +210,11 @@ class DeviceFiles:
                     store.run("DELETE FROM device_incoming WHERE device = ? AND number = ?", device, number)
 
     def _incoming(self, device: int, number: int, complete: int) -> tuple[Path, str, int, int, bytes] | None:
-        row = self._core.store.one(
+        query = (
             "SELECT partial, name, size, position, digest FROM device_incoming"
-            " WHERE device = ? AND number = ? AND complete = ?",
-            device,
-            number,
-            complete,
+            " WHERE device = ? AND number = ? AND complete = ?"
         )
+        row = self._core.store.one(query, device, number, complete)
         return None if row is None else (Path(row[0]), row[1], row[2], row[3], bytes(row[4]))
 
     def _set(self, device: int, number: int, complete: int) -> None:

@@ -64,11 +64,8 @@ class Linking:
         core.device_table.check_room()
         with core.change():
             made = self._introductions.create(core.home.name, now, device=True)
-            core.store.run(
-                "INSERT INTO device_invitations SELECT id, ? FROM invitations WHERE channel = ?",
-                name,
-                invitation_channel(made.secret).channel,
-            )
+            query = "INSERT INTO device_invitations SELECT id, ? FROM invitations WHERE channel = ?"
+            core.store.run(query, name, invitation_channel(made.secret).channel)
         return made
 
     def expects(self, invitation: int) -> bool:

@@ -137,15 +137,11 @@ class Replica:
         before = None if local is None else core.messages.get(local).state
         number = self._insert(contact, record) if local is None else local
         times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
-        core.store.run(
+        query = (
             "UPDATE messages SET state = ?, done = ?, error = ?, created_at = ?, sent_at = ?, drawn_delay = ?,"
-            " received_at = ? WHERE id = ?",
-            record.state.value,
-            record.done,
-            record.error,
-            *times,
-            number,
+            " received_at = ? WHERE id = ?"
         )
+        core.store.run(query, record.state.value, record.done, record.error, *times, number)
         if isinstance(record, GroupMessageRecord):
             self.groups.file(number, record)
         if history or (before is record.state and not (group and record.outgoing)):

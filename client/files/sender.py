@@ -59,16 +59,8 @@ class FileSender:
         with core.change():
             entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
             number = core.messages.add(entry, now)
-            core.store.run(
-                "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)",
-                number,
-                contact,
-                str(path),
-                stamp,
-                size,
-                START_DIGEST,
-                expires,
-            )
+            query = "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)"
+            core.store.run(query, number, contact, str(path), stamp, size, START_DIGEST, expires)
             if signed:
                 core.signatures.promise(number)
             core.files.add(contact)

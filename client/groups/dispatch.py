@@ -187,12 +187,8 @@ class Dispatch:
             raise RemoteError("a message of a group with an impossible way on")
         if body.plan == SPARE_PLAN and body.onward:
             raise RemoteError("a spare copy of a group's message with a way on")
-        row = self._store.one(
-            "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
-            group.id,
-            post.author,
-            post.number,
-        )
+        query = "SELECT id, plans FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, post.author, post.number)
         expected, news = self.leavers.expected(group, post.author), row is None
         if row is None:
             if post.number >= max(expected or 0, post.floor) + _HELD_LIMIT:
@@ -229,12 +225,8 @@ class Dispatch:
 
     def receipts_untrusted(self, group: Group, body: GroupReceipts, now: float) -> None:
         """Take receipts: ours to note, others' to hand on up the tree. RemoteError."""
-        row = self._store.one(
-            "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?",
-            group.id,
-            body.author,
-            body.number,
-        )
+        query = "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
+        row = self._store.one(query, group.id, body.author, body.number)
         if row is None:
             return
         if len(body.receipts) % RECEIPT_SIZE:

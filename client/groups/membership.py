@@ -339,14 +339,11 @@ class Membership:
         return None if self._retry is None else max(self._retry, self._stuck_until)
 
     def _next_retry(self) -> float | None:
-        row = self._store.one(
+        query = (
             "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
-            " WHERE ((p.contact IS NULL AND p.tries BETWEEN 1 AND ?) OR p.introduced = ?) AND g.state = ?",
-            self._pause,
-            _TRIES - 1,
-            _LOST,
-            GroupState.MEMBER.value,
+            " WHERE ((p.contact IS NULL AND p.tries BETWEEN 1 AND ?) OR p.introduced = ?) AND g.state = ?"
         )
+        row = self._store.one(query, self._pause, _TRIES - 1, _LOST, GroupState.MEMBER.value)
         return None if row is None else row[0]
 
     def _ungreeted(self) -> list[tuple[int, bytes, int]]:

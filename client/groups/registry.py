@@ -81,16 +81,11 @@ class Registry:
         contact = core.contacts.add(name, identifier, ContactState.ESTABLISHED, now)
         self._store.run("UPDATE contacts SET role = 'group' WHERE id = ?", contact.id)
         key, agree = SigningKey.generate(), SphinxSecret.generate()
-        number = self._store.insert(
+        query = (
             "INSERT INTO groups (identifier, contact, state, key, agree, sponsor, next_number)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0)",
-            identifier,
-            contact.id,
-            state.value,
-            key.expose(),
-            agree.expose(),
-            sponsor,
+            " VALUES (?, ?, ?, ?, ?, ?, 0)"
         )
+        number = self._store.insert(query, identifier, contact.id, state.value, key.expose(), agree.expose(), sponsor)
         return self.get(number)
 
     def identify(self, group: Group, identifier: bytes) -> None:

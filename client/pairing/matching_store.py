@@ -124,36 +124,23 @@ class MatchTable:
 
     def begin_day(self, address: str, day: int, secret: bytes) -> None:
         """A new day, with its own secret, and nothing done yet."""
-        self._store.run(
-            "UPDATE matching SET state = ?, error = '', day = ?, secret = ?, progress = NULL WHERE address = ?",
-            MatchState.LOOKING.value,
-            day,
-            secret,
-            address,
-        )
+        query = "UPDATE matching SET state = ?, error = '', day = ?, secret = ?, progress = NULL WHERE address = ?"
+        self._store.run(query, MatchState.LOOKING.value, day, secret, address)
 
     def keep(self, address: str, progress: Progress, state: MatchState, error: str = "") -> None:
         """So far it has come."""
         self._check(address, state)
-        self._store.run(
-            "UPDATE matching SET progress = ?, state = ?, error = ? WHERE address = ?",
-            msgspec.msgpack.encode(progress),
-            state.value,
-            error,
-            address,
-        )
+        query = "UPDATE matching SET progress = ?, state = ?, error = ? WHERE address = ?"
+        self._store.run(query, msgspec.msgpack.encode(progress), state.value, error, address)
 
     def settle(self, address: str, state: MatchState, contact: str, error: str = "") -> None:
         """It led to the contact of this name (or to none): nothing is kept of the exchange."""
         self._check(address, state)
-        self._store.run(
+        query = (
             "UPDATE matching SET progress = NULL, secret = NULL, state = ?, error = ?, "
-            "contact = (SELECT id FROM contacts WHERE name = ?) WHERE address = ?",
-            state.value,
-            error,
-            contact,
-            address,
+            "contact = (SELECT id FROM contacts WHERE name = ?) WHERE address = ?"
         )
+        self._store.run(query, state.value, error, contact, address)
 
     def _check(self, address: str, state: MatchState) -> None:
         look = self.get(address)

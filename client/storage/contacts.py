@@ -60,13 +60,8 @@ class ContactTable:
         """A new contact; NameTaken."""
         if name in self.names():
             raise NameTaken
-        number = self._store.insert(
-            "INSERT INTO contacts (name, identity, state, added_at) VALUES (?, ?, ?, ?)",
-            name,
-            identity,
-            state.value,
-            now,
-        )
+        query = "INSERT INTO contacts (name, identity, state, added_at) VALUES (?, ?, ?, ?)"
+        number = self._store.insert(query, name, identity, state.value, now)
         return self.get(number)
 
     def get(self, number: int) -> Contact:

@@ -89,12 +89,8 @@ class Pool:
         for block in blocks:
             row = self._store.one("SELECT count(*) FROM anonymous_blocks WHERE contact = ?", contact)
             if row is not None and row[0] < HELD:
-                self._store.run(
-                    "INSERT OR IGNORE INTO anonymous_blocks (contact, surb, expires) VALUES (?, ?, ?)",
-                    contact,
-                    block.surb,
-                    block.until,
-                )
+                query = "INSERT OR IGNORE INTO anonymous_blocks (contact, surb, expires) VALUES (?, ?, ?)"
+                self._store.run(query, contact, block.surb, block.until)
 
     def take(self, contact: int, now: float, length: float) -> ReplyBlock | None:
         """A block whose epoch, of `length` seconds, is now; it is gone from the store."""

@@ -94,15 +94,11 @@ class SignatureTable:
 
     def keep(self, message: int, origin: Origin, signature: bytes, chain: bytes, receipt: ReceiptState) -> None:
         """Store a message's statement; a promise is kept by that."""
-        self._store.run(
+        query = (
             "INSERT INTO signed VALUES (?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET"
-            " statement = excluded.statement, signature = excluded.signature, chain = excluded.chain",
-            message,
-            origin.encode(),
-            signature,
-            chain,
-            receipt.value,
+            " statement = excluded.statement, signature = excluded.signature, chain = excluded.chain"
         )
+        self._store.run(query, message, origin.encode(), signature, chain, receipt.value)
 
     def forget(self, message: int) -> None:
         """Nothing of a message is signed after all."""

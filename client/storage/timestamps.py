@@ -58,14 +58,8 @@ class TimestampTable:
             if self._store.one("SELECT 1 FROM submissions WHERE message = ?", message) is None:
                 return  # deleted meanwhile
             self._store.run("INSERT OR IGNORE INTO consensuses VALUES (?, ?)", name, raw)
-            self._store.run(
-                "UPDATE submissions SET witness = ?, time = ?, signature = ?, consensus = ? WHERE message = ?",
-                witness,
-                token.time,
-                token.signature,
-                name,
-                message,
-            )
+            query = "UPDATE submissions SET witness = ?, time = ?, signature = ?, consensus = ? WHERE message = ?"
+            self._store.run(query, witness, token.time, token.signature, name, message)
 
     def of(self, message: int) -> Timestamp | None:
         """What was witnessed of a message, if anything was."""
