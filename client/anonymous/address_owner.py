@@ -150,8 +150,7 @@ class AddressOwners:
             raise RemoteError("more anonymous texts than are taken in a day")
         if content.number > expected:
             query = "SELECT coalesce(sum(length(part)), 0) FROM inbound WHERE session = ?"
-            row = self._core.store.one(query, conversation.id)
-            if row is not None and row[0] + len(content.part) > HELD:
+            if (self._core.store.value(int, query, conversation.id) or 0) + len(content.part) > HELD:
                 raise RemoteError("more of incomplete anonymous messages than is kept")
 
     def handle_untrusted(self, conversation: Conversation, plaintext: bytes, now: float) -> None:
@@ -195,8 +194,7 @@ class AddressOwners:
 
     def check_reached(self, contact: int, now: float) -> None:
         """NoLongerReached if no reply block is left, and none can be expected."""
-        row = self._core.store.one("SELECT listens FROM anonymous WHERE contact = ?", contact)
-        if row is None or row[0] < now:
+        if not self._core.store.has("SELECT 1 FROM anonymous WHERE contact = ? AND listens >= ?", contact, now):
             raise NoLongerReached
 
     def next_part(self, conversation: Conversation, now: float) -> OutgoingAnswer | None:

@@ -17,7 +17,7 @@ from client.core.outgoing import Outgoing, OutgoingReply
 from client.core.state import Core
 from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousText, decode_untrusted
 from client.model.durations import DAY, spoken
-from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous, UnknownContact
+from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
 from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageReceived, MessageState, Role
 from client.storage.addresses import AddressBook
 from client.storage.database import Row
@@ -114,15 +114,12 @@ class Anonymous:
 
     def end(self, name: str) -> None:
         """End a conversation here; the other side is not told. Its messages stay. NotAnonymous."""
-        try:
-            contact = self._core.contacts.named(name).id
-        except UnknownContact:
-            contact = -1
-        if contact not in self._core.anonymous:
+        contact = self._core.contacts.find_named(name)
+        if contact is None or contact.id not in self._core.anonymous:
             raise NotAnonymous(f"{name!r} is no anonymous conversation: `mixnet anonymous` shows those there are")
-        if contact in self._core.routes:
+        if contact.id in self._core.routes:
             with self._core.change():
-                self._shared.end(contact)
+                self._shared.end(contact.id)
 
     # what comes
 

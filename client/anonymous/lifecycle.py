@@ -60,7 +60,7 @@ class Correspondence:
         row = "UPDATE anonymous SET session = NULL, supply = NULL, listens = 0, expires = NULL WHERE contact = ?"
         store.run(row, contact)
         core.leave(conversation)
-        if store.one("SELECT 1 FROM messages WHERE contact = ?", contact) is None:
+        if not store.has("SELECT 1 FROM messages WHERE contact = ?", contact):
             store.run("DELETE FROM contacts WHERE id = ?", contact)
             core.anonymous.pop(contact)
             core.blocked.discard(contact)

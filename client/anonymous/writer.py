@@ -97,15 +97,13 @@ class AnonymousSenders:
         if address.destination.mailbox == core.home.destination.mailbox:
             raise OwnAddress
         query = "SELECT count(*) FROM anonymous WHERE role = ? AND session IS NOT NULL"
-        row = core.store.one(query, Role.WRITER.value)
-        if row is not None and row[0] >= OPEN_AT_ONCE:
+        if (core.store.value(int, query, Role.WRITER.value) or 0) >= OPEN_AT_ONCE:
             raise TooManyConversations
         return address
 
     def check_open(self, contact: int, now: float) -> None:
         """ConversationEnded if answers are taken no longer."""
-        row = self._core.store.one("SELECT listens FROM anonymous WHERE contact = ? AND listens > ?", contact, now)
-        if row is None:
+        if not self._core.store.has("SELECT 1 FROM anonymous WHERE contact = ? AND listens > ?", contact, now):
             raise ConversationEnded
 
     # reply blocks that leave
@@ -113,8 +111,7 @@ class AnonymousSenders:
     def supply(self, conversation: Conversation, now: float) -> None:
         """Queue reply blocks, and what was received, if their time has come."""
         core, contact = self._core, conversation.contact
-        row = core.store.one("SELECT supply FROM anonymous WHERE contact = ?", contact)
-        if row is None or row[0] is None or row[0] > now:
+        if not core.store.has("SELECT 1 FROM anonymous WHERE contact = ? AND supply <= ?", contact, now):
             return
         with core.change():
             blocks = self._fresh(conversation, now)
@@ -128,8 +125,7 @@ class AnonymousSenders:
 
     def wake_at(self) -> float | None:
         """When `supply` next has something for any conversation."""
-        row = self._core.store.one("SELECT min(supply) FROM anonymous")
-        return None if row is None else row[0]
+        return self._core.store.value(float, "SELECT min(supply) FROM anonymous")
 
     def _fresh(self, conversation: Conversation, now: float) -> list[bytes]:
         """Up to SUPPLY_BLOCKS blocks for the epochs that lack some, the present one first."""

@@ -115,8 +115,8 @@ class Introductions:
     def made_by(self, channel: bytes) -> ContactInfo | None:
         """The contact that used our invitation of this channel (16 bytes), if anybody did."""
         core = self._core
-        row = core.store.one("SELECT session FROM invitations WHERE channel = ?", channel)
-        return None if row is None or row[0] is None else core.contacts.info(core.conversations[row[0]].contact)
+        session = core.store.value(int, "SELECT session FROM invitations WHERE channel = ?", channel)
+        return None if session is None else core.contacts.info(core.conversations[session].contact)
 
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
@@ -192,7 +192,7 @@ class Introductions:
             raise ExpiredInvitation
         known = core.contacts.known(invitation.keys.identity)
         entry = invitation_channel(invitation.secret).channel
-        if known is not None and core.store.one("SELECT 1 FROM sessions WHERE entry = ?", entry) is not None:
+        if known is not None and core.store.has("SELECT 1 FROM sessions WHERE entry = ?", entry):
             raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
         if known is not None and known.state is ContactState.PENDING and known.role == "contact":
             raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
@@ -254,8 +254,8 @@ class Introductions:
             expires = now + core.settings.message_lifetime
             conversation.post(Parcel(0, encode(Confirm()), None, False, 0, expires))
             core.expires(expires)
-            before = core.store.one("SELECT session FROM invited_after WHERE invitation = ?", row[0])
-            self._renewal.replace(conversation, 0 if before is None else before[0], now)
+            before = core.store.value(int, "SELECT session FROM invited_after WHERE invitation = ?", row[0])
+            self._renewal.replace(conversation, before or 0, now)
             query = "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?"
             core.store.run(query, digest, conversation.id, row[0])
             if for_device:

@@ -101,7 +101,7 @@ class Renewal:
                 values = (old.id, old.contact, lane, number, tag(bytes(ciphertext)), message, last, body, expires)
                 core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
         undone = [decode_untrusted(bytes(row[0])) for row in core.store.all(_POSTED, old.id)]
-        settled = core.store.one("SELECT 1 FROM stranded WHERE session = ?", old.id) is None
+        settled = not core.store.has("SELECT 1 FROM stranded WHERE session = ?", old.id)
         core.store.run("INSERT INTO retired VALUES (?, ?, ?)", old.id, old.contact, settled)
         core.leave(old)
         for body in (*(one for one in undone if isinstance(one, Resume)), said):  # what was said of older ones, too
@@ -134,8 +134,7 @@ class Renewal:
                 again.append((contact, 0, body, message, expires))
             elif message is not None:
                 core.step_message(message, MessageEvent.DELIVER) if has else core.fail_message(message, UNKNOWN)
-        row = core.store.one("SELECT min(id) FROM waiting")
-        first = min(0, 0 if row is None or row[0] is None else row[0]) - len(again)
+        first = min(0, core.store.value(int, "SELECT min(id) FROM waiting") or 0) - len(again)
         for at, values in enumerate(again):
             query = "INSERT INTO waiting (id, contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?, ?)"
             core.store.run(query, first + at, *values)

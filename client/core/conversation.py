@@ -235,8 +235,7 @@ class Conversation:
         return None if row is None else Delivered(row[0], bool(row[1]), row[2])
 
     def _known_sent(self, message: int) -> bool:
-        row = self._store.one("SELECT 1 FROM messages WHERE id = ? AND sent_at > 0", message)
-        return row is not None
+        return self._store.has("SELECT 1 FROM messages WHERE id = ? AND sent_at > 0", message)
 
     # receiving
 

@@ -199,7 +199,7 @@ class Core:
 
     def holds(self, contact: int) -> bool:
         """Whether messages to a contact wait until it says what an older session has: client/contacts/renewal.py."""
-        return self.store.one("SELECT 1 FROM stranded WHERE contact = ?", contact) is not None
+        return self.store.has("SELECT 1 FROM stranded WHERE contact = ?", contact)
 
     def enqueue(
         self,
@@ -220,8 +220,7 @@ class Core:
 
     def backlog(self, contact: int) -> int:
         """How many bodies wait to be encrypted for a contact that are no messages of the user."""
-        row = self.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact)
-        return 0 if row is None else int(row[0])
+        return self.store.value(int, "SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact) or 0
 
     def crowded(self, contact: int) -> bool:
         """Whether so many of those wait for a contact that no answer to it shall join them."""
@@ -239,9 +238,9 @@ class Core:
 
     def find_next_expiry(self) -> None:
         """Look it up in the store."""
-        rows = [self.store.one(f"SELECT min(expires) FROM {table}") for table in _EXPIRING]  # noqa: S608
-        rows.append(self.store.one(_CLOSING))
-        self.next_expiry = min((row[0] for row in rows if row is not None and row[0] is not None), default=None)
+        first = [f"SELECT min(expires) FROM {table}" for table in _EXPIRING]  # noqa: S608
+        rows = self.store.all(" UNION ALL ".join([*first, _CLOSING]))
+        self.next_expiry = min((time for (time,) in rows if time is not None), default=None)
 
     def unblock_first(self, contact: Contact) -> str:
         """What a user reads who wants something of a contact that is blocked."""

@@ -98,8 +98,8 @@ class ChangeFeed:
 
     def _news(self, device: Device, kind: str, limit: int) -> list[Row]:
         query = "SELECT position FROM device_cursors WHERE device = ? AND kind = ?"
-        row = self._core.store.one(query, device.contact, kind)
-        return [] if row is None else self._core.store.all(_NEWS, kind, row[0], limit)
+        told = self._core.store.value(int, query, device.contact, kind)
+        return [] if told is None else self._core.store.all(_NEWS, kind, told, limit)
 
     def _tell_news(self, device: Device) -> bool:
         batch = _Batch()
@@ -127,8 +127,7 @@ class ChangeFeed:
         self._send(device, batch, history=True, left=reached)
 
     def _send(self, device: Device, batch: _Batch, *, history: bool, left: int) -> None:
-        row = self._core.store.one(_LEFT, left)
-        count = 0 if row is None else int(row[0])
+        count = self._core.store.value(int, _LEFT, left) or 0
         tell(self._core, device.contact, Sync(history, count, tuple(batch.records)))
 
     def _advance(self, device: Device, kind: str, position: int | None) -> None:
@@ -152,10 +151,9 @@ class ChangeFeed:
         contact = contacts.find(number)
         if contact is None or contact.role != "contact" or number in self._core.siblings:
             return None
-        kept = self._core.store.one("SELECT seconds FROM retention WHERE contact = ?", number)
         return ContactRecord(
             identity=contact.identity,
-            retention=None if kept is None else kept[0],
+            retention=self._core.store.value(float, "SELECT seconds FROM retention WHERE contact = ?", number),
             former=contacts.former(number),
             **{column: getattr(contact, column) for column in CONTACT_COLUMNS},
         )
@@ -174,8 +172,7 @@ class ChangeFeed:
         row = self._core.store.one(_MESSAGES + "m.id = ?", number)
         if row is not None:
             return self._message_record(row)
-        there = self._core.store.one("SELECT 1 FROM messages WHERE id = ?", number)
-        return None if there is not None else GoneRecord(number)
+        return None if self._core.store.has("SELECT 1 FROM messages WHERE id = ?", number) else GoneRecord(number)
 
     def _message_record(self, row: Row) -> MessageRecord:
         number, identity, outgoing, kind, state, text, size, done, error, *times, role, author, members, reached = row

@@ -35,8 +35,7 @@ def has_room(core: Core, device: int, lane: int) -> bool:
     if route is None or (device, lane) in core.waiting:
         return False
     query = "SELECT count(*) FROM outbound WHERE session = ? AND lane = ?"
-    row = core.store.one(query, route.id, lane)
-    return row is None or row[0] < UNDER_WAY
+    return (core.store.value(int, query, route.id, lane) or 0) < UNDER_WAY
 
 
 def collect_untrusted(core: Core, device: int, piece: DevicePiece) -> Message | None:

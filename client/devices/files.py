@@ -45,7 +45,7 @@ class DeviceFiles:
     def due(self, device: int) -> bool:
         """Whether there is something to send, and room for it."""
         query = "SELECT 1 FROM device_outgoing WHERE device = ?"
-        return self._core.store.one(query, device) is not None and has_room(self._core, device, FILE_LANE)
+        return self._core.store.has(query, device) and has_room(self._core, device, FILE_LANE)
 
     def send_next(self, device: int) -> None:
         """Let the next part of a file wait for its turn; the oldest file goes first."""
@@ -82,7 +82,7 @@ class DeviceFiles:
     def give_up(self, device: int, number: int, reason: Reason, error: str = "") -> bool:
         """Stop sending a file, and tell the other device; `error` is for our user. Whether it was still to be sent."""
         store = self._core.store
-        if store.one("SELECT 1 FROM device_outgoing WHERE device = ? AND number = ?", device, number) is None:
+        if not store.has("SELECT 1 FROM device_outgoing WHERE device = ? AND number = ?", device, number):
             return False
         store.run("DELETE FROM device_outgoing WHERE device = ? AND number = ?", device, number)
         post(self._core, device, FILE_LANE, Abort(number, reason))

@@ -70,8 +70,7 @@ class Linking:
 
     def expects(self, invitation: int) -> bool:
         """Whether an invitation is for a device."""
-        query = "SELECT 1 FROM device_invitations WHERE invitation = ?"
-        return self._core.store.one(query, invitation) is not None
+        return self._core.store.has("SELECT 1 FROM device_invitations WHERE invitation = ?", invitation)
 
     def check_untrusted(self, identity: bytes) -> None:
         """RemoteError unless the owner of an identity can become a device."""
@@ -85,8 +84,8 @@ class Linking:
     def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
         """The row of a new device, whose profile is called `name`."""
         core = self._core
-        row = core.store.one("SELECT name FROM device_invitations WHERE invitation = ?", invitation)
-        wanted = name if row is None or row[0] is None else row[0]
+        asked = core.store.value(str, "SELECT name FROM device_invitations WHERE invitation = ?", invitation)
+        wanted = name if asked is None else asked
         contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
         core.device_table.add(
             contact.id, free_name(wanted, core.device_table.names()), DeviceRole.SATELLITE, now, self._newest() + 1
@@ -105,8 +104,7 @@ class Linking:
         self._changed(device)
 
     def _newest(self) -> int:
-        row = self._core.store.one("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        return 0 if row is None else int(row[0])
+        return self._core.store.value(int, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'") or 0
 
     def revoke(self, name: str, now: float) -> DeviceInfo:
         """Hear nothing more from a satellite, and send it nothing but the notice of that; UnknownDevice, HomeOnly."""
@@ -153,7 +151,7 @@ class Linking:
             if device.revoked and device.role is DeviceRole.SATELLITE:
                 under_way = "SELECT 1 FROM outbound o JOIN sessions s ON s.id = o.session WHERE s.contact = ?"
                 waits = "SELECT 1 FROM waiting WHERE contact = ?"
-                if core.store.one(f"{under_way} UNION ALL {waits}", device.contact, device.contact) is None:
+                if not core.store.has(f"{under_way} UNION ALL {waits}", device.contact, device.contact):
                     with core.change():
                         self._forget(device)
 
@@ -206,5 +204,5 @@ class Linking:
         if not invitation.expires > now or math.isinf(invitation.expires):
             raise ExpiredInvitation
         own = "SELECT 1 FROM messages UNION ALL SELECT 1 FROM invitations"
-        if core.contacts.all() or core.device_table.satellites() or core.store.one(own) is not None:
+        if core.contacts.all() or core.device_table.satellites() or core.store.has(own):
             raise NotFresh

@@ -64,23 +64,22 @@ class PendingRequests:
         return encode(self._ask(number, request))
 
     def _ask(self, number: int, request: DeviceVerb) -> DeviceRequest:
-        row = self._core.store.one("SELECT min(number) FROM device_asks")
-        return DeviceRequest(number, number if row is None or row[0] is None else row[0], raw(request))
+        lowest = self._core.store.value(int, "SELECT min(number) FROM device_asks")
+        return DeviceRequest(number, number if lowest is None else lowest, raw(request))
 
     def made(self, message: int) -> int | None:
         """The request that is to make a message; None if there is none."""
-        row = self._core.store.one("SELECT number FROM device_asks WHERE message = ?", message)
-        return None if row is None else int(row[0])
+        return self._core.store.value(int, "SELECT number FROM device_asks WHERE message = ?", message)
 
     def answered(self, home: int, answer: DeviceResponse) -> None:
         """The home has done or refused a request."""
         core = self._core
-        row = core.store.one("SELECT message, contact FROM device_asks WHERE number = ?", answer.number)
+        row = core.store.one("SELECT message FROM device_asks WHERE number = ?", answer.number)
         if row is None:
             return
         message = row[0]
         self._remember(answer.number, answer.error, answer.group)
-        if message is not None and answer.message and core.store.one("SELECT 1 FROM messages WHERE id = ?", message):
+        if message is not None and answer.message and core.store.has("SELECT 1 FROM messages WHERE id = ?", message):
             self._replica.link(message, answer.message)
         if answer.error:
             core.device_table.trouble(home, answer.error)
@@ -111,7 +110,7 @@ class PendingRequests:
     def outcome(self, asked: PendingRequest) -> GroupInfo | None:
         """The group after a request; None as long as the home has not answered. RefusedAtHome, UnknownGroup."""
         core = self._core
-        if core.store.one("SELECT 1 FROM device_asks WHERE number = ?", asked.number) is not None:
+        if core.store.has("SELECT 1 FROM device_asks WHERE number = ?", asked.number):
             return None
         error, group = self._answers.get(asked.number, ("", None))
         if error:

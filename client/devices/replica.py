@@ -65,13 +65,11 @@ class Replica:
 
     def local(self, number: int) -> int | None:
         """The number here of a message of the home."""
-        row = self._core.store.one("SELECT message FROM mirrored WHERE number = ?", number)
-        return None if row is None else int(row[0])
+        return self._core.store.value(int, "SELECT message FROM mirrored WHERE number = ?", number)
 
     def remote(self, message: int) -> int | None:
         """The home's number of a message here; None as long as the home has not taken it over."""
-        row = self._core.store.one("SELECT number FROM mirrored WHERE message = ?", message)
-        return None if row is None else int(row[0])
+        return self._core.store.value(int, "SELECT number FROM mirrored WHERE message = ?", message)
 
     def link(self, message: int, number: int) -> None:
         """A message that was written here has a number at home now."""

@@ -11,9 +11,9 @@ import msgspec
 from client.core.state import Core
 from client.devices.bodies import GroupMemberRecord, GroupMessageRecord, GroupRecord
 from client.groups.registry import UnknownGroup
-from client.model.errors import UnknownContact
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.model.views import ContactState
+from client.storage.database import Row
 
 _SELECT = """
 SELECT c.name, g.title, g.state, c.identity, g.members FROM mirrored_groups g JOIN contacts c ON c.id = g.contact
@@ -30,23 +30,19 @@ class GroupReplica:
 
     def all(self) -> list[GroupInfo]:
         """All of them, oldest first."""
-        return [_info(*row) for row in self._store.all(_SELECT + "ORDER BY c.added_at, g.contact")]
+        return [_info(row) for row in self._store.all(_SELECT + "ORDER BY c.added_at, g.contact")]
 
     def get(self, contact: int) -> GroupInfo | None:
         """The group of a conversation's row of contacts."""
-        row = self._store.one(_SELECT + "WHERE g.contact = ?", contact)
-        return None if row is None else _info(*row)
+        return self._store.row(_info, _SELECT + "WHERE g.contact = ?", contact)
 
     def named(self, name: str) -> tuple[int, GroupInfo]:
         """The row of contacts of a group's name, and the group; UnknownGroup."""
-        try:
-            contact = self._core.contacts.named(name).id
-        except UnknownContact:
-            contact = -1
-        group = self.get(contact)
-        if group is None:
+        contact = self._core.contacts.find_named(name)
+        group = None if contact is None else self.get(contact.id)
+        if contact is None or group is None:
             raise UnknownGroup(f"there is no group named {name!r}: `mixnet group list PROFILE` shows those there are")
-        return contact, group
+        return contact.id, group
 
     def take(self, record: GroupRecord) -> bool:
         """What the home says of a group, inside of a change; False if it makes no sense. Its name must be free."""
@@ -80,6 +76,7 @@ class GroupReplica:
             run("INSERT INTO group_reads VALUES (?, ?, ?)", message, place.to_bytes(2, "big"), name)
 
 
-def _info(name: str, title: str, state: str, identity: bytes, members: bytes) -> GroupInfo:
+def _info(row: Row) -> GroupInfo:
+    name, title, state, identity, members = row
     known = tuple(GroupMember(one.name, one.admin, one.you, one.connected) for one in _MEMBERS.decode(members))
     return GroupInfo(name, title, GroupState(state), bytes(identity).hex(), known)

@@ -50,7 +50,7 @@ class FileReceiver:
         reason = self._objection(contact, offer)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
         entry = Entry(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
-        if core.store.one(_KNOWN, contact, offer.id) is not None:
+        if core.store.has(_KNOWN, contact, offer.id):
             return
         number = core.messages.add(entry, now)
         if reason is not None or core.settings.downloads is None:
@@ -115,8 +115,7 @@ class FileReceiver:
 
     def number_of(self, contact: int, remote: int) -> int | None:
         """Our number of a file that is being received, by the sender's."""
-        row = self._core.store.one(_SELECT, contact, remote)
-        return None if row is None else int(row[0])
+        return self._core.store.value(int, _SELECT, contact, remote)
 
     def reject(self, message: int, error: str) -> None:
         """A file that is complete is not what it claims to be: `error` says what."""
@@ -176,8 +175,8 @@ class FileReceiver:
     def _objection(self, contact: int, offer: Offer) -> Reason | None:
         if offer.size > self._core.settings.file_limit:
             return Reason.TOO_LARGE
-        row = self._core.store.one("SELECT count(*) FROM receiving WHERE contact = ?", contact)
-        if self._core.settings.downloads is None or (row is not None and row[0] >= _FILES_AT_ONCE):
+        coming = self._core.store.value(int, "SELECT count(*) FROM receiving WHERE contact = ?", contact) or 0
+        if self._core.settings.downloads is None or coming >= _FILES_AT_ONCE:
             return Reason.NO_ROOM
         return None
 

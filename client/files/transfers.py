@@ -84,9 +84,9 @@ class Transfers:
         core = self._core
         if not core.satellite:
             return Leg.CONTACT, message.done
-        row = core.store.one(_FETCHED, message.id)
-        if row is not None:
-            return Leg.HOME, int(row[0])
+        fetched = core.store.value(int, _FETCHED, message.id)
+        if fetched is not None:
+            return Leg.HOME, fetched
         row = core.store.one(_HANDED, message.id)
         if row is not None:
             return Leg.HOME, max(0, int(row[0]) - CHUNK_SIZE * self._going(row[1]))
@@ -94,14 +94,11 @@ class Transfers:
 
     def _going(self, home: int) -> int:
         """Parts of a file that were read and are not at home yet, about."""
-        waiting = self._core.store.one("SELECT count(*) FROM waiting WHERE contact = ? AND lane = 1", home)
-        route = self._core.routes.get(home)
-        sealed = (
-            None
-            if route is None
-            else self._core.store.one("SELECT count(*) FROM outbound WHERE session = ? AND lane = 1", route.id)
-        )
-        return sum(int(row[0]) for row in (waiting, sealed) if row is not None)
+        value, route = self._core.store.value, self._core.routes.get(home)
+        waiting = value(int, "SELECT count(*) FROM waiting WHERE contact = ? AND lane = 1", home) or 0
+        if route is None:
+            return waiting
+        return waiting + (value(int, "SELECT count(*) FROM outbound WHERE session = ? AND lane = 1", route.id) or 0)
 
     def _expected(self, message: MessageInfo, leg: Leg, estimate: Estimate) -> float | None:
         """Seconds at the network's rate, before anything was measured."""

@@ -276,8 +276,7 @@ class Dispatch:
         self._deliveries[post].acknowledged(key)
         self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
         self._registry.set_peer(group, key, doubted=0, answered=now)
-        row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
-        message = None if row is None else row[0]
+        message = self._store.value(int, "SELECT message FROM group_posts WHERE id = ?", post)
         if message is not None:
             self._store.run("UPDATE group_messages SET reached = reached + 1 WHERE message = ?", message)
         self._finish(post, message)
@@ -286,10 +285,8 @@ class Dispatch:
         """All who are still members have it, or news of how many."""
         done = not self._deliveries[post].missing
         if done:
-            del self._deliveries[post]
-            self._fresh.discard(post)
-            self._store.run("DELETE FROM group_posts WHERE id = ?", post)
-        if message is None or self._store.one("SELECT 1 FROM messages WHERE id = ?", message) is None:
+            self._forget(post)
+        if message is None or not self._store.has("SELECT 1 FROM messages WHERE id = ?", message):
             return
         if not done or not self._core.step_message(message, MessageEvent.DELIVER):
             self._core.emit(MessageStateChanged(self._core.messages.get(message)))
@@ -314,30 +311,29 @@ class Dispatch:
     def ended(self, group: Group) -> None:
         """We were removed: nothing of ours goes on."""
         for (post,) in self._store.all("SELECT id FROM group_posts WHERE grp = ?", group.id):
-            self._deliveries.pop(post, None)
             self._give_up(post, "you were removed from the group before all had it: ask an admin")
 
     def _give_up(self, post: int, error: str) -> None:
-        row = self._store.one("SELECT message FROM group_posts WHERE id = ?", post)
+        message = self._store.value(int, "SELECT message FROM group_posts WHERE id = ?", post)
+        self._forget(post)
+        if message is not None:
+            self._core.fail_message(message, error)
+
+    def _forget(self, post: int) -> None:
         self._store.run("DELETE FROM group_posts WHERE id = ?", post)
         self._deliveries.pop(post, None)
         self._fresh.discard(post)
-        if row is not None and row[0] is not None:
-            self._core.fail_message(row[0], error)
 
     def taken_back(self, post: int, group: Group, number: int) -> bool:
         """Send no more of a post of ours, without a word on its message; whether nobody has answered for it."""
-        row = self._store.one("SELECT count(*) FROM group_awaited WHERE post = ?", post)
+        awaited = self._store.value(int, "SELECT count(*) FROM group_awaited WHERE post = ?", post) or 0
         among = self._registry.roster_at(group, posts.parse_untrusted(self._raw(post)).heads)
-        self._store.run("DELETE FROM group_posts WHERE id = ?", post)
-        self._deliveries.pop(post, None)
-        self._fresh.discard(post)
+        self._forget(post)
         self._out.recall(group, number)
-        return row is not None and row[0] >= len(among.members.keys() & self._registry.roster(group).members.keys()) - 1
+        return awaited >= len(among.members.keys() & self._registry.roster(group).members.keys()) - 1
 
     def _raw(self, post: int) -> bytes:
-        row = self._store.one("SELECT raw FROM group_posts WHERE id = ?", post)
-        return b"" if row is None else bytes(row[0])
+        return self._store.value(bytes, "SELECT raw FROM group_posts WHERE id = ?", post) or b""
 
     def cancelled(self, message: int, now: float) -> None:
         """A message of ours is given up by its user, if it is a text in a group: nobody waits for it."""
@@ -376,7 +372,7 @@ class Dispatch:
             )
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
-            self._hops = self._store.one("SELECT 1 FROM group_hops") is not None
+            self._hops = self._store.has("SELECT 1 FROM group_hops")
         if self._fresh or (self._hops and self._out.next() is not None):
             return 0.0
         due = min((one.next_due for one in self._deliveries.values()), default=math.inf)

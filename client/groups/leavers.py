@@ -69,7 +69,7 @@ class Leavers:
     def knows(self, group: Group, contact: int) -> bool:
         """Whether a contact is one who left."""
         query = "SELECT 1 FROM group_leavers WHERE grp = ? AND contact = ?"
-        return self._store.one(query, group.id, contact) is not None
+        return self._store.has(query, group.id, contact)
 
     def greeted(self, group: Group, key: bytes, contact: int, first: int) -> None:
         """The greeting of one who left comes after the news of that: it says with which post we begin."""

@@ -109,10 +109,10 @@ class Membership:
 
     def answered_untrusted(self, group: Group, contact: int, body: GroupAnswer, now: float) -> None:
         """Whom we invited wants to join: add it, and tell it all that there is to know."""
-        offered = self._store.one("SELECT 1 FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
+        offered = self._store.has("SELECT 1 FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
         roster, history = self._registry.roster(group), self._registry.history(group)
         me = roster.members.get(group.me)
-        if offered is None or history is None or me is None or not me.admin or body.key in roster.members:
+        if not offered or history is None or me is None or not me.admin or body.key in roster.members:
             raise RemoteError("an answer to no invitation to a group")
         try:
             who = Newcomer(body.key, body.agree, body.name)
@@ -185,8 +185,7 @@ class Membership:
         """An invitation on its way: for us, or for somebody whom we may know."""
         if self._registry.member_of(group, contact) is None or body.source == body.target:
             raise RemoteError("an introduction from one who isn't in the group")
-        row = self._store.one("SELECT count(*) FROM group_passes WHERE grp = ?", group.id)
-        if row is not None and row[0] < _PASSES:
+        if (self._store.value(int, "SELECT count(*) FROM group_passes WHERE grp = ?", group.id) or 0) < _PASSES:
             query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
             self._store.run(query, group.id, body.source, body.target, body.sealed)
         self._move_passes(group, now)
@@ -343,8 +342,7 @@ class Membership:
             "SELECT min(p.introduced + p.tries * ?) FROM group_peers p JOIN groups g ON g.id = p.grp"
             " WHERE ((p.contact IS NULL AND p.tries BETWEEN 1 AND ?) OR p.introduced = ?) AND g.state = ?"
         )
-        row = self._store.one(query, self._pause, _TRIES - 1, _LOST, GroupState.MEMBER.value)
-        return None if row is None else row[0]
+        return self._store.value(float, query, self._pause, _TRIES - 1, _LOST, GroupState.MEMBER.value)
 
     def _ungreeted(self) -> list[tuple[int, bytes, int]]:
         return [one for one in self._silent if self._registry.reachable(one[2])]

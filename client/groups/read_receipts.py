@@ -32,9 +32,9 @@ class Reading:
         """Tell the authors of (message, its author's number of it) that the user has read these."""
         told: defaultdict[bytes, list[int]] = defaultdict(list)
         for message, number in seen:
-            row = self._store.one("SELECT writer FROM group_messages WHERE message = ?", message)
-            if row is not None and row[0] is not None and number >= 0:
-                told[bytes(row[0])].append(number)
+            writer = self._store.value(bytes, "SELECT writer FROM group_messages WHERE message = ?", message)
+            if writer is not None and number >= 0:
+                told[writer].append(number)
         peers = self._registry.peers(group)
         for key, numbers in told.items():
             contact = peers[key].contact if key in peers else None
@@ -57,10 +57,7 @@ class Reading:
                 self._note(group, row[0], member, number, now)
 
     def _note(self, group: Group, message: int, member: Member, number: int, now: float) -> None:
-        if (
-            self._store.one("SELECT 1 FROM group_reads WHERE message = ? AND member = ?", message, member.key)
-            is not None
-        ):
+        if self._store.has("SELECT 1 FROM group_reads WHERE message = ? AND member = ?", message, member.key):
             return
         self._store.run("INSERT INTO group_reads VALUES (?, ?, ?)", message, member.key, member.name)
         self._dispatch.has_it(group, number, member.key, now)

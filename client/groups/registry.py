@@ -14,7 +14,6 @@ from client.e2e.group_changes import Change
 from client.groups.pair_keys import Pair
 from client.groups.roster import History, Member, Roster
 from client.model.contact_states import free_name
-from client.model.errors import UnknownContact
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.model.views import ContactState
 from client.storage.database import Row
@@ -109,31 +108,26 @@ class Registry:
 
     def get(self, number: int) -> Group:
         """The group of a row."""
-        row = self._store.one(_SELECT + "WHERE id = ?", number)
-        if row is None:
+        group = self._store.row(_group, _SELECT + "WHERE id = ?", number)
+        if group is None:
             raise UnknownGroup
-        return _group(row)
+        return group
 
     def named(self, name: str) -> Group:
         """The group of a name; UnknownGroup."""
-        try:
-            contact = self._core.contacts.named(name).id
-        except UnknownContact:
-            contact = -1
-        row = self._store.one(_SELECT + "WHERE contact = ?", contact)
-        if row is None:
+        contact = self._core.contacts.find_named(name)
+        group = None if contact is None else self.of(contact.id)
+        if group is None:
             raise UnknownGroup(f"there is no group named {name!r}: `mixnet group list PROFILE` shows those there are")
-        return _group(row)
+        return group
 
     def known(self, identifier: bytes) -> Group | None:
         """The group of an identifier, if we have anything to do with it."""
-        row = self._store.one(_SELECT + "WHERE identifier = ?", identifier)
-        return None if row is None else _group(row)
+        return self._store.row(_group, _SELECT + "WHERE identifier = ?", identifier)
 
     def of(self, contact: int) -> Group | None:
         """The group whose conversation a contact's row is."""
-        row = self._store.one(_SELECT + "WHERE contact = ?", contact)
-        return None if row is None else _group(row)
+        return self._store.row(_group, _SELECT + "WHERE contact = ?", contact)
 
     def all(self) -> list[Group]:
         """All of them, oldest first."""
@@ -216,8 +210,7 @@ class Registry:
 
     def key_of(self, group: Group, contact: int) -> bytes | None:
         """The key under which a contact is, or was when we left, in the group."""
-        row = self._store.one("SELECT key FROM group_peers WHERE grp = ? AND contact = ?", group.id, contact)
-        return None if row is None else bytes(row[0])
+        return self._store.value(bytes, "SELECT key FROM group_peers WHERE grp = ? AND contact = ?", group.id, contact)
 
     def reachable(self, contact: int | None) -> bool:
         """Whether something can be sent to a contact now."""

@@ -16,8 +16,8 @@ _OURS = " FROM group_posts p JOIN group_awaited a ON a.post = p.id WHERE p.grp =
 
 def floor(store: Store, group: Group, number: int) -> int:
     """The lowest number of a post of ours that is under way; `number`, of the next one, if none is."""
-    row = store.one("SELECT min(p.number)" + _OURS, group.id, group.me)
-    return number if row is None or row[0] is None else int(row[0])
+    lowest = store.value(int, "SELECT min(p.number)" + _OURS, group.id, group.me)
+    return number if lowest is None else lowest
 
 
 def lapsing(store: Store, group: Group) -> tuple[tuple[int, int], ...]:
@@ -41,7 +41,7 @@ def told(store: Store, group: Group, number: int, passed: int | None) -> tuple[t
 
 def is_missed(store: Store, group: Group, number: int) -> bool:
     """Whether somebody may wait for a post of ours that is given up: there are later ones, or others under way."""
-    return group.next_number > number + 1 or store.one("SELECT 1" + _OURS, group.id, group.me) is not None
+    return group.next_number > number + 1 or store.has("SELECT 1" + _OURS, group.id, group.me)
 
 
 def sign_again(store: Store, group: Group) -> None:

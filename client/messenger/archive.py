@@ -89,10 +89,10 @@ class ArchiveOps:
 
     def _has(self, origin: bytes, number: int) -> bool:
         known = "SELECT 1 FROM imported WHERE origin = ? AND number = ?"
-        if self._store.one(known, origin, number) is not None:
-            return True
         ours = "SELECT 1 FROM messages WHERE id = ? AND id NOT IN (SELECT message FROM imported)"
-        return origin == self._core.identity_public and self._store.one(ours, number) is not None
+        return self._store.has(known, origin, number) or (
+            origin == self._core.identity_public and self._store.has(ours, number)
+        )
 
     # deletion
 
@@ -109,8 +109,7 @@ class ArchiveOps:
         deleted = self._delete("m.contact = ?", (whom,))
         if deleted < BATCH:
             self._store.truncate_journal()
-        row = self._store.one("SELECT count(*) FROM messages WHERE contact = ?", whom)
-        return deleted, 0 if row is None else int(row[0])
+        return deleted, self._store.value(int, "SELECT count(*) FROM messages WHERE contact = ?", whom) or 0
 
     def sweep(self, now: float) -> bool:
         """Delete up to BATCH messages that are past their conversation's period; whether there may be more."""
@@ -137,8 +136,7 @@ class ArchiveOps:
     def retention(self, contact: str) -> float | None:
         """For how many seconds messages with a contact are kept; None: for ever. UnknownContact."""
         whom = self._core.contacts.named(contact).id
-        row = self._store.one("SELECT seconds FROM retention WHERE contact = ?", whom)
-        return None if row is None else float(row[0])
+        return self._store.value(float, "SELECT seconds FROM retention WHERE contact = ?", whom)
 
     def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so long; UnknownContact, BadPeriod."""
@@ -150,7 +148,7 @@ class ArchiveOps:
         self._look()
 
     def _look(self) -> None:
-        self.limited = self._store.one("SELECT 1 FROM retention") is not None
+        self.limited = self._store.has("SELECT 1 FROM retention")
 
 
 def _record(row: Row) -> Record:

@@ -112,8 +112,7 @@ class MatchTable:
 
     def get(self, address: str) -> Look | None:
         """One entry, if it is still there."""
-        row = self._store.one(_SELECT + "WHERE address = ?", address)
-        return None if row is None else _look(row)
+        return self._store.row(_look, _SELECT + "WHERE address = ?", address)
 
     def infos(self) -> list[MatchInfo]:
         """As the user sees them."""

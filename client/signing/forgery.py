@@ -36,10 +36,9 @@ def forge_transcript(core: Core, contact: str, texts: Sequence[str], now: float)
     if conversation is None:
         raise NoSession
     session = opening = _departed(conversation.session)
-    row = core.store.one("SELECT max(remote) FROM messages WHERE contact = ? AND NOT outgoing", known.id)
-    number = 0 if row is None or row[0] is None else row[0]
-    newest = core.store.one("SELECT coalesce(max(id), 0) FROM messages")
-    place = 0 if newest is None else int(newest[0])
+    query = "SELECT max(remote) FROM messages WHERE contact = ? AND NOT outgoing"
+    number = core.store.value(int, query, known.id) or 0
+    place = core.store.value(int, "SELECT max(id) FROM messages") or 0
     shown = []
     for text in texts:
         number, place = number + 1, place + 1

@@ -44,8 +44,7 @@ class AddressBook:
             raise BadLifetime("an address is good for more than 0s and at most 3650d: choose another time")
         with self._store.transaction():
             self.expire(now)
-            row = self._store.one("SELECT count(*) FROM addresses WHERE prekeys IS NOT NULL")
-            if row is not None and row[0] >= AT_ONCE:
+            if (self._store.value(int, "SELECT count(*) FROM addresses WHERE prekeys IS NOT NULL") or 0) >= AT_ONCE:
                 raise TooManyAddresses(f"a profile has at most {AT_ONCE} addresses: retire one first")
             prekeys = Prekeys.generate(SymmetricKey.generate())
             expires = 0.0 if lifetime is None else float(round(now + lifetime))
@@ -62,10 +61,10 @@ class AddressBook:
 
     def get(self, id_: str) -> AddressInfo:
         """One of them; UnknownAddress."""
-        row = self._store.one(_SELECT + "WHERE id = ?", id_)
-        if row is None:
+        address = self._store.row(_info, _SELECT + "WHERE id = ?", id_)
+        if address is None:
             raise UnknownAddress(f"there is no address {id_!r}: `mixnet address list` shows those there are")
-        return _info(row)
+        return address
 
     def retire(self, id_: str) -> AddressInfo:
         """Take no more first messages; conversations that have begun go on. UnknownAddress."""

@@ -73,15 +73,18 @@ class ContactTable:
 
     def find(self, number: int) -> Contact | None:
         """The contact of a row, if there is one."""
-        row = self._store.one(_SELECT + "WHERE id = ?", number)
-        return None if row is None else _contact(row)
+        return self._store.row(_contact, _SELECT + "WHERE id = ?", number)
 
     def named(self, name: str) -> Contact:
         """The contact of a name; UnknownContact."""
-        row = self._store.one(_SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}", name)
-        if row is None:
+        contact = self.find_named(name)
+        if contact is None:
             raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
-        return _contact(row)
+        return contact
+
+    def find_named(self, name: str) -> Contact | None:
+        """The contact of a name, if there is one."""
+        return self._store.row(_contact, _SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}", name)
 
     def person(self, name: str) -> Contact:
         """The contact of a name, which is no group; UnknownContact."""
@@ -100,13 +103,12 @@ class ContactTable:
 
     def once(self, identity: bytes) -> Contact | None:
         """The contact of an identity, or the one that had it before."""
-        row = self._store.one("SELECT contact FROM former_identities WHERE identity = ?", identity)
-        return self.known(identity) or (None if row is None else self.get(row[0]))
+        query = "SELECT contact FROM former_identities WHERE identity = ?"
+        return self.known(identity) or self._store.value(self.get, query, identity)
 
     def known(self, identity: bytes) -> Contact | None:
         """The contact of an identity, if there is one."""
-        row = self._store.one(_SELECT + "WHERE identity = ?", identity)
-        return None if row is None else _contact(row)
+        return self._store.row(_contact, _SELECT + "WHERE identity = ?", identity)
 
     def all(self) -> list[Contact]:
         """All of them, oldest first."""
@@ -191,7 +193,7 @@ class ContactTable:
         """Whether a session that we began with a known contact is unanswered, or one that was given up unsettled."""
         if contact.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED):
             return False
-        return self._store.one(_RENEWING, contact.id, contact.id, contact.session) is not None
+        return self._store.has(_RENEWING, contact.id, contact.id, contact.session)
 
 
 def _contact(row: Row) -> Contact:

@@ -8,10 +8,10 @@ temporary file with anything in clear. Synchronous, and used by one thread at a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -19,6 +19,7 @@ from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
 from client.storage.schema import MIGRATIONS
 from mixnet.crypto import SymmetricKey
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 _BUSY_MILLISECONDS = 2000
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, apsw.LockedError)
@@ -111,10 +112,23 @@ class Store:
         rows = self.all(statement, *values)
         return rows[0] if rows else None
 
+    def value(self, kind: Callable[[Any], T], statement: str, *values: object) -> T | None:
+        """The first column of the first row, as `kind` makes it; None if there is no row, or NULL there."""
+        row = self.one(statement, *values)
+        return None if row is None or row[0] is None else kind(row[0])
+
+    def row(self, make: Callable[[Row], T], statement: str, *values: object) -> T | None:
+        """What `make` makes of the first row, or None."""
+        row = self.one(statement, *values)
+        return None if row is None else make(row)
+
+    def has(self, statement: str, *values: object) -> bool:
+        """Whether a query has a row."""
+        return self.one(statement, *values) is not None
+
     def setting(self, name: str) -> bytes | None:
         """A value kept under `name`, or None."""
-        row = self.one("SELECT value FROM settings WHERE name = ?", name)
-        return None if row is None else bytes(row[0])
+        return self.value(bytes, "SELECT value FROM settings WHERE name = ?", name)
 
     def set_setting(self, name: str, value: bytes) -> None:
         """Keep `value` under `name`."""

@@ -79,15 +79,14 @@ class DeviceTable:
 
     def get(self, contact: int) -> Device | None:
         """The device of a contact's row."""
-        row = self._store.one(_SELECT + "WHERE d.contact = ?", contact)
-        return None if row is None else _device(row)
+        return self._store.row(_device, _SELECT + "WHERE d.contact = ?", contact)
 
     def named(self, name: str) -> Device:
         """The device of a name; UnknownDevice."""
-        row = self._store.one(_SELECT + "WHERE d.name = ?", name)
-        if row is None:
+        device = self._store.row(_device, _SELECT + "WHERE d.name = ?", name)
+        if device is None:
             raise UnknownDevice
-        return _device(row)
+        return device
 
     def names(self) -> set[str]:
         """All names in use."""
@@ -138,8 +137,7 @@ class DeviceTable:
 
     def asked(self) -> int:
         """How many requests of this satellite are not answered."""
-        row = self._store.one("SELECT count(*) FROM device_asks")
-        return 0 if row is None else int(row[0])
+        return self._store.value(int, "SELECT count(*) FROM device_asks") or 0
 
     def info(self, device: Device) -> DeviceInfo:
         """What a user sees of a device."""
@@ -161,13 +159,11 @@ class DeviceTable:
             "SELECT count(*) FROM device_log l JOIN device_cursors c ON c.kind = l.kind"
             " WHERE c.device = ? AND l.position > c.position"
         )
-        row = self._store.one(query, device.contact)
-        return 0 if row is None else int(row[0])
+        return self._store.value(int, query, device.contact) or 0
 
     def _older(self, device: Device) -> int:
         """How many messages of the history it was not sent yet."""
-        row = self._store.one("SELECT count(*) FROM messages WHERE id < ?", device.history)
-        return 0 if row is None else int(row[0])
+        return self._store.value(int, "SELECT count(*) FROM messages WHERE id < ?", device.history) or 0
 
 
 def _state(device: Device) -> DeviceState:

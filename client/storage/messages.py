@@ -91,12 +91,8 @@ class MessageTable:
 
     def step(self, number: int, event: MessageEvent) -> MessageInfo | None:
         """Let `event` happen to a message: what it is now, or None if that changes nothing."""
-        row = self._store.one("SELECT state FROM messages WHERE id = ?", number)
-        if row is None:
-            return None
-        before = MessageState(row[0])
-        state = state_after(before, event)
-        if state is before:
+        before = self._store.value(MessageState, "SELECT state FROM messages WHERE id = ?", number)
+        if before is None or (state := state_after(before, event)) is before:
             return None
         self._store.run("UPDATE messages SET state = ? WHERE id = ?", state.value, number)
         return self.get(number)
@@ -114,8 +110,7 @@ class MessageTable:
         """Why the newest incoming message of a contact has failed; empty if it has not, or there is none."""
         came = "contact = ? AND NOT outgoing AND remote IS NOT NULL"  # an imported one did not come from the contact
         newest = f"SELECT error FROM messages WHERE {came} ORDER BY id DESC LIMIT 1"  # noqa: S608
-        row = self._store.one(newest, contact)
-        return "" if row is None else str(row[0])
+        return self._store.value(str, newest, contact) or ""
 
     def progress(self, number: int, done: int) -> MessageInfo:
         """Record how many bytes of a file are across."""
@@ -128,28 +123,21 @@ class MessageTable:
 
     def contact_of(self, number: int) -> int:
         """The contact of a message; UnknownMessage."""
-        row = self._store.one("SELECT contact FROM messages WHERE id = ?", number)
-        if row is None:
+        contact = self._store.value(int, "SELECT contact FROM messages WHERE id = ?", number)
+        if contact is None:
             raise UnknownMessage
-        return int(row[0])
+        return contact
 
     def unseen(self, contact: int, up_to: int, limit: int) -> list[tuple[int, int]]:
         """(number, the sender's number) of received messages up to one, that are not read yet."""
-        return [
-            (int(number), int(remote))
-            for number, remote in self._store.all(
-                "SELECT id, remote FROM messages WHERE contact = ? AND id <= ? AND state = ? ORDER BY id LIMIT ?",
-                contact,
-                up_to,
-                MessageState.RECEIVED.value,
-                limit,
-            )
-        ]
+        query = "SELECT id, remote FROM messages WHERE contact = ? AND id <= ? AND state = ? ORDER BY id LIMIT ?"
+        rows = self._store.all(query, contact, up_to, MessageState.RECEIVED.value, limit)
+        return [(int(number), int(remote)) for number, remote in rows]
 
     def is_from_us(self, number: int, contact: int) -> bool:
         """Whether `number` is a message of ours to that contact."""
         query = "SELECT 1 FROM messages WHERE id = ? AND contact = ? AND outgoing"
-        return self._store.one(query, number, contact) is not None
+        return self._store.has(query, number, contact)
 
 
 def _info(row: Row) -> MessageInfo:

@@ -87,8 +87,8 @@ class Pool:
     def keep(self, contact: int, blocks: Iterable[ReplyBlock]) -> None:
         """Store new blocks, up to HELD of a conversation; the same one again is ignored."""
         for block in blocks:
-            row = self._store.one("SELECT count(*) FROM anonymous_blocks WHERE contact = ?", contact)
-            if row is not None and row[0] < HELD:
+            held = self._store.value(int, "SELECT count(*) FROM anonymous_blocks WHERE contact = ?", contact) or 0
+            if held < HELD:
                 query = "INSERT OR IGNORE INTO anonymous_blocks (contact, surb, expires) VALUES (?, ?, ?)"
                 self._store.run(query, contact, block.surb, block.until)
 
@@ -103,13 +103,12 @@ class Pool:
 
     def next_time(self, contact: int, length: float) -> float | None:
         """When a block may be used: the start of its epoch, perhaps past; None if there is none left."""
-        row = self._store.one("SELECT min(expires) FROM anonymous_blocks WHERE contact = ?", contact)
-        return None if row is None or row[0] is None else float(row[0]) - length
+        first = self._store.value(float, "SELECT min(expires) FROM anonymous_blocks WHERE contact = ?", contact)
+        return None if first is None else first - length
 
     def until(self, contact: int) -> float:
         """When the last of a conversation's blocks expires; 0.0 if there is none."""
-        row = self._store.one("SELECT max(expires) FROM anonymous_blocks WHERE contact = ?", contact)
-        return 0.0 if row is None or row[0] is None else float(row[0])
+        return self._store.value(float, "SELECT max(expires) FROM anonymous_blocks WHERE contact = ?", contact) or 0.0
 
 
 class Given:
@@ -122,9 +121,8 @@ class Given:
     def lacks(self, contact: int, until: int) -> int:
         """How many more blocks of the epoch that ends at `until` may be given now."""
         query = "SELECT count(*), count(keys) FROM anonymous_given WHERE contact = ? AND until = ?"
-        row = self._store.one(query, contact, until)
-        given, unused = (0, 0) if row is None else (int(row[0]), int(row[1]))
-        return max(0, min(STOCK - unused, EACH_EPOCH - given))
+        ((given, unused),) = self._store.all(query, contact, until)
+        return max(0, min(STOCK - int(unused), EACH_EPOCH - int(given)))
 
     def add(self, contact: int, made: OwnSurb, kept: float) -> float:
         """Await an answer through a block, for `kept` seconds after its end; gives when it is forgotten."""

@@ -27,10 +27,10 @@ class History:
     def tags(self, lane: int, next_number: int, limit: int = KEPT) -> tuple[bytes, ...]:
         """The tags of at most `limit` messages right below `next_number`, the newest last."""
         where = "FROM taken WHERE session = ? AND lane = ?"
-        row = self._store.one(f"SELECT min(number) {where}", self._session, lane)
-        if row is None or row[0] is None:
+        oldest = self._store.value(int, f"SELECT min(number) {where}", self._session, lane)
+        if oldest is None:
             return ()
-        first = max(row[0], next_number - limit)
+        first = max(oldest, next_number - limit)
         query = f"SELECT number, tag {where} AND number >= ? AND number < ?"
         known: dict[int, bytes] = dict(self._store.all(query, self._session, lane, first, next_number))
         return tuple(bytes(known.get(number, SKIPPED)) for number in range(first, next_number))

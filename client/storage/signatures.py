@@ -65,7 +65,7 @@ class SignatureTable:
 
     def end(self, end: End, receiver: bytes, name: str, size: int, now: float) -> End | SignedEnd:
         """The end of a file of ours: signed, if that was promised."""
-        if self._store.one("SELECT 1 FROM signed WHERE message = ?", end.id) is None:
+        if not self._store.has("SELECT 1 FROM signed WHERE message = ?", end.id):
             return end
         origin = self._state(end.id, receiver, MessageKind.FILE, (size, file_digest(name, end.digest)), now)
         signature = origin.sign(self._key)
@@ -82,10 +82,9 @@ class SignatureTable:
 
     def step(self, message: int, event: ReceiptEvent) -> bool:
         """Let `event` happen to the receipts of a message of ours; whether that changes anything."""
-        row = self._store.one("SELECT receipt FROM signed WHERE message = ?", message)
-        if row is None:
+        before = self._store.value(ReceiptState, "SELECT receipt FROM signed WHERE message = ?", message)
+        if before is None:
             return False
-        before = ReceiptState(row[0])
         state = after(before, event)
         self.decide(message, state)
         return state is not before
@@ -139,9 +138,9 @@ class SignatureTable:
 
     def rule(self, contact: int | None) -> Rule:
         """What holds for a contact, or (None) where nothing else was said."""
-        row = self._store.one("SELECT rule FROM consents WHERE contact = ?", contact) if contact is not None else None
-        if row is not None:
-            return Rule(row[0])
+        said = self._store.value(Rule, "SELECT rule FROM consents WHERE contact = ?", contact)
+        if said is not None:
+            return said
         raw = self._store.setting(_RULE)
         return DEFAULT_RULE if raw is None else Rule(raw.decode())
 

@@ -48,14 +48,14 @@ class TimestampTable:
 
     def promised(self) -> bool:
         """Whether there are files that will be signed, and need a witness then."""
-        return self._store.one(_PROMISED) is not None
+        return self._store.has(_PROMISED)
 
     def keep(self, message: int, witness: bytes, token: TimestampToken, consensus: Consensus) -> None:
         """Store what a witness said, after it was checked, and the document that lists the witness."""
         raw = consensus.encode()
         name = digest(Label.SUBMISSION, b"consensus", raw)
         with self._store.transaction():
-            if self._store.one("SELECT 1 FROM submissions WHERE message = ?", message) is None:
+            if not self._store.has("SELECT 1 FROM submissions WHERE message = ?", message):
                 return  # deleted meanwhile
             self._store.run("INSERT OR IGNORE INTO consensuses VALUES (?, ?)", name, raw)
             query = "UPDATE submissions SET witness = ?, time = ?, signature = ?, consensus = ? WHERE message = ?"
