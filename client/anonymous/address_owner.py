@@ -58,7 +58,6 @@ class AddressOwners:
     """All conversations in which somebody anonymous wrote to us."""
 
     def __init__(self, core: Core, book: AddressBook, surbs: SurbMaker, shared: Correspondence) -> None:
-        """Use the messenger's shared state."""
         self._core, self._book, self._surbs, self._shared = core, book, surbs, shared
         self.pool = Pool(core.store)
         self._openings, self._texts = Allowance(*OPENINGS), Allowance(*TEXTS)

@@ -17,7 +17,6 @@ class Correspondence:
     """The table of anonymous conversations."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core = core
 
     def begin(

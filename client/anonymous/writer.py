@@ -42,7 +42,6 @@ class AnonymousSenders:
     """All conversations in which this profile is anonymous."""
 
     def __init__(self, core: Core, surbs: SurbMaker, shared: Correspondence) -> None:
-        """Use the messenger's shared state."""
         self._core, self._surbs, self._shared = core, surbs, shared
         self.given = Given(core.store)
 

@@ -10,7 +10,6 @@ class Allowance:
     """A bucket of `burst` tokens that fills within `refill` seconds."""
 
     def __init__(self, burst: int, refill: float) -> None:
-        """Full."""
         self._burst, self._rate = float(burst), burst / refill
         self._level, self._at = float(burst), float("-inf")
 

@@ -29,7 +29,6 @@ class Timing:
     """The round-trip estimate for one contact's path."""
 
     def __init__(self, path: Path, jitter: random.Random) -> None:
-        """Start from the parameters alone."""
         self._path = path
         self._jitter = jitter
         self._smooth = path.round_trip

@@ -9,7 +9,6 @@ class Wakeup:
     """Wake-ups are not counted: however many were sent, the task wakes once and looks at everything."""
 
     def __init__(self) -> None:
-        """Nothing was sent yet."""
         self._event = trio.Event()
 
     def wake(self) -> None:

@@ -36,7 +36,6 @@ class ThreadWorker:
     """Runs the calls in a thread: in a real process the disk then never delays a slot."""
 
     def __init__(self) -> None:
-        """One call at a time."""
         self._turn = trio.Lock()
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

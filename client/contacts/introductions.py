@@ -76,7 +76,6 @@ class Introductions:
     """Invitations made and accepted. `for_devices` is set by the user's devices, which are made after this."""
 
     def __init__(self, core: Core, renewal: Renewal) -> None:
-        """Use the messenger's shared state, and what replaces a session by another."""
         self._core, self._renewal = core, renewal
         self.for_devices: DeviceInvitations = NoDevices()
 
@@ -158,15 +157,9 @@ class Introductions:
     def greet(self, contact: int, invitation: Invitation, started: Started, now: float) -> None:
         """Keep a session that `begin` gave, and let its first message leave. In the caller's change."""
         core = self._core
+        entry, where = invitation_channel(invitation.secret), invitation.destination
         conversation = core.open_conversation(
-            NewSession(
-                contact=contact,
-                channels=started.channels,
-                entry=invitation_channel(invitation.secret),
-                destination=invitation.destination,
-                session=started.session,
-                expected=0,
-            )
+            NewSession(contact, started.channels, entry, where, started.session, expected=0)
         )
         expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
         conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))

@@ -33,7 +33,6 @@ class Renewal:
     """Gives sessions up, and settles what was under way in them."""
 
     def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver) -> None:
-        """Use the messenger's shared state, and the files that a renewal interrupts."""
         self._core, self._sending, self._receiving = core, sending, receiving
 
     def answered(self, conversation: Conversation, now: float) -> None:

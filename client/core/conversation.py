@@ -106,17 +106,11 @@ class Conversation:
             " mailbox, sphinx_public, ratchet, numbers_0, numbers_1, expected_0, expected_1)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0)",
             new.contact,
-            channels.incoming.channel,
-            channels.incoming.key.expose(),
-            channels.outgoing.channel,
-            channels.outgoing.key.expose(),
-            None if entry is None else entry.channel,
-            None if entry is None else entry.key.expose(),
-            where.provider,
-            where.mailbox,
-            where.sphinx_public,
-            new.session.serialize(),
-            new.expected,
+            *_columns(channels.incoming),
+            *_columns(channels.outgoing),
+            *((None, None) if entry is None else _columns(entry)),
+            *(where.provider, where.mailbox, where.sphinx_public),
+            *(new.session.serialize(), new.expected),
         )
         row = store.one(_SELECT + "WHERE id = ?", number)
         assert row is not None  # noqa: S101  it was inserted above
@@ -293,6 +287,11 @@ class Conversation:
             return 0.0
         times = [time for time in (self.sender.wake_at(), self.receiver.due_at()) if time is not None]
         return min(times, default=None)
+
+
+def _columns(channel: ChannelKey) -> tuple[bytes, bytes]:
+    """What `_channel` makes a channel of again."""
+    return channel.channel, channel.key.expose()
 
 
 def _channel(name: bytes, key: bytes) -> ChannelKey:

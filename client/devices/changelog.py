@@ -68,7 +68,6 @@ class ChangeFeed:
     """The log, and how far each satellite was told of it."""
 
     def __init__(self, core: Core, groups: Groups) -> None:
-        """Use the messenger's shared state, and its groups."""
         self._core = core
         self._groups = groups
 

@@ -30,7 +30,6 @@ class PendingRequests:
     """Requests that are not answered."""
 
     def __init__(self, core: Core, replica: Replica) -> None:
-        """Use the messenger's shared state."""
         self._core = core
         self._replica = replica
         self._answers: dict[int, tuple[str, bytes | None]] = {}  # (error, group) of the last ones

@@ -32,7 +32,6 @@ class Replica:
     """What a home's messages do here."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core = core
         self.groups = GroupReplica(core)
 

@@ -25,7 +25,6 @@ class GroupReplica:
     """The home's groups."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store = core, core.store
 
     def all(self) -> list[GroupInfo]:

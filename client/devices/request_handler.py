@@ -50,7 +50,6 @@ class DeviceRequestHandler:
     """Requests of satellites."""
 
     def __init__(self, core: Core, messenger: Messenger, news: ChangeFeed, files: DeviceFiles) -> None:
-        """Do them through the messenger, as for its own user."""
         self._core = core
         self._messenger = messenger
         self._news = news

@@ -20,7 +20,6 @@ class GroupRequestHandler:
     """Requests about groups."""
 
     def __init__(self, core: Core, groups: Groups) -> None:
-        """Do them through the messenger's groups."""
         self._core, self._groups = core, groups
 
     def do(self, request: GroupRequest, now: float) -> GroupInfo:

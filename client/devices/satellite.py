@@ -2,7 +2,8 @@
 
 Promises: a verb is stored, here and as a request, before it returns; what it says of contacts and messages holds here
 at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused, in
-satellite_refusals.py. It has all verbs of client/messenger/verbs.py, in the order: what is shown, what is asked for.
+satellite_refusals.py. With those that only show what is stored (client/messenger/lookups.py) it has all verbs of
+client/messenger/verbs.py.
 """
 
 from __future__ import annotations
@@ -22,19 +23,18 @@ from client.devices.satellite_groups import SatelliteGroups
 from client.devices.satellite_refusals import RefusedAnonymous, RefusedAttestations, RefusedVerbs
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
+from client.messenger.lookups import Lookups
 from client.messenger.messenger import Messenger
 from client.messenger.outbox import CANCELLED
 from client.model.contact_states import ContactEvent, free_name
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
-from client.model.views import ContactInfo, ContactState, Event, MessageInfo, MessageKind, MessageState, Transfer
+from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 from client.storage.messages import Entry
-from client.storage.search import ANY, Filter
-from client.storage.timestamps import TimestampTable
 
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 
 
-class Satellite(RefusedVerbs):
+class Satellite(Lookups, RefusedVerbs):
     """Stands for the messenger where the user's programs ask."""
 
     def __init__(
@@ -47,59 +47,15 @@ class Satellite(RefusedVerbs):
         replica: Replica,
         files: DeviceFiles,
     ) -> None:
-        """Use the parts of the messenger that it stands for."""
-        super().__init__(core)
+        super().__init__(core, messenger.parts.transfers)
         self._messenger = messenger
+        self.timestamps = messenger.timestamps  # none of a satellite's: the daemon looks through them at each start
         self._introductions = introductions
         self._pending, self._replica, self._files = pending, replica, files
         self.people = SatelliteContacts(core, self._ask_about)
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
         self.archive = SatelliteArchive(core, messenger.archive, pending, replica)
         self.anonymous, self.attestations = RefusedAnonymous(core), RefusedAttestations(core)
-
-    @property
-    def timestamps(self) -> TimestampTable:
-        """None of a satellite's, which has signed nothing: the daemon looks through them at each start."""
-        return self._messenger.timestamps
-
-    @property
-    def identity(self) -> bytes:
-        """The identity that this device speaks for: its home's, 32 bytes."""
-        return self._messenger.identity
-
-    # what is here is shown as a home shows it
-
-    def contacts(self) -> list[ContactInfo]:
-        """All contacts of the home, oldest first."""
-        return self._messenger.contacts()
-
-    def message(self, number: int) -> MessageInfo:
-        """One message; UnknownMessage."""
-        return self._messenger.message(number)
-
-    def messages(self, contact: str | None = None, after: int = 0, limit: int = -1) -> list[MessageInfo]:
-        """As `Messenger.messages`."""
-        return self._messenger.messages(contact, after, limit)
-
-    def search(self, words: str, limit: int = -1, where: Filter = ANY) -> list[MessageInfo]:
-        """As `Messenger.search`."""
-        return self._messenger.search(words, limit, where)
-
-    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
-        """As `Messenger.files`, of the way between here and the home."""
-        return self._messenger.files(after, limit, now)
-
-    def transfer(self, number: int, now: float) -> Transfer:
-        """As `Messenger.transfer`, of the way between here and the home."""
-        return self._messenger.transfer(number, now)
-
-    def estimate(self, number: int) -> float | None:
-        """As `Messenger.estimate`."""
-        return self._messenger.estimate(number)
-
-    def take_events(self) -> list[Event]:
-        """What has happened since the last call."""
-        return self._messenger.take_events()
 
     # contacts
 

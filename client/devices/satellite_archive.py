@@ -21,7 +21,6 @@ class SatelliteArchive(RefusedArchive):
     """Stands for the messenger's archive where the user's programs ask."""
 
     def __init__(self, core: Core, archive: ArchiveOps, pending: PendingRequests, replica: Replica) -> None:
-        """Use the archive that it stands for."""
         super().__init__(core)
         self._archive = archive
         self._pending = pending

@@ -153,15 +153,4 @@ def _sign(key: SigningKey, core: _Core) -> Change:
 
 def _change(core: _Core, encoded: bytes, raw: bytes) -> Change:
     """The hash leaves the signature out: one who signs the same twice has still made one change."""
-    return Change(
-        core.group,
-        core.parents,
-        core.author,
-        core.kind,
-        core.subject,
-        core.agree,
-        core.name,
-        core.title,
-        crypto.digest(Label.GROUP_CHANGE, encoded),
-        raw,
-    )
+    return Change(**msgspec.structs.asdict(core), hash=crypto.digest(Label.GROUP_CHANGE, encoded), raw=raw)

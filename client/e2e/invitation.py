@@ -110,15 +110,8 @@ class Invitation:
         name, network, provider, mailbox, sphinx, identity, prekey, signature, one_time, kem, secret, expires = fields
         if tuple(len(part) for part in fields[1:-1] if isinstance(part, bytes)) != _SIZES:
             raise MalformedInvitation
-        made = cls(
-            name,
-            network,
-            Destination(provider, mailbox, sphinx),
-            PublicKeys(identity, prekey, signature, one_time, kem),
-            SymmetricKey(secret),
-            expires,
-            device,
-        )
+        where, keys = Destination(provider, mailbox, sphinx), PublicKeys(identity, prekey, signature, one_time, kem)
+        made = cls(name, network, where, keys, SymmetricKey(secret), expires, device)
         if made._body() != body or not 0 <= expires < float("inf"):
             raise MalformedInvitation
         try:

@@ -148,7 +148,6 @@ class Session:
     """One conversation's ratchet, which never changes: each step gives the next one."""
 
     def __init__(self, ratchet: _Ratchet, associated: bytes) -> None:
-        """For `start`, `answer_untrusted` and `restore`."""
         self._ratchet = ratchet
         self._associated = associated
 

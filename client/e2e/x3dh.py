@@ -97,7 +97,6 @@ class Prekeys:
     """The secret half of one invitation."""
 
     def __init__(self, state: _State, kem: KemSecret) -> None:
-        """For `generate` and `restore`."""
         self._state = state
         self._kem = kem
 

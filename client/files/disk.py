@@ -29,7 +29,6 @@ class FileTrouble(Exception):
     """A file can't go on, for a reason that the other side is told; caught where files are sent and received."""
 
     def __init__(self, reason: Reason) -> None:
-        """Keep the reason."""
         super().__init__(reason.value)
         self.reason = reason
 

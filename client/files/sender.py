@@ -6,7 +6,6 @@ several files to a contact take turns, a few at a time; a file that vanishes or 
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from client.core.conversation import Parcel
@@ -14,7 +13,6 @@ from client.core.state import Core
 from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
 from client.e2e.statements import NAME_LIMIT
 from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
-from client.files.estimate import seconds
 from client.files.transfers import Transfers
 from client.model.errors import FileTooLarge
 from client.model.views import MessageKind, MessageState
@@ -23,15 +21,6 @@ from client.storage.messages import Entry
 
 FILE_LANE = 1
 _FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
-_UNDER_WAY = (MessageState.QUEUED, MessageState.SENT)
-_FILES = (
-    "SELECT id, contact, size - done FROM messages WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
-)
-_TEXTS = (
-    "SELECT contact, sum(length(body)) FROM waiting WHERE lane = 0 GROUP BY contact",
-    "SELECT s.contact, sum(o.length) FROM outbound o JOIN sessions s ON s.id = o.session WHERE o.lane = 0"
-    " GROUP BY s.contact",
-)
 _NEXT = (
     "WHERE message IN (SELECT message FROM sending WHERE contact = ? ORDER BY offered DESC, message LIMIT ?)"
     " ORDER BY served, message LIMIT 1"
@@ -43,7 +32,6 @@ class FileSender:
     """All files that are being sent."""
 
     def __init__(self, core: Core, transfers: Transfers) -> None:
-        """Use the messenger's shared state, and what is told of files on their way."""
         self._core, self._transfers = core, transfers
 
     def start(
@@ -92,28 +80,6 @@ class FileSender:
         if core.fail_message(message, error or REASONS[reason]) and offered:
             contact = core.messages.contact_of(message)
             core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
-
-    def estimate(self, number: int) -> float | None:
-        """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""
-        core, settings = self._core, self._core.settings
-        file = core.messages.get(number)
-        if not file.outgoing or file.kind is not MessageKind.FILE or file.state not in _UNDER_WAY:
-            return None
-        contact = core.messages.contact_of(number)
-        lanes: Counter[tuple[int, int]] = Counter()
-        same = []
-        for message, whom, left in core.store.all(_FILES):
-            if message == number:
-                continue
-            if whom == contact:
-                same.append(left)
-            else:
-                lanes[whom, FILE_LANE] += left
-        for query in _TEXTS:
-            for whom, size in core.store.all(query):
-                lanes[whom, 0] += size
-        left = file.size - file.done
-        return seconds(left, same, lanes.values(), settings.payload_rate, settings.round_trip)
 
     def delivered(self, message: int, size: int, now: float) -> None:
         """`size` more bytes of a file are across."""

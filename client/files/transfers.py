@@ -6,16 +6,15 @@ forgotten with their files. On a satellite it is the way between it and its home
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 
 from client.core.state import Core
 from client.e2e.bodies import CHUNK_SIZE
-from client.files.estimate import seconds
-from client.files.pace import Throughput
+from client.files.throughput import Throughput, seconds
 from client.model.errors import NoFile
 from client.model.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
 
-Estimate = Callable[[int], float | None]  # seconds that a file of ours still takes at the network's rate, by its number
+_FILE_LANE = 1
 UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _REMEMBERED = 1024  # files
 _FILES = (
@@ -32,6 +31,14 @@ _HANDED = (
     "SELECT o.position, d.contact FROM device_outgoing o JOIN devices d ON d.contact = o.device"
     " JOIN device_asks a ON a.number = o.number WHERE d.role = 'home' AND a.message = ?"
 )
+_UNSENT = (
+    "SELECT id, contact, size - done FROM messages WHERE outgoing AND kind = 'file' AND state IN ('queued', 'sent')"
+)
+_TEXTS = (
+    "SELECT contact, sum(length(body)) FROM waiting WHERE lane = 0 GROUP BY contact"
+    " UNION ALL SELECT s.contact, sum(o.length) FROM outbound o JOIN sessions s ON s.id = o.session WHERE o.lane = 0"
+    " GROUP BY s.contact"
+)
 _AHEAD = "SELECT size - done FROM messages WHERE contact = ? AND kind = 'file' AND state = 'receiving' AND id <> ?"
 
 
@@ -39,7 +46,6 @@ class Transfers:
     """All files on their way."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core = core
         self._paces: dict[int, Throughput] = {}
 
@@ -57,12 +63,12 @@ class Transfers:
             del self._paces[next(iter(self._paces))]
         self._paces[message] = Throughput(done, now)
 
-    def under_way(self, estimate: Estimate, after: int, limit: int, now: float) -> list[Transfer]:
+    def under_way(self, after: int, limit: int, now: float) -> list[Transfer]:
         """The first `limit` files on their way with numbers above `after`, oldest first."""
         rows = self._core.store.all(_FILES, after, limit)
-        return [self.of(number, estimate, now) for (number,) in rows]
+        return [self.of(number, now) for (number,) in rows]
 
-    def of(self, number: int, estimate: Estimate, now: float) -> Transfer:
+    def of(self, number: int, now: float) -> Transfer:
         """How far one file is, on its way or not; UnknownMessage, NoFile."""
         core = self._core
         message = core.messages.get(number)
@@ -74,10 +80,31 @@ class Transfers:
             return Transfer(message, leg, message.done, 0.0, None, 0.0)
         pace = self._paces.get(number)
         if leg is Leg.ELSEWHERE or pace is None:
-            return Transfer(message, leg, done, 0.0, self._expected(message, leg, estimate), 0.0)
+            return Transfer(message, leg, done, 0.0, self._expected(message, leg), 0.0)
         rate = pace.rate(now)
-        left = (message.size - done) / rate if rate else self._expected(message, leg, estimate)
+        left = (message.size - done) / rate if rate else self._expected(message, leg)
         return Transfer(message, leg, done, rate, left, pace.heard_at)
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""
+        core, settings = self._core, self._core.settings
+        file = core.messages.get(number)
+        if not file.outgoing or file.kind is not MessageKind.FILE or file.state not in UNDER_WAY:
+            return None
+        contact = core.messages.contact_of(number)
+        lanes: Counter[tuple[int, int]] = Counter()
+        same = []
+        for message, whom, left in core.store.all(_UNSENT):
+            if message == number:
+                continue
+            if whom == contact:
+                same.append(left)
+            else:
+                lanes[whom, _FILE_LANE] += left
+        for whom, size in core.store.all(_TEXTS):
+            lanes[whom, 0] += size
+        left = file.size - file.done
+        return seconds(left, same, lanes.values(), settings.payload_rate, settings.round_trip)
 
     def _where(self, message: MessageInfo) -> tuple[Leg, int]:
         """Which way is told, and how many bytes have gone it."""
@@ -100,12 +127,12 @@ class Transfers:
             return waiting
         return waiting + (value(int, "SELECT count(*) FROM outbound WHERE session = ? AND lane = 1", route.id) or 0)
 
-    def _expected(self, message: MessageInfo, leg: Leg, estimate: Estimate) -> float | None:
+    def _expected(self, message: MessageInfo, leg: Leg) -> float | None:
         """Seconds at the network's rate, before anything was measured."""
         core, settings = self._core, self._core.settings
         if leg is not Leg.CONTACT:
             return None
         if message.outgoing:
-            return estimate(message.id)
+            return self.estimate(message.id)
         same = [row[0] for row in core.store.all(_AHEAD, core.messages.contact_of(message.id), message.id)]
         return seconds(message.size - message.done, same, (), settings.payload_rate, settings.round_trip)

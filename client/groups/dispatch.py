@@ -46,7 +46,6 @@ class Dispatch:
     """The posts of all groups, until they are delivered."""
 
     def __init__(self, core: Core, registry: Registry, rng: random.Random) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
         self._timing = Timing.of(core.settings)
         self.leavers, self.holding = Leavers(core, registry), Holding(core)

@@ -63,7 +63,6 @@ class Groups:
     """All groups of a profile."""
 
     def __init__(self, core: Core, introductions: Introductions) -> None:
-        """Use the messenger's shared state."""
         self._core = core
         self._registry = Registry(core)
         self._dispatch = Dispatch(core, self._registry, core.jitter)

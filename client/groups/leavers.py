@@ -21,7 +21,6 @@ class Leavers:
     """Those who left any group lately."""
 
     def __init__(self, core: Core, registry: Registry) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry = core, core.store, registry
 
     def keep(self, group: Group, peer: Peer, now: float) -> None:

@@ -48,7 +48,6 @@ class Membership:
     """Who joins and leaves all groups of a profile, and how members get to know of it."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch, introductions: Introductions) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
         self._introductions = introductions
         self._rng: random.Random = core.jitter

@@ -25,7 +25,6 @@ class Holding:
     """All posts of all groups that came before the changes that they name."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store = core, core.store
 
     def add(self, contact: int, body: GroupPost, now: float) -> None:

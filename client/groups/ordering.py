@@ -25,7 +25,6 @@ class Filing:
     """Shows received posts of all groups in order."""
 
     def __init__(self, core: Core, registry: Registry, leavers: Leavers) -> None:
-        """Use the messenger's shared state, and those who left."""
         self._core, self._store, self._registry, self._leavers = core, core.store, registry, leavers
 
     def file(self, group: Group, author: bytes, now: float, floor: int = 0) -> None:

@@ -90,7 +90,7 @@ def write(
     core = _Core(group, key.public, number, floor, heads, text, change, expires, lapsing)
     encoded = msgspec.msgpack.encode(core)
     raw = msgspec.msgpack.encode(_Signed(encoded, key.sign(Label.GROUP_POST, encoded)))
-    return Post(group, key.public, number, floor, heads, text, change, expires, lapsing, raw)
+    return Post(**msgspec.structs.asdict(core), raw=raw)
 
 
 def parse_untrusted(raw: bytes) -> Post:
@@ -103,15 +103,4 @@ def parse_untrusted(raw: bytes) -> Post:
     if core.floor > core.number or (core.text and core.change):
         raise RemoteError("a group's message whose fields contradict each other")
     crypto.verify_untrusted(core.author, Label.GROUP_POST, signed.core, signed.signature)
-    return Post(
-        core.group,
-        core.author,
-        core.number,
-        core.floor,
-        core.heads,
-        core.text,
-        core.change,
-        core.expires,
-        core.lapsing,
-        raw,
-    )
+    return Post(**msgspec.structs.asdict(core), raw=raw)

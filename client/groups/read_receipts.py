@@ -25,7 +25,6 @@ class Reading:
     """The read receipts of all groups."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
 
     def tell(self, group: Group, seen: Iterable[tuple[int, int]], now: float) -> None:

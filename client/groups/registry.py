@@ -66,7 +66,6 @@ class Registry:
     """All groups of a profile."""
 
     def __init__(self, core: Core) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store = core, core.store
         self._histories: dict[int, History] = {}
         core.on_reload.append(self._histories.clear)
@@ -248,13 +247,5 @@ def _peer(row: Row) -> Peer:
 
 def _group(row: Row) -> Group:
     number, identifier, contact, state, key, agree, sponsor, next_number = row
-    return Group(
-        number,
-        bytes(identifier),
-        contact,
-        GroupState(state),
-        SigningKey(bytes(key)),
-        SphinxSecret(bytes(agree)),
-        sponsor,
-        next_number,
-    )
+    keys = SigningKey(bytes(key)), SphinxSecret(bytes(agree))
+    return Group(number, bytes(identifier), contact, GroupState(state), *keys, sponsor, next_number)

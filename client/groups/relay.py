@@ -39,7 +39,6 @@ class Hops:
     """All copies of posts that wait to be sent."""
 
     def __init__(self, core: Core, registry: Registry, timing: Timing) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._timing = core, core.store, registry, timing
         self._fed: int | None = None  # the contact whose hop was handed to its session last
 

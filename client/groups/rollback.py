@@ -26,7 +26,6 @@ class Copies:
     """Posts with a number that their author has used before."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._registry, self._dispatch = core, core.store, registry, dispatch
 
     def is_one(self, group: Group, post: Post) -> bool:

@@ -35,7 +35,6 @@ class ArchiveOps:
     """What is done with many messages at once. `limited`: some conversation is not kept for ever."""
 
     def __init__(self, core: Core, receiving: FileReceiver) -> None:
-        """Use the messenger's shared state."""
         self._core, self._store, self._receiving = core, core.store, receiving
         self.limited = False
         self._look()

@@ -61,7 +61,6 @@ class Inbox:
         groups: Groups,
         anonymous: Anonymous,
     ) -> None:
-        """Use the messenger's shared state and the parts that messages are for."""
         self._renewal = renewal
         self._core = core
         self._anonymous = anonymous

@@ -27,6 +27,7 @@ from client.groups.groups import Groups
 from client.messenger.archive import ArchiveOps
 from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.inbox import Inbox
+from client.messenger.lookups import Lookups
 from client.messenger.outbox import Outbox
 from client.model.destination import Home
 from client.model.errors import AnonymousOnly, ContactBlocked, NoGroupFiles, NotInGroups, TextTooLong
@@ -38,7 +39,6 @@ from client.model.views import (
     MessageInfo,
     MessageKind,
     MessageState,
-    Transfer,
 )
 from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
@@ -47,12 +47,10 @@ from client.storage.contacts import Contact
 from client.storage.database import Store
 from client.storage.messages import Entry
 from client.storage.reply_blocks import NoSurbs, SurbMaker
-from client.storage.search import ANY, Filter
 from client.storage.timestamps import TimestampTable
 
 _TEXT_LANE = 0
 _ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
-_ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Parts:
     inbox: Inbox
 
 
-class Messenger:
+class Messenger(Lookups):
     """One profile's conversations. `now` is always seconds since the Unix epoch; a repeated `now` is fine."""
 
     def __init__(
@@ -80,8 +78,8 @@ class Messenger:
 
         `surbs` makes the reply blocks of anonymous messages; without one there are none.
         """
-        self._core = Core(store, settings, jitter, home)
-        self._transfers = Transfers(self._core)
+        core = Core(store, settings, jitter, home)
+        super().__init__(core, Transfers(core))
         self._sending = FileSender(self._core, self._transfers)
         self._receiving = FileReceiver(self._core, self._transfers)
         self._renewal = Renewal(self._core, self._sending, self._receiving)
@@ -129,23 +127,12 @@ class Messenger:
             return None
         return self._core.contacts.info(contact.id)
 
-    def contacts(self) -> list[ContactInfo]:
-        """All contacts, oldest first, without groups and those who are anonymous."""
-        return [
-            self._core.contacts.info(contact.id) for contact in self._core.contacts.all() if contact.role == "contact"
-        ]
-
     def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
         """Let a contact be who came back under another name, with another identity, because the user says so.
 
         Raises UnknownContact, SameContact, ContactBlocked, WrongStep.
         """
         return relink(self._core, self._renewal, name, new_name, now)
-
-    @property
-    def identity(self) -> bytes:
-        """Our public identity, 32 bytes."""
-        return self._core.identity_public
 
     # messages
 
@@ -218,36 +205,6 @@ class Messenger:
             self._outbox.cancel(number, now)
             self.groups.cancelled(number, now)
         return self._core.messages.get(number)
-
-    def estimate(self, number: int) -> float | None:
-        """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
-
-        None for anything that is not a file on its way out, or if nothing is ever sent.
-        """
-        return self._sending.estimate(number)
-
-    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
-        """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
-        return self._transfers.under_way(self._sending.estimate, after, limit, now)
-
-    def transfer(self, number: int, now: float) -> Transfer:
-        """How far a file is, on its way or not; UnknownMessage, NoFile."""
-        return self._transfers.of(number, self._sending.estimate, now)
-
-    def message(self, number: int) -> MessageInfo:
-        """One message; UnknownMessage."""
-        return self._core.messages.get(number)
-
-    def messages(self, contact: str | None = None, after: int = 0, limit: int = _ALL) -> list[MessageInfo]:
-        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
-        whom = None if contact is None else self._core.contacts.named(contact).id
-        return self._core.messages.after(whom, after, limit)
-
-    def search(self, words: str, limit: int = _ALL, where: Filter = ANY) -> list[MessageInfo]:
-        """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
-        if where.contact is not None:
-            self._core.contacts.named(where.contact)
-        return self._core.messages.search(words, limit, where)
 
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
@@ -331,7 +288,3 @@ class Messenger:
         """
         self._inbox.came_back_untrusted(raw, now)
         return self.take_events()
-
-    def take_events(self) -> list[Event]:
-        """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
-        return self._core.take_events()

@@ -40,7 +40,6 @@ class Outbox:
     """Decides what leaves next, of all that waits."""
 
     def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous) -> None:
-        """Use the messenger's shared state."""
         self._core = core
         self._sending, self._receiving = sending, receiving
         self._anonymous = anonymous

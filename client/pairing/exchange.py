@@ -111,7 +111,6 @@ class Offered:
     """The inviter's side, until a reply comes."""
 
     def __init__(self, context: bytes, side: Side) -> None:
-        """Use `offer` or `restore`."""
         self._context = context
         self._side = side
 

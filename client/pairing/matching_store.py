@@ -73,7 +73,6 @@ class MatchTable:
     """The entries of one profile."""
 
     def __init__(self, store: Store) -> None:
-        """Use the store's table."""
         self._store = store
 
     @property
@@ -152,13 +151,5 @@ _SELECT = "SELECT address, label, state, contact, error, day, secret, progress F
 
 def _look(row: Row) -> Look:
     address, label, state, contact, error, day, secret, progress = row
-    return Look(
-        address,
-        label,
-        MatchState(state),
-        contact,
-        error,
-        day,
-        None if secret is None else bytes(secret),
-        None if progress is None else _PROGRESS.decode(bytes(progress)),
-    )
+    done = None if progress is None else _PROGRESS.decode(bytes(progress))
+    return Look(address, label, MatchState(state), contact, error, day, secret, done)

@@ -14,7 +14,6 @@ class Rendezvous:
     """Reads and writes the slots of an hour, or of a day."""
 
     def __init__(self, provider_queries: ProviderQueries, *, day: bool = False) -> None:
-        """Ask through `services`."""
         self._queries = provider_queries
         self._put, self._read = (Operation.PUT_DAY, Operation.READ_DAY) if day else (Operation.PUT, Operation.READ)
 

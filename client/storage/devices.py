@@ -61,7 +61,6 @@ class DeviceTable:
     """All other devices of a profile."""
 
     def __init__(self, store: Store) -> None:
-        """Use the store's tables."""
         self._store = store
 
     def all(self) -> list[Device]:
@@ -180,16 +179,5 @@ def _day(now: float) -> float:
 
 def _device(row: Row) -> Device:
     contact, name, role, linked_at, seen, history, floor, revoked, problem, identity, state = row
-    return Device(
-        contact,
-        name,
-        DeviceRole(role),
-        linked_at,
-        seen,
-        history,
-        floor,
-        bool(revoked),
-        problem,
-        bytes(identity),
-        ContactState(state),
-    )
+    role, identity, state = DeviceRole(role), bytes(identity), ContactState(state)
+    return Device(contact, name, role, linked_at, seen, history, floor, bool(revoked), problem, identity, state)

@@ -43,7 +43,6 @@ class MessageTable:
     """All messages of a profile."""
 
     def __init__(self, store: Store) -> None:
-        """Use the store's tables."""
         self._store = store
 
     def add(self, entry: Entry, now: float) -> int:

@@ -81,7 +81,6 @@ class Pool:
     """The reply blocks through which the owner of an address may answer."""
 
     def __init__(self, store: Store) -> None:
-        """Use the store's table."""
         self._store = store
 
     def keep(self, contact: int, blocks: Iterable[ReplyBlock]) -> None:
@@ -115,7 +114,6 @@ class Given:
     """The reply blocks that an anonymous sender gave out. A used one stays without keys while its epoch counts."""
 
     def __init__(self, store: Store) -> None:
-        """Use the store's table."""
         self._store = store
 
     def lacks(self, contact: int, until: int) -> int:

@@ -13,7 +13,6 @@ class History:
     """What one session has delivered here, and sent, in the store."""
 
     def __init__(self, store: Store, session: int) -> None:
-        """Use the store's tables."""
         self._store, self._session = store, session
 
     def delivered(self, lane: int, number: int, ciphertext: bytes) -> None:

@@ -35,7 +35,6 @@ class TimestampTable:
     """The timestamps of one profile's messages."""
 
     def __init__(self, store: Store, signatures: SignatureTable) -> None:
-        """Use the store's tables."""
         self._store, self._signatures = store, signatures
 
     def next(self, after: int = 0) -> Pending | None:

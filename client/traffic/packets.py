@@ -22,6 +22,7 @@ from mixnet.sphinx.route import SEED_SIZE, SURB_SEED_SIZE
 
 LOOP_ID_SIZE = 16
 SURB_ID_SIZE = 32
+_KINDS = ("loop", "cover", "drop", "message", "reply", "question", "answer")
 
 
 class Packer:
@@ -33,29 +34,25 @@ class Packer:
         self._engine = engine
         self._home = home
         self._replies = replies
-        self._loop_routes = rng.stream("routes", "loop")
-        self._cover_routes = rng.stream("routes", "cover")
-        self._drop_routes = rng.stream("routes", "drop")
-        self._message_routes = rng.stream("routes", "message")
-        self._reply_routes = rng.stream("routes", "reply")
-        self._question_routes = rng.stream("routes", "question")
-        self._answer_routes = rng.stream("routes", "answer")
+        self._routes = {kind: rng.stream("routes", kind) for kind in _KINDS}
 
     def loop(self, at: float, made: float) -> Prepared:
         """A packet that comes back to us."""
         loop = os.urandom(LOOP_ID_SIZE)
-        route = self.network.deliver(self._loop_routes, self._home.provider, self._home, at)
+        route = self.network.deliver(self._routes["loop"], self._home.provider, self._home, at)
         packet = self._create(route, bytes([PlaintextKind.LOOP]) + loop)
         return Prepared(packet, made, drawn_delay=route.drawn_delay, loop=loop)
 
     def drop(self, at: float, made: float) -> Prepared:
         """Cover for the drop schedule."""
-        route = self.network.drop(self._drop_routes, self._home.provider, at)
-        return Prepared(self._create(route, b""), made, drawn_delay=route.drawn_delay)
+        return self._dropped("drop", at, made)
 
     def cover(self, at: float, made: float) -> Prepared:
         """Cover for a payload slot that nobody needs: a drop too."""
-        route = self.network.drop(self._cover_routes, self._home.provider, at)
+        return self._dropped("cover", at, made)
+
+    def _dropped(self, kind: str, at: float, made: float) -> Prepared:
+        route = self.network.drop(self._routes[kind], self._home.provider, at)
         return Prepared(self._create(route, b""), made, drawn_delay=route.drawn_delay)
 
     def message(self, outgoing: Outgoing, at: float, made: float) -> Prepared:
@@ -67,10 +64,10 @@ class Packer:
 
     def question(self, asked: OutgoingQuestion, at: float, made: float) -> tuple[Prepared, bytes]:
         """A question to a provider, and the identifier of its reply block; Unavailable if there is no way to it now."""
-        route = self.network.ask(self._question_routes, self._home.provider, asked.provider, at)
+        route = self.network.ask(self._routes["question"], self._home.provider, asked.provider, at)
         surb_id = os.urandom(SURB_ID_SIZE)
         used_at = at + self.network.document.parameters.path_delay
-        back = self.network.reply(self._answer_routes, asked.provider, self._home, surb_id, used_at)
+        back = self.network.reply(self._routes["answer"], asked.provider, self._home, surb_id, used_at)
         surb, keys = self._engine.create_surb(asked.provider, back.hops, seed=os.urandom(SURB_SEED_SIZE))
         self._replies.add(surb_id, Awaited(keys, None), at)
         packet = self._create(route, asked.question.encode(surb.serialize()))
@@ -78,7 +75,7 @@ class Packer:
 
     def _fragment(self, outgoing: OutgoingFragment, at: float, made: float) -> Prepared:
         destination = outgoing.destination
-        route = self.network.deliver(self._message_routes, self._home.provider, destination, at)
+        route = self.network.deliver(self._routes["message"], self._home.provider, destination, at)
         block = self._reply_block(outgoing, at) if outgoing.wants_surb else None
         packet = self._create(route, outgoing.encode(block))
         return Prepared(packet, made, outgoing, route.drawn_delay)
@@ -92,7 +89,7 @@ class Packer:
         surb_id, entry = os.urandom(SURB_ID_SIZE), outgoing.destination.provider
         parameters = self.network.document.parameters
         used_at = at + parameters.path_delay + parameters.ack_delay
-        route = self.network.reply(self._reply_routes, entry, self._home, surb_id, used_at)
+        route = self.network.reply(self._routes["reply"], entry, self._home, surb_id, used_at)
         surb, keys = self._engine.create_surb(entry, route.hops, seed=os.urandom(SURB_SEED_SIZE))
         self._replies.add(surb_id, Awaited(keys, outgoing.key[0]), at)
         return ReplyBlock(surb.serialize(), int(self.network.usable_until(used_at)))

@@ -19,13 +19,12 @@ import trio
 from mixnet.errors import Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.parameters import Parameters
-from mixnet.services import ANSWER, Question, ServiceAnswer, provider_for
+from mixnet.services import Question, ServiceAnswer, provider_for
 
 TRIES = 6
 OUTSTANDING = 32  # questions at a time
 SLOT_PATIENCE = 60.0  # seconds in which a question must find a slot: there may be no link
 LEAST_PATIENCE = 5.0  # seconds that an answer may take beyond five times what is expected
-_ANSWER = bytes([ANSWER])
 
 
 class NotAnswered(Unavailable):
@@ -52,11 +51,6 @@ def patience(rules: Parameters) -> float:
     """The seconds after which a question or its answer counts as lost: far more than both need, and a backlog."""
     slots = sum(1 / rate for rate in (rules.payload_rate, rules.downlink_rate) if rate)
     return LEAST_PATIENCE + 5 * (2 * rules.path_delay + slots)
-
-
-def is_answer(message: bytes) -> bool:
-    """Whether what came through a reply block is for `ProviderQueries.answered_untrusted`."""
-    return message[:1] == _ANSWER
 
 
 class ProviderQueries:

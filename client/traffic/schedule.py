@@ -82,7 +82,6 @@ class ReadyQueue:
     """What waits for the slots of one schedule: first come, first served, but messages go in front of the cover."""
 
     def __init__(self) -> None:
-        """Empty."""
         self._waiting: deque[Prepared] = deque()
         self.messages = 0  # so many at the front are more than cover
 

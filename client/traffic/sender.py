@@ -15,7 +15,6 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import trio
 
@@ -49,7 +48,6 @@ SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothin
 class Stream:
     """One schedule, its queue, and how its cover is made."""
 
-    name: str
     schedule: Schedule
     make: Callable[[float, float], Prepared]
     queue: ReadyQueue = field(default_factory=ReadyQueue)
@@ -76,11 +74,11 @@ class PacketSender:
     ) -> None:
         """Start the three schedules now; each draws from a stream that nothing else touches."""
         start = trio.current_time()
-        self._payload = Stream("payload", Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
+        self._payload = Stream(Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
         self._streams = [
             self._payload,
-            Stream("loop", Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
-            Stream("drop", Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
+            Stream(Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
+            Stream(Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
         ]
         self._clock = clock
         self._packer = packer
@@ -199,13 +197,13 @@ class PacketSender:
             self._expires_at = 0.0
         elif doubtful or now >= self._expires_at:
             try:
-                expired = await self._worker.call(_expire, self._messenger, now)
+                events, expiry = await self._worker.call(_expire, self._messenger, now)
             except Unavailable as error:
                 self._wait_for_store(error)
                 self._expires_at = now + RETRY
             else:
-                self._publish(expired.events)
-                self._expires_at = math.inf if expired.next_expiry is None else expired.next_expiry
+                self._publish(events)
+                self._expires_at = math.inf if expiry is None else expiry
 
     def _has_place(self) -> bool:
         """Whether one more message may be ready: what is not ready yet can still give way to what is more urgent."""
@@ -262,16 +260,16 @@ class PacketSender:
             return None
         self._stirred = False
         try:
-            asked = await self._worker.call(_next, self._messenger, now)
+            outgoing, wake_at, events = await self._worker.call(_next, self._messenger, now)
         except Unavailable as error:
             self._wait_for_store(error)
             return None
         self.problem = ""
-        self._publish(asked.events)
-        self._wake_at = math.inf if asked.wake_at is None else max(asked.wake_at, now + SHORTEST_NAP)
-        if asked.outgoing is not None:
+        self._publish(events)
+        self._wake_at = math.inf if wake_at is None else max(wake_at, now + SHORTEST_NAP)
+        if outgoing is not None:
             self._stirred = True  # there may be more behind it
-        return asked.outgoing
+        return outgoing
 
     def _wait_for_store(self, error: Unavailable) -> None:
         """Nothing can be written now: messages wait, the slots go on."""
@@ -279,25 +277,14 @@ class PacketSender:
         self._wake_at = self._clock.now() + RETRY
 
 
-class _Asked(NamedTuple):
-    outgoing: Outgoing | None
-    wake_at: float | None
-    events: list[Event]
+def _next(messenger: Messenger, now: float) -> tuple[Outgoing | None, float | None, list[Event]]:
+    """All that one visit to the messenger can learn: what to send, when to ask again, and what happened."""
+    return messenger.next_outgoing(now), messenger.wake_at(), messenger.take_events()
 
 
-class _Expired(NamedTuple):
-    events: list[Event]
-    next_expiry: float | None
-
-
-def _next(messenger: Messenger, now: float) -> _Asked:
-    """All that one visit to the messenger can learn."""
-    return _Asked(messenger.next_outgoing(now), messenger.wake_at(), messenger.take_events())
-
-
-def _expire(messenger: Messenger, now: float) -> _Expired:
+def _expire(messenger: Messenger, now: float) -> tuple[list[Event], float | None]:
     messenger.expire(now)
-    return _Expired(messenger.take_events(), messenger.next_expiry)
+    return messenger.take_events(), messenger.next_expiry
 
 
 def _unwanted(messenger: Messenger, prepared: list[Prepared]) -> list[Prepared]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.e2e.bodies import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
-from client.files import estimate
+from client.files import throughput
 from client.model.durations import about
 from client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
@@ -37,7 +37,7 @@ def sparse(channel, size, name="large.bin"):
 def test_a_hundred_megabytes_are_allowed_and_get_across_in_their_time():
     network = Parameters(payload_rate=SLOW_NETWORK)
     assert network.max_message_bytes >= LARGE_FILE
-    takes = estimate.seconds(LARGE_FILE, [], [], network.payload_rate, 1.0)
+    takes = throughput.seconds(LARGE_FILE, [], [], network.payload_rate, 1.0)
     assert about(takes) == "11h" and takes < network.message_age / 2
     assert network.mailbox_messages > 2 * 16 * 24, "a window of both lanes waits in a mailbox"
 
@@ -71,9 +71,9 @@ SIZES = st.lists(st.integers(0, 10**9), max_size=5)
 
 @given(st.integers(0, 10**9), SIZES, SIZES)
 def test_an_estimate_is_between_alone_and_last(mine, same, others):
-    said = estimate.seconds(mine, same, others, RATE, 0.0)
-    assert estimate.slots(mine) / RATE <= said <= estimate.slots(mine + sum(same) + sum(others)) / RATE
-    assert estimate.seconds(mine, same, others, 0.0, 0.0) is None
+    said = throughput.seconds(mine, same, others, RATE, 0.0)
+    assert throughput.slots(mine) / RATE <= said <= throughput.slots(mine + sum(same) + sum(others)) / RATE
+    assert throughput.seconds(mine, same, others, 0.0, 0.0) is None
 
 
 def test_memory_does_not_grow_with_a_file(tmp_path):
@@ -151,7 +151,7 @@ def test_a_file_goes_on_where_a_crash_left_it(friends):
     assert friends["alice"].messenger.message(number).done > 0
     assert friends.run(200, friends.settled)
     assert downloads(friends) == {"file.bin": path.read_bytes()}
-    assert friends["alice"].fragments - before < 1.5 * estimate.slots(1_000_000), "it did not begin again"
+    assert friends["alice"].fragments - before < 1.5 * throughput.slots(1_000_000), "it did not begin again"
     assert friends["bob"].inbox(MessageKind.FILE) == ["file.bin"]
 
 

@@ -14,7 +14,7 @@ from client.api.connection import Connection, DirectChannel
 from client.api.files import NotComplete
 from client.cli import files, messages, render_files
 from client.e2e.bodies import CHUNK_SIZE
-from client.files.pace import LATELY, Throughput
+from client.files.throughput import LATELY, Throughput
 from client.model.errors import NoFile, UnknownMessage
 from client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
 from tests.client.worlds.channel import RATE, Channel

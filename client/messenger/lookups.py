@@ -1,0 +1,66 @@
+"""The user's verbs that show what is stored: the same at home and on a satellite.
+
+Promises: nothing here changes anything, but that events are taken once. On a satellite contacts and messages are its
+copy of its home's, and a file's way is the one between the two.
+"""
+
+from __future__ import annotations
+
+from client.core.state import Core
+from client.files.transfers import Transfers
+from client.model.views import ContactInfo, Event, MessageInfo, Transfer
+from client.storage.search import ANY, Filter
+
+ALL = -1
+
+
+class Lookups:
+    """What is shown of contacts, messages and files."""
+
+    def __init__(self, core: Core, transfers: Transfers) -> None:
+        self._core, self._transfers = core, transfers
+
+    @property
+    def identity(self) -> bytes:
+        """Our public identity, 32 bytes."""
+        return self._core.identity_public
+
+    def contacts(self) -> list[ContactInfo]:
+        """All contacts, oldest first, without groups and those who are anonymous."""
+        return [
+            self._core.contacts.info(contact.id) for contact in self._core.contacts.all() if contact.role == "contact"
+        ]
+
+    def estimate(self, number: int) -> float | None:
+        """Seconds that a file of ours still takes at the network's rate, as things stand; UnknownMessage.
+
+        None for anything that is not a file on its way out, or if nothing is ever sent.
+        """
+        return self._transfers.estimate(number)
+
+    def files(self, after: int, limit: int, now: float) -> list[Transfer]:
+        """The first `limit` files on their way with numbers above `after`, in and out, oldest first."""
+        return self._transfers.under_way(after, limit, now)
+
+    def transfer(self, number: int, now: float) -> Transfer:
+        """How far a file is, on its way or not; UnknownMessage, NoFile."""
+        return self._transfers.of(number, now)
+
+    def message(self, number: int) -> MessageInfo:
+        """One message; UnknownMessage."""
+        return self._core.messages.get(number)
+
+    def messages(self, contact: str | None = None, after: int = 0, limit: int = ALL) -> list[MessageInfo]:
+        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
+        whom = None if contact is None else self._core.contacts.named(contact).id
+        return self._core.messages.after(whom, after, limit)
+
+    def search(self, words: str, limit: int = ALL, where: Filter = ANY) -> list[MessageInfo]:
+        """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
+        if where.contact is not None:
+            self._core.contacts.named(where.contact)
+        return self._core.messages.search(words, limit, where)
+
+    def take_events(self) -> list[Event]:
+        """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
+        return self._core.take_events()
