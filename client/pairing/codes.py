@@ -14,7 +14,7 @@ import os
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import trio
@@ -54,35 +54,27 @@ _LATE = "the code was right and the invitation is across, but not answered yet: 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 10.0, 1.05  # seconds between two looks at a slot
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Codes:
-    """The codes of one daemon. `run` must run; the other calls begin something and return."""
+    """The codes of one daemon. `exchange_all` must run; the other calls begin something and return.
 
-    def __init__(
-        self,
-        *,
-        rendezvous: Rendezvous,
-        messenger: Messenger,
-        worker: Worker,
-        clock: Clock,
-        rng: random.Random,
-        network_id: bytes,
-        name: str,
-        home: bytes,
-        publish: Callable[[list[Event]], None],
-    ) -> None:
-        """`name` is what invitations call us; at `home`, our own provider, no code of ours waits if others exist."""
-        self._rendezvous = rendezvous
-        self._messenger = messenger
-        self._worker = worker
-        self._clock = clock
-        self._rng = rng
-        self._network_id = network_id
-        self._name = name
-        self._home = home
-        self._publish = publish
-        self._infos: OrderedDict[int, CodeInfo] = OrderedDict()
-        self._scopes: dict[int, trio.CancelScope] = {}
-        self._last = 0
+    `name` is what invitations call us; at `home`, our own provider, no code of ours waits if others exist.
+    """
+
+    rendezvous: Rendezvous
+    messenger: Messenger
+    worker: Worker
+    clock: Clock
+    rng: random.Random
+    network_id: bytes
+    name: str
+    home: bytes
+    publish: Callable[[list[Event]], None]
+    _infos: OrderedDict[int, CodeInfo] = field(init=False, default_factory=OrderedDict)
+    _scopes: dict[int, trio.CancelScope] = field(init=False, default_factory=dict)
+    _last: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
         self._begun, self._to_begin = trio.open_memory_channel[Callable[[], Awaitable[None]]](AT_ONCE)
 
     async def exchange_all(self) -> None:
@@ -107,7 +99,7 @@ class Codes:
         code = Code.parse(text)
         if contact is not None:
             check_name(contact)
-            if contact in {one.name for one in await self._worker.call(self._messenger.contacts)}:
+            if contact in {one.name for one in await self.worker.call(self.messenger.contacts)}:
                 raise NameTaken
         return self._begin(False, lambda number: self._join(number, code, contact))
 
@@ -135,7 +127,7 @@ class Codes:
             raise TooManyCodes
         self._last += 1
         state = CodeState.OPENING if ours else CodeState.JOINING
-        info = CodeInfo(self._last, ours, state, "", "", "", self._clock.now() + LIFETIME)
+        info = CodeInfo(self._last, ours, state, "", "", "", self.clock.now() + LIFETIME)
         self._infos[info.id] = info
         self._scopes[info.id] = trio.CancelScope()
         self._begun.send_nowait(partial(self._live, info.id, work))
@@ -163,7 +155,7 @@ class Codes:
         if state not in TRANSITIONS[info.state]:
             raise LocalError(f"a code can't become {state} after {info.state}")
         self._infos[number] = replace(info, state=state, **changes)  # type: ignore[arg-type]
-        self._publish([CodeChanged(self._infos[number])])
+        self.publish([CodeChanged(self._infos[number])])
 
     def _forget(self) -> None:
         over = [number for number, info in self._infos.items() if info.state in SETTLED]
@@ -174,24 +166,24 @@ class Codes:
         """The side that shows a code."""
         code, meeting, offered = await self._find_number()
         self._step(number, CodeState.WAITING, code=code.text)
-        provider = self._rendezvous.provider_for(meeting.slot)
+        provider = self.rendezvous.provider_for(meeting.slot)
         reply = await self._await_body(provider, offered.slot)
-        exchange = await self._worker.call(offered.try_untrusted, reply)
+        exchange = await self.worker.call(offered.try_untrusted, reply)
         if exchange is None:
             await self._put(provider, offered.refusal_slot(reply), noise())
             raise WrongCode
-        invitation = await self._worker.call(self._messenger.create_invitation, self._name, self._clock.now())
+        invitation = await self.worker.call(self.messenger.create_invitation, self.name, self.clock.now())
         await self._put(provider, exchange.slot, exchange.seal(invitation.pack()))
         self._step(number, CodeState.HANDED_OVER)
-        contact = await self._await_contact(lambda: self._messenger.contact_by(invitation.channel))
+        contact = await self._await_contact(lambda: self.messenger.contact_by(invitation.channel))
         self._step(number, CodeState.DONE, contact=contact.name)
 
     async def _join(self, number: int, code: Code, name: str | None) -> None:
         """The side that types it."""
-        meeting = code.meeting(self._network_id)
-        provider = self._rendezvous.provider_for(meeting.slot)
+        meeting = code.meeting(self.network_id)
+        provider = self.rendezvous.provider_for(meeting.slot)
         offer = await self._look(provider, meeting.slot)
-        joined = await self._worker.call(Joined.join_untrusted, meeting, code.password, offer)
+        joined = await self.worker.call(Joined.join_untrusted, meeting, code.password, offer)
         if await self._put(provider, joined.slot, joined.body) != 0:
             raise CodeUsed
         self._step(number, CodeState.REPLIED)
@@ -203,17 +195,17 @@ class Codes:
 
     async def _accept(self, exchange: Exchange, answer: bytes, name: str | None) -> ContactInfo:
         text = Invitation.unpack_untrusted(exchange.open_untrusted(answer)).encode()
-        contact = await self._worker.call(self._messenger.accept_invitation, text, name, self._clock.now())
-        self._publish(await self._worker.call(self._messenger.take_events))
+        contact = await self.worker.call(self.messenger.accept_invitation, text, name, self.clock.now())
+        self.publish(await self.worker.call(self.messenger.take_events))
         return contact
 
     async def _find_number(self) -> tuple[Code, Meeting, Offered]:
         """A number that nobody else has, and our offer in its slot."""
         for attempt in range(ATTEMPTS):
             code = Code.make(self._free_number(FEW if attempt < ATTEMPTS // 3 else MANY))
-            meeting = code.meeting(self._network_id)
-            offered = await self._worker.call(Offered.offer, meeting, code.password)
-            if await self._put(self._rendezvous.provider_for(meeting.slot), meeting.slot, offered.body) == 0:
+            meeting = code.meeting(self.network_id)
+            offered = await self.worker.call(Offered.offer, meeting, code.password)
+            if await self._put(self.rendezvous.provider_for(meeting.slot), meeting.slot, offered.body) == 0:
                 return code, meeting, offered
         raise NoNumber
 
@@ -221,7 +213,7 @@ class Codes:
         """A random number, at another provider than our own if there is one: it could tell that we wait there."""
         for _ in range(100):
             number = 1 + int.from_bytes(os.urandom(8), "big") % min(most, NUMBER_LIMIT)
-            if self._rendezvous.provider_for(Code(number, ()).meeting(self._network_id).slot) != self._home:
+            if self.rendezvous.provider_for(Code(number, ()).meeting(self.network_id).slot) != self.home:
                 return number
         return number
 
@@ -229,14 +221,14 @@ class Codes:
         """Put it there, however often it takes; the time of a code bounds it."""
         while True:
             try:
-                return await self._rendezvous.put(provider, slot, body)
+                return await self.rendezvous.put(provider, slot, body)
             except NotAnswered:
                 await trio.sleep(LONGEST_PAUSE)
 
     async def _look(self, provider: bytes, slot: bytes) -> bytes:
         """What is in a slot in which something should be by now; NobodyWaits."""
         for _ in range(LOOKS):
-            found = await self._rendezvous.read(provider, slot)
+            found = await self.rendezvous.read(provider, slot)
             if found is not None:
                 return found
             await self._pause(FIRST_PAUSE)
@@ -247,7 +239,7 @@ class Codes:
         pause = FIRST_PAUSE
         while True:
             try:
-                found = await self._rendezvous.read(provider, slot)
+                found = await self.rendezvous.read(provider, slot)
             except NotAnswered:
                 found = None
             if found is not None:
@@ -256,15 +248,15 @@ class Codes:
             pause = min(GROWTH * pause, LONGEST_PAUSE)
 
     async def _pause(self, mean: float) -> None:
-        await trio.sleep(self._rng.uniform(0.5, 1.5) * mean)
+        await trio.sleep(self.rng.uniform(0.5, 1.5) * mean)
 
     async def _await_contact(self, look: Callable[[], ContactInfo | None]) -> ContactInfo:
         """The contact, once both sides can write."""
         while True:
-            contact = await self._worker.call(look)
+            contact = await self.worker.call(look)
             if contact is not None and contact.state is not ContactState.PENDING:
                 return contact
             await self._pause(FIRST_PAUSE)
 
     def _established(self, name: str) -> ContactInfo | None:
-        return next((one for one in self._messenger.contacts() if one.name == name), None)
+        return next((one for one in self.messenger.contacts() if one.name == name), None)

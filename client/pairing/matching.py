@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import trio
 
@@ -52,64 +53,52 @@ def day_secret(network_id: bytes, pair: tuple[str, str], day: int, stretch: Stre
     return stretch(crypto.digest(Label.MATCH, b"pair", *names), salt).expose()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Matching:
-    """Looks for the entries of one profile. `run` must run."""
+    """Looks for the entries of one profile. `look_regularly` must run.
 
-    def __init__(
-        self,
-        *,
-        rendezvous: Rendezvous,
-        book: MatchTable,
-        messenger: Messenger,
-        worker: Worker,
-        hash_worker: Worker,
-        clock: Clock,
-        rng: random.Random,
-        network_id: bytes,
-        name: str,
-        publish: Callable[[list[Event]], None],
-        stretch: Stretch = crypto.password_key,
-    ) -> None:
-        """`hash_worker` is where `stretch` works, which takes a second or so: messages don't wait for it."""
-        self._rendezvous = rendezvous
-        self._book = book
-        self._messenger = messenger
-        self._worker = worker
-        self._hash_worker = hash_worker
-        self._clock = clock
-        self._rng = rng
-        self._network_id = network_id
-        self._name = name
-        self._publish = publish
-        self._stretch = stretch
-        self._changed = trio.Event()
-        self._visited: dict[str, float] = {}
-        self._busy = trio.Lock()  # an entry is visited by one of the two tasks at a time
+    `hash_worker` is where `stretch` works, which takes a second or so: messages don't wait for it.
+    """
+
+    rendezvous: Rendezvous
+    book: MatchTable
+    messenger: Messenger
+    worker: Worker
+    hash_worker: Worker
+    clock: Clock
+    rng: random.Random
+    network_id: bytes
+    name: str
+    publish: Callable[[list[Event]], None]
+    stretch: Stretch = crypto.password_key
+    _changed: trio.Event = field(init=False, default_factory=trio.Event)
+    _visited: dict[str, float] = field(init=False, default_factory=dict)
+    _busy: trio.Lock = field(init=False, default_factory=trio.Lock)  # one of the two tasks visits an entry at a time
 
     # what users ask for
 
     async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
         """Look for these entries, for somebody whose own address is `me`; BadAddress, CodesMissing."""
         require()
-        await self._worker.call(
-            self._book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
+        await self.worker.call(
+            self.book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
         )
         self._wake()
         return await self.status()
 
     async def stop(self) -> None:
         """Look for nobody, and forget all entries; contacts that were found stay."""
-        await self._worker.call(self._book.end)
+        await self.worker.call(self.book.end)
         self._visited.clear()
 
     async def status(self) -> MatchStatus:
         """What there is to know."""
-        return await self._worker.call(self._status)
+        return await self.worker.call(self._status)
 
     def _status(self) -> MatchStatus:
-        infos = self._book.infos()
+        infos = self.book.infos()
         looked_for = sum(info.state in _OPEN for info in infos)
-        return MatchStatus(self._book.me or "", DAY / PAUSE / looked_for if looked_for else 0.0, infos)
+        return MatchStatus(self.book.me or "", DAY / PAUSE / looked_for if looked_for else 0.0, infos)
 
     # inside
 
@@ -123,13 +112,13 @@ class Matching:
         """Visit entries in these states, the one that waited longest first."""
         while True:
             changed = self._changed
-            if await self._worker.call(self._count, states):
-                await trio.sleep(self._rng.expovariate(1 / mean))
+            if await self.worker.call(self._count, states):
+                await trio.sleep(self.rng.expovariate(1 / mean))
             else:
                 await changed.wait()
                 continue
             async with self._busy:
-                look = await self._worker.call(self._next, states)
+                look = await self.worker.call(self._next, states)
                 if look is not None:
                     await self._try_visit(look)
 
@@ -139,16 +128,16 @@ class Matching:
         self._changed = trio.Event()
 
     def _count(self, states: frozenset[MatchState]) -> int:
-        return sum(look.state in states for look in self._book.all()) if self._book.me is not None else 0
+        return sum(look.state in states for look in self.book.all()) if self.book.me is not None else 0
 
     def _next(self, states: frozenset[MatchState]) -> Look | None:
         """The entry that waited longest; of those that were never visited, any."""
-        found = [look for look in self._book.all() if look.state in states]
-        self._rng.shuffle(found)
+        found = [look for look in self.book.all() if look.state in states]
+        self.rng.shuffle(found)
         return min(found, key=lambda look: self._visited.get(look.address, 0.0), default=None)
 
     async def _try_visit(self, look: Look) -> None:
-        self._visited[look.address] = self._clock.now()
+        self._visited[look.address] = self.clock.now()
         try:
             await self._visit(look)
         except Unavailable:
@@ -158,7 +147,7 @@ class Matching:
         self._wake()
 
     async def _spoil(self, look: Look) -> None:
-        await self._worker.call(self._book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
+        await self.worker.call(self.book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
 
     async def _visit(self, look: Look) -> None:
         """Whatever is next for this entry. WrongCode, RemoteError: nothing more on this day."""
@@ -173,34 +162,34 @@ class Matching:
             case Replying():
                 await self._await_answer(here, here.progress)
             case _:
-                await self._meet(here, meeting(self._network_id, here.secret))
+                await self._meet(here, meeting(self.network_id, here.secret))
 
     async def _begin_day(self, look: Look) -> Look | None:
         """The entry with the secret of today; None if it was found meanwhile, or is gone."""
-        day = int(self._clock.now() // DAY)
+        day = int(self.clock.now() // DAY)
         if look.day == day and look.secret is not None:
             return look
         if isinstance(look.progress, Answering) and await self._settled(look, look.progress):
             return None
-        me = await self._worker.call(lambda: self._book.me)
+        me = await self.worker.call(lambda: self.book.me)
         if me is None:
             return None
-        secret = await self._hash_worker.call(day_secret, self._network_id, (me, look.address), day, self._stretch)
-        await self._worker.call(self._book.begin_day, look.address, day, secret)
-        return await self._worker.call(self._book.get, look.address)
+        secret = await self.hash_worker.call(day_secret, self.network_id, (me, look.address), day, self.stretch)
+        await self.worker.call(self.book.begin_day, look.address, day, secret)
+        return await self.worker.call(self.book.get, look.address)
 
     async def _meet(self, look: Look, where: Meeting) -> None:
         """Put our offer; who was first invites, the other one replies."""
-        provider = self._rendezvous.provider_for(where.slot)
-        offering = await self._worker.call(self._offering, look, where)
-        place = await self._rendezvous.put(provider, where.slot, offering.body)
+        provider = self.rendezvous.provider_for(where.slot)
+        offering = await self.worker.call(self._offering, look, where)
+        place = await self.rendezvous.put(provider, where.slot, offering.body)
         if place == 0:
-            reply = await self._rendezvous.read(provider, reply_slot(where.context, offering.body))
+            reply = await self.rendezvous.read(provider, reply_slot(where.context, offering.body))
             if reply is not None:
-                offered = await self._worker.call(Offered.restore, where, offering.side)
+                offered = await self.worker.call(Offered.restore, where, offering.side)
                 await self._invite(look, provider, offered, reply)
         elif place is not None:
-            offer = await self._rendezvous.read(provider, where.slot)
+            offer = await self.rendezvous.read(provider, where.slot)
             if offer is not None:
                 await self._reply(look, where, offer)
 
@@ -210,80 +199,80 @@ class Matching:
             return look.progress
         offered = Offered.offer(where, _words(look))
         offering = Offering(offered.body, offered.serialize())
-        self._book.keep(look.address, offering, MatchState.LOOKING)
+        self.book.keep(look.address, offering, MatchState.LOOKING)
         return offering
 
     async def _invite(self, look: Look, provider: bytes, offered: Offered, reply: bytes) -> None:
-        exchange = await self._worker.call(offered.try_untrusted, reply)
+        exchange = await self.worker.call(offered.try_untrusted, reply)
         if exchange is None:
-            await self._rendezvous.put(provider, offered.refusal_slot(reply), noise())
+            await self.rendezvous.put(provider, offered.refusal_slot(reply), noise())
             raise WrongCode
-        answering = await self._worker.call(self._make_answer, look, exchange)
+        answering = await self.worker.call(self._make_answer, look, exchange)
         await self._answer(look, answering)
 
     def _make_answer(self, look: Look, exchange: Exchange) -> Answering:
-        invitation = self._messenger.create_invitation(self._name, self._clock.now())
+        invitation = self.messenger.create_invitation(self.name, self.clock.now())
         answering = Answering(exchange.slot, exchange.seal(invitation.pack()), invitation.channel)
-        self._book.keep(look.address, answering, MatchState.MET)
+        self.book.keep(look.address, answering, MatchState.MET)
         return answering
 
     async def _answer(self, look: Look, answering: Answering) -> None:
         """Let the invitation be there, until it was used."""
         if await self._settled(look, answering) or answering.placed or look.secret is None:
             return
-        provider = self._rendezvous.provider_for(meeting(self._network_id, look.secret).slot)
-        if await self._rendezvous.put(provider, answering.slot, answering.body) is not None:
+        provider = self.rendezvous.provider_for(meeting(self.network_id, look.secret).slot)
+        if await self.rendezvous.put(provider, answering.slot, answering.body) is not None:
             placed = Answering(answering.slot, answering.body, answering.channel, placed=True)
-            await self._worker.call(self._book.keep, look.address, placed, MatchState.MET)
+            await self.worker.call(self.book.keep, look.address, placed, MatchState.MET)
 
     async def _settled(self, look: Look, answering: Answering) -> bool:
         """Whether the invitation was used; then the entry is found."""
-        contact = await self._worker.call(self._messenger.contact_by, answering.channel)
+        contact = await self.worker.call(self.messenger.contact_by, answering.channel)
         if contact is None or contact.state is ContactState.PENDING:
             return False
-        await self._worker.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
+        await self.worker.call(self.book.settle, look.address, MatchState.FOUND, contact.name)
         return True
 
     async def _reply(self, look: Look, where: Meeting, offer: bytes) -> None:
-        joined = await self._worker.call(Joined.join_untrusted, where, _words(look), offer)
+        joined = await self.worker.call(Joined.join_untrusted, where, _words(look), offer)
         exchange = joined.exchange
         replying = Replying(joined.slot, joined.body, exchange.context, offer, exchange.reply, exchange.key.expose())
-        await self._worker.call(self._book.keep, look.address, replying, MatchState.MET)
+        await self.worker.call(self.book.keep, look.address, replying, MatchState.MET)
         await self._await_answer(look, replying)
 
     async def _await_answer(self, look: Look, replying: Replying) -> None:
         """Let our reply be there, and look for the invitation."""
         if look.secret is None:
             return
-        provider = self._rendezvous.provider_for(meeting(self._network_id, look.secret).slot)
-        place = await self._rendezvous.put(provider, replying.slot, replying.body)  # again: a restart forgets it
+        provider = self.rendezvous.provider_for(meeting(self.network_id, look.secret).slot)
+        place = await self.rendezvous.put(provider, replying.slot, replying.body)  # again: a restart forgets it
         if place != 0:
             if place is not None:
                 raise WrongCode
             return
         exchange = Exchange(replying.context, replying.offer, replying.reply, SymmetricKey(replying.key))
-        answer = await self._rendezvous.read(provider, exchange.slot)
+        answer = await self.rendezvous.read(provider, exchange.slot)
         if answer is None:
             return
         text = Invitation.unpack_untrusted(exchange.open_untrusted(answer)).encode()
         try:
-            contact = await self._worker.call(self._accept, look, text)
+            contact = await self.worker.call(self._accept, look, text)
         except AlreadyContact as error:
-            await self._worker.call(self._book.settle, look.address, MatchState.KNOWN, "", str(error))
+            await self.worker.call(self.book.settle, look.address, MatchState.KNOWN, "", str(error))
         except OwnInvitation:
             await self._spoil(look)
         else:
-            await self._worker.call(self._book.settle, look.address, MatchState.FOUND, contact.name)
-        self._publish(await self._worker.call(self._messenger.take_events))
+            await self.worker.call(self.book.settle, look.address, MatchState.FOUND, contact.name)
+        self.publish(await self.worker.call(self.messenger.take_events))
 
     def _accept(self, look: Look, text: str) -> ContactInfo:
         """The contact is called what the address book calls it; AlreadyContact, whose session stays as it is."""
-        known = self._messenger.contact_of(Invitation.parse_untrusted(text).keys.identity)
+        known = self.messenger.contact_of(Invitation.parse_untrusted(text).keys.identity)
         if known is not None:
             raise AlreadyContact(f"you already have this contact, named {known.name!r}")
-        names = {contact.name for contact in self._messenger.contacts()}
+        names = {contact.name for contact in self.messenger.contacts()}
         name = free_name((look.label or look.address)[:NAME_LIMIT].strip(), names)
-        return self._messenger.accept_invitation(text, name, self._clock.now())
+        return self.messenger.accept_invitation(text, name, self.clock.now())
 
 
 _OPEN = (MatchState.LOOKING, MatchState.MET)

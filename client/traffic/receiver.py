@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -43,38 +44,26 @@ class ReceivedMessage(NamedTuple):
     read_untrusted: Callable[[bytes, float], list[Event]]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class PacketReceiver:
-    """Deals with the packets of one mailbox, one after the other."""
+    """Deals with the packets of one mailbox, one after the other. `publish` gets what happened, after it is stored."""
 
-    def __init__(
-        self,
-        *,
-        secret: SphinxSecret,
-        engine: Engine,
-        messenger: Messenger,
-        worker: Worker,
-        replies: ReplyTable,
-        loops: LoopMonitor,
-        provider_queries: ProviderQueries,
-        clock: Clock,
-        schedules: Sequence[Schedule],
-        publish: Callable[[list[Event]], None],
-    ) -> None:
-        """`publish` gets what happened, after it is stored."""
-        self._secret = secret
-        self._engine = engine
-        self._messenger = messenger
-        self._worker = worker
-        self._replies = replies
-        self._loops = loops
-        self._queries = provider_queries
-        self._clock = clock
-        self._schedules = schedules
-        self._publish = publish
+    secret: SphinxSecret
+    engine: Engine
+    messenger: Messenger
+    worker: Worker
+    replies: ReplyTable
+    loops: LoopMonitor
+    provider_queries: ProviderQueries
+    clock: Clock
+    schedules: Sequence[Schedule]
+    publish: Callable[[list[Event]], None]
+    _working: bool = field(init=False, default=False)
+    counts: Counter[str] = field(init=False, default_factory=Counter)
+    problem: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
         self._in, self._out = trio.open_memory_channel[tuple[bytes, Done]](QUEUE_LIMIT)
-        self._working = False
-        self.counts: Counter[str] = Counter()
-        self.problem = ""
 
     @property
     def idle(self) -> bool:
@@ -92,7 +81,7 @@ class PacketReceiver:
         """Deal with all that is offered, for ever."""
         async for packet, done in self._out:
             self._working = True
-            await quiet_passed(self._schedules)
+            await quiet_passed(self.schedules)
             await self._take(packet)
             done()
             self._working = False
@@ -108,13 +97,13 @@ class PacketReceiver:
         except RemoteError:
             self.counts["refused"] += 1
             events = []
-        self._publish(events)
+        self.publish(events)
 
     async def _keep_trying(self, received: ReceivedMessage) -> list[Event]:
         """Hand it to the messenger until it is stored. While the disk is full, all the rest stays with the provider."""
         while True:
             try:
-                events = await self._worker.call(received.read_untrusted, received.message, self._clock.now())
+                events = await self.worker.call(received.read_untrusted, received.message, self.clock.now())
             except Unavailable as error:
                 self.problem = str(error)
                 await trio.sleep(RETRY)
@@ -125,21 +114,23 @@ class PacketReceiver:
 
     def _open_untrusted(self, packet: bytes) -> ReceivedMessage | None:
         """What the messenger must read, if it is more than cover; RemoteError if it is malformed or foreign."""
-        match self._engine.peel_untrusted(self._secret, packet):
+        match self.engine.peel_untrusted(self.secret, packet):
             case Deliver(message) if message[:1] == _LOOP:
-                self.counts["loop" if self._loops.on_returned(message[1:], trio.current_time()) else "stale"] += 1
+                self.counts["loop" if self.loops.on_returned(message[1:], trio.current_time()) else "stale"] += 1
                 return None
             case Deliver(message):
-                return ReceivedMessage("message", message, self._messenger.delivered_untrusted)
+                return ReceivedMessage("message", message, self.messenger.delivered_untrusted)
             case Reply(surb_id, body):
-                awaited = self._replies.take(surb_id)
+                awaited = self.replies.take(surb_id)
                 if awaited is None:  # the store knows those that outlive a restart
-                    return ReceivedMessage("message", surb_id + body, self._messenger.came_back_untrusted)
-                message = self._engine.open_reply_untrusted(awaited.keys, body)
+                    return ReceivedMessage("message", surb_id + body, self.messenger.came_back_untrusted)
+                message = self.engine.open_reply_untrusted(awaited.keys, body)
                 if awaited.session is None:  # one that a question carried
-                    self.counts["answer" if self._queries.answered_untrusted(surb_id, message) else "stale"] += 1
+                    self.counts[
+                        "answer" if self.provider_queries.answered_untrusted(surb_id, message) else "stale"
+                    ] += 1
                     return None
-                read = partial(self._messenger.replied_untrusted, session=awaited.session)
+                read = partial(self.messenger.replied_untrusted, session=awaited.session)
                 return ReceivedMessage("acknowledgement", message, read)
             case _:
                 raise RemoteError("a packet that is for no client")

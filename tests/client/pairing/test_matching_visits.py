@@ -104,7 +104,7 @@ async def reply_place(hall: Hall) -> tuple[bytes, bytes]:
     assert secret is not None
     where = meeting(NETWORK, secret)
     provider = hall.provider_for(where.slot)
-    offer = await hall.matching["alice"]._rendezvous.read(provider, where.slot)
+    offer = await hall.matching["alice"].rendezvous.read(provider, where.slot)
     assert offer is not None
     return provider, reply_slot(where.context, offer)
 
@@ -112,7 +112,7 @@ async def reply_place(hall: Hall) -> tuple[bytes, bytes]:
 async def test_whose_reply_is_in_second_place_asks_no_more_that_day(hall: Hall, autojump_clock: MockClock) -> None:
     """The offer was answered by somebody else, so no invitation there is for us."""
     provider, slot = await reply_place(hall)
-    assert await hall.matching["alice"]._rendezvous.put(provider, slot, b"somebody else's") == 0
+    assert await hall.matching["alice"].rendezvous.put(provider, slot, b"somebody else's") == 0
     after = await visit(hall, "bob", ALICE)
     assert (after.state, after.error) == (MatchState.LOOKING, SPOILED)
     asked = len(hall.asked)
@@ -125,13 +125,13 @@ async def test_who_finds_no_room_for_its_reply_tries_again(
 ) -> None:
     _, full_slot = await reply_place(hall)
     with monkeypatch.context() as full:
-        put = hall.matching["bob"]._rendezvous.put
+        put = hall.matching["bob"].rendezvous.put
 
         async def no_room_for_replies(provider: bytes, slot: bytes, body: bytes) -> int | None:
             await trio.lowlevel.checkpoint()
             return None if slot == full_slot else await put(provider, slot, body)
 
-        full.setattr(hall.matching["bob"]._rendezvous, "put", no_room_for_replies)
+        full.setattr(hall.matching["bob"].rendezvous, "put", no_room_for_replies)
         assert (await visit(hall, "bob", ALICE)).state is MatchState.MET
     assert (await visit(hall, "bob", ALICE)).state is MatchState.MET
     assert (await visit(hall, "alice", BOB)).state is MatchState.MET

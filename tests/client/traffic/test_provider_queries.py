@@ -24,7 +24,7 @@ SLOT = bytes(32)
 
 
 def services_of(world: World, client: int) -> ProviderQueries:
-    services = world.clients[client]._channel._daemon.codes._rendezvous._queries  # type: ignore[attr-defined]
+    services = world.clients[client]._channel._daemon.codes.rendezvous._queries  # type: ignore[attr-defined]
     assert isinstance(services, ProviderQueries)
     return services
 
