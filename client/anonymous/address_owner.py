@@ -31,9 +31,8 @@ from client.model.contact_states import free_name
 from client.model.destination import Destination
 from client.model.durations import DAY
 from client.model.errors import NoLongerReached
-from client.model.views import ContactState, MessageKind, MessageReceived, MessageState, Role
+from client.model.views import ContactState, Role
 from client.storage.addresses import AddressBook, OpenAddress
-from client.storage.messages import Entry
 from client.storage.reply_blocks import Pool, SurbMaker, end_of
 from mixnet import crypto
 from mixnet.crypto import Label
@@ -161,8 +160,7 @@ class AddressOwners:
             return
         if isinstance(body, AnonymousText):
             self._texts.spend(now)
-            entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, body.text, received_at=now, remote=0)
-            core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))
+            core.received_text(contact, body.text, 0, now)
         elif isinstance(body, Supply):
             self._take_blocks(contact, body.blocks, now)
             self._confirm_untrusted(conversation, body, now)

@@ -18,7 +18,7 @@ from client.core.state import Core
 from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousText, decode_untrusted
 from client.model.durations import DAY, spoken
 from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
-from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageReceived, MessageState, Role
+from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageState, Role
 from client.storage.addresses import AddressBook
 from client.storage.database import Row
 from client.storage.messages import Entry
@@ -163,8 +163,7 @@ class Anonymous:
         if not isinstance(body, AnonymousText):
             raise RemoteError("an answer that is no text")
         if contact not in core.blocked:
-            entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, body.text, received_at=now, remote=0)
-            core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))
+            core.received_text(contact, body.text, 0, now)
 
     # what leaves
 

@@ -26,7 +26,7 @@ class Correspondence:
         core, contact = self._core, conversation.contact
         values = (contact, role.value, address, conversation.id, listens, supply, now)
         core.store.run("INSERT INTO anonymous VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", *values)
-        core.contacts.nameless(contact)
+        core.contacts.set_role(contact, "anonymous")
         core.contacts.use(contact, conversation.id)
         core.anonymous[contact] = role
         core.routes[contact] = conversation

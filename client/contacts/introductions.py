@@ -96,16 +96,12 @@ class Introductions:
             device=device,
         )
         with core.change():
-            number = core.store.insert(
+            query = (
                 "INSERT INTO invitations (channel, secret, transcript, prekeys, expires, hidden)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                invitation_channel(made.secret).channel,
-                made.secret.expose(),
-                made.transcript,
-                prekeys.serialize(),
-                made.expires,
-                hidden,
+                " VALUES (?, ?, ?, ?, ?, ?)"
             )
+            values = (made.channel, made.secret.expose(), made.transcript, prekeys.serialize(), made.expires, hidden)
+            number = core.store.insert(query, *values)
             newest = "INSERT OR REPLACE INTO invited_after SELECT ?, coalesce(max(id), 0) FROM sessions"
             core.store.run(newest, number)
             core.expires(made.expires)
@@ -129,7 +125,7 @@ class Introductions:
                 wanted = free_name(invitation.name, core.contacts.names()) if wanted is None else wanted
                 contact = core.contacts.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
                 if hidden:
-                    core.contacts.hide(contact.id)
+                    core.contacts.set_role(contact.id, "member")
             elif known.role == "member" and not hidden:
                 contact = known
                 core.contacts.show(
@@ -177,12 +173,7 @@ class Introductions:
             check_name(name)
         if invitation.device:
             raise NoContactInvitation
-        if invitation.network_id != core.home.network_id:
-            raise WrongNetwork
-        if invitation.keys.identity == core.identity_public:
-            raise OwnInvitation
-        if invitation.expires <= now:
-            raise ExpiredInvitation
+        check_usable(core, invitation, now)
         known = core.contacts.known(invitation.keys.identity)
         entry = invitation_channel(invitation.secret).channel
         if known is not None and core.store.has("SELECT 1 FROM sessions WHERE entry = ?", entry):
@@ -234,7 +225,7 @@ class Introductions:
                 name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.contacts.names())
                 contact = core.contacts.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 if row[7]:
-                    core.contacts.hide(contact.id)
+                    core.contacts.set_role(contact.id, "member")
                 else:
                     core.contact_changed(contact.id)
             elif contact.role == "member" and not row[7]:
@@ -254,6 +245,16 @@ class Introductions:
             if for_device:
                 devices.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)
+
+
+def check_usable(core: Core, invitation: Invitation, now: float) -> None:
+    """WrongNetwork, OwnInvitation or ExpiredInvitation, if it is that."""
+    if invitation.network_id != core.home.network_id:
+        raise WrongNetwork
+    if invitation.keys.identity == core.identity_public:
+        raise OwnInvitation
+    if invitation.expires <= now:
+        raise ExpiredInvitation
 
 
 def _hidden_name(identity: bytes) -> str:

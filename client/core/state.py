@@ -23,7 +23,15 @@ from client.model.contact_states import ContactEvent, check_name
 from client.model.destination import Home
 from client.model.durations import spoken
 from client.model.errors import BadLifetime, HomeOnly
-from client.model.views import ContactChanged, Event, MessageKind, MessageState, MessageStateChanged, Role
+from client.model.views import (
+    ContactChanged,
+    Event,
+    MessageKind,
+    MessageReceived,
+    MessageState,
+    MessageStateChanged,
+    Role,
+)
 from client.storage.contacts import Contact, ContactTable
 from client.storage.database import Store
 from client.storage.devices import DeviceTable
@@ -33,16 +41,8 @@ from mixnet.crypto import SymmetricKey
 
 _IDENTITY = "identity"
 _EXPIRING = (
-    "outbound",
-    "waiting",
-    "stranded",
-    "sending",
-    "receiving",
-    "invitations",
-    "device_asks",
-    "anonymous",
-    "anonymous_blocks",
-    "anonymous_given",
+    *("outbound", "waiting", "stranded", "sending", "receiving", "invitations", "device_asks"),
+    *("anonymous", "anonymous_blocks", "anonymous_given"),
 )
 BACKLOG = 64  # bodies that wait for a contact, above which no answer that it can ask for again and again joins them
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
@@ -277,7 +277,16 @@ class Core:
             entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
             number = self.messages.add(entry, now)
             self.messages.explain(number, error)
-            self.emit(MessageStateChanged(self.messages.get(number)))
+            self.message_changed(number)
+
+    def message_changed(self, number: int) -> None:
+        """Tell of a message's new state."""
+        self.emit(MessageStateChanged(self.messages.get(number)))
+
+    def received_text(self, contact: int, text: str, remote: int, now: float) -> None:
+        """File a text that came, and tell of it; `remote` is the sender's number of it. In a change."""
+        entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote)
+        self.emit(MessageReceived(self.messages.get(self.messages.add(entry, now))))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:
         """Let `event` happen to a message and tell of it; whether that changes anything."""

@@ -18,7 +18,7 @@ from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Off
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.files.transfers import Transfers
 from client.model.errors import NotAtHome
-from client.model.views import DeviceRole, FileProgress, MessageStateChanged
+from client.model.views import DeviceRole, FileProgress
 from mixnet import crypto
 
 _AT_ONCE = 32  # files of a device
@@ -177,7 +177,7 @@ class DeviceFiles:
         message = self._replica.local(end.id)
         if message is not None:
             core.store.run("UPDATE messages SET path = ?, done = size WHERE id = ?", str(path), message)
-            core.emit(MessageStateChanged(core.messages.get(message)))
+            core.message_changed(message)
 
     def finish(self, device: int, number: int) -> Path:
         """Let a whole file appear under its name; NotAtHome if there is none, FileTrouble."""

@@ -7,10 +7,9 @@ messages, never a secret key of its home nor the session of a contact.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from client.contacts.introductions import Introductions
+from client.contacts.introductions import Introductions, check_usable
 from client.core.state import Core
 from client.devices.bodies import Revoked, Welcome
 from client.devices.channel import tell
@@ -20,12 +19,9 @@ from client.e2e.x3dh import invitation_channel
 from client.model.contact_states import NAME_LIMIT, check_name, free_name
 from client.model.errors import (
     DeviceNameTaken,
-    ExpiredInvitation,
     NoDeviceInvitation,
     NotFresh,
-    OwnInvitation,
     TooManyDevices,
-    WrongNetwork,
 )
 from client.model.views import ContactState, DeviceInfo, DeviceRole
 from client.storage.contacts import Contact
@@ -197,12 +193,7 @@ class Linking:
             raise NoDeviceInvitation
         if core.satellite:
             raise NotFresh
-        if invitation.network_id != core.home.network_id:
-            raise WrongNetwork
-        if invitation.keys.identity == core.identity_public:
-            raise OwnInvitation
-        if not invitation.expires > now or math.isinf(invitation.expires):
-            raise ExpiredInvitation
+        check_usable(core, invitation, now)
         own = "SELECT 1 FROM messages UNION ALL SELECT 1 FROM invitations"
         if core.contacts.all() or core.device_table.satellites() or core.store.has(own):
             raise NotFresh

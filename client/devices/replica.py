@@ -149,19 +149,14 @@ class Replica:
 
     def _insert(self, contact: Contact, record: MessageRecord) -> int:
         newest = int(self._core.store.setting(_NEWEST) or 0)
-        number = self._core.store.insert(
+        query = (
             "INSERT INTO messages (id, contact, outgoing, kind, state, text, path, size, done, error, created_at,"
             " sent_at, drawn_delay, received_at, remote)"
-            " VALUES (?, ?, ?, ?, ?, ?, '', ?, 0, '', 0.0, 0.0, 0.0, 0.0, ?)",
-            record.number if record.number <= newest else None,
-            contact.id,
-            record.outgoing,
-            record.kind.value,
-            record.state.value,
-            record.text,
-            record.size,
-            None if record.outgoing else record.number,
+            " VALUES (?, ?, ?, ?, ?, ?, '', ?, 0, '', 0.0, 0.0, 0.0, 0.0, ?)"
         )
+        here, theirs = record.number if record.number <= newest else None, None if record.outgoing else record.number
+        said = (record.outgoing, record.kind.value, record.state.value, record.text, record.size)
+        number = self._core.store.insert(query, here, contact.id, *said, theirs)
         self.link(number, record.number)
         return number
 

@@ -27,7 +27,7 @@ from client.e2e.bodies import REASONS, Reason
 from client.files.disk import FileTrouble
 from client.messenger.messenger import Messenger
 from client.model.errors import DamagedStore, NotAtHome, UnknownContact
-from client.model.views import MessageKind, MessageState, MessageStateChanged
+from client.model.views import MessageKind, MessageState
 from client.storage.devices import Device
 from client.storage.messages import Entry
 from mixnet.errors import LocalError, RemoteError
@@ -112,7 +112,7 @@ class DeviceRequestHandler:
         entry = Entry(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
         number = core.messages.add(entry, now)
         core.messages.explain(number, error)
-        core.emit(MessageStateChanged(core.messages.get(number)))
+        core.message_changed(number)
         return _Done(error, number)
 
     def _do(self, device: Device, number: int, request: DeviceVerb, now: float) -> _Done:

@@ -14,7 +14,7 @@ from client.core.state import Core
 from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
 from client.files.transfers import Transfers
-from client.model.views import MessageKind, MessageReceived, MessageState, MessageStateChanged
+from client.model.views import MessageKind, MessageReceived, MessageState
 from client.storage.messages import Entry
 from mixnet import crypto
 
@@ -56,7 +56,7 @@ class FileReceiver:
         if reason is not None or core.settings.downloads is None:
             refused = reason or Reason.NO_ROOM
             core.messages.explain(number, REASONS[refused])
-            core.emit(MessageStateChanged(core.messages.get(number)))
+            core.message_changed(number)
             core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
             return
         partial = core.settings.downloads.absolute() / f".{os.urandom(12).hex()}.part"

@@ -27,7 +27,7 @@ from client.groups.relay import Hops
 from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
 from client.model.group_views import GroupState
-from client.model.views import MessageKind, MessageState, MessageStateChanged
+from client.model.views import MessageKind, MessageState
 from client.storage.messages import Entry
 from mixnet import crypto
 from mixnet.errors import LocalError, RemoteError
@@ -142,17 +142,13 @@ class Dispatch:
         """A post of ours is given up when it expires; others' are known for longer, so that none is taken twice."""
         expires = now + self._core.settings.message_lifetime
         ends = post.expires or None
-        return self._store.insert(
+        if post.author == group.me:
+            expires = min(expires, ends or math.inf)
+        query = (
             "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires, ends)"
-            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)",
-            group.id,
-            post.author,
-            post.number,
-            post.raw,
-            message,
-            min(expires, ends or math.inf) if post.author == group.me else expires,
-            ends,
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
         )
+        return self._store.insert(query, group.id, post.author, post.number, post.raw, message, expires, ends)
 
     def _queue(self, group: Group, post: int, plan: Plan[bytes]) -> None:
         """Let a tree of ours begin; who has no session with us gets it through one who has."""
@@ -233,15 +229,12 @@ class Dispatch:
         if body.author == group.me:
             self._note_untrusted(group, row[0], body, now)
             return
-        up = self._store.one(
-            "SELECT receipts, due, plan FROM group_receipts WHERE post = ? AND (plan = ? OR ? = ?)"
-            " ORDER BY plan = ? DESC, plan LIMIT 1",
-            row[0],
-            body.plan,
-            body.plan,
-            SPARE_PLAN,
-            body.plan,
-        )  # who had the message by a tree before it sent spare copies has no other way up for their receipts
+        # Who had the message by a tree before it sent spare copies has no other way up for their receipts.
+        query = (
+            "SELECT receipts, due, plan FROM group_receipts WHERE post = ? AND (plan = ? OR ?)"
+            " ORDER BY plan = ? DESC, plan LIMIT 1"
+        )
+        up = self._store.one(query, row[0], body.plan, body.plan == SPARE_PLAN, body.plan)
         if up is None or len(up[0]) + len(body.receipts) > 100 * RECEIPT_SIZE:
             raise RemoteError("receipts for a tree that is not served here")
         due = now + self._timing.gather if up[1] is None else up[1]
@@ -288,7 +281,7 @@ class Dispatch:
         if message is None or not self._store.has("SELECT 1 FROM messages WHERE id = ?", message):
             return
         if not done or not self._core.step_message(message, MessageEvent.DELIVER):
-            self._core.emit(MessageStateChanged(self._core.messages.get(message)))
+            self._core.message_changed(message)
 
     # members come and go
 

@@ -15,7 +15,6 @@ from client.e2e.group_bodies import GroupSeen
 from client.groups.dispatch import Dispatch
 from client.groups.registry import Group, Registry
 from client.groups.roster import Member
-from client.model.views import MessageStateChanged
 from mixnet.errors import RemoteError
 
 _LANE = 0
@@ -66,7 +65,7 @@ class Reading:
         row = self._store.one(query, message, message)
         done = row is not None and row[1] >= row[0]
         if not done or not self._core.step_message(message, MessageEvent.SEE):
-            self._core.emit(MessageStateChanged(self._core.messages.get(message)))
+            self._core.message_changed(message)
 
     def readers(self, message: int) -> list[str]:
         """Who has told us that it has read a text of ours, by name; UnknownMessage."""

@@ -77,7 +77,7 @@ class Registry:
         core = self._core
         name = free_name(title, core.contacts.names())
         contact = core.contacts.add(name, identifier, ContactState.ESTABLISHED, now)
-        self._store.run("UPDATE contacts SET role = 'group' WHERE id = ?", contact.id)
+        core.contacts.set_role(contact.id, "group")
         key, agree = SigningKey.generate(), SphinxSecret.generate()
         query = (
             "INSERT INTO groups (identifier, contact, state, key, agree, sponsor, next_number)"
@@ -95,14 +95,9 @@ class Registry:
         """Forget what was before we left: another invitation came. Keys are new, since old ones never come back."""
         for table in ("group_changes", "group_peers", "group_leavers", "group_passes", "group_posts", "group_offers"):
             self._store.run(f"DELETE FROM {table} WHERE grp = ?", group.id)  # noqa: S608  # our own names
-        self._store.run(
-            "UPDATE groups SET state = ?, key = ?, agree = ?, sponsor = ?, next_number = 0 WHERE id = ?",
-            GroupState.INVITED.value,
-            SigningKey.generate().expose(),
-            SphinxSecret.generate().expose(),
-            sponsor,
-            group.id,
-        )
+        query = "UPDATE groups SET state = ?, key = ?, agree = ?, sponsor = ?, next_number = 0 WHERE id = ?"
+        keys = SigningKey.generate().expose(), SphinxSecret.generate().expose()
+        self._store.run(query, GroupState.INVITED.value, *keys, sponsor, group.id)
         self._histories.pop(group.id, None)
 
     def get(self, number: int) -> Group:

@@ -67,22 +67,13 @@ class ArchiveOps:
         if self._has(origin, record.number):
             return False
         past = settled(record)
-        number = self._store.insert(
+        query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
-            " drawn_delay, received_at) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
-            contact.id,
-            past.outgoing,
-            past.kind.value,
-            past.state.value,
-            past.text,
-            past.size,
-            past.done,
-            past.error,
-            past.created_at,
-            past.sent_at,
-            past.drawn_delay,
-            past.received_at,
+            " drawn_delay, received_at) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)"
         )
+        said = (past.outgoing, past.kind.value, past.state.value, past.text, past.size, past.done, past.error)
+        times = (past.created_at, past.sent_at, past.drawn_delay, past.received_at)
+        number = self._store.insert(query, contact.id, *said, *times)
         self._store.run("INSERT INTO imported VALUES (?, ?, ?)", number, origin, record.number)
         return True
 

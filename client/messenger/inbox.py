@@ -34,9 +34,7 @@ from client.e2e.group_bodies import OF_MEMBERS, GroupBody
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.groups.groups import Groups
-from client.model.views import MessageKind, MessageReceived, MessageState
 from client.signing.attestations import Attestations
-from client.storage.messages import Entry
 from mixnet.errors import RemoteError
 
 _REMEDY = (
@@ -215,7 +213,7 @@ class Inbox:
             return  # who is known by a group only doesn't write to the user
         match body:
             case Text():
-                self._received_text(contact, body, now)
+                self._core.received_text(contact, body.text, body.id, now)
             case Seen():
                 for number in body.ids:
                     if self._core.messages.is_from_us(number, contact):
@@ -233,8 +231,3 @@ class Inbox:
                     self._core.fail_message(body.id, REASONS[body.reason])
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
                 self._attestations.take(contact, body, now)
-
-    def _received_text(self, contact: int, text: Text, now: float) -> None:
-        core = self._core
-        entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, text.text, received_at=now, remote=text.id)
-        core.emit(MessageReceived(core.messages.get(core.messages.add(entry, now))))

@@ -32,14 +32,7 @@ from client.messenger.outbox import Outbox
 from client.model.destination import Home
 from client.model.errors import AnonymousOnly, ContactBlocked, NoGroupFiles, NotInGroups, TextTooLong
 from client.model.text_limits import check_text
-from client.model.views import (
-    ContactInfo,
-    ContactState,
-    Event,
-    MessageInfo,
-    MessageKind,
-    MessageState,
-)
+from client.model.views import ContactInfo, ContactState, Event, MessageInfo, MessageKind, MessageState
 from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of

@@ -21,7 +21,6 @@ from client.model.views import (
     MessageKind,
     MessageReceived,
     MessageState,
-    MessageStateChanged,
     ReceiptState,
 )
 from client.storage.messages import Entry
@@ -77,7 +76,7 @@ class Attestations:
             core.emit(MessageReceived(core.messages.get(number)))
         else:
             core.messages.explain(number, UNSIGNED)
-            core.emit(MessageStateChanged(core.messages.get(number)))
+            core.message_changed(number)
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
 
     def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
@@ -150,7 +149,7 @@ class Attestations:
                     self._say(contact.id, give_one(ReceiptKind.READING, time=now), now)
             elif not self._signatures.receipts(number):
                 self._say(contact.id, NoReceipt(signed.origin.number, Without.DECLINED), now)
-            core.emit(MessageStateChanged(core.messages.get(number)))
+            core.message_changed(number)
         return core.messages.get(number)
 
     def rule(self, contact: str | None) -> Rule:
@@ -192,7 +191,7 @@ class Attestations:
 
     def _step(self, number: int, event: ReceiptEvent) -> None:
         if self._signatures.step(number, event):
-            self._core.emit(MessageStateChanged(self._core.messages.get(number)))
+            self._core.message_changed(number)
 
 
 def _verifies(origin: Origin, signature: bytes) -> bool:

@@ -35,7 +35,7 @@ class Contact:
     added_at: float
     session: int | None
     standing: Standing
-    role: str = "contact"  # "member": known by a group only; "group": a group's conversation
+    role: str = "contact"  # see `ContactTable.set_role`
     note: str = ""
 
     @property
@@ -149,13 +149,9 @@ class ContactTable:
         assigned = ", ".join(f"{name} = ?" for name in columns)
         self._store.run(f"UPDATE contacts SET {assigned} WHERE id = ?", *columns.values(), contact)  # noqa: S608
 
-    def hide(self, contact: int) -> None:
-        """Known by a group only: no contact of the user."""
-        self._store.run("UPDATE contacts SET role = 'member' WHERE id = ?", contact)
-
-    def nameless(self, contact: int) -> None:
-        """One side of an anonymous conversation: no contact of the user."""
-        self._store.run("UPDATE contacts SET role = 'anonymous' WHERE id = ?", contact)
+    def set_role(self, contact: int, role: str) -> None:
+        """No contact of the user, but known by a group only ("member"), a "group", or "anonymous"."""
+        self._store.run("UPDATE contacts SET role = ? WHERE id = ?", role, contact)
 
     def show(self, contact: int, name: str) -> None:
         """From now on a contact of the user, called `name`."""

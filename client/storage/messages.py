@@ -47,20 +47,12 @@ class MessageTable:
 
     def add(self, entry: Entry, now: float) -> int:
         """File a message and return its number."""
-        return self._store.insert(
+        query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
-            " drawn_delay, received_at, remote) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?)",
-            entry.contact,
-            entry.remote is None,
-            entry.kind.value,
-            entry.state.value,
-            entry.text,
-            entry.path,
-            entry.size,
-            now,
-            entry.received_at,
-            entry.remote,
+            " drawn_delay, received_at, remote) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?)"
         )
+        said = (entry.remote is None, entry.kind.value, entry.state.value, entry.text, entry.path, entry.size)
+        return self._store.insert(query, entry.contact, *said, now, entry.received_at, entry.remote)
 
     def get(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""

@@ -22,11 +22,7 @@ class Rule(StrEnum):
 # said, no, is not said for them either.
 DEFAULT_RULE = Rule.ASK
 
-FIRST_STATE = {
-    Rule.NEVER: ReceiptState.WITHHELD,
-    Rule.ASK: ReceiptState.ASKED,
-    Rule.ALWAYS: ReceiptState.GIVEN,
-}
+FIRST_STATE = {Rule.NEVER: ReceiptState.WITHHELD, Rule.ASK: ReceiptState.ASKED, Rule.ALWAYS: ReceiptState.GIVEN}
 
 
 class ReceiptEvent(StrEnum):

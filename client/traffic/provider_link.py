@@ -41,11 +41,7 @@ class ProviderLink:
     """Offers frames to the link that is up now, if one is."""
 
     def __init__(
-        self,
-        dial: Callable[[], Awaitable[Link]],
-        *,
-        jitter: random.Random,
-        silence: Callable[[], float],
+        self, dial: Callable[[], Awaitable[Link]], *, jitter: random.Random, silence: Callable[[], float]
     ) -> None:
         """`silence()` seconds without a frame end a link."""
         self._dial = dial
