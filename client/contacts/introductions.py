@@ -53,31 +53,12 @@ class DeviceInvitations(Protocol):
         """The session with a new device stands: send it what it needs first."""
 
 
-class NoDevices:
-    """For a messenger without devices: no invitation is for one."""
-
-    def expects(self, invitation: int) -> bool:
-        """None is."""
-        return False
-
-    def check_untrusted(self, identity: bytes) -> None:
-        """RemoteError: nobody can."""
-        raise RemoteError("a device of somebody who has none")
-
-    def greeted(self, invitation: int, identity: bytes, name: str, now: float) -> Contact:
-        """RemoteError, as `check_untrusted`."""
-        raise RemoteError("a device of somebody who has none")
-
-    def welcome(self, device: int) -> None:
-        """Nobody is there to be welcomed."""
-
-
 class Introductions:
     """Invitations made and accepted. `for_devices` is set by the user's devices, which are made after this."""
 
     def __init__(self, core: Core, renewal: Renewal) -> None:
         self._core, self._renewal = core, renewal
-        self.for_devices: DeviceInvitations = NoDevices()
+        self.for_devices: DeviceInvitations | None = None
 
     def create(self, name: str, now: float, *, device: bool = False, hidden: bool = False) -> Invitation:
         """A new invitation that shows `name` as ours, for a contact or for a `device` of our own; BadName.
@@ -116,8 +97,7 @@ class Introductions:
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
         core = self._core
-        invitation = Invitation.parse_untrusted(text)
-        known = self._check_acceptable(invitation, name, now)
+        invitation, known = self.readable(text, name, now)
         started = self.begin(invitation)
         with core.change():
             if known is None:
@@ -162,13 +142,8 @@ class Introductions:
         core.expires(expires)
 
     def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
-        """An invitation that could be accepted, and the expired contact that its maker is; errors as `accept`."""
-        invitation = Invitation.parse_untrusted(text)
-        return invitation, self._check_acceptable(invitation, name, now)
-
-    def _check_acceptable(self, invitation: Invitation, name: str | None, now: float) -> Contact | None:
-        """The contact that the inviter is already, whose session will be another; else None, or why it can't be one."""
-        core = self._core
+        """An invitation that can be accepted, and the contact that its maker is already; errors as `accept`."""
+        core, invitation = self._core, Invitation.parse_untrusted(text)
         if name is not None:
             check_name(name)
         if invitation.device:
@@ -184,7 +159,7 @@ class Introductions:
             raise ContactBlocked(core.unblock_first(known))
         if (known is None or known.role == "member") and name in core.contacts.names():
             raise NameTaken
-        return known
+        return invitation, known
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> None:
         """Take a plaintext for a channel of no session: the first message to an invitation, or RemoteError."""
@@ -214,12 +189,13 @@ class Introductions:
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
         devices = self.for_devices
-        for_device = devices.expects(row[0])
-        if for_device:
+        if devices is not None and not devices.expects(row[0]):
+            devices = None
+        if devices is not None:
             devices.check_untrusted(answered.identity)
         with core.change():
             contact = core.contacts.known(answered.identity)
-            if for_device:
+            if devices is not None:
                 contact = devices.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
                 name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.contacts.names())
@@ -242,7 +218,7 @@ class Introductions:
             self._renewal.replace(conversation, before or 0, now)
             query = "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?"
             core.store.run(query, digest, conversation.id, row[0])
-            if for_device:
+            if devices is not None:
                 devices.welcome(contact.id)
         conversation.receiver.solicited(arrival, now, new=True)
 

@@ -40,10 +40,7 @@ class Linking:
         self, core: Core, introductions: Introductions, files: DeviceFiles, changed: Callable[[int], object]
     ) -> None:
         """Use the messenger's shared state; `changed` tells the user's programs of a device."""
-        self._core = core
-        self._introductions = introductions
-        self._files = files
-        self._changed = changed
+        self._core, self._introductions, self._files, self._changed = core, introductions, files, changed
 
     # at home
 

@@ -58,6 +58,11 @@ class PendingRequests:
         """Let a request wait for its turn to leave, inside of a change."""
         tell(self._core, home.contact, self._ask(number, request))
 
+    def ask_now(self, kind: str, request: DeviceVerb) -> None:
+        """The same for a request of which nobody needs the number; DeviceRevoked, HomeAway."""
+        home = self.home()
+        self.ask(home, self.number(kind), request)
+
     def later(self, number: int, request: DeviceVerb) -> bytes:
         """A request that follows a file."""
         return encode(self._ask(number, request))

@@ -15,6 +15,7 @@ from client.devices.bodies import (
     DeviceRequest,
     DeviceResponse,
     DeviceVerb,
+    GroupVerb,
     newer_untrusted,
     request_untrusted,
 )
@@ -22,19 +23,22 @@ from client.devices.changelog import ChangeFeed
 from client.devices.channel import tell
 from client.devices.contacts import ContactRequest
 from client.devices.files import DeviceFiles
-from client.devices.request_handler_groups import GroupRequest, GroupRequestHandler
 from client.e2e.bodies import REASONS, Reason
 from client.files.disk import FileTrouble
+from client.groups.registry import UnknownGroup
 from client.messenger.messenger import Messenger
 from client.model.errors import DamagedStore, NotAtHome, UnknownContact
+from client.model.group_views import GroupInfo
 from client.model.views import MessageKind, MessageState
 from client.storage.devices import Device
 from client.storage.messages import Entry
 from mixnet.errors import LocalError, RemoteError
 
 _OLDER = "your home device is older than this one and can't do that: update it, then try again"
+_NO_CONTACT = "your home device does not have this contact: accept an invitation of it first"
 _CLEAR_ROUNDS = 40  # of 500 messages: mail waits for it
 _REFUSALS = (LocalError, RemoteError)
+_GroupRequest = bodies.GroupCreate | bodies.GroupInvite | bodies.GroupDo
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,7 @@ class DeviceRequestHandler:
     """Requests of satellites."""
 
     def __init__(self, core: Core, messenger: Messenger, news: ChangeFeed, files: DeviceFiles) -> None:
-        self._core = core
-        self._messenger = messenger
-        self._news = news
-        self._files = files
-        self._groups = GroupRequestHandler(core, messenger.groups)
+        self._core, self._messenger, self._news, self._files = core, messenger, news, files
 
     def asked(self, device: Device, ask: DeviceRequest, now: float) -> None:
         """Do what is asked for, unless it was done already; inside of a change."""
@@ -95,8 +95,9 @@ class DeviceRequestHandler:
             store.run("RELEASE errand")
             if isinstance(request, bodies.SendFile):
                 self._files.drop_incoming(device.contact, ask.number)
-            if isinstance(request, GroupRequest):
-                self._groups.refused()
+            if isinstance(request, _GroupRequest):  # what groups keep in memory of it is gone from the store
+                for forget in self._core.on_reload:
+                    forget()
             self._tell_again(getattr(request, "number", 0))
             self._tell_again(getattr(request, "identity", b""))
             return self._refused(request, str(error), now)
@@ -116,8 +117,8 @@ class DeviceRequestHandler:
         return _Done(error, number)
 
     def _do(self, device: Device, number: int, request: DeviceVerb, now: float) -> _Done:
-        if isinstance(request, GroupRequest):
-            return _Done(group=bytes.fromhex(self._groups.do(request, now).identifier))
+        if isinstance(request, _GroupRequest):
+            return _Done(group=bytes.fromhex(self._do_for_groups(request, now).identifier))
         return _Done(message=self._do_for_contacts(device, number, request, now))
 
     def _do_for_contacts(self, device: Device, number: int, request: DeviceVerb, now: float) -> int:
@@ -146,6 +147,40 @@ class DeviceRequestHandler:
                 self._fetch(device, request)
         return 0
 
+    def _do_for_groups(self, request: _GroupRequest, now: float) -> GroupInfo:
+        """The group, after it; errors as those of client/groups/groups.py."""
+        groups = self._messenger.groups
+        if isinstance(request, bodies.GroupCreate):
+            return groups.create(request.title, now)
+        name = self._group_name(request.identity)
+        if isinstance(request, bodies.GroupInvite):
+            return groups.invite(name, self._contact_name(request.contact), now)
+        match request.verb:
+            case GroupVerb.ACCEPT:
+                return groups.accept(name, now)
+            case GroupVerb.LEAVE:
+                return groups.leave(name, now)
+        about = {
+            GroupVerb.REMOVE: groups.remove,
+            GroupVerb.PROMOTE: groups.promote,
+            GroupVerb.DEMOTE: groups.demote,
+            GroupVerb.RENAME: groups.rename,
+        }
+        return about[request.verb](name, request.argument, now)
+
+    def _group_name(self, identifier: bytes) -> str:
+        contact = self._core.contacts.known(identifier)
+        group = None if contact is None else self._messenger.groups.behind(contact.id)
+        if group is None:
+            raise UnknownGroup("your home device does not have this group")
+        return group.name
+
+    def _contact_name(self, identity: bytes) -> str:
+        contact = self._core.contacts.known(identity)
+        if contact is None or contact.role != "contact" or contact.id in self._core.siblings:
+            raise UnknownContact(_NO_CONTACT)
+        return contact.name
+
     def _clear(self, name: str) -> None:
         for _ in range(_CLEAR_ROUNDS):
             if not self._messenger.archive.clear(name)[0]:
@@ -154,7 +189,7 @@ class DeviceRequestHandler:
     def _name(self, identity: bytes) -> str:
         contact = self._core.contacts.once(identity)
         if contact is None or contact.id in self._core.siblings:
-            raise UnknownContact("your home device does not have this contact: accept an invitation of it first")
+            raise UnknownContact(_NO_CONTACT)
         return contact.name
 
     def _left(self, request: bodies.SendText | bodies.SendFile, now: float) -> float | None:

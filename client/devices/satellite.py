@@ -135,7 +135,7 @@ class Satellite(Lookups, RefusedVerbs):
         with core.change():
             if request is not None and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED):
                 return core.messages.get(number)
-            self._ask("cancel", bodies.Cancel(remote or 0, 0 if remote else request or 0))
+            self._pending.ask_now("cancel", bodies.Cancel(remote or 0, 0 if remote else request or 0))
         return core.messages.get(number)
 
     def mark_read(self, number: int, now: float) -> None:
@@ -148,7 +148,7 @@ class Satellite(Lookups, RefusedVerbs):
         with core.change():
             for seen, _ in unseen:
                 core.messages.step(seen, MessageEvent.SEE)
-            self._ask("read", bodies.MarkRead(max(remote for _, remote in unseen)))
+            self._pending.ask_now("read", bodies.MarkRead(max(remote for _, remote in unseen)))
 
     def fetch(self, number: int) -> None:
         """Ask the home for the file of a message; UnknownMessage, NotAtHome."""
@@ -156,11 +156,7 @@ class Satellite(Lookups, RefusedVerbs):
         if self._core.messages.get(number).kind is not MessageKind.FILE or remote is None:
             raise NotAtHome
         with self._core.change():
-            self._ask("fetch", bodies.Fetch(remote))
+            self._pending.ask_now("fetch", bodies.Fetch(remote))
 
     def _ask_about(self, request: AnyContactRequest) -> None:
-        self._ask(type(request).__name__.lower(), request)
-
-    def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
-        home = self._pending.home()
-        self._pending.ask(home, self._pending.number(kind), request)
+        self._pending.ask_now(type(request).__name__.lower(), request)

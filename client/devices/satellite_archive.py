@@ -22,9 +22,7 @@ class SatelliteArchive(RefusedArchive):
 
     def __init__(self, core: Core, archive: ArchiveOps, pending: PendingRequests, replica: Replica) -> None:
         super().__init__(core)
-        self._archive = archive
-        self._pending = pending
-        self._replica = replica
+        self._archive, self._pending, self._replica = archive, pending, replica
 
     @property
     def limited(self) -> bool:
@@ -53,22 +51,18 @@ class SatelliteArchive(RefusedArchive):
         with self._core.change():
             self._archive.delete(number)
             if remote is not None:
-                self._ask("delete", bodies.Delete(remote))
+                self._pending.ask_now("delete", bodies.Delete(remote))
 
     def clear(self, contact: str) -> tuple[int, int]:
         """Delete up to 500 messages of a conversation here, and all that are settled at home; UnknownContact."""
         with self._core.change():
             deleted, left = self._archive.clear(contact)
             if deleted:
-                self._ask("clear", bodies.Clear(self._core.contacts.named(contact).identity))
+                self._pending.ask_now("clear", bodies.Clear(self._core.contacts.named(contact).identity))
         return deleted, left
 
     def retain(self, contact: str, seconds: float | None) -> None:
         """Keep messages with a contact for so long on all devices; UnknownContact, BadPeriod."""
         with self._core.change():
             self._archive.retain(contact, seconds)
-            self._ask("retain", bodies.Retain(self._core.contacts.named(contact).identity, seconds))
-
-    def _ask(self, kind: str, request: bodies.DeviceVerb) -> None:
-        home = self._pending.home()
-        self._pending.ask(home, self._pending.number(kind), request)
+            self._pending.ask_now("retain", bodies.Retain(self._core.contacts.named(contact).identity, seconds))

@@ -59,14 +59,9 @@ class Inbox:
         groups: Groups,
         anonymous: Anonymous,
     ) -> None:
-        self._renewal = renewal
-        self._core = core
-        self._anonymous = anonymous
-        self._introductions = introductions
-        self._sending = sending
-        self._receiving = receiving
-        self._attestations = attesting
-        self._groups = groups
+        self._core, self._introductions, self._renewal = core, introductions, renewal
+        self._sending, self._receiving = sending, receiving
+        self._attestations, self._groups, self._anonymous = attesting, groups, anonymous
         self.on_sibling: Callable[[int, Body, float], object] = lambda _device, _body, _now: None  # set by the devices
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
