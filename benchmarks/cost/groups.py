@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from client.core.outgoing import MessengerSettings
-from client.groups.multicast import SPARE_PLAN, Delivery, Plan, Timing, spare_targets
+from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming, spare_targets
 from client.groups.rollercoaster import split
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import Parameters
@@ -120,14 +120,14 @@ class _Group:
     """The members' side of a message: receipts go up the tree that the message came down, gathered on the way."""
 
     def __init__(self, model: Model, doubted: frozenset[int]) -> None:
-        self.model, self.timing = model, Timing.of(model.settings)
+        self.model, self.timing = model, TreeTiming.of(model.settings)
         targets = range(1, len(model.members))
         self.delivery = Delivery(targets, doubted, self.timing, model.rng)
         self._handled: set[tuple[int, int]] = set()
         self._parent: dict[int, dict[int, int]] = {member: {} for member in targets}  # of each plan, the first first
         self._gathered: dict[tuple[int, int], set[int]] = {}
 
-    def carry_out(self, plans: Iterable[Plan[int]]) -> None:
+    def carry_out(self, plans: Iterable[TreePlan[int]]) -> None:
         """Send what the source shall send, and look again when answers are due."""
         for plan in plans:
             for branch in plan.branches:
@@ -140,10 +140,10 @@ class _Group:
         else:
             self.model.at(self.delivery.next_due, self._look)
 
-    def _pass_on(self, sender: int, receiver: int, plan: Plan[int], onward: tuple[int, ...]) -> None:
+    def _pass_on(self, sender: int, receiver: int, plan: TreePlan[int], onward: tuple[int, ...]) -> None:
         self.model.send(sender, receiver, lambda: self._take(sender, receiver, plan, onward))
 
-    def _take(self, sender: int, receiver: int, plan: Plan[int], onward: tuple[int, ...]) -> None:
+    def _take(self, sender: int, receiver: int, plan: TreePlan[int], onward: tuple[int, ...]) -> None:
         """As client/groups/dispatch.py: a spare copy counts only if it is the first, and a receipt goes back once."""
         had = receiver in self.model.reached
         self.model.reached.setdefault(receiver, self.model.now)
@@ -158,7 +158,7 @@ class _Group:
         if not had:
             others = frozenset(self._parent) - {receiver, sender, *onward}
             for other in spare_targets(sorted(others), plan.spares, self.model.rng):
-                self._pass_on(receiver, other, Plan(SPARE_PLAN, [], plan.spares), ())
+                self._pass_on(receiver, other, TreePlan(SPARE_PLAN, [], plan.spares), ())
 
     def _receipts(self, member: int, plan: int, whom: set[int]) -> None:
         """Receipts come in: the source notes them, others hand them on after a while."""

@@ -23,7 +23,7 @@ from client.model.errors import WrongPassphrase
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.contacts import ContactTable
 from client.storage.database import Store
-from client.storage.messages import Entry, MessageTable
+from client.storage.messages import MessageTable, NewMessage
 from mixnet.crypto import SymmetricKey
 
 _TEXTS = (TEXT, NAME, LATER)
@@ -69,7 +69,7 @@ def _stored(*, sealed: bool) -> tuple[bytes, bool, bool]:
             contact = ContactTable(store, bytes(32)).add("bob", bytes([1]) * 32, ContactState.ESTABLISHED, 0.0)
             box = MessageTable(store)
             for text in _TEXTS:
-                box.add(Entry(contact.id, MessageKind.TEXT, MessageState.SENT, text), 0.0)
+                box.add(NewMessage(contact.id, MessageKind.TEXT, MessageState.SENT, text), 0.0)
             works = [message.text for message in box.search(_WORD, -1)] == [_TEXTS[0]]
             kept = on_disk(Path(folder))
         kept += on_disk(Path(folder))

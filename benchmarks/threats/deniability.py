@@ -17,7 +17,7 @@ import x3dh
 from benchmarks.base.figures import Finding
 from benchmarks.threats.shape import finding, never, shown
 from client.e2e import x3dh as agreement
-from client.e2e.ratchet import _HEADER, Session, run
+from client.e2e.ratchet import _HEADER, Session, result_of
 from client.e2e.x3dh import Prekeys, identity_public, start_untrusted
 from client.signing.forgery import forge_at
 from mixnet import crypto
@@ -89,7 +89,7 @@ def _forged_hello(prekeys: Prekeys, sender: bytes, text: bytes) -> bytes:
     """
     public, ephemeral = prekeys.public, crypto.x25519_base(os.urandom(crypto.KEY_SIZE))
     header = x3dh.Header(sender, ephemeral, public.prekey, public.one_time)
-    secret, associated, _ = run(Prekeys.restore(prekeys.serialize())._state.get_shared_secret_passive(header))
+    secret, associated, _ = result_of(Prekeys.restore(prekeys.serialize())._state.get_shared_secret_passive(header))
     kem, ciphertext = crypto.encapsulate_untrusted(public.kem)
     head = agreement._HELLO.pack(sender, ephemeral, ciphertext)
     transcript = agreement._transcript(associated, public, head, _INVITATION)

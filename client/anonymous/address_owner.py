@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from client.anonymous.lifecycle import Correspondence
 from client.arq.acks import Ack, LaneReport
 from client.arq.fragments import Arrival, Fragment, FragmentToSend, Probe, ReplyBlock, Unverified, spans
-from client.arq.rate_limit import Allowance
+from client.arq.rate_limit import RateLimit
 from client.arq.sender import Transmission
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import OutgoingAnswer
 from client.core.state import Core
 from client.e2e.anonymous_bodies import (
     MESSAGE_LIMIT,
+    AnonymousOpening,
     AnonymousText,
-    Opening,
     Supply,
     blocks_untrusted,
     decode_untrusted,
@@ -59,7 +59,7 @@ class AddressOwners:
     def __init__(self, core: Core, book: AddressBook, surbs: SurbMaker, shared: Correspondence) -> None:
         self._core, self._book, self._surbs, self._shared = core, book, surbs, shared
         self.pool = Pool(core.store)
-        self._openings, self._texts = Allowance(*OPENINGS), Allowance(*TEXTS)
+        self._openings, self._texts = RateLimit(*OPENINGS), RateLimit(*TEXTS)
 
     # first messages
 
@@ -90,7 +90,7 @@ class AddressOwners:
             raise RemoteError("more first anonymous messages than are taken")
         answered = listening.prekeys.answer_untrusted(hello, listening.address.transcript)
         body = decode_untrusted(answered.plaintext)
-        if not isinstance(body, Opening):
+        if not isinstance(body, AnonymousOpening):
             raise RemoteError("a first anonymous message that is none")
         room = self._find_room_untrusted()
         with self._core.change():

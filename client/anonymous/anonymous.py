@@ -21,7 +21,7 @@ from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
 from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageState, Role
 from client.storage.addresses import AddressBook
 from client.storage.database import Row
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from client.storage.reply_blocks import SurbMaker
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
@@ -93,7 +93,7 @@ class Anonymous:
 
     def _enqueue(self, contact: int, text: str, now: float, lifetime: float | None) -> int:
         core = self._core
-        number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+        number = core.messages.add(NewMessage(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
         core.enqueue(contact, LANE, AnonymousText(text), number, now, lifetime=lifetime)
         return number
 

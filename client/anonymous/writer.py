@@ -13,8 +13,8 @@ import os
 from client.anonymous.lifecycle import Correspondence
 from client.core.conversation import Conversation, NewSession, Parcel
 from client.core.state import Core
-from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, Opening, Supply, encode
-from client.e2e.public_address import Address
+from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, AnonymousOpening, Supply, encode
+from client.e2e.public_address import PublicAddress
 from client.e2e.x3dh import start_untrusted
 from client.model.contact_states import free_name
 from client.model.errors import (
@@ -51,12 +51,12 @@ class AnonymousSenders:
         Raises MalformedAddress, AddressOfOtherNetwork, ExpiredAddress, OwnAddress, TooManyConversations, Unavailable.
         """
         core = self._core
-        address = self._check(Address.parse_untrusted(text), now)
+        address = self._check(PublicAddress.parse_untrusted(text), now)
         name = free_name(f"address-{os.urandom(2).hex()}", core.contacts.names())
         # What stands for the address in the archive is random: no two conversations have anything in common.
         contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
         core.anonymous[contact] = Role.WRITER
-        opening = encode(Opening(tuple(self._first_blocks(contact, address.destination.provider, now))))
+        opening = encode(AnonymousOpening(tuple(self._first_blocks(contact, address.destination.provider, now))))
         try:
             started = start_untrusted(SymmetricKey.generate(), address.keys, address.transcript, opening)
         except RemoteError:
@@ -87,7 +87,7 @@ class AnonymousSenders:
             raise missing
         return made
 
-    def _check(self, address: Address, now: float) -> Address:
+    def _check(self, address: PublicAddress, now: float) -> PublicAddress:
         core = self._core
         if address.network_id != core.home.network_id:
             raise AddressOfOtherNetwork

@@ -23,7 +23,7 @@ from client.api.command import Access, Command, Number
 from client.api.pages import PAGE, page
 from client.profile.atomic_file import new_file
 from client.storage import export_jsonl
-from client.storage.export_jsonl import End, Header, Identity, Record, check_untrusted, read_untrusted
+from client.storage.export_jsonl import ArchiveEnd, ArchiveHeader, Identity, Record, check_untrusted, read_untrusted
 from client.storage.export_mbox import letter
 from client.storage.retention import SWEEP_EVERY
 from client.storage.search import ANY, Filter
@@ -171,14 +171,14 @@ class ArchiveAccess(Access):
         count, after = 0, 0
         with new_file(Path(path)) as file:
             if how is Format.JSON:
-                file.write(export_jsonl.line(Header(export_jsonl.FORMAT, profile, time.time())))
+                file.write(export_jsonl.line(ArchiveHeader(export_jsonl.FORMAT, profile, time.time())))
             while found := await self._ask(Export(where=where, after=after)):
                 after = found[-1][0]
                 count += len(found)
                 for _, record in found:
                     file.write(export_jsonl.line(record) if how is Format.JSON else letter(record, profile))
             if how is Format.JSON:
-                file.write(export_jsonl.line(End(count)))
+                file.write(export_jsonl.line(ArchiveEnd(count)))
         return count
 
     async def identity(self) -> str:

@@ -6,7 +6,7 @@ Promises: of what any number of strangers do, at most `burst` happens at once an
 from __future__ import annotations
 
 
-class Allowance:
+class RateLimit:
     """A bucket of `burst` tokens that fills within `refill` seconds."""
 
     def __init__(self, burst: int, refill: float) -> None:

@@ -42,7 +42,7 @@ class _Solicitation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DueAck:
     """An acknowledgement that is due, and the serialized reply block that it goes through."""
 
     surb: bytes = field(repr=False)
@@ -131,7 +131,7 @@ class Receiver:
         """When an answer is due; None if none is."""
         return self._due
 
-    def answer(self, now: float) -> Answer | None:
+    def answer(self, now: float) -> DueAck | None:
         """The answer that is due, if one is, and if a block is left that may still be used."""
         if self._due is None or now < self._due:
             return None
@@ -144,4 +144,4 @@ class Receiver:
         if not self._owed or not self._blocks:
             self._owed, self._due = 0, None
         lanes = tuple(self.report(lane) for lane in range(len(self._lanes)))
-        return Answer(newest.block.surb, Ack(newest.transmission, now - newest.arrived_at, lanes))
+        return DueAck(newest.block.surb, Ack(newest.transmission, now - newest.arrived_at, lanes))

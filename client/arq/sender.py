@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from client.arq.acks import Ack, LaneReport
 from client.arq.fragments import LANES, SURB_PERIOD, WINDOW, has_room, spans
-from client.arq.timers import Timing
+from client.arq.timers import RoundTripTimer
 from mixnet.errors import LocalError
 
 _BURST = 6  # reply blocks that leave at a timeout, at most: each finds a route of its own
@@ -85,7 +85,7 @@ class _Lane:
 class Sender:
     """All that is under way to one contact in one session."""
 
-    def __init__(self, timing: Timing, jitter: random.Random, next_numbers: tuple[int, ...]) -> None:
+    def __init__(self, timing: RoundTripTimer, jitter: random.Random, next_numbers: tuple[int, ...]) -> None:
         """Start with nothing under way; `next_numbers` has the number of the next message of each lane."""
         self._timing = timing
         self._lanes = [_Lane(number) for number in next_numbers]

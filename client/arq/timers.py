@@ -25,7 +25,7 @@ class Path:
     ack_delay: float
 
 
-class Timing:
+class RoundTripTimer:
     """The round-trip estimate for one contact's path."""
 
     def __init__(self, path: Path, jitter: random.Random) -> None:

@@ -182,6 +182,8 @@ class Introductions:
             raise RemoteError("an invitation that was used before")
 
     def _answer_untrusted(self, row: Row, arrival: Arrival, hello: bytes, digest: bytes, now: float) -> None:
+        """Make a contact or a device of whoever sent `hello`; RemoteError."""
+        # All that can be refused comes before the change: a failed change makes every conversation again.
         core = self._core
         answered = Prekeys.restore(bytes(row[3])).answer_untrusted(hello, bytes(row[2]))
         greeting = _read_greeting_untrusted(answered)
@@ -214,6 +216,7 @@ class Introductions:
             expires = now + core.settings.message_lifetime
             conversation.post(Parcel(0, encode(Confirm()), None, False, 0, expires))
             core.expires(expires)
+            # Only sessions from before the invitation: one that the contact has begun since is newer than this one.
             before = core.store.value(int, "SELECT session FROM invited_after WHERE invitation = ?", row[0])
             self._renewal.replace(conversation, before or 0, now)
             query = "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?"

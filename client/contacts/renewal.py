@@ -133,6 +133,7 @@ class Renewal:
                 again.append((contact, 0, body, message, expires))
             elif message is not None:
                 core.step_message(message, MessageEvent.DELIVER) if has else core.fail_message(message, UNKNOWN)
+        # Their numbers are below those of all that waits: these leave first, in the order in which they were sent.
         first = min(0, core.store.value(int, "SELECT min(id) FROM waiting") or 0) - len(again)
         for at, values in enumerate(again):
             query = "INSERT INTO waiting (id, contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?, ?)"
@@ -145,6 +146,7 @@ class Renewal:
         )
         core.store.run("DELETE FROM stranded WHERE session = ?", session)
         core.store.run("UPDATE retired SET settled = 1 WHERE session = ?", session)
+        # A file is across only if its end is: the last word on it decides, whatever is known of its other parts.
         unfinished: dict[int, float] = {}
         for number, mark, message, last, expires in files:
             if last and _has(said, 1, number, bytes(mark)):

@@ -14,13 +14,13 @@ from client.arq.delivery_tags import agree, tag
 from client.arq.fragments import LANES, WINDOW, ChannelKey, Fragment, FragmentToSend, ProbeToSend, spans
 from client.arq.receiver import Receiver
 from client.arq.sender import Sender, Transmission
-from client.arq.timers import Path, Timing
+from client.arq.timers import Path, RoundTripTimer
 from client.core.outgoing import Encodable, MessengerSettings
 from client.e2e.ratchet import Session
 from client.e2e.x3dh import Channels
 from client.model.destination import Destination
 from client.storage.database import Row, Store
-from client.storage.session_history import History
+from client.storage.session_history import SessionHistory
 from mixnet.crypto import SymmetricKey
 
 _SELECT = """
@@ -74,10 +74,10 @@ class Conversation:
         self._entry = _channel(row[6], row[7]) if row[6] is not None else None
         self.destination = Destination(bytes(row[8]), bytes(row[9]), bytes(row[10]))
         self._store = store
-        self.history = History(store, self.id)
+        self.history = SessionHistory(store, self.id)
         self._session = Session.restore(row[11])
         path = Path(settings.round_trip, settings.spread, settings.ack_delay)
-        self.sender = Sender(Timing(path, jitter), jitter, (int(row[12]), int(row[13])))
+        self.sender = Sender(RoundTripTimer(path, jitter), jitter, (int(row[12]), int(row[13])))
         self.receiver = Receiver((int(row[14]), int(row[15])), settings.ack_delay)
         self._unsent: dict[tuple[int, int], int] = {}  # (lane, number) → message whose first fragment has not left
         self._in_hand: dict[int, int] = {}  # transmission of such a fragment → message

@@ -35,7 +35,7 @@ from client.model.views import (
 from client.storage.contacts import Contact, ContactTable
 from client.storage.database import Store
 from client.storage.devices import DeviceTable
-from client.storage.messages import Entry, MessageTable
+from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
 from mixnet.crypto import SymmetricKey
 
@@ -274,7 +274,7 @@ class Core:
     def warn(self, contact: int, error: str, now: float) -> None:
         """File what is wrong with a contact's session where its messages are."""
         with self.change():
-            entry = Entry(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
+            entry = NewMessage(contact, MessageKind.TEXT, MessageState.FAILED, "", received_at=now, remote=0)
             number = self.messages.add(entry, now)
             self.messages.explain(number, error)
             self.message_changed(number)
@@ -285,7 +285,7 @@ class Core:
 
     def received_text(self, contact: int, text: str, remote: int, now: float) -> None:
         """File a text that came, and tell of it; `remote` is the sender's number of it. In a change."""
-        entry = Entry(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote)
+        entry = NewMessage(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote)
         self.emit(MessageReceived(self.messages.get(self.messages.add(entry, now))))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:

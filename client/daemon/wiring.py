@@ -93,7 +93,7 @@ async def directory_parts(around: Surroundings) -> DirectoryParts:
     keys = await worker.call(load_keys, store)
     trust = Trust(profile.bootstrap, await worker.call(directory_client.introductions, store))
     views = Views(trust, await worker.call(directory_client.all_evidence, store))
-    source = directory_client.Source(
+    source = directory_client.DocumentSource(
         trust=trust,
         network=around.network,
         clock=around.clock,

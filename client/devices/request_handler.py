@@ -31,7 +31,7 @@ from client.model.errors import DamagedStore, NotAtHome, UnknownContact
 from client.model.group_views import GroupInfo
 from client.model.views import MessageKind, MessageState
 from client.storage.devices import Device
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from mixnet.errors import LocalError, RemoteError
 
 _OLDER = "your home device is older than this one and can't do that: update it, then try again"
@@ -110,7 +110,7 @@ class DeviceRequestHandler:
         contact = core.contacts.known(request.identity) if isinstance(request, bodies.SendText) else None
         if contact is None or not isinstance(request, bodies.SendText):
             return _Done(error)
-        entry = Entry(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
+        entry = NewMessage(contact.id, MessageKind.TEXT, MessageState.FAILED, request.text)
         number = core.messages.add(entry, now)
         core.messages.explain(number, error)
         core.message_changed(number)

@@ -29,7 +29,7 @@ from client.messenger.outbox import CANCELLED
 from client.model.contact_states import ContactEvent, free_name
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 
@@ -94,7 +94,7 @@ class Satellite(Lookups, RefusedVerbs):
         whom = self._messenger.addressed(contact, text, lifetime)
         expires = self._expires(now, lifetime)
         with core.change():
-            message = core.messages.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            message = core.messages.add(NewMessage(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             number = self._pending.number("send", message=message, expires=expires)
             self._pending.ask(home, number, bodies.SendText(core.contacts.get(whom).identity, text, expires))
         return message
@@ -115,7 +115,7 @@ class Satellite(Lookups, RefusedVerbs):
             raise FileTooLarge
         expires = self._expires(now, lifetime)
         with core.change():
-            entry = Entry(whom, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            entry = NewMessage(whom, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
             message = core.messages.add(entry, now)
             number = self._pending.number("send", message=message, expires=expires)
             request = self._pending.later(number, bodies.SendFile(core.contacts.get(whom).identity, expires))

@@ -13,18 +13,18 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica_groups import GroupReplica
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
-from client.groups.read_receipts import Reading
+from client.groups.read_receipts import ReadReceipts
 from client.model.contact_states import check_name
 from client.model.group_views import GroupInfo, GroupState, PendingRequest
 from client.model.text_limits import check_text
 from client.model.views import MessageKind, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 
 
 class SatelliteGroups:
     """Stands for the groups of the messenger where the user's programs ask."""
 
-    def __init__(self, core: Core, pending: PendingRequests, replica: GroupReplica, reading: Reading) -> None:
+    def __init__(self, core: Core, pending: PendingRequests, replica: GroupReplica, reading: ReadReceipts) -> None:
         """Show what is in `replica`, ask through `pending`; `reading` shows who has read what."""
         self._core, self._pending, self._replica, self.reading = core, pending, replica, reading
 
@@ -100,7 +100,7 @@ class SatelliteGroups:
         core.check_lifetime(lifetime)
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
-            message = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            message = core.messages.add(NewMessage(contact, MessageKind.TEXT, MessageState.QUEUED, text), now)
             others = sum(not member.you for member in group.members)
             core.store.run("INSERT INTO group_messages VALUES (?, '', ?, 0, NULL, NULL)", message, others)
             number = self._pending.number("send", message=message, expires=expires)

@@ -26,7 +26,7 @@ Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 KeyOrNothing = Annotated[bytes, msgspec.Meta(max_length=32)]
 
 
-class Kind(IntEnum):
+class ChangeKind(IntEnum):
     """What a change does."""
 
     CREATE = 0  # the group, with its author as the first admin
@@ -37,15 +37,15 @@ class Kind(IntEnum):
     RENAME = 5  # the group
 
 
-_SUBJECT = frozenset({Kind.CREATE, Kind.ADD, Kind.REMOVE, Kind.PROMOTE, Kind.DEMOTE})
-_JOINING = frozenset({Kind.CREATE, Kind.ADD})
+_SUBJECT = frozenset({ChangeKind.CREATE, ChangeKind.ADD, ChangeKind.REMOVE, ChangeKind.PROMOTE, ChangeKind.DEMOTE})
+_JOINING = frozenset({ChangeKind.CREATE, ChangeKind.ADD})
 
 
 class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     group: KeyOrNothing
     parents: Annotated[tuple[Key, ...], msgspec.Meta(max_length=PARENTS_LIMIT)]
     author: Key
-    kind: Kind
+    kind: ChangeKind
     subject: KeyOrNothing
     agree: KeyOrNothing
     name: Annotated[str, msgspec.Meta(max_length=64)]
@@ -77,7 +77,7 @@ class Change:
     group: bytes  # empty in the change that makes the group
     parents: tuple[bytes, ...]
     author: bytes
-    kind: Kind
+    kind: ChangeKind
     subject: bytes
     agree: bytes
     name: str
@@ -88,24 +88,24 @@ class Change:
 
 def create(key: SigningKey, agree: bytes, name: str, title: str) -> Change:
     """The beginning of a group, called `title`, by its first admin, called `name` in it."""
-    core = _Core(b"", (), key.public, Kind.CREATE, key.public, agree, check_name(name), check_name(title))
+    core = _Core(b"", (), key.public, ChangeKind.CREATE, key.public, agree, check_name(name), check_name(title))
     return _sign(key, core)
 
 
 def add(key: SigningKey, group: bytes, parents: tuple[bytes, ...], who: Newcomer) -> Change:
     """A new member."""
-    core = _Core(group, parents, key.public, Kind.ADD, who.key, who.agree, check_name(who.name), "")
+    core = _Core(group, parents, key.public, ChangeKind.ADD, who.key, who.agree, check_name(who.name), "")
     return _sign(key, core)
 
 
-def about(key: SigningKey, group: bytes, parents: tuple[bytes, ...], kind: Kind, subject: bytes) -> Change:
+def about(key: SigningKey, group: bytes, parents: tuple[bytes, ...], kind: ChangeKind, subject: bytes) -> Change:
     """The removal, promotion or demotion of `subject`."""
     return _sign(key, _Core(group, parents, key.public, kind, subject, b"", "", ""))
 
 
 def rename(key: SigningKey, group: bytes, parents: tuple[bytes, ...], title: str) -> Change:
     """Another name of the group."""
-    return _sign(key, _Core(group, parents, key.public, Kind.RENAME, b"", b"", "", check_name(title)))
+    return _sign(key, _Core(group, parents, key.public, ChangeKind.RENAME, b"", b"", "", check_name(title)))
 
 
 def parse_untrusted(raw: bytes) -> Change:
@@ -126,8 +126,8 @@ def parse_untrusted(raw: bytes) -> Change:
 
 def _check_fields_untrusted(core: _Core) -> None:
     """Each kind has exactly the fields that it needs."""
-    kind, first = core.kind, core.kind is Kind.CREATE
-    joins, named = kind in _JOINING, kind in (Kind.CREATE, Kind.RENAME)
+    kind, first = core.kind, core.kind is ChangeKind.CREATE
+    joins, named = kind in _JOINING, kind in (ChangeKind.CREATE, ChangeKind.RENAME)
     sizes = (len(core.group), len(core.subject), len(core.agree))
     if sizes != (0 if first else 32, 32 if kind in _SUBJECT else 0, 32 if joins else 0):
         raise RemoteError("a group's change with fields of the wrong size")

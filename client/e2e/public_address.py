@@ -35,7 +35,7 @@ _Fields = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, f
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PublicAddress:
     """`expires` is in seconds since the Unix epoch, 0.0 for never."""
 
     network_id: bytes

@@ -6,7 +6,7 @@ seen before or belongs to another session raises RemoteError and costs the sessi
 
     message = ratchet key 32 · previous chain's length 4 · number in chain 4 · ciphertext and tag
 
-The package's functions are coroutines that never wait: `run` steps each of them once.
+The package's functions are coroutines that never wait: `result_of` steps each of them once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CHAIN_CONSTANT = b"\x01"
 T = TypeVar("T")
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
+def result_of(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never waits; LocalError if it does."""
     try:
         coroutine.send(None)
@@ -129,7 +129,7 @@ _PRIMITIVES: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Encrypted:
     """An encrypted message and the session after it: store the session before the message leaves."""
 
     message: bytes
@@ -137,7 +137,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Decrypted:
     """A decrypted message and the session after it: store both together."""
 
     plaintext: bytes = field(repr=False)
@@ -152,9 +152,9 @@ class Session:
         self._associated = associated
 
     @classmethod
-    def start(cls, secret: crypto.SymmetricKey, their_ratchet: bytes, associated: bytes, plaintext: bytes) -> Sealed:
+    def start(cls, secret: crypto.SymmetricKey, their_ratchet: bytes, associated: bytes, plaintext: bytes) -> Encrypted:
         """The initiator's session and its first message; `their_ratchet` is the other's signed prekey (32 bytes)."""
-        ratchet, message = run(
+        ratchet, message = result_of(
             _Ratchet.encrypt_initial_message(
                 shared_secret=secret.expose(),
                 recipient_ratchet_pub=their_ratchet,
@@ -163,12 +163,12 @@ class Session:
                 **_PRIMITIVES,
             )
         )
-        return Sealed(_encode(message), cls(ratchet, associated))
+        return Encrypted(_encode(message), cls(ratchet, associated))
 
     @classmethod
     def answer_untrusted(
         cls, secret: crypto.SymmetricKey, own_ratchet: bytes, associated: bytes, message: bytes
-    ) -> Opened:
+    ) -> Decrypted:
         """The responder's session, from the initiator's first message; `own_ratchet` is the signed prekey's secret."""
         ratchet, plaintext = _guard_untrusted(
             _Ratchet.decrypt_initial_message(
@@ -179,15 +179,15 @@ class Session:
                 **_PRIMITIVES,
             )
         )
-        return Opened(plaintext, cls(ratchet, associated))
+        return Decrypted(plaintext, cls(ratchet, associated))
 
-    def encrypt(self, plaintext: bytes) -> Sealed:
+    def encrypt(self, plaintext: bytes) -> Encrypted:
         """OVERHEAD bytes more than `plaintext`."""
         ratchet = copy.deepcopy(self._ratchet)
-        message = run(ratchet.encrypt_message(plaintext, self._associated))
-        return Sealed(_encode(message), type(self)(ratchet, self._associated))
+        message = result_of(ratchet.encrypt_message(plaintext, self._associated))
+        return Encrypted(_encode(message), type(self)(ratchet, self._associated))
 
-    def decrypt_untrusted(self, message: bytes) -> Opened:
+    def decrypt_untrusted(self, message: bytes) -> Decrypted:
         """RemoteError for whatever the other side's next session, or a skipped key, does not open."""
         decoded = _decode_untrusted(message)
         # The package would warn and go on without the keys of a previous chain that skips too many: refused here.
@@ -195,7 +195,7 @@ class Session:
             raise RemoteError("a message that skips too many others")
         ratchet = copy.deepcopy(self._ratchet)
         plaintext = _guard_untrusted(ratchet.decrypt_message(decoded, self._associated))
-        return Opened(plaintext, type(self)(ratchet, self._associated))
+        return Decrypted(plaintext, type(self)(ratchet, self._associated))
 
     def serialize(self) -> bytes:
         """All of it, secret keys included: for the encrypted store only."""
@@ -214,7 +214,7 @@ class Session:
 
 def _guard_untrusted(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
-        return run(coroutine)
+        return result_of(coroutine)
     except (
         doubleratchet.AuthenticationFailedException,
         doubleratchet.DecryptionFailedException,

@@ -18,7 +18,7 @@ import xeddsa
 from x3dh.identity_key_pair import IdentityKeyPairSeed
 
 from client.arq.fragments import CHANNEL_SIZE, ChannelKey
-from client.e2e.ratchet import Opened, Sealed, Session, run
+from client.e2e.ratchet import Decrypted, Encrypted, Session, result_of
 from mixnet import crypto
 from mixnet.crypto import KemSecret, Label, SymmetricKey
 from mixnet.errors import LocalError, RemoteError
@@ -124,12 +124,12 @@ class Prekeys:
         public = self.public
         header = x3dh.Header(identity, ephemeral, public.prekey, public.one_time)
         try:
-            secret, associated, prekey = run(self._state.get_shared_secret_passive(header))
+            secret, associated, prekey = result_of(self._state.get_shared_secret_passive(header))
         except _HOSTILE:
             raise RemoteError("a first message with unusable keys") from None
         transcript = _transcript(associated, public, hello, invitation)
         mixed = _mix(secret, self._kem.decapsulate_untrusted(ciphertext), transcript)
-        opened: Opened = Session.answer_untrusted(mixed.ratchet, prekey.priv, transcript, hello[_HELLO.size :])
+        opened: Decrypted = Session.answer_untrusted(mixed.ratchet, prekey.priv, transcript, hello[_HELLO.size :])
         channels = Channels(incoming=mixed.forth, outgoing=mixed.back)
         return Answered(identity, opened.plaintext, opened.session, channels)
 
@@ -151,14 +151,14 @@ def start_untrusted(identity: SymmetricKey, theirs: PublicKeys, invitation: byte
     """Begin a session with an inviter by a first message; RemoteError if the invitation's keys are unusable."""
     state = _new_state(identity)
     try:
-        secret, associated, header = run(state.get_shared_secret_active(theirs.bundle()))
+        secret, associated, header = result_of(state.get_shared_secret_active(theirs.bundle()))
     except _HOSTILE:
         raise RemoteError("an invitation with unusable keys") from None
     kem_secret, ciphertext = crypto.encapsulate_untrusted(theirs.kem)
     head = _HELLO.pack(header.identity_key, header.ephemeral_key, ciphertext)
     transcript = _transcript(associated, theirs, head, invitation)
     mixed = _mix(secret, kem_secret, transcript)
-    sealed: Sealed = Session.start(mixed.ratchet, theirs.prekey, transcript, plaintext)
+    sealed: Encrypted = Session.start(mixed.ratchet, theirs.prekey, transcript, plaintext)
     return Started(head + sealed.message, sealed.session, Channels(incoming=mixed.back, outgoing=mixed.forth))
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from client.core.conversation import Parcel
 from client.core.state import Core
-from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, FileEnd, Offer, Reason, SignedFileEnd, encode
 from client.e2e.statements import NAME_LIMIT
 from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.files.transfers import Transfers
 from client.model.errors import FileTooLarge
 from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 
 FILE_LANE = 1
 _FILES_AT_ONCE = 8  # of one contact: more than those wait for their turn
@@ -45,7 +45,7 @@ class FileSender:
             raise FileTooLarge
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
-            entry = Entry(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            entry = NewMessage(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
             number = core.messages.add(entry, now)
             query = "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)"
             core.store.run(query, number, contact, str(path), stamp, size, START_DIGEST, expires)
@@ -105,6 +105,6 @@ class FileSender:
             run("DELETE FROM sending WHERE message = ?", message)
             receiver = self._core.contacts.get(self._core.messages.contact_of(message)).identity
             body = self._core.signatures.end(
-                End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
+                FileEnd(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
             )
-        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)
+        return Parcel(FILE_LANE, encode(body), message, isinstance(body, FileEnd | SignedFileEnd), read, expires)

@@ -15,20 +15,20 @@ from client.arq.fragments import spans
 from client.core.state import Core
 from client.e2e.bodies import MessageEvent
 from client.e2e.group_bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
-from client.e2e.group_changes import Change, Kind
+from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts, sequence
 from client.groups.leavers import LATE, Leavers
-from client.groups.missing_parents import Holding
-from client.groups.multicast import SPARE_PLAN, Delivery, Plan, Timing
+from client.groups.missing_parents import HeldPosts
+from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming
 from client.groups.ordering import Filing
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
-from client.groups.relay import Hops
+from client.groups.relay import CopyQueue
 from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
 from client.model.group_views import GroupState
 from client.model.views import MessageKind, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from mixnet import crypto
 from mixnet.errors import LocalError, RemoteError
 
@@ -47,10 +47,10 @@ class Dispatch:
 
     def __init__(self, core: Core, registry: Registry, rng: random.Random) -> None:
         self._core, self._store, self._registry, self._rng = core, core.store, registry, rng
-        self._timing = Timing.of(core.settings)
-        self.leavers, self.holding = Leavers(core, registry), Holding(core)
+        self._timing = TreeTiming.of(core.settings)
+        self.leavers, self.holding = Leavers(core, registry), HeldPosts(core)
         self.filing = Filing(core, registry, self.leavers)
-        self._out = Hops(core, registry, self._timing)
+        self._out = CopyQueue(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
@@ -115,7 +115,7 @@ class Dispatch:
         )
         # The readers are the members by the changes that the post builds on. Who is put out by it hears of that from
         # `Membership.commit`, and has no place in the tree.
-        removed = change.subject if change is not None and change.kind is Kind.REMOVE else b""
+        removed = change.subject if change is not None and change.kind is ChangeKind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
         message = self._file_own(group, post, len(targets), now, again) if text else None
         stored = self._insert(group, post, message, now)
@@ -132,7 +132,7 @@ class Dispatch:
 
     def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
         if number is None:
-            entry = Entry(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
+            entry = NewMessage(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
             number = self._core.messages.add(entry, now)
         values = (number, members, post.number)
         self._store.run("INSERT OR REPLACE INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
@@ -150,7 +150,7 @@ class Dispatch:
         )
         return self._store.insert(query, group.id, post.author, post.number, post.raw, message, expires, ends)
 
-    def _queue(self, group: Group, post: int, plan: Plan[bytes]) -> None:
+    def _queue(self, group: Group, post: int, plan: TreePlan[bytes]) -> None:
         """Let a tree of ours begin; who has no session with us gets it through one who has."""
         peers = self._registry.peers(group)
         able = sorted(key for key, peer in peers.items() if self._registry.reachable(peer.contact))

@@ -24,14 +24,14 @@ from client.e2e.group_bodies import (
     GroupSeen,
     GroupWant,
 )
-from client.e2e.group_changes import Change, Kind
+from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
-from client.groups.read_receipts import Reading
+from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
-from client.groups.rollback import Copies
-from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, History, Member, MissingParents
+from client.groups.rollback import ReusedNumbers
+from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, GroupHistory, Member, MissingParents
 from client.model.contact_states import check_name
 from client.model.group_views import GroupInfo, GroupState
 from client.model.text_limits import check_text
@@ -67,8 +67,8 @@ class Groups:
         self._registry = Registry(core)
         self._dispatch = Dispatch(core, self._registry, core.jitter)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
-        self.reading = Reading(core, self._registry, self._dispatch)
-        self._copies = Copies(core, self._registry, self._dispatch)
+        self.reading = ReadReceipts(core, self._registry, self._dispatch)
+        self._copies = ReusedNumbers(core, self._registry, self._dispatch)
         core.feeders += [self._dispatch, self._membership]
 
     # what the user does
@@ -136,22 +136,22 @@ class Groups:
         group, _ = self._member(name)
         if len(self._registry.roster(group).members) > 1:
             self._check_other_admin(group)
-        return self._about(group, Kind.REMOVE, group.me, now)
+        return self._about(group, ChangeKind.REMOVE, group.me, now)
 
     def remove(self, name: str, member: str, now: float) -> GroupInfo:
         """Put a member out; UnknownGroup, NoMember, UnknownMember, NotAllowed."""
-        return self._on(name, Kind.REMOVE, member, now)
+        return self._on(name, ChangeKind.REMOVE, member, now)
 
     def promote(self, name: str, member: str, now: float) -> GroupInfo:
         """Make a member an admin; errors as `remove`. Who is one only for want of others stays one by that."""
         group, history = self._member(name)
         if history.is_heir(group.me) and self._registry.roster(group).members[group.me].name != member:
-            self._about(group, Kind.PROMOTE, group.me, now)
-        return self._on(name, Kind.PROMOTE, member, now)
+            self._about(group, ChangeKind.PROMOTE, group.me, now)
+        return self._on(name, ChangeKind.PROMOTE, member, now)
 
     def demote(self, name: str, member: str, now: float) -> GroupInfo:
         """Make an admin a plain member; errors as `remove`, LastAdmin."""
-        return self._on(name, Kind.DEMOTE, member, now)
+        return self._on(name, ChangeKind.DEMOTE, member, now)
 
     def rename(self, name: str, title: str, now: float) -> GroupInfo:
         """Call the group by another name, for all; UnknownGroup, NoMember, NotAllowed, BadName."""
@@ -182,14 +182,14 @@ class Groups:
             if group.contact == contact and group.state is GroupState.MEMBER:
                 self.reading.tell(group, seen, now)
 
-    def _on(self, name: str, kind: Kind, member: str, now: float) -> GroupInfo:
+    def _on(self, name: str, kind: ChangeKind, member: str, now: float) -> GroupInfo:
         group, _ = self._member(name)
         found = [one for one in self._registry.roster(group).members.values() if one.name == member]
         if not found:
             raise UnknownMember
-        if kind is not Kind.REMOVE or found[0].key != group.me:
+        if kind is not ChangeKind.REMOVE or found[0].key != group.me:
             self._check_admin(group)
-        if kind is Kind.DEMOTE and found[0].key == group.me:
+        if kind is ChangeKind.DEMOTE and found[0].key == group.me:
             self._check_other_admin(group)
         return self._about(group, kind, found[0].key, now)
 
@@ -197,7 +197,7 @@ class Groups:
         if [key for key, one in self._registry.roster(group).members.items() if one.admin] == [group.me]:
             raise LastAdmin
 
-    def _about(self, group: Group, kind: Kind, subject: bytes, now: float) -> GroupInfo:
+    def _about(self, group: Group, kind: ChangeKind, subject: bytes, now: float) -> GroupInfo:
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  members have one
         return self._commit(group, group_changes.about(group.key, group.identifier, history.heads, kind, subject), now)
@@ -210,7 +210,7 @@ class Groups:
             raise NotAllowed from None
         return self._registry.info(group)
 
-    def _member(self, name: str) -> tuple[Group, History]:
+    def _member(self, name: str) -> tuple[Group, GroupHistory]:
         group = self._registry.named(name)
         history = self._registry.history(group)
         if group.state is not GroupState.MEMBER or history is None:
@@ -260,6 +260,7 @@ class Groups:
                 self.reading.seen_untrusted(group, contact, body, now)
             case GroupBehind():
                 self._copies.told_untrusted(group, contact, body, now)
+        # Any of these may have brought the changes for which posts wait.
         self._take_held(now)
 
     def _after_leaving_untrusted(self, group: Group, contact: int, body: GroupBody, now: float) -> None:

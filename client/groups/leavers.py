@@ -8,9 +8,9 @@ Whatever changes here is written in the caller's transaction.
 from __future__ import annotations
 
 from client.core.state import Core
-from client.e2e.group_changes import Change, Kind
+from client.e2e.group_changes import Change, ChangeKind
 from client.groups.posts import Post
-from client.groups.registry import Group, Peer, Registry
+from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.roster import Member
 from mixnet.errors import RemoteError
 
@@ -23,7 +23,7 @@ class Leavers:
     def __init__(self, core: Core, registry: Registry) -> None:
         self._core, self._store, self._registry = core, core.store, registry
 
-    def keep(self, group: Group, peer: Peer, now: float) -> None:
+    def keep(self, group: Group, peer: GroupPeer, now: float) -> None:
         """Remember a member that is gone, if it left."""
         if not self._has_left(group, peer.key):
             return
@@ -34,7 +34,7 @@ class Leavers:
 
     def ended(self, group: Group, post: Post, change: Change) -> None:
         """A post came with this change: if that is its author's leaving, the author wrote nothing after it."""
-        if change.kind is Kind.REMOVE and change.subject == change.author == post.author:
+        if change.kind is ChangeKind.REMOVE and change.subject == change.author == post.author:
             query = "UPDATE group_leavers SET last = min(last, ?) WHERE grp = ? AND key = ?"
             self._store.run(query, post.number, group.id, post.author)
 

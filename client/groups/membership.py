@@ -23,10 +23,10 @@ from client.e2e.group_bodies import (
     GroupPass,
     GroupWant,
 )
-from client.e2e.group_changes import Change, Kind, Newcomer
+from client.e2e.group_changes import Change, ChangeKind, Newcomer
 from client.e2e.invitation import Invitation
 from client.groups.dispatch import Dispatch
-from client.groups.registry import GROUPS_LIMIT, Group, Peer, Registry
+from client.groups.registry import GROUPS_LIMIT, Group, GroupPeer, Registry
 from client.groups.roster import Member, MissingParents, Roster
 from client.model.contact_states import free_name
 from client.model.errors import MalformedInvitation
@@ -204,7 +204,7 @@ class Membership:
         """
         key, members = self._registry.key_of(group, contact), self._registry.roster(group).members
         for change in [group_changes.parse_untrusted(raw) for raw in body.changes]:
-            if key is None or change.group != group.identifier or change.kind is not Kind.REMOVE:
+            if key is None or change.group != group.identifier or change.kind is not ChangeKind.REMOVE:
                 continue
             if change.subject == key:
                 self._dispatch.removed(group, [key])
@@ -255,7 +255,7 @@ class Membership:
 
     def _last(self, group: Group) -> list[Change]:
         history = self._registry.history(group)
-        return [] if history is None else [one for one in history.missing(()) if one.kind is Kind.REMOVE]
+        return [] if history is None else [one for one in history.missing(()) if one.kind is ChangeKind.REMOVE]
 
     def _rename(self, group: Group, title: str) -> None:
         names = self._core.contacts.names() - {self._core.contacts.get(group.contact).name}
@@ -371,7 +371,7 @@ class Membership:
                 self._say(way, GroupPass(group.identifier, group.me, key, sealed), now)
                 self._registry.set_peer(group, key, tries=peer.tries + 1, introduced=now)
 
-    def _is_due(self, peer: Peer, now: float) -> bool:
+    def _is_due(self, peer: GroupPeer, now: float) -> bool:
         return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * self._pause <= now)
 
     def _move_passes(self, group: Group, now: float) -> None:

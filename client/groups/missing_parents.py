@@ -21,7 +21,7 @@ DELETE FROM group_held WHERE (SELECT count(*) FROM group_held) > ? AND id = (
 _BODY = msgspec.msgpack.Decoder(GroupPost)
 
 
-class Holding:
+class HeldPosts:
     """All posts of all groups that came before the changes that they name."""
 
     def __init__(self, core: Core) -> None:

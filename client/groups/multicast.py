@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from client.core.outgoing import MessengerSettings
-from client.groups.rollercoaster import LATENCY_LIMIT, Branch, Place, arrange, places, split
+from client.groups.rollercoaster import LATENCY_LIMIT, Branch, TreePlace, arrange, places, split
 
 T = TypeVar("T", bytes, int)
 _MISSES = 2  # time-outs after which a member is written to directly
@@ -32,7 +32,7 @@ _SURE = 0.05  # of those who should pass a message on this share may be unheard 
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class TreeTiming:
     """Seconds: between payload slots, of mixing and the down-link, of one way with all links, and its deviation.
 
     Who passes a message on gathers for `gather` seconds the receipts of those behind it.
@@ -45,7 +45,7 @@ class Timing:
     gather: float
 
     @classmethod
-    def of(cls, settings: MessengerSettings) -> Timing:
+    def of(cls, settings: MessengerSettings) -> TreeTiming:
         """What the network's parameters say; what they allow for links counts for time-outs only."""
         mixing = 4 * settings.mean_delay + 1 / settings.downlink_rate
         slot = 1 / settings.payload_rate
@@ -58,7 +58,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(Generic[T]):
+class TreePlan(Generic[T]):
     """What the source sends now: `number` tells this tree from others for the same message.
 
     Whoever gets the message for the first time sends `spares` copies more, to members drawn at random.
@@ -76,7 +76,7 @@ class Delivery(Generic[T]):
         self,
         targets: Iterable[T],
         doubted: Collection[T],
-        timing: Timing,
+        timing: TreeTiming,
         rng: random.Random,
         *,
         packets: int = 1,
@@ -99,7 +99,7 @@ class Delivery(Generic[T]):
         """When `due` has something to say; infinite if never."""
         return min(self._deadline.values(), default=math.inf)
 
-    def start(self, now: float, unheard: Collection[T] = ()) -> Plan[T]:
+    def start(self, now: float, unheard: Collection[T] = ()) -> TreePlan[T]:
         """The first tree; hedged, if too many of those who should pass the message on may be away.
 
         `unheard`: who may be, as it neither answered lately nor failed to.
@@ -125,7 +125,7 @@ class Delivery(Generic[T]):
         """A member left the group."""
         self._deadline.pop(member, None)
 
-    def due(self, now: float) -> list[Plan[T]]:
+    def due(self, now: float) -> list[TreePlan[T]]:
         """What to send because answers are late. Who is behind somebody who is late is not in doubt for that."""
         if self.next_due > now:
             return []
@@ -143,7 +143,7 @@ class Delivery(Generic[T]):
             again, direct = [], sorted(self._deadline)
         self._deadline.update(dict.fromkeys(late.union(direct), math.inf))
         plans = [self._plan(again, now)] if again else []
-        return plans + ([Plan(self._number(), [Branch(member, ()) for member in direct])] if direct else [])
+        return plans + ([TreePlan(self._number(), [Branch(member, ()) for member in direct])] if direct else [])
 
     def _is_behind(self, member: T, late: Collection[T]) -> bool:
         """Whether the way to a member leads over one that is late."""
@@ -152,7 +152,7 @@ class Delivery(Generic[T]):
             above = self._parent.get(above)
         return above is not None
 
-    def _plan(self, members: Iterable[T], now: float, spares: int = 0) -> Plan[T]:
+    def _plan(self, members: Iterable[T], now: float, spares: int = 0) -> TreePlan[T]:
         targets = sorted(members)
         self._rng.shuffle(targets)  # so that the work of passing on is spread
         able = [member for member in targets if member not in self.doubted]
@@ -162,9 +162,9 @@ class Delivery(Generic[T]):
         if all(place.parent is None for place in found.values()):
             spares = 0  # nobody is behind anybody
         self._expect(found, now, spares)
-        return Plan(self._number(), split(order, self._timing.latency), spares)
+        return TreePlan(self._number(), split(order, self._timing.latency), spares)
 
-    def _expect(self, found: Mapping[T, Place[T]], now: float, spares: int) -> None:
+    def _expect(self, found: Mapping[T, TreePlace[T]], now: float, spares: int) -> None:
         """When each must have answered: its place in the tree, the way back, and patience for both.
 
         A spare copy leaves when the tree is done, and its receipt takes one level more.

@@ -15,7 +15,7 @@ from client.groups.leavers import Leavers
 from client.groups.posts import Post
 from client.groups.registry import Group, Registry
 from client.model.views import MessageKind, MessageReceived, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 
 # The first one that waits is looked at again, and all behind it with it.
 _WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND author = ? AND delivered = 0"
@@ -73,7 +73,7 @@ class Filing:
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:
             return
-        entry = Entry(
+        entry = NewMessage(
             group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
         )
         number = self._core.messages.add(entry, now)

@@ -20,7 +20,7 @@ from mixnet.errors import RemoteError
 _LANE = 0
 
 
-class Reading:
+class ReadReceipts:
     """The read receipts of all groups."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:

@@ -12,7 +12,7 @@ from client.core.state import Core
 from client.e2e import group_changes
 from client.e2e.group_changes import Change
 from client.groups.pair_keys import Pair
-from client.groups.roster import History, Member, Roster
+from client.groups.roster import GroupHistory, Member, Roster
 from client.model.contact_states import free_name
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.model.views import ContactState
@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class GroupPeer:
     """Another member's row; `contact` is None as long as there is no session with it."""
 
     key: bytes
@@ -67,7 +67,7 @@ class Registry:
 
     def __init__(self, core: Core) -> None:
         self._core, self._store = core, core.store
-        self._histories: dict[int, History] = {}
+        self._histories: dict[int, GroupHistory] = {}
         core.on_reload.append(self._histories.clear)
 
     # groups
@@ -144,13 +144,13 @@ class Registry:
 
     # changes
 
-    def history(self, group: Group) -> History | None:
+    def history(self, group: Group) -> GroupHistory | None:
         """All changes; None before the first came."""
         if group.id not in self._histories:
             rows = self._store.all("SELECT raw FROM group_changes WHERE grp = ? ORDER BY position", group.id)
             if not rows:
                 return None
-            made = History(group_changes.parse_untrusted(bytes(rows[0][0])))
+            made = GroupHistory(group_changes.parse_untrusted(bytes(rows[0][0])))
             for (raw,) in rows[1:]:
                 made.add_untrusted(group_changes.parse_untrusted(bytes(raw)))
             self._histories[group.id] = made
@@ -162,7 +162,7 @@ class Registry:
         if history is None:
             if change.hash != group.identifier:
                 raise RemoteError("the beginning of another group")
-            self._histories[group.id] = History(change)
+            self._histories[group.id] = GroupHistory(change)
         elif not history.add_untrusted(change):
             return False
         query = "INSERT INTO group_changes SELECT ?, count(*), ? FROM group_changes WHERE grp = ?"
@@ -183,7 +183,7 @@ class Registry:
 
     # members
 
-    def peers(self, group: Group) -> dict[bytes, Peer]:
+    def peers(self, group: Group) -> dict[bytes, GroupPeer]:
         """The other members that we know of."""
         rows = self._store.all(
             "SELECT key, contact, greeted, tries, introduced, first, expected, doubted, answered"
@@ -227,7 +227,7 @@ class Registry:
         name = self._core.contacts.get(group.contact).name
         return GroupInfo(name, roster.title or name, group.state, group.identifier.hex(), members)
 
-    def _connected(self, peer: Peer | None) -> bool:
+    def _connected(self, peer: GroupPeer | None) -> bool:
         return peer is not None and self.reachable(peer.contact)
 
     def changed(self, group: Group) -> None:
@@ -235,9 +235,9 @@ class Registry:
         self._core.emit(GroupChanged(self.info(group)))
 
 
-def _peer(row: Row) -> Peer:
+def _peer(row: Row) -> GroupPeer:
     key, contact, greeted, tries, introduced, first, expected, doubted, answered = row
-    return Peer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted), answered)
+    return GroupPeer(bytes(key), contact, bool(greeted), tries, introduced, first, expected, bool(doubted), answered)
 
 
 def _group(row: Row) -> Group:

@@ -14,9 +14,9 @@ from client.core.state import Core
 from client.e2e.bodies import MessageEvent, decode_untrusted
 from client.e2e.group_bodies import GroupPost
 from client.groups import posts
-from client.groups.multicast import SPARE_PLAN, Timing, spare_targets
+from client.groups.multicast import SPARE_PLAN, TreeTiming, spare_targets
 from client.groups.posts import Post
-from client.groups.registry import Group, Peer, Registry
+from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.rollercoaster import Branch, split
 
 _LANE = 0
@@ -24,7 +24,7 @@ _SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class PostCopy:
     """A copy of a post for a contact, and the members to whom that contact passes it on."""
 
     id: int
@@ -35,10 +35,10 @@ class Hop:
     spares: int
 
 
-class Hops:
+class CopyQueue:
     """All copies of posts that wait to be sent."""
 
-    def __init__(self, core: Core, registry: Registry, timing: Timing) -> None:
+    def __init__(self, core: Core, registry: Registry, timing: TreeTiming) -> None:
         self._core, self._store, self._registry, self._timing = core, core.store, registry, timing
         self._fed: int | None = None  # the contact whose hop was handed to its session last
 
@@ -75,7 +75,7 @@ class Hops:
         for key in spare_targets(others, body.spares, rng):
             self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
 
-    def _there(self, group: Group, keys: Iterable[bytes]) -> dict[bytes, Peer]:
+    def _there(self, group: Group, keys: Iterable[bytes]) -> dict[bytes, GroupPeer]:
         """Those of `keys`, in their order, who still are members and whom we can reach."""
         roster, peers = self._registry.roster(group), self._registry.peers(group)
         known = {key: peers[key] for key in keys if key in roster.members and key in peers}
@@ -96,7 +96,7 @@ class Hops:
         """Send nothing of posts whose time is over."""
         self._store.run("DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)", now)
 
-    def next(self) -> Hop | None:
+    def next(self) -> PostCopy | None:
         """The first hop that can go to a session now; spare copies after all others."""
         if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
             return None
@@ -108,7 +108,7 @@ class Hops:
         )
         for hop, post, contact, plan, onward, spares in rows:
             if contact is not None and self._has_place(contact):
-                return Hop(hop, post, contact, plan, bytes(onward), spares)
+                return PostCopy(hop, post, contact, plan, bytes(onward), spares)
         return None
 
     def recall(self, group: Group, number: int) -> None:
@@ -137,7 +137,7 @@ class Hops:
     def _has_place(self, contact: int) -> bool:
         return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
 
-    def send(self, hop: Hop, now: float) -> None:
+    def send(self, hop: PostCopy, now: float) -> None:
         """Hand a hop to its session."""
         row = self._store.one(
             "SELECT raw, message, min(expires, coalesce(ends, expires)) FROM group_posts WHERE id = ?", hop.post

@@ -22,7 +22,7 @@ OVER = "it could not be delivered in time: send it again"
 DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
 
 
-class Copies:
+class ReusedNumbers:
     """Posts with a number that their author has used before."""
 
     def __init__(self, core: Core, registry: Registry, dispatch: Dispatch) -> None:

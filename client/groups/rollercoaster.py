@@ -31,7 +31,7 @@ class Branch(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Place(Generic[T]):
+class TreePlace(Generic[T]):
     """Where somebody is in a tree: who sends to it (None: the source), how many hops and slots from the source."""
 
     parent: T | None
@@ -64,15 +64,15 @@ def split(targets: Sequence[T], latency: int) -> list[Branch[T]]:
     return branches
 
 
-def places(targets: Sequence[T], latency: int) -> dict[T, Place[T]]:
+def places(targets: Sequence[T], latency: int) -> dict[T, TreePlace[T]]:
     """Where each target is in the tree over `targets`."""
-    found: dict[T, Place[T]] = {}
+    found: dict[T, TreePlace[T]] = {}
     open_: list[tuple[T | None, int, int, Sequence[T]]] = [(None, 1, 0, targets)]
     while open_:
         parent, depth, start, rest = open_.pop()
         for number, branch in enumerate(split(rest, latency), 1):
             step = start + number + latency
-            found[branch.child] = Place(parent, depth, step)
+            found[branch.child] = TreePlace(parent, depth, step)
             open_.append((branch.child, depth + 1, step, branch.onward))
     return found
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from client.e2e.group_changes import PARENTS_LIMIT, Change, Kind
+from client.e2e.group_changes import PARENTS_LIMIT, Change, ChangeKind
 from client.model.contact_states import free_name
 from mixnet.errors import LocalError, RemoteError
 
@@ -24,8 +24,8 @@ MEMBERS_LIMIT = 100
 CHANGES_LIMIT = 1000
 
 _Rank = tuple[int, bytes]  # what is smaller is more senior: depth in the graph, then hash
-_TAKING = frozenset({Kind.REMOVE, Kind.DEMOTE})
-_JOINING = frozenset({Kind.CREATE, Kind.ADD})
+_TAKING = frozenset({ChangeKind.REMOVE, ChangeKind.DEMOTE})
+_JOINING = frozenset({ChangeKind.CREATE, ChangeKind.ADD})
 
 
 class MissingParents(RemoteError):
@@ -58,12 +58,12 @@ class Roster:
         return tuple(sorted(self.members))
 
 
-class History:
+class GroupHistory:
     """All changes of one group. Grows only."""
 
     def __init__(self, first: Change) -> None:
         """Begin with the change that made the group; LocalError for any other."""
-        if first.kind is not Kind.CREATE:
+        if first.kind is not ChangeKind.CREATE:
             raise LocalError("a group begins with the change that makes it")
         self.group = first.hash
         self._changes: list[Change] = []
@@ -160,7 +160,7 @@ class History:
         return one > other
 
     def _joining(self, key: bytes) -> list[Change]:
-        kinds = (Kind.CREATE, Kind.ADD)
+        kinds = (ChangeKind.CREATE, ChangeKind.ADD)
         return [change for change in self._changes if change.subject == key and change.kind in kinds]
 
     def _closure(self, heads: Iterable[bytes]) -> int:
@@ -189,7 +189,7 @@ class History:
 class _Judge:
     """Which changes of a set count. Only a change's past and the set decide, never the order in which they came."""
 
-    def __init__(self, history: History, chosen: int) -> None:
+    def __init__(self, history: GroupHistory, chosen: int) -> None:
         self._changes, self._past = history._changes, history._past  # one module's two halves
         self._chosen = chosen
         self._rank = [(depth, change.hash) for depth, change in zip(history._depth, self._changes, strict=True)]
@@ -205,7 +205,7 @@ class _Judge:
         return self._heir(self._chosen)
 
     def removals(self, who: bytes) -> list[int]:
-        return list(_bits(self._events[Kind.REMOVE].get(who, 0)))
+        return list(_bits(self._events[ChangeKind.REMOVE].get(who, 0)))
 
     def counts(self, number: int) -> bool:
         return bool(self._applied >> number & 1)
@@ -260,14 +260,14 @@ class _Judge:
         change, theirs, ours = self._changes[other], self._by[other], self._by[removal]
         if change.author != self._changes[removal].subject or theirs is None or ours is None:
             return False
-        return ours < theirs and not (change.kind is Kind.REMOVE and change.subject == change.author)
+        return ours < theirs and not (change.kind is ChangeKind.REMOVE and change.subject == change.author)
 
     def _fold(self) -> None:
         """Decide for each change, those that it builds on first."""
         self._applied = 0
         self._by: dict[int, _Rank | None] = {}
         self._heirs: dict[int, bytes | None] = {}
-        empty: dict[Kind, dict[bytes, int]] = {kind: defaultdict(int) for kind in Kind}
+        empty: dict[ChangeKind, dict[bytes, int]] = {kind: defaultdict(int) for kind in ChangeKind}
         self._events = empty
         for number in self._order:
             change = self._changes[number]
@@ -278,34 +278,34 @@ class _Judge:
 
     def _may(self, number: int, change: Change) -> bool:  # noqa: PLR0911  # one for each kind
         past, who = self._past[number], change.subject
-        if change.kind is Kind.CREATE:
+        if change.kind is ChangeKind.CREATE:
             return not past
-        if change.kind is Kind.REMOVE and who == change.author:
+        if change.kind is ChangeKind.REMOVE and who == change.author:
             return self._is_member(who, past)
         ours = self._by[number]
         if ours is None:
             return False
         match change.kind:
-            case Kind.RENAME:
+            case ChangeKind.RENAME:
                 return True
-            case Kind.ADD:
+            case ChangeKind.ADD:
                 return not self._joined(who, past) and self._count(past) < MEMBERS_LIMIT
-            case Kind.PROMOTE:
+            case ChangeKind.PROMOTE:
                 return self._is_member(who, past)
             case _:
                 theirs = self._right(who, past)
-                demotable = change.kind is Kind.REMOVE or theirs is not None
+                demotable = change.kind is ChangeKind.REMOVE or theirs is not None
                 junior = theirs is None or ours < theirs or who == change.author
                 return self._is_member(who, past) and demotable and junior
 
     def _joined(self, who: bytes, among: int) -> int:
-        return (self._events[Kind.ADD].get(who, 0) | self._events[Kind.CREATE].get(who, 0)) & among
+        return (self._events[ChangeKind.ADD].get(who, 0) | self._events[ChangeKind.CREATE].get(who, 0)) & among
 
     def _is_member(self, who: bytes, among: int) -> bool:
-        return bool(self._joined(who, among)) and not self._events[Kind.REMOVE].get(who, 0) & among
+        return bool(self._joined(who, among)) and not self._events[ChangeKind.REMOVE].get(who, 0) & among
 
     def _count(self, among: int) -> int:
-        joined = self._events[Kind.ADD].keys() | self._events[Kind.CREATE].keys()
+        joined = self._events[ChangeKind.ADD].keys() | self._events[ChangeKind.CREATE].keys()
         return sum(self._is_member(who, among) for who in joined)
 
     def _right(self, who: bytes, among: int) -> _Rank | None:
@@ -317,17 +317,17 @@ class _Judge:
         """`_right`, if somebody gave it."""
         if not self._is_member(who, among):
             return None
-        given = (self._events[Kind.CREATE].get(who, 0) | self._events[Kind.PROMOTE].get(who, 0)) & among
-        taken = self._events[Kind.DEMOTE].get(who, 0) & among
+        given = (self._events[ChangeKind.CREATE].get(who, 0) | self._events[ChangeKind.PROMOTE].get(who, 0)) & among
+        taken = self._events[ChangeKind.DEMOTE].get(who, 0) & among
         return min((self._rank[n] for n in _bits(given) if not taken & ~self._past[n]), default=None)
 
     def _heir(self, among: int) -> bytes | None:
         """Who is an admin because nobody else is: the member who is there the longest."""
         if among not in self._heirs:
-            given = self._events[Kind.CREATE].keys() | self._events[Kind.PROMOTE].keys()
+            given = self._events[ChangeKind.CREATE].keys() | self._events[ChangeKind.PROMOTE].keys()
             heir = None
             if all(self._given(who, among) is None for who in given):
-                joined = self._events[Kind.CREATE].keys() | self._events[Kind.ADD].keys()
+                joined = self._events[ChangeKind.CREATE].keys() | self._events[ChangeKind.ADD].keys()
                 members = [who for who in joined if self._is_member(who, among)]
                 heir = min(members, key=lambda who: self._since(who, among), default=None)
             self._heirs[among] = heir

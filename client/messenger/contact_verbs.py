@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from client.core.state import Core
-from client.model.contact_states import ContactEvent, Verdict, check_name
+from client.model.contact_states import ContactEvent, ContactVerdict, check_name
 from client.model.errors import AnonymousOnly
 from client.model.text_limits import check_text
 from client.model.views import ContactInfo
@@ -68,7 +68,7 @@ class ContactVerbs:
         contact = self._core.contacts.person(name)
 
         def judge() -> bool:
-            blocked = self._core.contacts.judge(contact, Verdict.BLOCK)
+            blocked = self._core.contacts.judge(contact, ContactVerdict.BLOCK)
             if blocked:
                 self._core.blocked.add(contact.id)
                 self._under_way.stop(contact.id, now)
@@ -84,7 +84,7 @@ class ContactVerbs:
 
         def judge() -> bool:
             self._core.blocked.discard(contact.id)
-            return self._core.contacts.judge(contact, Verdict.UNBLOCK)
+            return self._core.contacts.judge(contact, ContactVerdict.UNBLOCK)
 
         return self._decide(contact, judge)
 

@@ -21,7 +21,7 @@ from client.e2e.bodies import (
     Abort,
     Body,
     Chunk,
-    End,
+    FileEnd,
     MessageEvent,
     Offer,
     Refuse,
@@ -217,7 +217,7 @@ class Inbox:
                 self._receiving.offered(contact, body, now)
             case Chunk():
                 self._receiving.chunk(contact, body, now)
-            case End():
+            case FileEnd():
                 self._receiving.ended(contact, body, now)
             case Abort():
                 self._receiving.aborted(contact, body)

@@ -38,7 +38,7 @@ from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of
 from client.storage.contacts import Contact
 from client.storage.database import Store
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from client.storage.reply_blocks import NoSurbs, SurbMaker
 from client.storage.timestamps import TimestampTable
 
@@ -47,7 +47,7 @@ _ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class MessengerParts:
     """What the user's devices build on: they stand above the messenger, share its state and set its hooks."""
 
     core: Core
@@ -73,6 +73,7 @@ class Messenger(Lookups):
         """
         core = Core(store, settings, jitter, home)
         super().__init__(core, Transfers(core))
+        # Each part is made after those that it is given. The inbox is last: it hands what comes to all of them.
         self._sending = FileSender(self._core, self._transfers)
         self._receiving = FileReceiver(self._core, self._transfers)
         self._renewal = Renewal(self._core, self._sending, self._receiving)
@@ -94,7 +95,7 @@ class Messenger(Lookups):
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.parts = Parts(self._core, self._introductions, self._transfers, self._inbox)
+        self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._inbox)
 
     # contacts
 
@@ -149,7 +150,7 @@ class Messenger(Lookups):
                 raise AnonymousOnly("what is signed isn't anonymous: leave the signature out")
             return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
-            number = core.messages.add(Entry(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            number = core.messages.add(NewMessage(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
             sign = core.signatures.sign_text
             body = sign(number, core.contacts.get(whom).identity, text, now) if signed else Text(number, text)
             core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from client.e2e.invitation import Invitation
-from client.groups.read_receipts import Reading
+from client.groups.read_receipts import ReadReceipts
 from client.messenger.contact_verbs import ContactVerbs
 from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import AddressInfo, ContactInfo, CorrespondentInfo, Event, MessageInfo, Transfer
@@ -90,7 +90,7 @@ class GroupVerbs(Protocol):
     """Groups. A home changes one at once; a satellite gives the request that its home has to answer first."""
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ReadReceipts:
         """Who has read what."""
 
     def list(self) -> list[GroupInfo]:

@@ -52,18 +52,18 @@ class Standing(StrEnum):
     BLOCKED = "blocked"
 
 
-class Verdict(StrEnum):
+class ContactVerdict(StrEnum):
     """What the user says about a contact."""
 
     BLOCK = "block"
     UNBLOCK = "unblock"
 
 
-STANDINGS: dict[tuple[Standing, Verdict], Standing] = {
-    (Standing.OPEN, Verdict.BLOCK): Standing.BLOCKED,
-    (Standing.OPEN, Verdict.UNBLOCK): Standing.OPEN,
-    (Standing.BLOCKED, Verdict.BLOCK): Standing.BLOCKED,
-    (Standing.BLOCKED, Verdict.UNBLOCK): Standing.OPEN,
+STANDINGS: dict[tuple[Standing, ContactVerdict], Standing] = {
+    (Standing.OPEN, ContactVerdict.BLOCK): Standing.BLOCKED,
+    (Standing.OPEN, ContactVerdict.UNBLOCK): Standing.OPEN,
+    (Standing.BLOCKED, ContactVerdict.BLOCK): Standing.BLOCKED,
+    (Standing.BLOCKED, ContactVerdict.UNBLOCK): Standing.OPEN,
 }
 
 

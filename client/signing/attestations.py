@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from client.core.state import Core
-from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, Without
+from client.e2e.bodies import Body, NoReceipt, Receipt, SignedFileEnd, SignedText, Without
 from client.e2e.statements import Origin, ReceiptKind, file_digest, text_digest, verify_receipt_untrusted
 from client.files.receiver import FileReceiver
 from client.model.errors import ContactBlocked, NotSigned
@@ -23,7 +23,7 @@ from client.model.views import (
     MessageState,
     ReceiptState,
 )
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from client.storage.receipts import FIRST_STATE, ReceiptEvent, Rule
 from client.storage.signatures import Signed, StoredReceipt
 from mixnet.errors import RemoteError
@@ -49,7 +49,7 @@ class Attestations:
         match body:
             case SignedText():
                 self._text(contact, body, now)
-            case SignedEnd():
+            case SignedFileEnd():
                 self._ended(contact, body, now)
             case Receipt():
                 self._receipt(contact, body)
@@ -68,7 +68,7 @@ class Attestations:
         genuine = _verifies(origin, body.signature)
         state = MessageState.RECEIVED if genuine else MessageState.FAILED
         text = body.text if genuine else ""
-        entry = Entry(contact, MessageKind.TEXT, state, text, received_at=now, remote=body.id)
+        entry = NewMessage(contact, MessageKind.TEXT, state, text, received_at=now, remote=body.id)
         number = core.messages.add(entry, now)
         if genuine:
             self._signatures.keep(number, origin, body.signature, b"", self._first_state(contact))
@@ -79,7 +79,7 @@ class Attestations:
             core.message_changed(number)
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
 
-    def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
+    def _ended(self, contact: int, body: SignedFileEnd, now: float) -> None:
         """The end of a signed file: show the file, or refuse it."""
         core = self._core
         number = self._receiving.number_of(contact, body.id)
@@ -101,7 +101,7 @@ class Attestations:
             self._signatures.forget(number)
 
     def _origin(
-        self, contact: int, body: SignedText | SignedEnd, kind: MessageKind, size: int, digest: bytes
+        self, contact: int, body: SignedText | SignedFileEnd, kind: MessageKind, size: int, digest: bytes
     ) -> Origin:
         """What the contact must have signed: of `body` only its number and time are the contact's to say."""
         core = self._core

@@ -18,7 +18,7 @@ import msgspec
 
 from client.core.state import Core
 from client.e2e.bodies import Confirm, Text, encode
-from client.e2e.ratchet import _HEADER, Session, _Aead, run
+from client.e2e.ratchet import _HEADER, Session, _Aead, result_of
 from client.model.errors import NoSession
 from client.model.views import MessageKind, MessageState
 from client.signing import transcript
@@ -71,9 +71,9 @@ def forge_at(session: Session, header: doubleratchet.Header, plaintext: bytes) -
     """A message of the contact's with this header: sealed with the key with which the receiver would open it."""
     ratchet = copy.deepcopy(session._ratchet)
     keys = ratchet._DoubleRatchet__diffie_hellman_ratchet  # type: ignore[attr-defined]
-    key, _ = run(keys.next_decryption_key(header))
+    key, _ = result_of(keys.next_decryption_key(header))
     associated = ratchet._build_associated_data(session._associated, header)
-    return _HEADER.pack(*header) + run(_Aead.encrypt(plaintext, key, associated))
+    return _HEADER.pack(*header) + result_of(_Aead.encrypt(plaintext, key, associated))
 
 
 def _departed(session: Session) -> Session:

@@ -34,7 +34,7 @@ class BadTranscript(RemoteError):
     """This is no transcript, or its messages do not open with its keys: it was altered or is incomplete."""
 
 
-class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="transcript"):
+class TranscriptStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="transcript"):
     """The first line: whose conversation, and the receiver's session before the first message, secret keys and all."""
 
     format: str
@@ -44,13 +44,13 @@ class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     session: Base64
 
 
-class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="sealed"):
+class TranscriptMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="sealed"):
     """After each message's record: the message as the session encrypted it."""
 
     ciphertext: Annotated[str, msgspec.Meta(max_length=4 * (MESSAGE_LIMIT // 3 + 1))]
 
 
-class Closing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):
+class TranscriptEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):
     """The last line."""
 
     messages: int
@@ -77,17 +77,17 @@ _HOSTILE = (
     ValueError,
     RecursionError,
 )
-_LINE = msgspec.json.Decoder(Opening | Record | Sealed | Closing)
+_LINE = msgspec.json.Decoder(TranscriptStart | Record | TranscriptMessage | TranscriptEnd)
 
 
 def write(session: Session, receiver: bytes, now: float, shown: Sequence[tuple[Record, bytes]]) -> str:
     """The transcript of messages that came after `session`: records of one conversation, and their ciphertexts."""
     sender = shown[0][0].identity
-    opening = Opening(FORMAT, receiver.hex(), sender, now, _base64(session.serialize()))
-    lines: list[Opening | Record | Sealed | Closing] = [opening]
+    opening = TranscriptStart(FORMAT, receiver.hex(), sender, now, _base64(session.serialize()))
+    lines: list[TranscriptStart | Record | TranscriptMessage | TranscriptEnd] = [opening]
     for record, ciphertext in shown:
-        lines += [record, Sealed(_base64(ciphertext))]
-    lines.append(Closing(len(shown)))
+        lines += [record, TranscriptMessage(_base64(ciphertext))]
+    lines.append(TranscriptEnd(len(shown)))
     return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
 
 
@@ -106,12 +106,16 @@ def _verify_untrusted(raw: bytes) -> Transcript:
     if rest or not 4 <= len(lines) <= 2 * MOST_MESSAGES + 2:
         raise BadTranscript
     opening, *pairs, closing = (_LINE.decode(line) for line in lines)
-    if not isinstance(opening, Opening) or opening.format != FORMAT or closing != Closing(len(pairs) // 2):
+    if (
+        not isinstance(opening, TranscriptStart)
+        or opening.format != FORMAT
+        or closing != TranscriptEnd(len(pairs) // 2)
+    ):
         raise BadTranscript
     session = Session.restore(base64.b64decode(opening.session, validate=True))
     records = []
     for record, sealed in zip(pairs[::2], pairs[1::2], strict=True):
-        if not isinstance(record, Record) or not isinstance(sealed, Sealed):
+        if not isinstance(record, Record) or not isinstance(sealed, TranscriptMessage):
             raise BadTranscript
         opened = session.decrypt_untrusted(base64.b64decode(sealed.ciphertext, validate=True))
         _check_untrusted(check_untrusted(record), opening, opened.plaintext)
@@ -120,7 +124,7 @@ def _verify_untrusted(raw: bytes) -> Transcript:
     return Transcript(opening.receiver, opening.sender, tuple(records))
 
 
-def _check_untrusted(record: Record, opening: Opening, plaintext: bytes) -> None:
+def _check_untrusted(record: Record, opening: TranscriptStart, plaintext: bytes) -> None:
     """BadTranscript unless the record is that of an incoming text, which the plaintext is."""
     body = decode_untrusted(plaintext)
     came = (MessageState.RECEIVED, MessageState.READ)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from client.e2e.public_address import Address
+from client.e2e.public_address import PublicAddress
 from client.e2e.x3dh import Prekeys
 from client.model.destination import Home
 from client.model.durations import DAY
@@ -27,7 +27,7 @@ _SELECT = "SELECT id, text, created_at, closes, prekeys FROM addresses "
 class OpenAddress:
     """An address that takes messages, with its secret half."""
 
-    address: Address
+    address: PublicAddress
     prekeys: Prekeys = field(repr=False)
 
 
@@ -48,7 +48,7 @@ class AddressBook:
                 raise TooManyAddresses(f"a profile has at most {AT_ONCE} addresses: retire one first")
             prekeys = Prekeys.generate(SymmetricKey.generate())
             expires = 0.0 if lifetime is None else float(round(now + lifetime))
-            made = Address(self._home.network_id, self._home.destination, prekeys.public, expires)
+            made = PublicAddress(self._home.network_id, self._home.destination, prekeys.public, expires)
             values = (made.id, made.channel.channel, made.encode(), prekeys.serialize(), now, expires)
             self._store.run("INSERT INTO addresses VALUES (?, ?, ?, ?, ?, ?)", *values)
             oldest = "SELECT id FROM addresses WHERE prekeys IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?"
@@ -83,7 +83,7 @@ class AddressBook:
         row = self._store.one("SELECT text, prekeys, closes FROM addresses WHERE channel = ?", channel)
         if row is None or row[1] is None or 0 < row[2] <= now:
             return None
-        return OpenAddress(Address.parse_untrusted(row[0]), Prekeys.restore(bytes(row[1])))
+        return OpenAddress(PublicAddress.parse_untrusted(row[0]), Prekeys.restore(bytes(row[1])))
 
 
 def _info(row: Row) -> AddressInfo:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from client.e2e.safety_number import safety_number
-from client.model.contact_states import STANDINGS, ContactEvent, Standing, Verdict, after
+from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
 from client.model.views import ContactInfo, ContactState
 from client.storage.database import Row, Store
@@ -138,7 +138,7 @@ class ContactTable:
         self._store.run("UPDATE contacts SET note = ? WHERE id = ?", note, contact.id)
         return note != contact.note
 
-    def judge(self, contact: Contact, verdict: Verdict) -> bool:
+    def judge(self, contact: Contact, verdict: ContactVerdict) -> bool:
         """Block or unblock a contact; whether that changes anything."""
         standing = STANDINGS[contact.standing, verdict]
         self._store.run("UPDATE contacts SET standing = ? WHERE id = ?", standing.value, contact.id)

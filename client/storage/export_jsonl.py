@@ -28,7 +28,7 @@ Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]  # the year 10
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="archive"):
+class ArchiveHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="archive"):
     """The first line; `profile` is the identity of the profile that wrote it."""
 
     format: str
@@ -56,16 +56,16 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     received_at: Moment
 
 
-class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):
+class ArchiveEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):
     """The last line."""
 
     messages: Number
 
 
-_LINE = msgspec.json.Decoder(Header | Record | End)
+_LINE = msgspec.json.Decoder(ArchiveHeader | Record | ArchiveEnd)
 
 
-def line(value: Header | Record | End) -> bytes:
+def line(value: ArchiveHeader | Record | ArchiveEnd) -> bytes:
     """One line of the file."""
     return msgspec.json.encode(value) + b"\n"
 
@@ -85,12 +85,12 @@ def read_untrusted(file: BinaryIO) -> Iterator[Record]:
     while raw := file.readline(LINE_LIMIT + 1):
         at += 1
         value = _line_untrusted(raw, at)
-        if ended or (at == 1) is not isinstance(value, Header):
+        if ended or (at == 1) is not isinstance(value, ArchiveHeader):
             raise _refused(at, "is out of place")
         if isinstance(value, Record):
             count += 1
             yield check_untrusted(value, at)
-        elif isinstance(value, End):
+        elif isinstance(value, ArchiveEnd):
             ended = True
             if value.messages != count:
                 raise _refused(at, f"speaks of {value.messages} messages, there are {count}")
@@ -115,11 +115,11 @@ def _sound(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _line_untrusted(raw: bytes, at: int) -> Header | Record | End:
+def _line_untrusted(raw: bytes, at: int) -> ArchiveHeader | Record | ArchiveEnd:
     if len(raw) > LINE_LIMIT:
         raise _refused(at, "is too long")
     try:
-        value: Header | Record | End = _LINE.decode(raw)
+        value: ArchiveHeader | Record | ArchiveEnd = _LINE.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise _refused(at, f"is malformed ({error})") from None
     return value

@@ -26,7 +26,7 @@ LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message =
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NewMessage:
     """A message to be filed: `text` is the name of a file, `path` where it is; `remote` the sender's number of it."""
 
     contact: int
@@ -45,7 +45,7 @@ class MessageTable:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, entry: Entry, now: float) -> int:
+    def add(self, entry: NewMessage, now: float) -> int:
         """File a message and return its number."""
         query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"

@@ -9,7 +9,7 @@ from client.arq.delivery_tags import KEPT, SKIPPED, tag
 from client.storage.database import Store
 
 
-class History:
+class SessionHistory:
     """What one session has delivered here, and sent, in the store."""
 
     def __init__(self, store: Store, session: int) -> None:

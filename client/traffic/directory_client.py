@@ -108,7 +108,7 @@ class StoreMemory:
 
 
 @dataclass(slots=True)
-class Source:
+class DocumentSource:
     """Fetches for a DocumentKeeper."""
 
     trust: Trust

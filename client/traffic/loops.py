@@ -35,7 +35,7 @@ class Alarm(StrEnum):
     PAUSED = "paused"
 
 
-class Event(StrEnum):
+class LoopEvent(StrEnum):
     """What a detector found."""
 
     SUSPICION = "suspicion"  # more loops are lost than chance explains
@@ -44,19 +44,19 @@ class Event(StrEnum):
     RECOVERY = "recovery"  # both detectors are back at rest
 
 
-TRANSITIONS: dict[tuple[Alarm, Event], Alarm] = {
-    (Alarm.CALM, Event.SUSPICION): Alarm.WARNED,
-    (Alarm.CALM, Event.BLACKOUT): Alarm.PAUSED,
-    (Alarm.CALM, Event.RELIEF): Alarm.CALM,
-    (Alarm.CALM, Event.RECOVERY): Alarm.CALM,
-    (Alarm.WARNED, Event.SUSPICION): Alarm.WARNED,
-    (Alarm.WARNED, Event.BLACKOUT): Alarm.PAUSED,
-    (Alarm.WARNED, Event.RELIEF): Alarm.WARNED,
-    (Alarm.WARNED, Event.RECOVERY): Alarm.CALM,
-    (Alarm.PAUSED, Event.SUSPICION): Alarm.PAUSED,
-    (Alarm.PAUSED, Event.BLACKOUT): Alarm.PAUSED,
-    (Alarm.PAUSED, Event.RELIEF): Alarm.WARNED,
-    (Alarm.PAUSED, Event.RECOVERY): Alarm.CALM,
+TRANSITIONS: dict[tuple[Alarm, LoopEvent], Alarm] = {
+    (Alarm.CALM, LoopEvent.SUSPICION): Alarm.WARNED,
+    (Alarm.CALM, LoopEvent.BLACKOUT): Alarm.PAUSED,
+    (Alarm.CALM, LoopEvent.RELIEF): Alarm.CALM,
+    (Alarm.CALM, LoopEvent.RECOVERY): Alarm.CALM,
+    (Alarm.WARNED, LoopEvent.SUSPICION): Alarm.WARNED,
+    (Alarm.WARNED, LoopEvent.BLACKOUT): Alarm.PAUSED,
+    (Alarm.WARNED, LoopEvent.RELIEF): Alarm.WARNED,
+    (Alarm.WARNED, LoopEvent.RECOVERY): Alarm.CALM,
+    (Alarm.PAUSED, LoopEvent.SUSPICION): Alarm.PAUSED,
+    (Alarm.PAUSED, LoopEvent.BLACKOUT): Alarm.PAUSED,
+    (Alarm.PAUSED, LoopEvent.RELIEF): Alarm.WARNED,
+    (Alarm.PAUSED, LoopEvent.RECOVERY): Alarm.CALM,
 }
 
 
@@ -75,7 +75,7 @@ def lateness() -> Cusum:
     return Cusum(harmless=0.01, harmful=0.05, threshold=THRESHOLD)
 
 
-class Allowance(NamedTuple):
+class LoopAllowance(NamedTuple):
     """Seconds until a loop is late, or lost; and of silence after which this machine stood still."""
 
     late: float  # beyond the drawn delays, until a loop that is not back is late
@@ -83,11 +83,11 @@ class Allowance(NamedTuple):
     stall: float  # without a frame from the provider, after which nothing was to be seen meanwhile
 
 
-def loop_allowance(parameters: Parameters) -> Allowance:
+def loop_allowance(parameters: Parameters) -> LoopAllowance:
     """How long a loop may take: on time, what links and busy machines need; not lost, generously more."""
     slots = 10 / parameters.downlink_rate if parameters.downlink_rate else 0.0
     lost = 5.0 + 2 * parameters.path_delay + slots
-    return Allowance(late=parameters.loop_lateness, lost=lost, stall=max(SHORTEST_STALL, slots))
+    return LoopAllowance(late=parameters.loop_lateness, lost=lost, stall=max(SHORTEST_STALL, slots))
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class _Awaited:
 class LoopMonitor:
     """Says of every loop that was sent whether it came back, late or not at all."""
 
-    allowed: Allowance
+    allowed: LoopAllowance
     alarm: Alarm = Alarm.CALM
     delayed: bool = False  # whether too many come late
     sent: int = 0
@@ -191,12 +191,12 @@ class LoopMonitor:
         elif self._lateness.at_rest:
             self.delayed = False
 
-    def _events(self) -> list[Event]:
+    def _events(self) -> list[LoopEvent]:
         events = []
         if self._blackout.fired:
-            events.append(Event.BLACKOUT)
+            events.append(LoopEvent.BLACKOUT)
         elif self._blackout.at_rest:
-            events.append(Event.RECOVERY if self._suspicion.at_rest else Event.RELIEF)
+            events.append(LoopEvent.RECOVERY if self._suspicion.at_rest else LoopEvent.RELIEF)
         if self._suspicion.fired:
-            events.append(Event.SUSPICION)
+            events.append(LoopEvent.SUSPICION)
         return events

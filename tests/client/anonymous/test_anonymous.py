@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from client.anonymous.address_owner import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
 from client.anonymous.anonymous import LANE
 from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
-from client.arq.rate_limit import Allowance
+from client.arq.rate_limit import RateLimit
 from client.core.outgoing import OutgoingFragment, OutgoingReply
 from client.e2e import anonymous_bodies
-from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
-from client.e2e.public_address import Address
+from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousOpening, AnonymousText, Supply
+from client.e2e.public_address import PublicAddress
 from client.e2e.ratchet import Session
 from client.e2e.x3dh import start_untrusted
 from client.model.durations import DAY
@@ -257,13 +257,13 @@ def test_addresses_that_take_nothing_more(channel):
     with pytest.raises(TooManyAddresses):
         for _ in range(9):
             published(channel)
-    other = replace(Address.parse_untrusted(kept.text), network_id=b"O" * 32)
+    other = replace(PublicAddress.parse_untrusted(kept.text), network_id=b"O" * 32)
     with pytest.raises(AddressOfOtherNetwork):
         at(channel, "bob").send_anonymous(other.encode(), "x", channel.now)
 
 
 def test_an_address_shows_no_identity_and_two_share_nothing_but_the_way(channel):
-    one, two = (Address.parse_untrusted(published(channel)) for _ in range(2))
+    one, two = (PublicAddress.parse_untrusted(published(channel)) for _ in range(2))
     assert not set(one.keys.fields()) & set(two.keys.fields())
     assert at(channel, "alice").identity not in one.keys.fields()
     assert one.destination == two.destination == channel["alice"].home.destination
@@ -283,21 +283,23 @@ def test_any_change_of_an_address_is_refused(address, data):
     if "".join(changed.split()) == address:
         return
     with pytest.raises(MalformedAddress):
-        Address.parse_untrusted(changed)
+        PublicAddress.parse_untrusted(changed)
 
 
 def test_an_address_comes_back(address):
-    read = Address.parse_untrusted("\n ".join(address[at : at + 60] for at in range(0, len(address), 60)))
+    read = PublicAddress.parse_untrusted("\n ".join(address[at : at + 60] for at in range(0, len(address), 60)))
     assert read.encode() == address and len(address) < 2300
     with pytest.raises(MalformedAddress):
-        Address.parse_untrusted(replace(read, destination=replace(read.destination, sphinx_public=bytes(32))).encode())
+        PublicAddress.parse_untrusted(
+            replace(read, destination=replace(read.destination, sphinx_public=bytes(32))).encode()
+        )
 
 
 # hostile bytes
 
 BLOCKS = st.binary(min_size=408, max_size=408)
 BODIES = st.one_of(
-    st.builds(Opening, st.lists(BLOCKS, max_size=2).map(tuple)),
+    st.builds(AnonymousOpening, st.lists(BLOCKS, max_size=2).map(tuple)),
     st.builds(AnonymousText, st.text(min_size=1, max_size=50)),
     st.builds(
         Supply,
@@ -394,7 +396,7 @@ def test_nothing_of_the_writer_is_in_what_the_receiver_gets(channel, monkeypatch
         for secret in secrets:
             assert not pieces(secret) & pieces(raw)
         assert home.name.encode() not in raw or len(home.name) < 4
-    allowed = (Opening, AnonymousText, Supply)
+    allowed = (AnonymousOpening, AnonymousText, Supply)
     assert {type(anonymous_bodies.decode_untrusted(raw)) for raw in bodies} == set(allowed)
 
 
@@ -410,7 +412,7 @@ def test_two_conversations_of_one_writer_have_no_bytes_in_common(channel, monkey
         everything.append((plaintexts, bodies))
         at(channel, "bob").anonymous.end(at(channel, "bob").message(number).contact)
     # What all writers share: the address' channel, the ends of epochs, and small numbers, which start from 0 each time.
-    entry = pieces(bytes([PlaintextKind.FRAGMENT_WITH_SURB]) + Address.parse_untrusted(address).channel.channel)
+    entry = pieces(bytes([PlaintextKind.FRAGMENT_WITH_SURB]) + PublicAddress.parse_untrusted(address).channel.channel)
     ends = [int(START + BLOCK_LIFE * n).to_bytes(4, "big")[:3] for n in range(1, 5)]
     for one, two in zip(*everything, strict=True):
         common = set().union(*map(pieces, one)) & set().union(*map(pieces, two)) - entry
@@ -512,9 +514,11 @@ def test_a_reply_block_of_the_readers_making_is_refused(channel):
 
 def opening(channel, address, tail=b""):
     """A stranger's first message, made by hand: a plaintext."""
-    it = Address.parse_untrusted(address)
+    it = PublicAddress.parse_untrusted(address)
     hello = (
-        start_untrusted(SymmetricKey.generate(), it.keys, it.transcript, anonymous_bodies.encode(Opening(()))).hello
+        start_untrusted(
+            SymmetricKey.generate(), it.keys, it.transcript, anonymous_bodies.encode(AnonymousOpening(()))
+        ).hello
         + tail
     )
     return FragmentToSend(it.channel, 1, Fragment(LANE, 0, 0, 0, len(hello), hello)).encode(None)
@@ -540,12 +544,14 @@ def test_a_copy_of_a_first_message_opens_nothing(channel, monkeypatch):
     monkeypatch.undo()
     assert not refused(channel, first)
     assert not refused(channel, first)  # its acknowledgement may have been lost
-    it = Address.parse_untrusted(address)
+    it = PublicAddress.parse_untrusted(address)
     part = Unverified.parse_untrusted(first).verify_untrusted(it.channel).content.part
     # One that opens as well as the first, made from the same secrets by whoever has them.
     secret, prekey, transcript, _ = started[0]
     head = part[: 64 + KEM_CIPHERTEXT_SIZE]
-    other = head + original(secret, prekey, transcript, anonymous_bodies.encode(Opening((bytes(408),)))).message
+    other = (
+        head + original(secret, prekey, transcript, anonymous_bodies.encode(AnonymousOpening((bytes(408),)))).message
+    )
     for changed in (other, part[:-1] + bytes([part[-1] ^ 1]), part + b"x"):
         again = FragmentToSend(it.channel, 9, Fragment(LANE, 0, 0, 0, len(changed), changed)).encode(None)
         refused(channel, again)
@@ -636,7 +642,7 @@ def test_strangers_take_one_turn_among_a_contacts_lanes(tmp_path):
 
 @given(st.integers(1, 5), st.lists(st.floats(0, 50), min_size=1, max_size=60))
 def test_an_allowance_gives_no_more_than_it_says(burst, pauses):
-    allowance, now, given = Allowance(burst, 100.0), 0.0, []
+    allowance, now, given = RateLimit(burst, 100.0), 0.0, []
     for pause in pauses:
         now += pause
         if allowance.spend(now):

@@ -21,7 +21,7 @@ from client.arq.fragments import (
 )
 from client.arq.receiver import Receiver
 from client.arq.sender import Sender
-from client.arq.timers import Path, Timing
+from client.arq.timers import Path, RoundTripTimer
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY
 
@@ -31,7 +31,7 @@ BLOCK = ReplyBlock(bytes(GEOMETRY.surb_size), 1_000_000)
 
 def sender(seed=0, next_numbers=(0, 0)) -> Sender:
     rng = random.Random(seed)
-    return Sender(Timing(PATH, rng), rng, next_numbers)
+    return Sender(RoundTripTimer(PATH, rng), rng, next_numbers)
 
 
 def receiver(expected=(0, 0)) -> Receiver:
@@ -308,7 +308,7 @@ def test_an_answer_tells_what_is_here():
 
 
 def test_timeouts_learn_and_grow():
-    timing = Timing(PATH, random.Random(0))
+    timing = RoundTripTimer(PATH, random.Random(0))
     for _ in range(50):
         timing.measured(4.0)
     assert 4.0 <= timing.timeout(0) <= 1.25 * (4.0 + 4 * PATH.spread + PATH.ack_delay) + 0.2

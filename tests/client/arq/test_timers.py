@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from client.arq.timers import Path, Timing
+from client.arq.timers import Path, RoundTripTimer
 
 PATH = Path(round_trip=2.0, spread=0.1, ack_delay=0.5)
 
@@ -19,8 +19,8 @@ class MostJitter(random.Random):
         return 1.0
 
 
-def timing(path: Path = PATH) -> Timing:
-    return Timing(path, NoJitter())
+def timing(path: Path = PATH) -> RoundTripTimer:
+    return RoundTripTimer(path, NoJitter())
 
 
 def test_before_any_sample_the_parameters_alone_count():
@@ -57,5 +57,5 @@ def test_waits_grow_after_six_time_outs_up_to_ten_minutes():
 
 
 def test_jitter_makes_each_wait_up_to_a_quarter_longer():
-    assert Timing(PATH, MostJitter()).timeout(0) == pytest.approx(1.25 * timing().timeout(0))
-    assert Timing(PATH, MostJitter()).timeout(64) == pytest.approx(750.0)
+    assert RoundTripTimer(PATH, MostJitter()).timeout(0) == pytest.approx(1.25 * timing().timeout(0))
+    assert RoundTripTimer(PATH, MostJitter()).timeout(64) == pytest.approx(750.0)

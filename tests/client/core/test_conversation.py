@@ -18,7 +18,7 @@ from client.model.destination import Destination
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.contacts import ContactTable
 from client.storage.database import Store
-from client.storage.messages import Entry, MessageTable
+from client.storage.messages import MessageTable, NewMessage
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
 from tests.client.worlds.channel import BLOCK_LIFE, START
@@ -45,7 +45,7 @@ class Side:
     def message(self, sent_at: float = 0.0) -> int:
         """A message of ours in the store."""
         table = MessageTable(self.store)
-        number = table.add(Entry(self.it.contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), START)
+        number = table.add(NewMessage(self.it.contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), START)
         if sent_at:
             table.left(number, sent_at, 0.0)
         return number

@@ -9,10 +9,10 @@ import pytest
 from client.core.conversation import Parcel
 from client.core.state import BACKLOG, Core
 from client.e2e.bodies import Confirm, MessageEvent, Text, encode
-from client.model.contact_states import Verdict
+from client.model.contact_states import ContactVerdict
 from client.model.errors import BadLifetime
 from client.model.views import ContactChanged, ContactState, DeviceRole, MessageKind, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from tests.client.worlds.channel import Channel
 
 
@@ -60,11 +60,11 @@ def memory(core: Core) -> dict[str, object]:
 def everything_in(core: Core, now: float) -> int:
     """Change each kind of thing that memory has beside the store; the number of a message that was told of."""
     contact = contact_of(core)
-    number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), now)
+    number = core.messages.add(NewMessage(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), now)
     core.enqueue(contact, 1, Text(number, "hi"), None, now, lifetime=5.0)
     core.routes[contact].post(Parcel(0, encode(Confirm()), None, False, 0, now + 9))
     core.fail_message(number, "it went wrong")
-    core.contacts.judge(core.contacts.get(contact), Verdict.BLOCK)
+    core.contacts.judge(core.contacts.get(contact), ContactVerdict.BLOCK)
     core.blocked.add(contact)
     core.files.add(contact)
     core.leave(core.routes[contact])
@@ -170,7 +170,7 @@ def test_a_body_waits_as_long_as_the_network_says_or_shorter(channel, core):
 
 def test_only_what_is_no_message_of_the_user_counts_as_backlog(channel, core):
     contact = contact_of(core)
-    number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
+    number = core.messages.add(NewMessage(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
     assert core.backlog(contact) == 0 and not core.crowded(contact)
     with core.change():
         core.enqueue(contact, 0, Text(number, "hi"), number, channel.now)
@@ -266,7 +266,7 @@ def test_a_warning_stands_where_the_contact_s_messages_are(channel, core):
 
 def test_a_step_of_a_message_is_told_once(channel, core):
     contact = contact_of(core)
-    number = core.messages.add(Entry(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
+    number = core.messages.add(NewMessage(contact, MessageKind.TEXT, MessageState.QUEUED, "hi"), channel.now)
     assert core.step_message(number, MessageEvent.SEND) and not core.step_message(number, MessageEvent.SEND)
     assert [event.message.state for event in core.take_events()] == [MessageState.SENT]
 

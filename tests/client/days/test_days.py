@@ -2,10 +2,10 @@
 
 import pytest
 
+from client.core.state import Core
 from client.devices.replica import Replica
 from client.files import receiver
 from client.groups.ordering import Filing
-from client.messenger.inbox import Inbox
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import MessageTable
 from tests.client.days.plan import DAY, HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
@@ -68,13 +68,13 @@ def test_a_few_hours_of_three_people(tmp_path):
 
 def lose(patch):
     """A text is acknowledged and not filed."""
-    received = Inbox._received_text
+    received = Core.received_text
 
-    def receiving_text(self, contact, body, now):
-        if body.text != "a2":
-            received(self, contact, body, now)
+    def receiving_text(self, contact, text, remote, now):
+        if text != "a2":
+            received(self, contact, text, remote, now)
 
-    patch.setattr(Inbox, "_received_text", receiving_text)
+    patch.setattr(Core, "received_text", receiving_text)
 
 
 def double(patch):

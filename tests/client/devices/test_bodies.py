@@ -36,13 +36,13 @@ from client.devices.replica import Replica
 from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
 from client.e2e.bodies import encode as encode_body
 from client.messenger.messenger import Messenger
-from client.model.contact_states import Standing, Verdict, free_name
+from client.model.contact_states import ContactVerdict, Standing, free_name
 from client.model.destination import Destination, Home
 from client.model.errors import NameTaken
 from client.model.group_views import GroupState
 from client.model.views import ContactState, DeviceRole, MessageKind, MessageState
 from client.storage.database import Store
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 
@@ -194,9 +194,11 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
                 groups = home.groups.list()
                 home.groups.send(groups[number % len(groups)].name, f"s{now}", now)
             case "write" if contact:
-                core.messages.add(Entry(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
+                core.messages.add(NewMessage(contact.id, MessageKind.TEXT, MessageState.QUEUED, f"w{now}"), now)
             case "come" if contact:
-                entry = Entry(contact.id, MessageKind.TEXT, MessageState.RECEIVED, f"c{now}", received_at=now, remote=7)
+                entry = NewMessage(
+                    contact.id, MessageKind.TEXT, MessageState.RECEIVED, f"c{now}", received_at=now, remote=7
+                )
                 core.messages.add(entry, now)
             case "step" if numbers:
                 core.messages.step(numbers[number % len(numbers)], list(MessageEvent)[number % len(MessageEvent)])
@@ -212,7 +214,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
                 for one, name in ((first, "tmp"), (second, first.name), (core.contacts.get(first.id), second.name)):
                     core.contacts.rename(one, name)
             case "block" if contact:
-                core.contacts.judge(contact, list(Verdict)[number % 2])
+                core.contacts.judge(contact, list(ContactVerdict)[number % 2])
 
     def tell(device: int) -> None:
         current = core.device_table.get(device)

@@ -6,14 +6,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from client.e2e.public_address import PREFIX, Address
+from client.e2e.public_address import PREFIX, PublicAddress
 from client.e2e.x3dh import Prekeys
 from client.model.destination import Destination
 from client.model.errors import MalformedAddress
 from mixnet.crypto import Label, SymmetricKey, digest, x25519_base
 
 WHERE = Destination(b"P" * 32, b"M" * 32, x25519_base(b"s" * 32))
-ADDRESS = Address(b"N" * 32, WHERE, Prekeys.generate(SymmetricKey(b"i" * 32)).public, 1_900_000_000.0)
+ADDRESS = PublicAddress(b"N" * 32, WHERE, Prekeys.generate(SymmetricKey(b"i" * 32)).public, 1_900_000_000.0)
 
 
 def text_of(body: bytes, checksum: bytes | None = None) -> str:
@@ -34,9 +34,9 @@ def test_an_address_comes_back_with_white_space_anywhere():
     text = ADDRESS.encode()
     assert text == text_of(ADDRESS._body()) and text.startswith("mixnet-address1:")
     for way in (text, f"  {text[:40]}\n{text[40:90]}\t {text[90:]}\n"):
-        assert Address.parse_untrusted(way) == ADDRESS
+        assert PublicAddress.parse_untrusted(way) == ADDRESS
     never = replace(ADDRESS, expires=0.0)
-    assert Address.parse_untrusted(never.encode()) == never
+    assert PublicAddress.parse_untrusted(never.encode()) == never
 
 
 def test_an_address_has_a_name_and_keys_of_its_own():
@@ -51,7 +51,7 @@ def test_any_character_changed_or_cut_is_refused():
     for at in range(0, len(text), 7):
         for wrong in (text[:at], text[:at] + ("B" if text[at] != "B" else "C") + text[at + 1 :]):
             with pytest.raises(MalformedAddress):
-                Address.parse_untrusted(wrong)
+                PublicAddress.parse_untrusted(wrong)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_any_character_changed_or_cut_is_refused():
 )
 def test_another_writing_of_the_same_bytes_is_refused(spoil):
     with pytest.raises(MalformedAddress):
-        Address.parse_untrusted(spoil(ADDRESS.encode()))
+        PublicAddress.parse_untrusted(spoil(ADDRESS.encode()))
 
 
 @pytest.mark.parametrize("at", range(9))
@@ -67,13 +67,13 @@ def test_a_field_of_another_size_is_refused(at):
     whole = msgspec.msgpack.decode(ADDRESS._body())
     for value in (whole[at][:-1], whole[at] + b"x", b"", 7):
         with pytest.raises(MalformedAddress):
-            Address.parse_untrusted(text_of(body_with(**{f"at{at}": value})))
+            PublicAddress.parse_untrusted(text_of(body_with(**{f"at{at}": value})))
 
 
 @pytest.mark.parametrize("expires", [-1.0, float("inf"), float("nan"), 1_900_000_000, "never", None])
 def test_an_impossible_end_is_refused(expires):
     with pytest.raises(MalformedAddress):
-        Address.parse_untrusted(text_of(body_with(at9=expires)))
+        PublicAddress.parse_untrusted(text_of(body_with(at9=expires)))
 
 
 def test_a_point_of_low_order_a_wrong_checksum_and_a_field_too_many_are_refused():
@@ -85,4 +85,4 @@ def test_a_point_of_low_order_a_wrong_checksum_and_a_field_too_many_are_refused(
         "",
     ):
         with pytest.raises(MalformedAddress):
-            Address.parse_untrusted(text)
+            PublicAddress.parse_untrusted(text)

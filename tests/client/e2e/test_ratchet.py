@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.e2e import ratchet, x3dh
-from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, run
+from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, result_of
 from client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
 from mixnet.crypto import KEM_PUBLIC_SIZE, TAG_SIZE, SymmetricKey
 from mixnet.errors import LocalError, RemoteError
@@ -206,10 +206,10 @@ def test_the_overhead_is_constant_and_nothing_prints_a_key():
 def test_one_message_key_gives_one_key_and_nonce():
     key, nonce = ratchet._Aead._key_and_nonce(b"m" * 32)
     assert (len(key), len(nonce)) == (32, 12)
-    sealed = run(ratchet._Aead.encrypt(b"text", b"m" * 32, b"ad"))
-    assert run(ratchet._Aead.decrypt(sealed, b"m" * 32, b"ad")) == b"text"
+    sealed = result_of(ratchet._Aead.encrypt(b"text", b"m" * 32, b"ad"))
+    assert result_of(ratchet._Aead.decrypt(sealed, b"m" * 32, b"ad")) == b"text"
     with pytest.raises(doubleratchet.AuthenticationFailedException):
-        run(ratchet._Aead.decrypt(sealed, b"m" * 32, b"other"))
+        result_of(ratchet._Aead.decrypt(sealed, b"m" * 32, b"other"))
 
 
 def test_a_coroutine_that_waits_is_a_bug():
@@ -221,7 +221,7 @@ def test_a_coroutine_that_waits_is_a_bug():
         await Waits()
 
     with pytest.raises(LocalError):
-        run(waits())
+        result_of(waits())
 
 
 def test_an_invitation_s_channel_is_its_own():

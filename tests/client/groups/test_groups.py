@@ -5,11 +5,11 @@ import pytest
 from client.e2e import group_changes
 from client.e2e.bodies import Text
 from client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
-from client.e2e.group_changes import Kind
+from client.e2e.group_changes import ChangeKind
 from client.groups import multicast, posts
 from client.groups.dispatch import Dispatch, TooManyExpiring
 from client.groups.groups import LastAdmin, NoMember, NotAllowed
-from client.groups.multicast import Timing
+from client.groups.multicast import TreeTiming
 from client.model.errors import BadLifetime, NoGroupFiles, UnknownContact
 from client.model.group_views import GroupState
 from client.model.views import MessageState
@@ -197,7 +197,7 @@ def test_a_member_who_forges_a_change_is_ignored(circle):
     registry = bob.groups._registry
     group = registry.named(CLUB)
     history = registry.history(group)
-    forged = group_changes.about(group.key, group.identifier, history.heads, Kind.REMOVE, history.adder(group.me))
+    forged = group_changes.about(group.key, group.identifier, history.heads, ChangeKind.REMOVE, history.adder(group.me))
     with bob._core.change():
         for peer in registry.peers(group).values():
             bob._core.enqueue(peer.contact, 0, GroupChanges(group.identifier, (forged.raw,)), None, circle.now)
@@ -249,7 +249,7 @@ def test_members_who_are_away_get_it_later_and_nobody_waits_for_them(tmp_path):
 
 
 def test_those_behind_who_is_away_get_a_first_message_before_anybody_knows(tmp_path, monkeypatch):
-    monkeypatch.setattr(Timing, "latency", 0)  # so that a small group's tree has inner places
+    monkeypatch.setattr(TreeTiming, "latency", 0)  # so that a small group's tree has inner places
     circle = Circle(tmp_path, 6, seed=3)
     circle.found()
     core = circle["alice"].messenger._core

@@ -109,7 +109,7 @@ def test_who_has_left_believes_of_others_only_what_they_say_of_themselves(partin
     contacts = {name: registry.peers(club)[parting.keys[name]].contact for name in OTHERS}
     alice = parting.registry("alice").named(CLUB)
     removal = group_changes.about(
-        alice.key, club.identifier, parting.heads, group_changes.Kind.REMOVE, parting.keys["bob"]
+        alice.key, club.identifier, parting.heads, group_changes.ChangeKind.REMOVE, parting.keys["bob"]
     )
     waits = "SELECT count(*) FROM group_awaited"
     with parting["carol"].messenger._core.change():
@@ -182,7 +182,7 @@ def test_nothing_else_is_taken(parting):
         parting.tell(1000, text)
     alice = parting.registry("alice").named(CLUB)
     removal = group_changes.about(
-        alice.key, alice.identifier, parting.heads, group_changes.Kind.REMOVE, parting.key.public
+        alice.key, alice.identifier, parting.heads, group_changes.ChangeKind.REMOVE, parting.key.public
     )
     week = parting["bob"].settings.message_lifetime
     for sender in ("carol", "alice"):
@@ -224,7 +224,11 @@ def test_who_was_removed_says_so_to_who_left_before(parting):
     parting.tell("alice", parting.news())
     alice = parting.registry("alice").named(CLUB)
     removal = group_changes.about(
-        alice.key, alice.identifier, parting.heads, group_changes.Kind.REMOVE, parting.registry("bob").named(CLUB).me
+        alice.key,
+        alice.identifier,
+        parting.heads,
+        group_changes.ChangeKind.REMOVE,
+        parting.registry("bob").named(CLUB).me,
     )
     parting.tell("alice", GroupChanges(parting.identifier, (removal.raw,)))
     assert parting.groups("bob").show(CLUB).state is GroupState.LEFT

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.core.outgoing import MessengerSettings
-from client.groups.multicast import PLANS, SPARES, Delivery, Timing, spare_targets
+from client.groups.multicast import PLANS, SPARES, Delivery, TreeTiming, spare_targets
 from client.groups.rollercoaster import split
 
-TIMING = Timing.of(MessengerSettings())
+TIMING = TreeTiming.of(MessengerSettings())
 
 
 def made(count, doubted=(), seed=1):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.e2e import group_changes
-from client.e2e.group_changes import Kind, Newcomer
+from client.e2e.group_changes import ChangeKind, Newcomer
 from client.groups import roster
-from client.groups.roster import MEMBERS_LIMIT, History, Member, MissingParents
+from client.groups.roster import MEMBERS_LIMIT, GroupHistory, Member, MissingParents
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, RemoteError
 
@@ -33,11 +33,11 @@ def take(history, *made):
 def with_members(count, admins=()):
     """A history with members 0..count-1, of whom 0 and `admins` are admins, in this order of seniority."""
     first = founded()
-    history = History(first)
+    history = GroupHistory(first)
     for number in range(1, count):
         take(history, group_changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[number], f"m{number}")))
     for number in admins:
-        take(history, about(history, 0, Kind.PROMOTE, number))
+        take(history, about(history, 0, ChangeKind.PROMOTE, number))
     return history
 
 
@@ -59,7 +59,7 @@ def replayed(history, seed):
     everything = history.missing(())
     rest = everything[1:]
     random.Random(seed).shuffle(rest)
-    other = History(everything[0])
+    other = GroupHistory(everything[0])
     while rest:
         late = []
         for change in rest:
@@ -75,13 +75,13 @@ def replayed(history, seed):
 def test_a_group_from_its_beginning_to_a_removal():
     history = with_members(3, admins=[1])
     assert who(history) == {0, 1, 2} and admins(history) == {0, 1}
-    take(history, about(history, 1, Kind.REMOVE, 2))
-    take(history, about(history, 0, Kind.DEMOTE, 1))
+    take(history, about(history, 1, ChangeKind.REMOVE, 2))
+    take(history, about(history, 0, ChangeKind.DEMOTE, 1))
     take(history, group_changes.rename(KEYS[0], history.group, history.heads, "new name"))
     assert who(history) == {0, 1} and admins(history) == {0} and history.roster().title == "new name"
 
 
-@pytest.mark.parametrize("kind", [Kind.REMOVE, Kind.PROMOTE, Kind.DEMOTE])
+@pytest.mark.parametrize("kind", [ChangeKind.REMOVE, ChangeKind.PROMOTE, ChangeKind.DEMOTE])
 def test_who_is_no_admin_changes_nothing(kind):
     history = with_members(3)
     for author, subject in [(1, 2), (1, 0), (5, 1)]:
@@ -96,11 +96,11 @@ def test_who_is_no_admin_changes_nothing(kind):
 
 def test_a_junior_admin_takes_nothing_from_a_senior_one():
     history = with_members(3, admins=[1, 2])
-    for kind in (Kind.REMOVE, Kind.DEMOTE):
+    for kind in (ChangeKind.REMOVE, ChangeKind.DEMOTE):
         for author, subject in [(1, 0), (2, 1)]:
             with pytest.raises(RemoteError):
                 history.add_untrusted(about(history, author, kind, subject))
-    take(history, about(history, 1, Kind.REMOVE, 2))
+    take(history, about(history, 1, ChangeKind.REMOVE, 2))
     assert who(history) == {0, 1}
 
 
@@ -110,15 +110,15 @@ def test_what_a_removed_admin_does_beside_its_removal_is_void_everywhere(seed):
     old = history.heads
     take(history, group_changes.add(KEYS[1], history.group, old, newcomer(KEYS[4])))
     friend = history.heads
-    take(history, about(history, 0, Kind.REMOVE, 1, old))
-    take(history, group_changes.about(KEYS[1], history.group, friend, Kind.PROMOTE, KEYS[4].public))
+    take(history, about(history, 0, ChangeKind.REMOVE, 1, old))
+    take(history, group_changes.about(KEYS[1], history.group, friend, ChangeKind.PROMOTE, KEYS[4].public))
     assert who(replayed(history, seed)) == who(history) == {0, 2}
 
 
 def test_dating_back_doesn_t_undo_a_removal():
     history = with_members(3, admins=[1, 2])
     old = history.heads
-    take(history, about(history, 1, Kind.REMOVE, 2))
+    take(history, about(history, 1, ChangeKind.REMOVE, 2))
     for _ in range(3):
         take(history, group_changes.rename(KEYS[0], history.group, history.heads, f"name {len(history)}"))
     take(history, group_changes.add(KEYS[2], history.group, old, newcomer(KEYS[6])))
@@ -128,7 +128,7 @@ def test_dating_back_doesn_t_undo_a_removal():
 def test_leaving_stays_even_beside_a_removal():
     history = with_members(2)
     old = history.heads
-    take(history, about(history, 1, Kind.REMOVE, 1, old), about(history, 0, Kind.PROMOTE, 1, old))
+    take(history, about(history, 1, ChangeKind.REMOVE, 1, old), about(history, 0, ChangeKind.PROMOTE, 1, old))
     assert who(history) == {0}
     with pytest.raises(RemoteError):  # a key that left never comes back
         history.add_untrusted(group_changes.add(KEYS[0], history.group, history.heads, newcomer(KEYS[1])))
@@ -138,15 +138,15 @@ def test_who_left_is_told_from_who_was_removed():
     history = with_members(4, admins=[1])
     old = history.heads
     assert not any(history.left(key.public) for key in KEYS)
-    take(history, about(history, 1, Kind.REMOVE, 1), about(history, 0, Kind.REMOVE, 2))
+    take(history, about(history, 1, ChangeKind.REMOVE, 1), about(history, 0, ChangeKind.REMOVE, 2))
     assert [history.left(key.public) for key in KEYS[:4]] == [False, True, False, False]
-    take(history, about(history, 0, Kind.REMOVE, 1, old))  # beside it
+    take(history, about(history, 0, ChangeKind.REMOVE, 1, old))  # beside it
     assert not history.left(KEYS[1].public)
 
 
 def test_a_group_has_a_limit():
     first = founded()
-    history = History(first)
+    history = GroupHistory(first)
     keys = [SigningKey(number.to_bytes(32, "big")) for number in range(1, MEMBERS_LIMIT)]
     for key in keys:
         take(history, group_changes.add(KEYS[0], first.hash, history.heads, newcomer(key)))
@@ -155,7 +155,7 @@ def test_a_group_has_a_limit():
         history.add_untrusted(group_changes.add(KEYS[0], first.hash, history.heads, newcomer(KEYS[5])))
 
 
-STEP = st.tuples(st.integers(0, 7), st.sampled_from(list(Kind)[1:]), st.integers(0, 7), st.integers(0, 2**20))
+STEP = st.tuples(st.integers(0, 7), st.sampled_from(list(ChangeKind)[1:]), st.integers(0, 7), st.integers(0, 2**20))
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,9 +165,9 @@ def test_all_orders_of_arrival_end_in_one_roster(steps, seed):
     for author, kind, subject, pick in steps:
         known = [change.hash for change in history.missing(())]
         parents = tuple(sorted({known[pick % len(known)], known[(pick >> 8) % len(known)]}))
-        if kind is Kind.ADD:
+        if kind is ChangeKind.ADD:
             made = group_changes.add(KEYS[author], history.group, parents, newcomer(KEYS[subject]))
-        elif kind is Kind.RENAME:
+        elif kind is ChangeKind.RENAME:
             made = group_changes.rename(KEYS[author], history.group, parents, f"name {pick}")
         else:
             made = about(history, author, kind, subject, parents)
@@ -181,35 +181,40 @@ def test_all_orders_of_arrival_end_in_one_roster(steps, seed):
         assert other.roster() == history.roster() and list(other.roster().members) == list(history.roster().members)
         assert other.heads == history.heads
     assert admins(history) or not who(history)
-    assert 0 in who(history) or any(step[0] == 0 and step[1] is Kind.REMOVE and step[2] == 0 for step in steps)
+    assert 0 in who(history) or any(step[0] == 0 and step[1] is ChangeKind.REMOVE and step[2] == 0 for step in steps)
 
 
 def test_where_all_admins_leave_at_once_the_longest_there_is_one():
     history = with_members(4, admins=[2])
     old = history.heads
-    take(history, about(history, 0, Kind.REMOVE, 0, old), about(history, 2, Kind.DEMOTE, 2, old))
+    take(history, about(history, 0, ChangeKind.REMOVE, 0, old), about(history, 2, ChangeKind.DEMOTE, 2, old))
     assert who(history) == {1, 2, 3} and admins(history) == {1}
     assert history.is_heir(KEYS[1].public) and not history.is_heir(KEYS[2].public)
     take(
-        history, group_changes.rename(KEYS[1], history.group, history.heads, "ours"), about(history, 1, Kind.PROMOTE, 3)
+        history,
+        group_changes.rename(KEYS[1], history.group, history.heads, "ours"),
+        about(history, 1, ChangeKind.PROMOTE, 3),
     )
     assert admins(history) == {3} and history.roster().title == "ours"  # there is one who was made one
-    take(history, about(history, 3, Kind.REMOVE, 1))
+    take(history, about(history, 3, ChangeKind.REMOVE, 1))
     assert who(history) == {2, 3}
 
 
 def test_nobody_is_an_heir_while_an_admin_is_there():
     history = with_members(3, admins=[2])
     old = history.heads
-    take(history, about(history, 0, Kind.REMOVE, 0, old))
+    take(history, about(history, 0, ChangeKind.REMOVE, 0, old))
     for parents in (None, old):
         with pytest.raises(RemoteError):
-            history.add_untrusted(about(history, 1, Kind.PROMOTE, 1, parents))
+            history.add_untrusted(about(history, 1, ChangeKind.PROMOTE, 1, parents))
     assert admins(history) == {2}
 
 
 GOING = st.tuples(
-    st.integers(0, 3), st.sampled_from([Kind.REMOVE, Kind.DEMOTE, Kind.PROMOTE]), st.integers(0, 3), st.integers(0, 99)
+    st.integers(0, 3),
+    st.sampled_from([ChangeKind.REMOVE, ChangeKind.DEMOTE, ChangeKind.PROMOTE]),
+    st.integers(0, 3),
+    st.integers(0, 99),
 )
 
 
@@ -259,7 +264,7 @@ def test_a_change_is_taken_once_and_known_by_its_hash():
 def test_a_change_of_another_group_or_without_its_past_is_refused():
     history, other = with_members(2), with_members(1)
     with pytest.raises(MissingParents):
-        history.add_untrusted(about(history, 0, Kind.REMOVE, 1, parents=(b"p" * 32,)))
+        history.add_untrusted(about(history, 0, ChangeKind.REMOVE, 1, parents=(b"p" * 32,)))
     foreign = group_changes.create(KEYS[1], AGREE, "founder", "other club")
     stray = group_changes.rename(KEYS[0], foreign.hash, history.heads, "mine")
     with pytest.raises(RemoteError, match="another group"):
@@ -267,12 +272,12 @@ def test_a_change_of_another_group_or_without_its_past_is_refused():
     with pytest.raises(MissingParents):
         other.roster(history.heads)
     with pytest.raises(LocalError, match="begins"):
-        History(about(history, 0, Kind.REMOVE, 1))
+        GroupHistory(about(history, 0, ChangeKind.REMOVE, 1))
 
 
 def test_who_is_gone_is_known_by_the_name_and_key_that_it_brought():
     history = with_members(2)
-    take(history, about(history, 0, Kind.REMOVE, 1))
+    take(history, about(history, 0, ChangeKind.REMOVE, 1))
     assert history.gone(KEYS[1].public) == Member(KEYS[1].public, AGREE, "m1", False)
     assert history.gone(KEYS[0].public) == Member(KEYS[0].public, AGREE, "founder", False)
     assert history.gone(KEYS[5].public) is None
@@ -280,7 +285,7 @@ def test_who_is_gone_is_known_by_the_name_and_key_that_it_brought():
     assert history.adder(KEYS[5].public) is None
     assert history.removal(KEYS[0].public) is None
     removal = history.removal(KEYS[1].public)
-    assert removal is not None and removal.kind is Kind.REMOVE and removal.subject == KEYS[1].public
+    assert removal is not None and removal.kind is ChangeKind.REMOVE and removal.subject == KEYS[1].public
 
 
 def test_who_came_when_the_other_was_there_is_newer_and_of_two_at_once_one_is():
@@ -330,7 +335,7 @@ def test_of_two_titles_given_at_once_the_same_one_holds_whichever_came_first():
 def test_a_roster_of_the_past_stays_what_it_was():
     history = with_members(3)
     before = history.heads
-    take(history, about(history, 0, Kind.REMOVE, 2))
+    take(history, about(history, 0, ChangeKind.REMOVE, 2))
     assert set(history.roster(before).members) == {key.public for key in KEYS[:3]}
     assert set(history.roster().members) == set(history.roster(history.heads).members) == {k.public for k in KEYS[:2]}
 
@@ -341,7 +346,7 @@ def test_what_one_lacks_comes_in_an_order_in_which_it_can_be_taken():
     assert len(everything) == len(history) == 5
     assert history.missing(history.heads) == []
     assert history.missing((everything[2].hash, b"unknown" * 4)) == everything[3:]
-    other = History(everything[0])
+    other = GroupHistory(everything[0])
     take(other, *everything[1:])
     assert other.roster() == history.roster()
 
@@ -349,12 +354,12 @@ def test_what_one_lacks_comes_in_an_order_in_which_it_can_be_taken():
 def test_a_refused_change_leaves_no_trace():
     history = with_members(3)
     heads, members = history.heads, history.roster()
-    refused = about(history, 1, Kind.REMOVE, 2)
+    refused = about(history, 1, ChangeKind.REMOVE, 2)
     for _ in range(2):
         with pytest.raises(RemoteError):
             history.add_untrusted(refused)
     assert history.heads == heads and history.roster() == members and refused.hash not in history and len(history) == 3
-    take(history, about(history, 0, Kind.REMOVE, 2))
+    take(history, about(history, 0, ChangeKind.REMOVE, 2))
     assert who(history) == {0, 1}
 
 
@@ -367,8 +372,8 @@ def test_a_removal_that_is_void_undoes_nothing_whichever_came_first(order):
     history = with_members(3, admins=[1, 2])
     heads = history.heads
     made = [
-        about(history, 0, Kind.REMOVE, 1, heads),
-        about(history, 1, Kind.REMOVE, 2, heads),
+        about(history, 0, ChangeKind.REMOVE, 1, heads),
+        about(history, 1, ChangeKind.REMOVE, 2, heads),
         group_changes.add(KEYS[2], history.group, heads, newcomer(KEYS[5], "m5")),
     ]
     take(history, *(made[number] for number in order))
@@ -396,14 +401,14 @@ def test_an_admin_has_its_place_before_others_where_too_many_came_at_once(monkey
     take(history, *both)
     early, late = (change.subject for change in sorted(both, key=lambda change: change.hash))
     assert set(history.roster().members) == {KEYS[0].public, KEYS[1].public, early}
-    take(history, group_changes.about(KEYS[0], history.group, history.heads, Kind.PROMOTE, late))
+    take(history, group_changes.about(KEYS[0], history.group, history.heads, ChangeKind.PROMOTE, late))
     assert set(history.roster().members) == {KEYS[0].public, KEYS[1].public, late}
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_who_left_beside_its_removal_has_left_and_was_removed(order):
     history = with_members(3, admins=[1])
-    both = [about(history, author, Kind.REMOVE, 1, history.heads) for author in (0, 1)]
+    both = [about(history, author, ChangeKind.REMOVE, 1, history.heads) for author in (0, 1)]
     take(history, *both[::order])
     assert history.removal(KEYS[1].public) == both[::order][0]  # what this side heard first
     assert not history.left(KEYS[1].public) and who(history) == {0, 2}
@@ -412,12 +417,12 @@ def test_who_left_beside_its_removal_has_left_and_was_removed(order):
 # What a change may have in it.
 
 GIVEN = {
-    Kind.CREATE: {"subject", "agree", "name", "title"},
-    Kind.ADD: {"group", "parents", "subject", "agree", "name"},
-    Kind.REMOVE: {"group", "parents", "subject"},
-    Kind.PROMOTE: {"group", "parents", "subject"},
-    Kind.DEMOTE: {"group", "parents", "subject"},
-    Kind.RENAME: {"group", "parents", "title"},
+    ChangeKind.CREATE: {"subject", "agree", "name", "title"},
+    ChangeKind.ADD: {"group", "parents", "subject", "agree", "name"},
+    ChangeKind.REMOVE: {"group", "parents", "subject"},
+    ChangeKind.PROMOTE: {"group", "parents", "subject"},
+    ChangeKind.DEMOTE: {"group", "parents", "subject"},
+    ChangeKind.RENAME: {"group", "parents", "title"},
 }
 
 
@@ -426,7 +431,7 @@ def signed(kind, given, **others):
     full = {
         "group": b"g" * 32,
         "parents": (b"p" * 32,),
-        "subject": KEYS[0].public if kind is Kind.CREATE else b"s" * 32,
+        "subject": KEYS[0].public if kind is ChangeKind.CREATE else b"s" * 32,
         "agree": AGREE,
         "name": "somebody",
         "title": "club",
@@ -437,9 +442,9 @@ def signed(kind, given, **others):
     return group_changes._sign(KEYS[0], core).raw
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", ChangeKind)
 def test_a_change_has_the_fields_of_its_kind_and_no_others(kind):
-    assert set(GIVEN) == set(Kind)
+    assert set(GIVEN) == set(ChangeKind)
     assert group_changes.parse_untrusted(signed(kind, GIVEN[kind])).kind is kind
     for name in ("group", "parents", "subject", "agree", "name", "title"):
         with pytest.raises(RemoteError):
@@ -448,13 +453,13 @@ def test_a_change_has_the_fields_of_its_kind_and_no_others(kind):
 
 def test_parents_are_named_once_in_their_order():
     one, two = b"1" * 32, b"2" * 32
-    given = GIVEN[Kind.RENAME]
-    assert group_changes.parse_untrusted(signed(Kind.RENAME, given, parents=(one, two))).parents == (one, two)
+    given = GIVEN[ChangeKind.RENAME]
+    assert group_changes.parse_untrusted(signed(ChangeKind.RENAME, given, parents=(one, two))).parents == (one, two)
     for wrong in ((two, one), (one, one)):
         with pytest.raises(RemoteError, match="order"):
-            group_changes.parse_untrusted(signed(Kind.RENAME, given, parents=wrong))
+            group_changes.parse_untrusted(signed(ChangeKind.RENAME, given, parents=wrong))
 
 
 def test_nobody_begins_a_group_for_somebody_else():
     with pytest.raises(RemoteError, match="somebody else"):
-        group_changes.parse_untrusted(signed(Kind.CREATE, GIVEN[Kind.CREATE], subject=KEYS[1].public))
+        group_changes.parse_untrusted(signed(ChangeKind.CREATE, GIVEN[ChangeKind.CREATE], subject=KEYS[1].public))

@@ -9,8 +9,8 @@ from client.model.contact_states import (
     STANDINGS,
     TRANSITIONS,
     ContactEvent,
+    ContactVerdict,
     Standing,
-    Verdict,
     WrongStep,
     after,
     check_name,
@@ -43,8 +43,8 @@ def test_every_state_is_reachable_and_only_the_user_verifies():
 
 
 def test_the_last_word_of_the_user_decides_who_is_heard():
-    assert set(STANDINGS) == set(itertools.product(Standing, Verdict))
-    said = {Verdict.BLOCK: Standing.BLOCKED, Verdict.UNBLOCK: Standing.OPEN}
+    assert set(STANDINGS) == set(itertools.product(Standing, ContactVerdict))
+    said = {ContactVerdict.BLOCK: Standing.BLOCKED, ContactVerdict.UNBLOCK: Standing.OPEN}
     assert all(STANDINGS[before, verdict] is said[verdict] for before, verdict in STANDINGS)
 
 

@@ -15,7 +15,7 @@ from client.api.connection import Connection
 from client.concurrency.worker import InlineWorker
 from client.storage.database import Store
 from client.traffic import directory_client
-from client.traffic.directory_client import SHORTEST_PAUSE, Source, StoreMemory
+from client.traffic.directory_client import SHORTEST_PAUSE, DocumentSource, StoreMemory
 from client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SymmetricKey
@@ -49,7 +49,9 @@ class Reader:
         self._provider = provider
         self.trust = trust = Trust(TOWN.bootstrap)
         views = Views(trust)
-        self.source = Source(trust, self.liars.network, self.liars.clock, random.Random(1), self.requests, views)
+        self.source = DocumentSource(
+            trust, self.liars.network, self.liars.clock, random.Random(1), self.requests, views
+        )
         self.keeper = DocumentKeeper(
             trust, self.source.fetch, clock=self.liars.clock, rng=random.Random(2), views=views
         )

@@ -13,8 +13,8 @@ from client.traffic.loops import (
     THRESHOLD,
     TRANSITIONS,
     Alarm,
-    Allowance,
-    Event,
+    LoopAllowance,
+    LoopEvent,
     LoopMonitor,
     blackout,
     lateness,
@@ -23,7 +23,7 @@ from client.traffic.loops import (
 
 ALLOWED = 5.0
 TIMELY = 1.0
-ALLOWANCE = Allowance(late=TIMELY, lost=ALLOWED, stall=2.0)
+ALLOWANCE = LoopAllowance(late=TIMELY, lost=ALLOWED, stall=2.0)
 
 
 def loop_id(number: int) -> bytes:
@@ -45,21 +45,21 @@ def play(monitor: LoopMonitor, outcomes: list[bool], start: int = 0) -> None:
 
 
 def test_the_table_names_every_state_and_event():
-    assert set(TRANSITIONS) == {(alarm, event) for alarm in Alarm for event in Event}
+    assert set(TRANSITIONS) == {(alarm, event) for alarm in Alarm for event in LoopEvent}
 
 
 @pytest.mark.parametrize(
     ("events", "reached"),
     [
         ([], Alarm.CALM),
-        ([Event.SUSPICION], Alarm.WARNED),
-        ([Event.BLACKOUT], Alarm.PAUSED),
-        ([Event.SUSPICION, Event.BLACKOUT], Alarm.PAUSED),
-        ([Event.BLACKOUT, Event.SUSPICION], Alarm.PAUSED),
-        ([Event.BLACKOUT, Event.RELIEF], Alarm.WARNED),
-        ([Event.BLACKOUT, Event.RELIEF, Event.RECOVERY], Alarm.CALM),
-        ([Event.SUSPICION, Event.RECOVERY], Alarm.CALM),
-        ([Event.SUSPICION, Event.RELIEF], Alarm.WARNED),
+        ([LoopEvent.SUSPICION], Alarm.WARNED),
+        ([LoopEvent.BLACKOUT], Alarm.PAUSED),
+        ([LoopEvent.SUSPICION, LoopEvent.BLACKOUT], Alarm.PAUSED),
+        ([LoopEvent.BLACKOUT, LoopEvent.SUSPICION], Alarm.PAUSED),
+        ([LoopEvent.BLACKOUT, LoopEvent.RELIEF], Alarm.WARNED),
+        ([LoopEvent.BLACKOUT, LoopEvent.RELIEF, LoopEvent.RECOVERY], Alarm.CALM),
+        ([LoopEvent.SUSPICION, LoopEvent.RECOVERY], Alarm.CALM),
+        ([LoopEvent.SUSPICION, LoopEvent.RELIEF], Alarm.WARNED),
     ],
 )
 def test_walk_through_the_table(events, reached):

@@ -8,7 +8,7 @@ from client.devices.devices import Devices
 from client.messenger.messenger import Messenger
 from client.model.destination import Destination, Home
 from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.messages import Entry
+from client.storage.messages import NewMessage
 from mixnet.crypto import SymmetricKey
 from tests.client.worlds.service import make_service
 
@@ -27,7 +27,7 @@ def messenger_of(store):
 
 def file(messenger, text, *, when=NOW, contact=1, state=MessageState.DELIVERED, kind=MessageKind.TEXT):
     remote = None if state in (MessageState.DELIVERED, MessageState.QUEUED, MessageState.SENT) else 7
-    return messenger._core.messages.add(Entry(contact, kind, state, text, remote=remote), when)
+    return messenger._core.messages.add(NewMessage(contact, kind, state, text, remote=remote), when)
 
 
 def access(messenger):
