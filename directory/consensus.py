@@ -162,7 +162,7 @@ def make_document(
             f"{len(mixes)} mixes and {len(providers)} providers are known to a majority of the authorities, "
             f"at least {parameters.layers} and 1 are needed: start the others"
         )
-    before = {} if previous is None else _places(previous)
+    before = {} if previous is None else previous.layer_by_identity
     valid_from, valid_until = validity(bootstrap.epochs, epoch)
     return Document(
         version=VERSION,
@@ -181,10 +181,6 @@ def make_document(
         randomness=randomness,
         successor=agreed_successor(votes, bootstrap, epoch, previous),
     )
-
-
-def _places(document: Document) -> dict[bytes, int]:
-    return {node.identity: place for place, layer in enumerate(document.layers) for node in layer}
 
 
 def _agreed_parameters(votes: Mapping[bytes, Vote], bootstrap: Bootstrap) -> Parameters:

@@ -67,11 +67,6 @@ async def read_status(path: Path) -> dict[str, Any]:
         raise LocalError(f"{path} does not belong to a process of this mixnet") from None
 
 
-async def read_metrics(path: Path) -> str:
-    """The Prometheus text of the process that serves `path`; Unavailable if none does."""
-    return (await _ask(path, _METRICS)).decode()
-
-
 def process_figures() -> dict[str, Any]:
     """What every process reports of itself: resident memory, CPU (user and system) and time since it started, number.
 

@@ -17,8 +17,8 @@ from mixnet.clock import Epochs
 from mixnet.crypto import MAC_SIZE, SymmetricKey, equal, mac
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import Document, Node
-from mixnet.pki.topology import hop_keys, microseconds, sample_delays, sample_mixes, sample_provider
-from mixnet.sphinx import Command, Engine, Hop, Kind
+from mixnet.pki.topology import hop_keys, sample_delays, sample_mixes, sample_provider
+from mixnet.sphinx import Command, Engine, Hop, Kind, microseconds
 from mixnode.detector import Detector
 from mixnode.outgoing import Outgoing
 

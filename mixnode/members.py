@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import trio
-
 from mixnet.errors import Unavailable
 from mixnet.pki.document import Document, Node
 from mixnet.pki.parameters import Parameters
+from mixnet.pki.waiting import Broadcast
 
 
 class Members:
@@ -24,15 +23,14 @@ class Members:
         self._raw = raw
         self._current: Document | None = None
         self._previous: Document | None = None
-        self._next = trio.Event()
+        self._next = Broadcast()
 
     def update(self, document: Document) -> None:
         """Go by `document` from now on."""
         if self._current is not None and self._current.epoch != document.epoch:
             self._previous = self._current
         self._current = document
-        self._next.set()
-        self._next = trio.Event()
+        self._next.wake()
 
     @property
     def ready(self) -> bool:

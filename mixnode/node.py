@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import trio
 
+from mixnet import timestamp
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey, SymmetricKey
@@ -54,7 +55,7 @@ from mixnode.provider import Provider
 from mixnode.queues import DropQueue
 from mixnode.report import describe
 from mixnode.services import Services, SlotService, is_question
-from mixnode.timestamps import TimestampService
+from mixnode.timestamps import timestamp_handler
 
 QUEUE_SIZE = 1024  # packets that may wait in one queue
 SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
@@ -261,8 +262,8 @@ class _Node:
         slots = SlotService()
         self._nursery.start_soon(slots.sweep)
         identity, arrived = self._context.identity.public, self._queues.arrived
-        timestamps = TimestampService(self._context.identity, self._context.trust.network_id, self._context.clock)
-        handlers = slots.handlers | timestamps.handlers
+        issue = timestamp_handler(self._context.identity, self._context.trust.network_id, self._context.clock)
+        handlers = slots.handlers | {timestamp.OPERATION: issue}
         return Services(identity, self._engine, arrived, self.counters, handlers)
 
     async def start_stages(self) -> Address:

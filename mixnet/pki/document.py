@@ -103,7 +103,8 @@ class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
         return {node.identity: node for node in self.nodes}
 
     @cached_property
-    def _layer_by_identity(self) -> Mapping[bytes, int]:
+    def layer_by_identity(self) -> Mapping[bytes, int]:
+        """The layer of each mix, counted from 0."""
         return {node.identity: index for index, layer in enumerate(self.layers) for node in layer}
 
     @property
@@ -119,7 +120,7 @@ class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
     def layer_of(self, identity: bytes) -> int | None:
         """The layer of a mix, counted from 0; None for providers and unknown nodes."""
-        return self._layer_by_identity.get(identity)
+        return self.layer_by_identity.get(identity)
 
     @cached_property
     def body(self) -> bytes:

@@ -148,18 +148,6 @@ class HistoryAnswer(msgspec.Struct, frozen=True, tag_field="op", tag="history", 
     rounds: tuple[RoundReport, ...]
 
 
-Answer = TypeVar(
-    "Answer",
-    DocumentAnswer,
-    UploadAnswer,
-    StepAnswer,
-    ValueAnswer,
-    EvidenceAnswer,
-    NodeAnswer,
-    HistoryAnswer,
-    DigestAnswer,
-    IntroductionAnswer,
-)
 Answers = (
     DocumentAnswer
     | UploadAnswer
@@ -171,6 +159,7 @@ Answers = (
     | DigestAnswer
     | IntroductionAnswer
 )
+Answer = TypeVar("Answer", bound=Answers)
 
 
 def encode(message: Request | Answers) -> bytes:

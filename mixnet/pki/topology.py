@@ -14,9 +14,7 @@ from mixnet.clock import Epochs
 from mixnet.crypto import Label, digest
 from mixnet.errors import LocalError
 from mixnet.pki.document import Document, Node
-
-_MICROSECONDS = 1_000_000
-_MAX_MICROSECONDS = 2**32 - 1
+from mixnet.sphinx.commands import MICROSECONDS, microseconds
 
 
 def assign_layers(
@@ -79,16 +77,7 @@ def _provider(document: Document, identity: bytes) -> Node:
 
 def sample_delays(rng: random.Random, mean: float, count: int) -> tuple[float, ...]:
     """`count` exponential delays of `mean` seconds, in whole microseconds of which 32 bits hold the number."""
-    return tuple(_whole_microseconds(rng.expovariate(1 / mean)) if mean > 0 else 0.0 for _ in range(count))
-
-
-def _whole_microseconds(delay: float) -> float:
-    return microseconds(delay) / _MICROSECONDS
-
-
-def microseconds(delay: float) -> int:
-    """A delay in seconds as the routing command has it: unsigned 32-bit microseconds."""
-    return min(round(delay * _MICROSECONDS), _MAX_MICROSECONDS)
+    return tuple(microseconds(rng.expovariate(1 / mean)) / MICROSECONDS if mean > 0 else 0.0 for _ in range(count))
 
 
 def hop_keys(

@@ -16,11 +16,12 @@ _GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # L of RFC 7748,
 _TOP_BIT = 1 << 254
 _CLAMP = (1 << 254) - 8  # the bits of a scalar that clamping leaves alone
 
-_blind = deriver(Label.BLIND)
-_rho = deriver(Label.RHO)
-_mu = deriver(Label.MU)
-_pi = deriver(Label.PI)
-_tau = deriver(Label.TAU, MAC_SIZE)
+# Each key of a hop, from the shared secret of 32 bytes.
+blind = deriver(Label.BLIND)
+rho = deriver(Label.RHO)
+mu = deriver(Label.MU)
+pi = deriver(Label.PI)
+tau = deriver(Label.TAU, MAC_SIZE)
 
 
 class SharedSecret(Secret):
@@ -28,23 +29,23 @@ class SharedSecret(Secret):
 
     def blind(self) -> bytes:
         """The scalar by which the hop multiplies alpha for the next one: 32 bytes, clamped by X25519."""
-        return _blind(self._raw)
+        return blind(self._raw)
 
     def rho(self) -> bytes:
         """The key of the header's stream cipher: 32 bytes."""
-        return _rho(self._raw)
+        return rho(self._raw)
 
     def mu(self) -> bytes:
         """The key of the header's MAC: 32 bytes."""
-        return _mu(self._raw)
+        return mu(self._raw)
 
     def pi(self) -> bytes:
         """The key of the body's permutation, and of the message's MAC at the last hop: 32 bytes."""
-        return _pi(self._raw)
+        return pi(self._raw)
 
     def tau(self) -> bytes:
         """The replay tag: 16 bytes, safe to keep, since nothing else can be derived from it."""
-        return _tau(self._raw)
+        return tau(self._raw)
 
 
 def establish(scalar: bytes, publics: Iterable[bytes]) -> tuple[bytes, list[SharedSecret]]:

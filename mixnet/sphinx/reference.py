@@ -16,9 +16,8 @@ from typing import Any
 from mixnet import crypto
 from mixnet.crypto import Label, SphinxSecret, chacha20, derive
 from mixnet.errors import LocalError, RemoteError
-from mixnet.sphinx import payload
+from mixnet.sphinx import keys, payload
 from mixnet.sphinx.geometry import GEOMETRY
-from mixnet.sphinx.keys import SharedSecret
 from mixnet.sphinx.packet import Hop, Layer, Peeled, interpret_untrusted
 from mixnet.sphinx.route import FINAL, FINAL_OF_REPLY, SEED_SIZE, SURB_SEED_SIZE, check_route
 from mixnet.sphinx.surb import Surb, SurbKeys
@@ -74,6 +73,11 @@ class Parameters:
     mu = staticmethod(crypto.mac)
     pi = staticmethod(payload.permute)
     pii = staticmethod(payload.unpermute)
+    hb = staticmethod(keys.blind)
+    hrho = staticmethod(keys.rho)
+    hmu = staticmethod(keys.mu)
+    hpi = staticmethod(keys.pi)
+    htau = staticmethod(keys.tau)
 
     def __init__(self, secret: bytes = b"") -> None:
         """Parameters for peeling, or for one header made with `secret`."""
@@ -83,31 +87,6 @@ class Parameters:
     def get_aes_key(shared: bytes) -> bytes:
         """The shared secret itself: all keys are derived from it."""
         return shared
-
-    @staticmethod
-    def hb(shared: bytes) -> bytes:
-        """The blinding scalar."""
-        return SharedSecret(shared).blind()
-
-    @staticmethod
-    def hrho(shared: bytes) -> bytes:
-        """The key of the header's stream."""
-        return SharedSecret(shared).rho()
-
-    @staticmethod
-    def hmu(shared: bytes) -> bytes:
-        """The key of the header's MAC."""
-        return SharedSecret(shared).mu()
-
-    @staticmethod
-    def hpi(shared: bytes) -> bytes:
-        """The key of the body."""
-        return SharedSecret(shared).pi()
-
-    @staticmethod
-    def htau(shared: bytes) -> bytes:
-        """The replay tag."""
-        return SharedSecret(shared).tau()
 
 
 class ReferenceEngine:
@@ -183,7 +162,7 @@ def _create_header(hops: Sequence[Hop], seed: bytes) -> tuple[bytes, list[bytes]
     commands = [hop.command.serialize() for hop in hops]
     names = [b"", *commands[:-1]]
     parts, secrets = create_header(Parameters(secret), names, [hop.public for hop in hops], commands[-1])
-    return b"".join(parts), [SharedSecret(shared).pi() for shared in secrets]
+    return b"".join(parts), [keys.pi(shared) for shared in secrets]
 
 
 def _empty_reply(keys: SurbKeys) -> bytes:

@@ -10,7 +10,7 @@ import trio
 
 from mixnet import sockets
 from mixnet.errors import LocalError, Unavailable
-from mixnet.status import ANSWER_LIMIT, _bound, process_figures, read_metrics, read_status, serve_status
+from mixnet.status import _METRICS, ANSWER_LIMIT, _ask, _bound, process_figures, read_status, serve_status
 
 SNAPSHOT = {"role": "mix", "layer": 1, "ready": True, "dropped": {"replayed": 3}}
 
@@ -21,7 +21,7 @@ async def test_it_answers_status_and_metrics(tmp_path: Path) -> None:
         await nursery.start(partial(serve_status, metrics=lambda: "figures 10\n"), path, lambda: SNAPSHOT)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert await read_status(path) == SNAPSHOT
-        assert await read_metrics(path) == "figures 10\n"
+        assert await _ask(path, _METRICS) == b"figures 10\n"
         nursery.cancel_scope.cancel()
     assert not path.exists()
 
@@ -102,7 +102,7 @@ async def test_no_socket_is_unavailable_and_a_strange_one_is_refused(tmp_path: P
             partial(serve_status, metrics=lambda: "x" * (ANSWER_LIMIT + 1)), tmp_path / "s", lambda: SNAPSHOT
         )
         with pytest.raises(LocalError, match="does not belong"):
-            await read_metrics(tmp_path / "s")
+            await _ask(tmp_path / "s", _METRICS)
         nursery.cancel_scope.cancel()
 
 

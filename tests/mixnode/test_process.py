@@ -19,7 +19,7 @@ import trio
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, Unavailable
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
-from mixnet.status import read_metrics, read_status
+from mixnet.status import _METRICS, _ask, read_status
 from mixnode.config import NodeConfigError, load_config
 from mixnode.identity import load_identity
 
@@ -96,7 +96,7 @@ def test_it_runs_quietly_and_ends_cleanly(tmp_path: Path, role: str, number: int
         answer = status(config)
         assert (answer["role"], answer["ready"], answer["packets_in"]) == (role, False, 0)
         assert isinstance(answer["memory_bytes"], int)
-        assert "mixnet_packets_in_total 0" in trio.run(read_metrics, tmp_path / "node" / "data" / "status.sock")
+        assert b"mixnet_packets_in_total 0" in trio.run(_ask, tmp_path / "node" / "data" / "status.sock", _METRICS)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out, err) == (0, b"", b"")

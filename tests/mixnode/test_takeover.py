@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from benchmarks.simulation.codec import PlainEngine
 from benchmarks.simulation.virtual import no_threads
 from mixnet.counters import Event
-from mixnode import NodeConfig, Serving, Storage, serve
+from mixnode.config import NodeConfig, Storage
+from mixnode.node import Serving, serve
 from tests.directory.succession_world import SuccessionWorld, successors
 from tests.mixnet.pki.builders import Town
 

@@ -36,7 +36,8 @@ from mixnet.pki.topology import hop_keys, microseconds
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
 from mixnet.sphinx import Command, Engine, Hop, Kind, SphinxEngine
-from mixnode import NodeConfig, Serving, Storage, serve
+from mixnode.config import NodeConfig, Storage
+from mixnode.node import Serving, serve
 from tests.mixnet.pki.lineage import Lineage
 
 PORT = 4000

@@ -23,7 +23,7 @@ from mixnet import timestamp
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.services import BODY_LIMIT, Question, ServiceAnswer, ServiceStatus
-from mixnode.timestamps import TimestampService
+from mixnode.timestamps import timestamp_handler
 from tests.client.worlds.town import START, Town
 
 ALICE, BOB = SigningKey(b"a" * 32), SigningKey(b"b" * 32)
@@ -221,7 +221,7 @@ def test_a_witness_signs_what_it_is_given_and_when(monkeypatch):
         def now(self):
             return START + 0.9
 
-    handler = TimestampService(TOWN.providers[1], NETWORK, Clock()).handlers[timestamp.OPERATION]
+    handler = timestamp_handler(TOWN.providers[1], NETWORK, Clock())
     committed = commitment(origin(), origin().sign(ALICE), SALT)
     answer = handler(timestamp.question(committed), 12.0)
     token = timestamp.TimestampToken.parse_untrusted(ServiceAnswer.parse_untrusted(answer.encode()))
