@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import msgspec
 
 from deploy.processes import ProcessId, alive
 from mixnet.errors import LocalError
+from mixnet.files import replace_file
 
 PLAN: Final = "network.toml"
 BOOTSTRAP: Final = "bootstrap.json"
@@ -52,22 +52,6 @@ def make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step by one that only its owner may read."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        if error.filename is None:  # a full disk names no file
-            error.filename = str(path)
-        raise
-
-
 def toml(table: dict[str, Any]) -> bytes:
     """A flat table, and one level of tables in it, as TOML; values are strings, numbers, truths and lists of these."""
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
@@ -99,7 +83,7 @@ def read_running(folder: Path) -> Running | None:
 
 def write_running(folder: Path, running: Running) -> None:
     """Say who runs."""
-    write_private(folder / RUN, msgspec.json.encode(running))
+    replace_file(folder / RUN, msgspec.json.encode(running))
 
 
 class NetworkLock:

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from deploy.folders import BOOTSTRAP, CLIENTS, CONFIG, KEY, LOG, PLAN, make_private, toml, write_private
+from deploy.folders import BOOTSTRAP, CLIENTS, CONFIG, KEY, LOG, PLAN, make_private, toml
 from deploy.plan import LocalMember, LocalPlan, MemberKind
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
+from mixnet.files import replace_file
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 
 Keys = dict[str, SigningKey]  # by the member's name
@@ -51,11 +52,11 @@ def _fill(folder: Path, plan: LocalPlan, parameters: dict[str, Any]) -> None:
     for member in members:
         own = folder / member.name
         make_private(own)
-        write_private(own / KEY, keys[member.name].expose().hex().encode() + b"\n")
-        write_private(own / CONFIG, toml(_settings(member, plan, keys, parameters)))
+        replace_file(own / KEY, keys[member.name].expose().hex().encode() + b"\n")
+        replace_file(own / CONFIG, toml(_settings(member, plan, keys, parameters)))
     make_private(folder / CLIENTS)
     numbers = {name: value for name, value in msgspec.to_builtins(plan).items() if value is not None}
-    write_private(folder / PLAN, toml(numbers))
+    replace_file(folder / PLAN, toml(numbers))
 
 
 def _settings(member: LocalMember, plan: LocalPlan, keys: Keys, parameters: dict[str, Any]) -> dict[str, Any]:

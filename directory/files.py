@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mixnet.files import replace_file
+
 Stamp = tuple[int, int, int]
 
 
@@ -23,10 +25,6 @@ def stamp(path: Path) -> Stamp | None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write the file in one step, readable by its owner only: whoever owns the folder, if root writes."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(content)
-    temporary.chmod(0o600)
-    if os.geteuid() == 0:  # an operator decides as root, a service reads as a user of its own
-        folder = path.parent.stat()
-        os.chown(temporary, folder.st_uid, folder.st_gid)
-    temporary.replace(path)
+    folder = path.parent.stat()
+    # An operator decides as root, a service reads as a user of its own.
+    replace_file(path, content, owner=(folder.st_uid, folder.st_gid) if os.geteuid() == 0 else None)

@@ -11,7 +11,6 @@ small, and written a few times an epoch.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ import msgspec
 from directory.voting import Statement
 from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError
+from mixnet.files import replace_file
 from mixnet.pki.requests import RoundReport
 
 HISTORY = 128  # epochs for which documents are kept
@@ -90,16 +90,10 @@ class FileStore:
         return None
 
     def put(self, group: str, name: str, entry: bytes) -> None:
-        """Write or replace an entry: on the disk under another name first, then renamed."""
+        """Write or replace an entry."""
         folder = self._folder / group
-        temporary = folder / f".{name}"
         try:
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-                file.write(entry)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(folder / name)
-            _sync_folder(folder)
+            replace_file(folder / name, entry)
         except OSError as error:
             raise LocalError(f"can't write to {folder}: {error.strerror}: free some space, then start again") from None
 
@@ -213,11 +207,3 @@ def _name(epoch: int, rest: str = "") -> str:
 
 def _epoch(name: str) -> int:
     return int(name.partition("-")[0])
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,17 +8,17 @@ thread, so no packet waits with it.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import trio
 
 from mixnet.errors import Unavailable
+from mixnet.files import replace_file
 from mixnet.pki.views import Contradiction
 from mixnode.config import make_folder
 
-_DOCUMENT, _INTRODUCTION, _EVIDENCE, _NEW = "document", "introduction-", "evidence-", ".new"
+_DOCUMENT, _INTRODUCTION, _EVIDENCE = "document", "introduction-", "evidence-"
 
 
 class DocumentFiles:
@@ -76,17 +76,7 @@ class DocumentFiles:
         return {int(name) for name in names if name.isascii() and name.isdigit()}
 
     def _write(self, name: str, raw: bytes) -> None:
-        new = self._folder / (name + _NEW)
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._folder / name)
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # else a power cut might take the new name back
-            finally:
-                os.close(folder)
+            replace_file(self._folder / name, raw)
         except OSError as error:
             raise Unavailable(f"can't write to {self._folder}: {error.strerror}") from None

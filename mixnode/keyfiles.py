@@ -8,11 +8,11 @@ accepted again; nothing else about a key is ever repaired.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mixnet.crypto import KEY_SIZE, SphinxSecret
 from mixnet.errors import LocalError
+from mixnet.files import replace_file, sync_folder
 from mixnode import seal
 from mixnode.config import make_folder
 from mixnode.keys import EpochKey, StoredKeys
@@ -55,7 +55,7 @@ class FileKeys:
         replay = self._replay(epoch)
         try:
             seal.write_closed(self._path(epoch, _TAGS))
-            self._write(epoch, secret)
+            replace_file(self._path(epoch, _KEY), secret.expose(), draft=self._path(epoch, _NEW))
         except OSError as error:
             replay.discard()
             raise LocalError(f"can't write a key in {self._folder}: {error.strerror}") from None
@@ -64,7 +64,7 @@ class FileKeys:
     def delete(self, epoch: int) -> None:
         """Remove the key, and only then its tags and their seal; the key is gone from the disk too."""
         self._path(epoch, _KEY).unlink(missing_ok=True)
-        seal.synchronise(self._folder)
+        sync_folder(self._folder)
         for suffix in (_NEW, _TAGS):
             self._path(epoch, suffix).unlink(missing_ok=True)
         seal.remove(self._path(epoch, _TAGS))
@@ -74,17 +74,6 @@ class FileKeys:
 
     def _replay(self, epoch: int) -> Replay:
         return Replay(TagFile(self._path(epoch, _TAGS), self._boot), self._limit)
-
-    def _write(self, epoch: int, secret: SphinxSecret) -> None:
-        new = self._path(epoch, _NEW)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, secret.expose())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        new.rename(self._path(epoch, _KEY))
-        seal.synchronise(self._folder)
 
     def _read(self, epoch: int) -> SphinxSecret:
         path = self._path(epoch, _KEY)

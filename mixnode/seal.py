@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from mixnet.files import sync_folder
+
 SEAL = ".seal"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NEW = ".seal-new"
@@ -28,9 +30,7 @@ class Seal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     boot: str  # of the kernel under which tags are being added; empty in a closed seal
     inode: int
     size: int
-    changed: (
-        int  # when the tag file last changed, which a copy can't have; 0 in an open seal, where it goes on changing
-    )
+    changed: int  # when the tag file last changed, which a copy can't have; 0 in an open seal: it goes on changing
     written: int  # when this seal was made: a copy of it was made later
 
 
@@ -84,15 +84,6 @@ def reseal(tags: Path) -> None:
         write_closed(tags)
 
 
-def synchronise(folder: Path) -> None:
-    """Have the names in `folder` on the disk. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _write(tags: Path, *, boot: str, inode: int, size: int, changed: int) -> None:
     """Replace the seal of `tags` as a whole: there is the old one or the new one, never half of one."""
     new = tags.with_suffix(_NEW)
@@ -105,4 +96,4 @@ def _write(tags: Path, *, boot: str, inode: int, size: int, changed: int) -> Non
     finally:
         os.close(descriptor)
     new.rename(tags.with_suffix(SEAL))
-    synchronise(tags.parent)
+    sync_folder(tags.parent)

@@ -23,6 +23,7 @@ from benchmarks.base.size import Size
 from benchmarks.report import machine, pages
 from benchmarks.report.children import News, PartOutcome, ReportOptions, Tell, outcome, together
 from benchmarks.report.parts import Part
+from mixnet.files import replace_file
 
 KEPT = "kept"
 _PATH = re.compile(r"(?<![\w.])/[\w.@+-]+(?:/[\w.@+-]*)+")
@@ -90,9 +91,9 @@ def assemble(job: ReportJob, outcomes: Sequence[PartOutcome], *, begun: datetime
 
 def write(report: dict[str, Any], out: Path) -> None:
     """The three files; each appears whole or not at all."""
-    _put(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    _put(out / "report.md", pages.markdown(report))
-    _put(out / "report.html", pages.html(report))
+    replace_file(out / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(), mode=0o666)
+    replace_file(out / "report.md", pages.markdown(report).encode(), mode=0o666)
+    replace_file(out / "report.html", pages.html(report).encode(), mode=0o666)
 
 
 def sound(report: dict[str, Any]) -> bool:
@@ -129,9 +130,3 @@ def _find(kept: Kept, part: Part, wish: ReportOptions) -> PartOutcome | None:
 
 def _key(part: str, wish: ReportOptions) -> dict[str, Any]:
     return {"part": part, "size": str(wish.size), "seed": wish.seed}
-
-
-def _put(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -17,6 +17,7 @@ import msgspec
 from mixnet.clock import Epochs
 from mixnet.crypto import Label, digest
 from mixnet.errors import LocalError
+from mixnet.files import replace_file
 from mixnet.pki.canonical import Epoch, Key, encode
 from mixnet.pki.descriptor import check_address
 
@@ -146,9 +147,7 @@ class Bootstrap(msgspec.Struct, frozen=True, dict=True):
         table = _File(_FORMAT, self.genesis, self.epoch_length, authorities, self.threshold)
         if self.network is not None:
             table = msgspec.structs.replace(table, network=self.network.hex(), first_epoch=self.first_epoch)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=2) + b"\n")
-        temporary.replace(path)
+        replace_file(path, msgspec.json.format(msgspec.json.encode(table), indent=2) + b"\n", mode=0o666)  # public
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Bootstrap:

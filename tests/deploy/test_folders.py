@@ -15,7 +15,6 @@ from deploy.folders import (
     read_running,
     running,
     toml,
-    write_private,
     write_running,
 )
 from deploy.processes import ProcessId, identify
@@ -33,26 +32,10 @@ def test_toml_is_read_back_as_it_was_written(table, inner) -> None:
     assert tomllib.loads(toml(table).decode()) == table
 
 
-def test_folders_and_files_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_folders_are_for_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     make_private(folder)
-    write_private(folder / "key", b"secret")
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "key").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path: Path, monkeypatch) -> None:
-    write_private(tmp_path / "file", b"old")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError) as failure:
-        write_private(tmp_path / "file", b"new")
-    assert failure.value.filename == str(tmp_path / "file")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 def test_the_lock_has_one_holder(tmp_path: Path) -> None:

@@ -110,8 +110,10 @@ def killed_at(step: int, patched: pytest.MonkeyPatch) -> None:
 
         return call
 
-    for module, name in ((os, "open"), (os, "write"), (os, "fsync"), (Path, "rename"), (Path, "unlink")):
-        patched.setattr(module, name, guarded(getattr(module, name)))
+    for name in ("open", "write", "fsync"):
+        patched.setattr(os, name, guarded(getattr(os, name)))
+    for name in ("rename", "replace", "unlink"):
+        patched.setattr(Path, name, guarded(getattr(Path, name)))
 
 
 @pytest.mark.parametrize("act", ["create", "begin", "delete"])

@@ -144,9 +144,9 @@ def test_tags_whose_synchronising_failed_are_not_sealed(tmp_path: Path, monkeypa
 def test_the_seal_is_open_on_the_disk_before_the_first_tag_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = FileKeys(tmp_path, boot="one").create(0)
     events: list[str] = []
-    write, synchronise = os.pwrite, seal.synchronise
+    write, synchronise = os.pwrite, seal.sync_folder
     monkeypatch.setattr(os, "pwrite", lambda *given: (events.append("tag"), write(*given))[1])
-    monkeypatch.setattr(seal, "synchronise", lambda folder: (events.append("seal"), synchronise(folder))[1])
+    monkeypatch.setattr(seal, "sync_folder", lambda folder: (events.append("seal"), synchronise(folder))[1])
     key.replay.admit(TAGS[:4])
     key.replay.admit(TAGS[4:])
     assert events == ["seal", "tag", "tag"]

@@ -17,10 +17,11 @@ import trio
 
 from benchmarks.processes.observer.recorder import Recorder
 from benchmarks.processes.observer.taps import Tap, serve_tap
-from deploy.folders import CONFIG, toml, write_private
+from deploy.folders import CONFIG, toml
 from deploy.local import load_plan, prepare, programs
 from deploy.plan import LocalMember, MemberKind
 from deploy.supervisor import Program, open_crew
+from mixnet.files import replace_file
 from mixnet.network import Address
 
 TAPPED = "tapped.toml"
@@ -51,6 +52,6 @@ def _behind(folder: Path, program: Program) -> Program:
     settings = tomllib.loads((program.folder / CONFIG).read_text())
     # An authority listens at its `address`; what others dial stands in the bootstrap file.
     settings["address" if member.kind is MemberKind.AUTHORITY else "listen"] = str(tap_of(member).behind)
-    write_private(program.folder / TAPPED, toml(settings))
+    replace_file(program.folder / TAPPED, toml(settings))
     *rest, _config = program.arguments
     return Program(program.name, (*rest, str(program.folder / TAPPED)), program.folder)

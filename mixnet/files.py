@@ -1,0 +1,52 @@
+"""Replaces files in one step (spec/01-rooms.md 1.2).
+
+Promises: a file is the old one or the new one, never half of one, whatever is killed when, and the new one is on the
+disk when the call returns. Nobody but its owner may read it unless the caller says so, at no instant. What a kill left
+half-written is removed by the next attempt; a failure leaves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def replace_file(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = 0o600,
+    owner: tuple[int, int] | None = None,
+    draft: Path | None = None,
+) -> None:
+    """Write `content` to a file beside `path` and rename that to `path`; OSError, with a file name, if it can't be.
+
+    `owner`: (user, group) to which the file is given; `draft`: another name for the file beside it, in the same folder.
+    """
+    draft = draft or path.with_name(f".{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_folder(path.parent)  # else a power cut might take the new name back
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if error.filename is None:  # a full disk names no file
+            error.filename = str(path)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in `folder` on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
