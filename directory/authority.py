@@ -14,17 +14,14 @@ from typing import Any
 
 import trio
 
-from directory.allowlist import AllowList
-from directory.archive import DocumentArchive
 from directory.catchup import CatchUp
 from directory.config import AuthorityConfig
+from directory.context import AuthorityContext
 from directory.gossip import Gossip
-from directory.ledger import FileStore, Ledger, MemoryStore
-from directory.registry import NodeRegistry
 from directory.requests import RequestHandler
 from directory.rounds import Rounds
 from directory.schedule import RoundPlan, late, regular
-from directory.succession import AuthorityMembership, Succession
+from directory.succession import AuthorityMembership
 from directory.voting import step_count
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event, Published
@@ -32,7 +29,7 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
 from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
-from mixnet.pki.waiting import Broadcast, sleep_until
+from mixnet.pki.waiting import sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
 
@@ -74,76 +71,22 @@ class Authority:
     ) -> None:
         """Remember what the ledger holds; LocalError if this authority is none, and nobody proposes it."""
         self._config = config
-        self._network = network
-        self._clock = clock
-        self._counters = counters
         self._log = Log(config.log_file)
-        self._changed = Broadcast()
-        ledger = self._ledger = Ledger(MemoryStore() if config.data_dir is None else FileStore(config.data_dir))
-        me = config.identity.public
-        succession = self._succession = Succession(config.bootstrap, me=me, ledger=ledger, folder=config.data_dir)
-        self._trust = succession.trust
-        self._archive = DocumentArchive(self._trust, ledger, succession.learn)
+        context = self._context = AuthorityContext(config, network=network, clock=clock, rng=rng, counters=counters)
+        self._succession, self._trust, self._archive = context.succession, context.trust, context.archive
+        self._clock = context.clock
         self._membership = AuthorityMembership.SERVING
-        if succession.membership(self._present()) is AuthorityMembership.NONE:
-            raise LocalError(
-                "this authority's key is not in the bootstrap file: use the key file that belongs to it; if it is to "
-                "succeed another authority, `mixnet authority propose` comes first"
-            )
-        self._allowed = AllowList(config.approved, config.data_dir)
-        self._registry = NodeRegistry(self._trust.network_id, self._allowed.current())
-        self._catch_up = CatchUp(
-            succession,
-            network=network,
-            identity=config.identity,
-            source=config.source,
-            clock=clock,
-            rng=rng.stream("directory"),
-            archive=self._archive,
-            changed=self._changed,
-        )
-        caller = self._catch_up.as_authority
-        self._rounds = Rounds(
-            succession,
-            identity=config.identity,
-            parameters=config.parameters,
-            clock=clock,
-            rng=rng.child("rounds"),
-            caller=caller,
-            archive=self._archive,
-            registry=self._registry,
-            ledger=ledger,
-            changed=self._changed,
-            counters=counters,
-            complete_until=clock.now() + config.startup_wait,
-            refresh=self._refresh,
-        )
-        self._requests = RequestHandler(
-            succession,
-            clock=clock,
-            archive=self._archive,
-            registry=self._registry,
-            ledger=ledger,
-            rounds=self._rounds.held,
-            changed=self._changed,
-            counters=counters,
-            refresh=self._refresh,
-        )
-        self._gossip = Gossip(self._trust, me=me, clock=clock, archive=self._archive, ledger=ledger, caller=caller)
-
-    def _refresh(self) -> None:
-        """Go by the operator's latest decisions about nodes."""
-        allowed = self._allowed.current()
-        if allowed != self._registry.approved:
-            self._registry.approve(allowed)
-            self._changed.wake()
+        self._catch_up = CatchUp(context)
+        self._rounds = Rounds(context)
+        self._requests = RequestHandler(context, self._rounds.held)
+        self._gossip = Gossip(context)
 
     # What others see.
 
     async def listen(self, *, task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer questions until cancelled."""
         await serve_links(
-            self._network,
+            self._context.network,
             Address.parse(self._config.address),
             self._requests.serve,
             identity=self._config.identity,
@@ -159,7 +102,7 @@ class Authority:
         """Tell the operator on the status socket until cancelled."""
         if self._config.data_dir is None:
             raise LocalError("an authority without a folder has no status socket")
-        published = Published(self._counters)
+        published = Published(self._context.counters)
         await serve_status(
             self._config.data_dir / SOCKET_NAME,
             self.snapshot,
@@ -169,9 +112,9 @@ class Authority:
 
     def snapshot(self) -> dict[str, Any]:
         """How this authority is, for its operator."""
-        present, proposed = self._present(), self._succession.proposed
+        present, proposed = self._context.present(), self._succession.proposed
         return {
-            **self._counters.snapshot(),
+            **self._context.counters.snapshot(),
             **process_figures(),
             "role": "authority",
             "layer": None,
@@ -180,8 +123,8 @@ class Authority:
             "ready": present in self._archive,
             "signatures": self._archive.signatures(present),
             "document_epoch": self._archive.newest(present + 1),
-            "approved": len(self._registry.approved),
-            "descriptors": len(self._registry.ballot(present)),
+            "approved": len(self._context.registry.approved),
+            "descriptors": len(self._context.registry.ballot(present)),
             "problem": self._problem(present),
             "office": str(self._succession.membership(present)),
             "successors_from": self._trust.newest.first_epoch if self._trust.newest.first_epoch > present else None,
@@ -193,30 +136,30 @@ class Authority:
 
     def _problem(self, present: int) -> str:
         of_round = "" if present in self._archive else self._rounds.problem
-        return self._allowed.problem or self._succession.problem(present) or of_round
+        return self._context.allowed.problem or self._succession.problem(present) or of_round
 
     def _count(self, label: str) -> None:
         event = LinkEvent(label)
         if event is LinkEvent.ACCEPTED:
-            self._counters.add(Event.LINKS_ACCEPTED)
+            self._context.counters.add(Event.LINKS_ACCEPTED)
         elif event in _COUNTED:
-            self._counters.drop(_COUNTED[event])
+            self._context.counters.drop(_COUNTED[event])
 
     # What it does.
 
     async def live(self) -> None:
         """Make a document for every epoch, until cancelled."""
         self._recall_descriptors()
-        self._log.write(LogEntry.STARTED, role="authority", epoch=self._present())
+        self._log.write(LogEntry.STARTED, role="authority", epoch=self._context.present())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._make_coming_documents)
             nursery.start_soon(self._make_present_documents)
             nursery.start_soon(self._gossip.run)
 
     def _recall_descriptors(self) -> None:
-        for raw in self._ledger.descriptors():
+        for raw in self._context.ledger.descriptors():
             try:
-                self._registry.take_untrusted(raw, self._present())
+                self._context.registry.take_untrusted(raw, self._context.present())
             except RemoteError:
                 continue  # of a past epoch, or of a node that is no longer approved
 
@@ -224,7 +167,7 @@ class Authority:
         """The regular round, in each epoch for the next, if this authority is one then."""
         epochs = self._trust.epochs
         while True:
-            coming = max(self._present(), -1) + 1
+            coming = max(self._context.present(), -1) + 1
             if coming > 0 and await self._has_part_in(coming):
                 await self._rounds.hold(regular(epochs, coming, self._steps(coming)))
                 self._tell(coming)
@@ -236,7 +179,7 @@ class Authority:
         await sleep_until(self._clock, plan.opens)
         with trio.move_on_after(max(plan.collect_until - self._clock.now(), 0.0)):
             while not self._succession.serves(coming):
-                await self._changed.wait()
+                await self._context.changed.wait()
         joinable = self._clock.now() < plan.collect_until
         return joinable and coming not in self._archive and self._succession.serves(coming)
 
@@ -245,7 +188,7 @@ class Authority:
         epochs = self._trust.epochs
         last: RoundPlan | None = None
         while True:
-            present = self._present()
+            present = self._context.present()
             self._tell_membership(present)
             if present in self._archive:
                 await sleep_until(self._clock, epochs.end(present))
@@ -280,6 +223,3 @@ class Authority:
         if membership is not self._membership and membership is not AuthorityMembership.SERVING:
             self._log.write(LogEntry.WARNING, epoch=present, problem=self._succession.problem(present))
         self._membership = membership
-
-    def _present(self) -> int:
-        return self._trust.epochs.at(self._clock.now())

@@ -9,49 +9,28 @@ no part in the present document asks one authority at a time, as any reader does
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 import trio
 
-from directory.archive import DocumentArchive
-from directory.succession import Succession
-from mixnet.clock import Clock
-from mixnet.crypto import SigningKey
+from directory.context import AuthorityContext
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
-from mixnet.network import Network
 from mixnet.pki.bootstrap import AuthorityInfo
 from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import NEWEST
 from mixnet.pki.views import timeless_untrusted
-from mixnet.pki.waiting import Backoff, Broadcast
+from mixnet.pki.waiting import Backoff
 
 
 class CatchUp:
     """One authority's questions to the others."""
 
-    def __init__(
-        self,
-        succession: Succession,
-        *,
-        network: Network,
-        identity: SigningKey,
-        source: str | None,
-        clock: Clock,
-        rng: random.Random,
-        archive: DocumentArchive,
-        changed: Broadcast,
-    ) -> None:
-        """`changed` rings whenever something came of it; `source` is the local IP address to dial from."""
-        self._succession = succession
-        self._clock = clock
-        self._rng = rng
-        self._archive = archive
-        self._changed = changed
-        authorities = succession.trust.newest
-        self.as_authority = Caller(authorities, network, identity=identity, role=Role.AUTHORITY, source=source)
-        self._as_reader = Caller(authorities, network, identity=identity, role=Role.CLIENT, source=source)
+    def __init__(self, context: AuthorityContext) -> None:
+        self._context = context
+        self._succession, self._archive, self._changed = context.succession, context.archive, context.changed
+        self._rng = context.rng.stream("directory")
+        self._as_reader = context.caller_as(Role.CLIENT)
 
     async def run(self, epoch: int, asked: Callable[[], None], done: trio.CancelScope) -> None:
         """Ask until there is a document for `epoch`, or other authorities make it than those known so far.
@@ -73,11 +52,11 @@ class CatchUp:
 
     async def _ask_all(self) -> None:
         async with trio.open_nursery() as nursery:
-            for authority in self._succession.others(self._present()):
-                nursery.start_soon(self._ask, authority, self.as_authority)
+            for authority in self._succession.others(self._context.present()):
+                nursery.start_soon(self._ask, authority, self._context.caller)
 
     async def _ask_in_turn(self, epoch: int) -> None:
-        others = self._succession.others(self._present())
+        others = self._succession.others(self._context.present())
         for authority in self._rng.sample(others, len(others)):
             await self._ask(authority, self._as_reader)
             if epoch in self._archive:
@@ -88,7 +67,7 @@ class CatchUp:
         try:
             raw = await caller.document(authority, NEWEST)
             self._take_untrusted(raw)
-            if self._present() not in self._archive:
+            if self._context.present() not in self._archive:
                 while await self._ask_introduction(authority, caller):
                     self._take_untrusted(raw)
         except (RemoteError, Unavailable):
@@ -100,7 +79,7 @@ class CatchUp:
             document = None if raw is None else timeless_untrusted(raw, self._succession.trust)
         except RemoteError:
             return  # perhaps of authorities that were not introduced here yet
-        if raw is not None and document is not None and document.epoch <= self._present() + 1:
+        if raw is not None and document is not None and document.epoch <= self._context.present() + 1:
             self._archive.adopt(document, raw)
             self._changed.wake()
 
@@ -109,10 +88,7 @@ class CatchUp:
         raw = await caller.introduction(authority, self._succession.trust.newest.first_epoch)
         if raw is None:
             return False
-        newest = self._archive.newest(self._present() + 1)
+        newest = self._archive.newest(self._context.present() + 1)
         learned = self._succession.learn_untrusted(raw, -1 if newest is None else newest)
         self._changed.wake()
         return learned
-
-    def _present(self) -> int:
-        return self._succession.trust.epochs.at(self._clock.now())

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import trio
 
-from directory.archive import DocumentArchive
-from directory.ledger import Ledger
-from mixnet.clock import Clock
+from directory.context import AuthorityContext
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import ask
 from mixnet.pki.bootstrap import AuthorityInfo
 from mixnet.pki.document import parse_untrusted
-from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import AskDigest, DigestAnswer, encode, parse_answer_untrusted
-from mixnet.pki.trust import Trust
 from mixnet.pki.views import timeless_untrusted
 from mixnet.pki.waiting import sleep_until
 
@@ -28,54 +24,46 @@ _WHEN = 0.25  # the share of an epoch after which all that made or fetched its d
 class Gossip:
     """One authority's comparisons with the others."""
 
-    def __init__(
-        self, trust: Trust, *, me: bytes, clock: Clock, archive: DocumentArchive, ledger: Ledger, caller: Caller
-    ) -> None:
-        """Begin with the proofs that the ledger remembers; `me` is the authority's own identity."""
-        self._trust = trust
-        self._me = me
-        self._clock = clock
-        self._archive = archive
-        self._ledger = ledger
-        self._caller = caller
+    def __init__(self, context: AuthorityContext) -> None:
+        self._context, self._trust, self._archive = context, context.trust, context.archive
         self.suspects: set[bytes] = set()  # authorities that signed two documents for one epoch
 
     @property
     def splits(self) -> list[int]:
         """The epochs for which there are two validly signed documents."""
-        return self._ledger.splits()
+        return self._context.ledger.splits()
 
     async def run(self) -> None:
         """Compare in every epoch, until cancelled."""
         epochs = self._trust.epochs
         while True:
-            present = max(epochs.at(self._clock.now()), 0)
-            await sleep_until(self._clock, epochs.start(present) + _WHEN * epochs.length)
+            present = max(epochs.at(self._context.clock.now()), 0)
+            await sleep_until(self._context.clock, epochs.start(present) + _WHEN * epochs.length)
             async with trio.open_nursery() as nursery:
                 for authority in self._others(present):
                     nursery.start_soon(self._compare, present, authority)
-            await sleep_until(self._clock, epochs.end(present))
+            await sleep_until(self._context.clock, epochs.end(present))
 
     def _others(self, epoch: int) -> list[AuthorityInfo]:
         """The other authorities of an epoch; none if one was none oneself."""
         authorities = self._trust.at(epoch)
-        if self._me not in authorities.identities:
+        if self._context.me not in authorities.identities:
             return []
-        return [authority for authority in authorities.authorities if authority.identity != self._me]
+        return [authority for authority in authorities.authorities if authority.identity != self._context.me]
 
     async def _compare(self, epoch: int, authority: AuthorityInfo) -> None:
         own, own_raw = self._archive.document(epoch), self._archive.raw(epoch)
         if own is None or own_raw is None:
             return  # it is being made or asked for
         try:
-            async with await self._caller.link(authority) as link:
+            async with await self._context.caller.link(authority) as link:
                 answer = parse_answer_untrusted(await ask(link, encode(AskDigest(epoch))), DigestAnswer)
             if answer.digest in (None, own.digest):
                 return
-            raw = await self._caller.document(authority, epoch)
+            raw = await self._context.caller.document(authority, epoch)
             other = None if raw is None else timeless_untrusted(raw, self._trust)
         except (RemoteError, Unavailable):
             return  # gone, or without a document that anybody would believe
         if raw is not None and other is not None and other.epoch == epoch and other.digest != own.digest:
-            self._ledger.keep_split(epoch, own_raw, raw)
+            self._context.ledger.keep_split(epoch, own_raw, raw)
             self.suspects |= parse_untrusted(own_raw)[1].keys() & parse_untrusted(raw)[1].keys()

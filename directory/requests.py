@@ -7,17 +7,13 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import trio
 
-from directory.archive import DocumentArchive
-from directory.ledger import Ledger
-from directory.registry import NodeRegistry
-from directory.succession import Succession
+from directory.context import AuthorityContext
 from directory.voting import Round
-from mixnet.clock import Clock
-from mixnet.counters import Counters, Dropped, Event
+from mixnet.counters import Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Link, Peer, Role, answer_requests
 from mixnet.pki.descriptor import Descriptor
@@ -45,42 +41,22 @@ from mixnet.pki.requests import (
     encode,
     parse_request_untrusted,
 )
-from mixnet.pki.waiting import Broadcast
 
 WAIT = 5.0  # seconds for which an answer waits for what it is about
 _MAX_REQUEST = 4096
 
 
 class RequestHandler:
-    """One authority's answers. `changed` rings when a document or a step of a round has come into being."""
+    """One authority's answers."""
 
-    def __init__(
-        self,
-        succession: Succession,
-        *,
-        clock: Clock,
-        archive: DocumentArchive,
-        registry: NodeRegistry,
-        ledger: Ledger,
-        rounds: dict[tuple[int, int], Round],
-        changed: Broadcast,
-        counters: Counters,
-        refresh: Callable[[], None],
-    ) -> None:
-        """`rounds` are those under way or just over, by epoch and attempt; `refresh` reads the allow-list again."""
-        self._refresh = refresh
-        self._succession = succession
-        self._clock = clock
-        self._archive = archive
-        self._registry = registry
-        self._ledger = ledger
-        self._rounds = rounds
-        self._changed = changed
-        self._counters = counters
+    def __init__(self, context: AuthorityContext, rounds: Mapping[tuple[int, int], Round]) -> None:
+        """`rounds` are those under way or just over, by epoch and attempt."""
+        self._context, self._rounds = context, rounds
+        self._archive, self._registry, self._counters = context.archive, context.registry, context.counters
 
     def admit(self, identity: bytes, role: Role) -> bool:
         """Whether a peer may ask anything at all: only an authority may say that it is one."""
-        return role != Role.AUTHORITY or self._succession.admits(identity, self._present())
+        return role != Role.AUTHORITY or self._context.succession.admits(identity, self._context.present())
 
     async def serve(self, link: Link) -> None:
         """Answer one peer's questions until its link ends."""
@@ -104,11 +80,11 @@ class RequestHandler:
             case AskNode():
                 answer = self._about(request.identity)
             case AskHistory():
-                answer = HistoryAnswer(self._ledger.reports(request.epoch))
+                answer = HistoryAnswer(self._context.ledger.reports(request.epoch))
             case AskEvidence():
-                answer = EvidenceAnswer(tuple(self._ledger.evidence()))
+                answer = EvidenceAnswer(tuple(self._context.ledger.evidence()))
             case AskIntroduction():
-                answer = IntroductionAnswer(self._succession.trust.introduction(request.first_epoch))
+                answer = IntroductionAnswer(self._context.succession.trust.introduction(request.first_epoch))
             case AskStep():
                 _authorities_only(peer)
                 answer = StepAnswer(await self._bundle(request))
@@ -119,45 +95,42 @@ class RequestHandler:
         return encode(answer)
 
     async def _document(self, epoch: int, peer: Peer) -> bytes | None:
-        present = self._present()
+        present = self._context.present()
         # Authorities ask each other before they know whether anybody has one: they must not wait for one another.
         patience = WAIT if peer.role != Role.AUTHORITY and epoch <= present + 1 else 0.0
         with trio.move_on_after(patience):
             while self._find(epoch) is None:
-                await self._changed.wait()
+                await self._context.changed.wait()
         found = self._find(epoch)
         if found is not None:
             self._counters.add(Event.DOCUMENTS)
         return found
 
-    def _present(self) -> int:
-        return self._succession.trust.epochs.at(self._clock.now())
-
     def _find(self, epoch: int) -> bytes | None:
         if epoch == NEWEST:
-            newest = self._archive.newest(self._present())
+            newest = self._archive.newest(self._context.present())
             return None if newest is None else self._archive.raw(newest)
         return self._archive.raw(epoch)
 
     def _take_descriptor_untrusted(self, raw: bytes, peer: Peer) -> bool:
-        self._refresh()
+        self._context.refresh()
         try:
             # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
             if peer.role != Role.NODE or Descriptor.parse_untrusted(raw).identity != peer.identity:
                 raise RemoteError("a descriptor that another than its node brings")
-            descriptor = self._registry.take_untrusted(raw, self._present())
+            descriptor = self._registry.take_untrusted(raw, self._context.present())
         except RemoteError as refusal:
             self._counters.drop(Dropped.REQUEST)
             if peer.role == Role.NODE:
                 self._registry.note_refusal(peer.identity, type(refusal).__name__)
             return False
-        self._ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
-        self._changed.wake()
+        self._context.ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
+        self._context.changed.wake()
         return True
 
     def _about(self, identity: bytes) -> NodeAnswer:
         """What this authority knows about a node, which is nothing that the document would not tell if it were in."""
-        self._refresh()
+        self._context.refresh()
         role = self._registry.approved.get(identity)
         registry = self._registry
         return NodeAnswer(None if role is None else str(role), registry.epochs(identity), registry.refusal(identity))
@@ -165,7 +138,7 @@ class RequestHandler:
     async def _bundle(self, request: AskStep) -> bytes | None:
         with trio.move_on_after(WAIT):
             while (bundle := self._step(request)) is None:
-                await self._changed.wait()
+                await self._context.changed.wait()
             return bundle
         return None
 

@@ -10,31 +10,23 @@ names the newest document that there is: for one that is still being made, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import trio
 
-from directory.archive import DocumentArchive
 from directory.consensus import commit, encode_vote
+from directory.context import AuthorityContext
 from directory.evidence import check_evidence_untrusted
-from directory.ledger import Ledger
-from directory.registry import NodeRegistry
 from directory.schedule import REGULAR, RoundPlan
-from directory.succession import Succession
 from directory.voting import Phase, Round, Statement, step_count
-from mixnet.clock import Clock
-from mixnet.counters import Counters, Dropped
-from mixnet.crypto import KEY_SIZE, SigningKey
+from mixnet.counters import Dropped
+from mixnet.crypto import KEY_SIZE
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Link, ask
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
-from mixnet.pki.fetch import Caller
-from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskStep, AskValue, RoundReport, StepAnswer, ValueAnswer, encode, parse_answer_untrusted
-from mixnet.pki.trust import Trust
-from mixnet.pki.waiting import Backoff, Broadcast, sleep_until
-from mixnet.randomness import Source
+from mixnet.pki.waiting import Backoff, sleep_until
 
 _MOST_WAITS = 3  # regular rounds left to the late ones while a network has no document at all: enough if those work
 
@@ -42,46 +34,20 @@ _MOST_WAITS = 3  # regular rounds left to the late ones while a network has no d
 class Rounds:
     """The rounds that one authority takes part in."""
 
-    def __init__(
-        self,
-        succession: Succession,
-        *,
-        identity: SigningKey,
-        parameters: Parameters,
-        clock: Clock,
-        rng: Source,
-        caller: Caller,
-        archive: DocumentArchive,
-        registry: NodeRegistry,
-        ledger: Ledger,
-        changed: Broadcast,
-        counters: Counters,
-        complete_until: float,
-        refresh: Callable[[], None],
-    ) -> None:
-        """Until `complete_until` (seconds since the Unix epoch) this authority votes for complete networks only.
-
-        `refresh` reads the allow-list again.
-        """
-        self._refresh = refresh
+    def __init__(self, context: AuthorityContext) -> None:
+        """For `startup_wait` seconds from now on this authority votes for complete networks only."""
+        self._context, self._config = context, context.config
+        self._trust, self._archive, self._registry = context.trust, context.archive, context.registry
+        self._ledger, self._changed, self._clock = context.ledger, context.changed, context.clock
         self.absent: frozenset[bytes] = frozenset()  # authorities that were silent in the last round
         self.held: dict[tuple[int, int], Round] = {}  # under way or just over, by epoch and attempt
         self.problem = ""  # why the last round failed, for the operator
         self.caught_up = True  # whether the others were asked for a newer document than the last that is known here
-        self.suspects = set(_suspects(ledger, succession.trust))  # who contradicted themselves, also before a restart
-        self._succession = succession
-        self._identity = identity
-        self._parameters = parameters
-        self._clock = clock
+        self.suspects = set(_suspects(context))  # who contradicted themselves, also before a restart
+        rng = context.rng.child("rounds")
         self._jitter = rng.stream("jitter")
         self._secrets = rng.stream("secrets")  # as good as the system's generator, outside the simulated world
-        self._caller = caller
-        self._archive = archive
-        self._registry = registry
-        self._ledger = ledger
-        self._changed = changed
-        self._counters = counters
-        self._complete_until = complete_until
+        self._complete_until = context.clock.now() + context.config.startup_wait
         self._waits = 0  # regular rounds that were left to late ones
 
     def note_caught_up(self) -> None:
@@ -93,24 +59,24 @@ class Rounds:
         await sleep_until(self._clock, plan.opens)
         if plan.epoch in self._archive:
             return  # it was made while this one had still to open
-        self._refresh()
+        self._context.refresh()
         await self._collect(plan)
-        self._refresh()
+        self._context.refresh()
         if self._clock.now() >= plan.step_ends[0]:
             return  # the others' first step is over: one that missed it would hold other votes than they do
-        authorities = self._succession.trust.at(plan.epoch)
+        authorities = self._trust.at(plan.epoch)
         steps = step_count(len(authorities.authorities))
-        if self._identity.public not in authorities.identities or len(plan.step_ends) != steps:
+        if self._context.me not in authorities.identities or len(plan.step_ends) != steps:
             return  # it has become known that others make this document
         known = self._archive.before(plan.epoch)
-        round_ = Round(authorities, plan.epoch, plan.attempt, self._identity, known)
+        round_ = Round(authorities, plan.epoch, plan.attempt, self._config.identity, known)
         round_.cast(self._statement(plan))
         self._forget_before(plan.epoch - 1)
         self.held[plan.epoch, plan.attempt] = round_
         self._changed.wake()
         async with trio.open_nursery() as nursery:
             for authority in authorities.authorities:
-                if authority.identity != self._identity.public:
+                if authority.identity != self._context.me:
                     nursery.start_soon(self._hear, round_, authority)
             for ends in plan.step_ends:
                 if not round_.over:
@@ -153,10 +119,10 @@ class Rounds:
         secret = self._secrets.randbytes(KEY_SIZE)
         vote = encode_vote(
             self._archive.digest_before(plan.epoch),
-            self._parameters,
-            commit(self._succession.trust.at(plan.epoch), plan.epoch, self._identity.public, secret),
+            self._config.parameters,
+            commit(self._trust.at(plan.epoch), plan.epoch, self._context.me, secret),
             self._registry.ballot(plan.epoch),
-            self._succession.wanted(plan.epoch),
+            self._context.succession.wanted(plan.epoch),
         )
         stated = Statement(vote, secret)
         self._ledger.keep_statement(plan.epoch, plan.attempt, stated)
@@ -166,7 +132,7 @@ class Rounds:
         with trio.move_on_at(self._deadline(ends)):
             while round_.missing:
                 await self._changed.wait()
-        if self._identity.public in round_.signatures:
+        if self._context.me in round_.signatures:
             with trio.move_on_at(self._deadline(sign_until)):
                 # Signed once, never another: a signature that is late is as good, and without it this epoch has none.
                 while round_.missing and round_.signed() is None:
@@ -184,7 +150,7 @@ class Rounds:
         backoff = Backoff(self._jitter, most=5.0)
         while True:
             try:
-                async with await self._caller.link(authority) as link:
+                async with await self._context.caller.link(authority) as link:
                     while True:
                         await self._hear_step(round_, authority.identity, link)
             except (RemoteError, Unavailable):
@@ -206,7 +172,7 @@ class Rounds:
         try:
             round_.take_untrusted(author, step, bundle, [value for value in values if value is not None])
         except RemoteError:
-            self._counters.drop(Dropped.REQUEST)
+            self._context.counters.drop(Dropped.REQUEST)
         self._changed.wake()
 
     async def _value(self, round_: Round, fingerprint: bytes, link: Link) -> bytes | None:
@@ -218,7 +184,7 @@ class Rounds:
         for proof in round_.evidence():
             self.suspects.add(proof.author)
             self._ledger.keep_evidence(proof.epoch, proof.subject, proof.encode())
-        self.absent = frozenset(authorities.identities).difference(round_.heard, {self._identity.public})
+        self.absent = frozenset(authorities.identities).difference(round_.heard, {self._context.me})
         raw = round_.signed()
         if round_.phase is Phase.PUBLISHED and round_.document is not None and raw is not None:
             self._archive.adopt(round_.document, raw)
@@ -233,7 +199,7 @@ class Rounds:
 
     def _unsigned(self, round_: Round) -> str:
         """Why a document that was agreed on has too few signatures, and what to do."""
-        if self._identity.public not in round_.signatures:
+        if self._context.me not in round_.signatures:
             return "another document was signed for this epoch, but by too few in time: the next epoch has a new chance"
         others = "start the others" if self.absent else "see that clocks are right and machines not overloaded"
         return f"the signatures of too few authorities came in time: {others}"
@@ -247,7 +213,7 @@ class Rounds:
         return trio.current_time() + max(when - self._clock.now(), 0.0)
 
 
-def _suspects(ledger: Ledger, trust: Trust) -> Iterator[bytes]:
-    for raw in ledger.evidence():
+def _suspects(context: AuthorityContext) -> Iterator[bytes]:
+    for raw in context.ledger.evidence():
         with suppress(RemoteError):  # about authorities of before those in the bootstrap file
-            yield check_evidence_untrusted(raw, trust).author
+            yield check_evidence_untrusted(raw, context.trust).author

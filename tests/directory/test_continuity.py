@@ -110,13 +110,13 @@ async def test_a_late_round_votes_only_when_all_others_were_asked_what_they_have
         authority_config(SHORT, 0), network=world.network, clock=world.clock, rng=SeededSource(1), counters=Counters()
     )
     for raw in SHORT.descriptors():
-        authority._registry.take_untrusted(raw, 0)
+        authority._context.registry.take_untrusted(raw, 0)
     authority._rounds.caught_up = False
     nursery.start_soon(authority._rounds.hold, late(SHORT.bootstrap.epochs, world.clock.now(), lambda _epoch: 5))
     await trio.sleep(3)
     assert authority._rounds.held == {}
     authority._rounds.note_caught_up()
-    authority._changed.wake()
+    authority._context.changed.wake()
     await trio.sleep(0.01)
     assert list(authority._rounds.held) == [(0, 1)]
 
