@@ -6,7 +6,6 @@ are relative to the configuration's own folder; after `load_config` nothing is l
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from mixnet.crypto import KEY_SIZE, SigningKey
+from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
+from mixnet.identity import identity_from_text, load_identity
 from mixnet.network import Address
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
@@ -101,28 +101,9 @@ def _approved(path: Path, file: _File) -> dict[bytes, NodeRole]:
 
 
 def _identity(path: Path, text: str) -> bytes:
-    try:
-        identity = bytes.fromhex(text)
-    except ValueError:
-        identity = b""
-    if len(identity) != KEY_SIZE:
+    identity = identity_from_text(text)
+    if identity is None:
         raise AuthorityConfigError(
             f"the configuration {path} is wrong: an identity has 64 hexadecimal digits, not {text!r}"
         )
     return identity
-
-
-def load_identity(path: Path) -> SigningKey:
-    """The key in a file that only its owner may read; raises ConfigError."""
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise AuthorityConfigError(f"the key file {path} can be read by others: run chmod 600 on it")
-        return SigningKey(bytes.fromhex(path.read_text("ascii")))
-    except OSError as error:
-        raise AuthorityConfigError(f"can't read the key file {path}: {error.strerror}") from None
-    except AuthorityConfigError:
-        raise
-    except (ValueError, LocalError):
-        raise AuthorityConfigError(
-            f"the key file {path} is damaged: it holds 64 hexadecimal digits and nothing else"
-        ) from None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from mixnet.errors import LocalError
+
 if TYPE_CHECKING:
     from directory.config import AuthorityConfig
     from mixnet.pki.trust import Trust
@@ -44,17 +46,13 @@ def load_trust(folder: Path | None, bootstrap: Path | None) -> Trust:
 
 def identity_of(node: str, network: Path) -> bytes:
     """The identity that a user names, by its digits or by its name in a local network."""
-    from directory.config import load_identity  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
+    from mixnet.identity import identity_from_text, load_identity  # noqa: PLC0415
 
     key_file = network / node / "identity.key"
     if "/" not in node and key_file.exists():
         return load_identity(key_file).public
-    try:
-        identity = bytes.fromhex(node)
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
+    identity = identity_from_text(node)
+    if identity is None:
         raise LocalError(f"{node!r} is no node: give 64 hexadecimal digits, or the name of a node in {network}")
     return identity
 
@@ -62,7 +60,6 @@ def identity_of(node: str, network: Path) -> bytes:
 def authorities_in(folder: Path) -> list[tuple[AuthorityConfig, Path]]:
     """The authority, or all authorities of the local network, in `folder`: each with the folder of its data."""
     from directory.config import load_config  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
 
     own = folder / "config.toml"
     configs = [own] if own.exists() else sorted(folder.glob("authority-*/config.toml"))

@@ -9,14 +9,12 @@ withdrawn. Every command says what comes next.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from directory.options import Folder, default_folder
-
-if TYPE_CHECKING:
-    from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
+from mixnet.errors import LocalError
 
 DEFAULT_LEAD = 6  # epochs from now to the takeover, unless the operators choose another
 
@@ -51,17 +49,17 @@ def succession(
         The epoch with which they take over; six epochs from now if not given.
     """
     from directory.display import say  # noqa: PLC0415
+    from directory.new_authorities import cautions, changed, next_steps  # noqa: PLC0415
     from directory.succession import objection  # noqa: PLC0415
     from directory.successors_diff import SuccessorsChange  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap, Successor  # noqa: PLC0415
     from mixnet.pki.trust import Trust  # noqa: PLC0415
 
     if out.exists():
         raise LocalError(f"{out}: there is such a file already: choose another name")
     before = Bootstrap.load(bootstrap)
-    authorities = _changed(before, remove, add)
+    authorities = changed(before, remove, add)
     if threshold is None and len(authorities) == len(before.authorities):
         threshold = before.threshold
     present = int(before.epochs.at(WallClock().now()))
@@ -71,90 +69,8 @@ def succession(
     if problem:
         raise LocalError(problem)
     after.save(out)
-    for line in (*SuccessorsChange(before, after).lines(present), *_cautions(before, after), *_next_steps(after, out)):
+    for line in (*SuccessorsChange(before, after).lines(present), *cautions(before, after), *next_steps(after, out)):
         say(line)
-
-
-def _changed(before: Bootstrap, remove: tuple[str, ...], add: tuple[str, ...]) -> tuple[AuthorityInfo, ...]:
-    """The new set, ascending; raises LocalError."""
-    from mixnet.errors import LocalError  # noqa: PLC0415
-
-    if not remove and not add:
-        raise LocalError("say who shall go (--remove) and who shall come (--add)")
-    kept = {one.identity: one for one in before.authorities}
-    for text in remove:
-        del kept[_named(text, list(kept))]
-    for text in add:
-        info = _info(text)
-        if info.identity in kept:
-            raise LocalError(f"{text[:16]} is an authority already: to give it another address, --remove it as well")
-        if any(info.address == one.address for one in kept.values()):
-            raise LocalError(f"two authorities can't both listen at {info.address}: correct the address")
-        kept[info.identity] = info
-    return tuple(sorted(kept.values(), key=lambda one: one.identity))
-
-
-def _named(text: str, identities: list[bytes]) -> bytes:
-    from mixnet.errors import LocalError  # noqa: PLC0415
-
-    found = [identity for identity in identities if len(text) >= 8 and identity.hex().startswith(text.lower())]
-    if len(found) != 1:
-        raise LocalError(f"{text!r} is no authority of now: give at least 8 digits of its identity")
-    return found[0]
-
-
-def _info(text: str) -> AuthorityInfo:
-    from mixnet.errors import LocalError  # noqa: PLC0415
-    from mixnet.pki.bootstrap import AuthorityInfo  # noqa: PLC0415
-    from mixnet.pki.descriptor import check_address  # noqa: PLC0415
-
-    digits, _, address = text.partition("@")
-    try:
-        identity = bytes.fromhex(digits)
-    except ValueError:
-        identity = b""
-    if len(identity) != 32:
-        raise LocalError(f"{text!r} is no authority: write IDENTITY@HOST:PORT, with 64 hexadecimal digits")
-    check_address(address)
-    return AuthorityInfo(identity, address)
-
-
-def _cautions(before: Bootstrap, after: Bootstrap) -> list[str]:
-    """What a careful operator would want to be told."""
-    new = sum(identity not in before.identities for identity in after.identities)
-    said = []
-    if len(after.authorities) < 3:
-        said.append("caution: fewer than 3 authorities: if one of them fails, there are no documents")
-    if len(after.authorities) - new < after.required:
-        said.append(
-            f"caution: only {len(after.authorities) - new} of those of now stay: unless enough new ones run when they "
-            "take over, the network stops, and this can't be taken back"
-        )
-    return said
-
-
-def _next_steps(after: Bootstrap, file: Path) -> list[str]:
-    from directory.consensus import SUCCESSION_LEAD  # noqa: PLC0415
-    from directory.succession import date_of  # noqa: PLC0415
-
-    latest = date_of(after.epochs, after.first_epoch - SUCCESSION_LEAD - 1)
-    return [
-        f"written to {file}, fingerprint {fingerprint(after)}. What is next:",
-        "  1. All operators compare the fingerprint, by another way than they got the file.",
-        f"  2. Each of those of now, before {latest}: mixnet authority propose {file.name} --dir FOLDER",
-        "  3. Each of the new ones does the same in its folder, with the old bootstrap file, and starts its authority.",
-        "  4. mixnet directory show: says who takes over, once more than half of those of now have proposed it.",
-        f"  5. After {date_of(after.epochs, after.first_epoch)}: stop those that go, and give newcomers the file that "
-        "`mixnet directory bootstrap` writes.",
-    ]
-
-
-def fingerprint(proposed: Bootstrap) -> str:
-    """32 hexadecimal digits that two operators who have the same proposal read alike."""
-    from mixnet.crypto import Label, digest  # noqa: PLC0415
-    from mixnet.pki.canonical import encode  # noqa: PLC0415
-
-    return digest(Label.NETWORK, proposed.network_id, encode(proposed.successor)).hex()[:32]
 
 
 def propose(file: Path, *, folder: Folder = None) -> None:
@@ -171,11 +87,11 @@ def propose(file: Path, *, folder: Folder = None) -> None:
     """
     from directory.display import say  # noqa: PLC0415
     from directory.files import replace  # noqa: PLC0415
+    from directory.new_authorities import fingerprint  # noqa: PLC0415
     from directory.options import authorities_in  # noqa: PLC0415
     from directory.succession import PROPOSAL, known_trust, objection  # noqa: PLC0415
     from directory.successors_diff import SuccessorsChange  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap  # noqa: PLC0415
 
     proposed = Bootstrap.load(file)
@@ -214,7 +130,6 @@ def withdraw(*, folder: Folder = None) -> None:
     from directory.options import authorities_in  # noqa: PLC0415
     from directory.succession import PROPOSAL, known_trust  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.errors import LocalError  # noqa: PLC0415
 
     found = [(config, data) for config, data in authorities_in(folder or default_folder())]
     for config, data in found:

@@ -29,6 +29,7 @@ from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
+from mixnet.identity import load_identity
 from mixnet.link import FrameKind, Link, Role
 from mixnet.log import Log
 from mixnet.network import Address, Network
@@ -43,7 +44,6 @@ from mixnode.arrival import Arrived, Share
 from mixnode.config import NodeConfig, Storage
 from mixnode.context import NodeContext, document_files, open_keys, open_storage
 from mixnode.delay_queue import DelayQueue, Due
-from mixnode.identity import load_identity
 from mixnode.key_rotation import KeyRotation
 from mixnode.keys import EpochKey, KeyRing
 from mixnode.loops import Loops, Returned

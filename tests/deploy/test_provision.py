@@ -10,10 +10,10 @@ from deploy.plan import LocalPlan, MemberKind
 from deploy.provision import provision
 from directory.config import load_config as load_authority
 from mixnet.errors import LocalError
+from mixnet.identity import load_identity
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
 from mixnode.config import load_config as load_node
-from mixnode.identity import load_identity
 
 PLAN_2 = LocalPlan(layers=2, width=2, providers=3, authorities=3, epoch=30.0, subnet=7)
 

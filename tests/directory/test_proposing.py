@@ -11,7 +11,8 @@ import pytest
 import trio
 
 from directory import cli, client, proposing
-from directory.proposing import DEFAULT_LEAD, fingerprint, propose, succession, withdraw
+from directory.new_authorities import fingerprint
+from directory.proposing import DEFAULT_LEAD, propose, succession, withdraw
 from directory.succession import MOST_AHEAD, PROPOSAL, known_trust
 from directory.successors_diff import changes
 from mixnet.errors import LocalError

@@ -18,10 +18,10 @@ import trio
 
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, Unavailable
+from mixnet.identity import load_identity
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.status import _METRICS, _ask, read_status
 from mixnode.config import NodeConfigError, load_config
-from mixnode.identity import load_identity
 
 
 def write(folder: Path, *, role: str = "mix", address: str = "127.0.0.1:0", **more: str | int) -> Path:

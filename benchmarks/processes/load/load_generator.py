@@ -31,6 +31,7 @@ from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.explain import exit_status
+from mixnet.identity import load_identity
 from mixnet.link import FrameKind, Link, Role, TlsIdentity, connect, serve_links
 from mixnet.network import TCP, Address
 from mixnet.pki.bootstrap import Bootstrap
@@ -40,7 +41,6 @@ from mixnet.pki.fetch import fetch_document, upload_descriptor
 from mixnet.pki.trust import Trust
 from mixnet.pki.waiting import Broadcast
 from mixnet.randomness import SystemSource
-from mixnode.identity import load_identity
 
 BATCH = 32  # frames a write, as nodes do
 DRAIN = 3.0  # seconds beyond the longest delay after which a packet that isn't back is lost

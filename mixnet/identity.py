@@ -1,4 +1,4 @@
-"""A node's identity key file (spec/04-mixing.md 4.2).
+"""The identity key file of a node or an authority, and identities as text (spec/04-mixing.md 4.2).
 
 Promises: a file that is missing, unreadable, damaged or open to other users is refused with what to do; the key itself
 never appears in a message.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from mixnet.crypto import SigningKey
+from mixnet.crypto import KEY_SIZE, SigningKey
 from mixnet.errors import LocalError
 
 
@@ -27,6 +27,15 @@ def load_identity(path: Path) -> SigningKey:
         return SigningKey(bytes.fromhex(text))
     except (ValueError, LocalError):
         raise _damaged(path) from None
+
+
+def identity_from_text(text: str) -> bytes | None:
+    """The 32 bytes of an identity written as 64 hexadecimal digits; None for anything else."""
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return identity if len(identity) == KEY_SIZE else None
 
 
 def _damaged(path: Path) -> LocalError:
