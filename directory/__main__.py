@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,11 +22,7 @@ from mixnet.randomness import SystemSource
 async def _until_signalled(config: AuthorityConfig) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-
-            async def authority() -> None:
-                await serve(config, network=TCP(), clock=WallClock(), rng=SystemSource())
-
-            nursery.start_soon(authority)
+            nursery.start_soon(partial(serve, config, network=TCP(), clock=WallClock(), rng=SystemSource()))
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break

@@ -138,8 +138,7 @@ class Authority:
         of_round = "" if present in self._archive else self._rounds.problem
         return self._context.allowed.problem or self._succession.problem(present) or of_round
 
-    def _count(self, label: str) -> None:
-        event = LinkEvent(label)
+    def _count(self, event: LinkEvent) -> None:
         if event is LinkEvent.ACCEPTED:
             self._context.counters.add(Event.LINKS_ACCEPTED)
         elif event in _COUNTED:

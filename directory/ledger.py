@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -32,24 +31,8 @@ MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
 
 
-class LedgerStore(Protocol):
-    """Named byte strings in groups. A name starts with the epoch to which the entry belongs, and a dash."""
-
-    def get(self, group: str, name: str) -> bytes | None:
-        """The entry, if there is one."""
-
-    def put(self, group: str, name: str, entry: bytes) -> None:
-        """Write or replace an entry, whole and durably."""
-
-    def names(self, group: str) -> list[str]:
-        """All names of a group, ascending."""
-
-    def delete(self, group: str, name: str) -> None:
-        """Remove an entry."""
-
-
 class MemoryStore:
-    """For the simulated world: gone when the authority is."""
+    """Named byte strings in groups, for the simulated world: gone when the authority is."""
 
     def __init__(self) -> None:
         self._groups: dict[str, dict[str, bytes]] = {}
@@ -90,7 +73,7 @@ class FileStore:
         return None
 
     def put(self, group: str, name: str, entry: bytes) -> None:
-        """Write or replace an entry."""
+        """Write or replace an entry, whole and durably."""
         folder = self._folder / group
         try:
             replace_file(folder / name, entry)
@@ -104,6 +87,9 @@ class FileStore:
     def delete(self, group: str, name: str) -> None:
         """Remove an entry."""
         (self._folder / group / name).unlink(missing_ok=True)
+
+
+LedgerStore = MemoryStore | FileStore  # a name starts with the epoch to which its entry belongs, and a dash
 
 
 class Ledger:

@@ -12,7 +12,6 @@ import ctypes
 import math
 import os
 import sys
-from typing import Protocol
 
 import trio
 
@@ -24,21 +23,8 @@ _FLAGS = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)  # which TFD_NONBLOCK and T
 _LONGEST = 1e9  # seconds: the kernel has whole numbers, a deadline may be any
 
 
-class Timer(Protocol):
-    """A deadline, in seconds of Trio's clock; at first there is none. `contextlib.closing` closes it."""
-
-    def set(self, deadline: float) -> None:
-        """Move the deadline, also while somebody waits; infinity: there is none."""
-
-    async def wait(self) -> None:
-        """Wait until the deadline has come. One task at a time."""
-
-    def close(self) -> None:
-        """Give back what it holds; inside the Trio run in which it was used."""
-
-
 class TrioTimer:
-    """A deadline of Trio's own: in virtual time exact, in real time up to a millisecond late."""
+    """A deadline of Trio's own: in virtual time exact, in real time up to a millisecond late; `closing` closes it."""
 
     def __init__(self) -> None:
         """Without a deadline."""
@@ -46,11 +32,11 @@ class TrioTimer:
         self._scope = trio.CancelScope()
 
     def set(self, deadline: float) -> None:
-        """Move the deadline."""
+        """Move the deadline (seconds of Trio's clock; infinity: none), also while somebody waits."""
         self._deadline = self._scope.deadline = deadline
 
     async def wait(self) -> None:
-        """Wait until the deadline has come."""
+        """Wait until the deadline has come. One task at a time."""
         while True:
             with trio.CancelScope(deadline=self._deadline) as self._scope:
                 await trio.sleep_forever()
@@ -111,6 +97,9 @@ class KernelTimer:
         assert _LIBC is not None  # noqa: S101 -- it made the descriptor
         if _LIBC.timerfd_settime(self._descriptor, 0, ctypes.byref(self._setting), None):
             raise LocalError(f"a timer can't be set: {os.strerror(ctypes.get_errno())}")
+
+
+Timer = TrioTimer | KernelTimer  # one deadline; at first there is none
 
 
 def timerfd() -> KernelTimer | None:

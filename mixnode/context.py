@@ -110,8 +110,7 @@ class NodeContext:
                 return members.other(identity) is not None
             return role is Role.CLIENT and self.config.role is NodeRole.PROVIDER
 
-        def count(label: str) -> None:
-            event = LinkEvent(label)
+        def count(event: LinkEvent) -> None:
             if event in _REFUSED:
                 counters.drop(_REFUSED[event])
             else:

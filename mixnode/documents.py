@@ -15,13 +15,14 @@ import trio
 
 from mixnet.errors import Unavailable
 from mixnet.files import replace_file
+from mixnet.pki.keeper import DocumentMemory
 from mixnet.pki.views import Contradiction
 from mixnode.config import make_folder
 
 _DOCUMENT, _INTRODUCTION, _EVIDENCE = "document", "introduction-", "evidence-"
 
 
-class DocumentFiles:
+class DocumentFiles(DocumentMemory):
     """The memory of a DocumentKeeper in a folder."""
 
     def __init__(self, folder: Path) -> None:

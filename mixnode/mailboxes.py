@@ -182,15 +182,6 @@ class Mailboxes:
         with contextlib.suppress(sqlite3.Error):  # the deletion is committed; the next sweep empties the log
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def usage(self, mailbox: bytes) -> tuple[int, int]:
-        """(packets, bytes) in `mailbox`; LocalError if there is none."""
-        if mailbox not in self._usage:
-            raise LocalError("there is no such mailbox")
-        return self._usage[mailbox]
-
-    def __len__(self) -> int:
-        return len(self._usage)
-
     def close(self) -> None:
         """Close the database."""
         self._database.close()

@@ -302,11 +302,16 @@ class _Node:
 
     def snapshot(self) -> dict[str, Any]:
         """What the node would tell its operator now."""
-        held, connections = len(self._queues.held), len(self._links)
-        warnings = sorted({str(why) for why in self._keys.retired.values()}) + self._keeper.warnings
-        figures = describe(self._context, self._members, self.counters, self._loops, connections=connections, held=held)
-        extra = {"problem": self._keeper.problem, "workers": self._pool.pids}
-        return {**figures, "warnings": figures["warnings"] + warnings, **extra}
+        retired = sorted({str(why) for why in self._keys.retired.values()})
+        figures = describe(
+            self._context,
+            self._members,
+            self.counters,
+            connections=len(self._links),
+            held=len(self._queues.held),
+            warnings=self._loops.warnings + retired + self._keeper.warnings,
+        )
+        return {**figures, "problem": self._keeper.problem, "workers": self._pool.pids}
 
 
 async def serve(

@@ -14,7 +14,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import Unavailable
@@ -24,31 +23,8 @@ from mixnode.tags import TAG_SIZE, TagSet
 TAGS_LIMIT = 10_000_000  # for one key: 160 MB of disk and at most 150 MB of memory
 
 
-class Journal(Protocol):
-    """Where tags are written down."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether `append` no longer waits for the disk."""
-
-    def begin(self) -> None:
-        """Have it on the disk that tags will come; Unavailable if that is not possible. May run in a thread."""
-
-    def load(self) -> bytes:
-        """All whole tags written so far."""
-
-    def append(self, tags: bytes) -> None:
-        """Begin if need be, and write whole tags at the end; Unavailable if they could not be written."""
-
-    def close(self) -> None:
-        """Write no more; all is kept for the next start."""
-
-    def discard(self) -> None:
-        """Write no more; nothing will be needed again."""
-
-
 class TagFile:
-    """A journal in a file. The position is our own, so that a write that failed half-way is simply overwritten."""
+    """Tags in a file. The position is our own, so that a write that failed half-way is simply overwritten."""
 
     def __init__(self, path: Path, boot: str) -> None:
         """Open or make `path`, readable by its owner only; `boot` is what the seal names while tags are added."""
@@ -63,7 +39,10 @@ class TagFile:
         return _read_all(self._descriptor, self._end)
 
     def begin(self) -> None:
-        """Open the seal, on the disk. It is found by its path: the descriptor may be closed meanwhile."""
+        """Have it on the disk that tags will come; from then on `append` doesn't wait for it. May run in a thread.
+
+        Unavailable if that is not possible. The seal is found by its path: the descriptor may be closed meanwhile.
+        """
         if not self.begun:
             try:
                 seal.write_open(self._path, self._boot)
@@ -126,7 +105,7 @@ class NoJournal:
 class Replay:
     """The tags seen under one key."""
 
-    def __init__(self, journal: Journal, limit: int = TAGS_LIMIT) -> None:
+    def __init__(self, journal: TagFile | NoJournal, limit: int = TAGS_LIMIT) -> None:
         """Remember what `journal` has, and at most `limit` tags in all."""
         self._journal = journal
         self._limit = limit
@@ -139,11 +118,6 @@ class Replay:
 
     def __len__(self) -> int:
         return len(self._seen)
-
-    @property
-    def memory(self) -> int:
-        """The bytes that the tags take in memory."""
-        return self._seen.memory
 
     @property
     def begun(self) -> bool:

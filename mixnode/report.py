@@ -9,14 +9,13 @@ from typing import Any
 
 from mixnet.counters import Counters
 from mixnode.context import NodeContext
-from mixnode.loops import Loops
 from mixnode.members import Members
 
 IDENTITY_DIGITS = 16  # enough to tell one's nodes apart
 
 
 def describe(
-    context: NodeContext, members: Members, counters: Counters, loops: Loops, *, connections: int, held: int
+    context: NodeContext, members: Members, counters: Counters, *, connections: int, held: int, warnings: list[str]
 ) -> dict[str, Any]:
     """The map that the status socket answers; layers count from 1, and providers have none."""
     identity = context.identity.public
@@ -29,6 +28,6 @@ def describe(
         "epoch": members.document.epoch if members.ready else None,
         "connections": connections,
         "held": held,
-        "warnings": loops.warnings,
+        "warnings": warnings,
         **counters.snapshot(),
     }

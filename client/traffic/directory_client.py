@@ -25,7 +25,7 @@ from mixnet.network import Network
 from mixnet.pki.document import validity
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.fetch import fetch_document
-from mixnet.pki.keeper import expired
+from mixnet.pki.keeper import DocumentMemory, expired
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode, parse_answer_untrusted
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction, Views
@@ -77,7 +77,7 @@ def _epochs_of_evidence(store: Store) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreMemory:
+class StoreMemory(DocumentMemory):
     """The memory of a DocumentKeeper in the profile's store."""
 
     store: Store

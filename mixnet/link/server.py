@@ -64,7 +64,7 @@ async def serve_links(
     network_id: bytes,
     admit: Judge,
     limits: LinkLimits | None = None,
-    count: Callable[[str], None] = lambda _label: None,
+    count: Callable[[LinkEvent], None] = lambda _event: None,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen at `address` and run `handler` for each link that is admitted, until cancelled.
@@ -98,7 +98,9 @@ async def serve_links(
 class _Server:
     """The links of one listener."""
 
-    def __init__(self, accept: Accept, handler: Handler, limits: LinkLimits, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, accept: Accept, handler: Handler, limits: LinkLimits, count: Callable[[LinkEvent], None]
+    ) -> None:
         self._accept = accept
         self._handler = handler
         self._limits = limits

@@ -13,7 +13,6 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
 
 import trio
 
@@ -39,32 +38,22 @@ Fetch = Callable[[int, int], Awaitable[bytes]]  # (epoch or NEWEST, newest epoch
 CLOCK_WRONG, SPLIT_VIEW = "clock_wrong", "split_view"  # what an operator is warned of
 
 
-class DocumentMemory(Protocol):
-    """What outlasts the process; raises Unavailable if the disk refuses."""
+class DocumentMemory:
+    """What outlasts the process: nothing, for a reader that is gone when it ends, unless a subclass keeps it.
+
+    Each method raises Unavailable if the disk refuses.
+    """
 
     async def keep(self, raw: bytes) -> None:
         """Remember the signed document that came into use, in place of the one before."""
+        await trio.lowlevel.checkpoint()
 
     async def introduced(self, raw: bytes) -> None:
         """Keep the signed document that introduces other authorities for good, after those before."""
+        await trio.lowlevel.checkpoint()
 
     async def accuse(self, contradiction: Contradiction) -> None:
         """Keep the proof that the authorities contradicted themselves."""
-
-
-class Forgetful:
-    """For readers that are gone when they end."""
-
-    async def keep(self, raw: bytes) -> None:
-        """Nothing is kept."""
-        await trio.lowlevel.checkpoint()
-
-    async def introduced(self, raw: bytes) -> None:
-        """Nothing is kept."""
-        await trio.lowlevel.checkpoint()
-
-    async def accuse(self, contradiction: Contradiction) -> None:
-        """Nothing is kept."""
         await trio.lowlevel.checkpoint()
 
 
@@ -94,7 +83,7 @@ class DocumentKeeper:
         self._clock = clock
         self._rng = rng
         self._initial = initial
-        self._memory = memory or Forgetful()
+        self._memory = memory or DocumentMemory()
         self._views = views or Views(trust)
         self._warn = warn
         self._warned: list[str] = []

@@ -103,9 +103,9 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def same(self) -> None:
-        assert len(self.mailboxes) == len(self.kept)
+        assert len(self.mailboxes._usage) == len(self.kept)
         for box, packets in self.kept.items():
-            assert self.mailboxes.usage(box) == (len(packets), sum(len(one) for _, one, _ in packets))
+            assert self.mailboxes._usage[box] == (len(packets), sum(len(one) for _, one, _ in packets))
 
 
 Model.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
@@ -118,7 +118,7 @@ def test_one_call_is_one_transaction(tmp_path: Path) -> None:
     mailboxes.perform([Open(box), StorePacket(box, b"kept")], LIMITS, 0.0)
     with pytest.raises(Unavailable):
         mailboxes.perform([StorePacket(box, b"not kept"), StorePacket(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
-    assert mailboxes.usage(box) == (1, 4)
+    assert mailboxes._usage[box] == (1, 4)
     assert mailboxes.perform([Load(box, 0, 10)], LIMITS, 0.0) == [Loaded(((1, b"kept"),))]
     mailboxes.close()
 
@@ -138,7 +138,7 @@ def test_a_disk_that_fails_twice_is_tried_again(tmp_path: Path, monkeypatch: pyt
             with pytest.raises(Unavailable):
                 mailboxes.perform([StorePacket(box, b"not kept"), StorePacket(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]
     assert mailboxes.perform([StorePacket(box, b"new")], LIMITS, 0.0) != []
-    assert mailboxes.usage(box) == (2, 7)
+    assert mailboxes._usage[box] == (2, 7)
     mailboxes.close()
 
 

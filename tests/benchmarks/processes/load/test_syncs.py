@@ -26,7 +26,7 @@ boxes.perform([StorePacket(box, bytes(3072))], limits, 0.0)
 assert syncs.read(folder / syncs.COUNTS).log == after.log, "without durability there is nothing to count"
 assert {one.name for one in folder.iterdir()} == {"boxes", "boxes-wal", "boxes-shm", syncs.COUNTS}
 boxes.close()
-assert Mailboxes(folder / "boxes").usage(box)[0] == 101
+assert Mailboxes(folder / "boxes")._usage[box][0] == 101
 """
 
 
