@@ -15,7 +15,7 @@ import msgspec
 
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
-from mixnet.identity import identity_from_text, load_identity
+from mixnet.identity import key_from_text, load_identity
 from mixnet.network import Address
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
@@ -101,7 +101,7 @@ def _approved(path: Path, file: _File) -> dict[bytes, NodeRole]:
 
 
 def _identity(path: Path, text: str) -> bytes:
-    identity = identity_from_text(text)
+    identity = key_from_text(text)
     if identity is None:
         raise AuthorityConfigError(
             f"the configuration {path} is wrong: an identity has 64 hexadecimal digits, not {text!r}"

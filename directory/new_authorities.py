@@ -11,7 +11,7 @@ from directory.consensus import SUCCESSION_LEAD
 from directory.succession import date_of
 from mixnet.crypto import Label, digest
 from mixnet.errors import LocalError
-from mixnet.identity import identity_from_text
+from mixnet.identity import key_from_text
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.canonical import encode
 from mixnet.pki.descriptor import check_address
@@ -43,7 +43,7 @@ def _named(text: str, identities: list[bytes]) -> bytes:
 
 def _info(text: str) -> AuthorityInfo:
     digits, _, address = text.partition("@")
-    identity = identity_from_text(digits)
+    identity = key_from_text(digits)
     if identity is None:
         raise LocalError(f"{text!r} is no authority: write IDENTITY@HOST:PORT, with 64 hexadecimal digits")
     check_address(address)

@@ -46,12 +46,12 @@ def load_trust(folder: Path | None, bootstrap: Path | None) -> Trust:
 
 def identity_of(node: str, network: Path) -> bytes:
     """The identity that a user names, by its digits or by its name in a local network."""
-    from mixnet.identity import identity_from_text, load_identity  # noqa: PLC0415
+    from mixnet.identity import key_from_text, load_identity  # noqa: PLC0415
 
     key_file = network / node / "identity.key"
     if "/" not in node and key_file.exists():
         return load_identity(key_file).public
-    identity = identity_from_text(node)
+    identity = key_from_text(node)
     if identity is None:
         raise LocalError(f"{node!r} is no node: give 64 hexadecimal digits, or the name of a node in {network}")
     return identity

@@ -58,11 +58,6 @@ class PeelQueue:
         """The number of jobs that are not answered."""
         return len(self._jobs)
 
-    @property
-    def keys(self) -> int:
-        """The number of keys that the worker has, or will have when it has followed its orders."""
-        return len(self._slots)
-
     def take(self, job: PeelJob) -> None:
         """Have a job done; LocalError if there is no room for it."""
         if self.under_way >= UNDER_WAY:

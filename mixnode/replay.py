@@ -116,9 +116,6 @@ class Replay:
             self._seen.add(stored[start : start + TAG_SIZE])
         self.full = len(self._seen) >= limit
 
-    def __len__(self) -> int:
-        return len(self._seen)
-
     @property
     def begun(self) -> bool:
         """Whether `admit` no longer waits for the disk; so it is from the first tags on."""

@@ -33,11 +33,6 @@ class TagSet:
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def memory(self) -> int:
-        """The bytes of all slots."""
-        return sum(8 * len(shelf) for shelf in self._shelves if shelf is not None)
-
     def add(self, tag: bytes) -> bool:
         """Whether the tag is new; afterwards it isn't. LocalError if it hasn't 16 bytes."""
         if len(tag) != TAG_SIZE:

@@ -27,9 +27,6 @@ class WorkerKeys:
         self._engine = engine
         self._keys: dict[int, SphinxSecret] = {}
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
     def follow(self, head: Head, body: bytes) -> bytes:
         """Do one order, of which `body` is what follows its head; the answer."""
         match head.order:

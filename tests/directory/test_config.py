@@ -8,6 +8,7 @@ import pytest
 
 from directory.config import AuthorityConfigError, load_config
 from mixnet.errors import LocalError
+from mixnet.identity import BadKeyFile
 from mixnet.pki.descriptor import NodeRole
 from tests.mixnet.pki.builders import Town
 
@@ -71,14 +72,14 @@ def test_a_mistake_is_named_in_one_line(folder: Path, old: str, new: str, proble
 
 def test_a_key_that_others_can_read_is_refused(folder: Path) -> None:
     (folder / "identity.key").chmod(0o644)
-    with pytest.raises(AuthorityConfigError, match="chmod 600"):
+    with pytest.raises(BadKeyFile, match="chmod 600"):
         load_config(folder / "config.toml")
 
 
 @pytest.mark.parametrize("content", ["", "00", "zz" * 32, "00" * 33, "\u00e9" * 64])
 def test_a_damaged_key_is_refused_without_showing_it(folder: Path, content: str) -> None:
     (folder / "identity.key").write_text(content)
-    with pytest.raises(AuthorityConfigError, match="damaged") as refused:
+    with pytest.raises(BadKeyFile, match="damaged") as refused:
         load_config(folder / "config.toml")
     assert len(content) < 64 or content not in str(refused.value)
 

@@ -165,7 +165,10 @@ async def test_keys_are_turned_while_packets_are_under_way():
                 helped.pool.peel(one)
             helped.pool.forget(keys[first])  # while both may still have it to use
             await helped.until(len(jobs))
-        assert [queue.keys for queue in helped.pool._open] == [2, 2]  # those of the last three that weren't given up
+        assert [len(queue._slots) for queue in helped.pool._open] == [
+            2,
+            2,
+        ]  # those of the last three that weren't given up
         alone = Crew(0)
         for one in jobs:
             alone.pool.peel(one)

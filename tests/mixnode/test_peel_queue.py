@@ -69,11 +69,11 @@ def test_a_worker_forgets_what_it_is_told_to_forget():
     queue.take(job([one, two], [one.secret]))
     for order in split(queue.orders()):
         worker.follow(*order)
-    assert len(worker) == 2
+    assert len(worker._keys) == 2
     queue.forget(one)
     for order in split(queue.orders()):
         worker.follow(*order)
-    assert len(worker) == 1
+    assert len(worker._keys) == 1
     assert two.secret in worker._keys.values()
 
 
