@@ -168,7 +168,7 @@ async def test_keys_are_turned_while_packets_are_under_way():
         assert [len(queue._slots) for queue in helped.pool._open] == [
             2,
             2,
-        ]  # those of the last three that weren't given up
+        ]  # those of the last three that are left
         alone = Crew(0)
         for one in jobs:
             alone.pool.peel(one)
