@@ -258,4 +258,4 @@ def test_operators_with_other_files_see_other_fingerprints() -> None:
     others = [successors(TOWN, [0, 1, 4], 20), successors(TOWN, [0, 1, 3], 21), successors(TOWN, [0, 1, 3], 20, 3)]
     others.append(successors(Town(name="other "), [0, 1, 3], 20))
     assert len({fingerprint(each) for each in (one, *others)}) == 5
-    assert proposing.fingerprint(successors(TOWN, [3, 1, 0], 20)) == fingerprint(one)
+    assert fingerprint(successors(TOWN, [3, 1, 0], 20)) == fingerprint(one)

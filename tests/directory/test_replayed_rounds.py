@@ -85,7 +85,7 @@ async def one_document(world: AuthorityWorld, epoch: int) -> list[RoundReport]:
         node = documents[0].node(identity.public)
         assert node is not None
         assert node.key_at(epoch) == sphinx_key(name, epoch)
-    return [world.authorities[number]._ledger.reports(epoch)[-1] for number in good]
+    return [world.authorities[number]._context.ledger.reports(epoch)[-1] for number in good]
 
 
 def identities(town: Town, numbers: range) -> set[bytes]:
@@ -158,7 +158,7 @@ async def test_an_older_descriptor_of_a_node_does_not_come_back(
 
     def voting_for_older(authority: Authority) -> None:
         ballot = [older[name] for name in sorted(town.nodes, key=lambda name: town.nodes[name][0].public)]
-        authority._registry.ballot = lambda epoch: ballot  # type: ignore[method-assign]
+        authority._context.registry.ballot = lambda epoch: ballot  # type: ignore[method-assign]
 
     world = AuthorityWorld(town, nursery)
     await begin(world, voting_for_older)

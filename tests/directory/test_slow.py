@@ -87,7 +87,7 @@ async def hold(world: AuthorityWorld, alter: Alter) -> list[RoundReport]:
     documents = [(await world.fetch_from(number, EPOCH))[0] for number in good]
     assert {document.digest for document in documents} == {documents[0].digest}
     assert not any(world.authorities[number].snapshot()["suspects"] for number in good)
-    reports = [world.authorities[number]._ledger.reports(EPOCH) for number in good]
+    reports = [world.authorities[number]._context.ledger.reports(EPOCH) for number in good]
     assert all(len(rounds) == 1 for rounds in reports)
     return [report for (report,) in reports]
 
