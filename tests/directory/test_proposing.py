@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from directory import cli, client, proposing
+from directory import cli, client
 from directory.new_authorities import fingerprint
 from directory.proposing import DEFAULT_LEAD, propose, succession, withdraw
 from directory.succession import MOST_AHEAD, PROPOSAL, known_trust
