@@ -37,17 +37,17 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError("an identity has 64 hexadecimal digits")
 
     def approve(self, identity: bytes, role: NodeRole) -> Changes:
-        """These, and the node approved."""
+        """The same changes, and this node approved."""
         others = tuple(text for text in self.revoked if text != identity.hex())
         return Changes({**self.approved, identity.hex(): role}, others)
 
     def revoke(self, identity: bytes) -> Changes:
-        """These, and the node revoked."""
+        """The same changes, and this node revoked."""
         others = {text: role for text, role in self.approved.items() if text != identity.hex()}
         return Changes(others, tuple(sorted({*self.revoked, identity.hex()})))
 
     def applied(self, base: Mapping[bytes, NodeRole]) -> dict[bytes, NodeRole]:
-        """The allow-list that follows from the configuration's."""
+        """The configuration's allow-list with these changes."""
         listed = {**base, **{bytes.fromhex(text): role for text, role in self.approved.items()}}
         gone = {bytes.fromhex(text) for text in self.revoked}
         return {identity: role for identity, role in listed.items() if identity not in gone}
@@ -72,7 +72,7 @@ class AllowList:
     """The nodes that one authority approves, as of now."""
 
     def __init__(self, base: Mapping[bytes, NodeRole], folder: Path | None) -> None:
-        """`base` are the configuration's; without a `folder` nothing changes them."""
+        """`base` is the configuration's list; without a `folder` nothing changes it."""
         self._base = base
         self._folder = folder
         self._stamp: Stamp | None = None

@@ -53,7 +53,7 @@ async def serve(
     counters: Counters | None = None,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Be an authority until cancelled; started with the address once it listens. Unavailable if it can't listen."""
+    """Run one authority until cancelled; started with the address once it listens. Unavailable if it can't listen."""
     authority = Authority(config, network=network, clock=clock, rng=rng, counters=counters or Counters())
     async with trio.open_nursery() as nursery:
         address = await nursery.start(authority.listen)

@@ -1,6 +1,6 @@
-"""One authority's statement reaches all honest ones alike, or none of them (spec/05-directory.md 5.7).
+"""Authenticated broadcast: all honest authorities receive the same statement, or none (spec/05-directory.md 5.7).
 
-Authenticated broadcast after D. Dolev and H. R. Strong, "Authenticated algorithms for Byzantine agreement", SIAM
+After D. Dolev and H. R. Strong, "Authenticated algorithms for Byzantine agreement", SIAM
 Journal on Computing 12(4), 1983: with `faults` faulty authorities, `faults` + 1 rounds. In each round every authority
 says one bundle to all others; a statement counts in round r if r different authorities have signed it, its author among
 them; who accepts it signs it too and relays it in the next round.

@@ -1,4 +1,4 @@
-"""From votes to one document: what the authorities agreed on, computed alike by each of them.
+"""Computes the directory document from the votes; every authority gets the same bytes.
 
 See spec/05-directory.md 5.7.
 

@@ -1,4 +1,4 @@
-"""A directory document for human eyes and for programs (spec/05-directory.md 5.11).
+"""Shows directory documents to people, and as JSON to programs (spec/05-directory.md 5.11).
 
 Promises: everything shown is public and was verified; output that isn't a terminal has no frames, colours or cut lines.
 """

@@ -45,7 +45,7 @@ class Gossip:
             await sleep_until(self._context.clock, epochs.end(present))
 
     def _others(self, epoch: int) -> list[AuthorityInfo]:
-        """The other authorities of an epoch; none if one was none oneself."""
+        """The other authorities of an epoch; empty if this one is not an authority then."""
         authorities = self._trust.at(epoch)
         if self._context.me not in authorities.identities:
             return []

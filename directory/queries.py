@@ -33,10 +33,10 @@ _NEWEST = 2**48 - 1  # no epoch is later, so whoever was introduced has taken ov
 
 
 class DirectoryQueries:
-    """Somebody whom the authorities need not know, and his questions."""
+    """Questions to all authorities, asked under an identity that they need not know."""
 
     def __init__(self, trust: Trusted, network: Network, *, identity: SigningKey | None = None) -> None:
-        """`trust` has followed whom it could; `identity` is a fresh key unless one is given."""
+        """`trust` knows of all introductions that could be had; `identity` is a fresh key unless one is given."""
         self._trust = trust
         self._caller = Caller(trust.at(_NEWEST), network, identity=identity or SigningKey.generate(), role=Role.CLIENT)
 

@@ -20,7 +20,7 @@ class Unapproved(Refused):
 
 
 class Untimely(Refused):
-    """The descriptor is not for the present epoch, nor a neighbour of it: check the node's clock."""
+    """The descriptor is not for the present epoch, the last or the next: check the node's clock."""
 
 
 class NodeRegistry:

@@ -209,7 +209,7 @@ class Rounds:
             del self.held[key]
 
     def _deadline(self, when: float) -> float:
-        """A time of day in Trio's time."""
+        """A time of day, as a time of Trio's clock."""
         return trio.current_time() + max(when - self._clock.now(), 0.0)
 
 

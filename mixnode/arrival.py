@@ -1,4 +1,4 @@
-"""What a node knows of a packet when it comes in, and how much of one link may wait (spec/04-mixing.md 4.1).
+"""An incoming packet, and how many of one link may wait in the first queue (spec/04-mixing.md 4.1).
 
 Promises: it never leaves memory; of one link no more than its share waits in the first queue, however fast it sends, so
 that the others' packets find room there. Pure.

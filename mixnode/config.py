@@ -50,7 +50,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 def load_config(path: Path) -> NodeConfig:
-    """The configuration in the TOML file `path`; ConfigError says what is wrong with it."""
+    """The configuration in the TOML file `path`; NodeConfigError says what is wrong with it."""
     try:
         config = msgspec.toml.decode(path.read_bytes(), type=NodeConfig, dec_hook=_decode)
     except OSError as error:
@@ -65,7 +65,7 @@ def load_config(path: Path) -> NodeConfig:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and those above it, for their owner only; ConfigError if that is not possible."""
+    """Make `folder` and those above it, for their owner only; NodeConfigError if that is not possible."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

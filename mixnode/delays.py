@@ -1,4 +1,4 @@
-"""What is held until its time: one heap for all (spec/04-mixing.md 4.1).
+"""A heap of items that are held until their due times (spec/04-mixing.md 4.1).
 
 Promises: whatever is due comes out, in the order of its due time, together with everything else that is due; equal
 times come out in the order they went in; never early. Time is an argument: the module knows no clock.

@@ -30,13 +30,13 @@ def at_rest() -> tuple[Cusum, ...]:
 
 @dataclass(slots=True)
 class Detector:
-    """Judges one kind of harm, outcome by outcome."""
+    """Decides from one outcome after another whether one kind of harm (loops lost, or late) is too frequent."""
 
     alarmed: bool = False
     _tests: tuple[Cusum, ...] = field(default_factory=at_rest)
 
     def add(self, harm: bool) -> None:
-        """Record whether the next loop came to harm."""
+        """Record the next outcome: whether that loop was lost, or was late."""
         for test in self._tests:
             test.add(harm)
         if any(test.fired for test in self._tests):

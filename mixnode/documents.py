@@ -26,7 +26,7 @@ class DocumentFiles(DocumentMemory):
     """The memory of a DocumentKeeper in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Make `folder` if need be, for its owner only; ConfigError if that is not possible."""
+        """Make `folder` if need be, for its owner only; NodeConfigError if that is not possible."""
         self._folder = folder
         make_folder(folder)
 

@@ -21,7 +21,7 @@ Given = TypeVarTuple("Given")
 
 
 class KeyRotation:
-    """Turns the key ring of one node, on the disk and in memory."""
+    """Makes and deletes the keys in the key ring of one node, on the disk and in memory."""
 
     def __init__(self, keys: KeyRing, *, on_thread: bool) -> None:
         """`keys` as it was opened; `on_thread`: whether it lies on a disk that may be slow."""

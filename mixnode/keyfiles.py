@@ -25,7 +25,7 @@ class FileKeys:
     """Keys in a folder."""
 
     def __init__(self, folder: Path, *, limit: int = TAGS_LIMIT, boot: str | None = None) -> None:
-        """Make `folder` if need be, for its owner only; ConfigError if that is not possible.
+        """Make `folder` if need be, for its owner only; NodeConfigError if that is not possible.
 
         `limit`: tags for each key. `boot`: what names the kernel's present run, if not the kernel's own word.
         """

@@ -1,4 +1,4 @@
-"""A node's Sphinx keys: one for each epoch, each with the replay tags that live and die with it.
+"""A node's Sphinx keys: one for each epoch, each with its replay tags, which are deleted with it.
 
 See spec/04-mixing.md 4.2.
 
@@ -26,7 +26,7 @@ AHEAD = 2  # epochs after the current one for which keys are published
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EpochKey:
-    """The key of one epoch and what it has seen."""
+    """The key of one epoch, and the replay tags of the packets accepted under it."""
 
     epoch: int
     secret: SphinxSecret
@@ -81,7 +81,7 @@ class MemoryKeys:
 
 
 class KeyRing:
-    """The keys of a node through the epochs."""
+    """The keys of a node: made, published and deleted as epochs pass."""
 
     def __init__(self, store: KeyStore, epochs: Epochs, grace: float) -> None:
         """Load what `store` has; `grace` in seconds after an epoch's end. `turn` makes what is missing."""

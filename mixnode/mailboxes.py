@@ -97,7 +97,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """It happened; `packets` were deleted, and `mailboxes` expired."""
+    """Done: `packets` were deleted, and `mailboxes` expired."""
 
     packets: int = 0
     mailboxes: tuple[bytes, ...] = ()
@@ -278,6 +278,6 @@ class Mailboxes:
 
 
 def _expiry(age: float, now: float) -> float:
-    """When something of now is too old: rounded up, so that it doesn't tell when it came."""
+    """When what comes now expires: rounded up, so that it doesn't tell when it came."""
     grain = age / GRAINS
     return ceil((now + age) / grain) * grain

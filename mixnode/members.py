@@ -15,7 +15,7 @@ from mixnet.pki.waiting import Broadcast
 
 
 class Members:
-    """The documents by which the node goes."""
+    """The directory document in use and the one before it."""
 
     def __init__(self, own: bytes, raw: Callable[[int], bytes | None]) -> None:
         """`own` is this node's identity; `raw` gives an epoch's (or the newest) document, signed, if it is at hand."""

@@ -1,4 +1,4 @@
-"""A Prometheus end point: HTTP, just enough of it (spec/08-errors-and-figures.md 8.1).
+"""A Prometheus end point with a minimal HTTP server (spec/08-errors-and-figures.md 8.1).
 
 Promises: whatever is asked, the answer is the published text, coarse in value and time; a connection lasts two seconds
 at most, and there are never more than a few.

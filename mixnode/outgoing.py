@@ -160,7 +160,7 @@ class OutgoingLinks:
 
 
 async def _watch(link: Link, scope: trio.CancelScope) -> None:
-    """Notice that the neighbour ended the link; it has nothing to say on it, so whatever it says ends it too."""
+    """Wait for the end of the link; a neighbour sends nothing on it, so whatever comes ends it too."""
     with suppress(trio.EndOfChannel, RemoteError):
         await link.receive()
     scope.cancel()

@@ -38,7 +38,7 @@ class PeelResult(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """What a worker left: the job in its hands, if there was one, and those that it had not begun."""
+    """The jobs of a worker that ended: the one it was working on, if any, and those that it had not begun."""
 
     in_hand: PeelJob | None
     waiting: list[PeelJob]

@@ -1,4 +1,4 @@
-"""A provider: mailboxes behind, clients in front (spec/06-providers.md 6.1).
+"""A provider: stores packets in mailboxes and serves the clients that own them (spec/06-providers.md 6.1).
 
 Promises: a packet for a mailbox counts as accepted when it is committed; a client reaches its own mailbox only, the one
 whose name is the identity that its link proved; a client that comes again replaces its old connection.

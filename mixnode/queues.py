@@ -1,4 +1,4 @@
-"""Between a node's stages: bounded queues that drop instead of waiting (spec/04-mixing.md 4.1).
+"""Bounded queues between a node's stages, which drop instead of waiting (spec/04-mixing.md 4.1).
 
 Promises: `put` never waits, so no stage can hold up the one before it: what finds the queue full is dropped and counted
 under the queue's own reason. `take` gives all that waits, up to a batch, so that work at load is done in batches and at

@@ -1,4 +1,4 @@
-"""What shows, after an end of any kind, that a file of tags is all that was ever written to it (spec/04-mixing.md 4.2).
+"""A seal proves after a restart that a file of replay tags is complete (spec/04-mixing.md 4.2).
 
 A seal is a small file beside the tags. It is *open* while tags are added, and names the kernel's boot: whatever kills a
 process, the kernel keeps what was written as long as it runs itself. It is *closed* once all is on the disk and no
@@ -35,7 +35,7 @@ class Seal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 def this_boot() -> str:
-    """What the kernel calls its present run; empty if it doesn't say, and then no open seal proves anything."""
+    """The kernel's boot identifier; empty if it has none, and then no open seal proves anything."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -56,7 +56,7 @@ class SlotService:
         }
 
     async def sweep(self) -> None:
-        """Forget what is over, for ever."""
+        """Delete the slots whose time is over, until cancelled."""
         while True:
             await trio.sleep(SWEEP)
             self.hour.sweep(trio.current_time())

@@ -1,4 +1,4 @@
-"""Slots in which a few bytes wait for somebody who knows their name (spec/06-providers.md 6.5).
+"""Slots: a few bytes under a name, kept for a limited time for whoever knows the name (spec/06-providers.md 6.5).
 
 Promises: what was put is never replaced and stays for its time, then it is gone; slots, what is in one, and bytes in
 all are bounded, and what finds no room is refused, so that nobody can push out what others have put. The same bytes put

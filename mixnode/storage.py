@@ -1,4 +1,4 @@
-"""The one task that touches the mailboxes: group commit (spec/06-providers.md 6.1).
+"""Group commit: one task performs all operations on the mailboxes (spec/06-providers.md 6.1).
 
 Promises: whoever performs operations goes on only when they are committed; all that waits while one transaction runs
 goes into the next one, so the disk is synchronised once for many packets; transactions never overlap. In a real process

@@ -21,7 +21,7 @@ _FULLEST = 0.8  # of its slots: beyond that it grows by half
 
 
 class TagSet:
-    """The tags seen under one key: shelves of 64-bit hashes, each an open-addressed table with linear probing."""
+    """The tags seen under one key: a hash set in 1,024 parts (shelves), each open-addressed with linear probing."""
 
     def __init__(self, key: SymmetricKey) -> None:
         """An empty set; `key` is drawn for it and kept nowhere else."""

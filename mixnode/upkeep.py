@@ -119,7 +119,7 @@ async def _upload(context: NodeContext, rotation: KeyRotation, address: Address,
 
 
 async def follow(context: NodeContext, keeper: DocumentKeeper, members: Members, links: OutgoingLinks) -> None:
-    """Go by each epoch's document from its beginning."""
+    """Use each epoch's document from the beginning of the epoch on."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keeper.run)
         while True:
