@@ -11,7 +11,17 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from directory.options import BootstrapFile, Folder, Json, authorities_in, default_folder, identity_of, load_trust
+from directory.options import (
+    AuthorityFolder,
+    BootstrapFile,
+    Folder,
+    Json,
+    NodeName,
+    authorities_in,
+    default_folder,
+    identity_of,
+    load_trust,
+)
 from directory.proposing import propose, succession, withdraw
 
 app = App(name="directory-commands")
@@ -30,8 +40,8 @@ for command in (succession, propose, withdraw):
 @directory.command
 async def show(
     *,
-    folder: Annotated[Path | None, Parameter(name="--dir")] = None,
-    bootstrap: Path | None = None,
+    folder: Folder = None,
+    bootstrap: BootstrapFile = None,
     save: Path | None = None,
     why: str | None = None,
     json: Json = False,
@@ -42,10 +52,6 @@ async def show(
 
     Parameters
     ----------
-    folder
-        Folder of a local network; $MIXNET_DIR or your data folder if not given.
-    bootstrap
-        Bootstrap file of any other network.
     save
         Also write the signed document to this file.
     why
@@ -59,17 +65,13 @@ async def show(
         return
 
     from directory.client import newest_document  # noqa: PLC0415
-    from directory.display import show as display  # noqa: PLC0415
-    from directory.display import show_json  # noqa: PLC0415
+    from directory.display import show_document  # noqa: PLC0415
 
     trust = load_trust(folder, bootstrap)
     document, raw = await newest_document(trust)
     if save is not None:
         await trio.Path(save).write_bytes(raw)
-    if json:
-        show_json(document, raw, trust)
-    else:
-        display(document, raw, trust)
+    show_document(document, raw, trust, json=json)
 
 
 @directory.command(name="bootstrap")
@@ -123,8 +125,7 @@ def verify(
     at
         The time for which to judge, in seconds since the Unix epoch; now if not given.
     """
-    from directory.display import show as display  # noqa: PLC0415
-    from directory.display import show_json  # noqa: PLC0415
+    from directory.display import show_document  # noqa: PLC0415
     from mixnet.clock import WallClock  # noqa: PLC0415
     from mixnet.pki.document import verify_untrusted  # noqa: PLC0415
 
@@ -134,10 +135,7 @@ def verify(
     raw = file.read_bytes()
     document = verify_untrusted(raw, trust, WallClock().now() if at is None else at)
     trust.follow(document, raw)
-    if json:
-        show_json(document, raw, trust)
-    else:
-        display(document, raw, trust)
+    show_document(document, raw, trust, json=json)
 
 
 @directory.command
@@ -195,19 +193,15 @@ async def _why(node: str, folder: Path | None, bootstrap: Path | None, *, json: 
 
 
 @authority.command
-def approve(node: str, *, role: Literal["mix", "provider"] = "mix", folder: Folder = None) -> None:
+def approve(node: NodeName, *, role: Literal["mix", "provider"] = "mix", folder: AuthorityFolder = None) -> None:
     """Let a node into the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority approve 9f86…0a08 --role mix --dir /var/lib/mixnet/authority`
 
     Parameters
     ----------
-    node
-        The node's identity, 64 hexadecimal digits, or its name in a local network.
     role
         What the node may be.
-    folder
-        Folder of one authority, or of a local network for all of its authorities.
     """
     from directory.allowlist import load_changes, save_changes  # noqa: PLC0415
     from directory.display import say  # noqa: PLC0415
@@ -221,17 +215,10 @@ def approve(node: str, *, role: Literal["mix", "provider"] = "mix", folder: Fold
 
 
 @authority.command
-def revoke(node: str, *, folder: Folder = None) -> None:
+def revoke(node: NodeName, *, folder: AuthorityFolder = None) -> None:
     """Keep a node out of the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority revoke mix-3`
-
-    Parameters
-    ----------
-    node
-        The node's identity, 64 hexadecimal digits, or its name in a local network.
-    folder
-        Folder of one authority, or of a local network for all of its authorities.
     """
     from directory.allowlist import load_changes, save_changes  # noqa: PLC0415
     from directory.display import say  # noqa: PLC0415

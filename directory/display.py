@@ -43,13 +43,11 @@ def as_table(document: Document, raw: bytes, trust: Trust) -> dict[str, Any]:
     }
 
 
-def show_json(document: Document, raw: bytes, trust: Trust) -> None:
-    """One JSON object."""
-    say(msgspec.json.encode(as_table(document, raw, trust)).decode())
-
-
-def show(document: Document, raw: bytes, trust: Trust) -> None:
-    """Epoch and validity, nodes by layer, who signed, and how the authorities change."""
+def show_document(document: Document, raw: bytes, trust: Trust, *, json: bool) -> None:
+    """Epoch and validity, nodes by layer, who signed, and how the authorities change; or one JSON object."""
+    if json:
+        say(msgspec.json.encode(as_table(document, raw, trust)).decode())
+        return
     signers, authorities = parse_untrusted(raw)[1], trust.at(document.epoch)
     say(f"epoch {document.epoch}, valid from {_time(document.valid_from)} until {_time(document.valid_until)}")
     say(f"signed by {len(signers)} of {len(authorities.authorities)} authorities ({authorities.required} are required)")

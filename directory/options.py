@@ -24,6 +24,15 @@ Folder = Annotated[
     Path | None,
     Parameter(name="--dir", help="Folder of a local network; $MIXNET_DIR or your data folder if not given."),
 ]
+AuthorityFolder = Annotated[
+    Path | None,
+    Parameter(
+        name="--dir",
+        help="Folder of one authority, or of a local network for all of its authorities; $MIXNET_DIR or your data "
+        "folder if not given.",
+    ),
+]
+NodeName = Annotated[str, Parameter(help="The node's identity, 64 hexadecimal digits, or its name in a local network.")]
 BootstrapFile = Annotated[Path | None, Parameter(name="--bootstrap", help="Bootstrap file of any other network.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 

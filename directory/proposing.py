@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from directory.options import Folder, default_folder
+from directory.options import AuthorityFolder, default_folder
 from mixnet.errors import LocalError
 
 DEFAULT_LEAD = 6  # epochs from now to the takeover, unless the operators choose another
@@ -73,7 +73,7 @@ def succession(
         say(line)
 
 
-def propose(file: Path, *, folder: Folder = None) -> None:
+def propose(file: Path, *, folder: AuthorityFolder = None) -> None:
     """Have an authority vote for those that shall take over; nothing is restarted.
 
     Example: `mixnet authority propose successor.json --dir /var/lib/mixnet/authority`
@@ -82,8 +82,6 @@ def propose(file: Path, *, folder: Folder = None) -> None:
     ----------
     file
         What `mixnet authority succession` wrote; all operators have the same.
-    folder
-        Folder of one authority, or of a local network for all of its authorities.
     """
     from directory.display import say  # noqa: PLC0415
     from directory.files import replace  # noqa: PLC0415
@@ -116,15 +114,10 @@ def propose(file: Path, *, folder: Folder = None) -> None:
     )
 
 
-def withdraw(*, folder: Folder = None) -> None:
+def withdraw(*, folder: AuthorityFolder = None) -> None:
     """Take back what `mixnet authority propose` proposed, if it has not been introduced yet.
 
     Example: `mixnet authority withdraw --dir /var/lib/mixnet/authority`
-
-    Parameters
-    ----------
-    folder
-        Folder of one authority, or of a local network for all of its authorities.
     """
     from directory.display import say  # noqa: PLC0415
     from directory.options import authorities_in  # noqa: PLC0415
