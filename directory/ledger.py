@@ -18,7 +18,7 @@ import msgspec
 from directory.voting import Statement
 from mixnet.crypto import KEY_SIZE
 from mixnet.errors import LocalError
-from mixnet.files import replace_file
+from mixnet.files import make_folder, replace_file
 from mixnet.pki.requests import RoundReport
 
 HISTORY = 128  # epochs for which documents are kept
@@ -60,11 +60,8 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         """Make `folder` if need be; LocalError if that is not possible."""
         self._folder = folder
-        try:
-            for group in _GROUPS:
-                (folder / group).mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LocalError(f"can't make the folder {folder}: {error.strerror}") from None
+        for group in _GROUPS:
+            make_folder(folder / group)
 
     def get(self, group: str, name: str) -> bytes | None:
         """The entry, if there is one."""

@@ -11,11 +11,11 @@ import trio
 from directory.reports import EpochReport, epoch_report, merged_untrusted, why
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Role, ask
+from mixnet.link import Role
 from mixnet.network import Network
 from mixnet.pki.bootstrap import AuthorityInfo, Trusted
 from mixnet.pki.document import Document
-from mixnet.pki.fetch import TIMEOUT, Caller
+from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import (
     Answer,
     AskDocument,
@@ -25,8 +25,6 @@ from mixnet.pki.requests import (
     HistoryAnswer,
     NodeAnswer,
     Request,
-    encode,
-    parse_answer_untrusted,
 )
 
 _NEWEST = 2**48 - 1  # no epoch is later, so whoever was introduced has taken over
@@ -62,8 +60,7 @@ class DirectoryQueries:
     async def one(self, authority: AuthorityInfo, request: Request, kind: type[Answer]) -> Answer | None:
         """The answer of one authority; None if it gives none."""
         try:
-            async with await self._caller.link(authority) as link:
-                return parse_answer_untrusted(await ask(link, encode(request), timeout=TIMEOUT), kind)
+            return await self._caller.ask(authority, request, kind)
         except (RemoteError, Unavailable):
             return None
 

@@ -1,4 +1,4 @@
-"""Replaces files in one step (spec/01-rooms.md 1.2).
+"""Replaces files in one step, and makes folders (spec/01-rooms.md 1.2).
 
 Promises: a file is the old one or the new one, never half of one, whatever is killed when, and the new one is on the
 disk when the call returns. Nobody but its owner may read it unless the caller says so, at no instant. What a kill left
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from mixnet.errors import LocalError
 
 
 def replace_file(
@@ -41,6 +43,14 @@ def replace_file(
         if error.filename is None:  # a full disk names no file
             error.filename = str(path)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it, for their owner only; LocalError if that is not possible."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalError(f"can't make the folder {folder}: {error.strerror}") from None
 
 
 def sync_folder(folder: Path) -> None:

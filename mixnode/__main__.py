@@ -23,12 +23,13 @@ from mixnet.clock import WallClock
 from mixnet.counters import Published
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status, explain
+from mixnet.files import make_folder
 from mixnet.log import Log, LogEntry
 from mixnet.network import TCP, Address
 from mixnet.randomness import SystemSource
 from mixnet.sphinx import Engine, engine_by_name
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
-from mixnode.config import NodeConfig, load_config, make_folder
+from mixnode.config import NodeConfig, load_config
 from mixnode.metrics import serve_metrics
 from mixnode.node import Serving, serve
 

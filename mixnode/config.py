@@ -64,14 +64,6 @@ def load_config(path: Path) -> NodeConfig:
     return _anchored(config, path.resolve().parent)
 
 
-def make_folder(folder: Path) -> None:
-    """Make `folder` and those above it, for their owner only; NodeConfigError if that is not possible."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise NodeConfigError(f"can't make the folder {folder}: {error.strerror}") from None
-
-
 def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
     """The same settings with every path absolute."""
     return msgspec.structs.replace(

@@ -14,10 +14,9 @@ from pathlib import Path
 import trio
 
 from mixnet.errors import Unavailable
-from mixnet.files import replace_file
+from mixnet.files import make_folder, replace_file
 from mixnet.pki.keeper import DocumentMemory
 from mixnet.pki.views import Contradiction
-from mixnode.config import make_folder
 
 _DOCUMENT, _INTRODUCTION, _EVIDENCE = "document", "introduction-", "evidence-"
 
@@ -26,32 +25,22 @@ class DocumentFiles(DocumentMemory):
     """The memory of a DocumentKeeper in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Make `folder` if need be, for its owner only; NodeConfigError if that is not possible."""
+        """Make `folder` if need be, for its owner only; LocalError if that is not possible."""
         self._folder = folder
         make_folder(folder)
 
     def newest(self) -> bytes | None:
         """The signed document that was in use last, if there was one."""
-        try:
-            return (self._folder / _DOCUMENT).read_bytes()
-        except OSError:
-            return None
+        return self._read(_DOCUMENT)
 
     def introductions(self) -> list[bytes]:
         """The signed documents that introduced other authorities, in the order in which they came; unverified."""
-        found = []
-        for number in self._numbers():
-            with suppress(OSError):
-                found.append((self._folder / f"{_INTRODUCTION}{number}").read_bytes())
-        return found
-
-    def _numbers(self) -> list[int]:
-        names = (path.name.removeprefix(_INTRODUCTION) for path in self._folder.glob(f"{_INTRODUCTION}*"))
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        found = (self._read(f"{_INTRODUCTION}{number}") for number in self._numbers(_INTRODUCTION))
+        return [raw for raw in found if raw is not None]
 
     async def introduced(self, raw: bytes) -> None:
         """Keep the document that introduces other authorities, never to be removed; Unavailable if the disk refuses."""
-        number = 1 + max(self._numbers(), default=0)  # what is there may be of no use now, but of use once more
+        number = 1 + max(self._numbers(_INTRODUCTION), default=0)  # what is of no use now may be of use once more
         await trio.to_thread.run_sync(self._write, f"{_INTRODUCTION}{number}", raw)
 
     async def keep(self, raw: bytes) -> None:
@@ -66,15 +55,21 @@ class DocumentFiles(DocumentMemory):
     def evidence(self) -> list[Contradiction]:
         """The contradictions that were kept, those of the oldest epochs first; unverified."""
         found = []
-        for epoch in sorted(self._epochs_of_evidence()):
-            with suppress(OSError):
-                first, second = ((self._folder / f"{_EVIDENCE}{epoch}-{number}").read_bytes() for number in (1, 2))
+        for epoch in self._numbers(_EVIDENCE):
+            first, second = (self._read(f"{_EVIDENCE}{epoch}-{number}") for number in (1, 2))
+            if first is not None and second is not None:
                 found.append(Contradiction(epoch, first, second))
         return found
 
-    def _epochs_of_evidence(self) -> set[int]:
-        names = (path.name.removeprefix(_EVIDENCE).rpartition("-")[0] for path in self._folder.glob(f"{_EVIDENCE}*"))
-        return {int(name) for name in names if name.isascii() and name.isdigit()}
+    def _numbers(self, kind: str) -> list[int]:
+        """The numbers that follow `kind` in the names of files, ascending."""
+        names = (path.name.removeprefix(kind).partition("-")[0] for path in self._folder.glob(f"{kind}*"))
+        return sorted({int(name) for name in names if name.isascii() and name.isdigit()})
+
+    def _read(self, name: str) -> bytes | None:
+        with suppress(OSError):
+            return (self._folder / name).read_bytes()
+        return None
 
     def _write(self, name: str, raw: bytes) -> None:
         try:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from mixnet.crypto import KEY_SIZE, SphinxSecret
 from mixnet.errors import LocalError
-from mixnet.files import replace_file, sync_folder
+from mixnet.files import make_folder, replace_file, sync_folder
 from mixnode import seal
-from mixnode.config import make_folder
 from mixnode.keys import EpochKey, StoredKeys
 from mixnode.replay import TAGS_LIMIT, Replay, TagFile
 
@@ -25,7 +24,7 @@ class FileKeys:
     """Keys in a folder."""
 
     def __init__(self, folder: Path, *, limit: int = TAGS_LIMIT, boot: str | None = None) -> None:
-        """Make `folder` if need be, for its owner only; NodeConfigError if that is not possible.
+        """Make `folder` if need be, for its owner only; LocalError if that is not possible.
 
         `limit`: tags for each key. `boot`: what names the kernel's present run, if not the kernel's own word.
         """

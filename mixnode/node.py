@@ -53,11 +53,11 @@ from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import PeelJob, PeelResult
 from mixnode.provider import Provider
 from mixnode.queues import DropQueue
-from mixnode.report import describe
 from mixnode.services import Services, SlotService, is_question
 from mixnode.timestamps import timestamp_handler
 
 QUEUE_SIZE = 1024  # packets that may wait in one queue
+IDENTITY_DIGITS = 16  # enough to tell one's nodes apart
 SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
 
 
@@ -301,17 +301,26 @@ class _Node:
         start(loop, context, members, self._loops)
 
     def snapshot(self) -> dict[str, Any]:
-        """What the node would tell its operator now."""
+        """What the status socket answers (spec/08-errors-and-figures.md 8.2); layers count from 1, providers have none.
+
+        Never: anything about a packet, a peer or a client.
+        """
+        identity, document = self._context.identity.public, self._members.document if self._members.ready else None
+        layer = None if document is None else document.layer_of(identity)
         retired = sorted({str(why) for why in self._keys.retired.values()})
-        figures = describe(
-            self._context,
-            self._members,
-            self.counters,
-            connections=len(self._links),
-            held=len(self._queues.held),
-            warnings=self._loops.warnings + retired + self._keeper.warnings,
-        )
-        return {**figures, "problem": self._keeper.problem, "workers": self._pool.pids}
+        return {
+            "role": str(self._context.config.role),
+            "layer": None if layer is None else layer + 1,
+            "identity": identity.hex()[:IDENTITY_DIGITS],
+            "ready": document is not None and document.node(identity) is not None,
+            "epoch": None if document is None else document.epoch,
+            "connections": len(self._links),
+            "held": len(self._queues.held),
+            "warnings": self._loops.warnings + retired + self._keeper.warnings,
+            **self.counters.snapshot(),
+            "problem": self._keeper.problem,
+            "workers": self._pool.pids,
+        }
 
 
 async def serve(

@@ -25,6 +25,7 @@ from mixnet.pki.document import Document, parse_untrusted, verify_untrusted
 from mixnet.pki.errors import ClockWrong, Expired, NoDocument, NotYetValid, SplitView, WrongNetwork
 from mixnet.pki.requests import (
     NEWEST,
+    Answer,
     AskDocument,
     AskIntroduction,
     DocumentAnswer,
@@ -290,25 +291,23 @@ class Caller:
 
     async def document(self, authority: AuthorityInfo, epoch: int) -> bytes | None:
         """The bytes that one authority gives out as the document for `epoch`."""
-        answer = await self._ask(authority, AskDocument(epoch))
-        return parse_answer_untrusted(answer, DocumentAnswer).document
+        return (await self.ask(authority, AskDocument(epoch), DocumentAnswer)).document
 
     async def introduction(self, authority: AuthorityInfo, first_epoch: int) -> bytes | None:
         """What one authority gives out as the document that introduces the set after that of `first_epoch`."""
-        answer = await self._ask(authority, AskIntroduction(first_epoch))
-        return parse_answer_untrusted(answer, IntroductionAnswer).document
+        return (await self.ask(authority, AskIntroduction(first_epoch), IntroductionAnswer)).document
 
     async def offer(self, authority: AuthorityInfo, descriptor: bytes) -> bool:
         """Whether one authority took a descriptor."""
         try:
-            answer = await self._ask(authority, Upload(descriptor))
-            return parse_answer_untrusted(answer, UploadAnswer).taken
+            return (await self.ask(authority, Upload(descriptor), UploadAnswer)).taken
         except (RemoteError, Unavailable):
             return False
 
-    async def _ask(self, authority: AuthorityInfo, request: Request) -> bytes:
+    async def ask(self, authority: AuthorityInfo, request: Request, kind: type[Answer]) -> Answer:
+        """The answer of one authority; raises Unavailable or RemoteError."""
         async with await self.link(authority) as link:
-            return await ask(link, encode(request), timeout=TIMEOUT)
+            return parse_answer_untrusted(await ask(link, encode(request), timeout=TIMEOUT), kind)
 
     async def link(self, authority: AuthorityInfo) -> Link:
         """A link to one authority; raises Unavailable, or Stranger if somebody else is there."""

@@ -117,7 +117,7 @@ async def test_nothing_said_in_the_last_attempt_counts_in_this_one(
     world, good = AuthorityWorld(town, nursery), identities(town, sides(town)[1])
     await begin(world, repeating(epoch=0, attempt=1), startup_wait=0.0)
     await trio.sleep(31)
-    (failed,) = world.authorities[sides(town)[1][0]]._ledger.reports(0)
+    (failed,) = world.authorities[sides(town)[1][0]]._context.ledger.reports(0)
     assert set(failed.revealed) == set(town.bootstrap.identities)
     assert failed.problem
     world.enter(*town.nodes)
