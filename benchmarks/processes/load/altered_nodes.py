@@ -26,11 +26,12 @@ from benchmarks.processes.load.packets import clear_tag, open_clear
 from mixnet.crypto import SphinxSecret, keyed_hash, x25519
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.files import make_folder
 from mixnet.link import Link
 from mixnet.log import Log
 from mixnet.sphinx import Engine, Forward, Hop, Peeled, SphinxEngine, Surb, SurbKeys
 from mixnode.__main__ import run
-from mixnode.config import load_config, make_folder
+from mixnode.config import load_config
 from mixnode.provider import Provider
 
 LATE = 0.005  # seconds
