@@ -1,4 +1,4 @@
-"""Replaces files in one step, and makes folders (spec/01-rooms.md 1.2).
+"""Replaces files in one step, and makes folders (spec/04-mixing.md 4.2, spec/05-directory.md 5.11).
 
 Promises: a file is the old one or the new one, never half of one, whatever is killed when, and the new one is on the
 disk when the call returns. Nobody but its owner may read it unless the caller says so, at no instant. What a kill left
