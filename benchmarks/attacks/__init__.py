@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.base.figures import Finding
+    from benchmarks.base.figures import Finding, Subject
     from benchmarks.base.jobs import Run
     from benchmarks.base.size import Size
     from benchmarks.simulation.ground_truth import Journey
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 class Attack(Protocol):
     """What each module offers."""
+
+    SUBJECT: Subject
 
     def score(self, trace: Trace, journeys: Sequence[Journey]) -> Finding:
         """Attack a trace; the journeys tell which guesses are right."""
@@ -55,8 +57,8 @@ class UnknownAttack(LocalError):
     """There is no attack of that name: `mixnet attack` lists them."""
 
 
-def load(name: str) -> object:
+def load(name: str) -> Attack:
     """The module of an attack; UnknownAttack if there is none."""
     if name not in ATTACKS:
         raise UnknownAttack(f"there is no attack `{name}`: choose one of {', '.join(sorted(ATTACKS))}")
-    return import_module(ATTACKS[name].module)
+    return cast("Attack", import_module(ATTACKS[name].module))

@@ -8,7 +8,7 @@ slots of messages; the null control are idle clients under made-up labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,19 +28,21 @@ from benchmarks.attacks.windows import (
     windows_of,
 )
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "activity"
-TITLE = "Activity: whether a client's link shows that its user does something"
-THREATS = ("P3",)
-ADVERSARY = "external, global, passive"
-DEFENCE = "sends and receives follow schedules that don't depend on what the user does"
+SUBJECT = Subject(
+    "activity",
+    "Activity: whether a client's link shows that its user does something",
+    ("P3",),
+    "external, global, passive",
+    "sends and receives follow schedules that don't depend on what the user does",
+    "The model has no users: its figure says how wide chance is for as many windows. That it is the real actors' too "
+    "rests on the comparison under one seed, which must find no difference.",
+)
 LENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0)
 SHORT = (1.0, 3.0)  # for traces of networks with many frames a second
 MAIN = 1000.0  # seconds, the least window of the target
@@ -70,13 +72,13 @@ def score(trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findin
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s; seed {seed}"
     tables = _tables([observed], shorter=SHORT)
     if not tables:
-        return _SUBJECT.finding(
+        return SUBJECT.finding(
             setting, (), note=f"fewer than {FEW} busy or idle windows, or of one client: nothing to compare"
         )
     found = {length: told_apart(windows, seed=seed) for length, windows in tables.items()}
     longest = max(found)
     figures = _figures(found[longest], "undetectability", longest, tables[longest].rarer, "the trace")
-    return _SUBJECT.finding(setting, figures, curves={"auc_window_actors": _curve(found)})
+    return SUBJECT.finding(setting, figures, curves={"auc_window_actors": _curve(found)})
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -106,7 +108,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     )
     controls = (*_positive(bare, slow, quiet, busy, seed), _null(quiet, shown, seed))
     setting = _setting(worlds, plan, seed)
-    return _SUBJECT.finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
+    return SUBJECT.finding(setting, figures, controls, {"auc_window_actors": _curve(found)})
 
 
 def _model(plan: WindowPlan, run: Run, seed: int, frame: int) -> Windows:
@@ -191,10 +193,3 @@ def _setting(worlds: Sequence[dict[str, Any]], plan: WindowPlan, seed: int) -> s
         f"real actors: {described(worlds)}, one packet a second each way; model: {plan.windows:,} windows a class of "
         f"{plan.seconds:,.0f} s; seed {seed}"
     )
-
-
-NOTE = (
-    "The model has no users: its figure says how wide chance is for as many windows. That it is the real actors' too "
-    "rests on the comparison under one seed, which must find no difference."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

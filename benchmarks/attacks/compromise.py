@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from benchmarks.anonymity import model
 from benchmarks.anonymity.network import NetworkModel
 from benchmarks.attacks.forged_documents import forged_directory
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
 from benchmarks.controls.guards import without_guards
@@ -29,14 +30,17 @@ from client.model.destination import Destination
 from client.traffic.routes import Map
 from mixnet.errors import LocalError
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "compromise"
-TITLE = "Compromise: a share of the mixes is corrupt, beside a global observer"
-THREATS = ("P1", "P2")
-ADVERSARY = "internal and external, global, passive"
-DEFENCE = "one mix of each layer, drawn anew for each packet: one honest mix on the way is enough"
+SUBJECT = Subject(
+    "compromise",
+    "Compromise: a share of the mixes is corrupt, beside a global observer",
+    ("P1", "P2"),
+    "internal and external, global, passive",
+    "one mix of each layer, drawn anew for each packet: one honest mix on the way is enough",
+    "No target in docs/measuring.md: this is what the design gives away. A packet whose three mixes are all corrupt is "
+    "not anonymous, and a long conversation meets that fate sooner or later. The exact chance is a little below f^k, "
+    "since no mix is there twice; users fare a little better than 1-(1-f^k)^m, since their packets face the same "
+    "mixes.",
+)
 SHARES = (0.1, 0.2, 0.3, 0.5)
 WIDTH, LAYERS = 10, 3
 USERS = {Size.QUICK: 150, Size.STANDARD: 1000, Size.FULL: 10_000}
@@ -67,7 +71,7 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Findi
         _over_choices(seen),
     )
     setting = f"a trace of {len(paths):,} packets, {DRAWS} choices of corrupt mixes; seed {seed}"
-    return _SUBJECT.finding(setting, (figure,))
+    return SUBJECT.finding(setting, (figure,))
 
 
 def _choices(rng: random.Random, mixes: Sequence[str], count: int) -> list[set[str]]:
@@ -106,7 +110,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"routes of real clients, {LAYERS}x{WIDTH} mixes, {USERS[size]:,} users with {MESSAGES} packets each for "
         f"each share; entropy by the model, {ENTROPY.users} users with {ENTROPY.rate:g} packets a second; seed {seed}"
     )
-    return _SUBJECT.finding(setting, figures, controls, _curves(exposed, entropies))
+    return SUBJECT.finding(setting, figures, controls, _curves(exposed, entropies))
 
 
 def seen_through(*, corrupt: float, users: int, seed: int, off: Sequence[str] = ()) -> dict[str, Any]:
@@ -215,11 +219,3 @@ def _curves(
         "exposed_corrupt_power": curve(SHARES, power),
         "entropy_corrupt": curve((0.0, *SHARES), left),
     }
-
-
-NOTE = (
-    "No target in docs/measuring.md: this is what the design gives away. A packet whose three mixes are all corrupt is "
-    "not anonymous, and a long conversation meets that fate sooner or later. The exact chance is a little below f^k, "
-    "since no mix is there twice; users fare a little better than 1-(1-f^k)^m, since their packets face the same mixes."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

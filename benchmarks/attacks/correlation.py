@@ -8,7 +8,7 @@ pairs that have nothing to do with each other, in that same unprotected network.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,19 +18,21 @@ from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matc
 from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.attacks.schedules import dispersion, exponential
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc, exact, roc, true_positives
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "correlation"
-TITLE = "Flow correlation: which sender's packets reach which receiver"
-THREATS = ("P2",)
-ADVERSARY = "external, global, passive; corrupt providers beside it, each reported by itself"
-DEFENCE = "shaped client links: up and down frames on Poisson schedules that no message moves"
+SUBJECT = Subject(
+    "correlation",
+    "Flow correlation: which sender's packets reach which receiver",
+    ("P2",),
+    "external, global, passive; corrupt providers beside it, each reported by itself",
+    "shaped client links: up and down frames on Poisson schedules that no message moves",
+    "The window is what counts: short ones never show anything. Providers see more than links do, and are reported "
+    "under keys of their own, without a claim.",
+)
 WINDOWS = (10.0, 30.0, 100.0, 300.0, 1000.0)
 LONGEST = 3600.0
 MAIN = 1000.0  # seconds, the window of the target
@@ -73,7 +75,7 @@ def score(trace: Trace, journeys: Sequence[Journey]) -> Finding:
             figures.append(_inside(view, inside, window, "the trace"))
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s"
     note = "" if figures else "no pair of clients that wrote to each other, or none that didn't: nothing to tell apart"
-    return _SUBJECT.finding(setting, figures, (), {"auc_window_actors": _curve([observed])}, note)
+    return SUBJECT.finding(setting, figures, (), {"auc_window_actors": _curve([observed])}, note)
 
 
 def longest_window(observed: Observed) -> float:
@@ -125,7 +127,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         "roc": _roc(main),
         "roc_control": _roc(model.at("exit", MAIN)),
     }
-    return _SUBJECT.finding(_setting(worlds, PLANS[size], seed), figures, _controls(model, bare, seed), curves)
+    return SUBJECT.finding(_setting(worlds, PLANS[size], seed), figures, _controls(model, bare, seed), curves)
 
 
 class _Model:
@@ -278,10 +280,3 @@ def _setting(worlds: Sequence[dict[str, Any]], plan: PairCounts, seed: int) -> s
         f"real actors: {described(worlds)}, one packet a second each way; model: {plan.judged:,} pairs a class, "
         f"{plan.learned:,} to learn from; seed {seed}"
     )
-
-
-NOTE = (
-    "The window is what counts: short ones never show anything. Providers see more than links do, and are reported "
-    "under keys of their own, without a claim."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -7,7 +7,7 @@ and without shaping of the receiving side, the null control are contacts that no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +15,21 @@ from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
 from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, rate
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "disclosure"
-TITLE = "Disclosure: whom each user writes to, by least squares over many rounds"
-THREATS = ("P2",)
-ADVERSARY = "external, global, passive; a corrupt exit provider beside it, reported by itself"
-DEFENCE = "shaped client links: the numbers of up and down frames don't depend on messages"
+SUBJECT = Subject(
+    "disclosure",
+    "Disclosure: whom each user writes to, by least squares over many rounds",
+    ("P2",),
+    "external, global, passive; a corrupt exit provider beside it, reported by itself",
+    "shaped client links: the numbers of up and down frames don't depend on messages",
+    "At the mailboxes nothing is shaped: whoever runs the receivers' providers finds the contacts of users who always "
+    "have something to send. That figure is reported and not claimed.",
+)
 ROUNDS = (200, 1000, 5000)
 REPEATS = {Size.QUICK: 8, Size.STANDARD: 20, Size.FULL: 100}
 SPANS = 5.0  # a round of a trace is so many times as long as a packet is on its way, so that few arrive in the next
@@ -41,12 +43,12 @@ def score(trace: Trace, journeys: Sequence[Journey]) -> Finding:
     outside, inside = (found([observed], inside=seen) for seen in (False, True))
     setting = f"a trace of {len(observed.clients)} clients, {observed.seconds:,.0f} s"
     if not outside.contacts or outside.blind >= outside.contacts:
-        return _SUBJECT.finding(setting, (), note="nobody wrote to anybody, or all to all: no contacts to find")
+        return SUBJECT.finding(setting, (), note="nobody wrote to anybody, or all to all: no contacts to find")
     figures = (
         _ratio("disclosure_ratio", "contacts found, times chance, the trace", outside, claimed=True),
         _ratio("disclosure_exit_ratio", "the same, seen at the mailboxes", inside),
     )
-    return _SUBJECT.finding(setting, figures)
+    return SUBJECT.finding(setting, figures)
 
 
 def round_length(observed: Observed) -> float:
@@ -83,7 +85,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         "found_rounds_control": _curve(model, "bare"),
         "chance": {"x": [float(count) for count in ROUNDS], "y": [outside.blind / outside.contacts] * len(ROUNDS)},
     }
-    return _SUBJECT.finding(_setting(worlds, repeats, seed), figures, _controls(model, bare), curves)
+    return SUBJECT.finding(_setting(worlds, repeats, seed), figures, _controls(model, bare), curves)
 
 
 def _controls(model: Sequence[Arrays], bare: Sequence[Observed]) -> tuple[Control, ...]:
@@ -150,10 +152,3 @@ def _setting(worlds: Sequence[dict[str, Any]], repeats: int, seed: int) -> str:
         f"model: {repeats} x 50 users with 3 contacts each, up to 5,000 rounds of 60 s; real actors: "
         f"{described(worlds)}; seed {seed}"
     )
-
-
-NOTE = (
-    "At the mailboxes nothing is shaped: whoever runs the receivers' providers finds the contacts of users who always "
-    "have something to send. That figure is reported and not claimed."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
@@ -22,6 +22,7 @@ from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
 from benchmarks.attacks.residence import NODE_LOOP
 from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, rate
 from benchmarks.simulation.ground_truth import Journey
@@ -29,14 +30,15 @@ from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "dropping"
-TITLE = "Dropping: corrupt mixes swallow a share of all packets"
-THREATS = ("P1", "P2")
-ADVERSARY = "internal, active: all mixes of one layer"
-DEFENCE = "loops of clients and nodes, counted by tests with a stated false-alarm rate; what is lost is sent again"
+SUBJECT = Subject(
+    "dropping",
+    "Dropping: corrupt mixes swallow a share of all packets",
+    ("P1", "P2"),
+    "internal, active: all mixes of one layer",
+    "loops of clients and nodes, counted by tests with a stated false-alarm rate; what is lost is sent again",
+    "No target in docs/measuring.md. A time without a value is longer than the hour that was looked at. A loss of 1 % "
+    "is what a healthy network may have: nobody warns of it, by design.",
+)
 SHARES = (0.01, 0.05, 0.2)
 HOUR = 3600.0
 RUNS = {Size.QUICK: 20, Size.STANDARD: 60, Size.FULL: 1000}
@@ -74,7 +76,7 @@ def score(_trace: Trace, journeys: Sequence[Journey]) -> Finding:
     figures.append(
         Figure("dropping_nodes_warned", f"nodes of {len(nodes)} whose detector warns of it", share(warned, len(nodes)))
     )
-    return _SUBJECT.finding(f"a trace of {len(settled):,} packets", figures)
+    return SUBJECT.finding(f"a trace of {len(settled):,} packets", figures)
 
 
 def _sent(one: Journey) -> int:
@@ -113,7 +115,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"{RUNS[size]} runs of an hour a share, {CALM_HOURS[size]} h without attack; real actors: {CLIENTS} clients, "
         f"{LASTS[size]:g} s, 20 %, one layer corrupt; seed {seed}"
     )
-    return _SUBJECT.finding(setting, figures, _controls(found, everything, nothing))
+    return SUBJECT.finding(setting, figures, _controls(found, everything, nothing))
 
 
 def _controls(
@@ -192,10 +194,3 @@ def _actors(found: dict[str, Any]) -> list[Figure]:
 
 def _warned(found: dict[str, Any]) -> Estimate:
     return rate(len(finite(found["first"])), len(found["first"]))
-
-
-NOTE = (
-    "No target in docs/measuring.md. A time without a value is longer than the hour that was looked at. A loss of 1 % "
-    "is what a healthy network may have: nobody warns of it, by design."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

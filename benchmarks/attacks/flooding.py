@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import trio
@@ -23,6 +23,7 @@ from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.isolation import PARAMETERS
 from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, as_it_went, residence
 from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
 from benchmarks.controls.guards import BATCH, without_guards
@@ -38,14 +39,15 @@ from mixnet.pki.document import Document, Node
 from mixnet.sphinx import Command, Hop, Kind
 from mixnet.sphinx import microseconds as whole
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "flooding"
-TITLE = "Flooding: an attacker's packets fill a mix"
-THREATS = ("P1",)
-ADVERSARY = "external, local, active: clients of his own"
-DEFENCE = "each packet leaves by its own time, whatever else is there; what a client may send is limited; loops"
+SUBJECT = Subject(
+    "flooding",
+    "Flooding: an attacker's packets fill a mix",
+    ("P1",),
+    "external, local, active: clients of his own",
+    "each packet leaves by its own time, whatever else is there; what a client may send is limited; loops",
+    "No target in docs/measuring.md. His packets fill pools and hide nobody; they don't take away what hides others "
+    "either, as long as the node has room and CPU for all: in virtual time work takes no time.",
+)
 CLIENTS = 6
 IDENTITIES = {Size.QUICK: 2, Size.STANDARD: 8, Size.FULL: 40}
 LASTS = {Size.QUICK: 20.0, Size.STANDARD: 60.0, Size.FULL: 300.0}
@@ -71,7 +73,7 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, mine: Collection[str] |
         Figure("flooding_entropy", "bits that hide others' packets", _entropy(table, chosen, 0.0), "bit"),
     )
     setting = f"a trace of {len(clients):,} packets; the attacker is {', '.join(sorted(chosen))}"
-    return _SUBJECT.finding(setting, figures)
+    return SUBJECT.finding(setting, figures)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -106,7 +108,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"real actors, {CLIENTS} clients with {PARAMETERS.send_rate:g} packets a second each, 3x2 mixes; "
         f"{identities} identities that offer {OFFERED} packets a second each for {seconds:g} s; seed {seed}"
     )
-    return _SUBJECT.finding(setting, figures, _controls(calm, naive, naive_calm))
+    return SUBJECT.finding(setting, figures, _controls(calm, naive, naive_calm))
 
 
 def _controls(calm: dict[str, Any], naive: dict[str, Any], naive_calm: dict[str, Any]) -> tuple[Control, ...]:
@@ -235,10 +237,3 @@ def _entropy(table: Residence, his: Collection[str], since: float) -> Estimate:
 def _difference(calm: dict[str, Any], flooded: dict[str, Any]) -> Estimate:
     """Of the same packets, since honest actors send the same under one seed: what differs is the flood's doing."""
     return exact(calm["entropy"][0] - flooded["entropy"][0])
-
-
-NOTE = (
-    "No target in docs/measuring.md. His packets fill pools and hide nobody; they don't take away what hides others "
-    "either, as long as the node has room and CPU for all: in virtual time work takes no time."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -10,7 +10,7 @@ no loops, so nobody notices; holds far above what a loop may take are noticed. N
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from benchmarks.attacks.adversary import document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, alone, residence
 from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean
 from benchmarks.simulation.ground_truth import Journey
@@ -31,14 +32,16 @@ from mixnet.errors import LocalError
 from mixnet.pki.document import Document
 from mixnet.pki.parameters import Parameters
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "isolation"
-TITLE = "Isolation: the (n-1) attack"
-THREATS = ("P1", "P2")
-ADVERSARY = "external, global, active"
-DEFENCE = "loops of clients and nodes tell that packets are held back; nodes' loops are in every pool"
+SUBJECT = Subject(
+    "isolation",
+    "Isolation: the (n-1) attack",
+    ("P1", "P2"),
+    "external, global, active",
+    "loops of clients and nodes tell that packets are held back; nodes' loops are in every pool",
+    "Of holds that are shorter than what a loop may take nobody learns: its loops come back in time. No target "
+    "in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
+    "else, nodes' loops included, which the attacker can't tell from other packets.",
+)
 PARAMETERS = Parameters(
     mean_delay=0.2,
     payload_rate=1.0,
@@ -79,7 +82,7 @@ def score(_trace: Trace, journeys: Sequence[Journey], *, since: float = 0.0) -> 
         Figure("isolation_once", "packets alone in a pool at least once on their way", share(once, packets)),
         Figure("isolation_always", "packets alone in each pool on their way", share(always, packets)),
     )
-    return _SUBJECT.finding(f"a trace of {packets:,} packets", figures)
+    return SUBJECT.finding(f"a trace of {packets:,} packets", figures)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -106,7 +109,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"of which {PARAMETERS.loop_rate:g} are loops, {PARAMETERS.node_loop_rate:g} loops a second and node; "
         f"{number} run(s) of {seconds:g} s of attack; seed {seed}"
     )
-    return _SUBJECT.finding(setting, figures, _controls(by_place["network"], by_place["brief"], blind, alarms))
+    return SUBJECT.finding(setting, figures, _controls(by_place["network"], by_place["brief"], blind, alarms))
 
 
 def _controls(
@@ -268,11 +271,3 @@ def _mean(times: Sequence[float]) -> Estimate:
     if not np.isfinite(times).all():
         return Estimate(float("inf"), min(times), float("inf"))
     return exact(times[0]) if len(times) == 1 else mean(times)
-
-
-NOTE = (
-    "Of holds that are shorter than what a loop may take nobody learns: its loops come back in time. No target "
-    "in docs/measuring.md. A time without a value: no alarm came. Alone means without any packet of somebody "
-    "else, nodes' loops included, which the attacker can't tell from other packets."
-)
-_SUBJECT = Subject(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, NOTE)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.base.statistics import Sample
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import Journey, link_latency
 from benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 
@@ -168,7 +168,7 @@ def observe(
     if not rows or not mine:
         raise LocalError("no client's link is in the trace, or none of its packets in the truth")
     begin, end = min(row.t_ns for row in rows) / 1e9, max(row.t_ns for row in rows) / 1e9
-    latency = _latency(mine)
+    latency = link_latency(mine)
     delays = [delay for one in mine for delay in one.delays]
     return Observed(
         clients,
@@ -225,13 +225,3 @@ def _packets(mine: Sequence[Journey], index: Mapping[str, int], latency: float) 
         left + latency + first,
         np.where(there, left + whole, np.nan),
     )
-
-
-def _latency(mine: Sequence[Journey]) -> float:
-    """Seconds a link: the least that any packet took beyond its delays (what ends at a provider waits for no slot)."""
-    over = [
-        ((one.received_ns - one.sent_ns) / 1e9 - sum(one.delays)) / (len(one.path) + (one.kind != "drop"))
-        for one in mine
-        if one.received_ns is not None and one.sent_ns is not None
-    ]
-    return max(0.0, min(over, default=0.0))

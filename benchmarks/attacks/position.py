@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.attacks.acting import ENGINE, no_files, passed_on, route, secrets_of
 from benchmarks.attacks.learned import boosted
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc
 from benchmarks.controls.guards import without_guards
@@ -24,14 +25,13 @@ from mixnet.crypto import x25519
 from mixnet.sphinx import GEOMETRY, header
 from mixnet.sphinx.keys import SharedSecret
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "position"
-TITLE = "Position: where on its route a packet is, and how long that is, from header bytes"
-THREATS = ("P2",)
-ADVERSARY = "external and internal, passive"
-DEFENCE = "headers of one size whose every byte is encrypted or random at every hop"
+SUBJECT = Subject(
+    "position",
+    "Position: where on its route a packet is, and how long that is, from header bytes",
+    ("P2",),
+    "external and internal, passive",
+    "headers of one size whose every byte is encrypted or random at every hop",
+)
 PACKETS = {Size.QUICK: 3600, Size.STANDARD: 6000, Size.FULL: 60_000}
 CHUNK = 1000
 PIECE = 16  # bytes
@@ -53,7 +53,7 @@ class Headers(NamedTuple):
     short: NDArray[np.bool_]
 
 
-score = no_files(NAME)
+score = no_files(SUBJECT.name)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -77,7 +77,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"the packet engine, {len(honest.first):,} packets of routes of 1 to 6 hops, two thirds of them to learn from; "
         f"seed {seed}"
     )
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls)
+    return SUBJECT.finding(setting, figures, controls)
 
 
 def told(rows: Bytes, labels: NDArray[np.bool_], seed: int) -> Estimate:

@@ -13,14 +13,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from unittest.mock import patch
 
 import trio
 
 from benchmarks.attacks.acting import ENGINE, never, no_files, share
 from benchmarks.attacks.adversary import document, visit
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -35,21 +36,20 @@ from mixnet.pki.document import Document, Node
 from mixnet.pki.parameters import Parameters
 from mixnet.sphinx import GEOMETRY, Command, Hop, Kind
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "replay"
-TITLE = "Replay: recorded packets are sent again"
-THREATS = ("P2", "T3")
-ADVERSARY = "internal or external, active"
-DEFENCE = "a tag of each accepted packet, written down before the packet goes on and kept as long as its key"
+SUBJECT = Subject(
+    "replay",
+    "Replay: recorded packets are sent again",
+    ("P2", "T3"),
+    "internal or external, active",
+    "a tag of each accepted packet, written down before the packet goes on and kept as long as its key",
+)
 PACKETS = {Size.QUICK: 20, Size.STANDARD: 200, Size.FULL: 2000}
 UP = 30.0  # seconds until the network is there
 BATCH = 100  # packets a visit, each twice: fewer than a node's first queue takes from one link
 HURRIED = 20  # packets of which some have been let through when the node dies: one batch
 PROVIDER, MIX, ELSEWHERE = "provider-1", "mix-1", "provider-2"  # the last is where the mix sends on to
 STILL = Parameters(node_loop_rate=0.0)  # so that all that leaves a node is the attacker's
-score = no_files(NAME)
+score = no_files(SUBJECT.name)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -68,7 +68,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"and {len(WAYS)} times again, while they run and after kill -9 ({HURRIED} where that is at the instant); "
         f"seed {seed}"
     )
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls)
+    return SUBJECT.finding(setting, figures, controls)
 
 
 def _figures(tried: Sequence[dict[str, Any]]) -> tuple[Figure, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.base.statistics import Sample
-from benchmarks.simulation.ground_truth import GroundTruth, Journey
+from benchmarks.simulation.ground_truth import GroundTruth, Journey, link_latency
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Peeled
 
@@ -42,20 +42,10 @@ class Residence:
         return np.asarray(self.node == number, dtype=np.bool_)
 
 
-def latency(journeys: Sequence[Journey]) -> float:
-    """Seconds a link: the least that any packet took beyond its delays."""
-    over = [
-        ((one.received_ns - one.sent_ns) / 1e9 - sum(one.delays)) / (len(one.path) + (one.kind != "drop"))
-        for one in journeys
-        if one.received_ns is not None and one.sent_ns is not None and one.path
-    ]
-    return max(0.0, min(over, default=0.0))
-
-
 def residence(journeys: Sequence[Journey], passed: Mapping[int, Mapping[str, float]] | None = None) -> Residence:
     """All stays of all packets; LocalError if there are none. `passed` has times of arrival that are known better."""
     known = passed or {}
-    link = latency(journeys)
+    link = link_latency(journeys)
     kept = tuple(one for one in journeys if one.sent_ns is not None)
     hosts = tuple(sorted({host for one in kept for host in (*one.path, one.sender)}))
     index = {host: number for number, host in enumerate(hosts)}
@@ -81,7 +71,7 @@ def as_it_went(journeys: Sequence[Journey], passed: Mapping[int, Sequence[float]
     at the time that its sender asked for if that is later than all that was seen.
     """
     table = residence(journeys)
-    link = latency(table.journeys)
+    link = link_latency(table.journeys)
     end = max((times[-1] for times in passed.values() if times), default=0.0)
     arrival, departure = table.arrival.copy(), table.departure.copy()
     hop, last = 0, -1

@@ -11,13 +11,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from benchmarks.attacks.acting import never, no_files, share
 from benchmarks.attacks.forged_documents import ForgedDirectory, forged_directory, signed
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -26,14 +27,13 @@ from mixnet.pki.document import Document
 from mixnet.pki.fetch import accept_untrusted
 from mixnet.pki.views import Views
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "split_view"
-TITLE = "Split view: forged, stale, minority-signed and split directory documents"
-THREATS = ("T1", "P1")
-ADVERSARY = "internal, active: a minority of the authorities, any provider, and whoever is on the links"
-DEFENCE = "documents are signed by a majority of the authorities, and no reader goes back or takes a second one"
+SUBJECT = Subject(
+    "split_view",
+    "Split view: forged, stale, minority-signed and split directory documents",
+    ("T1", "P1"),
+    "internal, active: a minority of the authorities, any provider, and whoever is on the links",
+    "documents are signed by a majority of the authorities, and no reader goes back or takes a second one",
+)
 READERS = {Size.QUICK: 20, Size.STANDARD: 200, Size.FULL: 1000}
 AUTHORITIES = 5
 LIARS = 2  # a minority
@@ -51,7 +51,7 @@ class Readers(NamedTuple):
     honest: int  # readers that accepted the honest document
 
 
-score = no_files(NAME)
+score = no_files(SUBJECT.name)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -83,12 +83,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         Figure("split_view_majority_proofs", "readers of those that can prove it", share(majority.proofs, 20)),
     ]
     setting = f"{count} readers, {AUTHORITIES} authorities of which {LIARS} lie, {len(LIES)} kinds of lies; seed {seed}"
-    return Finding(
-        NAME,
-        TITLE,
-        THREATS,
-        ADVERSARY,
-        DEFENCE,
+    return SUBJECT.finding(
         setting,
         tuple(figures),
         _controls(threshold, signatures, majority, honest),

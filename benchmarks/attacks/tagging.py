@@ -14,10 +14,10 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from benchmarks.attacks.acting import ENGINE, delivered, never, no_files, passed_on, route, secrets_of, share
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
@@ -26,14 +26,15 @@ from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY, Forward, Kind, Mailbox, Reply
 from mixnet.sphinx.engine import unwrap_untrusted
 
-if TYPE_CHECKING:
-    from benchmarks.base.jobs import Run
-
-NAME = "tagging"
-TITLE = "Tagging: packets changed on their way"
-THREATS = ("T3", "P2")
-ADVERSARY = "internal or external, active"
-DEFENCE = "a MAC over each header, a wide-block permutation of the body at each hop, and a MAC over the message"
+SUBJECT = Subject(
+    "tagging",
+    "Tagging: packets changed on their way",
+    ("T3", "P2"),
+    "internal or external, active",
+    "a MAC over each header, a wide-block permutation of the body at each hop, and a MAC over the message",
+    "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but noise is no message, and "
+    "the recipient knows: whoever controls the recipient learns that some changed packet came.",
+)
 LINKS = GEOMETRY.max_hops
 STEPS = {Size.QUICK: 11, Size.STANDARD: 1, Size.FULL: 1}  # every so many positions on links after the first
 MARKS = {Size.QUICK: 300, Size.STANDARD: 2000, Size.FULL: 20_000}  # packets that are marked
@@ -45,7 +46,7 @@ MESSAGE_START = GEOMETRY.header_size + GEOMETRY.gamma_size
 UNCHANGED = "unchanged"
 MODIFIED = "modified"
 REFUSED = "refused"
-score = no_files(NAME)
+score = no_files(SUBJECT.name)
 
 
 def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
@@ -64,7 +65,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
         f"{replies.total():,} of replies on the first; seed {seed}"
     )
-    return Finding(NAME, TITLE, THREATS, ADVERSARY, DEFENCE, setting, figures, controls, note=NOTE)
+    return SUBJECT.finding(setting, figures, controls)
 
 
 def _figures(packets: Counter[str], replies: Counter[str], marks: int, marked: int) -> tuple[Figure, ...]:
@@ -207,9 +208,3 @@ def _sum(tallies: Sequence[dict[str, int]]) -> Counter[str]:
     for tally in tallies:
         whole.update(tally)
     return whole
-
-
-NOTE = (
-    "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but noise is no message, and "
-    "the recipient knows: whoever controls the recipient learns that some changed packet came."
-)

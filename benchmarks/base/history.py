@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 FILE = Path(__file__).parent.parent / "history.jsonl"
 FIGURES = {  # those that are compared, in words; less is better in all
@@ -37,7 +39,7 @@ LEAST = 0.10  # of the median: the least that is taken for a change
 FEWEST = 3  # earlier runs, below which nothing is said
 
 
-class PastRun(NamedTuple):
+class PastRun(msgspec.Struct, frozen=True):
     """One line. `figures`: value and both ends of its interval, by key."""
 
     when: str
@@ -110,20 +112,13 @@ def read(path: Path) -> tuple[list[PastRun], int]:
     runs, bad = [], 0
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
-            found = json.loads(line)
-            figures = {str(key): _triple(value) for key, value in found["figures"].items()}
-            runs.append(PastRun(found["when"], found["cpu"], found["commit"], found["size"], figures))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            runs.append(msgspec.json.decode(line, type=PastRun))
+        except msgspec.DecodeError:
             bad += 1
     return runs, bad
-
-
-def _triple(values: Sequence[float]) -> tuple[float, float, float]:
-    value, low, high = (float(one) for one in values)
-    return value, low, high
 
 
 def add(path: Path, run: PastRun) -> None:
     """Append the run, as one line."""
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(run._asdict()) + "\n")
+        file.write(json.dumps(msgspec.to_builtins(run)) + "\n")

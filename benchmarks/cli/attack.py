@@ -7,7 +7,7 @@ one that failed makes the exit status 1. Never: an import of anything heavy unti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 
@@ -66,7 +66,7 @@ def attack(
     if (trace is None) != (truth is None):
         raise HalfTheFiles("give both --trace and --truth: the second tells which guesses are right")
     with needed():
-        chosen = cast("Attack", load(name))
+        chosen = load(name)
         if trace is not None and truth is not None:
             finding = _from_files(chosen, trace, truth)
         else:

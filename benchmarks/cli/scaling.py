@@ -114,7 +114,7 @@ def history(
     if add and run not in earlier:
         past.add(path, run)
     if as_json:
-        say_json({"run": run._asdict(), "changes": [asdict(one) for one in changes], "unreadable": bad})
+        say_json({"run": run, "changes": [asdict(one) for one in changes], "unreadable": bad})
     else:
         rows = [
             (past.FIGURES[one.key], f"{one.value:.4g}", *_before(one), str(one.runs), str(one.verdict))

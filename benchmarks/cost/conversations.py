@@ -5,19 +5,17 @@ Promises: who writes when follows from the seed; every message's arrival is wait
 
 from __future__ import annotations
 
-import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import trio
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
+from deploy.display import progress, tabulate
 
 PAUSE = 60.0  # mean seconds between two messages of a client
 LEAD = 0.7  # the share of the time in which messages are written; the rest is for their arrival
@@ -82,21 +80,13 @@ def measure(
     """Run the conversations, write the files that are asked for, and say what came of it."""
     config = WorldConfig(seed=seed, clients=clients, codec=codec)
     started = time.process_time()
-    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
-        task = progress.add_task("virtual time", total=minutes * 60)
-
-        def tell(now: float) -> None:
-            progress.update(task, completed=now, refresh=math.floor(now) % 10 == 0)
-
+    with progress("virtual time", minutes * 60, unit="s") as tell:
         conversations = Conversations(minutes * 60, tell)
         world = run_world(conversations.run, config)
     if trace is not None:
         world.trace.write(trace)
     if truth is not None:
         world.truth.write(truth)
-    kinds: dict[str, int] = {}
-    for journey in world.truth:
-        kinds[journey.kind] = kinds.get(journey.kind, 0) + 1
     return {
         "clients": clients,
         "minutes": minutes,
@@ -104,7 +94,7 @@ def measure(
         "codec": codec,
         "cpu_s": round(time.process_time() - started, 1),
         "rows": len(world.trace),
-        "packets": kinds,
+        "packets": dict(Counter(journey.kind for journey in world.truth)),
         "messages_sent": conversations.sent,
         "messages_received": conversations.received,
         "fingerprint": world.trace.fingerprint(),
@@ -113,8 +103,8 @@ def measure(
 
 def render(figures: dict[str, Any]) -> None:
     """Print the figures for a person."""
-    table = Table("figure", "value", title="A network in virtual time")
+    rows = []
     for name, value in figures.items():
         shown = ", ".join(f"{key} {number:,}" for key, number in value.items()) if isinstance(value, dict) else value
-        table.add_row(name.replace("_", " "), f"{shown:,}" if isinstance(shown, int) else str(shown))
-    Console().print(table)
+        rows.append((name.replace("_", " "), f"{shown:,}" if isinstance(shown, int) else shown))
+    tabulate("A network in virtual time", ("figure", "value"), rows)

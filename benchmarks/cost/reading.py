@@ -8,37 +8,21 @@ difference of the two within a round: digest, signatures, comparisons with what 
 from __future__ import annotations
 
 import statistics
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any
 
-from benchmarks.base.timing import Interval, median, ratios, timed
+from benchmarks.base.timing import median, ratios, timed
 from mixnet.crypto import SphinxSecret, x25519
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import parse_untrusted, verify_untrusted
 
-
-class DocumentCost(TypedDict):
-    """The cost of one document with so many signatures, in multiplications."""
-
-    signatures: int
-    whole_mults: float
-    whole_mults_ci: Interval
-    parsing_mults: float
-    parsing_mults_ci: Interval
-    rest_mults: float
-    rest_mults_ci: Interval
+_ROWS = (("whole{}", "whole_mults", ""), ("... parsing", "parsing_mults", ""), ("... all else", "rest_mults", "< 50"))
 
 
-class DocumentCosts(TypedDict):
-    """One reading for each number of signatures."""
-
-    floor_us: float  # one multiplication; it holds for this machine and this minute only
-    rounds: int
-    documents: list[DocumentCost]
-
-
-def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -> DocumentCosts:
+def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -> dict[str, Any]:
     """Verify `raw`, as it is and with no more signatures than `trust` demands, for about `seconds` of CPU.
 
+    One reading for each number of signatures; `floor_us` holds for this machine and this minute only.
     Raises what `verify_untrusted` does for a document that is not valid at `now` (seconds since the Unix epoch).
     """
     document, signatures = parse_untrusted(raw)
@@ -56,39 +40,25 @@ def measure(raw: bytes, trust: Bootstrap, now: float, *, seconds: float = 3.0) -
     )
     counts = {"least": trust.required, "all": len(signatures)}
     readings = [_reading(rounds, which, count) for which, count in counts.items()]
-    return DocumentCosts(
-        floor_us=statistics.median(rounds["floor"]) * 1e6, rounds=len(rounds["floor"]), documents=readings
-    )
+    return {"floor_us": statistics.median(rounds["floor"]) * 1e6, "rounds": len(rounds["floor"]), "documents": readings}
 
 
-def _reading(rounds: dict[str, list[float]], which: str, signatures: int) -> DocumentCost:
+def _reading(rounds: dict[str, list[float]], which: str, signatures: int) -> dict[str, Any]:
+    """The cost of one document with so many signatures, in multiplications, each with its interval."""
     whole, parsing = (ratios(rounds[f"{part} {which}"], rounds["floor"]) for part in ("whole", "parsing"))
-    whole_mults, whole_ci = median(whole)
-    parsing_mults, parsing_ci = median(parsing)
-    rest_mults, rest_ci = median([one - other for one, other in zip(whole, parsing, strict=True)])
-    return DocumentCost(
-        signatures=signatures,
-        whole_mults=whole_mults,
-        whole_mults_ci=whole_ci,
-        parsing_mults=parsing_mults,
-        parsing_mults_ci=parsing_ci,
-        rest_mults=rest_mults,
-        rest_mults_ci=rest_ci,
-    )
+    rest = [one - other for one, other in zip(whole, parsing, strict=True)]
+    reading: dict[str, Any] = {"signatures": signatures}
+    for part, values in (("whole", whole), ("parsing", parsing), ("rest", rest)):
+        reading[f"{part}_mults"], reading[f"{part}_mults_ci"] = median(values)
+    return reading
 
 
-def rows(readings: DocumentCosts) -> list[tuple[str, str, str, str]]:
+def rows(readings: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """What, figure, interval and what it must be, for a person."""
     shown = [("one X25519, in µs", f"{readings['floor_us']:.1f}", "", "")]
     for reading in readings["documents"]:
-        with_signatures = f", {reading['signatures']} signatures"
-        shown += [
-            _row(f"whole{with_signatures}", reading["whole_mults"], reading["whole_mults_ci"]),
-            _row("... parsing", reading["parsing_mults"], reading["parsing_mults_ci"]),
-            _row("... all else", reading["rest_mults"], reading["rest_mults_ci"], "< 50"),
-        ]
+        for what, key, must in _ROWS:
+            low, high = reading[f"{key}_ci"]
+            label = what.format(f", {reading['signatures']} signatures")
+            shown.append((label, f"{reading[key]:.1f}", f"{low:.1f} - {high:.1f}", must))
     return shown
-
-
-def _row(what: str, value: float, interval: Interval, must: str = "") -> tuple[str, str, str, str]:
-    return what, f"{value:.1f}", f"{interval[0]:.1f} - {interval[1]:.1f}", must

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
-from typing import TypedDict
+from typing import Any
 
-from benchmarks.base.timing import Interval, floor, median, ratios, timed
+from benchmarks.base.timing import floor, median, ratios, timed
 from deploy.display import tabulate
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError
@@ -22,69 +22,45 @@ _PACKETS = 32
 _MESSAGE = bytes(1000)
 
 
-class SphinxFigures(TypedDict):
-    """Times over the floor (two multiplications), except where the name says otherwise; None: sphinxmix is missing."""
+_RATIOS = {  # key: what is timed, against what, times how much
+    "peel_ratio": ("peel", "floor", 1.0),
+    "create_mults": ("create", "floor", 2.0),  # 6 hops, in scalar multiplications
+    "sphinxmix_peel_ratio": ("sphinxmix peel", "floor", 1.0),
+    "sphinxmix_create_ratio": ("sphinxmix create", "floor", 1.0),
+    "create_to_sphinxmix": ("create", "sphinxmix create", 1.0),
+}
+_ROWS = (  # what, key, what it must and should be
+    ("peel / floor", "peel_ratio", "≤ 1.80", "≤ 1.50"),
+    ("create / one X25519", "create_mults", "≤ 16", "≤ 12"),
+    ("sphinxmix peel / floor", "sphinxmix_peel_ratio", "", ""),
+    ("sphinxmix create / floor", "sphinxmix_create_ratio", "", ""),
+    ("create / sphinxmix create", "create_to_sphinxmix", "", "≤ 0.25"),
+)
 
-    floor_us: float
-    rounds: int
-    peel_ratio: float
-    peel_ratio_ci: Interval
-    create_mults: float  # 6 hops, in scalar multiplications
-    create_mults_ci: Interval
-    sphinxmix_peel_ratio: float | None
-    sphinxmix_peel_ratio_ci: Interval | None
-    sphinxmix_create_ratio: float | None
-    sphinxmix_create_ratio_ci: Interval | None
-    create_to_sphinxmix: float | None
-    create_to_sphinxmix_ci: Interval | None
 
+def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> dict[str, Any]:
+    """Time everything for about `seconds` of CPU; `progress` is called with the share done, 0 to 1.
 
-def measure(*, seconds: float = 8.0, progress: Callable[[float], None] | None = None) -> SphinxFigures:
-    """Time everything for about `seconds` of CPU; `progress` is called with the share done, 0 to 1."""
+    Each of `_RATIOS` has its interval under the key with `_ci`; both are None where sphinxmix is missing.
+    """
     rounds = timed(_tasks(), seconds, progress)
-
-    def ratio(name: str, factor: float = 1.0) -> tuple[float, Interval]:
-        return median(ratios(rounds[name], rounds["floor"], factor))
-
-    peel, peel_ci = ratio("peel")
-    create, create_ci = ratio("create", 2.0)
-    figures = SphinxFigures(
-        floor_us=statistics.median(rounds["floor"]) * 1e6,
-        rounds=len(rounds["floor"]),
-        peel_ratio=peel,
-        peel_ratio_ci=peel_ci,
-        create_mults=create,
-        create_mults_ci=create_ci,
-        sphinxmix_peel_ratio=None,
-        sphinxmix_peel_ratio_ci=None,
-        sphinxmix_create_ratio=None,
-        sphinxmix_create_ratio_ci=None,
-        create_to_sphinxmix=None,
-        create_to_sphinxmix_ci=None,
-    )
-    if "sphinxmix peel" in rounds:
-        share = median(ratios(rounds["create"], rounds["sphinxmix create"]))
-        figures["sphinxmix_peel_ratio"], figures["sphinxmix_peel_ratio_ci"] = ratio("sphinxmix peel")
-        figures["sphinxmix_create_ratio"], figures["sphinxmix_create_ratio_ci"] = ratio("sphinxmix create")
-        figures["create_to_sphinxmix"], figures["create_to_sphinxmix_ci"] = share
+    figures: dict[str, Any] = {"floor_us": statistics.median(rounds["floor"]) * 1e6, "rounds": len(rounds["floor"])}
+    for key, (one, other, factor) in _RATIOS.items():
+        there = one in rounds and other in rounds
+        found = median(ratios(rounds[one], rounds[other], factor)) if there else (None, None)
+        figures[key], figures[f"{key}_ci"] = found
     return figures
 
 
-def render(figures: SphinxFigures) -> None:
+def render(figures: Mapping[str, Any]) -> None:
     """Print the figures for a person, beside what they must and should be."""
-    rows: list[tuple[str, float | None, Interval | None, str, str]] = [
-        ("peel / floor", figures["peel_ratio"], figures["peel_ratio_ci"], "≤ 1.80", "≤ 1.50"),
-        ("create / one X25519", figures["create_mults"], figures["create_mults_ci"], "≤ 16", "≤ 12"),
-        ("sphinxmix peel / floor", figures["sphinxmix_peel_ratio"], figures["sphinxmix_peel_ratio_ci"], "", ""),
-        ("sphinxmix create / floor", figures["sphinxmix_create_ratio"], figures["sphinxmix_create_ratio_ci"], "", ""),
-        ("create / sphinxmix create", figures["create_to_sphinxmix"], figures["create_to_sphinxmix_ci"], "", "≤ 0.25"),
-    ]
     shown = [("floor: two X25519, in µs", f"{figures['floor_us']:.1f}", "", "", "")]
-    for what, value, interval, must, aim in rows:
-        if value is None or interval is None:
+    for what, key, must, aim in _ROWS:
+        if figures[key] is None:
             shown.append((what, "not installed", "", must, aim))
         else:
-            shown.append((what, f"{value:.2f}", f"{interval[0]:.2f} - {interval[1]:.2f}", must, aim))
+            low, high = figures[f"{key}_ci"]
+            shown.append((what, f"{figures[key]:.2f}", f"{low:.2f} - {high:.2f}", must, aim))
     title = f"Sphinx, {GEOMETRY.packet_size}-byte packets, {GEOMETRY.max_hops} hops"
     tabulate(title, ("what", "figure", "95 % interval", "must", "aim"), shown)
 

@@ -27,6 +27,7 @@ _NAMES = (
     "ack_delay",
     "retransmit_timeout",
 )
+_INSTEAD = ("entropy", "latency", "bandwidth", "users")
 _TIMED = 0.2  # CPU seconds
 
 
@@ -44,7 +45,7 @@ def parameters(plan: ParameterPlan) -> dict[str, float]:
 def as_map(answer: ParameterPlan | Refusal) -> dict[str, Any]:
     """For JSON."""
     if isinstance(answer, Refusal):
-        return {"possible": False, "why": answer.why, "instead": _instead(answer)}
+        return {"possible": False, "why": answer.why, "instead": {name: getattr(answer, name) for name in _INSTEAD}}
     cpu = answer.wish.packet_cpu
     mean, p95 = answer.text_latency
     return {
@@ -146,15 +147,6 @@ def _costs(what: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ),
         ("share of a core", "", f"{what['mix_cpu']:.1%}", f"{what['provider_cpu']:.1%}"),
     ]
-
-
-def _instead(refusal: Refusal) -> dict[str, float | None]:
-    return {
-        "entropy": refusal.entropy,
-        "latency": refusal.latency,
-        "bandwidth": refusal.bandwidth,
-        "users": refusal.users,
-    }
 
 
 def _show_refusal(refusal: Refusal) -> None:

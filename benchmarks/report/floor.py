@@ -5,6 +5,9 @@ Promises: the figures of `mixnet bench sphinx`, with their targets. What is comp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmarks.base.figures import Bound, Figure, Finding, Subject
 from benchmarks.base.statistics import Estimate
 from benchmarks.cost import sphinx
@@ -15,25 +18,22 @@ def finding(seconds: float) -> Finding:
     return of(sphinx.measure(seconds=seconds))
 
 
-def of(figures: sphinx.SphinxFigures) -> Finding:
+def of(figures: Mapping[str, Any]) -> Finding:
     """What `mixnet bench sphinx` prints."""
-    rows: list[tuple[str, str, float | None, tuple[float, float] | None, Bound | None, Bound | None]] = [
-        ("peel_ratio", "peeling a packet, over the floor", figures["peel_ratio"], figures["peel_ratio_ci"],
-         Bound(1.8), Bound(1.5)),
-        ("create_mults", "making a packet of 6 hops, in scalar multiplications", figures["create_mults"],
-         figures["create_mults_ci"], Bound(16), Bound(12)),
-        ("create_to_sphinxmix", "making a packet, over sphinxmix's time", figures["create_to_sphinxmix"],
-         figures["create_to_sphinxmix_ci"], None, Bound(0.25)),
-    ]  # fmt: skip
+    rows = (
+        ("peel_ratio", "peeling a packet, over the floor", Bound(1.8), Bound(1.5)),
+        ("create_mults", "making a packet of 6 hops, in scalar multiplications", Bound(16), Bound(12)),
+        ("create_to_sphinxmix", "making a packet, over sphinxmix's time", None, Bound(0.25)),
+    )
     return Subject("sphinx", "What a packet's cryptography costs").finding(
         setting=(
             f"{figures['rounds']} rounds in one thread; the floor is two X25519 multiplications, "
             f"{figures['floor_us']:.1f} µs here"
         ),
         figures=tuple(
-            Figure(key, what, Estimate(value, *interval), "", must, aim)
-            for key, what, value, interval, must, aim in rows
-            if value is not None and interval is not None
+            Figure(key, what, Estimate(figures[key], *figures[f"{key}_ci"]), "", must, aim)
+            for key, what, must, aim in rows
+            if figures[key] is not None
         ),
         note="" if figures["create_to_sphinxmix"] is not None else "sphinxmix is not installed, so nothing is compared",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.attacks import ATTACKS, load
 from benchmarks.base.jobs import Run
@@ -16,7 +16,6 @@ from benchmarks.base.size import Size
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
-    from benchmarks.attacks import Attack
     from benchmarks.base.figures import Finding
 
 Say = Callable[[str], None]
@@ -60,7 +59,7 @@ class Part:
             from benchmarks.anonymity.measure import measure as anonymity  # noqa: PLC0415
 
             return [anonymity(size, run, seed=seed)]
-        return [cast("Attack", load(self.name)).measure(size, run, seed=seed)]
+        return [load(self.name).measure(size, run, seed=seed)]
 
 
 def parts(only: Iterable[str] = (), *, size: Size = Size.STANDARD) -> list[Part]:
@@ -80,11 +79,8 @@ def absent(names: Iterable[str]) -> list[Finding]:
     """What there is of attacks that are none of `names`: whom they threaten, and no figure."""
     from benchmarks.base.figures import Finding  # noqa: PLC0415
 
-    there = set(names)
-    attacks: list[Any] = [load(name) for name in ATTACKS if name not in there]
-    return [
-        Finding(one.NAME, one.TITLE, one.THREATS, one.ADVERSARY, one.DEFENCE, "not measured", ()) for one in attacks
-    ]
+    attacks = ATTACKS.keys() - set(names)
+    return [Finding(*load(name).SUBJECT[:5], "not measured", ()) for name in ATTACKS if name in attacks]
 
 
 def as_maps(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -235,8 +235,13 @@ class Drawn(NamedTuple):
     svg: str
 
 
-def draw(report: Mapping[str, Any]) -> Iterator[Drawn]:
+def draw(report: Mapping[str, Any]) -> list[Drawn]:
     """Every plot of which the report has curves, and the intervals of each finding's areas."""
+    with _styled():
+        return list(_drawn(report))
+
+
+def _drawn(report: Mapping[str, Any]) -> Iterator[Drawn]:
     found = {finding["name"]: finding for finding in report["findings"]}
     for plot in PLOTS:
         if plot.finding in found and any(curve.key in found[plot.finding]["curves"] for curve in plot.curves):
@@ -254,11 +259,6 @@ def draw(report: Mapping[str, Any]) -> Iterator[Drawn]:
 
 def canvas(plot: Plot, curves: Mapping[str, Mapping[str, list[float]]]) -> Canvas:
     """The plot, drawn."""
-    with _styled():
-        return _canvas(plot, curves)
-
-
-def _canvas(plot: Plot, curves: Mapping[str, Mapping[str, list[float]]]) -> Canvas:
     made, axes = _blank()
     for curve in plot.curves:
         if curve.key in curves:
@@ -281,8 +281,8 @@ def save(finding: Mapping[str, Any], folder: Path) -> list[Path]:
     written = []
     for plot in (plot for plot in PLOTS if plot.finding == finding["name"]):
         path = folder / f"{plot.finding}-{plot.name}.png"
-        with _inked("black"):
-            _canvas(plot, finding["curves"]).savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
+        with _styled("black"):
+            canvas(plot, finding["curves"]).savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
         written.append(path)
     return written
 
@@ -292,7 +292,7 @@ def svg(made: Canvas, name: str) -> str:
     import matplotlib as mpl  # noqa: PLC0415
 
     file = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context({"svg.hashsalt": name}):
         made.savefig(file, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
     text = file.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
@@ -307,11 +307,8 @@ def _blank() -> tuple[Canvas, Axes]:
     return made, made.add_subplot()
 
 
-def _styled() -> AbstractContextManager[None]:
-    return _inked(INK)
-
-
-def _inked(ink: str) -> AbstractContextManager[None]:
+def _styled(ink: str = INK) -> AbstractContextManager[None]:
+    """What a plot looks like that is made inside."""
     import matplotlib as mpl  # noqa: PLC0415
 
     return mpl.rc_context({**_STYLE, **dict.fromkeys(_INKED, ink)})
@@ -407,29 +404,26 @@ def _ends(figure: Mapping[str, Any]) -> tuple[float, float]:
 
 def durations(times: list[Area]) -> Canvas:
     """A row for each time until an alarm."""
-    with _styled():
-        made, axes = _blank()
-        _rows(made, axes, times)
-        least = min(min(time.low, time.value) for time in times)
-        axes.set_xlim(0 if least >= 0 else None, None)
-        axes.set_title("Until somebody warns")
-        axes.set_xlabel("seconds from the beginning of the attack")
-        return made
+    made, axes = _rows(times)
+    least = min(min(time.low, time.value) for time in times)
+    axes.set_xlim(0 if least >= 0 else None, None)
+    axes.set_title("Until somebody warns")
+    axes.set_xlabel("seconds from the beginning of the attack")
+    return made
 
 
 def intervals(areas: list[Area]) -> Canvas:
     """A row for each area, with its interval below its name."""
-    with _styled():
-        made, axes = _blank()
-        _rows(made, axes, areas)
-        axes.axvline(0.5, linestyle=":", color=INK, linewidth=1.2)
-        axes.set_xlim(-0.01, 1.02)
-        axes.set_xlabel("area under the ROC (0.5: chance)")
-        return made
+    made, axes = _rows(areas)
+    axes.axvline(0.5, linestyle=":", color=INK, linewidth=1.2)
+    axes.set_xlim(-0.01, 1.02)
+    axes.set_xlabel("area under the ROC (0.5: chance)")
+    return made
 
 
-def _rows(made: Canvas, axes: Axes, areas: list[Area]) -> None:
+def _rows(areas: list[Area]) -> tuple[Canvas, Axes]:
     """A row for each, its name above its interval."""
+    made, axes = _blank()
     made.set_figheight(1.2 + 0.44 * len(areas))
     for row, area in enumerate(reversed(areas)):
         colour = CONTROL if area.control else MAIN
@@ -438,3 +432,4 @@ def _rows(made: Canvas, axes: Axes, areas: list[Area]) -> None:
         axes.text(0.0, row + 0.34, area.what, fontsize=7.5, va="center", transform=axes.get_yaxis_transform())
     axes.set_yticks([])
     axes.set_ylim(-0.5, len(areas) - 0.4)
+    return made, axes

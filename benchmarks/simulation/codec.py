@@ -24,14 +24,13 @@ from mixnet.sphinx.packet import Layer, interpret_untrusted
 _BETA_END = GEOMETRY.alpha_size + GEOMETRY.beta_size
 
 
-class PlainEngine:
-    """Packets that look and behave like Sphinx packets in a simulation, and hide nothing."""
+class PlainEngine(SphinxEngine):
+    """Packets that look and behave like Sphinx packets in a simulation, and hide nothing.
+
+    Replies are opened and blocks are used without public keys: the real engine does that.
+    """
 
     name = "plain"
-
-    def __init__(self) -> None:
-        """Replies are opened and blocks are used without public keys: the real engine does that."""
-        self._real = SphinxEngine()
 
     def create(self, hops: Sequence[Hop], message: bytes, *, seed: bytes) -> bytes:
         """A packet of 3,072 bytes for 1 to 6 hops, as `Engine.create`."""
@@ -44,14 +43,6 @@ class PlainEngine:
         head, secrets = _build_header(hops, seed[:32])
         key = seed[-GEOMETRY.surb_key_size :]
         return Surb(first_hop, head, key), SurbKeys.join(key, (secret.pi() for secret in secrets))
-
-    def use_surb(self, surb: Surb, message: bytes) -> bytes:
-        """A packet that brings `message` to the owner of `surb`."""
-        return self._real.use_surb(surb, message)
-
-    def open_reply_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
-        """The message of a reply; RemoteError if anything was altered."""
-        return self._real.open_reply_untrusted(keys, body)
 
     def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
         """What `packet` tells the hop that has `secret`; RemoteError if it is malformed or another's."""

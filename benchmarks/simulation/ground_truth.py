@@ -9,7 +9,7 @@ latency of a link. Attacks read the trace; truth is for keeping the score.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +21,7 @@ from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Engine, Forward, Hop, Kind, Mailbox, Peeled, Reply, Surb, SurbKeys
 
+_FORMAT = ("msg", "kind", "sender", "receiver", "path", "delays", "sent_ns", "received_ns")
 LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/arq/fragments.py has the table)
 
 
@@ -39,16 +40,7 @@ class Journey:
 
     def as_map(self) -> dict[str, object]:
         """The fields of the NDJSON line, in the order of the format."""
-        return {
-            "msg": self.msg,
-            "kind": self.kind,
-            "sender": self.sender,
-            "receiver": self.receiver,
-            "path": self.path,
-            "delays": self.delays,
-            "sent_ns": self.sent_ns,
-            "received_ns": self.received_ns,
-        }
+        return {name: getattr(self, name) for name in _FORMAT}
 
 
 class GroundTruth:
@@ -130,6 +122,16 @@ def read(path: Path) -> list[Journey]:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 raise LocalError(f"{path} line {number} is no journey: see docs/measuring.md for the format") from None
     return journeys
+
+
+def link_latency(journeys: Iterable[Journey]) -> float:
+    """Seconds a link: the least that any packet took beyond its delays (what ends at a provider waits for no slot)."""
+    over = [
+        ((one.received_ns - one.sent_ns) / 1e9 - sum(one.delays)) / (len(one.path) + (one.kind != "drop"))
+        for one in journeys
+        if one.received_ns is not None and one.sent_ns is not None and one.path
+    ]
+    return max(0.0, min(over, default=0.0))
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ import apsw
 
 from benchmarks.base.figures import Finding
 from benchmarks.threats.scenario import LATER, NAME, TEXT, ScenarioRecord
-from benchmarks.threats.shape import finding, never, pieces, shown
+from benchmarks.threats.shape import never, pieces, shown
 from benchmarks.threats.trespass import on_disk
 from client.model.errors import WrongPassphrase
 from client.model.views import ContactState, MessageKind, MessageState
@@ -36,7 +36,7 @@ def archive(seen: ScenarioRecord) -> Finding:
     kept, opened, works = _stored(sealed=True)
     bare, _, bare_works = _stored(sealed=False)
     parts = pieces(text.encode() for text in _TEXTS)
-    return finding(
+    return Finding(
         "archive", "Archive and search", ("F5", "T2"), "external, local, passive: somebody who copies the disk",
         "full-text search inside a store whose every page is encrypted",
         f"{len(seen.searches)} searches of sender and recipient, in texts and names of files (contents of files are "

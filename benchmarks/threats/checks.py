@@ -24,7 +24,7 @@ from benchmarks.controls.guards import without_guards
 from benchmarks.threats.archive import archive
 from benchmarks.threats.deniability import deniability
 from benchmarks.threats.scenario import FILE_SIZE, LATER, NAME, TEXT, DirectoryFiles, ScenarioRecord, live
-from benchmarks.threats.shape import finding, never, pieces, shown
+from benchmarks.threats.shape import never, pieces, shown
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, on_disk
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
@@ -50,11 +50,11 @@ def run(seed: int = 1) -> list[Finding]:
 
 def impostors(seen: ScenarioRecord) -> Finding:
     """T1: a node whose key is not the one in the directory."""
-    return finding(
+    return Finding(
         "impostors", "An impostor in a node's place", ("T1",), "external, local, active",
         "links authenticate the identity that the directory names", "at two nodes, everybody else's identity expected",
-        never("impostors_believed", "links with an impostor", sum(seen.impostors), len(seen.impostors)),
-        shown("the same dialler and the right key", sum(seen.itself), len(seen.itself)),
+        (never("impostors_believed", "links with an impostor", sum(seen.impostors), len(seen.impostors)),),
+        (shown("the same dialler and the right key", sum(seen.itself), len(seen.itself)),),
     )  # fmt: skip
 
 
@@ -83,12 +83,12 @@ def documents(directory: DirectoryFiles) -> Finding:
     accepted = sum(found is not None for found in believed[: len(tries)])
     majority = directory.keys[: len(directory.keys) // 2 + 1]
     control = _believed(directory, _signed(true, majority), now, -1) == true
-    return finding(
+    return Finding(
         "documents", "Directory documents that are forged, incomplete or old", ("T1", "T3", "P1"),
         "internal, local, active; a minority of the authorities",
         "a majority of the pinned authorities signs each epoch's document", ", ".join(tries) + ", flipped bytes",
-        never("forged_documents_accepted", "false documents believed", accepted + changed, len(believed)),
-        shown("a majority's document is believed", int(control), 1),
+        (never("forged_documents_accepted", "false documents believed", accepted + changed, len(believed)),),
+        (shown("a majority's document is believed", int(control), 1),),
     )  # fmt: skip
 
 
@@ -98,12 +98,12 @@ def plaintext(seen: ScenarioRecord) -> Finding:
     parts = pieces(secrets)
     data = bytes(seen.wire) + seen.disks
     planted = data[:1000] + secrets[0] + secrets[3][:100] + data[1000:2000]
-    return finding(
+    return Finding(
         "plaintext", "Plain text on links and on nodes' disks", ("T2",), "internal or external, global, passive",
         "Sphinx layers, an end-to-end ratchet and authenticated links",
         f"{len(seen.wire):,} bytes of all links and {len(seen.disks):,} of all nodes' disks",
-        never("plaintext_pieces", "pieces of messages found", sum(part in data for part in parts), len(parts)),
-        shown("the same search where text was put", int(sum(part in planted for part in parts) > 5), 1),
+        (never("plaintext_pieces", "pieces of messages found", sum(part in data for part in parts), len(parts)),),
+        (shown("the same search where text was put", int(sum(part in planted for part in parts) > 5), 1),),
     )  # fmt: skip
 
 
@@ -114,12 +114,12 @@ def tampering() -> Finding:
     packet = ENGINE.create([*hops, Hop(secrets[-1].public, Command(Kind.DELIVER))], _MESSAGE, seed=os.urandom(32))
     read = [delivered(secrets, flipped(packet, at)) for at in range(GEOMETRY.packet_size)]
     modified = sum(message not in (None, _MESSAGE) for message in read)
-    return finding(
+    return Finding(
         "tampering", "A byte of a packet flipped", ("T3",), "internal or external, local, active",
         "a MAC for each header, a wide-block permutation with a MAC for the body",
         f"every one of {GEOMETRY.packet_size} bytes, one bit of each, four hops",
-        never("modified_delivered", "packets delivered modified", modified, len(read)),
-        shown("the packet itself is delivered", int(delivered(secrets, packet) == _MESSAGE), 1),
+        (never("modified_delivered", "packets delivered modified", modified, len(read)),),
+        (shown("the packet itself is delivered", int(delivered(secrets, packet) == _MESSAGE), 1),),
     )  # fmt: skip
 
 
@@ -128,11 +128,11 @@ def privileges(seen: ScenarioRecord) -> Finding:
     wrong = [reached for _, allowed, reached in seen.visits if not allowed]
     right = [reached for _, allowed, reached in seen.visits if allowed]
     tried = "; ".join(what for what, allowed, _ in seen.visits if not allowed)
-    return finding(
+    return Finding(
         "privileges", "Roles that somebody doesn't have", ("T5",), "internal or external, local, active",
         "links carry an identity and a role, which the directory must know", tried,
-        never("privileges_gained", "links granted that must not be", sum(wrong), len(wrong)),
-        shown("anybody is a provider's client", sum(right), len(right)),
+        (never("privileges_gained", "links granted that must not be", sum(wrong), len(wrong)),),
+        (shown("anybody is a provider's client", sum(right), len(right)),),
     )  # fmt: skip
 
 
@@ -141,12 +141,12 @@ def appearance() -> Finding:
     again = sum(_seen_again() for _ in range(PACKETS))
     with without_guards(["permutation"]):
         bare = sum(_seen_again() for _ in range(PACKETS))
-    return finding(
+    return Finding(
         "appearance", "A packet known again by its bytes", ("P2",), "external, global, passive",
         "every byte of a packet changes at every hop",
         f"{PACKETS} packets on {GEOMETRY.max_hops} links each; any {WORD} bytes, wherever they stand",
-        never("appearance_again", "packets of which bytes are seen on two links", again, PACKETS),
-        shown("bodies that are not permuted", bare, PACKETS),
+        (never("appearance_again", "packets of which bytes are seen on two links", again, PACKETS),),
+        (shown("bodies that are not permuted", bare, PACKETS),),
     )  # fmt: skip
 
 
@@ -190,10 +190,11 @@ def trespasses(seen: ScenarioRecord, area: str) -> Finding:
     title, threats, adversary, defence = AREAS[area]
     tried = [one for one in seen.attempts if one.area == area]
     wrong, right = ([one for one in tried if one.allowed is allowed] for allowed in (False, True))
-    return finding(
+    gained, granted = (sum(one.succeeded for one in some) for some in (wrong, right))
+    return Finding(
         f"trespass_{area}", title, threats, adversary, defence, "; ".join(one.what for one in wrong),
-        never(f"trespass_{area}_succeeded", "attempts that succeeded", sum(one.succeeded for one in wrong), len(wrong)),
-        shown("; ".join(one.what for one in right), sum(one.succeeded for one in right), len(right)),
+        (never(f"trespass_{area}_succeeded", "attempts that succeeded", gained, len(wrong)),),
+        (shown("; ".join(one.what for one in right), granted, len(right)),),
     )  # fmt: skip
 
 
@@ -203,11 +204,12 @@ def metadata(seen: ScenarioRecord) -> Finding:
     texts = [*seen.logs, *seen.snapshots]
     named = sum(any(mark in text for mark in marks) for text in texts)
     planted = [*texts, f"client {next(iter(seen.clients.values())).hex()}"]
-    return finding(
+    noticed = sum(any(mark in text for mark in marks) for text in planted) > named
+    return Finding(
         "metadata", "Clients named in logs and figures", ("P4",), "internal, local, passive",
         "nodes log and count nothing about users", f"{len(texts)} log entries and figures of all nodes",
-        never("clients_named", "entries that name a client", named, len(texts)),
-        shown("an entry that names one", int(sum(any(mark in text for mark in marks) for text in planted) > named), 1),
+        (never("clients_named", "entries that name a client", named, len(texts)),),
+        (shown("an entry that names one", int(noticed), 1),),
     )  # fmt: skip
 
 
@@ -230,12 +232,12 @@ def erasure(seen: ScenarioRecord) -> Finding:
             boxes.close()
             left += marker in on_disk(Path(folder))
     tries = len(removals) + 1
-    return finding(
+    return Finding(
         "erasure", "Erased, fetched and expired mail on a provider's disk", ("P6",), "internal, local, passive",
         "rows are overwritten when they are deleted, and everything has a term", "a mailbox of each kind, and one "
         f"that its owner erases by a request to a provider that runs; SQLite {sqlite3.sqlite_version}",
-        never("erased_left", "mailboxes of which something is left after removal", left, tries),
-        shown("the mail is on the disk before", there, tries),
+        (never("erased_left", "mailboxes of which something is left after removal", left, tries),),
+        (shown("the mail is on the disk before", there, tries),),
     )  # fmt: skip
 
 
@@ -243,11 +245,11 @@ def delivery(seen: ScenarioRecord) -> Finding:
     """F1, F2: text, a file, and text to somebody who is away."""
     expected = {TEXT: "F1", NAME: "F2", LATER: "F1"}
     lost = sum(text not in seen.arrived for text in expected)
-    return finding(
+    return Finding(
         "delivery", "Text and files, also to somebody who is away", ("F1", "F2"), "", "",
         f"two texts, one of them while the recipient was cut off, and a file of {FILE_SIZE} bytes",
-        never("messages_lost", "messages that did not arrive", lost, len(expected)),
-        shown("each arrived once", int(sorted(seen.arrived) == sorted(expected)), 1),
+        (never("messages_lost", "messages that did not arrive", lost, len(expected)),),
+        (shown("each arrived once", int(sorted(seen.arrived) == sorted(expected)), 1),),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import doubleratchet
 import x3dh
 
 from benchmarks.base.figures import Finding
-from benchmarks.threats.shape import finding, never, shown
+from benchmarks.threats.shape import never, shown
 from client.e2e import x3dh as agreement
 from client.e2e.ratchet import _HEADER, Session, result_of
 from client.e2e.x3dh import Prekeys, identity_public, start_untrusted
@@ -52,12 +52,12 @@ def deniability() -> Finding:
         strangers += _first(talk, _forged_hello(outsider.prekeys, talk.sender, _FORGED)) is None
         strangers += _later(talk, _forged_message(outsider, _FORGED)) is None
         signed += not _signature_forged()
-    return finding(
+    return Finding(
         "deniability", "Transcripts forged by the receiver", ("P5",), "external, local, active: the contact",
         "messages are authenticated by keys that both have, and nothing is signed unless the sender asks for it",
         f"{TRIES} first messages of somebody who never wrote, and {TRIES} messages in the place of genuine ones; "
         "what a provider saw of packets, and a judge who takes part, are outside",
-        never("forgeries_refused", "forgeries that verify less well than what was sent", refused, 2 * TRIES),
+        (never("forgeries_refused", "forgeries that verify less well than what was sent", refused, 2 * TRIES),),
         (
             shown("the same verification accepts what was sent", genuine, TRIES),
             shown("it refuses what somebody without the receiver's keys forged", strangers, 2 * TRIES),

@@ -7,22 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Figure, at_least
 from benchmarks.base.statistics import rate
 from mixnet.errors import LocalError
 
 PIECE = 12  # bytes: as many as no two unrelated ciphertexts share by chance
 _NEVER = Bound(0)
-
-
-def finding(  # noqa: PLR0917
-    name: str, title: str, threats: tuple[str, ...], adversary: str, defence: str, setting: str,
-    figures: Figure | tuple[Figure, ...], controls: Control | tuple[Control, ...],
-) -> Finding:  # fmt: skip
-    """A check's finding."""
-    several = figures if isinstance(figures, tuple) else (figures,)
-    passed = controls if isinstance(controls, tuple) else (controls,)
-    return Finding(name, title, threats, adversary, defence, setting, several, passed)
 
 
 def never(key: str, what: str, happened: int, tries: int) -> Figure:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from mixnet.explain import exit_status
 from mixnet.files import make_folder
 from mixnet.link import Link
 from mixnet.log import Log
-from mixnet.sphinx import Engine, Forward, Hop, Peeled, SphinxEngine, Surb, SurbKeys
+from mixnet.sphinx import Engine, Forward, Peeled, SphinxEngine
 from mixnode.__main__ import run
 from mixnode.config import load_config
 from mixnode.provider import Provider
@@ -41,43 +41,26 @@ HOARD = 6000  # bytes
 _HASHED = 16384
 
 
-class HeavierEngine:
+class HeavierEngine(SphinxEngine):
     """The real engine, with work added to every peel and time to every hold."""
 
     name = "heavier"
 
     def __init__(self) -> None:
         """Draw what to multiply."""
-        self._real = SphinxEngine()
         self._scalar, self._point = SphinxSecret.generate().expose(), SphinxSecret.generate().public
-
-    def create(self, hops: Sequence[Hop], message: bytes, *, seed: bytes) -> bytes:
-        """As the real engine."""
-        return self._real.create(hops, message, seed=seed)
-
-    def create_surb(self, first_hop: bytes, hops: Sequence[Hop], *, seed: bytes) -> tuple[Surb, SurbKeys]:
-        """As the real engine."""
-        return self._real.create_surb(first_hop, hops, seed=seed)
-
-    def use_surb(self, surb: Surb, message: bytes) -> bytes:
-        """As the real engine."""
-        return self._real.use_surb(surb, message)
-
-    def open_reply_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
-        """As the real engine."""
-        return self._real.open_reply_untrusted(keys, body)
 
     def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
         """As the real engine, slower by one floor, with a longer delay."""
         x25519(self._scalar, self._point)
         x25519(self._scalar, self._point)
-        peeled = self._real.peel_untrusted(secret, packet)
+        peeled = super().peel_untrusted(secret, packet)
         if isinstance(peeled, Forward):
             return Forward(peeled.next_hop, peeled.delay + LATE, peeled.packet, peeled.tag)
         return peeled
 
 
-class ClearEngine(HeavierEngine):
+class ClearEngine(SphinxEngine):
     """An engine that peels nothing."""
 
     name = "clear"
@@ -88,30 +71,28 @@ class ClearEngine(HeavierEngine):
         return Forward(following, delay, packet, clear_tag(packet))
 
 
-class LeakingEngine(HeavierEngine):
+class LeakingEngine(SphinxEngine):
     """An engine that forgets nothing."""
 
     name = "leaking"
 
     def __init__(self) -> None:
         """Begin with nothing kept."""
-        super().__init__()
         self._kept: list[bytes] = []
 
     def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
         """As the real engine, and keep a piece of the packet."""
         self._kept.append(packet[:LEAK])
-        return self._real.peel_untrusted(secret, packet)
+        return super().peel_untrusted(secret, packet)
 
 
-class SlowingEngine(HeavierEngine):
+class SlowingEngine(SphinxEngine):
     """An engine whose work grows with all that it has done."""
 
     name = "slowing"
 
     def __init__(self) -> None:
         """Begin as fast as the real one."""
-        super().__init__()
         self._seen = 0
 
     def peel_untrusted(self, secret: SphinxSecret, packet: bytes) -> Peeled:
@@ -119,7 +100,7 @@ class SlowingEngine(HeavierEngine):
         self._seen += 1
         for _ in range(self._seen // SLOWING):
             keyed_hash(_KEY, _FILLING)
-        return self._real.peel_untrusted(secret, packet)
+        return super().peel_untrusted(secret, packet)
 
 
 _FILLING, _KEY = bytes(_HASHED), bytes(32)

@@ -8,9 +8,9 @@ import pytest
 from benchmarks.attacks import dropping, flooding, isolation
 from benchmarks.attacks.acting import per_hour
 from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
-from benchmarks.attacks.residence import alone, as_it_went, latency, residence
+from benchmarks.attacks.residence import alone, as_it_went, residence
 from benchmarks.controls.cover import switched_off
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import Journey, link_latency
 from benchmarks.simulation.trace import Trace
 from client.traffic.loops import LoopMonitor
 from mixnet.errors import LocalError
@@ -36,7 +36,7 @@ def test_stays_follow_from_delays():
     assert table.arrival[here] == pytest.approx([1.0 + 0.01 + 0.5 + 0.01])
     assert table.departure[here] == pytest.approx([2.52])
     assert not table.at("nobody").any()
-    assert latency(table.journeys) == pytest.approx(0.01)
+    assert link_latency(table.journeys) == pytest.approx(0.01)
     with pytest.raises(LocalError):
         residence([])
 

@@ -314,8 +314,8 @@ def test_those_that_act_on_packets_say_that_files_are_no_use(name):
 def test_every_attack_is_whole():
     for name in ATTACKS:
         module = load(name)
-        assert name == module.NAME
-        assert module.THREATS and module.ADVERSARY and module.DEFENCE
+        assert name == module.SUBJECT.name
+        assert module.SUBJECT.threats and module.SUBJECT.adversary and module.SUBJECT.defence
         assert callable(module.score) and callable(module.measure)
 
 

@@ -26,13 +26,14 @@ def test_without_a_name_all_attacks_are_listed(capsys):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_offers_what_is_agreed(name):
     module = load(name)
-    assert name == module.NAME
-    assert all(hasattr(module, thing) for thing in ("THREATS", "ADVERSARY", "DEFENCE", "score", "measure"))
+    assert name == module.SUBJECT.name
+    assert module.SUBJECT.threats and module.SUBJECT.adversary and module.SUBJECT.defence
+    assert all(hasattr(module, thing) for thing in ("score", "measure"))
 
 
 def test_every_module_of_an_attack_is_in_the_table():
     folder = Path(attacks.__file__).parent
-    found = {path.stem for path in folder.glob("*.py") if "\nTHREATS" in path.read_text(encoding="utf-8")}
+    found = {path.stem for path in folder.glob("*.py") if "\nSUBJECT = " in path.read_text(encoding="utf-8")}
     assert found == set(ATTACKS)
 
 
