@@ -21,8 +21,8 @@ _WATCHED = 1500  # users whose share is drawn, for the entropy over senders
 _GROUPS_A_TARGET = 40  # into which the packets that left are put for that
 
 
-class Bits(NamedTuple):
-    """As model.Samples."""
+class Samples(NamedTuple):
+    """For each target: bits that hide the packet among packets, its sender among users, and 1 if it is seen through."""
 
     packet: Times
     sender: Times
@@ -46,7 +46,7 @@ class _Leaving(NamedTuple):
     bits: Belief
 
 
-def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Bits:
+def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Samples:
     """Measure `targets` packets that enter one after the other."""
     pools = _full_pools(network, targets, rng)
     exposed, entropy = np.ones(targets, dtype=np.int64), np.zeros(targets)
@@ -62,7 +62,7 @@ def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Bit
     honest = exposed == 0
     senders = np.zeros(targets)
     senders[honest] = _over_users(network, np.array(counts), np.array(chances)[:, honest], rng)
-    return Bits(np.where(honest, entropy, 0.0), senders, exposed)
+    return Samples(np.where(honest, entropy, 0.0), senders, exposed)
 
 
 def _full_pools(network: NetworkModel, targets: int, rng: np.random.Generator) -> list[_Pool]:

@@ -18,7 +18,7 @@ from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, mean
+from benchmarks.base.statistics import Estimate, below, exact, mean, over
 
 BASE = NetworkModel(users=100, rate=1.0, delay=0.5, layers=3, width=3)
 AGREE = 0.1  # bits by which actors and model may differ
@@ -132,16 +132,8 @@ def _worlds(worlds: list[dict[str, Any]], key: str) -> Estimate:
 def _gap(worlds: list[dict[str, Any]]) -> Estimate:
     """H* - H of the actors, each world against the optimum at the rate that it had."""
     if len(worlds) == 1:
-        return _below(worlds[0]["optimum"], Estimate(*worlds[0]["packet"]))
+        return below(worlds[0]["optimum"], Estimate(*worlds[0]["packet"]))
     return mean([one["optimum"] - one["packet"][0] for one in worlds])
-
-
-def _below(top: float, one: Estimate) -> Estimate:
-    return Estimate(top - one.value, top - one.high, top - one.low)
-
-
-def _over(one: Estimate, divisor: float) -> Estimate:
-    return Estimate(*(part / divisor for part in one))
 
 
 def _entropy_figures(
@@ -151,9 +143,9 @@ def _entropy_figures(
     must, aim = Bound(0.2), Bound(0.05)
     share = Estimate(*(degree(bits, users) for bits in sender))
     return (
-        Figure("h_gap_bits", "H* - H, pools of 12 packets, model", _below(best, entropy), "bit", must, aim),
+        Figure("h_gap_bits", "H* - H, pools of 12 packets, model", below(best, entropy), "bit", must, aim),
         Figure("h_gap_actors_bits", "H* - H, pools of 12 packets, real actors", _gap(worlds), "bit", must, aim),
-        Figure("h_ratio", "H / H*, pools of 12 packets, model", _over(entropy, best)),
+        Figure("h_ratio", "H / H*, pools of 12 packets, model", over(entropy, best)),
         Figure("entropy_bits", "H of a packet, model", entropy, "bit"),
         Figure("entropy_actors_bits", "H of a packet, real actors", actors, "bit"),
         Figure("surprise_actors_bits", "surprise at the right packet, real actors", _worlds(worlds, "surprise"), "bit"),
@@ -203,8 +195,7 @@ def _calibration(scale: _Scale, run: Run, seed: int) -> list[Control]:
     controls = []
     for row, ours in calibrate(scale, run, seed):
         what = f"3x{row.width}, λ {row.total:g}, µ 2: H {ours.value:.3f} against {row.entropy:.3f}±{row.within:.3f}"
-        off = row.off(ours)
-        controls.append(Control.null(f"{what}, apart by", Estimate(off, off, off), Bound(0.0)))
+        controls.append(Control.null(f"{what}, apart by", exact(row.off(ours)), Bound(0.0)))
     return controls
 
 
@@ -217,7 +208,7 @@ def _ours(entropy: Estimate, worlds: list[dict[str, Any]], bare: dict[str, Any])
     off = abs(apart)
     return [
         Control.positive("real actors without delays: H in bits", Estimate(*bare["packet"]), Bound(0.1)),
-        Control.null("64 packets in, then out: H - 6", Estimate(alone - 6, alone - 6, alone - 6), Bound(1e-9)),
+        Control.null("64 packets in, then out: H - 6", exact(alone - 6), Bound(1e-9)),
         Control.null(
             "gap of actors against model, bits apart", Estimate(off, max(0.0, off - half), off + half), Bound(AGREE)
         ),

@@ -8,11 +8,12 @@ so far apart that pools have forgotten in between, so samples are taken as indep
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from benchmarks.anonymity import batched
+from benchmarks.anonymity.batched import Samples
 from benchmarks.anonymity.network import Flow, NetworkModel, flow, with_loops
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import LoopModel, Numbers, Times, beginning, blurred, by_owner, entropies, propagate
@@ -24,20 +25,11 @@ CHOICES = 16  # runs where mixes are corrupt: each draws anew which ones
 EXACT = 400_000  # events that are followed one by one
 
 
-class Samples(NamedTuple):
-    """For each target: bits that hide the packet among packets, its sender among users, and 1 if it is seen through."""
-
-    packet: Times
-    sender: Times
-    exposed: Numbers
-
-
 def sample(network: NetworkModel, targets: int, rng: np.random.Generator) -> Samples:
     """Measure a network exactly if that is affordable, and in steps of time otherwise."""
     events = 2 * network.holds * network.total * _seconds(network, targets)
     if events > EXACT:
-        bits = batched.sample(network, min(targets, FEW), rng)
-        return Samples(bits.packet, bits.sender, bits.exposed)
+        return batched.sample(network, min(targets, FEW), rng)
     return exact(network, targets, rng)
 
 

@@ -16,7 +16,7 @@ from benchmarks.anonymity.network import NetworkModel
 from benchmarks.base.figures import curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, rate
+from benchmarks.base.statistics import Estimate, below, rate
 from mixnet.errors import LocalError
 
 TARGETS = {Size.QUICK: 32, Size.STANDARD: 120, Size.FULL: 1000}
@@ -68,9 +68,7 @@ def curves(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, lis
     return {
         f"entropy_by_{name}": curve(x, bits),
         f"optimum_by_{name}": {"x": x, "y": best},
-        f"gap_by_{name}": curve(
-            x, [Estimate(top - one.value, top - one.high, top - one.low) for top, one in zip(best, bits, strict=True)]
-        ),
+        f"gap_by_{name}": curve(x, [below(top, one) for top, one in zip(best, bits, strict=True)]),
         f"sender_entropy_by_{name}": curve(x, [Estimate(*row["sender_entropy"]) for row in rows]),
     }
 

@@ -65,7 +65,7 @@ async def dial(
 
 def identity_of(world: World, name: str) -> SigningKey:
     """The key of an actor: for whoever plays it, or knows whom to expect."""
-    return world.plan.identity(next(member for member in world.plan.actors if member.name == name))
+    return world.plan.identity(world.plan.member(name))
 
 
 async def visit(

@@ -22,7 +22,7 @@ from benchmarks.attacks.forged_documents import forged_directory
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, exact, mean, rate
+from benchmarks.base.statistics import Estimate, exact, mean, over, rate
 from benchmarks.controls.guards import without_guards
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
@@ -175,11 +175,10 @@ def _figures(corrupt: float, counts: dict[str, Any]) -> list[Figure]:
 
 def _preference(seen: int, packets: int) -> Figure:
     """Whether it pays to corrupt the mixes that are used most: routes that favour some would show."""
-    found, power = rate(seen, packets), CHOSEN**LAYERS
     return Figure(
         "compromise_chosen_ratio",
         f"packets seen through, over f^k, if {CHOSEN:.0%} of each layer are corrupt: those used most before",
-        Estimate(*(value / power for value in found)),
+        over(rate(seen, packets), CHOSEN**LAYERS),
         must=FAIR,
     )
 

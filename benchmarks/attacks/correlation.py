@@ -148,19 +148,13 @@ class _Model:
 
     def strongest(self) -> tuple[str, Scored]:
         """The method that does best on half of the pairs to learn from, having learned from the other half; judged."""
-        half = len(self._lessons[0]["external"]) // 2
-        first = [{key: values[:half] for key, values in side.items()} for side in self._lessons]
-        second = [{key: values[half:] for key, values in side.items()} for side in self._lessons]
-        trials = self._methods(first, second, "external")
+        trials = self._methods(*_halves(self._lessons), "external")
         best = max(trials, key=lambda method: auc(*trials[method]).value)
         return best, self._methods(self._lessons, self._outside, "external")[best]
 
     def unshaped(self) -> dict[str, Scored]:
         """All methods where the receiving side isn't shaped, half of the pairs for learning."""
-        half = len(self._inside[0]["exit"]) // 2
-        first = [{key: values[:half] for key, values in side.items()} for side in self._inside]
-        second = [{key: values[half:] for key, values in side.items()} for side in self._inside]
-        return self._methods(first, second, "exit")
+        return self._methods(*_halves(self._inside), "exit")
 
     def curve(self, view: str) -> dict[str, list[float]]:
         """The area under the curve against the window."""
@@ -200,15 +194,24 @@ class _Model:
         return [{key: np.concatenate([one[key] for one in side]) for key in side[0]} for side in sides]
 
 
+def _halves(sides: Sequence[Arrays]) -> tuple[list[Arrays], list[Arrays]]:
+    """The first half of the pairs of both classes, and the second."""
+    half = len(next(iter(sides[0].values()))) // 2
+    first, second = (
+        [{key: rows[part] for key, rows in side.items()} for side in sides] for part in (slice(half), slice(half, None))
+    )
+    return first, second
+
+
 def agreement(actors: Sequence[Observed]) -> list[Figure]:
     """How far the real actors' frames are from the model's: their rates, their gaps, their dispersion."""
     found = []
-    for name, direction in (("up", "up"), ("down", "down")):
-        links = [times[times >= run.start] for run in actors for times in getattr(run, direction)]
+    for name in ("up", "down"):
+        links = [times[times >= run.start] for run in actors for times in getattr(run, name)]
         frames, seconds = sum(map(len, links)), sum(run.seconds * len(run.clients) for run in actors)
         rate = frames / seconds
         half = 1.96 * frames**0.5 / seconds
-        spread = [dispersion(getattr(run, direction), run.start, run.end, 10.0) for run in actors]
+        spread = [dispersion(getattr(run, name), run.start, run.end, 10.0) for run in actors]
         found += [
             Figure(f"schedule_{name}_rate", f"frames {name} a second", Estimate(rate, rate - half, rate + half), "1/s"),
             Figure(f"schedule_{name}_ks", f"gaps {name} against exponential ones", exact(exponential(links, rate))),

@@ -17,7 +17,7 @@ from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, rate
+from benchmarks.base.statistics import Estimate, over, rate
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
 
@@ -129,7 +129,7 @@ def _share(guess: Guess) -> Estimate:
 def _ratio(key: str, what: str, guess: Guess, *, claimed: bool = False) -> Figure:
     """Found over chance; the aim is that the interval reaches chance."""
     chance = guess.blind / guess.contacts
-    estimate = Estimate(*(value / chance for value in _share(guess)))
+    estimate = over(_share(guess), chance)
     sure = claimed and guess.contacts >= ENOUGH
     must, aim = (Bound(MUST), Bound(1.0 + estimate.value - estimate.low)) if sure else (None, None)
     return Figure(key, what, estimate, must=must, aim=aim)

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.base.statistics import Estimate, Sample, auc
+from benchmarks.base.statistics import Estimate, Sample, auc, magnitude, scaled
 
 Table = NDArray[np.float64]  # a row for each window or pair, a column for each feature
 Labels = NDArray[np.bool_]
@@ -72,6 +72,4 @@ def judged(scores: Sample, labels: Labels) -> Estimate:
 
 def advantage(area: Estimate) -> Estimate:
     """An area under a ROC curve whichever way it is read: 0.5 plus its distance from 0.5."""
-    value = 0.5 + abs(area.value - 0.5)
-    low = 0.5 if area.low <= 0.5 <= area.high else min(abs(area.low - 0.5), abs(area.high - 0.5)) + 0.5
-    return Estimate(value, low, 0.5 + max(abs(area.low - 0.5), abs(area.high - 0.5)))
+    return Estimate(*(0.5 + value for value in magnitude(scaled(area, 1.0, less=0.5))))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.attacks.acting import ENGINE, no_files, passed_on, route, secrets_of
-from benchmarks.attacks.learned import boosted
+from benchmarks.attacks.learned import boosted, judged
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, auc
+from benchmarks.base.statistics import Estimate
 from benchmarks.controls.guards import without_guards
 from mixnet.crypto import x25519
 from mixnet.sphinx import GEOMETRY, header
@@ -90,8 +90,8 @@ def told(rows: Bytes, labels: NDArray[np.bool_], seed: int) -> Estimate:
         "boosting": lambda a, b: boosted(features(rows[:a]), labels[:a], features(rows[a:b]), seed=seed),
         "bytes": lambda a, b: likelihood(rows[:a], labels[:a], rows[a:b]),
     }
-    chosen = max(trials, key=lambda name: _area(trials[name](one, two), labels[one:two]).value)
-    return _area(trials[chosen](two, len(rows)), labels[two:])
+    chosen = max(trials, key=lambda name: judged(trials[name](one, two), labels[one:two]).value)
+    return judged(trials[chosen](two, len(rows)), labels[two:])
 
 
 def features(rows: Bytes) -> NDArray[np.float64]:
@@ -164,13 +164,9 @@ def _rows(raws: Sequence[bytes]) -> Bytes:
     return np.frombuffer(b"".join(raws), dtype=np.uint8).reshape(len(raws), -1)
 
 
-def _area(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> Estimate:
-    return auc(scores[labels], scores[~labels])
-
-
 def _figure(key: str, question: str, rows: Bytes, labels: NDArray[np.bool_], seed: int) -> Figure:
     """A claim is made of enough packets only."""
-    judged = labels[2 * len(labels) // 3 :]
-    enough = min(int(judged.sum()), int((~judged).sum())) >= ENOUGH
+    asked = labels[2 * len(labels) // 3 :]
+    enough = min(int(asked.sum()), int((~asked).sum())) >= ENOUGH
     must, aim = (MUST, AIM) if enough else (None, None)
     return Figure(key, question, told(rows, labels, seed), must=must, aim=aim)

@@ -64,6 +64,22 @@ def scaled(estimate: Estimate, by: float, *, less: float = 0.0) -> Estimate:
     return Estimate(*((value - less) * by for value in estimate))
 
 
+def over(estimate: Estimate, divisor: float) -> Estimate:
+    """The estimate as a multiple of `divisor`."""
+    return Estimate(*(value / divisor for value in estimate))
+
+
+def below(top: float, estimate: Estimate) -> Estimate:
+    """How far the estimate is below `top`."""
+    return Estimate(top - estimate.value, top - estimate.high, top - estimate.low)
+
+
+def magnitude(estimate: Estimate) -> Estimate:
+    """How far the estimate is from 0, whichever way."""
+    ends = sorted((abs(estimate.low), abs(estimate.high)))
+    return Estimate(abs(estimate.value), 0.0 if estimate.covers(0.0) else ends[0], ends[1])
+
+
 def rate(successes: int, trials: int) -> Estimate:
     """A share of independent trials, with the interval of Clopper and Pearson (1934)."""
     tail = (1 - LEVEL) / 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -40,8 +40,7 @@ def replay_unchecked() -> AbstractContextManager[object]:
     return patch.object(Replay, "admit", admit)
 
 
-@contextmanager
-def mixes_by_count() -> Iterator[None]:
+def mixes_by_count() -> AbstractContextManager[object]:
     """Nodes send all that they hold as soon as BATCH packets are there, whatever their senders asked for."""
 
     def expire(self: Delays[Any], _now: float) -> list[Any]:
@@ -51,8 +50,7 @@ def mixes_by_count() -> Iterator[None]:
         return batch
 
     when_full = property(lambda self: -math.inf if len(self) >= BATCH else math.inf)
-    with patch.object(Delays, "expire", expire), patch.object(Delays, "next_due", when_full):
-        yield
+    return patch.multiple(Delays, expire=expire, next_due=when_full)
 
 
 def rates_unlimited() -> AbstractContextManager[object]:
@@ -72,13 +70,13 @@ def headers_unauthenticated() -> AbstractContextManager[object]:
     return patch.object(engine, "equal", lambda _one, _other: True)
 
 
-@contextmanager
-def bodies_unpermuted() -> Iterator[None]:
+def bodies_unpermuted() -> AbstractContextManager[object]:
     """Bodies keep their MAC and are not permuted: packets must be made under this switch, too."""
-    with ExitStack() as stack:
-        for name in ("permute", "unpermute"):
-            stack.enter_context(patch.object(payload, name, lambda _key, body: body))
-        yield
+
+    def as_it_is(_key: bytes, body: bytes) -> bytes:
+        return body
+
+    return patch.multiple(payload, permute=as_it_is, unpermute=as_it_is)
 
 
 def padding_of_zeros() -> AbstractContextManager[object]:
@@ -93,8 +91,7 @@ def padding_of_zeros() -> AbstractContextManager[object]:
     return patch.object(header, "build", build_with_zeros)
 
 
-@contextmanager
-def hops_counted() -> Iterator[None]:
+def hops_counted() -> AbstractContextManager[object]:
     """The last byte of each header counts the hops that it has been through, as a naive format would.
 
     It stands in for the last byte of gamma, which is not compared.
@@ -113,12 +110,7 @@ def hops_counted() -> Iterator[None]:
         layer = unwrap(secret, packet)
         return layer._replace(header=layer.header[:-1] + bytes([packet[size - 1] + 1]))
 
-    with (
-        patch.object(engine, "equal", equal_but_last),
-        patch.object(engine, "_build_header", build_counted),
-        patch.object(engine, "unwrap_untrusted", unwrap_counted),
-    ):
-        yield
+    return patch.multiple(engine, equal=equal_but_last, _build_header=build_counted, unwrap_untrusted=unwrap_counted)
 
 
 def one_signature_enough() -> AbstractContextManager[object]:

@@ -18,7 +18,7 @@ from itertools import chain
 
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, exact, middle, rate
+from benchmarks.base.statistics import Estimate, exact, magnitude, middle, rate
 from benchmarks.base.timing import median
 from benchmarks.processes.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.processes.load.meter import Window
@@ -126,12 +126,6 @@ def _difference(one: Sequence[Window], other: Sequence[Window]) -> Estimate:
     return _over_floor(more, [*one, *other])
 
 
-def _size(difference: Estimate) -> Estimate:
-    """How far a difference is from 0, whichever way."""
-    bounds = sorted((abs(difference.low), abs(difference.high)))
-    return Estimate(abs(difference.value), 0.0 if difference.covers(0.0) else bounds[0], bounds[1])
-
-
 def _finding(
     size: Size,
     *,
@@ -179,7 +173,7 @@ def _finding(
         ),
         Control.null(
             "floors by which a packet costs more or less at a second node like it",
-            _size(_difference(twin, real)),
+            magnitude(_difference(twin, real)),
             Bound(_MOST_DIFFERENCE),
         ),
         Control.null("the gain of two cores at a second node that has no worker", _gain(real, twin), Bound(_MOST_GAIN)),

@@ -82,6 +82,10 @@ class NetworkPlan:
         """The actors of one kind, by number."""
         return [member for member in self.actors if member.kind is kind]
 
+    def member(self, name: str) -> Actor:
+        """The actor of that name."""
+        return next(member for member in self.actors if member.name == name)
+
     def names(self) -> dict[bytes, str]:
         """The name behind each identity; a client's identity is its mailbox."""
         return {key.public: member.name for member, key in self._keys.items()}

@@ -143,13 +143,13 @@ class World:
             raise LocalError(f"{name} has crashed already")
         role.crashed = True
         self.network.crash(name)
-        self.plan.photograph(self._member(name))
+        self.plan.photograph(self.plan.member(name))
         role.scope.cancel()
 
     async def restart(self, name: str) -> None:
         """Start an actor that crashed again, and wait until it is ready."""
         await self._roles[name].ended.wait()
-        member = self._member(name)
+        member = self.plan.member(name)
         self.plan.put_back(member)
         await self._start(member)
 
@@ -233,9 +233,6 @@ class World:
                     identity=self.plan.identity(member),
                     trust=self.plan.bootstrap,
                 )
-
-    def _member(self, name: str) -> Actor:
-        return next(member for member in self.plan.actors if member.name == name)
 
 
 def run_world(program: Callable[[World], Awaitable[None]], config: WorldConfig | None = None) -> World:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from benchmarks.attacks.acting import ENGINE, delivered, passed_on, route, secrets_of
+from benchmarks.attacks.forged_documents import signed
 from benchmarks.attacks.tagging import flipped
 from benchmarks.base.figures import Finding
 from benchmarks.controls.guards import without_guards
@@ -69,20 +69,20 @@ def documents(directory: DirectoryFiles) -> Finding:
     later = now + 3 * directory.bootstrap.epoch_length
     tries = {
         "signed by strangers in the authorities' names": (true.encode(names), now, -1),
-        "signed by strangers": (_signed(true, strangers), now, -1),
-        "signed by a minority": (_signed(true, minority), now, -1),
-        "unsigned": (_signed(true, ()), now, -1),
+        "signed by strangers": (signed(true, strangers), now, -1),
+        "signed by a minority": (signed(true, minority), now, -1),
+        "unsigned": (signed(true, ()), now, -1),
         "another text under these signatures": (wider.encode(signatures), now, -1),
-        "out of date": (_signed(true, directory.keys), later, -1),
-        "rolled back": (_signed(true, directory.keys), now, true.epoch + 1),
+        "out of date": (signed(true, directory.keys), later, -1),
+        "rolled back": (signed(true, directory.keys), now, true.epoch + 1),
     }  # fmt: skip
-    raw = _signed(true, directory.keys)
+    raw = signed(true, directory.keys)
     flips = {f"byte {at} flipped": (flipped(raw, at), now, -1) for at in range(0, len(raw), max(1, len(raw) // 300))}
     believed = [_believed(directory, *one) for one in (tries | flips).values()]
     changed = sum(found is not None and found != true for found in believed)
     accepted = sum(found is not None for found in believed[: len(tries)])
     majority = directory.keys[: len(directory.keys) // 2 + 1]
-    control = _believed(directory, _signed(true, majority), now, -1) == true
+    control = _believed(directory, signed(true, majority), now, -1) == true
     return Finding(
         "documents", "Directory documents that are forged, incomplete or old", ("T1", "T3", "P1"),
         "internal, local, active; a minority of the authorities",
@@ -251,10 +251,6 @@ def delivery(seen: ScenarioRecord) -> Finding:
         (never("messages_lost", "messages that did not arrive", lost, len(expected)),),
         (shown("each arrived once", int(sorted(seen.arrived) == sorted(expected)), 1),),
     )  # fmt: skip
-
-
-def _signed(document: Document, keys: Sequence[SigningKey]) -> bytes:
-    return document.encode({key.public: document.signature(key) for key in keys})
 
 
 def _believed(directory: DirectoryFiles, raw: bytes, when: float, newest: int) -> Document | None:

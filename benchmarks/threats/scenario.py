@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import trio
 
@@ -182,8 +183,5 @@ def _listening(seen: ScenarioRecord) -> Iterator[None]:
         seen.logs.append(f"{entry} {values!r}")
         write(self, entry, **values)
 
-    SimulatedStream.send_all, Log.write = send_all, keep  # type: ignore[method-assign]
-    try:
+    with patch.object(SimulatedStream, "send_all", send_all), patch.object(Log, "write", keep):
         yield
-    finally:
-        SimulatedStream.send_all, Log.write = send, write  # type: ignore[method-assign]

@@ -142,7 +142,7 @@ def _waiting(world: World, host: str, mailbox: bytes) -> int:
 
 def folder(world: World, name: str) -> Path:
     """Where an actor keeps its state."""
-    return world.plan.folder(next(member for member in world.plan.actors if member.name == name))
+    return world.plan.folder(world.plan.member(name))
 
 
 def _with_certificate_of(victim: SigningKey, thief: SigningKey) -> TlsIdentity:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.base.statistics import LEVEL, Estimate, student
+from benchmarks.base.statistics import LEVEL, Estimate, magnitude, student
 
 STRAIGHT = 0.1  # of the rise, that a straight line may bend; a square that begins at 0 bends by a quarter
 _LEAST_RISE = 0.05  # of the level: what rises by less is compared with this much, or noise alone would bend it
@@ -35,7 +35,7 @@ class FittedLine(NamedTuple):
     @property
     def least_bend(self) -> float:
         """The smallest bend, either way, that the points allow."""
-        return 0.0 if self.bend.covers(0.0) else min(abs(self.bend.low), abs(self.bend.high))
+        return magnitude(self.bend).low
 
     @property
     def straight(self) -> bool:
@@ -44,7 +44,7 @@ class FittedLine(NamedTuple):
 
     def bent(self) -> Estimate:
         """The least bend, either way, and how far the points allow it to go."""
-        return Estimate(self.least_bend, self.least_bend, max(abs(self.bend.low), abs(self.bend.high)))
+        return Estimate(self.least_bend, *magnitude(self.bend)[1:])
 
 
 def fit(x: Sequence[float], y: Sequence[float]) -> FittedLine:
