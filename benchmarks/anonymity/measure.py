@@ -15,7 +15,7 @@ from benchmarks.anonymity import epsilon, model, small_world, sweep
 from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import degree
 from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, below, exact, mean, over
@@ -222,8 +222,8 @@ def _epsilon_control(run: Run, seed: int) -> list[Control]:
     return [Control.positive("ε with delays of a twentieth", found, at_least(3.0))]
 
 
-def _curves(size: Size, scale: _Scale, run: Run, seed: int) -> dict[str, dict[str, list[float]]]:
-    curves: dict[str, dict[str, list[float]]] = {}
+def _curves(size: Size, scale: _Scale, run: Run, seed: int) -> dict[str, Curve]:
+    curves: dict[str, Curve] = {}
     for name in ("pool", "layers", "width", "users", "corrupt"):
         rows = sweep.sweep(BASE, name, sweep.TARGETS[size], run, seed=seed, most=scale.most)
         curves |= sweep.curves(name, rows)

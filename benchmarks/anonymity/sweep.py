@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import NetworkModel
-from benchmarks.base.figures import curve
+from benchmarks.base.figures import Curve, curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, below, rate
@@ -60,7 +60,7 @@ def sweep(
     return [{name: value, **row} for (value, _), row in zip(points, done, strict=True)]
 
 
-def curves(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+def curves(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Curve]:
     """Entropy, its optimum and the gap between them, for plots."""
     x = [float(row[name]) for row in rows]
     bits = [Estimate(*row["entropy"]) for row in rows]
@@ -82,7 +82,7 @@ def exposed_paths(layers: int, width: int, corrupt: float, rng: np.random.Genera
     return rate(int(whole.sum()), _DRAWS), (round(corrupt * mixes) / mixes) ** layers
 
 
-def exposure_curves(base: NetworkModel, rng: np.random.Generator) -> dict[str, dict[str, list[float]]]:
+def exposure_curves(base: NetworkModel, rng: np.random.Generator) -> dict[str, Curve]:
     """The share of wholly corrupt paths against the corrupt share, and f to the power of k."""
     found = [exposed_paths(base.layers, base.width, share, rng) for share in SHARES]
     return {

@@ -21,12 +21,7 @@ def show_point(network: NetworkModel, row: Mapping[str, Any]) -> None:
         ("mixes", f"{network.layers} layers of {network.width}"),
         ("packets a second", f"{network.total:,.6g} of {network.users:,} users"),
         ("mean hold", f"{network.delay:g} s"),
-        ("packets in a mix", f"{row['pool']:,.1f}"),
-        ("H*, the optimum", f"{row['optimum']:.3f} bits"),
-        ("H, hides a packet", _bits(row["entropy"])),
-        ("H* - H", f"{row['optimum'] - row['entropy'][0]:.3f} bits"),
-        ("hides its sender", _bits(row["sender_entropy"])),
-        ("degree of anonymity", f"{row['degree'][0]:.3f}"),
+        *_entropies(row),
     ]
     if network.corrupt:
         lines.append(("seen through", f"{row['exposed']:.1%} of packets, {network.corrupt:.0%} of mixes corrupt"))
@@ -58,13 +53,8 @@ def show_recorded(seen: ObservedEntropy) -> None:
         ("clients", f"{network.users:,}, {network.rate:.3g} packets/s each"),
         ("nodes", f"{network.providers} providers, {network.layers} layers of {network.width}"),
         ("mean hold", f"{network.delay:.3g} s"),
-        ("packets in a mix", f"{row['pool']:,.1f}"),
-        ("H*, the optimum", f"{row['optimum']:.3f} bits"),
-        ("H, hides a packet", _bits(row["entropy"])),
-        ("H* - H", f"{row['optimum'] - row['entropy'][0]:.3f} bits"),
+        *_entropies(row),
         ("surprise at the right packet", _bits(row["surprise"])),
-        ("hides its sender", _bits(row["sender_entropy"])),
-        ("degree of anonymity", f"{row['degree'][0]:.3f}"),
     ]
     tabulate("Anonymity in a recorded network", ("", ""), lines)
     say(f"Packets followed: {row['targets']}. Packets with a frame missing on their way: {row['unmatched']}.")
@@ -88,6 +78,17 @@ def show_sweep(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows
     ]
     tabulate(f"Entropy in bits against {name}", columns, lines)
+
+
+def _entropies(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("packets in a mix", f"{row['pool']:,.1f}"),
+        ("H*, the optimum", f"{row['optimum']:.3f} bits"),
+        ("H, hides a packet", _bits(row["entropy"])),
+        ("H* - H", f"{row['optimum'] - row['entropy'][0]:.3f} bits"),
+        ("hides its sender", _bits(row["sender_entropy"])),
+        ("degree of anonymity", f"{row['degree'][0]:.3f}"),
+    ]
 
 
 def _bits(estimate: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from scipy import stats
 
-from benchmarks.base.figures import Bound, Figure, Finding
+from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
 from benchmarks.base.statistics import Estimate, rate
 from benchmarks.simulation.ground_truth import Journey
 from benchmarks.simulation.trace import Trace
@@ -44,6 +44,11 @@ def never(key: str, what: str, happened: int, tries: int) -> Figure:
 def share(happened: int, tries: int) -> Estimate:
     """A rate, and 0 of 0 is nothing known."""
     return rate(happened, tries) if tries else Estimate(float("nan"), 0.0, 1.0)
+
+
+def always(what: str, happened: int, tries: int) -> Control:
+    """The positive control of an attack that must succeed each time."""
+    return Control.positive(what, share(happened, tries), at_least(1))
 
 
 def per_hour(events: int, seconds: float) -> Estimate:

@@ -27,7 +27,7 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact
@@ -160,14 +160,13 @@ def _tables(runs: Sequence[Observed], busy: int | None = None, shorter: Sequence
     for length in (*shorter, *LENGTHS):
         if runs[0].seconds + 1 < length or sum(run.seconds / length * len(run.clients) for run in runs) > MOST:
             continue
-        windows = gathered([_labelled(windows_of(run, length), busy) for run in runs])
+        parts = [windows_of(run, length) for run in runs]
+        if busy is not None:
+            parts = [windows.labelled(windows.client < busy) for windows in parts]
+        windows = gathered(parts)
         if tellable(windows):
             tables[length] = windows
     return tables
-
-
-def _labelled(windows: Windows, busy: int | None) -> Windows:
-    return windows if busy is None else windows.labelled(windows.client < busy)
 
 
 # What is told.
@@ -184,7 +183,7 @@ def _figures(found: Verdicts, key: str, length: float, windows: int, ran: str) -
     )
 
 
-def _curve(found: dict[float, Verdicts]) -> dict[str, list[float]]:
+def _curve(found: dict[float, Verdicts]) -> Curve:
     return curve(found, [one.strongest for one in found.values()])
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import NetworkModel
 from benchmarks.attacks.forged_documents import forged_directory
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, over, rate
@@ -207,9 +207,7 @@ def _chance(corrupt: float) -> float:
     return float(np.prod([(bad - one) / (total - one) for one in range(LAYERS)]))
 
 
-def _curves(
-    exposed: Sequence[dict[str, Any]], entropies: Sequence[dict[str, Any]]
-) -> dict[str, dict[str, list[float]]]:
+def _curves(exposed: Sequence[dict[str, Any]], entropies: Sequence[dict[str, Any]]) -> dict[str, Curve]:
     shares = [_share(one) for one in exposed]
     power = [exact(corrupt**LAYERS) for corrupt in SHARES]
     left = [Estimate(*row["entropy"]) for row in entropies]

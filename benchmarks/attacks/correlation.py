@@ -17,7 +17,7 @@ from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.pairs import LAW, VIEWS, PairTable, Scored, joined, matched, model_pairs, peak
 from benchmarks.attacks.scenarios import control, converse, described, sizes
 from benchmarks.attacks.schedules import dispersion, exponential
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve, line
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, auc, exact, roc, true_positives
@@ -84,7 +84,7 @@ def longest_window(observed: Observed) -> float:
     return fitting[-1] if fitting else observed.seconds
 
 
-def _curve(runs: Sequence[Observed]) -> dict[str, list[float]]:
+def _curve(runs: Sequence[Observed]) -> Curve:
     """The area under the curve against the window."""
     areas = {}
     for window in (*WINDOWS, LONGEST):
@@ -156,7 +156,7 @@ class _Model:
         """All methods where the receiving side isn't shaped, half of the pairs for learning."""
         return self._methods(*_halves(self._inside), "exit")
 
-    def curve(self, view: str) -> dict[str, list[float]]:
+    def curve(self, view: str) -> Curve:
         """The area under the curve against the window."""
         return curve(self.windows, [auc(*self.at(view, window)) for window in self.windows])
 
@@ -270,12 +270,12 @@ def _both(scored: Scored) -> bool:
     return min(len(scored.true), len(scored.false)) > 0
 
 
-def _roc(scored: Scored) -> dict[str, list[float]]:
+def _roc(scored: Scored) -> Curve:
     """At most 200 points, dense where few are false."""
     false, true = roc(*scored)
     grid = np.unique(np.concatenate([np.geomspace(1e-4, 1, 150), np.linspace(0, 1, 50)]))
     heights = true[np.searchsorted(false, grid, side="right") - 1]
-    return {"x": [float(value) for value in grid], "y": [float(value) for value in heights]}
+    return line(grid, heights)
 
 
 def _setting(worlds: Sequence[dict[str, Any]], plan: PairCounts, seed: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.attacks.observed import Arrays, Observed, observe, unpacked
 from benchmarks.attacks.rounds import Guess, estimated, guessed, model_rounds, series
 from benchmarks.attacks.scenarios import control, converse, described, sizes
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve, line
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, over, rate
@@ -83,7 +83,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         "found_rounds": _curve(model, "external"),
         "found_rounds_exit": _curve(model, "exit"),
         "found_rounds_control": _curve(model, "bare"),
-        "chance": {"x": [float(count) for count in ROUNDS], "y": [outside.blind / outside.contacts] * len(ROUNDS)},
+        "chance": line(ROUNDS, [outside.blind / outside.contacts] * len(ROUNDS)),
     }
     return SUBJECT.finding(_setting(worlds, repeats, seed), figures, _controls(model, bare), curves)
 
@@ -135,7 +135,7 @@ def _ratio(key: str, what: str, guess: Guess, *, claimed: bool = False) -> Figur
     return Figure(key, what, estimate, must=must, aim=aim)
 
 
-def _curve(model: Sequence[Arrays], view: str) -> dict[str, list[float]]:
+def _curve(model: Sequence[Arrays], view: str) -> Curve:
     return curve(ROUNDS, [_share(_told(model, view, row)) for row in range(len(ROUNDS))])
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import trio
 
-from benchmarks.attacks.acting import per_hour, share
+from benchmarks.attacks.acting import always, per_hour, share
 from benchmarks.attacks.adversary import Hoarder, document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.detecting import client_alarms, finite, node_alarms, node_detector_on
 from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
 from benchmarks.attacks.residence import NODE_LOOP
-from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
+from benchmarks.base.figures import Control, Figure, Finding, Subject
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, rate
@@ -52,13 +52,12 @@ KINDS = {"client": client_alarms, "node": node_alarms}
 
 def score(_trace: Trace, journeys: Sequence[Journey]) -> Finding:
     """Which share of each kind of packets never arrived in a recorded network, and which nodes should have warned."""
-    kinds = sorted({one.kind for one in journeys})
     settled = [one for one in journeys if one.sent_ns is not None]
     if not settled:
         raise LocalError("the truth has no packet that was sent")
     end = max(one.sent_ns or 0 for one in settled)
     figures = []
-    for kind in kinds:
+    for kind in sorted({one.kind for one in journeys}):
         mine = [one for one in settled if one.kind == kind and _over(one, end)]
         gone = sum(one.received_ns is None for one in mine)
         figures.append(
@@ -122,14 +121,14 @@ def _controls(
     found: dict[str, list[dict[str, Any]]], everything: dict[str, Any], nothing: dict[str, Any]
 ) -> tuple[Control, ...]:
     return (
-        Control.positive(
-            "all packets swallowed: runs that a client warns in", _warned(found["client"][-1]), at_least(1)
+        *(
+            always(f"all packets swallowed: runs that a {kind} warns in", len(finite(first)), len(first))
+            for kind, first in ((kind, rows[-1]["first"]) for kind, rows in found.items())
         ),
-        Control.positive("all packets swallowed: runs that a node warns in", _warned(found["node"][-1]), at_least(1)),
-        Control.positive(
+        always(
             "real actors, all packets swallowed: clients that warn",
-            rate(sum(name.startswith("client") for name in everything["alarms"]), CLIENTS),
-            at_least(1),
+            sum(name.startswith("client") for name in everything["alarms"]),
+            CLIENTS,
         ),
         Control.null("real actors, nothing swallowed: alarms", exact(len(nothing["alarms"])), chance=0.0),
     )
@@ -190,7 +189,3 @@ def _actors(found: dict[str, Any]) -> list[Figure]:
             "dropping_actors_clients", "real actors: clients that warn, 20 % swallowed", rate(len(clients), CLIENTS)
         ),
     ]
-
-
-def _warned(found: dict[str, Any]) -> Estimate:
-    return rate(len(finite(found["first"])), len(found["first"]))

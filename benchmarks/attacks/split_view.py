@@ -83,11 +83,7 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
         Figure("split_view_majority_proofs", "readers of those that can prove it", share(majority.proofs, 20)),
     ]
     setting = f"{count} readers, {AUTHORITIES} authorities of which {LIARS} lie, {len(LIES)} kinds of lies; seed {seed}"
-    return SUBJECT.finding(
-        setting,
-        tuple(figures),
-        _controls(threshold, signatures, majority, honest),
-    )
+    return SUBJECT.finding(setting, figures, _controls(threshold, signatures, majority, honest))
 
 
 def _controls(threshold: Readers, signatures: Readers, majority: Readers, honest: Readers) -> tuple[Control, ...]:

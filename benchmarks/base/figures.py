@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.base.statistics import Estimate
 
+Curve = dict[str, list[float]]
+
 
 class Verdict(StrEnum):
     """How a figure stands to its target."""
@@ -119,7 +121,7 @@ class Finding:
     setting: str
     figures: tuple[Figure, ...]
     controls: tuple[Control, ...] = ()
-    curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -177,22 +179,23 @@ class Subject(NamedTuple):
         setting: str,
         figures: Sequence[Figure],
         controls: tuple[Control, ...] = (),
-        curves: dict[str, dict[str, list[float]]] | None = None,
+        curves: dict[str, Curve] | None = None,
         note: str = "",
     ) -> Finding:
         """What was found this time; `note` in the place of the usual one."""
         return Finding(*self[:5], setting, tuple(figures), controls, curves or {}, note or self.note)
 
 
-def curve(x: Iterable[float], values: Iterable[Estimate]) -> dict[str, list[float]]:
+def line(x: Iterable[float], y: Iterable[float]) -> Curve:
+    """A curve without a band, for a plot."""
+    return {"x": [float(value) for value in x], "y": [float(value) for value in y]}
+
+
+def curve(x: Iterable[float], values: Iterable[Estimate]) -> Curve:
     """A curve with its band, for a plot."""
     found = list(values)
-    return {
-        "x": [float(value) for value in x],
-        "y": [one.value for one in found],
-        "low": [one.low for one in found],
-        "high": [one.high for one in found],
-    }
+    band = {"low": [one.low for one in found], "high": [one.high for one in found]}
+    return line(x, [one.value for one in found]) | band
 
 
 def flat(findings: Iterable[Finding]) -> dict[str, object]:

@@ -135,7 +135,7 @@ def _measured(workers: int, seed: int, *, quiet: bool) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any], out: Path) -> None:
-    from benchmarks.report import summary  # noqa: PLC0415
+    from benchmarks.base import summary  # noqa: PLC0415
     from deploy.display import say, tabulate  # noqa: PLC0415
 
     tabulate("What was measured", summary.HEAD, [row.cells for row in summary.rows(report)])

@@ -26,7 +26,7 @@ from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.base.timing import median, timed
-from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
+from benchmarks.processes.load.testbed import Say, Testbed, TestbedSetup, perform, quiet
 from client.profile.profile import create
 from deploy.folders import BOOTSTRAP, CLIENTS
 from deploy.local import load_plan
@@ -51,8 +51,6 @@ _WAKES = 40
 _MORE = 1.5  # times as much CPU that four times the rates must show, since what runs often runs warm
 _SAME = 0.5
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -71,7 +69,7 @@ class Rest:
     floor: float
 
 
-def measure(size: Size, *, seed: int = 0, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 0, say: Say = quiet) -> Finding:
     """Watch a daemon at the default rates, and one at higher ones."""
     seconds, pieces = SECONDS[size], PIECES[size]
     default = perform(partial(on_testbed, seconds=seconds, pieces=pieces, say=say), say, SETUP)
@@ -86,7 +84,7 @@ def measure(size: Size, *, seed: int = 0, say: Say = lambda _what: None) -> Find
 _RATES = ("payload_rate", "loop_rate", "drop_rate", "downlink_rate")
 
 
-async def on_testbed(testbed: Testbed, seconds: float, pieces: int, say: Say = lambda _what: None) -> Rest:
+async def on_testbed(testbed: Testbed, seconds: float, pieces: int, say: Say = quiet) -> Rest:
     """Start a daemon, and look at it while nobody does anything."""
     plan = await trio.to_thread.run_sync(load_plan, testbed.folder)
     profile = testbed.folder / CLIENTS / NAME

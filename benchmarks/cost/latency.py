@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,12 +19,12 @@ import numpy as np
 import trio
 from scipy import stats
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve, line
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, Sample, bootstrap, distance, exact, middle, rate
 from benchmarks.processes.load.altered_nodes import LATE
 from benchmarks.processes.load.drives import WARM, Drive, capacity, drive
-from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH, Testbed, perform
+from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH, Say, Testbed, perform, quiet
 from mixnet.errors import Unavailable
 
 LEVELS = {
@@ -47,8 +47,6 @@ _RESAMPLES = 300
 _POINTS = 200  # of a curve
 _CHANCE = 2.0  # by sqrt(n): a Kolmogorov-Smirnov distance that chance exceeds once in 1,500 times
 _LEAST_LATE = 0.8  # of the added time that must show
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ class Passage:
         return Estimate(spread.value, min(spread.low, spread.value), spread.high)
 
 
-def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Start a network, measure it at every level, and end it."""
     return perform(partial(on_testbed, size=size, seed=seed, say=say), say)
 
@@ -119,7 +117,7 @@ async def on_testbed(
     *,
     seed: int = 1,
     rates: tuple[float, float] | None = None,
-    say: Say = lambda _what: None,
+    say: Say = quiet,
 ) -> Finding:
     """Measure on a network that runs already; `rates` is the capacity of a node and of the network, if known."""
     seconds = SECONDS[size]
@@ -302,35 +300,33 @@ def _controls(hop: Passage, late: Passage, bare: Passage) -> tuple[Control, ...]
     )  # fmt: skip
 
 
-def _curves(
-    hops: dict[Level, Passage], ways: dict[Level, Passage], rng: np.random.Generator
-) -> dict[str, dict[str, list[float]]]:
+def _curves(hops: dict[Level, Passage], ways: dict[Level, Passage], rng: np.random.Generator) -> dict[str, Curve]:
     """CDFs and histograms at half load and idle; quantiles and distances against the load."""
-    curves: dict[str, dict[str, list[float]]] = {}
+    curves: dict[str, Curve] = {}
     for name, every in (("overhead", ways), ("hop", hops)):
         passages = {level: one for level, one in every.items() if isinstance(level, float)}
         for share, label in ((0.5, "p50"), (0.99, "p99")):
             found = [one.quantile_ms(share, rng) for one in passages.values()]
             curves[f"{name}_{label}_ms_by_load"] = curve(passages, found)
-        curves[f"{name}_busy_by_load"] = {"x": list(passages), "y": [one.busy for one in passages.values()]}
-        curves[f"{name}_ks_by_load"] = {"x": list(passages), "y": [one.ks for one in passages.values()]}
+        curves[f"{name}_busy_by_load"] = line(passages, [one.busy for one in passages.values()])
+        curves[f"{name}_ks_by_load"] = line(passages, [one.ks for one in passages.values()])
         for level in (0.0, HALF):
             curves[f"{name}_cdf_ms_{level:.0%}"] = _cdf(passages[level].overhead * 1e3)
             curves[f"{name}_histogram_ms_{level:.0%}"] = _histogram(passages[level].overhead * 1e3)
     whole = _cdf((ways[HALF].overhead + ways[HALF].drawn) * 1e3)
     curves["whole_cdf_ms"] = whole
     gamma = stats.gamma.cdf(np.array(whole["x"]) / 1e3, HOLDS, scale=MEAN_DELAY)
-    curves["whole_gamma_cdf"] = {"x": whole["x"], "y": [float(value) for value in gamma]}
+    curves["whole_gamma_cdf"] = line(whole["x"], gamma)
     return curves
 
 
-def _cdf(values: Sample) -> dict[str, list[float]]:
+def _cdf(values: Sample) -> Curve:
     shares = np.linspace(0, 1, _POINTS)
-    return {"x": [float(value) for value in np.quantile(values, shares)], "y": [float(share) for share in shares]}
+    return line(np.quantile(values, shares), shares)
 
 
-def _histogram(values: Sample) -> dict[str, list[float]]:
+def _histogram(values: Sample) -> Curve:
     """Packets in each bin, whose lower edges are `x`; what lies above the 99.5 % point is in the last one."""
     top = float(np.quantile(values, 0.995))
     counts, edges = np.histogram(np.minimum(values, top), bins=60)
-    return {"x": [float(edge) for edge in edges[:-1]], "y": [float(count) for count in counts]}
+    return line(edges[:-1], counts)

@@ -7,15 +7,13 @@ Promises: the same figures as each of them alone, for the price of starting one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from benchmarks.base.figures import Finding
 from benchmarks.base.size import Size
 from benchmarks.cost import latency, throughput
-from benchmarks.processes.load.testbed import Testbed, perform
+from benchmarks.processes.load.testbed import Say, Testbed, perform, quiet
 
 
-def measure(size: Size, *, seed: int = 1, say: Callable[[str], None] = lambda _what: None) -> list[Finding]:
+def measure(size: Size, *, seed: int = 1, say: Say = quiet) -> list[Finding]:
     """What throughput and latency found, in this order."""
 
     async def both(testbed: Testbed) -> list[Finding]:

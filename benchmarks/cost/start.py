@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -23,7 +23,7 @@ import trio
 from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle
-from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
+from benchmarks.processes.load.testbed import Say, Testbed, TestbedSetup, perform, quiet
 from deploy.processes import age, identify
 from mixnet.errors import MixnetError
 
@@ -45,11 +45,10 @@ _COMMANDS = {
     "late": (sys.executable, "-c", f"import time; time.sleep({LATER})"),
     "same": _BARE,
 }
-Say = Callable[[str], None]
 Ready = dict[str, list[tuple[float, float]]]  # seconds until it is ready, and CPU seconds, by the node's name
 
 
-def measure(size: Size, *, seed: int = 0, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 0, say: Say = quiet) -> Finding:
     """Start everything so many times."""
     del seed  # nothing is drawn here
     say(f"{ROUNDS[size]} rounds of starts")
@@ -79,7 +78,7 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def nodes(testbed: Testbed, starts: int, say: Say = lambda _what: None) -> Ready:
+async def nodes(testbed: Testbed, starts: int, say: Say = quiet) -> Ready:
     """Seconds from each node's start until it is ready, again and again; its supervisor starts it when it ended."""
     seconds: Ready = {name: [] for name in NODES}
     for number in range(starts):

@@ -12,17 +12,29 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least, curve
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, curve, line
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, magnitude, middle, rate
 from benchmarks.base.timing import median
 from benchmarks.processes.load.drives import PATH_MEAN, Drive, capacity, drive
 from benchmarks.processes.load.meter import Window
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN, Testbed, perform
+from benchmarks.processes.load.testbed import (
+    CLEAR,
+    HEAVIER,
+    HELPED,
+    MEAN_DELAY,
+    NODE,
+    PATH,
+    TWIN,
+    Say,
+    Testbed,
+    perform,
+    quiet,
+)
 from mixnet.errors import LocalError
 
 SECONDS = {Size.QUICK: 9.0, Size.STANDARD: 45.0, Size.FULL: 300.0}
@@ -35,15 +47,13 @@ _SHORT = 0.5  # seconds between two readings where a drive is short
 _MOST_GAIN = 1.25  # what two cores may seem to gain where only one is used
 _LEAST_RISE, _MOST_DIFFERENCE = 0.8, 0.4  # floors: what one floor's work must show, and what none may
 
-Say = Callable[[str], None]
 
-
-def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Start a network, drive it, and end it."""
     return perform(partial(on_testbed, size=size, seed=seed, say=say), say)
 
 
-async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Measure on a network that runs already."""
     say("finding the node's capacity")
     expected = await capacity(testbed, [NODE], _TRIAL, seed=seed)
@@ -201,25 +211,23 @@ def _setting(size: Size, full: Drive, real: Sequence[Window]) -> str:
     )
 
 
-def _curves(full: Drive, steps: Sequence[tuple[float, Drive]]) -> dict[str, dict[str, list[float]]]:
+def _curves(full: Drive, steps: Sequence[tuple[float, Drive]]) -> dict[str, Curve]:
     """Rate and cost over time at saturation; use of a core, cost and loss against the offered load."""
     begun, floor = full.readings[0][0].when, _floor(full.windows[0]) / 1e6
     times = [reading.when - begun for reading in full.readings[0][1 : len(full.windows[0]) + 1]]
     curves = {
         "packets_per_s": {"x": times, "y": [window.packets / window.seconds for window in full.windows[0]]},
         "ratio": {"x": times, "y": [window.cost / floor for window in full.windows[0]]},
-        "memory_mb": {
-            "x": [reading.when - begun for reading in full.readings[0]],
-            "y": [reading.memory_mb for reading in full.readings[0]],
-        },
+        "memory_mb": line(
+            [reading.when - begun for reading in full.readings[0]],
+            [reading.memory_mb for reading in full.readings[0]],
+        ),
     }
     measured = [(level, step) for level, step in steps if step.windows[0]]
     if measured:
         offered = [level for level, _ in measured]
         curves["load_ratio"] = curve(offered, [ratio(step.windows[0]) for _, step in measured])
-        curves["load_share"] = {
-            "x": offered,
-            "y": [statistics.median(window.wanted for window in step.windows[0]) for _, step in measured],
-        }
-        curves["load_loss"] = {"x": offered, "y": [step.lost / step.sent for _, step in measured]}
+        wanted = [statistics.median(window.wanted for window in step.windows[0]) for _, step in measured]
+        curves["load_share"] = line(offered, wanted)
+        curves["load_loss"] = line(offered, [step.lost / step.sent for _, step in measured])
     return curves

@@ -12,7 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from benchmarks.report import plots, summary
+from benchmarks.base import summary
+from benchmarks.report import plots
 
 _MOODS = {"met": "good", "met, short of the aim": "fair", "passed": "good", "not claimed": "quiet"}
 

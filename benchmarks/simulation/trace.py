@@ -49,18 +49,6 @@ class Trace:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def link(self, src: str, dst: str) -> list[tuple[int, int]]:
-        """The (t_ns, bytes) of every write from `src` to `dst`, in order: one direction of one link."""
-        return [(row.t_ns, row.size) for row in self.rows if row.src == src and row.dst == dst]
-
-    def around(self, host: str) -> list[TraceRow]:
-        """Every write from or to `host`, by time, then by direction: two writes of one instant have no order."""
-        return sorted(row for row in self.rows if host in {row.src, row.dst})
-
-    def hosts(self) -> set[str]:
-        """Every host that sent or was sent anything."""
-        return {row.src for row in self.rows} | {row.dst for row in self.rows}
-
     def fingerprint(self) -> str:
         """A short hash of all rows: two runs with one fingerprint had one trace."""
         state = hashlib.blake2b(digest_size=16)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from benchmarks.base import summary
 from benchmarks.base.figures import Verdict
-from benchmarks.report import summary
 
 REQUIREMENTS = {
     "T1": "entity authentication (spoofing)",

@@ -37,11 +37,6 @@ class FittedLine(NamedTuple):
         """The smallest bend, either way, that the points allow."""
         return magnitude(self.bend).low
 
-    @property
-    def straight(self) -> bool:
-        """Whether the points may be on a straight line."""
-        return self.least_bend <= STRAIGHT
-
     def bent(self) -> Estimate:
         """The least bend, either way, and how far the points allow it to go."""
         return Estimate(self.least_bend, *magnitude(self.bend)[1:])

@@ -7,19 +7,19 @@ of each packet, and that work longer on each packet than on the one before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import scaled
 from benchmarks.base.timing import median
 from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
 from benchmarks.processes.load.altered_nodes import LEAK
-from benchmarks.processes.load.testbed import MEAN_DELAY, Testbed, TestbedSetup, perform
+from benchmarks.processes.load.testbed import MEAN_DELAY, Say, Testbed, TestbedSetup, perform, quiet
 
 NODE, LEAKING, SLOWING = "mix-1", "mix-2", "mix-3"
 PACKETS = {
@@ -39,7 +39,6 @@ _NOTICED = 0.7  # of what is planted
 _LOT = 20_000  # packets that are made and sent at a time
 _WINDOW = 240
 
-Say = Callable[[str], None]
 
 PACKET_SETUP = TestbedSetup(
     {"layers": 3, "width": 1, "providers": 2, "authorities": 1},
@@ -60,7 +59,7 @@ class NodeLook:
     floor: float
 
 
-def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Start one network after the other, and end them."""
     looks = perform(partial(packets_on, size=size, seed=seed, say=say), say, PACKET_SETUP)
     epochs = perform(partial(epochs_on, size=size, say=say), say, epoch_setup(size))
@@ -72,9 +71,7 @@ def epoch_setup(size: Size) -> TestbedSetup:
     return replace(EPOCH_SETUP, plan={**EPOCH_SETUP.plan, "epoch": EPOCH[size]})
 
 
-async def packets_on(
-    testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None
-) -> dict[str, list[NodeLook]]:
+async def packets_on(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = quiet) -> dict[str, list[NodeLook]]:
     """Each node after so many packets."""
     numbers = {NODE: PACKETS[size], LEAKING: PLANTED, SLOWING: PLANTED}
     found: dict[str, list[NodeLook]] = {}
@@ -104,7 +101,7 @@ async def _look(testbed: Testbed, name: str, base: int) -> NodeLook:
     return NodeLook(now["packets_out"] - base, now["memory_bytes"], now["cpu_seconds"], floor)
 
 
-async def epochs_on(testbed: Testbed, size: Size, *, say: Say = lambda _what: None) -> dict[str, list[NodeLook]]:
+async def epochs_on(testbed: Testbed, size: Size, *, say: Say = quiet) -> dict[str, list[NodeLook]]:
     """Each node once an epoch."""
     names, length = ("mix-1", "provider-1"), EPOCH[size]
     first = (await testbed.figures(names[0]))["epoch"] + FIRST_EPOCHS
@@ -181,7 +178,7 @@ def _controls(memory: dict[str, FittedLine], work: dict[str, FittedLine]) -> tup
     )  # fmt: skip
 
 
-def _curves(packets: dict[str, list[NodeLook]], epochs: dict[str, list[NodeLook]]) -> dict[str, dict[str, list[float]]]:
+def _curves(packets: dict[str, list[NodeLook]], epochs: dict[str, list[NodeLook]]) -> dict[str, Curve]:
     names = {NODE: "", LEAKING: "_leaking", SLOWING: "_slowing"}
     curves = {}
     for name, ending in names.items():

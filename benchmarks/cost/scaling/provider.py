@@ -8,21 +8,21 @@ controls are a provider that keeps more of each client than of the one before, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import trio
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Subject, at_least
+from benchmarks.base.figures import Bound, Control, Curve, Figure, Finding, Subject, at_least, line
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import exact, middle, scaled
 from benchmarks.cost.scaling.line import STRAIGHT, FittedLine, fit
 from benchmarks.processes.load import syncs
 from benchmarks.processes.load.altered_nodes import HOARD
 from benchmarks.processes.load.crowd import idle_mailbox
-from benchmarks.processes.load.testbed import Testbed, TestbedSetup, perform
+from benchmarks.processes.load.testbed import Say, Testbed, TestbedSetup, perform, quiet
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
 from mixnode.mailboxes import Limits, Mailboxes, Open
@@ -45,7 +45,6 @@ _MOST_LOST = 0.03  # of the clients, that may be missing on a busy machine; what
 _NOTICED = 0.7  # of what is planted, that must be noticed
 _MOST_LINKS = 1500
 
-Say = Callable[[str], None]
 _COUNTED_FRAMES = ("packets_in", "dummies_in", "packets_out", "packets_fetched", "dummies_out")
 
 
@@ -94,12 +93,12 @@ def setup(size: Size) -> TestbedSetup:
     )  # fmt: skip
 
 
-def measure(size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+def measure(size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Start a network, let clients come, and end it."""
     return perform(partial(on_testbed, size=size, seed=seed, say=say), say, setup(size))
 
 
-async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = lambda _what: None) -> Finding:
+async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = quiet) -> Finding:
     """Measure on a network that runs already."""
     seconds, idle = SECONDS[size], MAILBOXES[size] - LEVELS[size][-1]
     await _step(testbed, PROVIDER, LEVELS[size][0], 1.0, idle=idle, seed=seed)  # what is loaded and grows once
@@ -190,9 +189,9 @@ def _finding(size: Size, seen: ProviderSteps) -> Finding:
         figures=figures,
         controls=_controls(seen, memory),
         curves={
-            "provider_memory": {"x": [float(one) for one in clients], "y": [one.memory / 1e6 for one in seen.steps]},
+            "provider_memory": line(clients, [one.memory / 1e6 for one in seen.steps]),
             "provider_memory_fit": _drawn(memory, clients, 1e-6),
-            "provider_share": {"x": [float(one) for one in clients], "y": [100 * one.share for one in seen.steps]},
+            "provider_share": line(clients, [100 * one.share for one in seen.steps]),
             "provider_share_fit": _drawn(share, clients, 1.0),
         },
     )
@@ -224,6 +223,6 @@ def _setting(size: Size, seen: ProviderSteps) -> str:
     )
 
 
-def _drawn(line: FittedLine, places: Sequence[float], by: float) -> dict[str, list[float]]:
-    ends = [float(places[0]), float(places[-1])]
-    return {"x": ends, "y": [line.at(x) * by for x in ends]}
+def _drawn(fitted: FittedLine, places: Sequence[float], by: float) -> Curve:
+    ends = places[0], places[-1]
+    return line(ends, [fitted.at(x) * by for x in ends])

@@ -11,6 +11,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ _REST, _RESTS = 0.001, 200  # seconds between two floors, and how many
 _FLOOR_PAUSE = 0.2  # seconds between two timings of the floor
 
 Answer = dict[str, Any]
+Say = Callable[[str], None]  # hears what is being done
+
+
+def quiet(_what: str) -> None:
+    """Nobody hears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +192,10 @@ class Testbed:
 
     async def dropped(self, names: Iterable[str]) -> dict[str, int]:
         """What these nodes dropped so far, by reason."""
-        total: dict[str, int] = {}
+        total = Counter[str]()
         for name in names:
-            for reason, count in (await read_status(self._folder / name / SOCKET))["dropped"].items():
-                total[reason] = total.get(reason, 0) + count
-        return total
+            total.update((await read_status(self._folder / name / SOCKET))["dropped"])
+        return dict(total)
 
     async def _all(self, what: str, **order: Any) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -207,9 +212,7 @@ class Testbed:
 Result = TypeVar("Result")
 
 
-def perform(
-    work: Callable[[Testbed], Awaitable[Result]], say: Callable[[str], None], setup: TestbedSetup = RELAYS
-) -> Result:
+def perform(work: Callable[[Testbed], Awaitable[Result]], say: Say, setup: TestbedSetup = RELAYS) -> Result:
     """Start a network, do `work` on it, and end it; KeyboardInterrupt if a signal comes first. Main thread only."""
     results: list[Result] = []
 
@@ -224,9 +227,7 @@ def perform(
 
 
 @asynccontextmanager
-async def open_testbed(
-    say: Callable[[str], None] = lambda _what: None, setup: TestbedSetup = RELAYS
-) -> AsyncIterator[Testbed]:
+async def open_testbed(say: Say = quiet, setup: TestbedSetup = RELAYS) -> AsyncIterator[Testbed]:
     """A network of real nodes, altered ones and load generators, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="mixnet-bench-") as parent:
         folder = Path(parent) / "network"

@@ -12,6 +12,7 @@ from client.traffic.schedule import Emitter
 from mixnet.pki.parameters import Parameters
 from mixnode.clients import ClientSession
 from mixnode.delays import Delays
+from tests.benchmarks.simulation import traces
 
 BRISK = Parameters(
     mean_delay=0.5,
@@ -47,7 +48,7 @@ def ordinary():
 
 
 def frames(world, src, dst, after=5.0):
-    return [when / 1e9 for when, size in world.trace.link(src, dst) if when > after * 1e9 and size == 3118]
+    return [when / 1e9 for when, size in traces.link(world.trace, src, dst) if when > after * 1e9 and size == 3118]
 
 
 def test_without_cover_only_messages_leave():

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.report import pages, plots, summary
+from benchmarks.base import summary
+from benchmarks.report import pages, plots
 from benchmarks.report.machine import commit, processor
 from benchmarks.report.run import ReportJob, assemble
 from tests.benchmarks.report.studies import finding, wish

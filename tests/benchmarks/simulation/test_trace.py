@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulation.trace import Trace, TraceRow, read
 from mixnet.errors import LocalError
+from tests.benchmarks.simulation import traces
 
 HOSTS = st.sampled_from(["127.0.1.1", "127.0.2.1", "127.0.3.1", "alice"])
 ROWS = st.lists(st.builds(TraceRow, st.integers(0, 10**15), HOSTS, HOSTS, st.integers(0, 10**6)), max_size=30)
@@ -40,7 +41,7 @@ def test_fingerprints_tell_traces_apart(left, right):
 
 def test_links_have_two_directions():
     rows = [TraceRow(1, "a", "b", 10), TraceRow(2, "b", "a", 20), TraceRow(3, "a", "c", 30)]
-    assert Trace(rows).link("a", "b") == [(1, 10)]
-    assert Trace(rows).link("b", "a") == [(2, 20)]
-    assert Trace(rows).around("a") == rows
-    assert Trace(rows).around("c") == rows[2:]
+    assert traces.link(Trace(rows), "a", "b") == [(1, 10)]
+    assert traces.link(Trace(rows), "b", "a") == [(2, 20)]
+    assert traces.around(Trace(rows), "a") == rows
+    assert traces.around(Trace(rows), "c") == rows[2:]

@@ -18,6 +18,7 @@ from benchmarks.simulation.trace import Trace
 from mixnet.network import Address
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork
+from tests.benchmarks.simulation import traces
 
 
 def order_of(seed, tasks=12):
@@ -148,9 +149,9 @@ def test_toy_traces_repeat_under_a_seed():
 
 def test_bystanders_do_not_move_the_links_of_others():
     alone, crowded = chatter(7), chatter(7, bystanders=4)
-    assert len(crowded.hosts()) > len(alone.hosts())
+    assert len(traces.hosts(crowded)) > len(traces.hosts(alone))
     for host in ["127.0.2.1", "127.0.2.2", "127.0.2.3"]:
-        assert alone.around(host) == crowded.around(host)
+        assert traces.around(alone, host) == traces.around(crowded, host)
 
 
 def test_errors_of_the_program_come_out():

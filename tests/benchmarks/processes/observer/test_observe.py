@@ -13,6 +13,7 @@ from deploy.plan import LocalPlan
 from deploy.provision import provision
 from mixnet.errors import LocalError
 from mixnet.explain import USER_ERROR, exit_status
+from tests.benchmarks.simulation import traces
 
 pytestmark = pytest.mark.timeout(300)
 FRAME = 3118  # bytes of a frame that leaves alone
@@ -33,7 +34,7 @@ def test_a_trace_and_its_truth(tmp_path, capsys):
     rows, packets = read(trace), [json.loads(line) for line in truth.read_text().splitlines()]
     assert (seen["observer"], seen["rows"], seen["packets"], seen["lost"]) == ("taps", len(rows), len(packets), 0)
     assert {path: path.read_bytes() for path in folder.glob(f"*/{CONFIG}")} == before
-    assert rows.hosts() >= {"mix-1", "provider-1", "client-1", "client-2", "client-3"}
+    assert traces.hosts(rows) >= {"mix-1", "provider-1", "client-1", "client-2", "client-3"}
     for name in ("client-1", "client-2", "client-3"):
         written = [row.size for row in rows if row.src == name]
         known = sum(packet["sender"] == name for packet in packets)

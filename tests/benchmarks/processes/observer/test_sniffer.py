@@ -12,6 +12,7 @@ from benchmarks.processes.observer import sniffer
 from benchmarks.processes.observer.recorder import Recorder
 from benchmarks.processes.observer.sniffer import NoRawSockets, open_sniffer
 from benchmarks.simulation.trace import read
+from tests.benchmarks.simulation import traces
 
 SUBNET = "127.0.251"
 
@@ -66,8 +67,8 @@ def test_it_sees_who_sent_how_many_bytes_and_nothing_else(tmp_path):
         return
     assert sniff(path).lost == 0
     trace = read(path)
-    assert [size for _, size in trace.link("mix-1", f"{SUBNET}.2")] == [3118, 6214]
-    assert [size for _, size in trace.link(f"{SUBNET}.2", "mix-1")] == [1000]
+    assert [size for _, size in traces.link(trace, "mix-1", f"{SUBNET}.2")] == [3118, 6214]
+    assert [size for _, size in traces.link(trace, f"{SUBNET}.2", "mix-1")] == [1000]
     assert len(trace) == 3
     times = [row.t_ns for row in trace]
     assert times == sorted(times)
