@@ -115,23 +115,15 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
 def _controls(
     everywhere: Sequence[dict[str, Any]], brief: Sequence[dict[str, Any]], blind: dict[str, Any], alarms: int
 ) -> tuple[Control, ...]:
+    lonely = share(blind["always"], blind["packets"])
+    shown = {
+        "no loops: no alarm (1: none)": not blind["alarms"],
+        "loops, everywhere: somebody warns (1: yes)": all(one["alarms"] for one in everywhere),
+        "loops, held back 5 s of every 10: somebody warns (1: yes)": all(one["alarms"] for one in brief),
+    }
     return (
-        Control.positive(
-            "no loops, everywhere: the target's packets alone in each pool",
-            share(blind["always"], blind["packets"]),
-            at_least(0.99),
-        ),
-        Control.positive("no loops: no alarm (1: none)", exact(float(not blind["alarms"])), at_least(1)),
-        Control.positive(
-            "loops, everywhere: somebody warns (1: yes)",
-            exact(float(all(one["alarms"] for one in everywhere))),
-            at_least(1),
-        ),
-        Control.positive(
-            "loops, held back 5 s of every 10: somebody warns (1: yes)",
-            exact(float(all(one["alarms"] for one in brief))),
-            at_least(1),
-        ),
+        Control.positive("no loops, everywhere: the target's packets alone in each pool", lonely, at_least(0.99)),
+        *(Control.positive(what, exact(float(true)), at_least(1)) for what, true in shown.items()),
         Control.null("no attack: alarms", exact(alarms), chance=0.0),
     )
 

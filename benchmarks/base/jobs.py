@@ -86,6 +86,16 @@ def dask(address: str, workers: int | None = None) -> Iterator[Source]:
             cluster.close()
 
 
+@contextmanager
+def shared(workers: int, scheduler: str | None) -> Iterator[Source]:
+    """By the dask scheduler, if there is one; otherwise by so many processes here."""
+    if scheduler:
+        with dask(scheduler) as source:
+            yield source
+    else:
+        yield here if workers == 1 else spread(workers)
+
+
 # What runs them.
 
 
@@ -159,13 +169,6 @@ inline: Run = runner(here)
 def processes(workers: int) -> Run:
     """A runner that spreads the work over so many processes of this machine."""
     return runner(spread(workers))
-
-
-@contextmanager
-def cluster(address: str) -> Iterator[Run]:
-    """A runner on a dask cluster: see `dask`."""
-    with dask(address) as source:
-        yield runner(source)
 
 
 def code() -> str:

@@ -214,10 +214,7 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
 @contextmanager
 def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
     """What shares the work out."""
-    from benchmarks.base import jobs  # noqa: PLC0415
+    from benchmarks.base.jobs import runner, shared  # noqa: PLC0415
 
-    if scheduler:
-        with jobs.cluster(scheduler) as run:
-            yield run
-    else:
-        yield jobs.inline if workers == 1 else jobs.processes(workers)
+    with shared(workers, scheduler) as source:
+        yield runner(source)

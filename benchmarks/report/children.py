@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.base.jobs import Kept, Run, Source, dask, here, runner, spread
+from benchmarks.base.jobs import Kept, Run, runner, shared
 from benchmarks.base.size import Size
 from benchmarks.report.parts import Part, as_maps
 from mixnet.errors import MixnetError
@@ -177,12 +177,7 @@ def _work(pipe: Connection, wish: ReportOptions) -> None:
 @contextmanager
 def _run(wish: ReportOptions, watch: Callable[[int, int], None]) -> Iterator[Run]:
     kept = Kept(wish.kept, wish.code) if wish.kept else None
-    with ExitStack() as stack:
-        source: Source = here
-        if wish.scheduler:
-            source = stack.enter_context(dask(wish.scheduler))
-        elif wish.workers > 1:
-            source = spread(wish.workers)
+    with shared(wish.workers, wish.scheduler) as source:
         yield runner(source, kept=kept, watch=watch)
 
 
