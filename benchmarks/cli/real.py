@@ -112,7 +112,7 @@ def observe(
         if as_json:
             say_json(seen)
         else:
-            tabulate(f"{out}", ("", ""), [(name, value) for name, value in seen.items()])
+            tabulate(f"{out}", ("", ""), list(seen.items()))
         return 0
 
     return trio.run(run)

@@ -11,7 +11,8 @@ reader is measured on the document that they made (reading.py).
 from __future__ import annotations
 
 import time
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.cost import reading
 from deploy.display import tabulate
@@ -28,25 +29,10 @@ _GENESIS = 1_800_000_000.0
 _PROVIDER_EVERY = 10  # one node in so many is a provider
 
 
-class DirectoryFigures(TypedDict):
-    """One round; bytes are those that cross between authorities, in all."""
-
-    authorities: int
-    nodes: int
-    steps: int
-    vote_bytes: int
-    bytes_exchanged: int
-    bytes_per_authority: float
-    largest_message: int
-    document_bytes: int
-    cpu_seconds_per_authority: float
-    reader: dict[str, Any]
-
-
-def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: float = 3.0) -> DirectoryFigures:
+def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: float = 3.0) -> dict[str, Any]:
     """Take `authorities` through one round for `nodes`, and read their document for about `seconds` of CPU.
 
-    Raises LocalError if they don't agree, which would be a bug.
+    Bytes are those that cross between authorities, in all. Raises LocalError if they don't agree, which would be a bug.
     """
     source = SeededSource(seed)
     keys = [_key(source, "authority", number) for number in range(authorities)]
@@ -65,18 +51,18 @@ def measure(*, authorities: int = 7, nodes: int = 1000, seed: int = 1, seconds: 
     raw = rounds[0].signed()
     if raw is None or {round_.phase for round_ in rounds} != {Phase.PUBLISHED}:
         raise LocalError("honest authorities did not agree on a document: report it")
-    return DirectoryFigures(
-        authorities=authorities,
-        nodes=nodes,
-        steps=rounds[0].step + 1,
-        vote_bytes=len(statements[0].vote),
-        bytes_exchanged=sum(sizes),
-        bytes_per_authority=sum(sizes) / authorities,
-        largest_message=max(sizes, default=0),
-        document_bytes=len(raw),
-        cpu_seconds_per_authority=spent / authorities,
-        reader=reading.measure(raw, trust, _GENESIS, seconds=seconds),
-    )
+    return {
+        "authorities": authorities,
+        "nodes": nodes,
+        "steps": rounds[0].step + 1,
+        "vote_bytes": len(statements[0].vote),
+        "bytes_exchanged": sum(sizes),
+        "bytes_per_authority": sum(sizes) / authorities,
+        "largest_message": max(sizes, default=0),
+        "document_bytes": len(raw),
+        "cpu_seconds_per_authority": spent / authorities,
+        "reader": reading.measure(raw, trust, _GENESIS, seconds=seconds),
+    }
 
 
 def _step(rounds: list[Round], keys: list[SigningKey], sizes: list[int]) -> None:
@@ -120,7 +106,7 @@ def _statement(trust: Bootstrap, key: SigningKey, source: Source, descriptors: l
     return Statement(encode_vote(NO_DOCUMENT, Parameters(), commitment, descriptors), secret)
 
 
-def render(figures: DirectoryFigures) -> None:
+def render(figures: Mapping[str, Any]) -> None:
     """A table for a person."""
     tabulate(
         f"A round of {figures['authorities']} authorities for {figures['nodes']:,} nodes, {figures['steps']} steps",

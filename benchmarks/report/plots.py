@@ -374,14 +374,14 @@ class Area(NamedTuple):
 def areas_of(finding: Mapping[str, Any]) -> list[Area]:
     """The areas under ROC curves of a finding and of its controls."""
     rows = [
-        Area(figure["what"], figure["value"], *figure["ci"], control=False)
+        Area(figure["what"], figure["value"], *_ends(figure), control=False)
         for figure in finding["figures"]
         if figure["key"].endswith("_auc") and None not in (figure["value"], *figure["ci"])
     ]
     if not rows:
         return []
     return rows + [
-        Area(f"control: {control['what']}", control["value"], *control["ci"], control=True)
+        Area(f"control: {control['what']}", control["value"], *_ends(control), control=True)
         for control in finding["controls"]
         if None not in (control["value"], *control["ci"]) and 0 <= control["ci"][0] <= control["ci"][1] <= 1
     ]

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time_ns
-from typing import TextIO, TypedDict
+from typing import TextIO
 
 import trio
 
@@ -32,15 +32,7 @@ SETTLE = 2.0  # seconds in which packets of test clients that were sent in time 
 _TICK = 0.5  # seconds between two steps of the progress bar
 
 
-class Recording(TypedDict):
-    """What was recorded; `lost` counts segments that the sniffer had to drop, `packets` those of the truth."""
-
-    observer: str
-    seconds: float
-    rows: int
-    lost: int
-    packets: int
-    arrived: int
+Recording = dict[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,10 @@ class _Session:
 
 
 async def observe(wish: RecordingOptions, *, progress: Callable[[float], None] = lambda _done: None) -> Recording:
-    """Record for the time that was wished, and write the files."""
+    """Record for the time that was wished, and write the files; what was recorded, by name.
+
+    `lost` counts segments that the sniffer had to drop, `packets` those of the truth.
+    """
     wish.check()
     plan = load_plan(wish.folder)
     own = hosts(plan, wish.clients)
@@ -122,14 +117,14 @@ async def _record(
     if session.clients:
         await trio.sleep(SETTLE)
         packets, arrived = _tell(wish.truth, session.clients, begun, ended)
-    return Recording(
-        observer="taps" if wish.taps else "sniffer",
-        seconds=(ended - begun) / 1e9,
-        rows=recorder.count,
-        lost=0 if session.sniffer is None else session.sniffer.lost,
-        packets=packets,
-        arrived=arrived,
-    )
+    return {
+        "observer": "taps" if wish.taps else "sniffer",
+        "seconds": (ended - begun) / 1e9,
+        "rows": recorder.count,
+        "lost": 0 if session.sniffer is None else session.sniffer.lost,
+        "packets": packets,
+        "arrived": arrived,
+    }
 
 
 def _tell(path: Path | None, clients: list[TestClient], begun: int, ended: int) -> tuple[int, int]:
