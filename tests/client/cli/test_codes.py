@@ -22,7 +22,7 @@ def hall(tmp_path, monkeypatch):
     async def talk(folder, name):
         service = make_service(name=name)
         service._devices = made.channel[name].devices
-        made.codes[name]._publish = service.event_bus.publish
+        made.codes[name].publish = service.event_bus.publish
         service.codes, service.matching = made.codes[name], made.matching[name]
         yield Connection(DirectChannel(service))
 
