@@ -73,6 +73,6 @@ class DocumentFiles(DocumentMemory):
 
     def _write(self, name: str, raw: bytes) -> None:
         try:
-            replace_file(self._folder / name, raw)
+            replace_file(self._folder / name, raw, draft=self._folder / f"{name}.new")
         except OSError as error:
             raise Unavailable(f"can't write to {self._folder}: {error.strerror}") from None

@@ -43,7 +43,7 @@ async def test_evidence_is_both_documents(tmp_path: Path) -> None:
 async def test_a_disk_that_refuses_is_unavailable_and_leaves_what_was_there(tmp_path: Path) -> None:
     files = DocumentFiles(tmp_path)
     await files.keep(b"one")
-    (tmp_path / ".document.new").mkdir()
+    (tmp_path / "document.new").mkdir()
     with pytest.raises(Unavailable):
         await files.keep(b"another")
     assert files.newest() == b"one"
