@@ -41,7 +41,7 @@ Switch = Callable[[], AbstractContextManager[object]]
 def cover_off() -> Iterator[None]:
     """Clients stay silent in a slot that has no message; loops and drops are never sent."""
 
-    async def run(self: Emitter) -> None:
+    async def emit_slots(self: Emitter) -> None:
         while True:
             await trio.sleep_until(self.schedule.next)
             slot = self.schedule.advance()
@@ -49,7 +49,7 @@ def cover_off() -> Iterator[None]:
             if taken is not None and is_message(taken):
                 self.emit(Sent(taken, slot))
 
-    with patch.object(Emitter, "run", run), _patient_links():
+    with patch.object(Emitter, "emit_slots", emit_slots), _patient_links():
         yield
 
 
@@ -77,7 +77,7 @@ def downlink_unshaped() -> Iterator[None]:
 def work_at_slot(seconds: float = LATE) -> AbstractContextManager[object]:
     """Clients still have `seconds` of work to do when the slot of a message comes, and other slots of it wait."""
 
-    async def run(self: Emitter) -> None:
+    async def emit_slots(self: Emitter) -> None:
         while True:
             await trio.sleep_until(self.schedule.next)
             slot = self.schedule.advance()
@@ -86,7 +86,7 @@ def work_at_slot(seconds: float = LATE) -> AbstractContextManager[object]:
                 await trio.sleep(seconds)
             self.emit(Sent(taken or PADDING, slot))
 
-    return patch.object(Emitter, "run", run)
+    return patch.object(Emitter, "emit_slots", emit_slots)
 
 
 SWITCHES: dict[str, Switch] = {

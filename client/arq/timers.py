@@ -29,8 +29,7 @@ class RoundTripTimer:
     """The round-trip estimate for one contact's path."""
 
     def __init__(self, path: Path, jitter: random.Random) -> None:
-        self._path = path
-        self._jitter = jitter
+        self._path, self._jitter = path, jitter
         self._smooth = path.round_trip
         self._deviation = 2 * path.spread  # the parameters tell it better than half of one sample does
         self._measured = False

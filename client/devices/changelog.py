@@ -68,8 +68,7 @@ class ChangeFeed:
     """The log, and how far each satellite was told of it."""
 
     def __init__(self, core: Core, groups: Groups) -> None:
-        self._core = core
-        self._groups = groups
+        self._core, self._groups = core, groups
 
     def touch(self, kind: str, item: int) -> None:
         """Tell all satellites of a thing again, although it has not changed."""

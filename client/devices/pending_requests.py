@@ -30,8 +30,7 @@ class PendingRequests:
     """Requests that are not answered."""
 
     def __init__(self, core: Core, replica: Replica) -> None:
-        self._core = core
-        self._replica = replica
+        self._core, self._replica = core, replica
         self._answers: dict[int, tuple[str, bytes | None]] = {}  # (error, group) of the last ones
 
     def home(self) -> Device:

@@ -148,8 +148,7 @@ class Session:
     """One conversation's ratchet, which never changes: each step gives the next one."""
 
     def __init__(self, ratchet: _Ratchet, associated: bytes) -> None:
-        self._ratchet = ratchet
-        self._associated = associated
+        self._ratchet, self._associated = ratchet, associated
 
     @classmethod
     def start(cls, secret: crypto.SymmetricKey, their_ratchet: bytes, associated: bytes, plaintext: bytes) -> Encrypted:

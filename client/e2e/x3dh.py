@@ -97,8 +97,7 @@ class Prekeys:
     """The secret half of one invitation."""
 
     def __init__(self, state: _State, kem: KemSecret) -> None:
-        self._state = state
-        self._kem = kem
+        self._state, self._kem = state, kem
 
     @classmethod
     def generate(cls, identity: SymmetricKey) -> Self:

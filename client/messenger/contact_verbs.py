@@ -35,8 +35,7 @@ class ContactVerbs:
 
     def __init__(self, core: Core, under_way: UnderWay) -> None:
         """`under_way` is asked to stop what comes from a contact and goes to it when it is blocked."""
-        self._core = core
-        self._under_way = under_way
+        self._core, self._under_way = core, under_way
 
     def verify(self, name: str) -> ContactInfo:
         """Record that the safety numbers match; WrongStep before the contact is established, AnonymousOnly."""

@@ -111,8 +111,7 @@ class Offered:
     """The inviter's side, until a reply comes."""
 
     def __init__(self, context: bytes, side: Side) -> None:
-        self._context = context
-        self._side = side
+        self._context, self._side = context, side
 
     @classmethod
     def offer(cls, meeting: Meeting, password: bytes) -> Offered:

@@ -36,8 +36,7 @@ class Side:
 
     def __init__(self, spake: Any, message: bytes) -> None:
         """Take a started exchange of the package; `first`, `second` and `restore` make one."""
-        self._spake = spake
-        self.message = message
+        self._spake, self.message = spake, message
 
     @classmethod
     def first(cls, password: bytes, context: bytes) -> Side:

@@ -49,8 +49,7 @@ class ContactTable:
 
     def __init__(self, store: Store, identity: bytes) -> None:
         """Use the store's tables; `identity` is our own public key, for safety numbers."""
-        self._store = store
-        self._identity = identity
+        self._store, self._identity = store, identity
 
     def speak_for(self, identity: bytes) -> None:
         """On a satellite: contacts know us by the identity of its home."""

@@ -30,10 +30,7 @@ class Packer:
 
     def __init__(self, engine: Engine, home: Destination, replies: ReplyTable, network: Map, rng: Source) -> None:
         """`network` may be replaced when a newer document arrives."""
-        self.network = network
-        self._engine = engine
-        self._home = home
-        self._replies = replies
+        self.network, self._engine, self._home, self._replies = network, engine, home, replies
         self._routes = {kind: rng.stream("routes", kind) for kind in _KINDS}
 
     def loop(self, at: float, made: float) -> Prepared:

@@ -44,9 +44,7 @@ class ProviderLink:
         self, dial: Callable[[], Awaitable[Link]], *, jitter: random.Random, silence: Callable[[], float]
     ) -> None:
         """`silence()` seconds without a frame end a link."""
-        self._dial = dial
-        self._jitter = jitter
-        self._silence = silence
+        self._dial, self._jitter, self._silence = dial, jitter, silence
         self._queue: trio.MemorySendChannel[Frame] | None = None
         self.acknowledged = 0  # the newest down frame that is dealt with; goes up with every frame
         self.lost_frames = 0

@@ -5,7 +5,7 @@ link can tell that one was asked; the provider that answers doesn't learn who as
 time is asked again, with a fresh reply block and over another route, a few times. What is outstanding is bounded.
 Never: the same reply block twice.
 
-    answer = await services.ask(services.provider_for(name), Question(Operation.READ, slot, bytes([0])))
+    answer = await queries.ask(queries.provider_for(name), Question(Operation.READ, slot, bytes([0])))
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ class ProviderQueries:
 
     def __init__(self, wake: Callable[[], None], document: Callable[[], Document]) -> None:
         """`wake` is called when there is a question to send; `document` gives the directory document in force."""
-        self._wake = wake
-        self._document = document
+        self._wake, self._document = wake, document
         self._waiting: deque[OutgoingQuestion] = deque()
         self._awaited: dict[bytes, OutgoingQuestion] = {}
         self._outstanding = 0

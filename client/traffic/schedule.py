@@ -38,9 +38,7 @@ class Schedule:
         """`rate` slots a second on average (0: never), drawn from `stream`, which nothing else may touch."""
         if not rate >= 0:
             raise LocalError("the rate of a schedule is 0 or more a second")
-        self._rate = rate
-        self._stream = stream
-        self.next = start
+        self._rate, self._stream, self.next = rate, stream, start
         self.advance()
 
     def advance(self) -> float:
@@ -142,7 +140,7 @@ class Emitter:
     queue: ReadyQueue
     emit: Callable[[Sent], None]
 
-    async def run(self) -> None:
+    async def emit_slots(self) -> None:
         """Emit at every slot, for ever."""
         while True:
             await trio.sleep_until(self.schedule.next)

@@ -80,15 +80,9 @@ class PacketSender:
             Stream(Schedule(parameters.loop_rate, rng.stream("loop"), start), packer.loop),
             Stream(Schedule(parameters.drop_rate, rng.stream("drop"), start), packer.drop),
         ]
-        self._clock = clock
-        self._packer = packer
-        self._messenger = messenger
-        self._worker = worker
-        self._loops = loops
-        self._requests = provider_requests
-        self._queries = provider_queries
-        self._link = provider_link
-        self._wakeup = wakeup
+        self._clock, self._packer, self._messenger, self._worker = clock, packer, messenger, worker
+        self._loops, self._requests, self._queries = loops, provider_requests, provider_queries
+        self._link, self._wakeup = provider_link, wakeup
         self._slot = Wakeup()
         self._publish = publish
         self._left: deque[Sent] = deque(maxlen=4096)
@@ -127,7 +121,7 @@ class PacketSender:
         await self._refill()
         async with trio.open_nursery() as nursery:
             for stream in self._streams:
-                nursery.start_soon(Emitter(stream.schedule, stream.queue, self._emit).run)
+                nursery.start_soon(Emitter(stream.schedule, stream.queue, self._emit).emit_slots)
             nursery.start_soon(self._keep_cover)
             while True:
                 rung = self._wakeup.listen()

@@ -29,8 +29,7 @@ class ReplyTable:
 
     def __init__(self, lifetime: float, limit: int = LIMIT) -> None:
         """Forget what is older than `lifetime` seconds, and the oldest beyond `limit`."""
-        self._lifetime = lifetime
-        self._limit = limit
+        self._lifetime, self._limit = lifetime, limit
         self._waiting: OrderedDict[bytes, tuple[float, Awaited]] = OrderedDict()
 
     def __len__(self) -> int:

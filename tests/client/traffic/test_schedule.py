@@ -112,7 +112,7 @@ async def times_of(rate: float, seconds: float, workload: list[float]) -> list[f
     start = trio.current_time()
     with trio.move_on_after(seconds):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(emitter.run)
+            nursery.start_soon(emitter.emit_slots)
             for pause in workload:
                 await trio.sleep(pause)
                 queue.put_front(packet())
@@ -134,7 +134,7 @@ async def test_an_empty_shelf_sends_padding_at_its_slot(autojump_clock):
     sent: list[Sent] = []
     emitter = Emitter(Schedule(10.0, random.Random(1), 0.0), ReadyQueue(), sent.append)
     with trio.move_on_after(2.0):
-        await emitter.run()
+        await emitter.emit_slots()
     assert sent
     assert all(one.prepared is PADDING for one in sent)
 
@@ -143,7 +143,7 @@ async def test_slots_of_a_time_asleep_are_left_out(mock_clock):
     sent: list[Sent] = []
     schedule = Schedule(10.0, random.Random(1), 0.0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(Emitter(schedule, ReadyQueue(), sent.append).run)
+        nursery.start_soon(Emitter(schedule, ReadyQueue(), sent.append).emit_slots)
         await trio.testing.wait_all_tasks_blocked()
         mock_clock.jump(100.0)
         await trio.testing.wait_all_tasks_blocked()
