@@ -20,8 +20,8 @@ from client.core.outgoing import OutgoingAnswer
 from client.core.state import Core
 from client.e2e.anonymous_bodies import (
     MESSAGE_LIMIT,
-    AnonymousOpening,
     AnonymousText,
+    Opening,
     Supply,
     blocks_untrusted,
     decode_untrusted,
@@ -90,7 +90,7 @@ class AddressOwners:
             raise RemoteError("more first anonymous messages than are taken")
         answered = listening.prekeys.answer_untrusted(hello, listening.address.transcript)
         body = decode_untrusted(answered.plaintext)
-        if not isinstance(body, AnonymousOpening):
+        if not isinstance(body, Opening):
             raise RemoteError("a first anonymous message that is none")
         room = self._find_room_untrusted()
         with self._core.change():

@@ -13,7 +13,7 @@ import os
 from client.anonymous.lifecycle import Correspondence
 from client.core.conversation import Conversation, NewSession, Parcel
 from client.core.state import Core
-from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, AnonymousOpening, Supply, encode
+from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, Opening, Supply, encode
 from client.e2e.public_address import PublicAddress
 from client.e2e.x3dh import start_untrusted
 from client.model.contact_states import free_name
@@ -56,7 +56,7 @@ class AnonymousSenders:
         # What stands for the address in the archive is random: no two conversations have anything in common.
         contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
         core.anonymous[contact] = Role.WRITER
-        opening = encode(AnonymousOpening(tuple(self._first_blocks(contact, address.destination.provider, now))))
+        opening = encode(Opening(tuple(self._first_blocks(contact, address.destination.provider, now))))
         try:
             started = start_untrusted(SymmetricKey.generate(), address.keys, address.transcript, opening)
         except RemoteError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from client.api.command import Access, Command
-from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, AddressEntry
+from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry
 from client.model.match_states import MatchStatus
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class MatchStart(Command[MatchStatus], frozen=True, tag="match_start"):
     entries: Annotated[list[tuple[Address, Label]], msgspec.Meta(max_length=ENTRY_LIMIT)]
 
     async def run(self, daemon: DaemonApi) -> MatchStatus:
-        return await daemon.matching.start(self.me, [AddressEntry(address, label) for address, label in self.entries])
+        return await daemon.matching.start(self.me, [Entry(address, label) for address, label in self.entries])
 
 
 class MatchStop(Command[None], frozen=True, tag="match_stop"):
@@ -49,7 +49,7 @@ class MatchShow(Command[MatchStatus], frozen=True, tag="matching"):
 class MatchAccess(Access):
     """What a program may ask about matching."""
 
-    async def start(self, me: str, entries: Iterable[AddressEntry]) -> MatchStatus:
+    async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
         """Look for these entries and no others, for somebody whose own address is `me`; LocalError if one is none."""
         return await self._ask(MatchStart(me=me, entries=[(entry.address, entry.label) for entry in entries]))
 

@@ -16,7 +16,7 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
-from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, FileEnd, Offer, Refuse
+from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
 from client.messenger.messenger import Messenger
 from client.messenger.verbs import UserVerbs
 from client.model.contact_states import check_name
@@ -107,7 +107,7 @@ class Devices:
                 message = collect_untrusted(core, contact, body)
                 if message is not None:
                     self._heard(device, message, now)
-            elif isinstance(body, Offer | Chunk | FileEnd | Abort | Refuse):
+            elif isinstance(body, Offer | Chunk | End | Abort | Refuse):
                 self.files.heard(contact, body, now)
         except RemoteError:
             core.device_table.trouble(contact, PROBLEMS[Broken.MALFORMED])

@@ -14,7 +14,7 @@ from client.core.state import Core
 from client.devices.channel import FILE_LANE, has_room, post
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
-from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, FileEnd, Offer, Reason, Refuse
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.files.transfers import Transfers
 from client.model.errors import NotAtHome
@@ -74,10 +74,10 @@ class DeviceFiles:
             body = Chunk(number, position, chunk)
         else:
             store.run("DELETE FROM device_outgoing WHERE device = ? AND number = ?", device, number)
-            body = FileEnd(number, bytes(digest))
+            body = End(number, bytes(digest))
         post(self._core, device, FILE_LANE, body)
         # The request goes behind the end, in the same lane: the home has the whole file when it is asked to send it.
-        if isinstance(body, FileEnd) and request is not None:
+        if isinstance(body, End) and request is not None:
             post(self._core, device, FILE_LANE, DevicePiece(FILE_LANE, 0, bytes(request)))
 
     def give_up(self, device: int, number: int, reason: Reason, error: str = "") -> bool:
@@ -99,7 +99,7 @@ class DeviceFiles:
 
     # in
 
-    def heard(self, device: int, body: Offer | Chunk | FileEnd | Abort | Refuse, now: float) -> None:
+    def heard(self, device: int, body: Offer | Chunk | End | Abort | Refuse, now: float) -> None:
         """Take a part of a file, inside of a change."""
         match body:
             case Offer():
@@ -108,7 +108,7 @@ class DeviceFiles:
             case Chunk():
                 self._chunk(device, body)
                 self._came(device, body.id, body.position + len(body.content), now)
-            case FileEnd():
+            case End():
                 self._ended(device, body)
             case Abort():
                 self.drop_incoming(device, body.id)
@@ -157,7 +157,7 @@ class DeviceFiles:
             self._transfers.note(message, done, now)
             core.emit(FileProgress(core.messages.get(message)))
 
-    def _ended(self, device: int, end: FileEnd) -> None:
+    def _ended(self, device: int, end: End) -> None:
         """At home the file is whole, and its request follows; on a satellite it appears."""
         core = self._core
         found = self._incoming(device, end.id, _OPEN)

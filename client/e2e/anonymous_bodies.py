@@ -29,7 +29,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """A msgpack array, the tag first."""
 
 
-class AnonymousOpening(_Body, frozen=True, tag=70):
+class Opening(_Body, frozen=True, tag=70):
     """The first message to an address: reply blocks and nothing else."""
 
     blocks: Annotated[tuple[Block, ...], msgspec.Meta(max_length=FIRST_BLOCKS)]
@@ -49,7 +49,7 @@ class Supply(_Body, frozen=True, tag=72):
     partial: Annotated[tuple[tuple[_Ahead, _Bitmap], ...], msgspec.Meta(max_length=WINDOW)]
 
 
-AnonymousBody = AnonymousOpening | AnonymousText | Supply
+AnonymousBody = Opening | AnonymousText | Supply
 _DECODER = msgspec.msgpack.Decoder(AnonymousBody)
 
 

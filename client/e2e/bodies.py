@@ -95,7 +95,7 @@ class Chunk(_Body, frozen=True, tag=4):
     content: Annotated[bytes, msgspec.Meta(max_length=CHUNK_SIZE)]
 
 
-class FileEnd(_Body, frozen=True, tag=5):
+class End(_Body, frozen=True, tag=5):
     """The file is complete; `digest` is the chain over its chunks (client/files/disk.py)."""
 
     id: Number
@@ -148,7 +148,7 @@ class SignedText(_Body, frozen=True, tag=40):
     signature: Signature
 
 
-class SignedFileEnd(_Body, frozen=True, tag=41):
+class SignedEnd(_Body, frozen=True, tag=41):
     """As End, with its sender's signature on the statement of the file's origin."""
 
     id: Number
@@ -194,12 +194,12 @@ Body = (
     | Text
     | Offer
     | Chunk
-    | FileEnd
+    | End
     | Abort
     | Refuse
     | Seen
     | SignedText
-    | SignedFileEnd
+    | SignedEnd
     | Receipt
     | NoReceipt
     | Resume

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from client.core.state import Core
-from client.e2e.bodies import REASONS, Abort, Chunk, FileEnd, MessageEvent, Offer, Reason, Refuse, SignedFileEnd
+from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
 from client.files.transfers import Transfers
 from client.model.views import MessageKind, MessageReceived, MessageState
@@ -87,7 +87,7 @@ class FileReceiver:
         core.store.run(taken, end, digest, self._heard(now), message)
         self._transfers.came(message, end, now)
 
-    def ended(self, contact: int, end: FileEnd | SignedFileEnd, now: float) -> None:
+    def ended(self, contact: int, end: End | SignedEnd, now: float) -> None:
         """Check the whole file and show it under its name."""
         core = self._core
         row = core.store.one(_SELECT, contact, end.id)

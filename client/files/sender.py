@@ -10,7 +10,7 @@ from pathlib import Path
 
 from client.core.conversation import Parcel
 from client.core.state import Core
-from client.e2e.bodies import REASONS, Abort, Body, Chunk, FileEnd, Offer, Reason, SignedFileEnd, encode
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
 from client.e2e.statements import NAME_LIMIT
 from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.files.transfers import Transfers
@@ -105,6 +105,6 @@ class FileSender:
             run("DELETE FROM sending WHERE message = ?", message)
             receiver = self._core.contacts.get(self._core.messages.contact_of(message)).identity
             body = self._core.signatures.end(
-                FileEnd(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
+                End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
             )
-        return Parcel(FILE_LANE, encode(body), message, isinstance(body, FileEnd | SignedFileEnd), read, expires)
+        return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)

@@ -21,7 +21,7 @@ from client.e2e.bodies import (
     Abort,
     Body,
     Chunk,
-    FileEnd,
+    End,
     MessageEvent,
     Offer,
     Refuse,
@@ -217,7 +217,7 @@ class Inbox:
                 self._receiving.offered(contact, body, now)
             case Chunk():
                 self._receiving.chunk(contact, body, now)
-            case FileEnd():
+            case End():
                 self._receiving.ended(contact, body, now)
             case Abort():
                 self._receiving.aborted(contact, body)

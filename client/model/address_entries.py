@@ -24,7 +24,7 @@ _FIELD = re.compile(r"(?:[\w-]+\.)?(EMAIL|TEL|FN)(?:;[^:]*)?:(.*)", re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class AddressEntry:
+class Entry:
     """A normal address, and what its owner is called in the address book (may be empty)."""
 
     address: str
@@ -32,10 +32,10 @@ class AddressEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AddressEntries:
+class Entries:
     """Those of a file, each address once, and how many lines had none that is usable."""
 
-    entries: tuple[AddressEntry, ...]
+    entries: tuple[Entry, ...]
     skipped: int
 
 
@@ -71,10 +71,10 @@ def _phone(written: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if valid else number
 
 
-def read(text: str) -> AddressEntries:
+def read(text: str) -> Entries:
     """The entries of a vCard file, or of a text with one address a line; NoEntries, TooManyEntries."""
     cards = re.search(r"^BEGIN:VCARD\s*$", text, re.IGNORECASE | re.MULTILINE) is not None
-    found: dict[str, AddressEntry] = {}
+    found: dict[str, Entry] = {}
     skipped = 0
     for written, label in _cards(text) if cards else _lines(text):
         try:
@@ -82,12 +82,12 @@ def read(text: str) -> AddressEntries:
         except BadAddress:
             skipped += 1
         else:
-            found.setdefault(address, AddressEntry(address, label))
+            found.setdefault(address, Entry(address, label))
     if not found:
         raise NoEntries
     if len(found) > ENTRY_LIMIT:
         raise TooManyEntries(f"{len(found)} entries: matching looks for {ENTRY_LIMIT} at most, leave some out")
-    return AddressEntries(tuple(found.values()), skipped)
+    return Entries(tuple(found.values()), skipped)
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

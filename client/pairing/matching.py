@@ -20,7 +20,7 @@ import trio
 from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
-from client.model.address_entries import AddressEntry, normal
+from client.model.address_entries import Entry, normal
 from client.model.contact_states import NAME_LIMIT, free_name
 from client.model.errors import AlreadyContact, OwnInvitation, WrongCode
 from client.model.match_states import MatchState, MatchStatus
@@ -77,11 +77,11 @@ class Matching:
 
     # what users ask for
 
-    async def start(self, me: str, entries: Iterable[AddressEntry]) -> MatchStatus:
+    async def start(self, me: str, entries: Iterable[Entry]) -> MatchStatus:
         """Look for these entries, for somebody whose own address is `me`; BadAddress, CodesMissing."""
         require()
         await self.worker.call(
-            self.book.begin, normal(me), [AddressEntry(normal(entry.address), entry.label) for entry in entries]
+            self.book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
         )
         self._wake()
         return await self.status()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from client.model.address_entries import AddressEntry
+from client.model.address_entries import Entry
 from client.model.match_states import TRANSITIONS, MatchInfo, MatchState
 from client.storage.database import Row, Store
 from mixnet.errors import LocalError
@@ -81,7 +81,7 @@ class MatchTable:
         raw = self._store.setting(_ME)
         return None if raw is None else raw.decode()
 
-    def begin(self, me: str, entries: Iterable[AddressEntry]) -> None:
+    def begin(self, me: str, entries: Iterable[Entry]) -> None:
         """Look for these and no others; what was found stays so, unless the user's own address is another one."""
         wanted = {entry.address: entry for entry in entries if entry.address != me}
         with self._store.transaction():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from client.core.state import Core
-from client.e2e.bodies import Body, NoReceipt, Receipt, SignedFileEnd, SignedText, Without
+from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, Without
 from client.e2e.statements import Origin, ReceiptKind, file_digest, text_digest, verify_receipt_untrusted
 from client.files.receiver import FileReceiver
 from client.model.errors import ContactBlocked, NotSigned
@@ -49,7 +49,7 @@ class Attestations:
         match body:
             case SignedText():
                 self._text(contact, body, now)
-            case SignedFileEnd():
+            case SignedEnd():
                 self._ended(contact, body, now)
             case Receipt():
                 self._receipt(contact, body)
@@ -79,7 +79,7 @@ class Attestations:
             core.message_changed(number)
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
 
-    def _ended(self, contact: int, body: SignedFileEnd, now: float) -> None:
+    def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
         """The end of a signed file: show the file, or refuse it."""
         core = self._core
         number = self._receiving.number_of(contact, body.id)
@@ -101,7 +101,7 @@ class Attestations:
             self._signatures.forget(number)
 
     def _origin(
-        self, contact: int, body: SignedText | SignedFileEnd, kind: MessageKind, size: int, digest: bytes
+        self, contact: int, body: SignedText | SignedEnd, kind: MessageKind, size: int, digest: bytes
     ) -> Origin:
         """What the contact must have signed: of `body` only its number and time are the contact's to say."""
         core = self._core

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from client.e2e.bodies import FileEnd, Receipt, SignedFileEnd, SignedText
+from client.e2e.bodies import End, Receipt, SignedEnd, SignedText
 from client.e2e.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest
 from client.model.views import MessageKind, ReceiptState
 from client.storage.database import Store
@@ -63,14 +63,14 @@ class SignatureTable:
         self._store.run("INSERT INTO signed (message, receipt) VALUES (?, ?)", message, ReceiptState.AWAITED.value)
         self._to_submit(message)
 
-    def end(self, end: FileEnd, receiver: bytes, name: str, size: int, now: float) -> FileEnd | SignedFileEnd:
+    def end(self, end: End, receiver: bytes, name: str, size: int, now: float) -> End | SignedEnd:
         """The end of a file of ours: signed, if that was promised."""
         if not self._store.has("SELECT 1 FROM signed WHERE message = ?", end.id):
             return end
         origin = self._state(end.id, receiver, MessageKind.FILE, (size, file_digest(name, end.digest)), now)
         signature = origin.sign(self._key)
         self.keep(end.id, origin, signature, end.digest, ReceiptState.AWAITED)
-        return SignedFileEnd(end.id, end.digest, origin.time, signature)
+        return SignedEnd(end.id, end.digest, origin.time, signature)
 
     def _to_submit(self, message: int) -> None:
         """Let a witness be found for it; what the witness sees is sealed by 32 random bytes."""

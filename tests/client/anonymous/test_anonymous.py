@@ -13,7 +13,7 @@ from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyB
 from client.arq.rate_limit import RateLimit
 from client.core.outgoing import OutgoingFragment, OutgoingReply
 from client.e2e import anonymous_bodies
-from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousOpening, AnonymousText, Supply
+from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
 from client.e2e.public_address import PublicAddress
 from client.e2e.ratchet import Session
 from client.e2e.x3dh import start_untrusted
@@ -299,7 +299,7 @@ def test_an_address_comes_back(address):
 
 BLOCKS = st.binary(min_size=408, max_size=408)
 BODIES = st.one_of(
-    st.builds(AnonymousOpening, st.lists(BLOCKS, max_size=2).map(tuple)),
+    st.builds(Opening, st.lists(BLOCKS, max_size=2).map(tuple)),
     st.builds(AnonymousText, st.text(min_size=1, max_size=50)),
     st.builds(
         Supply,
@@ -396,7 +396,7 @@ def test_nothing_of_the_writer_is_in_what_the_receiver_gets(channel, monkeypatch
         for secret in secrets:
             assert not pieces(secret) & pieces(raw)
         assert home.name.encode() not in raw or len(home.name) < 4
-    allowed = (AnonymousOpening, AnonymousText, Supply)
+    allowed = (Opening, AnonymousText, Supply)
     assert {type(anonymous_bodies.decode_untrusted(raw)) for raw in bodies} == set(allowed)
 
 
@@ -516,9 +516,7 @@ def opening(channel, address, tail=b""):
     """A stranger's first message, made by hand: a plaintext."""
     it = PublicAddress.parse_untrusted(address)
     hello = (
-        start_untrusted(
-            SymmetricKey.generate(), it.keys, it.transcript, anonymous_bodies.encode(AnonymousOpening(()))
-        ).hello
+        start_untrusted(SymmetricKey.generate(), it.keys, it.transcript, anonymous_bodies.encode(Opening(()))).hello
         + tail
     )
     return FragmentToSend(it.channel, 1, Fragment(LANE, 0, 0, 0, len(hello), hello)).encode(None)
@@ -549,9 +547,7 @@ def test_a_copy_of_a_first_message_opens_nothing(channel, monkeypatch):
     # One that opens as well as the first, made from the same secrets by whoever has them.
     secret, prekey, transcript, _ = started[0]
     head = part[: 64 + KEM_CIPHERTEXT_SIZE]
-    other = (
-        head + original(secret, prekey, transcript, anonymous_bodies.encode(AnonymousOpening((bytes(408),)))).message
-    )
+    other = head + original(secret, prekey, transcript, anonymous_bodies.encode(Opening((bytes(408),)))).message
     for changed in (other, part[:-1] + bytes([part[-1] ^ 1]), part + b"x"):
         again = FragmentToSend(it.channel, 9, Fragment(LANE, 0, 0, 0, len(changed), changed)).encode(None)
         refused(channel, again)

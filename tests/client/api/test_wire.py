@@ -24,7 +24,7 @@ from client.api.events import EventBus
 from client.api.protocol import command_untrusted, event_map
 from client.api.server import serve_api
 from client.concurrency.worker import InlineWorker
-from client.model.address_entries import AddressEntry
+from client.model.address_entries import Entry
 from client.model.code_states import CodeChanged, CodeInfo, CodeState
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from client.model.match_states import MatchInfo, MatchState, MatchStatus
@@ -147,7 +147,7 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "mailbox": ("mailbox.show", (), {}, MAILBOX),
     "erase_mailbox": ("mailbox.erase", (), {}, None),
     "holdings": ("mailbox.holdings", (), {}, [HOLDING]),
-    "match_start": ("matching.start", ("a@example.org", [AddressEntry("b@example.org", "B")]), {}, MATCHING),
+    "match_start": ("matching.start", ("a@example.org", [Entry("b@example.org", "B")]), {}, MATCHING),
     "match_stop": ("matching.stop", (), {}, None),
     "matching": ("matching.status", (), {}, MATCHING),
     "device_link": ("devices.link", ("phone",), {}, "mixnet1:text"),

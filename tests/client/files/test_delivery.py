@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, REASONS, Abort, Chunk, FileEnd, Offer, Reason, Refuse
+from client.e2e.bodies import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
 from client.files import throughput
 from client.model.durations import about
 from client.model.views import MessageKind, MessageState
@@ -155,7 +155,7 @@ def test_a_file_goes_on_where_a_crash_left_it(friends):
     assert friends["bob"].inbox(MessageKind.FILE) == ["file.bin"]
 
 
-@pytest.mark.parametrize("last", [Abort(1, Reason.CANCELLED), FileEnd(1, bytes(32))])
+@pytest.mark.parametrize("last", [Abort(1, Reason.CANCELLED), End(1, bytes(32))])
 def test_a_chunk_that_is_missing_is_explained_by_what_follows(friends, last):
     """A given-up chunk is skipped, one behind it was complete already: the sender's word decides."""
     core, receiving = friends["bob"].messenger._core, friends["bob"].messenger._receiving

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.e2e.bodies import REASONS, Chunk, FileEnd, Offer, Reason
+from client.e2e.bodies import REASONS, Chunk, End, Offer, Reason
 from client.files.disk import START_DIGEST, chain
 from client.files.receiver import _PATIENCE
 from client.model.views import MessageState
@@ -40,7 +40,7 @@ class Half:
 
     def end(self):
         with self.core.change():
-            self.receiving.ended(self.contact, FileEnd(1, chain(chain(START_DIGEST, HALF), HALF)), self.now)
+            self.receiving.ended(self.contact, End(1, chain(chain(START_DIGEST, HALF), HALF)), self.now)
         self.receiving.sweep()
 
     def later(self, seconds):

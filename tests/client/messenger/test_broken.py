@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.e2e.bodies import Abort, FileEnd, Offer, Reason
+from client.e2e.bodies import Abort, End, Offer, Reason
 from client.files.disk import START_DIGEST
 from client.messenger.inbox import OUTDATED, UNOPENED
 from client.model.views import MessageState
@@ -67,7 +67,7 @@ def test_an_aborted_file_stays_away_whatever_follows_at_once(channel, tmp_path):
         receiving.offered(contact, Offer(1, "x", 0), channel.now)
         receiving.aborted(contact, Abort(1, Reason.VANISHED))
         receiving.offered(contact, Offer(1, "x", 0), channel.now)
-        receiving.ended(contact, FileEnd(1, START_DIGEST), channel.now)
+        receiving.ended(contact, End(1, START_DIGEST), channel.now)
     receiving.sweep()
     (file,) = [m for m in bob.messenger.messages() if m.text == "x"]
     assert (file.state, file.path) == (MessageState.FAILED, "")

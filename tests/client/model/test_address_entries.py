@@ -11,7 +11,7 @@ from phonenumbers import (
     format_number,
 )
 
-from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, AddressEntry, normal, read
+from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
 from client.model.errors import BadAddress, NoEntries, TooManyEntries
 
 CARDS = """BEGIN:VCARD
@@ -103,9 +103,9 @@ def test_numbers_in_e164_keep_their_digits() -> None:
 def test_cards_of_several_programs() -> None:
     found = read(CARDS.replace("\n", "\r\n"))
     assert found.entries == (
-        AddressEntry("+49301234567", "Jane, the Doe"),
-        AddressEntry("jane@example.org", "Jane, the Doe"),
-        AddressEntry("+442079460018", "Joe"),
+        Entry("+49301234567", "Jane, the Doe"),
+        Entry("jane@example.org", "Jane, the Doe"),
+        Entry("+442079460018", "Joe"),
     )
     assert found.skipped == 1
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.model.address_entries import AddressEntry
+from client.model.address_entries import Entry
 from client.model.errors import BadAddress
 from client.model.match_states import TRANSITIONS, MatchState
 from client.model.views import ContactState
@@ -32,8 +32,8 @@ def slow_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.client.worlds.channel.RATE", 0.1)
 
 
-def entries(*names: str) -> list[AddressEntry]:
-    return [AddressEntry(PEOPLE.get(name, f"{name}@example.org"), name.title()) for name in names]
+def entries(*names: str) -> list[Entry]:
+    return [Entry(PEOPLE.get(name, f"{name}@example.org"), name.title()) for name in names]
 
 
 async def found(hall: Hall, name: str) -> dict[str, str]:
@@ -187,7 +187,7 @@ async def test_another_book_takes_the_place_of_the_first(tmp_path, autojump_cloc
         assert {(one.label, one.state) for one in status.entries} == {("Bob", "found"), ("Y", "looking")}
         for me, them in (("nobody", "bob@example.org"), (PEOPLE["alice"], "030 123")):
             with pytest.raises(BadAddress):
-                await hall.matching["alice"].start(me, [AddressEntry(them)])
+                await hall.matching["alice"].start(me, [Entry(them)])
         moved = await hall.matching["alice"].start("new@example.org", entries("bob"))
         assert [one.state for one in moved.entries] == ["looking"]
 
@@ -222,7 +222,7 @@ def test_two_real_actors_find_each_other_across_the_network(monkeypatch: pytest.
 
     async def meet(world: World) -> None:
         for me, them, client in (("a@x.org", "b@x.org", 0), ("b@x.org", "a@x.org", 1)):
-            await world.clients[client].matching.start(me, [AddressEntry(them, "friend")])
+            await world.clients[client].matching.start(me, [Entry(them, "friend")])
         with trio.fail_after(200):
             for client in (0, 1):
                 while (entry := (await world.clients[client].matching.status()).entries[0]).state != "found":

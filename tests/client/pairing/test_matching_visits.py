@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from client.model.address_entries import AddressEntry
+from client.model.address_entries import Entry
 from client.model.match_states import MatchState
 from client.model.views import ContactInfo, ContactState
 from client.pairing import matching
@@ -39,7 +39,7 @@ def look(hall: Hall, name: str, address: str) -> Look:
 def begin(hall: Hall, name: str, me: str, *others: str, met: dict[str, Progress] | None = None) -> None:
     """Somebody looks for others, today has begun for these entries, and `met` is how far some of them have come."""
     book = MatchTable(hall.channel[name].store)
-    book.begin(me, [AddressEntry(address, "friend") for address in others])
+    book.begin(me, [Entry(address, "friend") for address in others])
     day = int(hall.clock.now() // matching.DAY)
     for address in others:
         book.begin_day(address, day, day_secret(NETWORK, (me, address), day, cheap))

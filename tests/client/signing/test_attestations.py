@@ -8,10 +8,10 @@ from client.e2e import proof
 from client.e2e.bodies import (
     CHUNK_SIZE,
     SIGNED_TEXT_LIMIT,
-    FileEnd,
+    End,
     NoReceipt,
     Receipt,
-    SignedFileEnd,
+    SignedEnd,
     SignedText,
     Text,
     Without,
@@ -220,7 +220,7 @@ def test_a_signature_for_somebody_else_or_another_network_is_refused(friends):
 
 def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatch):
     write(friends, 100_000, "contract.pdf")
-    spoiled = lambda self, end, *rest: SignedFileEnd(end.id, end.digest, 1, bytes(64))  # noqa: E731
+    spoiled = lambda self, end, *rest: SignedEnd(end.id, end.digest, 1, bytes(64))  # noqa: E731
     monkeypatch.setattr(type(friends["alice"].messenger._core.signatures), "end", spoiled)
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
@@ -233,7 +233,7 @@ def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatc
 def test_a_damaged_file_is_not_called_signed(friends, monkeypatch):
     signatures = type(friends["alice"].messenger._core.signatures)
     genuine = signatures.end
-    monkeypatch.setattr(signatures, "end", lambda self, end, *rest: genuine(self, FileEnd(end.id, b"d" * 32), *rest))
+    monkeypatch.setattr(signatures, "end", lambda self, end, *rest: genuine(self, End(end.id, b"d" * 32), *rest))
     write(friends, 100_000, "contract.pdf")
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
