@@ -32,7 +32,7 @@ from client.model.destination import Destination
 from client.model.durations import DAY
 from client.model.errors import NoLongerReached
 from client.model.views import ContactState, Role
-from client.storage.addresses import AddressBook, OpenAddress
+from client.storage.addresses import AddressTable, OpenAddress
 from client.storage.reply_blocks import Pool, SurbMaker, end_of
 from mixnet import crypto
 from mixnet.crypto import Label
@@ -56,8 +56,8 @@ EXPIRED = "the sender can no longer be reached: the last reply block expired bef
 class AddressOwners:
     """All conversations in which somebody anonymous wrote to us."""
 
-    def __init__(self, core: Core, book: AddressBook, surbs: SurbMaker, shared: Correspondence) -> None:
-        self._core, self._book, self._surbs, self._shared = core, book, surbs, shared
+    def __init__(self, core: Core, addresses: AddressTable, surbs: SurbMaker, shared: Correspondence) -> None:
+        self._core, self._addresses, self._surbs, self._shared = core, addresses, surbs, shared
         self.pool = Pool(core.store)
         self._openings, self._texts = RateLimit(*OPENINGS), RateLimit(*TEXTS)
 
@@ -65,7 +65,7 @@ class AddressOwners:
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> bool:
         """Take a first message to one of our addresses; False if its channel is none of theirs, RemoteError."""
-        listening = self._book.listening(unverified.channel, now)
+        listening = self._addresses.listening(unverified.channel, now)
         if listening is None:
             return False
         arrival = unverified.verify_untrusted(listening.address.channel)

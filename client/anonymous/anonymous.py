@@ -19,7 +19,7 @@ from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousTe
 from client.model.durations import DAY, spoken
 from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
 from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageState, Role
-from client.storage.addresses import AddressBook
+from client.storage.addresses import AddressTable
 from client.storage.database import Row
 from client.storage.messages import NewMessage
 from client.storage.reply_blocks import SurbMaker
@@ -40,27 +40,27 @@ class Anonymous:
         """Use the messenger's shared state; `surbs` makes reply blocks."""
         self._core = core
         self._shared = Correspondence(core)
-        self._book = AddressBook(core.store, core.home)
-        self._readers = AddressOwners(core, self._book, surbs, self._shared)
-        self._writers = AnonymousSenders(core, surbs, self._shared)
+        self._addresses = AddressTable(core.store, core.home)
+        self._owners = AddressOwners(core, self._addresses, surbs, self._shared)
+        self._senders = AnonymousSenders(core, surbs, self._shared)
         self._last = 0  # the contact whose turn it was
 
     # addresses
 
     def create_address(self, now: float, lifetime: float | None = None) -> AddressInfo:
         """A new address, good for `lifetime` seconds (None: until it is retired); TooManyAddresses, BadLifetime."""
-        made = self._book.create(now, lifetime)
+        made = self._addresses.create(now, lifetime)
         if made.expires_at:
             self._core.expires(made.expires_at)
         return made
 
     def addresses(self) -> list[AddressInfo]:
         """All of them, oldest first."""
-        return self._book.all()
+        return self._addresses.all()
 
     def retire_address(self, id_: str) -> AddressInfo:
         """Refuse in silence what begins at this address from now on; UnknownAddress."""
-        return self._book.retire(id_)
+        return self._addresses.retire(id_)
 
     # the user's side of conversations
 
@@ -78,16 +78,16 @@ class Anonymous:
             raise BadLifetime(f"answers are taken for more than 0s and at most {spoken(most)}: choose another time")
         _check_length(text)
         with self._core.change():
-            contact = self._writers.start(address, now, taken)
+            contact = self._senders.start(address, now, taken)
             return self._enqueue(contact, text, now, lifetime)
 
     def write(self, contact: int, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue one more text of a conversation; AnonymousTextTooLong, NoLongerReached, ConversationEnded."""
         _check_length(text)
         if self._core.anonymous[contact] is Role.READER:
-            self._readers.check_reached(contact, now)
+            self._owners.check_reached(contact, now)
         else:
-            self._writers.check_open(contact, now)
+            self._senders.check_open(contact, now)
         with self._core.change():
             return self._enqueue(contact, text, now, lifetime)
 
@@ -108,7 +108,7 @@ class Anonymous:
     def _info(self, row: Row) -> CorrespondentInfo:
         contact, name, role, address, session, listens = row
         side = Role(role)
-        answer = self._readers.pool.until(contact) if side is Role.READER else 0.0
+        answer = self._owners.pool.until(contact) if side is Role.READER else 0.0
         listening = listens if side is Role.WRITER else 0.0
         return CorrespondentInfo(name, side, address, session is not None, answer, listening)
 
@@ -125,13 +125,13 @@ class Anonymous:
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> bool:
         """Take a first message to one of our addresses; False if it is for something else, RemoteError."""
-        return self._readers.greeted_untrusted(unverified, now)
+        return self._owners.greeted_untrusted(unverified, now)
 
     def admit_untrusted(self, conversation: Conversation, arrival: Arrival, now: float) -> None:
         """RemoteError for what a stranger may not send: beyond his bounds, or an answer that came by another way."""
         if self._core.anonymous[conversation.contact] is Role.WRITER:
             raise RemoteError("an answer that did not come through a reply block")
-        self._readers.admit_untrusted(conversation, arrival, now)
+        self._owners.admit_untrusted(conversation, arrival, now)
 
     def came_back_untrusted(self, raw: bytes) -> tuple[Conversation, Arrival, bytes]:
         """(conversation, part of an answer, block) of a block's id and what came through it; UnknownBlock, RemoteError.
@@ -139,7 +139,7 @@ class Anonymous:
         A reply block of the reader's making is refused: used, it would tell him at which provider we are.
         """
         surb_id = raw[:ID_SIZE]
-        conversation, plaintext = self._writers.open_untrusted(surb_id, raw[ID_SIZE:])
+        conversation, plaintext = self._senders.open_untrusted(surb_id, raw[ID_SIZE:])
         arrival = Unverified.parse_untrusted(plaintext).verify_untrusted(conversation.incoming)
         content = arrival.content
         if arrival.block is not None or not isinstance(content, Fragment) or content.lane != LANE:
@@ -151,13 +151,13 @@ class Anonymous:
 
     def answered(self, conversation: Conversation, surb_id: bytes, now: float) -> None:
         """A part of an answer is stored: the block is used, and the reader will be told."""
-        self._writers.answered(conversation, surb_id, now)
+        self._senders.answered(conversation, surb_id, now)
 
     def handle_untrusted(self, conversation: Conversation, plaintext: bytes, now: float) -> None:
         """Do what a message says; RemoteError."""
         core, contact = self._core, conversation.contact
         if core.anonymous[contact] is Role.READER:
-            self._readers.handle_untrusted(conversation, plaintext, now)
+            self._owners.handle_untrusted(conversation, plaintext, now)
             return
         body = decode_untrusted(plaintext)
         if not isinstance(body, AnonymousText):
@@ -169,14 +169,14 @@ class Anonymous:
 
     def next(self, now: float, refill: Refill, fragment: NextFragment) -> Outgoing | None:
         """What the conversation whose turn it is wants sent; `fragment` gives what a usual one would."""
-        due = self._writers.wake_at()
+        due = self._senders.wake_at()
         for contact in self._in_turn():
             conversation = self._core.routes[contact]
             if self._core.anonymous[contact] is Role.READER:
                 outgoing = self._from_reader(conversation, now, refill)
             else:
                 if due is not None and due <= now:
-                    self._writers.supply(conversation, now)
+                    self._senders.supply(conversation, now)
                 outgoing = fragment(conversation, LANE, now)
             if outgoing is not None:
                 self._last = contact
@@ -193,15 +193,15 @@ class Anonymous:
             return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
         if (conversation.contact, LANE) in self._core.waiting:
             refill(conversation, LANE, now)
-        return self._readers.next_part(conversation, now)
+        return self._owners.next_part(conversation, now)
 
     def wake_at(self) -> float | None:
         """When `next` may have something by the passing of time alone."""
-        times: list[float | None] = [self._writers.wake_at()]
+        times: list[float | None] = [self._senders.wake_at()]
         for contact in self._in_turn():
             conversation = self._core.routes[contact]
             if self._core.anonymous[contact] is Role.READER:
-                times += [conversation.receiver.due_at(), self._readers.wake_at(conversation)]
+                times += [conversation.receiver.due_at(), self._owners.wake_at(conversation)]
             elif conversation.wants_slot():
                 times.append(conversation.wake_at())
         return min((time for time in times if time is not None), default=None)
@@ -211,11 +211,11 @@ class Anonymous:
     def expire(self, now: float) -> None:
         """Forget what is over, in the caller's change."""
         store = self._core.store
-        self._book.expire(now)
+        self._addresses.expire(now)
         store.run("DELETE FROM anonymous_blocks WHERE expires <= ?", now)
         store.run("DELETE FROM anonymous_given WHERE expires <= ?", now)
         for contact, role in store.all("SELECT contact, role FROM anonymous WHERE expires <= ?", now):
-            (self._readers if role == Role.READER.value else self._writers).look(contact, now)
+            (self._owners if role == Role.READER.value else self._senders).look(contact, now)
 
 
 def _check_length(text: str) -> None:

@@ -1,10 +1,10 @@
 """Contacts by spoken codes: their commands, and `Connection.codes`.
 
 mine = await me.codes.open()            # here
-print(mine.code)                        # 7-candle-otter-violin
+print(mine.code)                        # 7-candle-orbit-violin
 contact = (await me.codes.wait(mine.id)).contact
 
-theirs = await me.codes.enter("7-candle-otter-violin", "alice")      # over there
+theirs = await me.codes.enter("7-candle-orbit-violin", "alice")      # over there
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ async def accept(
 ) -> None:
     """Accept somebody's invitation, and wait until both of you can write.
 
-    Example: `mixnet accept bob for-bob.txt --as alice`, or `mixnet accept bob --code 7-candle-otter-violin`
+    Example: `mixnet accept bob for-bob.txt --as alice`, or `mixnet accept bob --code 7-candle-orbit-violin`
 
     Parameters
     ----------
@@ -117,11 +117,11 @@ async def contacts(
     /,
     *,
     verify: str | None = None,
-    rename: tuple[str, str] | None = None,
+    rename: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
     note: Annotated[tuple[str, str] | None, Parameter(help=_NOTE, negative="")] = None,
     block: str | None = None,
     unblock: str | None = None,
-    relink: tuple[str, str] | None = None,
+    relink: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -181,8 +181,11 @@ def _show(known: list[ContactInfo]) -> None:
     if not known:
         sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
         return
-    rows = [(one.name, _state(one), one.safety_number, *([one.note] if one.note else [])) for one in known]
-    render.table(("name", "state", "safety number", *(["note"] if any(one.note for one in known) else [])), rows)
+    if any(one.note for one in known):
+        rows = [(one.name, _state(one), one.safety_number, one.note) for one in known]
+        render.table(("name", "state", "safety number", "note"), rows)
+        return
+    render.table(("name", "state", "safety number"), [(one.name, _state(one), one.safety_number) for one in known])
 
 
 def _state(one: ContactInfo) -> str:

@@ -200,7 +200,7 @@ class Assembly:
         )
         matching = Matching(
             rendezvous=Rendezvous(provider_queries, day=True),
-            book=MatchTable(around.store),
+            table=MatchTable(around.store),
             messenger=messenger,
             worker=worker,
             hash_worker=around.hash_worker,

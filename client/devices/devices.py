@@ -37,8 +37,8 @@ class Devices:
         self.pending = PendingRequests(core, self.replica)
         self.files = DeviceFiles(core, messenger.parts.transfers, self.replica, self.pending)
         self.linking = Linking(core, introductions, self.files, self.changed)
-        self._news = ChangeFeed(core, messenger.groups)
-        self._errands = DeviceRequestHandler(core, messenger, self._news, self.files)
+        self._feed = ChangeFeed(core, messenger.groups)
+        self._requests = DeviceRequestHandler(core, messenger, self._feed, self.files)
         self._satellite = Satellite(
             core, messenger, introductions, pending=self.pending, replica=self.replica, files=self.files
         )
@@ -118,7 +118,7 @@ class Devices:
         at_home = device.role is DeviceRole.SATELLITE
         match message:
             case DeviceRequest() if at_home:
-                self._errands.asked(device, message, now)
+                self._requests.asked(device, message, now)
             case Welcome() if not at_home:
                 self.replica.welcome(device.contact, message)
             case Sync() if not at_home:
@@ -160,8 +160,8 @@ class Devices:
         for device in self._linked():
             if self._due(device):
                 with core.change():
-                    if device.role is DeviceRole.SATELLITE and self._news.due(device):
-                        self._news.tell_next(device)
+                    if device.role is DeviceRole.SATELLITE and self._feed.due(device):
+                        self._feed.tell_next(device)
                     if self.files.due(device.contact):
                         self.files.send_next(device.contact)
 
@@ -170,5 +170,5 @@ class Devices:
         return [one for one in known if not one.revoked and one.state is not ContactState.EXPIRED]
 
     def _due(self, device: Device) -> bool:
-        tells = device.role is DeviceRole.SATELLITE and self._news.due(device)
+        tells = device.role is DeviceRole.SATELLITE and self._feed.due(device)
         return tells or self.files.due(device.contact)

@@ -118,10 +118,10 @@ class Replica:
 
     def _make_way(self, record: ContactRecord | GroupRecord) -> None:
         """Names are exchanged one record at a time: who still has the name gets its own new one by a later record."""
-        book = self._core.contacts
-        for other in book.all():
+        contacts = self._core.contacts
+        for other in contacts.all():
             if other.name == record.name and other.identity != record.identity:
-                book.rename(other, free_name(other.name, book.names()))
+                contacts.rename(other, free_name(other.name, contacts.names()))
 
     def _message(self, home: int, record: MessageRecord, *, history: bool) -> None:
         core = self._core

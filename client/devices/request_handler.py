@@ -53,8 +53,8 @@ class _Done:
 class DeviceRequestHandler:
     """Requests of satellites."""
 
-    def __init__(self, core: Core, messenger: Messenger, news: ChangeFeed, files: DeviceFiles) -> None:
-        self._core, self._messenger, self._news, self._files = core, messenger, news, files
+    def __init__(self, core: Core, messenger: Messenger, feed: ChangeFeed, files: DeviceFiles) -> None:
+        self._core, self._messenger, self._feed, self._files = core, messenger, feed, files
 
     def asked(self, device: Device, ask: DeviceRequest, now: float) -> None:
         """Do what is asked for, unless it was done already; inside of a change."""
@@ -65,7 +65,7 @@ class DeviceRequestHandler:
             done = self._attempt(device, ask, now)
             store.run("INSERT INTO device_requests VALUES (?, ?, ?)", device.contact, ask.number, done.message or None)
             if done.group is not None:  # before the response, upon which the satellite looks for it
-                self._news.tell_group(device, done.group)
+                self._feed.tell_group(device, done.group)
             tell(
                 self._core,
                 device.contact,
@@ -85,14 +85,14 @@ class DeviceRequestHandler:
             return _Done(_OLDER)
         store = self._core.store
         # A refusal takes back what the request did so far, and leaves the change around it, which stores the response.
-        store.run("SAVEPOINT errand")
+        store.run("SAVEPOINT request")
         try:
             done = self._do(device, ask.number, request, now)
         except DamagedStore:
             raise
         except _REFUSALS as error:
-            store.run("ROLLBACK TO errand")
-            store.run("RELEASE errand")
+            store.run("ROLLBACK TO request")
+            store.run("RELEASE request")
             if isinstance(request, bodies.SendFile):
                 self._files.drop_incoming(device.contact, ask.number)
             if isinstance(request, _GroupRequest):  # what groups keep in memory of it is gone from the store
@@ -101,7 +101,7 @@ class DeviceRequestHandler:
             self._tell_again(getattr(request, "number", 0))
             self._tell_again(getattr(request, "identity", b""))
             return self._refused(request, str(error), now)
-        store.run("RELEASE errand")
+        store.run("RELEASE request")
         return done
 
     def _refused(self, request: DeviceVerb, error: str, now: float) -> _Done:
@@ -234,8 +234,8 @@ class DeviceRequestHandler:
         """A satellite may have changed in hope what was refused: the contact of an identity, or a message."""
         if isinstance(about, int):
             if about:
-                self._news.touch("message", about)
+                self._feed.touch("message", about)
             return
         contact = self._core.contacts.known(about)
         if contact is not None:
-            self._news.touch("contact", contact.id)
+            self._feed.touch("contact", contact.id)

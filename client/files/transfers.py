@@ -47,7 +47,7 @@ class Transfers:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._paces: dict[int, Throughput] = {}
+        self._throughputs: dict[int, Throughput] = {}
 
     def came(self, message: int, done: int, now: float) -> None:
         """`done` bytes of a file are with the contact, or here: keep it and say so. In a change."""
@@ -56,12 +56,12 @@ class Transfers:
 
     def note(self, message: int, done: int, now: float) -> None:
         """`done` bytes of a file are across."""
-        if message in self._paces:
-            self._paces[message].note(done, now)
+        if message in self._throughputs:
+            self._throughputs[message].note(done, now)
             return
-        while len(self._paces) >= _REMEMBERED:
-            del self._paces[next(iter(self._paces))]
-        self._paces[message] = Throughput(done, now)
+        while len(self._throughputs) >= _REMEMBERED:
+            del self._throughputs[next(iter(self._throughputs))]
+        self._throughputs[message] = Throughput(done, now)
 
     def under_way(self, after: int, limit: int, now: float) -> list[Transfer]:
         """The first `limit` files on their way with numbers above `after`, oldest first."""
@@ -76,14 +76,14 @@ class Transfers:
             raise NoFile
         leg, done = self._where(message)
         if message.state not in UNDER_WAY and leg is Leg.CONTACT:
-            self._paces.pop(number, None)
+            self._throughputs.pop(number, None)
             return Transfer(message, leg, message.done, 0.0, None, 0.0)
-        pace = self._paces.get(number)
-        if leg is Leg.ELSEWHERE or pace is None:
+        throughput = self._throughputs.get(number)
+        if leg is Leg.ELSEWHERE or throughput is None:
             return Transfer(message, leg, done, 0.0, self._expected(message, leg), 0.0)
-        rate = pace.rate(now)
+        rate = throughput.rate(now)
         left = (message.size - done) / rate if rate else self._expected(message, leg)
-        return Transfer(message, leg, done, rate, left, pace.heard_at)
+        return Transfer(message, leg, done, rate, left, throughput.heard_at)
 
     def estimate(self, number: int) -> float | None:
         """Seconds that a file of ours still takes at the network's rate; UnknownMessage, None if nothing is left."""

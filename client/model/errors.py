@@ -221,7 +221,7 @@ class CodesMissing(LocalError):
 
 
 class MalformedCode(LocalError):
-    """A code is a number and three words, like 7-candle-otter-violin: check what you were told."""
+    """A code is a number and three words, like 7-candle-orbit-violin: check what you were told."""
 
 
 class NobodyWaits(RemoteError):

@@ -61,7 +61,7 @@ class Matching:
     """
 
     rendezvous: Rendezvous
-    book: MatchTable
+    table: MatchTable
     messenger: Messenger
     worker: Worker
     hash_worker: Worker
@@ -81,14 +81,14 @@ class Matching:
         """Look for these entries, for somebody whose own address is `me`; BadAddress, CodesMissing."""
         require()
         await self.worker.call(
-            self.book.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
+            self.table.begin, normal(me), [Entry(normal(entry.address), entry.label) for entry in entries]
         )
         self._wake()
         return await self.status()
 
     async def stop(self) -> None:
         """Look for nobody, and forget all entries; contacts that were found stay."""
-        await self.worker.call(self.book.end)
+        await self.worker.call(self.table.end)
         self._visited.clear()
 
     async def status(self) -> MatchStatus:
@@ -96,9 +96,9 @@ class Matching:
         return await self.worker.call(self._status)
 
     def _status(self) -> MatchStatus:
-        infos = self.book.infos()
+        infos = self.table.infos()
         looked_for = sum(info.state in _OPEN for info in infos)
-        return MatchStatus(self.book.me or "", DAY / PAUSE / looked_for if looked_for else 0.0, infos)
+        return MatchStatus(self.table.me or "", DAY / PAUSE / looked_for if looked_for else 0.0, infos)
 
     # inside
 
@@ -128,11 +128,11 @@ class Matching:
         self._changed = trio.Event()
 
     def _count(self, states: frozenset[MatchState]) -> int:
-        return sum(look.state in states for look in self.book.all()) if self.book.me is not None else 0
+        return sum(look.state in states for look in self.table.all()) if self.table.me is not None else 0
 
     def _next(self, states: frozenset[MatchState]) -> Look | None:
         """The entry that waited longest; of those that were never visited, any."""
-        found = [look for look in self.book.all() if look.state in states]
+        found = [look for look in self.table.all() if look.state in states]
         self.rng.shuffle(found)
         return min(found, key=lambda look: self._visited.get(look.address, 0.0), default=None)
 
@@ -147,7 +147,7 @@ class Matching:
         self._wake()
 
     async def _spoil(self, look: Look) -> None:
-        await self.worker.call(self.book.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
+        await self.worker.call(self.table.keep, look.address, Spoiled(), MatchState.LOOKING, SPOILED)
 
     async def _visit(self, look: Look) -> None:
         """Whatever is next for this entry. WrongCode, RemoteError: nothing more on this day."""
@@ -171,12 +171,12 @@ class Matching:
             return look
         if isinstance(look.progress, Answering) and await self._settled(look, look.progress):
             return None
-        me = await self.worker.call(lambda: self.book.me)
+        me = await self.worker.call(lambda: self.table.me)
         if me is None:
             return None
         secret = await self.hash_worker.call(day_secret, self.network_id, (me, look.address), day, self.stretch)
-        await self.worker.call(self.book.begin_day, look.address, day, secret)
-        return await self.worker.call(self.book.get, look.address)
+        await self.worker.call(self.table.begin_day, look.address, day, secret)
+        return await self.worker.call(self.table.get, look.address)
 
     async def _meet(self, look: Look, where: Meeting) -> None:
         """Put our offer; who was first invites, the other one replies."""
@@ -199,7 +199,7 @@ class Matching:
             return look.progress
         offered = Offered.offer(where, _words(look))
         offering = Offering(offered.body, offered.serialize())
-        self.book.keep(look.address, offering, MatchState.LOOKING)
+        self.table.keep(look.address, offering, MatchState.LOOKING)
         return offering
 
     async def _invite(self, look: Look, provider: bytes, offered: Offered, reply: bytes) -> None:
@@ -213,7 +213,7 @@ class Matching:
     def _make_answer(self, look: Look, exchange: Exchange) -> Answering:
         invitation = self.messenger.create_invitation(self.name, self.clock.now())
         answering = Answering(exchange.slot, exchange.seal(invitation.pack()), invitation.channel)
-        self.book.keep(look.address, answering, MatchState.MET)
+        self.table.keep(look.address, answering, MatchState.MET)
         return answering
 
     async def _answer(self, look: Look, answering: Answering) -> None:
@@ -223,21 +223,21 @@ class Matching:
         provider = self.rendezvous.provider_for(meeting(self.network_id, look.secret).slot)
         if await self.rendezvous.put(provider, answering.slot, answering.body) is not None:
             placed = Answering(answering.slot, answering.body, answering.channel, placed=True)
-            await self.worker.call(self.book.keep, look.address, placed, MatchState.MET)
+            await self.worker.call(self.table.keep, look.address, placed, MatchState.MET)
 
     async def _settled(self, look: Look, answering: Answering) -> bool:
         """Whether the invitation was used; then the entry is found."""
         contact = await self.worker.call(self.messenger.contact_by, answering.channel)
         if contact is None or contact.state is ContactState.PENDING:
             return False
-        await self.worker.call(self.book.settle, look.address, MatchState.FOUND, contact.name)
+        await self.worker.call(self.table.settle, look.address, MatchState.FOUND, contact.name)
         return True
 
     async def _reply(self, look: Look, where: Meeting, offer: bytes) -> None:
         joined = await self.worker.call(Joined.join_untrusted, where, _words(look), offer)
         exchange = joined.exchange
         replying = Replying(joined.slot, joined.body, exchange.context, offer, exchange.reply, exchange.key.expose())
-        await self.worker.call(self.book.keep, look.address, replying, MatchState.MET)
+        await self.worker.call(self.table.keep, look.address, replying, MatchState.MET)
         await self._await_answer(look, replying)
 
     async def _await_answer(self, look: Look, replying: Replying) -> None:
@@ -258,11 +258,11 @@ class Matching:
         try:
             contact = await self.worker.call(self._accept, look, text)
         except AlreadyContact as error:
-            await self.worker.call(self.book.settle, look.address, MatchState.KNOWN, "", str(error))
+            await self.worker.call(self.table.settle, look.address, MatchState.KNOWN, "", str(error))
         except OwnInvitation:
             await self._spoil(look)
         else:
-            await self.worker.call(self.book.settle, look.address, MatchState.FOUND, contact.name)
+            await self.worker.call(self.table.settle, look.address, MatchState.FOUND, contact.name)
         self.publish(await self.worker.call(self.messenger.take_events))
 
     def _accept(self, look: Look, text: str) -> ContactInfo:

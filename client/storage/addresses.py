@@ -31,7 +31,7 @@ class OpenAddress:
     prekeys: Prekeys = field(repr=False)
 
 
-class AddressBook:
+class AddressTable:
     """All addresses."""
 
     def __init__(self, store: Store, home: Home) -> None:

@@ -1,6 +1,6 @@
 """The table of timestamps: which signed messages still need one, and what witnesses answered.
 
-Promises: a message's timestamp goes with the message, and a directory document with the last testimony that needs it.
+Promises: a message's timestamp goes with the message, and a directory document with the last timestamp that needs it.
 """
 
 from __future__ import annotations

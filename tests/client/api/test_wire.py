@@ -386,6 +386,7 @@ WIRE = recorded() if RECORDED.exists() else {}
 def test_all_requests_and_events_are_recorded():
     ops = {kind.__struct_config__.tag for kind in protocol.COMMANDS}
     assert WIRE.keys() == ops | {f"event {type(event).__name__}" for event in EVENTS}
+    assert ASKED.keys() | ALONE.keys() == ops
     assert len(ops) > 60
 
 

@@ -77,9 +77,9 @@ async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
 
 
 async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys):
-    book = tmp_path / "book.txt"
-    book.write_text("bob@x.org\n030 12\n")
-    await matching.match("alice", me="Alice@x.org", contacts=book)
+    table = tmp_path / "book.txt"
+    table.write_text("bob@x.org\n030 12\n")
+    await matching.match("alice", me="Alice@x.org", contacts=table)
     shown = capsys.readouterr()
     assert shown.out == "bob@x.org\t\tlooking\t\n"
     assert "1 left out" in shown.err

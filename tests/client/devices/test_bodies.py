@@ -1,6 +1,7 @@
 """What devices say to each other: its bytes, what is unknown in it, and the order in which it is taken."""
 
 import random
+from typing import get_args
 
 import msgspec
 import pytest
@@ -72,20 +73,25 @@ RECORDS = st.one_of(
         st.lists(TEXTS, max_size=3).map(tuple),
     ),
 )
-REQUESTS = st.one_of(
-    st.builds(bodies.SendText, DIGESTS, TEXTS, st.none() | TIMES),
-    st.builds(bodies.MarkRead, NUMBERS),
-    st.builds(contacts.Rename, DIGESTS, NAMES),
-    st.builds(contacts.Verify, DIGESTS),
-    st.builds(contacts.Block, DIGESTS, st.booleans()),
-    st.builds(bodies.Accept, DIGESTS, TEXTS, st.none() | NAMES),
-    st.builds(bodies.Cancel, NUMBERS, NUMBERS),
-    st.builds(bodies.Delete, NUMBERS),
-    st.builds(bodies.Clear, DIGESTS),
-    st.builds(bodies.Retain, DIGESTS, PERIODS),
-    st.builds(bodies.SendFile, DIGESTS, st.none() | TIMES),
-    st.builds(bodies.Fetch, NUMBERS),
-)
+REQUEST_FIELDS = {
+    bodies.SendText: (DIGESTS, TEXTS, st.none() | TIMES),
+    bodies.MarkRead: (NUMBERS,),
+    contacts.Rename: (DIGESTS, NAMES),
+    contacts.Verify: (DIGESTS,),
+    contacts.Block: (DIGESTS, st.booleans()),
+    bodies.Accept: (DIGESTS, TEXTS, st.none() | NAMES),
+    bodies.Cancel: (NUMBERS, NUMBERS),
+    bodies.Delete: (NUMBERS,),
+    bodies.Clear: (DIGESTS,),
+    bodies.Retain: (DIGESTS, PERIODS),
+    bodies.SendFile: (DIGESTS, st.none() | TIMES),
+    bodies.Fetch: (NUMBERS,),
+    bodies.GroupCreate: (NAMES,),
+    bodies.GroupInvite: (DIGESTS, DIGESTS),
+    bodies.GroupDo: (DIGESTS, st.sampled_from(bodies.GroupVerb), TEXTS),
+    contacts.Annotate: (DIGESTS, TEXTS),
+}
+REQUESTS = st.one_of(*(st.builds(kind, *fields) for kind, fields in REQUEST_FIELDS.items()))
 SYNCS = st.builds(lambda h, n, rs: Sync(h, n, tuple(raw(r) for r in rs)), st.booleans(), NUMBERS, st.lists(RECORDS))
 MESSAGES = st.one_of(
     SYNCS,
@@ -106,6 +112,10 @@ def test_a_message_comes_out_of_its_pieces_as_it_went_in(message):
 @given(st.lists(RECORDS, max_size=5))
 def test_records_are_read_as_they_were_written(records):
     assert records_untrusted(Sync(False, 0, tuple(raw(r) for r in records))) == (records, 0)
+
+
+def test_every_request_is_tried():
+    assert REQUEST_FIELDS.keys() == set(get_args(bodies.DeviceVerb))
 
 
 @given(REQUESTS)
@@ -176,7 +186,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     there.contacts.add("\0home", home.identity, ContactState.ESTABLISHED, 1.0)
     there.device_table.add(1, "home", DeviceRole.HOME, 1.0)
     there.load_devices()
-    news, replica = ChangeFeed(core, home.groups), Replica(there)
+    feed, replica = ChangeFeed(core, home.groups), Replica(there)
     told: list[Sync] = []
     now = 10.0
 
@@ -219,8 +229,8 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
     def tell(device: int) -> None:
         current = core.device_table.get(device)
         assert current is not None
-        if news.due(current):
-            news.tell_next(current)
+        if feed.due(current):
+            feed.tell_next(current)
         while told:
             with there.change():
                 replica.apply(1, told.pop(0))
@@ -236,7 +246,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
         core.load_devices()
         replica.welcome(1, Welcome(before))
         for contact in core.contacts.all():
-            news.touch("contact", contact.id)
+            feed.touch("contact", contact.id)
         for what, number in steps:
             now += 1.0
             if what == "tell":
@@ -244,14 +254,14 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
             elif what == "lose":
                 with pytest.raises(ZeroDivisionError), core.change():
                     current = core.device_table.get(device)
-                    if news.due(current):
-                        news.tell_next(current)
+                    if feed.due(current):
+                        feed.tell_next(current)
                     told.clear()
                     raise ZeroDivisionError
             else:
                 with core.change():
                     change(what, number)
-        while news.due(core.device_table.get(device)):
+        while feed.due(core.device_table.get(device)):
             tell(device)
     numbers = dict(there.store.all("SELECT message, number FROM mirrored"))
     here = [(numbers[m.id], m.contact, m.text, m.state, m.received_at) for m in phone.messages()]

@@ -1,5 +1,7 @@
 """What a home tells its satellites of: every stored field that a record has, whenever it changes."""
 
+from dataclasses import fields
+
 import pytest
 
 from client.devices.bodies import GroupMessageRecord, MessageRecord
@@ -92,5 +94,8 @@ def test_what_a_satellite_stores_of_a_contact_is_the_record(tmp_path):
     there = lambda: {c.name for c in family[PHONE].messenger.contacts()} == {"robert"}  # noqa: E731
     assert family.run(300, there) and family.run(300, family.calm)
     here, copy = home.contacts.person("robert"), phone.contacts.person("robert")
+    assert not any(
+        getattr(here, field.name) == field.default for field in fields(here) if field.name in CONTACT_COLUMNS
+    )
     assert [getattr(copy, one) for one in CONTACT_COLUMNS] == [getattr(here, one) for one in CONTACT_COLUMNS]
     assert copy.blocked and copy.state.value == "verified"

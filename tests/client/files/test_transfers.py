@@ -31,28 +31,28 @@ STEPS = st.lists(st.tuples(st.floats(-1e4, 1e6), st.integers(0, 1 << 40)), max_s
 @given(STEPS, st.floats(-1e6, 1e9))
 @example([(2.2250738585e-313, 1)], 0.0)  # a step so short that it made the rate infinite
 def test_a_rate_is_never_negative_or_infinite_whatever_the_clock_does(steps, later):
-    pace, now = Throughput(0, 0.0), 0.0
+    throughput, now = Throughput(0, 0.0), 0.0
     for step, done in steps:
         now += step
-        pace.note(done, now)
-    rate = pace.rate(now + later)
+        throughput.note(done, now)
+    rate = throughput.rate(now + later)
     assert math.isfinite(rate) and rate >= 0.0
 
 
 def test_a_rate_is_what_comes_now_falls_when_nothing_does_and_recovers():
-    pace = Throughput(0, 0.0)
-    assert pace.rate(0.0) == pace.rate(5.0) == 0.0
+    throughput = Throughput(0, 0.0)
+    assert throughput.rate(0.0) == throughput.rate(5.0) == 0.0
     for second in range(1, 21):
-        pace.note(1000 * second, float(second))
-    assert pace.rate(20.0) == 1000.0 and pace.heard_at == 20.0
-    assert pace.rate(40.0) < 600.0
+        throughput.note(1000 * second, float(second))
+    assert throughput.rate(20.0) == 1000.0 and throughput.heard_at == 20.0
+    assert throughput.rate(40.0) < 600.0
     night = 20.0 + 50 * LATELY
-    assert 0 < pace.rate(night) < 1.0
+    assert 0 < throughput.rate(night) < 1.0
     for second in range(21, 31):
-        pace.note(1000 * second, night + second)
-    assert pace.rate(night + 30.0) == pytest.approx(1000.0), "a pause doesn't count"
-    pace.note(500, night + 31.0)
-    assert pace.rate(night + 31.0) == 0.0, "it began anew"
+        throughput.note(1000 * second, night + second)
+    assert throughput.rate(night + 30.0) == pytest.approx(1000.0), "a pause doesn't count"
+    throughput.note(500, night + 31.0)
+    assert throughput.rate(night + 31.0) == 0.0, "it began anew"
 
 
 def both(channel, after=0):

@@ -43,8 +43,8 @@ async def found(hall: Hall, name: str) -> dict[str, str]:
 
 
 async def begin(hall: Hall, **books: tuple[str, ...]) -> None:
-    for name, book in books.items():
-        await hall.matching[name].start(PEOPLE[name], entries(*book))
+    for name, table in books.items():
+        await hall.matching[name].start(PEOPLE[name], entries(*table))
 
 
 async def until_found(hall: Hall, *names: str, within: float = 4 * HOURS) -> None:

@@ -38,13 +38,13 @@ def look(hall: Hall, name: str, address: str) -> Look:
 
 def begin(hall: Hall, name: str, me: str, *others: str, met: dict[str, Progress] | None = None) -> None:
     """Somebody looks for others, today has begun for these entries, and `met` is how far some of them have come."""
-    book = MatchTable(hall.channel[name].store)
-    book.begin(me, [Entry(address, "friend") for address in others])
+    table = MatchTable(hall.channel[name].store)
+    table.begin(me, [Entry(address, "friend") for address in others])
     day = int(hall.clock.now() // matching.DAY)
     for address in others:
-        book.begin_day(address, day, day_secret(NETWORK, (me, address), day, cheap))
+        table.begin_day(address, day, day_secret(NETWORK, (me, address), day, cheap))
     for address, progress in (met or {}).items():
-        book.keep(address, progress, MatchState.MET)
+        table.keep(address, progress, MatchState.MET)
 
 
 async def visit(hall: Hall, name: str, address: str) -> Look:

@@ -27,7 +27,7 @@ START = 1_800_000_000.0
 BLOCK_LIFE = 1200.0  # seconds: an epoch
 
 
-class FakeWorkshop:
+class FakeSurbs:
     """Reply blocks of which only the channel knows where they lead."""
 
     def __init__(self, channel, name: str) -> None:
@@ -61,7 +61,7 @@ class Person:
     folder: Path
     settings: MessengerSettings
     rng: random.Random
-    surbs: FakeWorkshop
+    surbs: FakeSurbs
     key: SymmetricKey = field(default_factory=SymmetricKey.generate)
     events: list[Event] = field(default_factory=list)
     fragments: int = 0
@@ -131,7 +131,7 @@ class Channel:
             self.tmp / name,
             MessengerSettings(**settings),
             random.Random(f"{name} {self.rng.random()}"),
-            FakeWorkshop(self, name),
+            FakeSurbs(self, name),
         )
         self.people[name] = person
         self._later(self.rng.expovariate(RATE), "slot", name)

@@ -87,7 +87,7 @@ class Hall:
         person = self.channel[name]
         return Matching(
             rendezvous=Rendezvous(self, day=True),  # type: ignore[arg-type]
-            book=MatchTable(person.store),
+            table=MatchTable(person.store),
             messenger=person.messenger,
             worker=InlineWorker(),
             hash_worker=InlineWorker(),
