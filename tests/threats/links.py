@@ -4,6 +4,7 @@ import trio
 
 from benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.pki.parameters import Parameters
+from tests.benchmarks.simulation.traces import around
 
 LENGTH = 50.0  # virtual seconds, in which an epoch ends
 CLIENTS = ["client-1", "client-2"]
@@ -31,4 +32,4 @@ def links(seed, live=None, config=None, length=LENGTH):
 
     config = config or WorldConfig(seed=seed, clients=2, parameters=BRISK, codec="plain")
     world = run_world(program, config)
-    return {host: world.trace.around(host) for host in CLIENTS}, world
+    return {host: around(world.trace, host) for host in CLIENTS}, world

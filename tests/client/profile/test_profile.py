@@ -73,7 +73,7 @@ def test_a_second_profile_of_the_same_name_is_refused_and_the_first_unharmed(tmp
     assert (tmp_path / "alice" / "key").read_bytes() == before
 
 
-@pytest.mark.parametrize("step", ["_write", "_open", "_encode"])
+@pytest.mark.parametrize("step", ["write_new", "_open", "_encode"])
 def test_a_failure_at_any_step_leaves_nothing(tmp_path, bootstrap, monkeypatch, step):
     def fail(*_arguments, **_named):
         raise OSError(28, "No space left on device")

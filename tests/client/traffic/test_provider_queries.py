@@ -17,6 +17,7 @@ from client.traffic.provider_queries import (
 from mixnet.counters import Event
 from mixnet.errors import RemoteError
 from mixnet.services import Operation, Question, ServiceAnswer, ServiceStatus
+from tests.benchmarks.simulation.traces import around
 from tests.client.worlds.whole import RULES
 
 CONFIG = WorldConfig(seed=5, parameters=RULES, codec="plain")
@@ -48,9 +49,9 @@ def test_two_clients_meet_in_a_slot_and_their_links_look_as_if_nobody_asked() ->
     asked = [node.counters[Event.QUESTIONS] for node in busy.nodes.values()]
     assert sum(asked) == 2
     for client in ("client-1", "client-2"):
-        seen = busy.trace.around(client)
+        seen = around(busy.trace, client)
         assert len(seen) > 200
-        assert seen == quiet.trace.around(client)
+        assert seen == around(quiet.trace, client)
 
 
 async def test_a_question_is_asked_again_with_another_block_until_it_is_answered(autojump_clock: MockClock) -> None:

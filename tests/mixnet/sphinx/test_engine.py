@@ -254,7 +254,7 @@ def work(monkeypatch):
         (engine, ["x25519", "mac", "equal"]),
         (header, ["chacha20"]),
         (payload, ["chacha20", "keyed_hash"]),
-        (keys, ["_blind", "_rho", "_mu", "_pi", "_tau"]),
+        (keys, ["blind", "rho", "mu", "pi", "tau"]),
     ):
         for name in names:
             monkeypatch.setattr(module, name, counting(counted, name, getattr(module, name)))
