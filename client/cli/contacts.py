@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
-from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, talk, text_given
+from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, hand_over, talk, text_given
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -54,15 +54,9 @@ async def invite(
         return
     async with talk(folder, name) as me:
         text = await me.invite()
-    if out is not None:
-        write_new(out, f"{text}\n".encode())
-        render.note(f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {out.name}`")
-    elif as_json:
-        render.json({"invitation": text})
-    else:
-        render.line(text)
-    if qr:
-        render.qr(text)
+    file = "" if out is None else out.name
+    then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {file}`"
+    hand_over(text, out, then, qr=qr, as_json=as_json)
     if qr_file is not None:
         write_new(qr_file, render.qr_png(text))
 

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, checked, command, talk, text_given
+from client.cli.options import (
+    Flag,
+    Folder,
+    Json,
+    PrivateFile,
+    Profile,
+    Qr,
+    checked,
+    command,
+    hand_over,
+    talk,
+    text_given,
+)
 
 if TYPE_CHECKING:
     from client.model.views import DeviceInfo
@@ -52,19 +64,10 @@ async def link(
     called
         What to call the device; as its profile is called, if not given.
     """
-    from client.profile.atomic_file import write_new  # noqa: PLC0415
-
     async with talk(folder, name) as me:
         text = await me.devices.link(called)
-    if out is not None:
-        write_new(out, f"{text}\n".encode())
-        render.note(f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it")
-    elif as_json:
-        render.json({"invitation": text})
-    else:
-        render.line(text)
-    if qr:
-        render.qr(text)
+    then = f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it"
+    hand_over(text, out, then, qr=qr, as_json=as_json)
 
 
 @device.command

@@ -146,6 +146,21 @@ def identity(digits: str, advice: str) -> bytes:
     return key
 
 
+def hand_over(invitation: str, out: Path | None, then: str, *, qr: bool, as_json: bool) -> None:
+    """Give an invitation to its user: in a new private file, with what to do with it `then`, or printed; drawn too."""
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
+
+    if out is not None:
+        write_new(out, f"{invitation}\n".encode())
+        render.note(then)
+    elif as_json:
+        render.json({"invitation": invitation})
+    else:
+        render.line(invitation)
+    if qr:
+        render.qr(invitation)
+
+
 def text_given(given: str, what: str, *beginnings: str) -> str:
     """The text that is given as such, with one of these beginnings, or in a file, or as - for standard input."""
     if given.startswith(beginnings):
