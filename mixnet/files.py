@@ -1,17 +1,21 @@
-"""Replaces files in one step, and makes folders (spec/04-mixing.md 4.2, spec/05-directory.md 5.11).
+"""Replaces files in one step, overwrites them, and makes folders (spec/04-mixing.md 4.2, spec/05-directory.md 5.11).
 
 Promises: a file is the old one or the new one, never half of one, whatever is killed when, and the new one is on the
 disk when the call returns. Nobody but its owner may read it unless the caller says so, at no instant. What a kill left
 half-written is removed by the next attempt; a failure leaves nothing.
+Never: a promise about copies that a file system, a disk's controller or a backup kept of what was overwritten.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from mixnet.errors import LocalError
+
+_CHUNK = 1 << 20  # bytes
 
 
 def replace_file(
@@ -60,3 +64,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def overwrite(path: Path) -> int:
+    """Write random bytes over a file's own, on the disk; how many. OSError.
+
+    Nothing is done to what is no file (a link is never followed), or has another name elsewhere: that is somebody's.
+    """
+    state = path.lstat()
+    if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+        return 0
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        left = state.st_size
+        while left:
+            left -= os.write(handle, os.urandom(min(_CHUNK, left)))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return state.st_size

@@ -112,8 +112,8 @@ def decode(record: bytes) -> Outcome:
     match kind:
         case Kind.FORWARD if size == GEOMETRY.packet_size and delay >= 0:
             return index, Forward(target, delay, body, tag)
-        case Kind.DELIVER_MAILBOX if size == GEOMETRY.packet_size and delay >= 0:
-            return index, Mailbox(target, body, delay, tag)
+        case Kind.DELIVER_MAILBOX if size == GEOMETRY.packet_size:
+            return index, Mailbox(target, body, tag)
         case Kind.DELIVER:
             return index, Deliver(body, tag)
         case Kind.REPLY:
@@ -132,8 +132,8 @@ def _fields(peeled: Peeled) -> tuple[Kind, bytes, float, bytes]:
     match peeled:
         case Forward(next_hop, delay, packet):
             return Kind.FORWARD, next_hop, delay, packet
-        case Mailbox(mailbox, packet, delay):
-            return Kind.DELIVER_MAILBOX, mailbox, delay, packet
+        case Mailbox(mailbox, packet):
+            return Kind.DELIVER_MAILBOX, mailbox, 0.0, packet
         case Deliver(message):
             return Kind.DELIVER, _NOBODY, 0.0, message
         case Reply(surb_id, body):

@@ -1,23 +1,24 @@
 """Sphinx keys and their tags in files (spec/04-mixing.md 4.2).
 
-Promises: three files for each epoch: `EPOCH.key` with 32 bytes, `EPOCH.tags` with 16 bytes for each packet accepted,
-and `EPOCH.seal`, all for their owner only. A key is on the disk after its tag file and its seal, and removed before
-them. A key without a seal that proves its tags is removed at the next start, because with it old packets might be
+Promises: four files for each epoch: `EPOCH.key` with 32 bytes, `EPOCH.tags` with 16 bytes for each packet accepted,
+`EPOCH.seal`, and `EPOCH.count` once there are tags, all for their owner only. A key is on the disk after its tag file
+and its seal, and overwritten and removed before them. A key without a seal that proves its tags is removed at the next start, because with it old packets might be
 accepted again; nothing else about a key is ever repaired.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from mixnet.crypto import KEY_SIZE, SphinxSecret
 from mixnet.errors import LocalError
-from mixnet.files import make_folder, replace_file, sync_folder
+from mixnet.files import make_folder, overwrite, replace_file, sync_folder
 from mixnode import seal
 from mixnode.keys import EpochKey, StoredKeys
 from mixnode.replay import TAGS_LIMIT, Replay, TagFile
 
-_KEY, _TAGS, _NEW = ".key", ".tags", ".new"
+_KEY, _TAGS, _NEW, _OLD = ".key", ".tags", ".new", ".old"
 
 
 class FileKeys:
@@ -61,11 +62,19 @@ class FileKeys:
         return EpochKey(epoch, secret, replay)
 
     def delete(self, epoch: int) -> None:
-        """Remove the key, and only then its tags and their seal; the key is gone from the disk too."""
-        self._path(epoch, _KEY).unlink(missing_ok=True)
-        sync_folder(self._folder)
-        for suffix in (_NEW, _TAGS):
+        """Remove the key, and only then its tags and their seal; the key is gone from the disk too.
+
+        It gets another name first: a kill must leave no key of random bytes. What nobody can overwrite is removed.
+        """
+        with suppress(FileNotFoundError):
+            self._path(epoch, _KEY).replace(self._path(epoch, _OLD))
+            sync_folder(self._folder)
+        for suffix in (_OLD, _NEW):
+            with suppress(OSError):
+                overwrite(self._path(epoch, suffix))
             self._path(epoch, suffix).unlink(missing_ok=True)
+        sync_folder(self._folder)
+        self._path(epoch, _TAGS).unlink(missing_ok=True)
         seal.remove(self._path(epoch, _TAGS))
 
     def _path(self, epoch: int, suffix: str) -> Path:

@@ -32,29 +32,47 @@ class TagFile:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = os.fstat(self._descriptor).st_size
         self._end = size - size % TAG_SIZE
-        self.begun = False
+        self._count: seal.Count | None = None
 
     def load(self) -> bytes:
         """All whole tags in the file."""
         return _read_all(self._descriptor, self._end)
+
+    @property
+    def begun(self) -> bool:
+        """Whether `append` no longer waits for the disk."""
+        return self._count is not None
 
     def begin(self) -> None:
         """Have it on the disk that tags will come; from then on `append` doesn't wait for it. May run in a thread.
 
         Unavailable if that is not possible. The seal is found by its path: the descriptor may be closed meanwhile.
         """
-        if not self.begun:
+        self._begun()
+
+    def _begun(self) -> seal.Count:
+        if self._count is None:
+            count = None
             try:
+                count = seal.Count.begin(self._path, self._end)  # first: no kill leaves an open seal without it
                 seal.write_open(self._path, self._boot)
             except OSError as error:
+                if count is not None:
+                    count.close()
                 raise Unavailable(f"can't open the seal of replay tags: {error.strerror}") from None
-            self.begun = True
+            self._count = count
+            if self._descriptor < 0:  # closed while a thread was at this
+                self._close_count()
+                raise Unavailable("the key of these tags is gone")
+        return self._count
 
     def append(self, tags: bytes) -> None:
         """Write `tags` after the last whole tag, in one system call; Unavailable if the disk did not take them all."""
-        self.begin()
+        count = self._begun()
         try:
             written = os.pwrite(self._descriptor, tags, self._end)
+            if written == len(tags):
+                count.set(self._end + written)  # after the tags: a kill between leaves too much, never too little
         except OSError as error:
             raise Unavailable(f"can't write replay tags: {error.strerror}") from None
         if written != len(tags):
@@ -75,9 +93,15 @@ class TagFile:
             self.discard()
 
     def discard(self) -> None:
-        """Close the file."""
+        """Close the files."""
         os.close(self._descriptor)
         self._descriptor = -1  # the number may soon be another file's
+        self._close_count()
+
+    def _close_count(self) -> None:
+        count, self._count = self._count, None
+        if count is not None:
+            count.close()
 
 
 class NoJournal:

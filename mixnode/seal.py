@@ -2,17 +2,21 @@
 
 A seal is a small file beside the tags. It is *open* while tags are added, and names the kernel's boot: whatever kills a
 process, the kernel keeps what was written as long as it runs itself. It is *closed* once all is on the disk and no
-more will come. A closed seal is opened, on the disk, before the first tag is added.
+more will come. A closed seal is opened, on the disk, before the first tag is added. Beside an open seal a `Count` says
+how much was written.
 
 Promises: `proves` says yes only if the tag file is the very file that the seal was made for, and either closed and
-untouched since, or left open under the boot that still runs. So a power cut, a torn, shortened or missing file, and a
-folder that was copied back from a backup all give a no. Never: a tag, or a time other than the file system's own.
+untouched since, or left open under the boot that still runs and no shorter than what was written to it. So a power cut,
+a shortened or missing file, and a folder that was copied back from a backup all give a no. Never: a tag, or a time
+other than the file system's own.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -21,6 +25,8 @@ from mixnet.files import sync_folder
 SEAL = ".seal"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NEW = ".seal-new"
+_COUNT = ".count"
+_SIZE = struct.Struct("<Q")
 _TOLERANCE = 10 * 10**9  # nanoseconds that a disk may take to write a seal down
 
 
@@ -32,6 +38,43 @@ class Seal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     size: int
     changed: int  # when the tag file last changed, which a copy can't have; 0 in an open seal: it goes on changing
     written: int  # when this seal was made: a copy of it was made later
+
+
+class Count:
+    """How many bytes of tags were written while the seal is open: as the tags are, with the kernel when a kill comes.
+
+    It is a file of its own, since writing to the seal would change the time by which a copy of the seal is known.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def begin(cls, tags: Path, size: int) -> Self:
+        """Begin with what is there; raises OSError. Without an open seal it means nothing."""
+        descriptor = os.open(tags.with_suffix(_COUNT), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        count = cls(descriptor)
+        try:
+            count.set(size)
+        except OSError:
+            count.close()
+            raise
+        return count
+
+    def set(self, size: int) -> None:
+        """So many bytes are with the kernel now. Raises OSError."""
+        if os.pwrite(self._descriptor, _SIZE.pack(size), 0) != _SIZE.size:
+            raise OSError("the disk is full")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    @staticmethod
+    def read(tags: Path) -> int:
+        """What was counted; OSError, struct.error if nothing was."""
+        (size,) = _SIZE.unpack(tags.with_suffix(_COUNT).read_bytes())
+        return int(size)
 
 
 def this_boot() -> str:
@@ -59,19 +102,20 @@ def proves(tags: Path, boot: str) -> bool:
     try:
         seal = msgspec.msgpack.decode(tags.with_suffix(SEAL).read_bytes(), type=Seal)
         state, own = tags.stat(), tags.with_suffix(SEAL).stat()
-    except (OSError, msgspec.MsgspecError):
+        counted = Count.read(tags) if seal.boot else 0
+    except (OSError, msgspec.MsgspecError, struct.error):
         return False
     if state.st_ino != seal.inode:
         return False
     if not seal.boot:
         return (state.st_size, state.st_ctime_ns) == (seal.size, seal.changed)
     fresh = abs(own.st_ctime_ns - seal.written) < _TOLERANCE
-    return seal.boot == boot and state.st_size >= seal.size and fresh
+    return seal.boot == boot and state.st_size >= max(seal.size, counted) and fresh
 
 
 def remove(tags: Path) -> None:
     """Leave `tags` without a seal."""
-    for suffix in (SEAL, _NEW):
+    for suffix in (SEAL, _NEW, _COUNT):
         tags.with_suffix(suffix).unlink(missing_ok=True)
 
 

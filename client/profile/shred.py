@@ -10,7 +10,6 @@ Never: a promise about copies that a file system, a disk's controller or a backu
 
 from __future__ import annotations
 
-import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,9 +17,8 @@ from pathlib import Path
 
 from client.model import paths
 from client.profile import lock
+from mixnet.files import overwrite, sync_folder
 from mixnet.inventory import INVENTORY, Role, holders
-
-_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,9 @@ def erase(directory: Path, *, keep_downloads: bool = False) -> Erased:
     with lock.hold(directory / paths.LOCK):
         files = size = 0
         for path in _in_order(directory, keep_downloads=keep_downloads):
-            size += _overwrite(path)
+            size += overwrite(path)
             path.unlink()
-            _sync(path.parent)
+            sync_folder(path.parent)
             files += 1
     if not keep_downloads:
         with suppress(OSError):  # something that isn't ours lies in it
@@ -59,28 +57,3 @@ def _in_order(directory: Path, *, keep_downloads: bool) -> list[Path]:
         ours = [path for path in ours if path.parent != directory / paths.DOWNLOADS]
     ranks = {paths.KEY: 0, paths.STORE: 1, paths.SETTINGS: 3}
     return sorted(ours, key=lambda path: (ranks.get(path.name, 2) if path.parent == directory else 2, path))
-
-
-def _overwrite(path: Path) -> int:
-    """Write random bytes over a file's own; how many. Nothing for what is no file, or has another name."""
-    state = path.lstat()
-    if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
-        return 0
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        left = state.st_size
-        while left:
-            left -= os.write(handle, os.urandom(min(_CHUNK, left)))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return state.st_size
-
-
-def _sync(directory: Path) -> None:
-    """Have the removal on the disk, so that the order holds."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,7 +23,7 @@ _COMMON = (
     ),
     Row(
         "sphinx keys",
-        (files("keys/*.key", "keys/*.new"),),
+        (files("keys/*.key", "keys/*.new", "keys/*.old"),),
         "which packets went through this hop, to whoever also recorded the links of that epoch",
         "packets are peeled",
         "from two epochs before the key's own to half an epoch (at most 10 minutes) after it", "epoch_length",
@@ -31,7 +31,7 @@ _COMMON = (
     ),
     Row(
         "replay tags",
-        (files("keys/*.tags", "keys/*.seal", "keys/*.seal-new"),),
+        (files("keys/*.tags", "keys/*.seal", "keys/*.seal-new", "keys/*.count"),),
         "how many packets were peeled in an epoch; a tag tells nothing without the key that goes with it",
         "no packet is accepted twice, restarts included",
         "as long as the key", "epoch_length", _OPERATOR, "by itself", "no",

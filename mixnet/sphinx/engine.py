@@ -91,8 +91,8 @@ class SphinxEngine:
 def unwrap_untrusted(secret: SphinxSecret, packet: bytes) -> Layer:
     """Take the outer layer off `packet`; RemoteError unless it is a genuine one of 3,072 bytes for this key.
 
-    A forged packet costs as much as a genuine one: who times us learns nothing of why one was refused, nor with which
-    epoch's key one was accepted. Only its length, which everybody sees, is refused at the door.
+    A forged packet costs as much as a genuine one: who times us learns nothing of why one was refused. Only its length,
+    which everybody sees, is refused at the door.
     """
     if len(packet) != GEOMETRY.packet_size:
         raise RemoteError("a packet of the wrong size")

@@ -33,11 +33,10 @@ class Forward:
 
 @dataclass(slots=True)
 class Mailbox:
-    """Put `packet` (3,072 bytes, its recipient peels it) into `mailbox` (32 bytes) after `delay` seconds."""
+    """Put `packet` (3,072 bytes, its recipient peels it) into `mailbox` (32 bytes), at once."""
 
     mailbox: bytes = field(repr=False)
     packet: bytes = field(repr=False)
-    delay: float
     tag: bytes = field(repr=False)
 
 
@@ -89,7 +88,7 @@ def interpret_untrusted(layer: Layer) -> Peeled:
         case Kind.FORWARD:
             return Forward(target, delay_us / MICROSECONDS, layer.header + layer.body, layer.tag)
         case Kind.DELIVER_MAILBOX:
-            return Mailbox(target, layer.header + layer.body, delay_us / MICROSECONDS, layer.tag)
+            return Mailbox(target, layer.header + layer.body, layer.tag)
         case Kind.DELIVER:
             return Deliver(payload.unpack_untrusted(layer.key, layer.body), layer.tag)
         case Kind.REPLY:

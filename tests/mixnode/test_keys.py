@@ -90,8 +90,27 @@ def test_killed_at_any_point_of_making_a_key_there_is_none_or_a_whole_one(tmp_pa
     (tmp_path / "5.tags").touch()  # before the key was written
     (tmp_path / "6.tags").touch()
     (tmp_path / "6.new").write_bytes(b"half")  # before it was named
+    (tmp_path / "7.old").write_bytes(b"random")  # before it was removed
     assert FileKeys(tmp_path).load() == StoredKeys([], [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_is_over_is_overwritten_before_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileKeys(tmp_path)
+    secret = store.create(0).secret.expose()
+    opened, unlink, last = os.open(tmp_path / "0.key", os.O_RDONLY), Path.unlink, {}
+
+    def remember(path: Path, **named: Any) -> None:
+        if path.exists():
+            last[path.name] = path.read_bytes()
+        unlink(path, **named)
+
+    monkeypatch.setattr(Path, "unlink", remember)
+    store.delete(0)
+    assert os.pread(opened, 32, 0) != secret
+    assert len(last["0.old"]) == 32
+    assert all(secret not in content for content in last.values())
+    os.close(opened)
 
 
 class Killed(BaseException):
@@ -110,7 +129,7 @@ def killed_at(step: int, patched: pytest.MonkeyPatch) -> None:
 
         return call
 
-    for name in ("open", "write", "fsync"):
+    for name in ("open", "write", "pwrite", "fsync"):
         patched.setattr(os, name, guarded(getattr(os, name)))
     for name in ("rename", "replace", "unlink"):
         patched.setattr(Path, name, guarded(getattr(Path, name)))

@@ -82,6 +82,7 @@ def test_a_failed_write_admits_nothing_now_or_later_and_harms_no_tag(tmp_path: P
 
 def test_a_disk_that_takes_less_than_all_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replay = Replay(TagFile(tmp_path / "0.tags", BOOT))
+    replay.begin()
     monkeypatch.setattr(os, "pwrite", lambda _descriptor, data, _position: len(data) - 1)
     with pytest.raises(Unavailable, match="full"):
         replay.admit([bytes(TAG_SIZE)])
@@ -97,13 +98,15 @@ def test_a_closed_store_admits_nothing_and_writes_nowhere(tmp_path: Path) -> Non
     assert other.read_bytes() == b""
 
 
-def test_one_write_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_write_of_tags_and_one_of_their_count_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replay = Replay(TagFile(tmp_path / "0.tags", BOOT))
     writes: list[int] = []
     real = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: writes.append(len(data)) or real(fd, data, at))
+    replay.begin()
+    writes.clear()
     replay.admit([bytes([number]) * TAG_SIZE for number in range(32)])
-    assert writes == [32 * TAG_SIZE]
+    assert writes == [32 * TAG_SIZE, 8]
     assert (tmp_path / "0.tags").stat().st_mode & 0o077 == 0
     replay.close()
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from mixnet.crypto import SphinxSecret
+from mixnet.errors import Unavailable
 from mixnode import seal
 from mixnode.keyfiles import FileKeys
 from mixnode.keys import EpochKey, KeyRing, Retired, StoredKeys
@@ -57,6 +61,14 @@ HARMS: dict[str, Harm] = {
     "seal emptied": lambda folder: os.truncate(folder / "0.seal", 0),
     "seal garbled": lambda folder: (folder / "0.seal").write_bytes(b"\x95\xff"),
     "copied back": copied_back,
+}
+# Those of a process that was killed: what was written under the open seal is cut off again.
+CUTS: dict[str, Harm] = {
+    "the last tag missing": lambda folder: os.truncate(folder / "0.tags", 16 * 7),
+    "the last tag torn": lambda folder: os.truncate(folder / "0.tags", 16 * 8 - 1),
+    "all tags missing": lambda folder: os.truncate(folder / "0.tags", 0),
+    "count missing": lambda folder: (folder / "0.count").unlink(),
+    "count torn": lambda folder: os.truncate(folder / "0.count", 7),
 }
 
 
@@ -112,6 +124,36 @@ def test_a_key_is_retired_after(tmp_path: Path, harm: Harm, clean: bool) -> None
     assert reload(folder).retired == [0]
 
 
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize("runs", [1, 2])
+def test_after_a_kill_a_key_is_retired_whose_tags_are_cut_off(tmp_path: Path, cut: Harm, runs: int) -> None:
+    used(tmp_path).replay.discard()
+    for _ in range(runs - 1):  # another run of the node, which adds nothing new
+        reload(tmp_path)
+    cut(tmp_path)
+    assert reload(tmp_path).retired == [0]
+
+
+@pytest.mark.parametrize("failing", [1, 2], ids=["the tags", "their count"])
+def test_a_full_disk_refuses_packets_and_gives_up_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    key, write, calls = used(tmp_path), os.pwrite, count(1)
+
+    def full(*given: Any) -> int:
+        if next(calls) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(Unavailable):
+            key.replay.admit([bytes([50]) * 16])
+    assert key.replay.admit([bytes([50]) * 16, bytes([51]) * 16]) == [False, True]
+    key.replay.discard()
+    assert reload(tmp_path).retired == []
+
+
 def test_a_clean_end_is_void_once_the_files_were_written_over(tmp_path: Path) -> None:
     used(tmp_path).replay.close()
     written_over(tmp_path)
@@ -149,7 +191,7 @@ def test_the_seal_is_open_on_the_disk_before_the_first_tag_is(tmp_path: Path, mo
     monkeypatch.setattr(seal, "sync_folder", lambda folder: (events.append("seal"), synchronise(folder))[1])
     key.replay.admit(TAGS[:4])
     key.replay.admit(TAGS[4:])
-    assert events == ["seal", "tag", "tag"]
+    assert events == ["tag", "seal", *["tag", "tag"] * 2]  # the count is written as tags are: before, and after each
     key.replay.discard()
 
 

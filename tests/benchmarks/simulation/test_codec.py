@@ -55,7 +55,7 @@ def outline(peeled):
         case Forward():
             return ("forward", peeled.next_hop, peeled.delay, len(peeled.packet))
         case Mailbox():
-            return ("mailbox", peeled.mailbox, peeled.delay, len(peeled.packet))
+            return ("mailbox", peeled.mailbox, len(peeled.packet))
         case Deliver():
             return ("deliver", peeled.message)
         case Reply():
