@@ -10,12 +10,13 @@ from typing import NoReturn
 
 import trio
 
-from directory.authority import serve
+from directory.authority import LIMITS, serve
 from directory.config import AuthorityConfig, load_config
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
 from mixnet.network import TCP
+from mixnet.open_files import allow_files
 from mixnet.randomness import SystemSource
 
 
@@ -31,7 +32,9 @@ async def _until_signalled(config: AuthorityConfig) -> None:
 def _run() -> None:
     if len(sys.argv) != 2:
         raise LocalError("usage: python -m directory CONFIG.toml")
-    trio.run(_until_signalled, load_config(Path(sys.argv[1])))
+    config = load_config(Path(sys.argv[1]))
+    allow_files(LIMITS.connections)
+    trio.run(_until_signalled, config)
 
 
 def main() -> NoReturn:

@@ -33,7 +33,7 @@ from mixnet.pki.waiting import sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
 
-_LIMITS = LinkLimits(per_peer=6)  # another authority may ask in two rounds at once, and reconnect in both
+LIMITS = LinkLimits(per_peer=6)  # another authority may ask in two rounds at once, and reconnect in both
 _COUNTED = {
     LinkEvent.FULL: Dropped.CONNECTION_LIMIT,
     LinkEvent.BUSY: Dropped.CONNECTION_LIMIT,
@@ -93,7 +93,7 @@ class Authority:
             role=Role.AUTHORITY,
             network_id=self._trust.network_id,
             admit=self._requests.admit,
-            limits=_LIMITS,
+            limits=LIMITS,
             count=self._count,
             task_status=task_status,
         )

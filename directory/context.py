@@ -41,7 +41,7 @@ class AuthorityContext:
                 "succeed another authority, `mixnet authority propose` comes first"
             )
         self.allowed = AllowList(config.approved, config.data_dir)
-        self.registry = NodeRegistry(self.trust.network_id, self.allowed.current())
+        self.registry = NodeRegistry(self.trust.network_id, self.allowed.current(), self.trust.reach)
         self.caller = self.caller_as(Role.AUTHORITY)
 
     def caller_as(self, role: Role) -> Caller:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mixnet.network import Address
 from mixnet.pki.descriptor import Descriptor, NodeRole
 from mixnet.pki.errors import Refused
+from mixnet.reach import Reach
 
 _MOST_REFUSALS = 256  # nodes whose last refusal is remembered
 _HELD = 3  # descriptors of one node: for the last, the present and the coming epoch
@@ -23,12 +25,16 @@ class Untimely(Refused):
     """The descriptor is not for the present epoch, the last or the next: check the node's clock."""
 
 
+class Unreachable(Refused):
+    """The node's address lies inside a machine or a private network, and the authorities' don't: correct it."""
+
+
 class NodeRegistry:
     """Approved nodes by identity, and their descriptors."""
 
-    def __init__(self, network_id: bytes, approved: Mapping[bytes, NodeRole]) -> None:
-        """`approved` is the allow-list: identity (32 bytes) to role."""
-        self._network_id = network_id
+    def __init__(self, network_id: bytes, approved: Mapping[bytes, NodeRole], reach: Reach = Reach.MACHINE) -> None:
+        """`approved` is the allow-list: identity (32 bytes) to role; `reach`: what addresses nodes may have."""
+        self._network_id, self._reach = network_id, reach
         self.approved: dict[bytes, NodeRole] = {}
         self._held: dict[bytes, dict[int, bytes]] = {}
         self._refusals: dict[bytes, str] = {}
@@ -60,13 +66,15 @@ class NodeRegistry:
     def take_untrusted(self, raw: bytes, present: int) -> Descriptor:
         """The descriptor in `raw`, now held, in epoch `present`.
 
-        Raises Unapproved, Untimely, or what `Descriptor.parse_untrusted` does.
+        Raises Unapproved, Untimely, Unreachable, or what `Descriptor.parse_untrusted` does.
         """
         descriptor = Descriptor.parse_untrusted(raw)
         if descriptor.network_id != self._network_id or self.approved.get(descriptor.identity) != descriptor.role:
             raise Unapproved
         if abs(descriptor.epoch - present) > 1:
             raise Untimely
+        if not self._reach.allows_host(Address.parse(descriptor.address).host):
+            raise Unreachable
         held = self._held[descriptor.identity]
         held[descriptor.epoch] = raw
         for epoch in sorted(held)[:-_HELD]:

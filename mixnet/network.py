@@ -11,11 +11,12 @@ import errno
 import socket
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import trio
 
 from mixnet.errors import LocalError, Unavailable
+from mixnet.reach import Reach
 from mixnet.tcp_stream import TcpStream
 
 DIAL_TIMEOUT = 10.0  # seconds
@@ -71,9 +72,20 @@ class Network(Protocol):
     async def dial(self, address: Address, *, source: str | None = None) -> trio.abc.Stream:
         """A stream to `address`, from the local host `source` if given; Unavailable if nobody answers."""
 
+    def within(self, reach: Reach) -> Self:
+        """The same network, in which nothing is dialled that `reach` doesn't allow: for addresses that others name."""
+
 
 class TCP:
     """Real sockets: each write leaves at once (TCP_NODELAY), so that the kernel never merges or delays frames."""
+
+    def __init__(self, reach: Reach = Reach.MACHINE) -> None:
+        """Dial what `reach` allows: by default everything that leads somewhere."""
+        self._reach = reach
+
+    def within(self, reach: Reach) -> Self:
+        """See `Network.within`."""
+        return type(self)(reach)
 
     async def listen(self, address: Address) -> Listener:
         """A listening socket; Unavailable if the address is in use or not ours."""
@@ -101,13 +113,24 @@ class TCP:
         """A connected socket; Unavailable after ten seconds, or at once if the connection is refused."""
         try:
             with trio.fail_after(DIAL_TIMEOUT):
-                stream = await trio.open_tcp_stream(address.host, address.port, local_address=source)
+                host = await self._allowed(address)
+                stream = await trio.open_tcp_stream(host, address.port, local_address=source)
         except trio.TooSlowError:
             raise Unavailable(f"{address} does not answer: is it running, and is the address right?") from None
         except (OSError, UnicodeError) as error:
             raise _unavailable(f"can't reach {address}", error) from error
         _give_up_on_silence(stream)
         return TcpStream(stream)
+
+    async def _allowed(self, address: Address) -> str:
+        """The host to dial. If not every one may be, the name is resolved here, so that no second answer differs."""
+        if self._reach is Reach.MACHINE:
+            return address.host
+        found = await trio.socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        host = next((str(where[0]) for *_, where in found if self._reach.allows(str(where[0]))), None)
+        if host is None:
+            raise Unavailable(f"{address} lies inside a machine or a private network, where this network has no nodes")
+        return host
 
 
 class _SocketListener(Listener):

@@ -16,12 +16,14 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import trio
 
 from mixnet.errors import Unavailable
 from mixnet.network import BACKLOG, DIAL_TIMEOUT, Address, Listener
 from mixnet.randomness import Source
+from mixnet.reach import Reach
 
 DEFAULT_HOST = "127.0.0.1"  # where a dial without a source comes from
 DEFAULT_LATENCY = 0.01  # seconds
@@ -77,6 +79,10 @@ class SimulatedNetwork:
             )
         listener = self._listeners[address] = _SimulatedListener(address, self._listeners)
         return listener
+
+    def within(self, _reach: Reach) -> Self:
+        """Itself: there are no addresses outside."""
+        return self
 
     async def dial(self, address: Address, *, source: str | None = None) -> trio.abc.Stream:
         """A stream after one round trip; Unavailable if nothing listens there, or after ten seconds of partition."""

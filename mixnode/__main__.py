@@ -8,7 +8,6 @@ touches a file.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from mixnet.explain import exit_status, explain
 from mixnet.files import make_folder
 from mixnet.log import Log, LogEntry
 from mixnet.network import TCP, Address
+from mixnet.open_files import allow_files
 from mixnet.randomness import SystemSource
 from mixnet.sphinx import Engine, engine_by_name
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
@@ -33,7 +33,6 @@ from mixnode.config import NodeConfig, load_config
 from mixnode.metrics import serve_metrics
 from mixnode.node import Serving, serve
 
-SPARE_FILES = 320  # handshakes under way, links that we dial, and files
 FILES_OF_WORKER = 4  # its socket and its process, and while it starts the other end and a pipe
 USAGE = "usage: python -m mixnode CONFIG.toml"
 
@@ -81,7 +80,11 @@ def _run_logged(arguments: list[str]) -> None:
     config = load_config(Path(arguments[0]))
     engine = engine_by_name(config.engine)
     os.umask(0o077)  # SQLite's files too are their owner's only, whoever made the folder
-    _allow_files(config.connection_limit + SPARE_FILES + FILES_OF_WORKER * config.workers)
+    allow_files(
+        config.connection_limit,
+        FILES_OF_WORKER * config.workers,
+        remedy="raise `ulimit -n` or lower connection_limit",
+    )
     make_folder(config.data_dir)
     with closing(Log(config.log_file)) as log:
         try:
@@ -89,20 +92,6 @@ def _run_logged(arguments: list[str]) -> None:
         except BaseException as error:
             log.write(LogEntry.FAILED, problem=explain(error) or type(error).__name__)
             raise
-
-
-def _allow_files(wanted: int) -> None:
-    """Let this process open `wanted` files; LocalError if the system forbids that.
-
-    Peers choose how many connections there are: without this, they could leave no descriptor for keys and mailboxes.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise LocalError(
-            f"only {hard} open files are allowed, not {wanted}: raise `ulimit -n` or lower connection_limit"
-        )
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class NodeContext:
     async def dial(self, node: Node) -> Link:
         """A link to another node, which must prove the identity that the document lists."""
         return await connect(
-            self.network,
+            self.network.within(self.trust.reach),
             Address.parse(node.address),
             identity=self.identity,
             role=Role.NODE,

@@ -2,8 +2,8 @@
 
 Promises: four files for each epoch: `EPOCH.key` with 32 bytes, `EPOCH.tags` with 16 bytes for each packet accepted,
 `EPOCH.seal`, and `EPOCH.count` once there are tags, all for their owner only. A key is on the disk after its tag file
-and its seal, and overwritten and removed before them. A key without a seal that proves its tags is removed at the next start, because with it old packets might be
-accepted again; nothing else about a key is ever repaired.
+and its seal, and overwritten and removed before them. A key without a seal that proves its tags is removed at the next
+start, because with it old packets might be accepted again; nothing else about a key is ever repaired.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _nobody(*_key: EpochKey) -> None:
 def peel_untrusted(engine: Engine, keys: Sequence[EpochKey], packet: bytes) -> tuple[EpochKey, Peeled]:
     """What `packet` asks for and the key it was made for: the header's MAC tells. RemoteError if no key fits.
 
-    Each key that does not fit costs a whole peel, so time tells which one did: spec/02-sphinx.md 2.7 says who sees that.
+    Each key that does not fit costs a whole peel, so time tells which one did (spec/02-sphinx.md 2.7).
     """
     for key in keys:
         try:

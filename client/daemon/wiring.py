@@ -143,7 +143,9 @@ class Assembly:
 
         # The way up: to the link, in the slots of the schedules.
         identity = TlsIdentity(keys.mailbox)
-        dialer = ProviderDialer(around.network, bootstrap.network_id, identity, provider, document, profile.source)
+        dialer = ProviderDialer(
+            around.network.within(bootstrap.reach), bootstrap.network_id, identity, provider, document, profile.source
+        )
         link = ProviderLink(
             dialer.dial,
             jitter=rng.stream("reconnect"),

@@ -18,8 +18,10 @@ from mixnet.clock import Epochs
 from mixnet.crypto import Label, digest
 from mixnet.errors import LocalError
 from mixnet.files import replace_file
+from mixnet.network import Address
 from mixnet.pki.canonical import Epoch, Key, encode
 from mixnet.pki.descriptor import check_address
+from mixnet.reach import Reach, reach_of
 
 MAX_AUTHORITIES = 31
 _FORMAT = 1
@@ -119,6 +121,11 @@ class Bootstrap(msgspec.Struct, frozen=True, dict=True):
             return self.network
         content = (_FORMAT, float(self.genesis), float(self.epoch_length), self.identities, self.required)
         return digest(Label.NETWORK, encode(content))
+
+    @cached_property
+    def reach(self) -> Reach:
+        """From where the network can be reached: no node's address has less reach than that of an authority."""
+        return min(reach_of(Address.parse(authority.address).host) for authority in self.authorities)
 
     @property
     def epochs(self) -> Epochs:

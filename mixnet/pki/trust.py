@@ -16,6 +16,7 @@ from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import Document
 from mixnet.pki.errors import RolledBack
 from mixnet.pki.views import timeless_untrusted
+from mixnet.reach import Reach
 
 MOST_SUCCESSIONS = 64
 
@@ -49,6 +50,11 @@ class Trust:
     def epoch_length(self) -> float:
         """Seconds."""
         return self._sets[0].epoch_length
+
+    @property
+    def reach(self) -> Reach:
+        """From where the network's nodes can be reached, as the bootstrap file shows: later sets can't widen it."""
+        return self._sets[0].reach
 
     @property
     def sets(self) -> tuple[Bootstrap, ...]:

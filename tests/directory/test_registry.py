@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.registry import NodeRegistry, Unapproved, Untimely
+from directory.registry import NodeRegistry, Unapproved, Unreachable, Untimely
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.errors import Refused
+from mixnet.reach import Reach
 from tests.mixnet.pki.builders import Town
 
 TOWN = Town()
@@ -61,6 +62,16 @@ def test_unapproved_nodes_roles_and_networks_are_refused() -> None:
 def test_untimely_descriptors_are_refused(epoch: int, present: int) -> None:
     with pytest.raises(Untimely):
         registry().take_untrusted(TOWN.descriptor("mix 0", epoch), present)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:22", "169.254.169.254:80", "[::ffff:10.0.0.1]:1", "localhost:1", "mix.internal:1", "127.1:1"]
+)
+def test_a_node_of_a_public_network_names_no_address_inside_of_one(address: str) -> None:
+    held = NodeRegistry(TOWN.bootstrap.network_id, TOWN.approved, Reach.ANYWHERE)
+    with pytest.raises(Unreachable):
+        held.take_untrusted(TOWN.descriptor("mix 0", address=address), 0)
+    assert held.take_untrusted(TOWN.descriptor("mix 0", address="mix.example.org:1"), 0)
 
 
 @given(raw=st.binary(max_size=200))

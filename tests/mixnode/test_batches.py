@@ -16,7 +16,7 @@ PACKETS = st.binary(min_size=8, max_size=8).map(lambda raw: raw * (GEOMETRY.pack
 DELAYS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 PEELED = st.one_of(
     st.builds(Forward, IDS, DELAYS, PACKETS, TAGS),
-    st.builds(Mailbox, IDS, PACKETS, DELAYS, TAGS),
+    st.builds(Mailbox, IDS, PACKETS, TAGS),
     st.builds(Deliver, st.binary(max_size=2699), TAGS),
     st.builds(Reply, IDS, st.binary(min_size=4, max_size=4).map(lambda raw: raw * 679), TAGS),
     st.builds(Drop, TAGS),
