@@ -160,7 +160,7 @@ class AddressOwners:
             return
         if isinstance(body, AnonymousText):
             self._texts.spend(now)
-            core.received_text(contact, body.text, 0, now)
+            core.received_text(contact, body.text, None, now)
         elif isinstance(body, Supply):
             self._take_blocks(contact, body.blocks, now)
             self._confirm_untrusted(conversation, body, now)

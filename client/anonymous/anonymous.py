@@ -163,7 +163,7 @@ class Anonymous:
         if not isinstance(body, AnonymousText):
             raise RemoteError("an answer that is no text")
         if contact not in core.blocked:
-            core.received_text(contact, body.text, 0, now)
+            core.received_text(contact, body.text, None, now)
 
     # what leaves
 

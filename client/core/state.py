@@ -17,7 +17,7 @@ import msgspec
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
 from client.e2e.anonymous_bodies import AnonymousBody
-from client.e2e.bodies import Body, MessageEvent
+from client.e2e.bodies import Body, MessageEvent, WireId
 from client.e2e.x3dh import identity_public
 from client.model.contact_states import ContactEvent, check_name
 from client.model.destination import Home
@@ -283,9 +283,9 @@ class Core:
         """Tell of a message's new state."""
         self.emit(MessageStateChanged(self.messages.get(number)))
 
-    def received_text(self, contact: int, text: str, remote: int, now: float) -> None:
-        """File a text that came, and tell of it; `remote` is the sender's number of it. In a change."""
-        entry = NewMessage(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote)
+    def received_text(self, contact: int, text: str, remote: WireId | None, now: float) -> None:
+        """File a text that came, and tell of it; `remote` is what its sender calls it, if anything. In a change."""
+        entry = NewMessage(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote or 0)
         self.emit(MessageReceived(self.messages.get(self.messages.add(entry, now))))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:

@@ -14,7 +14,7 @@ from client.core.state import Core
 from client.devices.channel import FILE_LANE, has_room, post
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
-from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse
+from client.e2e.bodies import REASONS, Abort, Body, Chunk, DevicePiece, End, Offer, Reason, Refuse, WireId
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, examine, finish, read_chunk, write_chunk
 from client.files.transfers import Transfers
 from client.model.errors import NotAtHome
@@ -58,10 +58,11 @@ class DeviceFiles:
         if row is None:
             return
         number, path, stamp, size, position, digest, offered, request = row
+        wire = WireId(number)  # between a user's own devices a file goes by a number that both know
         body: Body
         if not offered:
             store.run("UPDATE device_outgoing SET offered = 1 WHERE device = ? AND number = ?", device, number)
-            body = Offer(number, Path(path).name[:_NAME_LIMIT], size)
+            body = Offer(wire, Path(path).name[:_NAME_LIMIT], size)
         elif position < size:
             try:
                 chunk = read_chunk(Path(path), position, stamp)
@@ -71,10 +72,10 @@ class DeviceFiles:
             digest = chain(bytes(digest), chunk)
             query = "UPDATE device_outgoing SET position = ?, digest = ? WHERE device = ? AND number = ?"
             store.run(query, position + len(chunk), digest, device, number)
-            body = Chunk(number, position, chunk)
+            body = Chunk(wire, position, chunk)
         else:
             store.run("DELETE FROM device_outgoing WHERE device = ? AND number = ?", device, number)
-            body = End(number, bytes(digest))
+            body = End(wire, bytes(digest))
         post(self._core, device, FILE_LANE, body)
         # The request goes behind the end, in the same lane: the home has the whole file when it is asked to send it.
         if isinstance(body, End) and request is not None:
@@ -86,7 +87,7 @@ class DeviceFiles:
         if not store.has("SELECT 1 FROM device_outgoing WHERE device = ? AND number = ?", device, number):
             return False
         store.run("DELETE FROM device_outgoing WHERE device = ? AND number = ?", device, number)
-        post(self._core, device, FILE_LANE, Abort(number, reason))
+        post(self._core, device, FILE_LANE, Abort(WireId(number), reason))
         self._failed(device, number, error or REASONS[reason])
         return True
 
@@ -224,7 +225,7 @@ class DeviceFiles:
 
     def _refuse(self, device: int, number: int, reason: Reason) -> None:
         self.drop_incoming(device, number)
-        post(self._core, device, FILE_LANE, Refuse(number, reason))
+        post(self._core, device, FILE_LANE, Refuse(WireId(number), reason))
 
     def _is_satellite(self, device: int) -> bool:
         known = self._core.device_table.get(device)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from client.core.state import Core
-from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd
+from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd, WireId
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
 from client.files.transfers import Transfers
 from client.model.views import MessageKind, MessageReceived, MessageState
@@ -113,7 +113,7 @@ class FileReceiver:
             self._finished = True
             self._core.fail_message(row[0], REASONS[abort.reason])
 
-    def number_of(self, contact: int, remote: int) -> int | None:
+    def number_of(self, contact: int, remote: WireId) -> int | None:
         """Our number of a file that is being received, by the sender's."""
         return self._core.store.value(int, _SELECT, contact, remote)
 
@@ -180,7 +180,7 @@ class FileReceiver:
             return Reason.NO_ROOM
         return None
 
-    def _fail(self, contact: int, message: int, remote: int, reason: Reason, now: float) -> None:
+    def _fail(self, contact: int, message: int, remote: WireId, reason: Reason, now: float) -> None:
         self._finished = True
         self._core.fail_message(message, REASONS[reason])
         self._core.enqueue(contact, CONTROL_LANE, Refuse(remote, reason), None, now)

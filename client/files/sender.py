@@ -47,6 +47,7 @@ class FileSender:
         with core.change():
             entry = NewMessage(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
             number = core.messages.add(entry, now)
+            core.messages.name_for_contact(number)
             query = "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)"
             core.store.run(query, number, contact, str(path), stamp, size, START_DIGEST, expires)
             if signed:
@@ -79,7 +80,7 @@ class FileSender:
         offered = row is None or bool(row[0])
         if core.fail_message(message, error or REASONS[reason]) and offered:
             contact = core.messages.contact_of(message)
-            core.enqueue(contact, FILE_LANE, Abort(message, reason), None, now)
+            core.enqueue(contact, FILE_LANE, Abort(core.messages.wire_id(message), reason), None, now)
 
     def delivered(self, message: int, size: int, now: float) -> None:
         """`size` more bytes of a file are across."""
@@ -89,22 +90,22 @@ class FileSender:
 
     def _parcel(self, row: Row, now: float) -> Parcel:
         message, path, stamp, size, position, digest, offered, expires = row
-        run = self._core.store.run
+        run, wire = self._core.store.run, self._core.messages.wire_id(message)
         body: Body
         read = 0
         if not offered:
             run("UPDATE sending SET offered = 1 WHERE message = ?", message)
-            body = Offer(message, Path(path).name[:NAME_LIMIT], size)
+            body = Offer(wire, Path(path).name[:NAME_LIMIT], size)
         elif position < size:
             chunk = read_chunk(Path(path), position, stamp)
             read = len(chunk)
             digest = chain(bytes(digest), chunk)
             run("UPDATE sending SET position = ?, digest = ? WHERE message = ?", position + read, digest, message)
-            body = Chunk(message, position, chunk)
+            body = Chunk(wire, position, chunk)
         else:
             run("DELETE FROM sending WHERE message = ?", message)
             receiver = self._core.contacts.get(self._core.messages.contact_of(message)).identity
             body = self._core.signatures.end(
-                End(message, bytes(digest)), receiver, Path(path).name[:NAME_LIMIT], size, now
+                message, End(wire, bytes(digest)), receiver, (Path(path).name[:NAME_LIMIT], size), now
             )
         return Parcel(FILE_LANE, encode(body), message, isinstance(body, End | SignedEnd), read, expires)

@@ -210,8 +210,8 @@ class Inbox:
             case Text():
                 self._core.received_text(contact, body.text, body.id, now)
             case Seen():
-                for number in body.ids:
-                    if self._core.messages.is_from_us(number, contact):
+                for wire in body.ids:
+                    if (number := self._core.messages.ours(wire, contact)) is not None:
                         self._core.step_message(number, MessageEvent.SEE)
             case Offer():
                 self._receiving.offered(contact, body, now)
@@ -222,7 +222,7 @@ class Inbox:
             case Abort():
                 self._receiving.aborted(contact, body)
             case Refuse():
-                if self._core.messages.is_from_us(body.id, contact):
-                    self._core.fail_message(body.id, REASONS[body.reason])
+                if (number := self._core.messages.ours(body.id, contact)) is not None:
+                    self._core.fail_message(number, REASONS[body.reason])
             case _:  # a confirmation has done its work by opening, and a greeting comes once only
                 self._attestations.take(contact, body, now)

@@ -18,7 +18,7 @@ from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
 from client.core.outgoing import MessengerSettings, Outgoing
 from client.core.state import Core
-from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text
+from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text, WireId
 from client.e2e.invitation import Invitation
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
@@ -151,8 +151,8 @@ class Messenger(Lookups):
             return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
             number = core.messages.add(NewMessage(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
-            sign = core.signatures.sign_text
-            body = sign(number, core.contacts.get(whom).identity, text, now) if signed else Text(number, text)
+            wire, sign = core.messages.name_for_contact(number), core.signatures.sign_text
+            body = sign(number, wire, core.contacts.get(whom).identity, text, now) if signed else Text(wire, text)
             core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
         return number
 
@@ -216,7 +216,7 @@ class Messenger(Lookups):
             self.groups.was_read(contact, unseen, now)
             if contact not in core.blocked and core.contacts.get(contact).role == "contact":
                 self.attestations.read(contact, [seen for seen, _ in unseen], now)
-                known = tuple(remote for _, remote in unseen if remote >= 0)  # not those of a session given up
+                known = tuple(WireId(remote) for _, remote in unseen if remote >= 0)  # not those of a session given up
                 if known:
                     core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
 

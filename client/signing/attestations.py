@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from client.core.state import Core
-from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, Without
+from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, WireId, Without
 from client.e2e.statements import Origin, ReceiptKind, file_digest, text_digest, verify_receipt_untrusted
 from client.files.receiver import FileReceiver
 from client.model.errors import ContactBlocked, NotSigned
@@ -25,7 +25,7 @@ from client.model.views import (
 )
 from client.storage.messages import NewMessage
 from client.storage.receipts import FIRST_STATE, ReceiptEvent, Rule
-from client.storage.signatures import Signed, StoredReceipt
+from client.storage.signatures import StoredReceipt
 from mixnet.errors import RemoteError
 
 LANE = 0
@@ -117,7 +117,7 @@ class Attestations:
             case ReceiptState.GIVEN:
                 self._say(contact, self._signatures.give(number, ReceiptKind.DELIVERY, origin, now), now)
             case ReceiptState.WITHHELD:
-                self._say(contact, NoReceipt(origin.number, Without.DECLINED), now)
+                self._say(contact, NoReceipt(WireId(origin.number), Without.DECLINED), now)
 
     # receipts of ours
 
@@ -148,7 +148,7 @@ class Attestations:
                 if message.state is MessageState.READ:
                     self._say(contact.id, give_one(ReceiptKind.READING, time=now), now)
             elif not self._signatures.receipts(number):
-                self._say(contact.id, NoReceipt(signed.origin.number, Without.DECLINED), now)
+                self._say(contact.id, NoReceipt(WireId(signed.origin.number), Without.DECLINED), now)
             core.message_changed(number)
         return core.messages.get(number)
 
@@ -169,8 +169,9 @@ class Attestations:
 
     def _receipt(self, contact: int, body: Receipt) -> None:
         """Store a receipt that verifies; say so if it doesn't."""
-        signed = self._ours(contact, body.id)
-        if signed is None:
+        number = self._core.messages.ours(body.id, contact)
+        signed = None if number is None else self._signatures.signed(number)
+        if number is None or signed is None:
             return
         event = _EVENTS[body.kind]
         try:
@@ -178,16 +179,14 @@ class Attestations:
         except RemoteError:
             event = ReceiptEvent.FORGE
         else:
-            self._signatures.add(body.id, StoredReceipt(body.kind, body.time, body.signature))
-        self._step(body.id, event)
+            self._signatures.add(number, StoredReceipt(body.kind, body.time, body.signature))
+        self._step(number, event)
 
     def _no_receipt(self, contact: int, body: NoReceipt) -> None:
         """The contact gives no receipt."""
-        if self._ours(contact, body.id) is not None:
-            self._step(body.id, _WITHOUT[body.why])
-
-    def _ours(self, contact: int, number: int) -> Signed | None:
-        return self._signatures.signed(number) if self._core.messages.is_from_us(number, contact) else None
+        number = self._core.messages.ours(body.id, contact)
+        if number is not None and self._signatures.signed(number) is not None:
+            self._step(number, _WITHOUT[body.why])
 
     def _step(self, number: int, event: ReceiptEvent) -> None:
         if self._signatures.step(number, event):

@@ -24,6 +24,7 @@ from client.model.views import MessageKind, MessageState
 from client.signing import transcript
 from client.storage.contacts import Contact
 from client.storage.export_jsonl import Record
+from client.storage.messages import fresh_wire_id
 from mixnet import crypto
 
 FORGED_LIMIT = 1 << 17  # letters in one transcript: it must fit into an answer of the local protocol
@@ -36,13 +37,9 @@ def forge_transcript(core: Core, contact: str, texts: Sequence[str], now: float)
     if conversation is None:
         raise NoSession
     session = opening = _departed(conversation.session)
-    query = "SELECT max(remote) FROM messages WHERE contact = ? AND NOT outgoing"
-    number = core.store.value(int, query, known.id) or 0
-    place = core.store.value(int, "SELECT max(id) FROM messages") or 0
     shown = []
-    for text in texts:
-        number, place = number + 1, place + 1
-        ciphertext = forge_next(session, encode(Text(number, text)))
+    for place, text in enumerate(texts, 1):
+        ciphertext = forge_next(session, encode(Text(fresh_wire_id(), text)))
         session = session.decrypt_untrusted(ciphertext).session
         shown.append((_record(core, place, known, text, now), ciphertext))
     return transcript.write(opening, core.identity_public, now, shown)
@@ -85,7 +82,7 @@ def _departed(session: Session) -> Session:
 
 
 def _record(core: Core, place: int, contact: Contact, text: str, now: float) -> Record:
-    """As the archive would export it."""
+    """As the archive would export it, but for its number, which would count all messages here: its place instead."""
     return Record(
         origin=core.identity_public.hex(),
         number=place,

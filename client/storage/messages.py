@@ -1,13 +1,15 @@
 """The table of messages, and the search in their texts.
 
-Promises: a message's state changes by the table of messages.py only; a number is never given twice.
+Promises: a message's state changes by the table of messages.py only; a number is never given twice, and never leaves
+the profile: contacts know a message by a random identifier of its own.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
-from client.e2e.bodies import MessageEvent
+from client.e2e.bodies import MessageEvent, WireId
 from client.e2e.bodies import after as state_after
 from client.model.errors import UnknownMessage
 from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
@@ -27,7 +29,7 @@ LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message =
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be filed: `text` is the name of a file, `path` where it is; `remote` the sender's number of it."""
+    """A message to be filed: `text` is the name of a file, `path` where it is; `remote` what its sender calls it."""
 
     contact: int
     kind: MessageKind
@@ -125,10 +127,27 @@ class MessageTable:
         rows = self._store.all(query, contact, up_to, MessageState.RECEIVED.value, limit)
         return [(int(number), int(remote)) for number, remote in rows]
 
-    def is_from_us(self, number: int, contact: int) -> bool:
-        """Whether `number` is a message of ours to that contact."""
-        query = "SELECT 1 FROM messages WHERE id = ? AND contact = ? AND outgoing"
-        return self._store.has(query, number, contact)
+    def name_for_contact(self, number: int) -> WireId:
+        """Give a message of ours the identifier by which its contact shall know it."""
+        drawn = fresh_wire_id()
+        self._store.run("UPDATE messages SET wire = ? WHERE id = ?", drawn, number)
+        return drawn
+
+    def wire_id(self, number: int) -> WireId:
+        """By what its contact knows a message of ours; UnknownMessage."""
+        wire = self._store.value(WireId, "SELECT wire FROM messages WHERE id = ?", number)
+        if wire is None:
+            raise UnknownMessage
+        return wire
+
+    def ours(self, wire: WireId, contact: int) -> int | None:
+        """The number of the message of ours that this contact knows by `wire`; None: there is none."""
+        return self._store.value(int, "SELECT id FROM messages WHERE contact = ? AND wire = ?", contact, wire)
+
+
+def fresh_wire_id() -> WireId:
+    """62 random bits, as only the operating system gives them: what a contact sees tells nothing of any other."""
+    return WireId(int.from_bytes(os.urandom(8)) >> 2)
 
 
 def _info(row: Row) -> MessageInfo:

@@ -239,6 +239,13 @@ WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEG
 END;
 """
 
+# `wire`: by what a message of ours is known to its contact. What left before keeps the number that it had then.
+_WIRE_IDS = """
+ALTER TABLE messages ADD COLUMN wire INTEGER;
+UPDATE messages SET wire = id WHERE outgoing AND id NOT IN (SELECT message FROM imported);
+CREATE UNIQUE INDEX messages_of_wire ON messages (contact, wire);
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -255,4 +262,5 @@ MIGRATIONS = (
     _FORMER,
     GROUP_LEAVERS,
     _NOTES,
+    _WIRE_IDS,
 )

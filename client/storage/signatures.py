@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from client.e2e.bodies import End, Receipt, SignedEnd, SignedText
+from client.e2e.bodies import End, Receipt, SignedEnd, SignedText, WireId
 from client.e2e.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest
 from client.model.views import MessageKind, ReceiptState
 from client.storage.database import Store
@@ -50,35 +50,38 @@ class SignatureTable:
 
     # messages of ours
 
-    def sign_text(self, message: int, receiver: bytes, text: str, now: float) -> SignedText:
-        """Sign a text to the identity `receiver`, and keep the statement."""
-        origin = self._state(message, receiver, MessageKind.TEXT, (len(text.encode()), text_digest(text)), now)
+    def sign_text(self, message: int, wire: WireId, receiver: bytes, text: str, now: float) -> SignedText:
+        """Sign a text to the identity `receiver`, who knows it by `wire`, and keep the statement."""
+        origin = self._state(wire, receiver, MessageKind.TEXT, (len(text.encode()), text_digest(text)), now)
         signature = origin.sign(self._key)
         self.keep(message, origin, signature, b"", ReceiptState.AWAITED)
         self._to_submit(message)
-        return SignedText(message, text, origin.time, signature)
+        return SignedText(wire, text, origin.time, signature)
 
     def promise(self, message: int) -> None:
         """A file is to be signed once it was read to its end."""
         self._store.run("INSERT INTO signed (message, receipt) VALUES (?, ?)", message, ReceiptState.AWAITED.value)
         self._to_submit(message)
 
-    def end(self, end: End, receiver: bytes, name: str, size: int, now: float) -> End | SignedEnd:
-        """The end of a file of ours: signed, if that was promised."""
-        if not self._store.has("SELECT 1 FROM signed WHERE message = ?", end.id):
+    def end(self, message: int, end: End, receiver: bytes, file: tuple[str, int], now: float) -> End | SignedEnd:
+        """The end of a file (its name, its size) of ours: signed, if that was promised."""
+        if not self._store.has("SELECT 1 FROM signed WHERE message = ?", message):
             return end
+        name, size = file
         origin = self._state(end.id, receiver, MessageKind.FILE, (size, file_digest(name, end.digest)), now)
         signature = origin.sign(self._key)
-        self.keep(end.id, origin, signature, end.digest, ReceiptState.AWAITED)
+        self.keep(message, origin, signature, end.digest, ReceiptState.AWAITED)
         return SignedEnd(end.id, end.digest, origin.time, signature)
 
     def _to_submit(self, message: int) -> None:
         """Let a witness be found for it; what the witness sees is sealed by 32 random bytes."""
         self._store.run("INSERT INTO submissions (message, salt) VALUES (?, ?)", message, os.urandom(32))
 
-    def _state(self, number: int, receiver: bytes, kind: MessageKind, content: tuple[int, bytes], now: float) -> Origin:
+    def _state(
+        self, wire: WireId, receiver: bytes, kind: MessageKind, content: tuple[int, bytes], now: float
+    ) -> Origin:
         sender, time = self._key.public, max(0, int(now))
-        return Origin(self._network_id, sender, receiver, number, time, kind.value, *content)
+        return Origin(self._network_id, sender, receiver, wire, time, kind.value, *content)
 
     def step(self, message: int, event: ReceiptEvent) -> bool:
         """Let `event` happen to the receipts of a message of ours; whether that changes anything."""
@@ -134,7 +137,7 @@ class SignatureTable:
             seconds = max(0, int(time))
             given = StoredReceipt(kind, seconds, sign_receipt(self._key, kind, origin, seconds))
             self.add(message, given)
-        return Receipt(origin.number, kind, given.time, given.signature)
+        return Receipt(WireId(origin.number), kind, given.time, given.signature)
 
     def rule(self, contact: int | None) -> Rule:
         """What holds for a contact, or (None) where nothing else was said."""

@@ -22,6 +22,8 @@ from client.signing import transcript
 from client.signing.attestations import UNSIGNED
 from client.signing.forgery import forge_next, forge_turn
 from client.signing.transcript import BadTranscript
+from client.storage import messages
+from client.storage.messages import fresh_wire_id
 from client.storage.search import ANY
 from mixnet.crypto import SigningKey
 from tests.client.worlds.channel import Channel
@@ -95,11 +97,15 @@ def test_a_forged_transcript_verifies_as_a_genuine_one_does(friends, monkeypatch
 
 
 def test_the_forged_message_is_byte_for_byte_what_the_contact_sends(friends, monkeypatch):
-    """The strongest that can be said: bob makes it before alice does, with what he has, and it is the same."""
+    """The strongest that can be said: bob makes it before alice does, with what he has, and it is the same.
+
+    If he draws the same identifier, which is random in both.
+    """
     first = recorded(friends, monkeypatch, "one")
     _, previous, _ = _HEADER.unpack_from(first.sealed)  # which every message of the chain tells in clear
-    number = decode_untrusted(first.before.decrypt_untrusted(first.sealed).plaintext).id + 1
+    number = fresh_wire_id()
     forged = forge_next(session_of(friends["bob"]), encode(Text(number, SAID)), previous)
+    monkeypatch.setattr(messages, "fresh_wire_id", lambda: number)
     genuine = recorded(friends, monkeypatch, SAID)
     assert forged == genuine.sealed
 
@@ -107,7 +113,7 @@ def test_the_forged_message_is_byte_for_byte_what_the_contact_sends(friends, mon
 def test_when_the_contact_turns_the_ratchet_the_forgery_is_drawn_alike(friends, monkeypatch):
     friends["bob"].messenger.send_text("alice", "what news?", friends.now)
     assert friends.run(60, friends.settled)
-    forged = forge_turn(session_of(friends["bob"]), encode(Text(99, SAID)))
+    forged = forge_turn(session_of(friends["bob"]), encode(Text(fresh_wire_id(), SAID)))
     genuine = recorded(friends, monkeypatch, SAID)
     heads = [_HEADER.unpack_from(message) for message in (forged, genuine.sealed)]
     assert heads[0][1:] == heads[1][1:] and heads[0][0] != heads[1][0]  # but for a key that is random in both

@@ -1,5 +1,6 @@
 """Several devices of one user: one history on all of them, whatever the network and the processes do."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
 
@@ -25,6 +26,7 @@ from client.model.errors import (
 )
 from client.model.text_limits import check_text
 from client.model.views import DeviceChanged, MessageKind
+from client.storage import messages as message_table
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.crashes import Killed, dies, dying
 from tests.client.worlds.devices import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history, people
@@ -499,6 +501,8 @@ def views_of_bob(tmp_path, monkeypatch, *, devices: bool) -> list[str]:
 
     with monkeypatch.context() as patch:
         patch.setattr(inbox.Inbox, "_handle", listen)
+        drawn = itertools.count(1)
+        patch.setattr(message_table, "fresh_wire_id", lambda: next(drawn))  # random else, so different in each story
         family = Family(tmp_path, 16, satellites=(PHONE,) if devices else (), contacts=("bob",))
         family.meet()
         if devices:

@@ -170,6 +170,11 @@ def test_the_longest_signed_text_fits_and_a_longer_one_is_refused(friends):
         friends["alice"].messenger.send_text("bob", "x" * (SIGNED_TEXT_LIMIT + 1), friends.now, signed=True)
 
 
+def wire(person, number):
+    """By what the contact knows a message of this person."""
+    return person.messenger._core.messages.wire_id(number)
+
+
 def forged(person, body):
     """Let a client say what ours never would: the next body that is encrypted is this one."""
     (row,) = person.store.all("SELECT id FROM waiting ORDER BY id DESC LIMIT 1")
@@ -189,7 +194,7 @@ def test_what_claims_to_be_signed_and_is_not_is_refused_and_its_sender_told(frie
     alice = friends["alice"]
     number = alice.messenger.send_text("bob", "I owe you ten", friends.now, signed=True)
     signed = alice.messenger._core.signatures.signed(number)
-    genuine = SignedText(number, "I owe you ten", signed.origin.time, signed.signature)
+    genuine = SignedText(wire(alice, number), "I owe you ten", signed.origin.time, signed.signature)
     forged(alice, SPOILED[how](genuine))
     assert friends.run(60, friends.settled)
     friends.run(10)
@@ -212,7 +217,7 @@ def test_a_signature_for_somebody_else_or_another_network_is_refused(friends):
         number = alice.messenger.send_text("bob", "I owe you ten", friends.now)
         signatures = alice.messenger._core.signatures
         signatures._network_id, kept = network or signatures._network_id, signatures._network_id
-        forged(alice, signatures.sign_text(number, receiver, "I owe you ten", friends.now))
+        forged(alice, signatures.sign_text(number, wire(alice, number), receiver, "I owe you ten", friends.now))
         signatures._network_id = kept
         assert friends.run(60, friends.settled)
         assert friends["bob"].messenger.messages()[-1].error == UNSIGNED
@@ -220,7 +225,7 @@ def test_a_signature_for_somebody_else_or_another_network_is_refused(friends):
 
 def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatch):
     write(friends, 100_000, "contract.pdf")
-    spoiled = lambda self, end, *rest: SignedEnd(end.id, end.digest, 1, bytes(64))  # noqa: E731
+    spoiled = lambda self, message, end, *rest: SignedEnd(end.id, end.digest, 1, bytes(64))  # noqa: E731
     monkeypatch.setattr(type(friends["alice"].messenger._core.signatures), "end", spoiled)
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
@@ -233,7 +238,8 @@ def test_a_signed_file_with_a_wrong_signature_leaves_nothing(friends, monkeypatc
 def test_a_damaged_file_is_not_called_signed(friends, monkeypatch):
     signatures = type(friends["alice"].messenger._core.signatures)
     genuine = signatures.end
-    monkeypatch.setattr(signatures, "end", lambda self, end, *rest: genuine(self, End(end.id, b"d" * 32), *rest))
+    damaged = lambda self, message, end, *rest: genuine(self, message, End(end.id, b"d" * 32), *rest)  # noqa: E731
+    monkeypatch.setattr(signatures, "end", damaged)
     write(friends, 100_000, "contract.pdf")
     friends["alice"].messenger.send_file("bob", friends.tmp / "contract.pdf", friends.now, signed=True)
     assert friends.run(600, friends.settled)
@@ -247,10 +253,11 @@ def test_receipts_that_do_not_verify_are_said_to_be_false(friends):
     other = send(friends, "I owe you twenty")
     origin = bob.messenger._core.signatures.signed(sent.bob).origin
     genuine = bob.messenger._core.signatures.give(sent.bob, ReceiptKind.DELIVERY, origin, friends.now)
+    first, second = (wire(friends["alice"], one.alice) for one in (sent, other))
     for body, number in (
-        (Receipt(sent.alice, ReceiptKind.DELIVERY, genuine.time + 1, genuine.signature), sent.alice),
-        (Receipt(sent.alice, ReceiptKind.READING, genuine.time, genuine.signature), sent.alice),
-        (Receipt(other.alice, ReceiptKind.DELIVERY, genuine.time, genuine.signature), other.alice),
+        (Receipt(first, ReceiptKind.DELIVERY, genuine.time + 1, genuine.signature), sent.alice),
+        (Receipt(first, ReceiptKind.READING, genuine.time, genuine.signature), sent.alice),
+        (Receipt(second, ReceiptKind.DELIVERY, genuine.time, genuine.signature), other.alice),
     ):
         bob.messenger.send_text("alice", "x", friends.now)
         forged(bob, body)
@@ -268,6 +275,8 @@ def test_receipts_for_what_was_not_signed_or_never_sent_change_nothing(friends, 
     friends["alice"].messenger.send_text("bob", "hi", friends.now)
     friends["bob"].messenger.send_text("alice", "hi", friends.now)
     assert friends.run(60, friends.settled)
+    if number == 1:  # known to bob, and not signed
+        number = wire(friends["alice"], number)
     for body in (Receipt(number, ReceiptKind.READING, 1, bytes(64)), NoReceipt(number, Without.DECLINED)):
         friends["bob"].messenger.send_text("alice", "x", friends.now)
         forged(friends["bob"], body)
@@ -303,13 +312,14 @@ def test_a_crash_between_loses_and_repeats_nothing(friends):
 
 def test_statements_go_with_the_message(friends):
     sent = send(friends, rule=Rule.ALWAYS)
+    known = wire(friends["alice"], sent.alice)
     for name in ("alice", "bob"):
         store = friends[name].store
         assert store.all("SELECT 1 FROM signed") and store.all("SELECT 1 FROM receipts")
         friends[name].messenger.archive.delete(getattr(sent, name))
         assert not store.all("SELECT 1 FROM signed") and not store.all("SELECT 1 FROM receipts")
     friends["bob"].messenger.send_text("alice", "x", friends.now)
-    forged(friends["bob"], Receipt(sent.alice, ReceiptKind.READING, 1, bytes(64)))
+    forged(friends["bob"], Receipt(known, ReceiptKind.READING, 1, bytes(64)))
     assert friends.run(60, friends.settled)
     assert friends["alice"].messenger.messages() == [] and friends["alice"].store.all("SELECT 1 FROM receipts") == []
 
