@@ -4,6 +4,8 @@ Promises: a stream as Trio's are, but for two things. What the kernel takes at o
 run, and waiting comes before reading instead of after a failed attempt: a packet's way through a node has two turns of
 the scheduler and one system call less. A receiver waits in every call, so whoever reads in a loop lets others run. It
 knows when the bytes reached this machine, where the kernel says so, and not only when this process came to read them.
+Told how many bytes its reader can use, it lets the kernel wait for so many: a peer that sends byte by byte buys no turn
+of the scheduler for each.
 Never: one call of a kind while another of its kind is under way; links see to that.
 """
 
@@ -32,6 +34,7 @@ class TcpStream(trio.abc.Stream):
     """
 
     arrived = -math.inf
+    _least = 1
 
     def __init__(self, stream: trio.SocketStream) -> None:
         """Take over the socket of `stream`, which is of no use afterwards."""
@@ -40,6 +43,13 @@ class TcpStream(trio.abc.Stream):
         if sys.platform == "linux":
             with contextlib.suppress(OSError):  # refused on a connection that its peer has ended already
                 self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+    def wait_for(self, least: int) -> None:
+        """Let receivers wait until `least` bytes are here, or the stream's end; a help: some systems don't wait."""
+        if least != self._least:
+            with contextlib.suppress(OSError):  # the stream was closed, or has ended
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+            self._least = least
 
     def send_now(self, data: bytes | memoryview) -> int:
         """Send what the kernel takes at once; how many bytes. It never waits. Raises as `send_all`."""

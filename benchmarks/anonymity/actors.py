@@ -25,7 +25,7 @@ from benchmarks.simulation.trace import Trace
 from mixnet.errors import LocalError
 
 FRAME = 3096  # bytes; what a write adds: spec/03-links.md 3.3
-RECORD, OVERHEAD = 16_384, 22
+PER_RECORD, OVERHEAD = 5, 22
 EARLY = 1e-6  # seconds: rounding of the files
 APART = 4.0  # mean holds after which pools have forgotten
 NODE_LOOP = "node-loop"
@@ -131,7 +131,7 @@ def _frames(trace: Trace) -> dict[tuple[str, str], list[float]]:
     frames: dict[tuple[str, str], list[float]] = {}
     for row in trace:
         count = row.size // FRAME
-        if count and row.size == FRAME * count + OVERHEAD * -(-FRAME * count // RECORD):
+        if count and row.size == FRAME * count + OVERHEAD * -(-count // PER_RECORD):
             frames.setdefault((row.src, row.dst), []).extend([row.t_ns / 1e9] * count)
     return frames
 

@@ -167,8 +167,8 @@ def _link() -> Iterator[Callable[[], object]]:
 
     def carry() -> object:
         out.sendall(near.seal_untrusted(frame.encode()))
-        far.put(into.recv(65536))
-        return reader.feed_untrusted(far.open_untrusted())
+        far.put_untrusted(into.recv(65536))
+        return reader.read_untrusted(far.open_untrusted())
 
     with out, into:
         yield carry
@@ -179,7 +179,7 @@ def _shake_hands(near: TlsSession, far: TlsSession) -> None:
     while not all(done.values()):
         for mine, other in ((near, far), (far, near)):
             done[mine] = done[mine] or mine.handshake_untrusted()
-            other.put(mine.take())
+            other.put_untrusted(mine.take())
     near.open_untrusted()
 
 

@@ -17,6 +17,7 @@ from mixnet.link.handshake import Handshake, HandshakeRefused, HandshakeSide, Ju
 from mixnet.link.stream import READ_SIZE, Link
 from mixnet.link.tls import TlsIdentity, TlsSession
 from mixnet.network import Address, Network
+from mixnet.tcp_stream import TcpStream
 
 HANDSHAKE_TIMEOUT = 10.0  # seconds
 
@@ -92,13 +93,13 @@ async def _establish_untrusted(stream: trio.abc.Stream, session: TlsSession, han
     try:
         while not session.handshake_untrusted():
             await _send(stream, session.take())
-            session.put(await _receive(stream))
+            session.put_untrusted(await _receive(stream, session.missing))
         outgoing = session.take()
         outgoing += _sealed(session, handshake.secured_untrusted(session.identity, session.version, session.group))
-        while not (frames := reader.feed_untrusted(session.open_untrusted())):
+        while not (frames := reader.read_untrusted(session.open_untrusted())):
             await _send(stream, outgoing)
             outgoing = b""
-            session.put(await _receive(stream))
+            session.put_untrusted(await _receive(stream, session.missing))
         await _send(stream, outgoing + _sealed(session, handshake.greeted_untrusted(frames[0])))
         return Link(stream, session, handshake.peer, reader, frames[1:])
     except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -118,7 +119,9 @@ async def _send(stream: trio.abc.Stream, data: bytes) -> None:
         await stream.send_all(data)
 
 
-async def _receive(stream: trio.abc.Stream) -> bytes:
+async def _receive(stream: trio.abc.Stream, least: int) -> bytes:
+    if isinstance(stream, TcpStream):
+        stream.wait_for(least)
     data = await stream.receive_some(READ_SIZE)
     if not data:
         raise trio.EndOfChannel

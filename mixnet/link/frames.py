@@ -1,7 +1,7 @@
 """Frames: everything that travels on a link, in one size (spec/03-links.md 3.3). Pure.
 
-Promises: each frame has `FRAME_SIZE` bytes, whatever it carries, and one encoding only; what is fed to a reader is kept
-for less than one frame. Never: more than one packet in a frame.
+Promises: each frame has `FRAME_SIZE` bytes, whatever it carries, and one encoding only. Never: more than one packet in
+a frame.
 """
 
 from __future__ import annotations
@@ -89,18 +89,16 @@ def _decode_untrusted(data: bytes, start: int) -> Frame:
 
 
 class FrameReader:
-    """Cuts what comes on one link into frames; a greeting may only come first."""
+    """Reads the frames that come on one link; a greeting may only come first."""
 
     def __init__(self) -> None:
-        self._rest = b""
         self._started = False
 
-    def feed_untrusted(self, data: bytes) -> list[Frame]:
-        """The frames that are complete now; RemoteError for a wrong one, after which the link is of no use."""
-        data = self._rest + data if self._rest else data
-        whole = len(data) - len(data) % FRAME_SIZE
-        self._rest = data[whole:]
-        frames = [_decode_untrusted(data, start) for start in range(0, whole, FRAME_SIZE)]
+    def read_untrusted(self, data: bytes) -> list[Frame]:
+        """The frames that `data` is made of; RemoteError for a wrong one, after which the link is of no use."""
+        if len(data) % FRAME_SIZE:
+            raise RemoteError("a part of a frame")
+        frames = [_decode_untrusted(data, start) for start in range(0, len(data), FRAME_SIZE)]
         for frame in frames:
             if frame.kind is FrameKind.HELLO and self._started:
                 raise RemoteError("a second greeting")

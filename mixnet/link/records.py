@@ -1,34 +1,120 @@
-"""Counts complete TLS records in a stream of bytes, so that OpenSSL needn't be asked in vain (spec/03-links.md 3.2).
+"""Looks at the headers of TLS records before OpenSSL does: frames bound the work (spec/03-links.md 3.2). Pure.
 
-Promises: as many as have come whole are counted, however the bytes were cut; nothing is kept but the beginning of a
-header (RFC 8446 section 5.2: type 23, version 0x0303, length). What is no header counts as a record that is there, so
-that it is refused at once by whoever opens it. Pure. Never: a judgement about what is in a record.
+Promises: a handshake has at most 16 records and 8 KiB in a direction, and is given out one record at a time; after it
+each record holds one to five whole frames, and what has another size is refused by its header, before any of it is
+opened. Kept are a handshake's record that has begun, and then no more than the beginning of a header. Never: a
+judgement about what is in a record.
 """
 
 from __future__ import annotations
 
-_HEADER_SIZE = 5
-_FIRST = b"\x17\x03\x03"
-_LONGEST = 16384 + 256  # bytes after the header
+from mixnet.errors import RemoteError
+from mixnet.link.frames import FRAME_SIZE
+
+HEADER_SIZE = 5  # type 1, version 2, length 2 (RFC 8446 section 5.1)
+SEAL_SIZE = 17  # content type 1, tag 16
+RECORD_OVERHEAD = HEADER_SIZE + SEAL_SIZE
+FRAMES_OF_A_RECORD = 5
+RECORD_SIZE = FRAMES_OF_A_RECORD * FRAME_SIZE  # the most plaintext of a record; TLS allows 16,384
+SHORTEST_RECORD = FRAME_SIZE + RECORD_OVERHEAD
+MOST_TICKETS = 2
+MOST_HANDSHAKE_RECORDS = 16  # our own initiator sends 5 and our responder 6
+MOST_HANDSHAKE_BYTES = 8192
+
+_TYPES = range(20, 24)  # change_cipher_spec, alert, handshake, application_data: all that TLS 1.3 has
+_SEALED = b"\x17\x03\x03"
+_TICKET = _SEALED + (74).to_bytes(2)  # as OpenSSL's server sends two of
+_PLAINTEXTS = {
+    _SEALED + (FRAME_SIZE * frames + SEAL_SIZE).to_bytes(2): FRAME_SIZE * frames
+    for frames in range(1, FRAMES_OF_A_RECORD + 1)
+}
 
 
-class RecordCounter:
-    """Counts the records of one direction."""
+class HandshakeRecords:
+    """The records of one direction until TLS is done."""
 
     def __init__(self) -> None:
-        """At the beginning of a record."""
+        """At the beginning of a stream."""
+        self._data = b""
+        self._records = 0
+        self._bytes = 0
+
+    @property
+    def missing(self) -> int:
+        """How many bytes must come before there can be another record."""
+        return max(HEADER_SIZE, self._next) - len(self._data)
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last record that was taken."""
+        return self._data
+
+    def put(self, data: bytes) -> None:
+        """Take what came; `take_untrusted` must have said None before."""
+        self._data += data
+
+    def take_untrusted(self) -> bytes | None:
+        """The next record; None if it isn't whole yet, RemoteError if it is none of TLS or beyond the bounds."""
+        size = self._next
+        if not size:
+            return None
+        known = self._data[0] in _TYPES and self._data[1] == 3
+        if not known or self._records == MOST_HANDSHAKE_RECORDS or self._bytes + size > MOST_HANDSHAKE_BYTES:
+            raise RemoteError("a handshake that is none of TLS, or too long")
+        if len(self._data) < size:
+            return None
+        record, self._data = self._data[:size], self._data[size:]
+        self._records += 1
+        self._bytes += size
+        return record
+
+    @property
+    def _next(self) -> int:
+        """The size of the record that has begun; 0 before its header is whole."""
+        data = self._data
+        return HEADER_SIZE + int.from_bytes(data[3:HEADER_SIZE]) if len(data) >= HEADER_SIZE else 0
+
+
+class FrameRecords:
+    """The records of one direction after TLS is done: frames, and before them the responder's tickets."""
+
+    def __init__(self, *, tickets: int) -> None:
+        """At the beginning of a record; `tickets` may come first."""
+        self.tickets = 0  # that were let through
+        self._most_tickets = tickets
         self._missing = 0  # bytes of the record that has begun
         self._begun = b""  # of a header of which a part is missing
+        self._size = 0  # the plaintext of the record that has begun
 
-    def completed_untrusted(self, data: bytes) -> int:
-        """How many records end in `data`, which follows all that was counted before."""
+    @property
+    def missing(self) -> int:
+        """How many bytes must come before there can be a whole record of frames."""
+        return self._missing or SHORTEST_RECORD - len(self._begun)
+
+    def completed_untrusted(self, data: bytes) -> list[int]:
+        """The sizes of the plaintexts of the records of frames that end in `data`, which follows all that came before.
+
+        RemoteError for a header of anything else: nothing of `data` may be opened then.
+        """
         data, at = self._begun + data, self._missing
-        number = int(0 < at <= len(data))
-        while len(data) - at >= _HEADER_SIZE:
-            size = int.from_bytes(data[at + len(_FIRST) : at + _HEADER_SIZE])
-            wrong = size > _LONGEST or not data.startswith(_FIRST, at)
-            at += _HEADER_SIZE + size
-            number += wrong or at <= len(data)
+        sizes = [self._size] if self._size and 0 < at <= len(data) else []
+        while len(data) - at >= HEADER_SIZE:
+            header = data[at : at + HEADER_SIZE]
+            self._size = self._expected_untrusted(header)
+            at += HEADER_SIZE + int.from_bytes(header[len(_SEALED) :])
+            if self._size and at <= len(data):
+                sizes.append(self._size)
         self._missing = max(0, at - len(data))
         self._begun = data[at:]
-        return number
+        return sizes
+
+    def _expected_untrusted(self, header: bytes) -> int:
+        """The size of the plaintext behind a header; 0 for a ticket's."""
+        size = _PLAINTEXTS.get(header)
+        if size is not None:
+            self._most_tickets = 0
+            return size
+        if header != _TICKET or self.tickets >= self._most_tickets:
+            raise RemoteError("a record that holds no whole frames")
+        self.tickets += 1
+        return 0

@@ -119,9 +119,9 @@ class Link(trio.abc.AsyncResource):
             if not data:
                 await self.aclose()
                 raise trio.EndOfChannel("the link is gone")
-            self._session.put(data)
             try:
-                frames = self._reader.feed_untrusted(self._session.open_untrusted())
+                self._session.put_untrusted(data)
+                frames = self._reader.read_untrusted(self._session.open_untrusted())
             except RemoteError:
                 await self.aclose()
                 raise
@@ -136,6 +136,8 @@ class Link(trio.abc.AsyncResource):
     async def _read(self) -> bytes:
         """What comes next; empty at the stream's end, however it ends."""
         data: bytes | bytearray = b""
+        if self._tcp is not None:
+            self._tcp.wait_for(self._session.missing)
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             data = await self._stream.receive_some(READ_SIZE)
         self.arrived = trio.current_time() if self._tcp is None else self._tcp.arrived

@@ -2,8 +2,9 @@
 
 Promises: the key exchange is X25519MLKEM768 or the handshake fails, on both sides, before the initiator shows its own
 certificate; each side shows a self-signed certificate of constant size, and the peer's key is pinned while the
-handshake runs; nothing is ever resumed, and each message of the handshake has one size. Never: an alert to a peer that
-failed.
+handshake runs; nothing is ever resumed, and each message of the handshake has one size. Each record holds one to five
+whole frames, and nothing else is accepted after the handshake: no new keys, no alert, no empty or padded record. So the
+work is bounded by the number of frames, whatever a peer sends. Never: an alert to a peer that failed.
 
 The one cipher is ChaCha20-Poly1305: it takes constant time on every machine, and a key of it may seal as many records
 as a link sends in its life, where AES-GCM would have to change its key after 2^24 (OpenSSL never does so by itself).
@@ -19,15 +20,21 @@ from OpenSSL import SSL, crypto
 from mixnet.crypto import SigningKey, certificate_identity_untrusted, credentials
 from mixnet.errors import RemoteError
 from mixnet.link.handshake import GROUP, HandshakeRefused, HandshakeSide, WeakEncryption, WrongPeer
-from mixnet.link.records import RecordCounter
+from mixnet.link.records import (
+    MOST_TICKETS,
+    RECORD_OVERHEAD,
+    RECORD_SIZE,
+    FrameRecords,
+    HandshakeRecords,
+)
 
 Pin = Callable[[bytes], bool]  # whether a peer that shows this identity may go on
 
 CIPHER = b"TLS_CHACHA20_POLY1305_SHA256"
-RECORD_SIZE = 16384  # the most plaintext that a record has
-RECORD_OVERHEAD = 22  # header 5, content type 1, tag 16
-_READ_SIZE = 65536
+_READ_SIZE = 16384  # the most plaintext that a record of TLS can have
 _SMALL = 4096
+_OPEN = b"SSL negotiation finished successfully"  # states of OpenSSL
+_TICKET = b"SSLv3/TLS read server session ticket"
 
 
 class TlsIdentity:
@@ -46,6 +53,7 @@ class TlsIdentity:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_info_callback(_watch)
         self._context = context
 
     def session(self, side: HandshakeSide, pin: Pin) -> TlsSession:
@@ -60,6 +68,17 @@ class _Check:
     pin: Pin
     identity: bytes = b""
     refusal: type[HandshakeRefused] | None = None
+    secured: bool = False  # the handshake is done
+    tickets: int = 0  # that came after it
+    disturbed: bool = False  # by another message to OpenSSL itself
+
+
+def _watch(connection: SSL.Connection, _where: int, _value: int) -> None:
+    """Notice tickets, new keys and all other messages after the handshake, which OpenSSL hides from who reads."""
+    check = connection.get_app_data()
+    if check.secured and (state := connection.get_state_string()) != _OPEN:
+        check.tickets += state == _TICKET
+        check.disturbed |= state != _TICKET
 
 
 def _verify(connection: SSL.Connection, shown: crypto.X509, _error: int, depth: int, _ok: int) -> bool:
@@ -91,9 +110,11 @@ class TlsSession:
         self._check = _Check(pin)
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(self._check)
-        self._records = RecordCounter()
-        self._whole: int | None = None  # records that have come and weren't opened; None: some of the handshake, too
-        self._over = False  # the peer said goodbye: OpenSSL would keep what follows and never look at it
+        self._handshake = HandshakeRecords()
+        self._started = False
+        # Without a setting to send none, OpenSSL's server sends two tickets, which nobody uses.
+        self._records = FrameRecords(tickets=MOST_TICKETS if side is HandshakeSide.INITIATOR else 0)
+        self._whole: list[int] = []  # the plaintexts' sizes of the records that have come and weren't opened
         if side is HandshakeSide.INITIATOR:
             self._connection.set_connect_state()
         else:
@@ -114,23 +135,37 @@ class TlsSession:
         """The name of the group of the key exchange."""
         return self._connection.get_group_name()
 
+    @property
+    def missing(self) -> int:
+        """How many bytes must come before there can be anything to do."""
+        return (self._records if self._check.secured else self._handshake).missing
+
     def handshake_untrusted(self) -> bool:
         """Go on as far as the bytes allow; True once the handshake is done; RemoteError if it can't be."""
-        try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            return False
-        except SSL.Error:
-            raise (self._check.refusal or HandshakeRefused) from None
+        while not self._check.secured:
+            if self._started:
+                record = self._handshake.take_untrusted()
+                if record is None:
+                    return False
+                self._connection.bio_write(record)  # one by one: what follows the handshake's last is no part of it
+            self._started = True
+            try:
+                self._connection.do_handshake()
+            except SSL.WantReadError:
+                continue
+            except SSL.Error:
+                raise (self._check.refusal or HandshakeRefused) from None
+            self._check.secured = True
+            self.put_untrusted(self._handshake.rest)
         return True
 
-    def put(self, data: bytes) -> None:
-        """Take bytes that came from the peer."""
-        if data and not self._over:  # OpenSSL takes nothing for an error
+    def put_untrusted(self, data: bytes) -> None:
+        """Take bytes that came from the peer; RemoteError if, after the handshake, a record holds no whole frames."""
+        if not self._check.secured:
+            self._handshake.put(data)
+        elif data:  # OpenSSL takes nothing for an error
+            self._whole += self._records.completed_untrusted(data)
             self._connection.bio_write(data)
-            whole = self._records.completed_untrusted(data)
-            if self._whole is not None:
-                self._whole += whole
 
     def take(self, expected: int = _SMALL) -> bytes:
         """All bytes that must go to the peer now; `expected` is about how many, to get them in one piece."""
@@ -140,33 +175,28 @@ class TlsSession:
             return b""
         return taken if len(taken) < expected else taken + self.take(expected)
 
-    def seal_untrusted(self, plaintext: bytes) -> bytes:
-        """The bytes that carry `plaintext`, with whatever else must go to the peer; RemoteError if the peer broke TLS.
+    def seal_untrusted(self, frames: bytes) -> bytes:
+        """The bytes that carry whole frames, at most five in a record; RemoteError if the peer broke TLS.
 
         The buffer between OpenSSL and us grows as needed, so nothing can block in here.
         """
         try:
-            self._connection.sendall(plaintext)
+            for start in range(0, len(frames), RECORD_SIZE):
+                self._connection.sendall(frames[start : start + RECORD_SIZE])
         except SSL.Error:
             raise RemoteError("a TLS connection that its peer broke") from None
-        return self.take(len(plaintext) + RECORD_OVERHEAD * (len(plaintext) // RECORD_SIZE + 1) + 1024)
+        return self.take(len(frames) + RECORD_OVERHEAD * (len(frames) // RECORD_SIZE + 1) + 1024)
 
     def open_untrusted(self) -> bytes:
-        """The plaintext of all complete records; RemoteError for anything but records that the peer sealed.
-
-        Call `take` before: OpenSSL answers each of several requests for new keys at once, and where nobody sends, these
-        answers would pile up. No peer of ours asks, so such a one is refused.
-        """
-        plaintext: list[bytes] = []
+        """The frames of all complete records; RemoteError for all but records that the peer sealed, full of data."""
+        frames: list[bytes] = []
         try:
-            while self._whole is None or len(plaintext) < self._whole:  # to try for more would cost a fifth of it all
-                plaintext.append(self._connection.recv(_READ_SIZE))
-        except (SSL.WantReadError, SSL.ZeroReturnError) as end:
-            # Fewer than came: those of the handshake, or what is none of ours. After a goodbye the stream ends too.
-            self._over = isinstance(end, SSL.ZeroReturnError)
-            if self.take():
-                raise RemoteError("requests for new keys") from None
+            for size in self._whole:
+                opened = self._connection.recv(_READ_SIZE)
+                if len(opened) != size or self._check.disturbed or self._check.tickets != self._records.tickets:
+                    raise RemoteError("a record of which a part is no data")
+                frames.append(opened)
         except SSL.Error:
             raise RemoteError("bytes that are no TLS records of this link") from None
-        self._whole = 0
-        return plaintext[0] if len(plaintext) == 1 else b"".join(plaintext)
+        self._whole = []
+        return frames[0] if len(frames) == 1 else b"".join(frames)

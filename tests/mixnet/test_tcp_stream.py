@@ -53,6 +53,33 @@ async def test_nothing_waits_for_room_when_sending_now():
         assert await whole(theirs) == LARGE[:taken]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="not all systems wait for so many bytes")
+async def test_a_receiver_waits_for_as_many_bytes_as_it_can_use_or_the_end():
+    async with connected() as (ours, theirs), trio.open_nursery() as nursery:
+        theirs.wait_for(300)
+
+        @nursery.start_soon
+        async def drip():
+            for _ in range(3):
+                await ours.send_all(bytes(100))
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            await ours.send_all(b"end")
+            await ours.aclose()
+
+        assert await theirs.receive_some() == bytes(300)
+        assert await theirs.receive_some() == b"end"
+        assert await theirs.receive_some() == b""
+
+
+async def test_to_wait_on_a_stream_that_is_closed_is_no_error():
+    async with connected() as (ours, theirs):
+        await theirs.aclose()
+        theirs.wait_for(10)
+        with pytest.raises(trio.ClosedResourceError):
+            await theirs.receive_some()
+        await ours.aclose()
+
+
 async def test_what_fits_is_sent_before_anybody_else_runs():
     async with connected() as (ours, theirs), trio.open_nursery() as nursery:
         ran = []

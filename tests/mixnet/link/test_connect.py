@@ -145,8 +145,11 @@ def test_where_nobody_listens_nothing_is_reached(kind):
 # --- peers that are not ours
 
 
-async def raw_client(network, address, context, after=b""):
-    """A TLS client of a stranger's making, who sends `after` once the handshake is done; what it gets then."""
+async def raw_client(network, address, context, after=b"", cut=0):
+    """A TLS client of a stranger's making, who sends `after` once the handshake is done; what it gets then.
+
+    Of what it sends then, the last `cut` bytes are left out.
+    """
     raw = raw_session(context)
     received = b""
     async with await network.dial(address) as stream:
@@ -162,7 +165,8 @@ async def raw_client(network, address, context, after=b""):
                 given_to(raw, data)
         if after:
             raw.sendall(after)
-            await stream.send_all(taken(raw))
+            sealed = taken(raw)
+            await stream.send_all(sealed[: len(sealed) - cut])
         while data := await stream.receive_some():
             given_to(raw, data)
             with contextlib.suppress(SSL.WantReadError):
@@ -170,12 +174,12 @@ async def raw_client(network, address, context, after=b""):
     return received
 
 
-async def from_raw_client(network, context, after=b"", **settings):
+async def from_raw_client(network, context, after=b"", cut=0, **settings):
     """(what our accepting end raises or gives, what the stranger received)"""
     results = []
 
     async def dial(address):
-        results.append(await raw_client(network, address, context, after))
+        results.append(await raw_client(network, address, context, after, cut))
 
     async with await network.listen(HERE) as listener, trio.open_nursery() as nursery:
         nursery.start_soon(dial, listener.address)
@@ -218,8 +222,15 @@ async def test_wrong_first_words_are_refused_in_silence(name, autojump_clock):
     assert received == b""
 
 
-async def test_half_a_greeting_runs_into_the_time_out(autojump_clock):
+async def test_a_record_of_half_a_greeting_is_refused_at_once(autojump_clock):
     outcome, received = await from_raw_client(simulated(), raw_context(), GREETING[:-1])
+    assert isinstance(outcome, RemoteError)
+    assert received == b""
+    assert trio.current_time() < HANDSHAKE_TIMEOUT
+
+
+async def test_half_a_greeting_runs_into_the_time_out(autojump_clock):
+    outcome, received = await from_raw_client(simulated(), raw_context(), GREETING, cut=1)
     assert isinstance(outcome, HandshakeTimeout)
     assert received == b""
     assert trio.current_time() >= HANDSHAKE_TIMEOUT

@@ -2,6 +2,8 @@
 
 import functools
 import operator
+import socket
+import sys
 
 import pytest
 import trio
@@ -11,8 +13,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link import FRAME_SIZE, Frame, FrameKind, LinkLost
+from mixnet.link.records import RECORD_OVERHEAD
 from mixnet.link.stream import SEND_TIMEOUT
-from mixnet.link.tls import RECORD_OVERHEAD
 from mixnet.network import TCP
 from tests.mixnet.link.ends import NETWORKS, linked, on_network, simulated, virtual
 
@@ -104,7 +106,7 @@ async def test_a_batch_is_one_write_whose_size_is_that_of_its_number(count, auto
         network.tap = lambda _when, _source, _target, size: sizes.append(size)
         await client.send([PACKET] * count)
         await client.send(numbered(range(count)))
-        records = -(-count * FRAME_SIZE // 16384)
+        records = -(-count // 5)
         assert sizes == [count * FRAME_SIZE + records * RECORD_OVERHEAD] * 2
 
 
@@ -327,6 +329,29 @@ def test_frames_byte_by_byte_arrive_all_the_same(kind):
     on_network(kind, main)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="not all systems wait for so many bytes")
+def test_bytes_that_drip_cost_two_reads_a_record(monkeypatch):
+    """A peer chooses how many segments there are; a turn of the scheduler for each would cost more than the frame."""
+
+    async def main():
+        async with linked(TCP()) as (client, server), trio.open_nursery() as nursery:
+            server._tcp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+            reads, read = [], server._tcp.receive_some
+            monkeypatch.setattr(server._tcp, "receive_some", lambda *args: reads.append(args) or read(*args))
+            sealed = b"".join(client._session.seal_untrusted(PACKET.encode() * number) for number in (1, 5, 2, 1))
+
+            @nursery.start_soon
+            async def drip():
+                for start in range(0, len(sealed), 100):
+                    await client._stream.send_all(sealed[start : start + 100])
+                    await trio.lowlevel.checkpoint()
+
+            assert await receive_count(server, 9) == [PACKET] * 9
+            assert len(reads) <= 2 * 4
+
+    trio.run(main)
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -335,8 +360,10 @@ def test_frames_byte_by_byte_arrive_all_the_same(kind):
         lambda session: session.seal_untrusted(Frame(FrameKind.HELLO, b"again").encode()),
         lambda session: (sealed := session.seal_untrusted(PACKET.encode())) + sealed,
         lambda session: session.seal_untrusted(PACKET.encode())[:-1] + b"\0\0",
+        lambda session: session.seal_untrusted(PACKET.encode()[:-1]),
+        lambda session: session.seal_untrusted(b"x"),
     ],
-    ids=["no records", "no frames", "second greeting", "replayed record", "altered record"],
+    ids=["no records", "no frames", "second greeting", "replayed record", "altered record", "short record", "one byte"],
 )
 async def test_hostile_bytes_end_the_link(hostile, autojump_clock):
     async with linked(simulated()) as (client, server):
