@@ -197,6 +197,11 @@ def x25519(scalar: bytes, point: bytes) -> bytes:
     return shared
 
 
+def check_point_untrusted(point: bytes) -> None:
+    """RemoteError if nobody can agree with anybody on a secret by this X25519 key, since it is of low order."""
+    x25519(bytes(KEY_SIZE), point)  # X25519 makes a scalar of it that only points of low order turn into nothing
+
+
 def x25519_base(scalar: bytes) -> bytes:
     """The public key of a 32-byte scalar."""
     if len(scalar) != KEY_SIZE:

@@ -20,6 +20,7 @@ from client.core.outgoing import OutgoingAnswer
 from client.core.state import Core
 from client.e2e.anonymous_bodies import (
     MESSAGE_LIMIT,
+    AnonymousBody,
     AnonymousText,
     Opening,
     Supply,
@@ -151,10 +152,9 @@ class AddressOwners:
             if (self._core.store.value(int, query, conversation.id) or 0) + len(content.part) > HELD:
                 raise RemoteError("more of incomplete anonymous messages than is kept")
 
-    def handle_untrusted(self, conversation: Conversation, plaintext: bytes, now: float) -> None:
+    def handle_untrusted(self, conversation: Conversation, body: AnonymousBody, now: float) -> None:
         """Do what a message of a stranger says; RemoteError."""
         core, contact = self._core, conversation.contact
-        body = decode_untrusted(plaintext)
         core.store.run("UPDATE anonymous SET touched = ? WHERE contact = ?", now, contact)
         if contact in core.blocked:
             return

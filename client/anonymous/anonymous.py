@@ -7,6 +7,7 @@ strangers takes more slots from contacts than one lane does; only texts travel; 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from client.anonymous.address_owner import AHEAD, AddressOwners
 from client.anonymous.lifecycle import Correspondence
@@ -14,8 +15,9 @@ from client.anonymous.writer import AnonymousSenders
 from client.arq.fragments import Arrival, Fragment, Unverified
 from client.core.conversation import Conversation
 from client.core.outgoing import Outgoing, OutgoingReply
+from client.core.setbacks import Setbacks
 from client.core.state import Core
-from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousText, decode_untrusted
+from client.e2e.anonymous_bodies import LETTER_LIMIT, MESSAGE_LIMIT, AnonymousBody, AnonymousText
 from client.model.durations import DAY, spoken
 from client.model.errors import AnonymousTextTooLong, BadLifetime, NotAnonymous
 from client.model.views import AddressInfo, CorrespondentInfo, MessageKind, MessageState, Role
@@ -44,6 +46,7 @@ class Anonymous:
         self._owners = AddressOwners(core, self._addresses, surbs, self._shared)
         self._senders = AnonymousSenders(core, surbs, self._shared)
         self._last = 0  # the contact whose turn it was
+        self._setbacks = Setbacks[int]()  # of contacts
 
     # addresses
 
@@ -153,13 +156,12 @@ class Anonymous:
         """A part of an answer is stored: the block is used, and the reader will be told."""
         self._senders.answered(conversation, surb_id, now)
 
-    def handle_untrusted(self, conversation: Conversation, plaintext: bytes, now: float) -> None:
+    def handle_untrusted(self, conversation: Conversation, body: AnonymousBody, now: float) -> None:
         """Do what a message says; RemoteError."""
         core, contact = self._core, conversation.contact
         if core.anonymous[contact] is Role.READER:
-            self._owners.handle_untrusted(conversation, plaintext, now)
+            self._owners.handle_untrusted(conversation, body, now)
             return
-        body = decode_untrusted(plaintext)
         if not isinstance(body, AnonymousText):
             raise RemoteError("an answer that is no text")
         if contact not in core.blocked:
@@ -171,17 +173,30 @@ class Anonymous:
         """What the conversation whose turn it is wants sent; `fragment` gives what a usual one would."""
         due = self._senders.wake_at()
         for contact in self._in_turn():
-            conversation = self._core.routes[contact]
-            if self._core.anonymous[contact] is Role.READER:
-                outgoing = self._from_reader(conversation, now, refill)
+            if self._setbacks.until(contact) > now:
+                continue
+            outgoing = None
+            try:
+                with self._core.refusing():
+                    outgoing = self._next_of(contact, now, refill, fragment, supply=due is not None and due <= now)
+            except RemoteError:  # whatever fails in one, the others have their turns
+                self._setbacks.failed(contact, now)
             else:
-                if due is not None and due <= now:
-                    self._senders.supply(conversation, now)
-                outgoing = fragment(conversation, LANE, now)
+                self._setbacks.succeeded(contact)
             if outgoing is not None:
                 self._last = contact
                 return outgoing
         return None
+
+    def _next_of(
+        self, contact: int, now: float, refill: Refill, fragment: NextFragment, *, supply: bool
+    ) -> Outgoing | None:
+        conversation = self._core.routes[contact]
+        if self._core.anonymous[contact] is Role.READER:
+            return self._from_reader(conversation, now, refill)
+        if supply:
+            self._senders.supply(conversation, now)
+        return fragment(conversation, LANE, now)
 
     def _in_turn(self) -> list[int]:
         there = sorted(self._core.anonymous.keys() & self._core.routes.keys())
@@ -200,10 +215,12 @@ class Anonymous:
         times: list[float | None] = [self._senders.wake_at()]
         for contact in self._in_turn():
             conversation = self._core.routes[contact]
+            own: list[float | None] = []
             if self._core.anonymous[contact] is Role.READER:
-                times += [conversation.receiver.due_at(), self._owners.wake_at(conversation)]
+                own += [conversation.receiver.due_at(), self._owners.wake_at(conversation)]
             elif conversation.wants_slot():
-                times.append(conversation.wake_at())
+                own.append(conversation.wake_at())
+            times += [max(time, self._setbacks.until(contact)) for time in own if time is not None]
         return min((time for time in times if time is not None), default=None)
 
     # the end
@@ -215,7 +232,9 @@ class Anonymous:
         store.run("DELETE FROM anonymous_blocks WHERE expires <= ?", now)
         store.run("DELETE FROM anonymous_given WHERE expires <= ?", now)
         for contact, role in store.all("SELECT contact, role FROM anonymous WHERE expires <= ?", now):
-            (self._owners if role == Role.READER.value else self._senders).look(contact, now)
+            look = (self._owners if role == Role.READER.value else self._senders).look
+            if self._core.attempt(partial(look, contact, now)) is not None:
+                self._shared.look_at(contact, now + DAY)
 
 
 def _check_length(text: str) -> None:

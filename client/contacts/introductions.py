@@ -100,6 +100,7 @@ class Introductions:
         invitation, known = self.readable(text, name, now)
         started = self.begin(invitation)
         with core.change():
+            core.contacts.cede(invitation.keys.identity)
             if known is None:
                 wanted = _hidden_name(invitation.keys.identity) if hidden else name
                 wanted = free_name(invitation.name, core.contacts.names()) if wanted is None else wanted
@@ -150,6 +151,8 @@ class Introductions:
             raise NoContactInvitation
         check_usable(core, invitation, now)
         known = core.contacts.known(invitation.keys.identity)
+        if known is not None and known.role == "group":  # a false one, see `ContactTable.cede`
+            known = None
         entry = invitation_channel(invitation.secret).channel
         if known is not None and core.store.has("SELECT 1 FROM sessions WHERE entry = ?", entry):
             raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
@@ -196,6 +199,7 @@ class Introductions:
         if devices is not None:
             devices.check_untrusted(answered.identity)
         with core.change():
+            core.contacts.cede(answered.identity)
             contact = core.contacts.known(answered.identity)
             if devices is not None:
                 contact = devices.greeted(row[0], answered.identity, greeting.name, now)

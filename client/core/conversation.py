@@ -81,6 +81,7 @@ class Conversation:
         self.receiver = Receiver((int(row[14]), int(row[15])), settings.ack_delay)
         self._unsent: dict[tuple[int, int], int] = {}  # (lane, number) → message whose first fragment has not left
         self._in_hand: dict[int, int] = {}  # transmission of such a fragment → message
+        self.revision = 0  # rises with each change of what the store has of it, too
         self._restore()
 
     def _restore(self) -> None:
@@ -112,14 +113,19 @@ class Conversation:
             *(where.provider, where.mailbox, where.sphinx_public),
             *(new.session.serialize(), new.expected),
         )
-        row = store.one(_SELECT + "WHERE id = ?", number)
-        assert row is not None  # noqa: S101  it was inserted above
-        return cls(store, row, settings, jitter)
+        return cls.again(store, number, settings, jitter)
 
     @classmethod
     def load(cls, store: Store, settings: MessengerSettings, jitter: random.Random) -> list[Conversation]:
         """All conversations that go on, oldest first."""
         return [cls(store, row, settings, jitter) for row in store.all(_SELECT + _LIVE)]
+
+    @classmethod
+    def again(cls, store: Store, number: int, settings: MessengerSettings, jitter: random.Random) -> Conversation:
+        """The conversation of a session, as the store has it."""
+        row = store.one(_SELECT + "WHERE id = ?", number)
+        assert row is not None  # noqa: S101  it was there before what is taken back
+        return cls(store, row, settings, jitter)
 
     @property
     def begun_here(self) -> bool:
@@ -130,6 +136,7 @@ class Conversation:
 
     def post(self, parcel: Parcel) -> None:
         """Encrypt a parcel, store it with the ratchet that has moved on, and put it under way."""
+        self.revision += 1
         sealed = self._session.encrypt(parcel.body)
         self._store.run("UPDATE sessions SET ratchet = ? WHERE id = ?", sealed.session.serialize(), self.id)
         self._session = sealed.session
@@ -139,6 +146,7 @@ class Conversation:
 
     def post_sealed(self, ciphertext: bytes, parcel: Parcel) -> None:
         """Put under way what is encrypted already: the first message."""
+        self.revision += 1
         lane, number = parcel.lane, self.sender.next_number(parcel.lane)
         query = "INSERT INTO outbound VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)"
         self._store.run(
@@ -205,6 +213,7 @@ class Conversation:
 
     def acknowledged(self, ack: Ack, now: float) -> list[Delivered]:
         """Take an acknowledgement in and forget what was delivered by it."""
+        self.revision += 1
         places = self.sender.acknowledged(ack, now)
         delivered = [self._remove(lane, number) for lane, number in places]
         for lane, report in enumerate(ack.lanes):
@@ -217,6 +226,7 @@ class Conversation:
 
     def withdraw(self, lane: int, number: int) -> None:
         """Give a message under way up."""
+        self.revision += 1
         self.sender.withdraw(lane, number)
         self._remove(lane, number)
 
@@ -235,12 +245,14 @@ class Conversation:
 
     def keep(self, fragment: Fragment) -> None:
         """Store a new fragment."""
+        self.revision += 1
         query = "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?)"
         self._store.run(query, self.id, fragment.lane, fragment.number, fragment.length, fragment.index, fragment.part)
         self.receiver.take(fragment)
 
     def skip(self, lane: int, floor: int) -> None:
         """Stop waiting for messages that the sender has given up."""
+        self.revision += 1
         if self.receiver.skip(lane, floor):
             self._forget_below(lane)
 
@@ -251,6 +263,7 @@ class Conversation:
 
     def open_untrusted(self, message: bytes) -> bytes:
         """Decrypt a message and store the ratchet that moved on; RemoteError, without a change, if it does not open."""
+        self.revision += 1
         opened = self._session.decrypt_untrusted(message)
         self._store.run("UPDATE sessions SET ratchet = ? WHERE id = ?", opened.session.serialize(), self.id)
         self._session = opened.session
@@ -263,12 +276,14 @@ class Conversation:
 
     def delivered(self, lane: int, message: bytes) -> None:
         """The next message of a lane, encrypted as it came, is delivered: expect the one after it."""
+        self.revision += 1
         self.history.delivered(lane, self.receiver.expected(lane), message)
         self.receiver.deliver(lane)
         self._forget_below(lane)
 
     def spoil(self, lane: int, number: int) -> None:
         """Drop the fragments of a message that does not open."""
+        self.revision += 1
         self.receiver.forget(lane, number)
         self._store.run("DELETE FROM inbound WHERE session = ? AND lane = ? AND number = ?", self.id, lane, number)
 

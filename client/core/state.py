@@ -1,7 +1,9 @@
 """The state of the messenger: the store, the open sessions, what waits to be sent, transactions and events.
 
-Promises: a change is one transaction; if it fails, memory is made again from the store, so the two never disagree
-(spec/07-client.md 7.7).
+Promises: a change is one transaction; if it fails, memory is as the store is, so the two never disagree
+(spec/07-client.md 7.7). What a peer asks for is done whole or not at all, whatever goes wrong with it, and then memory
+is as it was before, without the work of making all of it again, so nobody can order that. A failure of the store is
+none of a peer's: it is raised, so that nothing is acknowledged that isn't stored.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from __future__ import annotations
 import random
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import msgspec
 
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
+from client.core.setbacks import Setbacks
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent, WireId
 from client.e2e.x3dh import identity_public
@@ -33,11 +36,12 @@ from client.model.views import (
     Role,
 )
 from client.storage.contacts import Contact, ContactTable
-from client.storage.database import Store
+from client.storage.database import Store, is_of_store
 from client.storage.devices import DeviceTable
 from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
 from mixnet.crypto import SymmetricKey
+from mixnet.errors import RemoteError
 
 _IDENTITY = "identity"
 _EXPIRING = (
@@ -86,11 +90,15 @@ class Core:
         self._events: list[Event] = []
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
+        self.on_attempt: list[Callable[[], Callable[[], object]]] = []  # who gives what makes that as it is now again
         self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
         self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
         self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
-        self.feeders: list[Feeder] = []
+        self._feeders: list[Feeder] = []
+        self._setbacks = Setbacks[int]()  # of feeders
         self.version = 0  # rises with each change
+        self.refused = 0  # how often something that a peer asked for was taken back
+        self.faults = 0  # how often that was for an error that is no RemoteError, which is a fault of this program
         self.reload()
 
     @contextmanager
@@ -99,18 +107,80 @@ class Core:
         if self._changing:
             yield
             return
-        before = len(self._events)
+        before, take_back = len(self._events), self._remember()
         self._changing = True
         try:
             with self.store.transaction():
                 yield
-        except BaseException:
+        except BaseException as error:
             del self._events[before:]
-            self.reload()
+            if isinstance(error, Exception) and not is_of_store(error):
+                take_back()
+            else:
+                self.reload()
             raise
         finally:
             self._changing = False
             self.version += 1
+
+    def attempt(self, do: Callable[[], object]) -> RemoteError | None:
+        """Do what a peer asks for, whole or not at all; gives why it was refused, if it was.
+
+        Whatever is raised means that, but for what the store can't do. A conversation may be another object afterwards.
+        """
+        with self.change():
+            before, take_back = len(self._events), self._remember()
+            try:
+                with self.store.savepoint():
+                    do()
+            except Exception as error:
+                if is_of_store(error):
+                    raise
+                del self._events[before:]
+                take_back()
+                return self._refusal(error)
+        return None
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Whatever goes wrong inside is a RemoteError, but for what the store can't do."""
+        try:
+            yield
+        except RemoteError:
+            raise
+        except Exception as error:
+            if is_of_store(error):
+                raise
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception) -> RemoteError:
+        self.refused += 1
+        if isinstance(error, RemoteError):
+            return error
+        self.faults += 1
+        return RemoteError("a peer's bytes that this program could not deal with")
+
+    def _remember(self) -> Callable[[], None]:
+        """What makes memory again as it is now, once the store is as it is now again."""
+        revisions = {number: (one, one.revision) for number, one in self.conversations.items()}
+        routes = {contact: one.id for contact, one in self.routes.items()}
+        waiting, files, blocked, anonymous = set(self.waiting), set(self.files), set(self.blocked), dict(self.anonymous)
+        next_expiry = self.next_expiry
+        parts = [remember() for remember in self.on_attempt]
+
+        def take_back() -> None:
+            self.conversations, self.by_incoming, self.by_outgoing = {}, {}, {}
+            for number, (one, revision) in revisions.items():
+                same = one.revision == revision
+                self._enter(one if same else Conversation.again(self.store, number, self.settings, self.jitter))
+            self.routes = {contact: self.conversations[number] for contact, number in routes.items()}
+            self.waiting, self.files, self.blocked, self.anonymous = waiting, files, blocked, anonymous
+            self.next_expiry = next_expiry
+            self.load_devices()
+            for again in parts:
+                again()
+
+        return take_back
 
     @property
     def changing(self) -> bool:
@@ -144,6 +214,34 @@ class Core:
             forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
+
+    # what is done by the passing of time
+
+    def add_feeder(self, feeder: Feeder, *, first: bool = False) -> None:
+        """Ask this part before each slot; `first`: before those that are there."""
+        self._feeders.insert(0 if first else len(self._feeders), feeder)
+
+    def feed(self, now: float) -> None:
+        """Let all parts hand over what is due. One that fails is left alone for a while, and the others go on."""
+        for feeder in self._feeders:
+            if self._setbacks.until(id(feeder)) <= now:
+                try:
+                    with self.refusing():
+                        feeder.feed(now)
+                except RemoteError:
+                    self._setbacks.failed(id(feeder), now)
+                else:
+                    self._setbacks.succeeded(id(feeder))
+
+    def fed_at(self) -> list[float]:
+        """When the parts next have something to hand over."""
+        times: list[float] = []
+        for feeder in self._feeders:
+            with suppress(RemoteError), self.refusing():
+                due = feeder.wake_at()
+                if due is not None:
+                    times.append(max(due, self._setbacks.until(id(feeder))))
+        return times
 
     def load_devices(self) -> None:
         """The other devices have sessions too; a satellite speaks for the identity of its home."""

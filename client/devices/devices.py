@@ -7,6 +7,9 @@ payload slot like any other message.
 
 from __future__ import annotations
 
+from functools import partial
+
+from client.core.setbacks import Setbacks
 from client.devices.bodies import DeviceRequest, DeviceResponse, Revoked, Sync, Welcome
 from client.devices.changelog import ChangeFeed
 from client.devices.channel import collect_untrusted
@@ -42,13 +45,14 @@ class Devices:
         self._satellite = Satellite(
             core, messenger, introductions, pending=self.pending, replica=self.replica, files=self.files
         )
+        self._setbacks = Setbacks[int]()  # of devices
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
         core.on_sibling_changed = self.changed
         core.on_expiry.append(self.pending.expire)
         introductions.for_devices = self.linking
         messenger.parts.inbox.on_sibling = self.heard_untrusted
-        core.feeders.insert(0, self)
+        core.add_feeder(self, first=True)
 
     @property
     def user(self) -> UserVerbs:
@@ -102,14 +106,19 @@ class Devices:
         if device is None or device.revoked:
             return
         core.device_table.heard(device, now)
-        try:
-            if isinstance(body, DevicePiece):
+        message = None
+        if isinstance(body, DevicePiece):
+            try:
                 message = collect_untrusted(core, contact, body)
-                if message is not None:
-                    self._heard(device, message, now)
-            elif isinstance(body, Offer | Chunk | End | Abort | Refuse):
-                self.files.heard(contact, body, now)
-        except RemoteError:
+            except RemoteError:
+                core.device_table.trouble(contact, PROBLEMS[Broken.MALFORMED])
+        if message is not None:
+            refused = core.attempt(partial(self._heard, device, message, now))
+        elif isinstance(body, Offer | Chunk | End | Abort | Refuse):
+            refused = core.attempt(partial(self.files.heard, contact, body, now))
+        else:
+            refused = None
+        if refused is not None:
             core.device_table.trouble(contact, PROBLEMS[Broken.MALFORMED])
 
     def _heard(
@@ -138,17 +147,14 @@ class Devices:
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once, None for never by the passing of time."""
-        return 0.0 if self._has_news() else None
-
-    def _has_news(self) -> bool:
         core = self._core
         # All that could be due is in the store, so nothing is as long as nothing was written.
         if not core.siblings or self._idle_at == core.store.changes:
-            return False
-        if any(self._due(device) for device in self._linked()):
-            return True
-        self._idle_at = core.store.changes
-        return False
+            return None
+        due = [self._setbacks.until(device.contact) for device in self._linked() if self._due(device)]
+        if not due:
+            self._idle_at = core.store.changes
+        return min(due, default=None)
 
     def feed(self, now: float) -> None:
         """Make what may be sent next to each device, and clear away what is done."""
@@ -158,12 +164,17 @@ class Devices:
         self.files.sweep()
         self.linking.forget_told()
         for device in self._linked():
-            if self._due(device):
-                with core.change():
-                    if device.role is DeviceRole.SATELLITE and self._feed.due(device):
-                        self._feed.tell_next(device)
-                    if self.files.due(device.contact):
-                        self.files.send_next(device.contact)
+            if self._setbacks.until(device.contact) <= now and self._due(device):
+                if core.attempt(partial(self._tell, device)) is None:
+                    self._setbacks.succeeded(device.contact)
+                else:
+                    self._setbacks.failed(device.contact, now)
+
+    def _tell(self, device: Device) -> None:
+        if device.role is DeviceRole.SATELLITE and self._feed.due(device):
+            self._feed.tell_next(device)
+        if self.files.due(device.contact):
+            self.files.send_next(device.contact)
 
     def _linked(self) -> list[Device]:
         known = self._core.device_table.all()

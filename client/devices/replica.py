@@ -7,12 +7,15 @@ keeps the numbers that it has at home; what comes later gets the next number her
 
 from __future__ import annotations
 
+from functools import partial
+
 from client.core.state import Core
 from client.devices.bodies import (
     GoneRecord,
     GroupMessageRecord,
     GroupRecord,
     MessageRecord,
+    Record,
     Sync,
     Welcome,
     records_untrusted,
@@ -52,15 +55,19 @@ class Replica:
             core.device_table.trouble(home, PROBLEMS[Broken.NEWER])
         core.device_table.set_history(home, sync.left)
         for record in records:
-            match record:
-                case ContactRecord():
-                    self._contact(record)
-                case GroupRecord():
-                    self._group(home, record)
-                case MessageRecord():
-                    self._message(home, record, history=sync.history)
-                case GoneRecord():
-                    self._gone(record.number)
+            if core.attempt(partial(self._take, home, record, history=sync.history)) is not None:
+                core.device_table.trouble(home, PROBLEMS[Broken.MALFORMED])
+
+    def _take(self, home: int, record: Record, *, history: bool) -> None:
+        match record:
+            case ContactRecord():
+                self._contact(record)
+            case GroupRecord():
+                self._group(home, record)
+            case MessageRecord():
+                self._message(home, record, history=history)
+            case GoneRecord():
+                self._gone(record.number)
 
     def local(self, number: int) -> int | None:
         """The number here of a message of the home."""

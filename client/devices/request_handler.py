@@ -27,9 +27,10 @@ from client.e2e.bodies import REASONS, Reason
 from client.files.disk import FileTrouble
 from client.groups.registry import UnknownGroup
 from client.messenger.messenger import Messenger
-from client.model.errors import DamagedStore, NotAtHome, UnknownContact
+from client.model.errors import NotAtHome, UnknownContact
 from client.model.group_views import GroupInfo
 from client.model.views import MessageKind, MessageState
+from client.storage.database import is_of_store
 from client.storage.devices import Device
 from client.storage.messages import NewMessage
 from mixnet.errors import LocalError, RemoteError
@@ -37,7 +38,6 @@ from mixnet.errors import LocalError, RemoteError
 _OLDER = "your home device is older than this one and can't do that: update it, then try again"
 _NO_CONTACT = "your home device does not have this contact: accept an invitation of it first"
 _CLEAR_ROUNDS = 40  # of 500 messages: mail waits for it
-_REFUSALS = (LocalError, RemoteError)
 _GroupRequest = bodies.GroupCreate | bodies.GroupInvite | bodies.GroupDo
 
 
@@ -83,26 +83,25 @@ class DeviceRequestHandler:
             if newer is not None:
                 self._tell_again(newer.about)
             return _Done(_OLDER)
-        store = self._core.store
+        done: list[_Done] = []
+
+        def do() -> None:
+            try:
+                done.append(self._do(device, ask.number, request, now))
+            except LocalError as error:  # what a user would be told here the one over there is told
+                if is_of_store(error):
+                    raise
+                raise RemoteError(str(error)) from error
+
         # A refusal takes back what the request did so far, and leaves the change around it, which stores the response.
-        store.run("SAVEPOINT request")
-        try:
-            done = self._do(device, ask.number, request, now)
-        except DamagedStore:
-            raise
-        except _REFUSALS as error:
-            store.run("ROLLBACK TO request")
-            store.run("RELEASE request")
-            if isinstance(request, bodies.SendFile):
-                self._files.drop_incoming(device.contact, ask.number)
-            if isinstance(request, _GroupRequest):  # what groups keep in memory of it is gone from the store
-                for forget in self._core.on_reload:
-                    forget()
-            self._tell_again(getattr(request, "number", 0))
-            self._tell_again(getattr(request, "identity", b""))
-            return self._refused(request, str(error), now)
-        store.run("RELEASE request")
-        return done
+        why = self._core.attempt(do)
+        if why is None:
+            return done[0]
+        if isinstance(request, bodies.SendFile):
+            self._files.drop_incoming(device.contact, ask.number)
+        self._tell_again(getattr(request, "number", 0))
+        self._tell_again(getattr(request, "identity", b""))
+        return self._refused(request, str(why), now)
 
     def _refused(self, request: DeviceVerb, error: str, now: float) -> _Done:
         """A text that was refused stays in the history of all devices, as one that has failed."""

@@ -113,8 +113,6 @@ class GroupBehind(_GroupBody, frozen=True, tag=29):
     post: Annotated[bytes, msgspec.Meta(max_length=GROUP_BODY_LIMIT)]
 
 
-# What keeps a group together for all of its members, and so is heard from one whom our user has blocked.
-OF_MEMBERS = (GroupHello, GroupChanges, GroupPost, GroupReceipts, GroupPass, GroupBehind)
 GroupBody = (
     GroupOffer
     | GroupAnswer

@@ -135,6 +135,8 @@ def _check_fields_untrusted(core: _Core) -> None:
         raise RemoteError("a group's change with fields of another kind")
     if first and core.subject != core.author:
         raise RemoteError("a group that is made by somebody else")
+    if joins:
+        crypto.check_point_untrusted(core.agree)
     if tuple(sorted(set(core.parents))) != core.parents:
         raise RemoteError("a group's change with parents out of order")
     try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from client.arq.fragments import spans
 from client.core.state import Core
@@ -55,7 +56,16 @@ class Dispatch:
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
         core.on_reload.append(self._load)
+        core.on_attempt.append(self._remember)
         self._load()
+
+    def _remember(self) -> Callable[[], object]:
+        deliveries, fresh = {post: one.copy() for post, one in self._deliveries.items()}, set(self._fresh)
+
+        def take_back() -> None:
+            self._deliveries, self._fresh = deliveries, fresh
+
+        return take_back
 
     def _load(self) -> None:
         self._deliveries, self._fresh = {}, set()
@@ -246,7 +256,7 @@ class Dispatch:
         delivery = self._deliveries.get(post)
         if delivery is None:
             return
-        order, roster = self._order(post), self._registry.roster(group)
+        order, roster, refused = self._order(post), self._registry.roster(group), 0
         said = posts.parse_untrusted(self._raw(post)).said
         for at in range(0, len(body.receipts), RECEIPT_SIZE):
             index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
@@ -254,8 +264,11 @@ class Dispatch:
             if member is None or member.key not in delivery.missing:
                 continue
             if not crypto.equal(self._registry.pair(group, member).receipt(body.number, said, ours=False), proof):
-                raise RemoteError("a receipt that was not made by its member")
+                refused += 1
+                continue
             self._reached(group, post, member.key, now)
+        if refused == len(body.receipts) // RECEIPT_SIZE > 0:
+            raise RemoteError("receipts that were not made by their members")
 
     def has_it(self, group: Group, number: int, key: bytes, now: float) -> None:
         """A member has our post of this number, as something else than a receipt says."""
@@ -349,8 +362,8 @@ class Dispatch:
             self._send_receipts(now)
             self._look_after(now)
             hop = self._out.next()
-            if hop is not None:
-                self._out.send(hop, now)
+            if hop is not None and self._core.attempt(partial(self._out.send, hop, now)) is not None:
+                self._out.drop(hop)
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -380,32 +393,41 @@ class Dispatch:
         for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
-            self._give_up(post, f"it could not be delivered to all in time{had}: send it again")
+            error = f"it could not be delivered to all in time{had}: send it again"
+            if self._core.attempt(partial(self._give_up, post, error)) is not None:
+                self._forget(post)
         for grp in {row[2] for row in over}:
-            sequence.sign_again(self._store, self._registry.get(grp))
+            self._core.attempt(partial(sequence.sign_again, self._store, self._registry.get(grp)))
 
     def _look_after(self, now: float) -> None:
-        for post in sorted(self._deliveries):
-            delivery = self._deliveries[post]
-            row = self._store.one(
-                "SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post
-            )
-            if row is None or row[1] == MessageState.FAILED.value:
-                self._give_up(post, "")
-                continue
-            group = self._registry.get(row[0])
-            # Before it is asked who is late: nobody can answer for a copy that still waits for a slot here.
-            if delivery.next_due <= now and self._out.waits(post):
-                delivery.held_up(now)
-            plans = [] if post in self._fresh else delivery.due(now)
-            if post in self._fresh:  # its deadlines were in memory only, so it begins anew with those who are left
-                self._fresh.discard(post)
-                self._start(group, post, now)
-            for plan in plans:
-                self._out.supersede(post, plan.branches)
-                self._queue(group, post, plan)
-            for key in delivery.doubted if plans else ():
-                self._registry.set_peer(group, key, doubted=1)
+        failed = "SELECT p.id FROM group_posts p JOIN messages m ON m.id = p.message WHERE m.state = ?"
+        over = {row[0] for row in self._store.all(failed, MessageState.FAILED.value)} | self._fresh
+        due = [post for post, delivery in self._deliveries.items() if post in over or delivery.next_due <= now]
+        for post in sorted(due):
+            if self._core.attempt(partial(self._look_after_one, post, now)) is not None:
+                self._forget(post)  # it would fail again, and no other post shall wait for it
+
+    def _look_after_one(self, post: int, now: float) -> None:
+        delivery = self._deliveries[post]
+        row = self._store.one(
+            "SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post
+        )
+        if row is None or row[1] == MessageState.FAILED.value:
+            self._give_up(post, "")
+            return
+        group = self._registry.get(row[0])
+        # Before it is asked who is late: nobody can answer for a copy that still waits for a slot here.
+        if delivery.next_due <= now and self._out.waits(post):
+            delivery.held_up(now)
+        plans = [] if post in self._fresh else delivery.due(now)
+        if post in self._fresh:  # its deadlines were in memory only, so it begins anew with those who are left
+            self._fresh.discard(post)
+            self._start(group, post, now)
+        for plan in plans:
+            self._out.supersede(post, plan.branches)
+            self._queue(group, post, plan)
+        for key in delivery.doubted if plans else ():
+            self._registry.set_peer(group, key, doubted=1)
 
     def _send_receipts(self, now: float) -> None:
         rows = self._store.all(
@@ -418,4 +440,4 @@ class Dispatch:
                 "UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan
             )
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
-            self._core.enqueue(parent, _LANE, body, None, now)
+            self._core.attempt(partial(self._core.enqueue, parent, _LANE, body, None, now))

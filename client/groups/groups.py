@@ -31,7 +31,7 @@ from client.groups.membership import Membership
 from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
 from client.groups.rollback import ReusedNumbers
-from client.groups.roster import CHANGES_LIMIT, MEMBERS_LIMIT, GroupFull, GroupHistory, Member, MissingParents
+from client.groups.roster import MEMBERS_LIMIT, Crowded, GroupFull, GroupHistory, Member, MissingParents, NoRoom
 from client.model.contact_states import check_name
 from client.model.group_views import GroupInfo, GroupState
 from client.model.text_limits import check_text
@@ -69,7 +69,8 @@ class Groups:
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = ReadReceipts(core, self._registry, self._dispatch)
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
-        core.feeders += [self._dispatch, self._membership]
+        core.add_feeder(self._dispatch)
+        core.add_feeder(self._membership)
 
     # what the user does
 
@@ -108,7 +109,7 @@ class Groups:
         whom = self._core.contacts.person(contact)
         if whom.state in (ContactState.PENDING, ContactState.EXPIRED) or whom.blocked:
             raise NotEstablished
-        if len(self._registry.roster(group).members) >= MEMBERS_LIMIT or len(history) >= CHANGES_LIMIT:
+        if len(self._registry.roster(group).members) >= MEMBERS_LIMIT or not history.has_room(group.me):
             raise GroupFull
         with self._core.change():
             self._membership.offer(group, whom.id, now)
@@ -206,6 +207,8 @@ class Groups:
         try:
             with self._core.change():
                 self._membership.commit(group, change, now)
+        except (NoRoom, Crowded):
+            raise GroupFull from None
         except RemoteError:
             raise NotAllowed from None
         return self._registry.info(group)

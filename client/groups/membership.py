@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
@@ -25,20 +27,23 @@ from client.e2e.group_bodies import (
 )
 from client.e2e.group_changes import Change, ChangeKind, Newcomer
 from client.e2e.invitation import Invitation
+from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.registry import GROUPS_LIMIT, Group, GroupPeer, Registry
-from client.groups.roster import Member, MissingParents, Roster
+from client.groups.roster import Crowded, Member, MissingParents, Roster
 from client.model.contact_states import free_name
 from client.model.errors import MalformedInvitation
 from client.model.group_views import GroupState
 from client.model.views import ContactState
+from client.storage.database import is_of_store
 from mixnet import crypto
 from mixnet.errors import MixnetError, RemoteError
 
 _LANE = 0
-_OFFERS = 32  # invitations to groups that wait for the user
+_OFFERS, _OFFERS_OF_ONE = 256, 8  # invitations to groups that wait for the user, and those of one contact
 _PASSES = 200  # of a group, that wait for a session
 _TRIES = 6
+_CROWD = 64  # changes of a group that are put by
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
 _ROUND_TRIPS = 10  # and at least so many round trips: it takes some, and where slots are rare each is long
@@ -57,6 +62,7 @@ class Membership:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
         self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
+        self._crowded: dict[int, dict[bytes, Change]] = {}  # of each group, what waits until others build on it
         self._renewed: dict[int, float] = {}  # when a session with a member was begun again because it asked
 
     # what we do
@@ -90,21 +96,38 @@ class Membership:
     # what comes
 
     def offered_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
-        """A contact invites us; strangers in our groups can't."""
+        """A contact invites us; strangers in our groups can't.
+
+        Whoever invited us first stays our sponsor, whatever others say. A group that we have left is offered anew only
+        by somebody who is in it as far as we know, or if we never were: what is left of it goes with that.
+        """
         known = self._registry.known(body.group)
         if self._core.contacts.get(contact).role != "contact" or not body.title:
             raise RemoteError("an invitation to a group from a stranger")
-        open_ = [group for group in self._registry.all() if group.state is GroupState.INVITED]
-        if known is None and len(open_) < _OFFERS and len(self._registry.all()) < GROUPS_LIMIT:
-            title = body.title if body.title.isprintable() and body.title.strip() == body.title else "group"
-            self._registry.changed(self._registry.begin(body.group, title, GroupState.INVITED, contact, now))
-        elif known is not None and known.state is GroupState.JOINING and known.sponsor == contact:
+        if known is None:
+            self._begin_untrusted(contact, body, now)
+        elif known.state is GroupState.JOINING and known.sponsor == contact:
             self.answer(known, self._core.home.name, now)  # it asks again: our answer was not heard
-        elif known is not None and known.state in (GroupState.LEFT, GroupState.INVITED):
-            if known.state is GroupState.LEFT:
-                self._dispatch.ended(known)
+        elif known.state is GroupState.LEFT:
+            history = self._registry.history(known)
+            if history is not None and self._registry.member_of(known, contact) is None:
+                raise RemoteError("an invitation to a group from one who isn't in it")
+            self._dispatch.ended(known)
             self._registry.again(known, contact)
             self._registry.changed(known)
+        elif known.sponsor != contact:
+            raise RemoteError("an invitation to a group to which another one invited us")
+
+    def _begin_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
+        groups = self._registry.all()
+        open_ = [group for group in groups if group.state is GroupState.INVITED]
+        own = sum(group.sponsor == contact for group in open_)
+        if own >= _OFFERS_OF_ONE or len(open_) >= _OFFERS or len(groups) >= GROUPS_LIMIT:
+            raise RemoteError("an invitation to a group beside too many others")
+        if self._core.contacts.known(body.group) is not None:
+            raise RemoteError("an invitation to a group that has somebody's key for its identifier")
+        title = body.title if body.title.isprintable() and body.title.strip() == body.title else "group"
+        self._registry.changed(self._registry.begin(body.group, title, GroupState.INVITED, contact, now))
 
     def answered_untrusted(self, group: Group, contact: int, body: GroupAnswer, now: float) -> None:
         """Whom we invited wants to join: add it, and tell it all that there is to know."""
@@ -135,19 +158,60 @@ class Membership:
         self.take_in_untrusted(group, contact, [group_changes.parse_untrusted(raw) for raw in body.changes], now)
 
     def take_in_untrusted(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
-        """Take changes in, as far as they are allowed; ask for what they build on."""
-        before, refused = self._registry.roster(group), None
+        """Take changes in, as far as they are allowed; ask for what they build on. RemoteError if none is any good."""
+        before, refused, useful = self._registry.roster(group), None, False
         for change in made:
             try:
                 self._registry.take_untrusted(group, change)
+                useful = True
+            except Crowded as error:
+                refused = self._put_by(group, change, error)
             except MissingParents:
-                self.ask(group, contact, now)
-                break
+                if not self._take_needed(group, change):
+                    self.ask(group, contact, now)
+                    break
+                useful = True
             except RemoteError as error:
                 refused = error
+        useful = self._take_for_posts(group) or useful
         self.settle(group, before, now)
-        if refused is not None:
+        if refused is not None and not useful:
             raise refused
+
+    def _put_by(self, group: Group, change: Change, error: RemoteError) -> RemoteError:
+        """Keep a change that is taken only if another member's builds on it."""
+        waiting = self._crowded.setdefault(group.id, {})
+        waiting[change.hash] = change
+        while len(waiting) > _CROWD:
+            del waiting[next(iter(waiting))]
+        return error
+
+    def _take_needed(self, group: Group, change: Change) -> bool:
+        """Take a change in with those put by on which it builds; whether it is in now."""
+        waiting, found, behind = self._crowded.get(group.id, {}), {}, list(change.parents)
+        while behind:
+            one = waiting.get(behind.pop())
+            if one is not None and one.author != change.author and one.hash not in found:
+                found[one.hash] = one
+                behind += one.parents
+        with suppress(RemoteError):
+            for one in (*(kept for kept in waiting.values() if kept.hash in found), change):
+                self._registry.take_untrusted(group, one, needed=one is not change)
+            return True
+        return False
+
+    def _take_for_posts(self, group: Group) -> bool:
+        """Take in what was put by and is built on by others' posts; whether that was any."""
+        waiting = self._crowded.get(group.id)
+        taken = False
+        for _, _, body in self._dispatch.holding.all() if waiting else ():
+            post = posts.parse_untrusted(body.post)
+            for head in post.heads if post.group == group.identifier else ():
+                one = (waiting or {}).get(head)
+                if one is not None and one.author != post.author:
+                    with suppress(RemoteError):
+                        taken = self._registry.take_untrusted(group, one, needed=True) or taken
+        return taken
 
     def wanted_untrusted(self, group: Group, contact: int, body: GroupWant, now: float) -> None:
         """A member asks for changes that it lacks."""
@@ -292,7 +356,9 @@ class Membership:
         if route is None or contact in self._core.blocked:  # else it might expire before it is unblocked
             self._registry.set_peer(group, key, greeted=0)
             return
-        member, history = self._registry.roster(group).members[key], self._registry.history(group)
+        member, history = self._registry.roster(group).members.get(key), self._registry.history(group)
+        if member is None:  # it went while its session was not there
+            return
         tag = self._registry.pair(group, member).proof((route.incoming.channel, route.outgoing.channel), ours=True)
         first = self._registry.peers(group)[key].first
         heads = () if history is None else history.heads
@@ -309,10 +375,12 @@ class Membership:
             return
         with self._core.change():
             for grp, key, contact in self._ungreeted():
-                self._greet(self._registry.get(grp), key, contact, now)
+                group = self._registry.get(grp)
+                if self._core.attempt(partial(self._greet, group, key, contact, now)) is not None:
+                    self._registry.set_peer(group, key, greeted=1)  # no more in this session
             for group in self._registry.all():
                 if group.state is GroupState.MEMBER:
-                    self._introduce(group, now)
+                    self._core.attempt(partial(self._introduce, group, now))
             retry = self._next_retry()
             if retry is not None and retry <= now:  # whoever comes is greeted, and that is a look at these, too
                 self._stuck_until = now + self._pause
@@ -328,7 +396,9 @@ class Membership:
         if self._version != self._core.version:
             self._version = self._core.version
             rows = self._store.all(
-                "SELECT grp, key, contact FROM group_peers WHERE contact IS NOT NULL AND greeted = 0"
+                "SELECT p.grp, p.key, p.contact FROM group_peers p JOIN groups g ON g.id = p.grp"
+                " WHERE p.contact IS NOT NULL AND p.greeted = 0 AND g.state = ?",
+                GroupState.MEMBER.value,
             )
             self._silent = [(grp, bytes(key), contact) for grp, key, contact in rows]
             self._retry = self._next_retry()
@@ -366,10 +436,15 @@ class Membership:
             unknown = peer.contact is None and self._is_due(peer, now) and history.is_newer(group.me, key)
             if through and (unknown or lost):
                 way = group.sponsor if peer.tries == 0 and group.sponsor in through else self._rng.choice(through)
-                text = self._introductions.create(self._core.home.name, now, hidden=True).encode()
-                sealed = self._registry.pair(group, roster.members[key]).seal(text.encode())
-                self._say(way, GroupPass(group.identifier, group.me, key, sealed), now)
-                self._registry.set_peer(group, key, tries=peer.tries + 1, introduced=now)
+                failed = self._core.attempt(partial(self._introduce_to, group, roster.members[key], way, now))
+                tries = peer.tries + 1 if failed is None else _TRIES  # it would fail again
+                self._registry.set_peer(group, key, tries=tries, introduced=now)
+
+    def _introduce_to(self, group: Group, member: Member, way: int, now: float) -> None:
+        """Send an invitation that only this member can read."""
+        text = self._introductions.create(self._core.home.name, now, hidden=True).encode()
+        sealed = self._registry.pair(group, member).seal(text.encode())
+        self._say(way, GroupPass(group.identifier, group.me, member.key, sealed), now)
 
     def _is_due(self, peer: GroupPeer, now: float) -> bool:
         return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * self._pause <= now)
@@ -382,7 +457,7 @@ class Membership:
             if target == group.me:
                 done = source in roster.members
                 if done:
-                    self._meet_untrusted(group, roster.members[source], sealed, now)
+                    self._core.attempt(partial(self._meet_untrusted, group, roster.members[source], sealed, now))
             else:
                 contact = peers[target].contact if target in peers else None
                 done = contact is not None and self._registry.reachable(contact)
@@ -417,7 +492,9 @@ class Membership:
             if known is None or known.state is ContactState.EXPIRED or peer.contact is not None:
                 self._introductions.accept(text, None, now, hidden=True)
                 known = self._core.contacts.known(invitation.keys.identity)
-        except (RemoteError, MixnetError):
+        except MixnetError as error:
+            if is_of_store(error):
+                raise
             return
         if known is not None:
             self._bind(group, member.key, known.id, None, now)

@@ -12,6 +12,7 @@ drawn at random, so those behind somebody who is away get the message before any
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -88,6 +89,13 @@ class Delivery(Generic[T]):
         self._parent: dict[T, T | None] = {}
         self._misses: dict[T, int] = {}
         self.doubted: set[T] = set(doubted)
+
+    def copy(self) -> Delivery[T]:
+        """The same, as it is now."""
+        made = copy.copy(self)
+        made._deadline, made._parent, made._misses = dict(self._deadline), dict(self._parent), dict(self._misses)
+        made.doubted = set(self.doubted)
+        return made
 
     @property
     def missing(self) -> frozenset[T]:

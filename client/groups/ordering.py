@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from client.core.state import Core
 from client.groups import posts
@@ -61,14 +62,20 @@ class Filing:
 
         Its author was told that we have it, so in the end it is shown even if what it waits for never came.
         """
-        for grp, author in self._store.all("SELECT grp, author FROM group_posts WHERE retry <= ?", now):
-            self.file(self._registry.get(grp), bytes(author), now)
+        attempt = self._core.attempt
+        for grp, author in self._store.all("SELECT DISTINCT grp, author FROM group_posts WHERE retry <= ?", now):
+            if attempt(partial(self.file, self._registry.get(grp), bytes(author), now)) is not None:
+                self._store.run("UPDATE group_posts SET retry = NULL WHERE grp = ? AND author = ?", grp, author)
         held = "SELECT grp, author, max(number), min(number) FROM group_posts WHERE delivered = 0 AND expires <= ?"
         for grp, author, newest, oldest in self._store.all(held + " GROUP BY grp, author", now):
-            group = self._registry.get(grp)
-            if self._leavers.expected(group, author) is None:  # its hello never came
-                self._leavers.expect(group, author, oldest)
-            self.file(group, bytes(author), now, newest)
+            # Where that fails they are given up, as all that expires.
+            attempt(partial(self._file_late, self._registry.get(grp), bytes(author), (oldest, newest), now))
+
+    def _file_late(self, group: Group, author: bytes, waiting: tuple[int, int], now: float) -> None:
+        oldest, newest = waiting
+        if self._leavers.expected(group, author) is None:  # its hello never came
+            self._leavers.expect(group, author, oldest)
+        self.file(group, author, now, newest)
 
     def _file(self, group: Group, post: Post, now: float) -> None:
         if not post.text:

@@ -6,6 +6,8 @@ fails (spec/07-client.md 7.17).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from client.core.state import Core
@@ -69,6 +71,19 @@ class Registry:
         self._core, self._store = core, core.store
         self._histories: dict[int, GroupHistory] = {}
         core.on_reload.append(self._histories.clear)
+        core.on_attempt.append(self._remember)
+
+    def _remember(self) -> Callable[[], object]:
+        lengths = {number: len(history) for number, history in self._histories.items()}
+        kept = dict(self._histories)
+
+        def take_back() -> None:
+            self._histories.clear()
+            self._histories.update(kept)
+            for number, length in lengths.items():
+                kept[number].cut(length)
+
+        return take_back
 
     # groups
 
@@ -147,25 +162,29 @@ class Registry:
     def history(self, group: Group) -> GroupHistory | None:
         """All changes; None before the first came."""
         if group.id not in self._histories:
-            rows = self._store.all("SELECT raw FROM group_changes WHERE grp = ? ORDER BY position", group.id)
-            if not rows:
+            made: GroupHistory | None = None
+            for (raw,) in self._store.all("SELECT raw FROM group_changes WHERE grp = ? ORDER BY position", group.id):
+                with suppress(RemoteError):  # what an older version took, and nobody takes any more
+                    change = group_changes.parse_untrusted(bytes(raw))
+                    if made is None:
+                        made = GroupHistory(change)
+                    else:
+                        made.restore(change)
+            if made is None:
                 return None
-            made = GroupHistory(group_changes.parse_untrusted(bytes(rows[0][0])))
-            for (raw,) in rows[1:]:
-                made.add_untrusted(group_changes.parse_untrusted(bytes(raw)))
             self._histories[group.id] = made
         return self._histories[group.id]
 
-    def take_untrusted(self, group: Group, change: Change) -> bool:
-        """Take a change in; whether it is new. MissingParents, RemoteError, GroupFull."""
+    def take_untrusted(self, group: Group, change: Change, *, needed: bool = False) -> bool:
+        """Take a change in; whether it is new. MissingParents, NoRoom, Crowded unless `needed`, RemoteError."""
         history = self.history(group)
         if history is None:
             if change.hash != group.identifier:
                 raise RemoteError("the beginning of another group")
             self._histories[group.id] = GroupHistory(change)
-        elif not history.add_untrusted(change):
+        elif not history.add_untrusted(change, needed=needed):
             return False
-        query = "INSERT INTO group_changes SELECT ?, count(*), ? FROM group_changes WHERE grp = ?"
+        query = "INSERT INTO group_changes SELECT ?, coalesce(max(position) + 1, 0), ? FROM group_changes WHERE grp = ?"
         self._store.run(query, group.id, change.raw, group.id)
         return True
 

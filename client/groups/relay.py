@@ -134,6 +134,10 @@ class CopyQueue:
         )
         return any(self._has_place(contact) for (contact,) in self._store.all(contacts, post, SPARE_PLAN))
 
+    def drop(self, hop: PostCopy) -> None:
+        """Send it to nobody: its author sees by the silence that it was not."""
+        self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
+
     def _has_place(self, contact: int) -> bool:
         return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
 

@@ -21,7 +21,10 @@ from client.model.contact_states import free_name
 from mixnet.errors import LocalError, RemoteError
 
 MEMBERS_LIMIT = 100
-CHANGES_LIMIT = 1000
+CHANGES_LIMIT = 1000  # that give: all but removals and demotions, which always have room
+BESIDE_LIMIT = 16  # changes of one author that don't know of each other: an honest client makes none such
+STORED_LIMIT = 3 * CHANGES_LIMIT  # if several admins flood a group together
+_TAKEN_BESIDE = 4  # by one author from one member
 
 _Rank = tuple[int, bytes]  # what is smaller is more senior: depth in the graph, then hash
 _TAKING = frozenset({ChangeKind.REMOVE, ChangeKind.DEMOTE})
@@ -32,8 +35,16 @@ class MissingParents(RemoteError):
     """A group's change builds on others that are not here yet."""
 
 
+class NoRoom(RemoteError):
+    """A group's change that its author has no room for, by what it builds on: nobody takes it."""
+
+
+class Crowded(RemoteError):
+    """A change of a group beside too many others of its author: it is taken once others build on it."""
+
+
 class GroupFull(LocalError):
-    """A group has at most 100 members and 1,000 changes: begin a new one."""
+    """A group has at most 100 members and 1,000 changes, and nobody makes more than half of them: begin a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +73,18 @@ class GroupHistory:
     """All changes of one group. Grows only."""
 
     def __init__(self, first: Change) -> None:
-        """Begin with the change that made the group; LocalError for any other."""
+        """Begin with the change that made the group; RemoteError for any other."""
         if first.kind is not ChangeKind.CREATE:
-            raise LocalError("a group begins with the change that makes it")
+            raise RemoteError("a group that begins with another change than the one that makes it")
         self.group = first.hash
         self._changes: list[Change] = []
         self._past: list[int] = []  # of each change, the set of those that it builds on, as bits
         self._depth: list[int] = []
         self._index: dict[bytes, int] = {}
         self._heads: set[bytes] = set()
+        self._giving = 0  # those that give, as bits; of each author; and what each has taken from each member
+        self._given_by: dict[bytes, int] = defaultdict(int)
+        self._taken_by: dict[tuple[bytes, ChangeKind, bytes], int] = defaultdict(int)
         self._known: dict[tuple[bytes, ...], Roster] = {}
         self._append(first)
 
@@ -87,10 +101,11 @@ class GroupHistory:
         """The changes on which no other builds, as many as may be named: what a new change builds on."""
         return tuple(sorted(sorted(self._heads, key=lambda h: (-self._depth[self._index[h]], h))[:PARENTS_LIMIT]))
 
-    def add_untrusted(self, change: Change) -> bool:
-        """Take a change in; whether it is new. MissingParents; RemoteError if its author had no right to it, GroupFull.
+    def add_untrusted(self, change: Change, *, needed: bool = False) -> bool:
+        """Take a change in; whether it is new. MissingParents, NoRoom; RemoteError if its author had no right to it.
 
-        Whether a change is taken depends on nothing but its past, so all who have that decide alike.
+        Whether a change is taken depends on nothing but its past, so all who have that decide alike. The one exception
+        is Crowded, for authors whose changes don't know of each other: then it waits until it is `needed`.
         """
         if change.hash in self._index:
             return False
@@ -98,17 +113,45 @@ class GroupHistory:
             raise RemoteError("a change of another group")
         if any(parent not in self._index for parent in change.parents):
             raise MissingParents
-        if len(self) >= CHANGES_LIMIT:
-            raise GroupFull
+        self._check_room_untrusted(change, self._closure(change.parents), needed=needed)
         self._append(change)
         number = len(self._changes) - 1
         if not _Judge(self, self._past[number] | 1 << number).counts(number):
             self._forget_last()
             raise RemoteError("a change of a group by one who has no right to it")
+        self._build_on(change)
+        return True
+
+    def restore(self, change: Change) -> None:
+        """Take in what was taken in before; MissingParents."""
+        if any(parent not in self._index for parent in change.parents):
+            raise MissingParents
+        self._append(change)
+        self._build_on(change)
+
+    def has_room(self, author: bytes) -> bool:
+        """Whether somebody may make a change that gives, after all that is here."""
+        return self._has_room(author, self._closure(self._heads))
+
+    def _has_room(self, author: bytes, past: int) -> bool:
+        """Nobody has made more than there still is room for, so there always is some for others."""
+        own, all_ = (self._given_by[author] & past).bit_count(), (self._giving & past).bit_count()
+        return own < CHANGES_LIMIT - all_
+
+    def _check_room_untrusted(self, change: Change, past: int, *, needed: bool) -> None:
+        takes = change.kind in _TAKING
+        if not takes and not self._has_room(change.author, past):
+            raise NoRoom
+        others = self._taken_by[_taken(change)] if takes else self._given_by[change.author]
+        crowd = (others & ~past).bit_count() >= (_TAKEN_BESIDE if takes else BESIDE_LIMIT)
+        full = not takes and self._giving.bit_count() >= STORED_LIMIT
+        if full or (crowd and not needed):
+            raise Crowded
+
+    def _build_on(self, change: Change) -> None:
         for parent in change.parents:
             self._heads.discard(parent)
         self._known.clear()
-        return True
 
     def roster(self, heads: tuple[bytes, ...] | None = None) -> Roster:
         """Who is in the group, by all changes or by those up to `heads`; MissingParents."""
@@ -177,6 +220,11 @@ class GroupHistory:
         self._changes.append(change)
         self._index[change.hash] = number
         self._heads.add(change.hash)
+        if change.kind in _TAKING:
+            self._taken_by[_taken(change)] |= 1 << number
+        else:
+            self._giving |= 1 << number
+            self._given_by[change.author] |= 1 << number
 
     def _forget_last(self) -> None:
         change = self._changes.pop()
@@ -184,6 +232,20 @@ class GroupHistory:
         self._heads.discard(change.hash)
         self._past.pop()
         self._depth.pop()
+        others = ~(1 << len(self._changes))
+        self._giving &= others
+        self._given_by[change.author] &= others
+        if change.kind in _TAKING:
+            self._taken_by[_taken(change)] &= others
+
+    def cut(self, length: int) -> None:
+        """Take back what was taken in after the first `length` changes."""
+        if len(self) <= length:
+            return
+        while len(self) > length:
+            self._forget_last()
+        self._heads = set(self._index).difference(*(change.parents for change in self._changes))
+        self._known.clear()
 
 
 class _Judge:
@@ -336,6 +398,10 @@ class _Judge:
     def _since(self, who: bytes, among: int) -> _Rank:
         """The rank of the change by which a member came."""
         return min(self._rank[n] for n in _bits(self._joined(who, among)))
+
+
+def _taken(change: Change) -> tuple[bytes, ChangeKind, bytes]:
+    return change.author, change.kind, change.subject
 
 
 def _bits(number: int) -> Iterator[int]:

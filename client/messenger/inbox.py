@@ -8,6 +8,7 @@ a blocked contact sends is taken and acknowledged like everything else, so that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from client.anonymous.anonymous import Anonymous
 from client.arq import acks
@@ -16,6 +17,7 @@ from client.contacts.introductions import Introductions
 from client.contacts.renewal import Renewal
 from client.core.conversation import Conversation, Delivered
 from client.core.state import Core
+from client.e2e import anonymous_bodies
 from client.e2e.bodies import (
     REASONS,
     Abort,
@@ -30,10 +32,12 @@ from client.e2e.bodies import (
     Text,
     decode_untrusted,
 )
-from client.e2e.group_bodies import OF_MEMBERS, GroupBody
+from client.e2e.group_bodies import GroupBody
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.groups.groups import Groups
+from client.messenger.allowed import Peer, check_untrusted
+from client.model.views import DeviceRole, Role
 from client.signing.attestations import Attestations
 from mixnet.errors import RemoteError
 
@@ -42,6 +46,8 @@ _REMEDY = (
 )
 UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
 OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
+
+_ROLES = {"contact": Peer.CONTACT, "member": Peer.MEMBER}  # of rows of contacts that have sessions
 
 
 class Inbox:
@@ -66,26 +72,28 @@ class Inbox:
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
-        unverified = Unverified.parse_untrusted(raw)
-        conversation = self._core.by_incoming.get(unverified.channel)
-        if conversation is None:
-            if not self._anonymous.greeted_untrusted(unverified, now):
-                self._introductions.greeted_untrusted(unverified, now)
-            return
-        arrival = unverified.verify_untrusted(conversation.incoming)
-        if conversation.contact in self._core.anonymous:
-            self._anonymous.admit_untrusted(conversation, arrival, now)
-        refused = self._take_untrusted(conversation, arrival, now)
-        self._receiving.sweep()
+        with self._core.refusing():
+            unverified = Unverified.parse_untrusted(raw)
+            conversation = self._core.by_incoming.get(unverified.channel)
+            if conversation is None:
+                if not self._anonymous.greeted_untrusted(unverified, now):
+                    self._introductions.greeted_untrusted(unverified, now)
+                return
+            arrival = unverified.verify_untrusted(conversation.incoming)
+            if conversation.contact in self._core.anonymous:
+                self._anonymous.admit_untrusted(conversation, arrival, now)
+            refused = self._take_untrusted(conversation, arrival, now)
+            self._receiving.sweep()
         if refused is not None:
             raise refused
 
     def came_back_untrusted(self, raw: bytes, now: float) -> None:
         """Take an answer of somebody to whom we are anonymous: a reply block's id, and what came through it."""
-        conversation, arrival, surb_id = self._anonymous.came_back_untrusted(raw)
-        with self._core.change():
-            refused = self._take_untrusted(conversation, arrival, now)
-            self._anonymous.answered(conversation, surb_id, now)
+        with self._core.refusing():
+            conversation, arrival, surb_id = self._anonymous.came_back_untrusted(raw)
+            with self._core.change():
+                refused = self._take_untrusted(conversation, arrival, now)
+                self._anonymous.answered(conversation, surb_id, now)
         if refused is not None:
             raise refused
 
@@ -95,21 +103,22 @@ class Inbox:
         One about another session is refused, whoever made it: if it counted, somebody who knows us by name could try
         with a block that we gave under our name whether an anonymous conversation is ours, too; or the other way round.
         """
-        conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
-        if conversation is None:
-            raise RemoteError("an acknowledgement for an unknown channel")
-        ack = acks.parse_untrusted(raw, conversation.outgoing)
-        if conversation.id != session:
-            raise RemoteError("an acknowledgement through a reply block of another conversation")
-        if conversation.outdated(ack):
-            self._warn(conversation.contact, OUTDATED, now)
-            raise RemoteError("an acknowledgement of what was never sent")
-        with self._core.change():
-            for delivered in conversation.acknowledged(ack, now):
-                self._note_delivery(delivered, now)
-            if conversation.contact not in self._core.routes:
-                self._core.establish(conversation)
-            self._renewal.answered(conversation, now)
+        with self._core.refusing():
+            conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
+            if conversation is None:
+                raise RemoteError("an acknowledgement for an unknown channel")
+            ack = acks.parse_untrusted(raw, conversation.outgoing)
+            if conversation.id != session:
+                raise RemoteError("an acknowledgement through a reply block of another conversation")
+            if conversation.outdated(ack):
+                self._warn(conversation.contact, OUTDATED, now)
+                raise RemoteError("an acknowledgement of what was never sent")
+            with self._core.change():
+                for delivered in conversation.acknowledged(ack, now):
+                    self._note_delivery(delivered, now)
+                if conversation.contact not in self._core.routes:
+                    self._core.establish(conversation)
+                self._renewal.answered(conversation, now)
 
     def _note_delivery(self, delivered: Delivered, now: float) -> None:
         if delivered.message is None:
@@ -138,38 +147,41 @@ class Inbox:
                 for lane, floor in floors.items():
                     conversation.skip(lane, floor)
                     refused = self._deliver_ready_untrusted(conversation, lane, now) or refused
-        # After the change: what is acknowledged through this reply block is stored.
-        conversation.receiver.solicited(arrival, now, new=new)
-        conversation.sender.wake(now)
+        # After the change: what is acknowledged through this reply block is stored. What was refused may have been
+        # taken back, and the conversation made again by that.
+        current = self._core.conversations.get(conversation.id)
+        if current is not None:
+            current.receiver.solicited(arrival, now, new=new)
+            current.sender.wake(now)
         return refused
 
     def _deliver_ready_untrusted(self, conversation: Conversation, lane: int, now: float) -> RemoteError | None:
-        """Deliver all that is complete and in order. What does not open is forgotten, what makes no sense passed over.
+        """Deliver all that is complete and in order. What does not open is forgotten, what is refused passed over.
 
         Neither is raised here: that it was passed over must be stored first, or it would come again and again.
         """
-        refused = None
-        while (number := conversation.receiver.ready(lane)) is not None:
+        core, refused = self._core, None
+        current: Conversation | None = conversation
+        while current is not None and (number := current.receiver.ready(lane)) is not None:
             try:
-                message = conversation.assemble(lane, number)
-                plaintext = conversation.open_untrusted(message)
+                message = current.assemble(lane, number)
+                plaintext = current.open_untrusted(message)
             except RemoteError as error:
-                conversation.spoil(lane, number)
-                self._warn(conversation.contact, UNOPENED, now)
+                current.spoil(lane, number)
+                self._warn(current.contact, UNOPENED, now)
                 return error
             # Counted before it is read: whatever is wrong with its contents, it does not come again.
-            conversation.delivered(lane, message)
-            if conversation.contact not in self._core.routes:
-                self._core.establish(conversation)
-            self._renewal.answered(conversation, now)
-            try:
-                if conversation.contact in self._core.anonymous:
-                    self._anonymous.handle_untrusted(conversation, plaintext, now)
-                else:
-                    self._heed_untrusted(conversation, decode_untrusted(plaintext), now)
-            except RemoteError as error:
-                refused = error
+            current.delivered(lane, message)
+            refused = core.attempt(partial(self._proven, current, now)) or refused
+            refused = core.attempt(partial(self._read_untrusted, current.id, plaintext, now)) or refused
+            current = core.conversations.get(conversation.id)  # what was taken back made it again
         return refused
+
+    def _proven(self, conversation: Conversation, now: float) -> None:
+        """Something opened, so the other side has this session."""
+        if conversation.contact not in self._core.routes:
+            self._core.establish(conversation)
+        self._renewal.answered(conversation, now)
 
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
@@ -185,27 +197,40 @@ class Inbox:
         elif contact not in core.blocked and core.messages.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
 
-    def _heed_untrusted(self, conversation: Conversation, body: Body, now: float) -> None:
-        """Do what a message says; other devices of the user have a say that contacts don't have."""
+    def _read_untrusted(self, session: int, plaintext: bytes, now: float) -> None:
+        """Do what a message says, if it is of one who may say it."""
+        conversation = self._core.conversations[session]
+        contact, peer = conversation.contact, self._peer(conversation.contact)
+        if peer in (Peer.STRANGER, Peer.OWNER):
+            said = anonymous_bodies.decode_untrusted(plaintext)
+            check_untrusted(peer, said)
+            self._anonymous.handle_untrusted(conversation, said, now)
+            return
+        body = decode_untrusted(plaintext)
+        check_untrusted(peer, body)
         if isinstance(body, Resume):
             self._renewal.resumed(conversation, body, now)
-        elif conversation.contact in self._core.siblings:
-            self.on_sibling(conversation.contact, body, now)
-        else:
-            self._handle(conversation.contact, body, now)
-
-    def _handle(self, contact: int, body: Body, now: float) -> None:  # noqa: PLR0912  # one for each kind of body
-        """Do what a message says; what it names and we don't know is ignored, and so is a blocked contact.
-
-        But for what it passes on as a member of a group, which is others' too.
-        """
-        if contact in self._core.blocked and not isinstance(body, OF_MEMBERS):
-            return
-        if isinstance(body, GroupBody):
+        elif peer in (Peer.SATELLITE, Peer.HOME):
+            self.on_sibling(contact, body, now)
+        elif isinstance(body, GroupBody):
             self._groups.handle_untrusted(contact, body, now)
-            return
-        if isinstance(body, Text | Offer) and self._core.contacts.get(contact).role != "contact":
-            return  # who is known by a group only doesn't write to the user
+        else:
+            self._handle(contact, body, now)
+
+    def _peer(self, contact: int) -> Peer | None:
+        """What a contact's row is to this profile; None for one in whose name nothing can come."""
+        core = self._core
+        if contact in core.anonymous:
+            return Peer.STRANGER if core.anonymous[contact] is Role.READER else Peer.OWNER
+        device = core.device_table.get(contact) if contact in core.siblings else None
+        if device is not None:
+            return Peer.SATELLITE if device.role is DeviceRole.SATELLITE else Peer.HOME
+        if contact in core.blocked:
+            return Peer.BLOCKED
+        return _ROLES.get(core.contacts.get(contact).role)
+
+    def _handle(self, contact: int, body: Body, now: float) -> None:
+        """Do what a contact says; what it names and we don't know is ignored."""
         match body:
             case Text():
                 self._core.received_text(contact, body.text, body.id, now)
@@ -224,5 +249,5 @@ class Inbox:
             case Refuse():
                 if (number := self._core.messages.ours(body.id, contact)) is not None:
                     self._core.fail_message(number, REASONS[body.reason])
-            case _:  # a confirmation has done its work by opening, and a greeting comes once only
+            case _:  # a confirmation has done its work by opening
                 self._attestations.take(contact, body, now)

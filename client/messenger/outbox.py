@@ -9,6 +9,8 @@ Never: the same fragment twice without a reason to believe it lost.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
+from functools import partial
 
 from client.anonymous.anonymous import Anonymous
 from client.arq.fragments import LANES, FragmentToSend
@@ -22,6 +24,7 @@ from client.files.sender import FILE_LANE, FileSender
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
+from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
 
 _NO_ANSWER = "the invitation was not answered: it has expired or somebody else used it; ask for a new one"
@@ -29,6 +32,7 @@ UNANSWERED = (
     "the invitation that you accepted last was not answered, so this contact's session is still the one of before:"
     " ask for a new invitation if it does not work"
 )
+_LOOK_AGAIN = 60.0  # seconds after which what could not be given up is looked at again
 _STRANGERS = 0  # stands for all anonymous conversations: no conversation has this number
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 TO_BLOCKED = "you blocked the contact before this was delivered: unblock it and send it again"
@@ -51,8 +55,7 @@ class Outbox:
         """What the next slot should carry, or None."""
         core = self._core
         self.expire(now)
-        for feeder in core.feeders:
-            feeder.feed(now)
+        core.feed(now)
         for conversation in self._named():
             answer = conversation.receiver.answer(now)
             if answer is not None:
@@ -87,8 +90,9 @@ class Outbox:
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
             return 0.0
         times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
-        times.append(self._anonymous.wake_at())
-        times += [feeder.wake_at() for feeder in core.feeders]
+        with suppress(RemoteError), core.refusing():
+            times.append(self._anonymous.wake_at())
+        times += core.fed_at()
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
     def _may_refill(self, contact: int, lane: int) -> bool:
@@ -104,12 +108,12 @@ class Outbox:
         for _ in range(len(self._turns)):
             id_, lane = self._turns[0]
             self._turns.rotate(-1)
-            if id_ == _STRANGERS:
-                outgoing = self._anonymous.next(now, self._refill, self._fragment)
-            elif id_ in core.conversations:
-                outgoing = self._fragment(core.conversations[id_], lane, now)
-            else:
-                continue
+            outgoing = None
+            with suppress(RemoteError), core.refusing():  # whatever fails in one, the others have their turns
+                if id_ == _STRANGERS:
+                    outgoing = self._anonymous.next(now, self._refill, self._fragment)
+                elif id_ in core.conversations:
+                    outgoing = self._fragment(core.conversations[id_], lane, now)
             if outgoing is not None:
                 return outgoing
         return None
@@ -207,31 +211,32 @@ class Outbox:
             return
         with core.change():
             # Contacts first: what was written to who never answered fails with that reason, and is not found below.
+            attempt = core.attempt
             first = (
                 "SELECT o.session FROM outbound o JOIN sessions s ON s.id = o.session"
                 " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
             )
             for (session,) in core.store.all(first, now):
-                self._give_up_contact(core.conversations[session].contact, now)
+                attempt(partial(self._give_up_contact, core.conversations[session].contact, now))
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
-                self._sending.give_up(message, Reason.EXPIRED, now)
+                attempt(partial(self._sending.give_up, message, Reason.EXPIRED, now))
             # All three are read before anything is given up, since that deletes rows of them.
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
             for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
-                self.give_up(message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED])
+                attempt(partial(self.give_up, message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED]))
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
             core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
-            for session, lane, number, message in under_way:
-                if message is None:
+            for session, lane, number, _ in under_way:
+                if session in core.conversations:  # also what could not be given up just now: nothing waits for ever
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
-            for expire in core.on_expiry:
-                expire(now)
-            self._anonymous.expire(now)
-            self._receiving.expire(now)
+            for expire in (*core.on_expiry, self._anonymous.expire, self._receiving.expire):
+                attempt(partial(expire, now))
             core.find_next_expiry()
+            if core.next_expiry is not None and core.next_expiry <= now:  # what failed is not tried in each slot
+                core.next_expiry = now + _LOOK_AGAIN
         self._receiving.sweep()
 
     def _give_up_contact(self, number: int, now: float) -> None:

@@ -10,8 +10,6 @@ from typing import Self
 
 from mixnet import crypto
 
-_ANY_SCALAR = bytes(crypto.KEY_SIZE)  # X25519 makes a scalar of it that only points of low order turn into nothing
-
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -23,7 +21,7 @@ class Destination:
 
     def check_untrusted(self) -> Self:
         """Itself; RemoteError if no packet can be made for its key."""
-        crypto.x25519(_ANY_SCALAR, self.sphinx_public)
+        crypto.check_point_untrusted(self.sphinx_public)
         return self
 
 

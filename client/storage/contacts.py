@@ -109,6 +109,11 @@ class ContactTable:
         """The contact of an identity, if there is one."""
         return self._store.row(_contact, _SELECT + "WHERE identity = ?", identity)
 
+    def cede(self, identity: bytes) -> None:
+        """Whoever proves to have this identity has it: a group that was said to have it for its identifier has not."""
+        query = "UPDATE contacts SET identity = randomblob(32) WHERE identity = ? AND role = 'group'"
+        self._store.run(query, identity)
+
     def all(self) -> list[Contact]:
         """All of them, oldest first."""
         return [_contact(row) for row in self._store.all(_SELECT + f"WHERE {_SHOWN} ORDER BY id")]

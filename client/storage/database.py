@@ -22,6 +22,8 @@ from mixnet.crypto import SymmetricKey
 T = TypeVar("T")
 Row = tuple[Any, ...]
 _BUSY_MILLISECONDS = 2000
+# What SQLite says of values, by which a peer may have asked for too much; all else that it says is about the store.
+_OF_VALUES = (apsw.ConstraintError, apsw.TooBigError, apsw.RangeError, apsw.MismatchError, apsw.SQLError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, apsw.LockedError)
 
 
@@ -77,6 +79,19 @@ class Store:
             self._depth -= 1
         if self._cut:
             self.truncate_journal()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """All or nothing of a part of a transaction: if the block fails, what was before it stays."""
+        self.run("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk may have ended all of it
+                self.run("ROLLBACK TO part")
+                self.run("RELEASE part")
+            raise
+        self.run("RELEASE part")
 
     def truncate_journal(self) -> None:
         """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since.
@@ -137,6 +152,13 @@ class Store:
     def delete_setting(self, name: str) -> None:
         """Forget what is kept under `name`."""
         self.run("DELETE FROM settings WHERE name = ?", name)
+
+
+def is_of_store(error: Exception) -> bool:
+    """Whether an error says that nothing can be stored now: then nothing that came may be passed over."""
+    if isinstance(error, apsw.Error):
+        return not isinstance(error, _OF_VALUES)
+    return isinstance(error, StoreUnavailable | DamagedStore | MemoryError)
 
 
 def _touch(path: Path) -> None:

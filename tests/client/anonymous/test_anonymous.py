@@ -376,7 +376,7 @@ def decrypted(channel, monkeypatch):
         bodies.append(raw)
         return original(raw)
 
-    for module in ("client.anonymous.address_owner", "client.anonymous.anonymous"):
+    for module in ("client.anonymous.address_owner", "client.e2e.anonymous_bodies"):
         monkeypatch.setattr(f"{module}.decode_untrusted", keep)
     return bodies
 

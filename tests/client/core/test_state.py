@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import apsw
 import pytest
 
 from client.core.conversation import Parcel
 from client.core.state import BACKLOG, Core
 from client.e2e.bodies import Confirm, MessageEvent, Text, encode
 from client.model.contact_states import ContactVerdict
-from client.model.errors import BadLifetime
+from client.model.errors import BadLifetime, DamagedStore, StoreUnavailable
 from client.model.views import ContactChanged, ContactState, DeviceRole, MessageKind, MessageState
 from client.storage.messages import NewMessage
+from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.channel import Channel
 
 
@@ -94,14 +96,105 @@ def test_after_a_failure_the_next_text_arrives_once_and_in_its_place(channel, co
 
 
 def test_who_keeps_more_in_memory_is_told_of_a_failure(core):
-    told: list[bool] = []
-    core.on_reload.append(lambda: told.append(core.changing))
+    told: list[str] = []
+    core.on_attempt.append(lambda: lambda: told.append("as it was"))
+    core.on_reload.append(lambda: told.append("from the store"))
     with core.change():
         pass
     assert told == []
     with pytest.raises(Refused), core.change():
         raise Refused
-    assert len(told) == 1
+    assert told == ["as it was"]
+    with pytest.raises(StoreUnavailable), core.change():
+        raise StoreUnavailable
+    assert told == ["as it was", "from the store"]
+
+
+@pytest.mark.parametrize("error", [Refused, RemoteError, LocalError, KeyError, OverflowError, RecursionError, OSError])
+def test_what_is_refused_is_taken_back_whole_and_what_is_around_it_stays(channel, core, error):
+    contact = contact_of(core)
+
+    def refused():
+        everything_in(core, channel.now)
+        raise error("no")
+
+    with core.change():
+        core.enqueue(contact, 0, Text(1, "before"), None, channel.now)
+        core.warn(contact, "before", channel.now)
+        before, others = memory(core), dict(core.conversations)
+        assert isinstance(core.attempt(refused), RemoteError)
+        assert memory(core) == before
+        core.enqueue(contact, 0, Text(2, "after"), None, channel.now)
+        assert core.attempt(lambda: core.warn(contact, "too", channel.now)) is None
+    assert core.backlog(contact) == 2
+    assert [event.message.error for event in core.take_events()] == ["before", "too"]
+    assert core.conversations.keys() == others.keys()
+    assert (core.refused, core.faults) == (1, int(error is not RemoteError))
+    seen = memory(core)
+    core.reload()
+    assert memory(core) == seen
+
+
+def test_a_refusal_leaves_conversations_alone_that_it_did_not_change(channel, core):
+    """To make all again would cost every contact its timers: nobody can order that."""
+    before = dict(core.conversations)
+
+    def refused():
+        core.enqueue(contact_of(core), 0, Text(1, "never"), None, channel.now)
+        raise Refused
+
+    assert core.attempt(refused) is not None
+    assert all(core.conversations[number] is one for number, one in before.items())
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable, DamagedStore, MemoryError, apsw.FullError, apsw.NoMemError])
+def test_a_failure_of_the_store_is_no_refusal(core, error):
+    def fails():
+        raise error
+
+    with pytest.raises(error):
+        core.attempt(fails)
+    with pytest.raises(error), core.refusing():
+        fails()
+    assert core.refused == 0
+
+
+def test_values_that_the_store_refuses_are_a_peers_fault(core):
+    for values in ((1 << 63,), (None,), ("x" * 10,)):
+        query = "INSERT INTO device_asks (kind, message, contact, expires) VALUES (?, 1, 1, 1.0)"
+        refused = core.attempt(lambda v=values, q=query: core.store.run(q, *v))
+        assert refused is not None or values == ("x" * 10,)
+
+
+class Broken:
+    """A part that fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.fails, self.fed = True, 0
+
+    def feed(self, now: float) -> None:
+        self.fed += 1
+        if self.fails:
+            raise KeyError
+
+    def wake_at(self) -> float:
+        return 0.0
+
+
+def test_a_part_that_fails_is_left_alone_for_longer_and_longer_and_stops_no_other(core):
+    broken, sound = Broken(), Broken()
+    sound.fails = False
+    core.add_feeder(broken)
+    core.add_feeder(sound)
+    for second in range(100):
+        core.feed(float(second))
+    assert sound.fed == 100
+    assert 5 <= broken.fed <= 8
+    assert max(core.fed_at()) > 100.0
+    broken.fails = False
+    core.feed(1000.0)
+    core.feed(1000.1)
+    assert broken.fed >= 7 and max(core.fed_at()) == 0.0
 
 
 def test_a_failed_change_tells_of_nothing_and_keeps_what_was_told_before(channel, core):

@@ -11,7 +11,7 @@ from client.e2e.group_changes import ChangeKind, Newcomer
 from client.groups import roster
 from client.groups.roster import MEMBERS_LIMIT, GroupHistory, Member, MissingParents
 from mixnet.crypto import SigningKey
-from mixnet.errors import LocalError, RemoteError
+from mixnet.errors import RemoteError
 
 KEYS = [SigningKey(bytes([number]) * 32) for number in range(1, 9)]
 AGREE = b"a" * 32
@@ -271,7 +271,7 @@ def test_a_change_of_another_group_or_without_its_past_is_refused():
         history.add_untrusted(stray)
     with pytest.raises(MissingParents):
         other.roster(history.heads)
-    with pytest.raises(LocalError, match="begins"):
+    with pytest.raises(RemoteError, match="begins"):
         GroupHistory(about(history, 0, ChangeKind.REMOVE, 1))
 
 

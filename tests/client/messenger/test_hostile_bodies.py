@@ -1,0 +1,178 @@
+"""Whatever peers say, in any order: it is refused or done, the messenger goes on, and friends reach each other."""
+
+import os
+import random
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.core.conversation import Parcel
+from mixnet.errors import RemoteError
+from tests.client.worlds.bodies import TYPES, Hostile
+from tests.client.worlds.circle import CLUB, Circle
+
+# `HOSTILE_EXAMPLES=5000 pytest tests/client/messenger/test_hostile_bodies.py` for a long run.
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))
+VICTIM, FRIEND = "bob", "dave"
+PEERS = ("alice", "carol", "erin")  # contact and founder of the group; known by the group only; contact outside of it
+STATES = ("as it is", "verified", "blocked", "left", "removed", "invited", "joining", "file")
+
+
+class Stage(Circle):
+    """A world that can be set back to what it was, without virtual time in between."""
+
+    def __init__(self, tmp):
+        super().__init__(tmp, 4, seed=3)
+        self.found()
+        self.join("erin")
+        self.introduce(VICTIM, "erin")
+        self.introduce(VICTIM, FRIEND)
+        assert self.run(300, lambda: len(self[VICTIM].messenger.contacts()) == 3)
+        self.groups("alice").create("other", self.now)
+        self[VICTIM].messenger.send_text("alice", "hi", self.now)
+        self[VICTIM].messenger.send_text("erin", "hi", self.now)
+        self.groups(VICTIM).send(CLUB, "hi all", self.now)
+        self.run(120)
+        self.begun = self.now
+        self.first = tmp / "first"
+        for name, person in self.people.items():
+            person.store.close()
+            shutil.copytree(person.folder, self.first / name)
+
+    def again(self):
+        self.now = self.begun
+        for name, person in self.people.items():
+            person.store._connection.close()
+            for path in person.folder.glob("store.db*"):
+                path.unlink()
+            shutil.copy(self.first / name / "store.db", person.folder / "store.db")
+        for name in (VICTIM, FRIEND, *PEERS):
+            self[name].open()
+
+    def pump(self, sender: str, receiver: str, slots: int = 60) -> None:
+        """What one wants to send, without a network; replies are lost."""
+        for _ in range(slots):
+            self.now += 0.05
+            outgoing = self[sender].messenger.next_outgoing(self.now)
+            if outgoing is None:
+                return
+            self[sender].messenger.transmitted(outgoing, self.now, 0.1)
+            if hasattr(outgoing, "destination") and outgoing.destination.mailbox.rstrip(b".").decode() == receiver:
+                try:
+                    self[receiver].messenger.delivered_untrusted(outgoing.encode(None), self.now)
+                except RemoteError:
+                    self[receiver].refused += 1
+
+    def rows(self, sender: str, receiver: str) -> tuple[int, int]:
+        """What stands for the receiver at the sender, and for the sender at the receiver."""
+        there, here = self[sender].messenger._core, self[receiver].messenger._core
+        return (there.contacts.known(here.identity_public).id, here.contacts.known(there.identity_public).id)
+
+    def say(self, sender: str, raws: list[bytes]) -> None:
+        contact, _ = self.rows(sender, VICTIM)
+        core = self[sender].messenger._core
+        for raw in raws:
+            with core.change():
+                core.routes[contact].post(Parcel(0, raw, None, False, 0, self.now + 1e5))
+            self.pump(sender, VICTIM)
+
+    def prepare(self, state: str, peer: str) -> None:
+        victim, _ = self[VICTIM].messenger, self[peer].messenger
+        _, row = self.rows(peer, VICTIM)
+        name = victim._core.contacts.get(row).name
+        match state:
+            case "verified" if peer != "carol":
+                victim.people.verify(name)
+            case "blocked" if peer != "carol":
+                victim.people.block(name, self.now)
+            case "left":
+                victim.groups.leave(CLUB, self.now)
+            case "removed":
+                self.groups("alice").remove(CLUB, VICTIM, self.now)
+                self.pump("alice", VICTIM)
+            case "invited" | "joining":
+                self.groups("alice").invite("other", VICTIM, self.now)
+                self.pump("alice", VICTIM)
+                if state == "joining":
+                    victim.groups.accept("other", self.now)
+            case "file" if peer != "carol":
+                path = self.tmp / "file"
+                path.write_bytes(b"f" * 200_000)
+                self[peer].messenger.send_file(VICTIM, path, self.now)
+                self.pump(peer, VICTIM, 8)
+
+    def hostile(self, peer: str, rng: random.Random) -> Hostile:
+        their, here = self[peer].messenger, self[VICTIM].messenger
+        group = here.groups._registry.named(CLUB)
+        mine = their.groups._registry.known(group.identifier)
+        known = [group.identifier, group.me, here._core.identity_public, their._core.identity_public, bytes(32)]
+        known += [bytes(row[0]) for row in self[VICTIM].store.all("SELECT identity FROM contacts")]
+        known += [bytes(row[0]) for row in self[VICTIM].store.all("SELECT incoming FROM sessions")]
+        known += [bytes(row[0]) for row in self[VICTIM].store.all("SELECT outgoing FROM sessions")]
+        for one in their.groups._registry.all():
+            history = their.groups._registry.history(one)
+            known += [one.identifier, *(() if history is None else history.heads)]
+        numbers = [
+            number for row in self[VICTIM].store.all("SELECT id, remote FROM messages") for number in row if number
+        ]
+        key = group.key if mine is None else mine.key
+        made = Hostile(rng, known, sorted({*numbers, 0, 1}), key, group.identifier)
+        if mine is not None:
+            made.heads = their.groups._registry.history(mine).heads
+        return made
+
+    def check(self) -> None:
+        """It goes on, also after a restart, and a friend is heard and hears."""
+        for _ in range(2):
+            messenger = self[VICTIM].messenger
+            for _ in range(6):
+                self.now += 30.0
+                outgoing = messenger.next_outgoing(self.now)
+                if outgoing is not None:
+                    messenger.transmitted(outgoing, self.now, 0.1)
+                messenger.wake_at()
+            for group in messenger.groups.list():
+                messenger.groups.show(group.name)
+            messenger.contacts(), messenger.messages(), messenger.take_events()
+            self[VICTIM].store.close()
+            self[VICTIM].open()
+        for sender, receiver in ((FRIEND, VICTIM), (VICTIM, FRIEND)):
+            name = next(c.name for c in self[sender].messenger.contacts() if c.name in (receiver, f"{receiver} 2"))
+            self[sender].messenger.send_text(name, f"from {sender}", self.now)
+            for _ in range(20):
+                self.pump(sender, receiver, 30)
+                if f"from {sender}" in self[receiver].inbox():
+                    break
+                self.now += 30.0
+            assert f"from {sender}" in self[receiver].inbox()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    return Stage(tmp_path_factory.mktemp("stage"))
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.sampled_from(PEERS),
+    st.sampled_from(STATES),
+    st.lists(st.sampled_from(TYPES), min_size=1, max_size=5),
+    st.integers(0, 1 << 32),
+)
+def test_no_sequence_of_bodies_stops_the_messenger(stage, peer, state, types, seed):
+    stage.again()
+    stage.prepare(state, peer)
+    hostile = stage.hostile(peer, random.Random(seed))
+    stage.say(peer, [hostile.body(one) for one in types])
+    stage.check()
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("peer", PEERS)
+def test_each_body_of_each_peer_does_no_harm(stage, peer, type_):
+    stage.again()
+    hostile = stage.hostile(peer, random.Random(f"{peer} {type_.__name__}"))
+    stage.say(peer, [hostile.body(type_) for _ in range(5)])
+    stage.check()
