@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import trio
 
-from directory.authority import LIMITS, serve
+from directory.authority import serve
 from directory.config import AuthorityConfig, load_config
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
@@ -33,7 +33,7 @@ def _run() -> None:
     if len(sys.argv) != 2:
         raise LocalError("usage: python -m directory CONFIG.toml")
     config = load_config(Path(sys.argv[1]))
-    allow_files(LIMITS.connections)
+    allow_files(config.connection_limit, remedy="raise `ulimit -n` or lower connection_limit")
     trio.run(_until_signalled, config)
 
 

@@ -18,6 +18,7 @@ from directory.catchup import CatchUp
 from directory.config import AuthorityConfig
 from directory.context import AuthorityContext
 from directory.gossip import Gossip
+from directory.guests import Guests
 from directory.requests import RequestHandler
 from directory.rounds import Rounds
 from directory.schedule import RoundPlan, late, regular
@@ -33,10 +34,13 @@ from mixnet.pki.waiting import sleep_until
 from mixnet.randomness import Source
 from mixnet.status import SOCKET_NAME, process_figures, serve_status
 
-LIMITS = LinkLimits(per_peer=6)  # another authority may ask in two rounds at once, and reconnect in both
+_PER_PEER = 6  # another authority may ask in two rounds at once, and reconnect in both
+_RESERVED = 4  # one place of so many is kept for members
+_STRANGER_LIFETIME = 60.0  # seconds: a question takes ten at most
 _COUNTED = {
     LinkEvent.FULL: Dropped.CONNECTION_LIMIT,
     LinkEvent.BUSY: Dropped.CONNECTION_LIMIT,
+    LinkEvent.DISPLACED: Dropped.CONNECTION_LIMIT,
     LinkEvent.HANDSHAKE_TIMEOUT: Dropped.HANDSHAKE,
     LinkEvent.HANDSHAKE_FAILED: Dropped.HANDSHAKE,
     LinkEvent.NOT_ADMITTED: Dropped.HANDSHAKE,
@@ -78,25 +82,37 @@ class Authority:
         self._membership = AuthorityMembership.SERVING
         self._catch_up = CatchUp(context)
         self._rounds = Rounds(context)
-        self._requests = RequestHandler(context, self._rounds.held)
+        self._guests = Guests(context, config.stranger_rate)
+        self._requests = RequestHandler(context, self._rounds.held, self._guests)
         self._gossip = Gossip(context)
 
     # What others see.
 
     async def listen(self, *, task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer questions until cancelled."""
-        await serve_links(
-            self._context.network,
-            Address.parse(self._config.address),
-            self._requests.serve,
-            identity=self._config.identity,
-            role=Role.AUTHORITY,
-            network_id=self._trust.network_id,
-            admit=self._requests.admit,
-            limits=LIMITS,
-            count=self._count,
-            task_status=task_status,
+        places = self._config.connection_limit
+        limits = LinkLimits(
+            connections=places,
+            reserved=places // _RESERVED,
+            per_peer=_PER_PEER,
+            turnover=True,
+            stranger_lifetime=_STRANGER_LIFETIME,
         )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._guests.run)
+            await serve_links(
+                self._context.network,
+                Address.parse(self._config.address),
+                self._requests.serve,
+                identity=self._config.identity,
+                role=Role.AUTHORITY,
+                network_id=self._trust.network_id,
+                admit=self._requests.admit,
+                limits=limits,
+                known=self._guests.acquaintances,
+                count=self._count,
+                task_status=task_status,
+            )
 
     async def report(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tell the operator on the status socket until cancelled."""

@@ -22,6 +22,8 @@ from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.parameters import Parameters, parameters_from
 
 STARTUP_WAIT = 15.0
+CONNECTION_LIMIT = 1024
+STRANGER_RATE = 4 << 20  # bytes a second: 40 first documents a second of a network of 200 nodes
 
 
 class AuthorityConfigError(LocalError):
@@ -45,6 +47,8 @@ class AuthorityConfig:
     source: str | None = None  # the local IP address to dial from
     log_file: Path | None = None
     startup_wait: float = STARTUP_WAIT
+    connection_limit: int = CONNECTION_LIMIT
+    stranger_rate: int = STRANGER_RATE  # bytes a second that all strangers together get
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,6 +64,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     source: str | None = None
     log_file: str | None = None
     startup_wait: float = STARTUP_WAIT
+    connection_limit: int = CONNECTION_LIMIT
+    stranger_rate: int = STRANGER_RATE
 
 
 def load_config(path: Path) -> AuthorityConfig:
@@ -76,6 +82,8 @@ def load_config(path: Path) -> AuthorityConfig:
     if parameters.epoch_length != bootstrap.epoch_length:
         raise AuthorityConfigError(f"`epoch_length` in {path} differs from the bootstrap file's: make them equal")
     Address.parse(file.address)
+    if min(file.connection_limit, file.stranger_rate) < 1:
+        raise AuthorityConfigError(f"the configuration {path} is wrong: a limit is at least 1")
     return AuthorityConfig(
         identity=load_identity(folder / file.key_file),
         address=file.address,
@@ -86,6 +94,8 @@ def load_config(path: Path) -> AuthorityConfig:
         source=file.source,
         log_file=None if file.log_file is None else folder / file.log_file,
         startup_wait=file.startup_wait,
+        connection_limit=file.connection_limit,
+        stranger_rate=file.stranger_rate,
     )
 
 

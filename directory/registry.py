@@ -53,7 +53,8 @@ class NodeRegistry:
         self._refusals.pop(identity, None)
         self._refusals[identity] = reason
         while len(self._refusals) > _MOST_REFUSALS:
-            del self._refusals[next(iter(self._refusals))]
+            oldest = next(iter(self._refusals))  # those of strangers never push out an approved node's
+            del self._refusals[next((one for one in self._refusals if one not in self.approved), oldest)]
 
     def refusal(self, identity: bytes) -> str:
         """Why the node's last descriptor was refused; empty if it was not, or that is long ago."""

@@ -1,8 +1,9 @@
 """Answers the questions that come to an authority (spec/05-directory.md 5.9).
 
 Promises: a node may upload, an authority may ask for steps of a round, anybody may ask for documents; an answer waits a
-few seconds for what is about to exist, so that nobody has to ask in a loop. Never: a word about why something was
-refused.
+few seconds for what is about to exist, so that nobody has to ask in a loop. Everything is paid for, frames before they
+are looked at and answers before they leave, from the budget that the asker's identity gives (`guests.py`). Never: a
+word about why something was refused.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 import trio
 
 from directory.context import AuthorityContext
+from directory.guests import Guests
+from directory.registry import Unapproved
 from directory.voting import Round
 from mixnet.counters import Dropped, Event
 from mixnet.errors import RemoteError
@@ -49,9 +52,9 @@ _MAX_REQUEST = 4096
 class RequestHandler:
     """One authority's answers."""
 
-    def __init__(self, context: AuthorityContext, rounds: Mapping[tuple[int, int], Round]) -> None:
+    def __init__(self, context: AuthorityContext, rounds: Mapping[tuple[int, int], Round], guests: Guests) -> None:
         """`rounds` are those under way or just over, by epoch and attempt."""
-        self._context, self._rounds = context, rounds
+        self._context, self._rounds, self._guests = context, rounds, guests
         self._archive, self._registry, self._counters = context.archive, context.registry, context.counters
 
     def admit(self, identity: bytes, role: Role) -> bool:
@@ -60,11 +63,13 @@ class RequestHandler:
 
     async def serve(self, link: Link) -> None:
         """Answer one peer's questions until its link ends."""
+        visit = self._guests.visit(link)
 
         async def answer(raw: bytes) -> bytes:
+            await visit.question_untrusted()
             return await self._answer_untrusted(link.peer, raw)
 
-        await answer_requests(link, answer, limit=_MAX_REQUEST)
+        await answer_requests(link, answer, limit=_MAX_REQUEST, spend=visit.spend)
 
     async def _answer_untrusted(self, peer: Peer, raw: bytes) -> bytes:
         request = parse_request_untrusted(raw)
@@ -116,7 +121,9 @@ class RequestHandler:
         self._context.refresh()
         try:
             # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
-            if peer.role != Role.NODE or Descriptor.parse_untrusted(raw).identity != peer.identity:
+            if peer.role != Role.NODE or peer.identity not in self._registry.approved:
+                raise Unapproved
+            if Descriptor.parse_untrusted(raw).identity != peer.identity:
                 raise RemoteError("a descriptor that another than its node brings")
             descriptor = self._registry.take_untrusted(raw, self._context.present())
         except RemoteError as refusal:

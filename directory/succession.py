@@ -132,8 +132,12 @@ class Succession:
 
     def admits(self, identity: bytes, present: int) -> bool:
         """Whether somebody may ask what only an authority may: as one of the present, the coming or the newest set."""
+        return any(identity == one.identity for one in self.serving(present))
+
+    def serving(self, present: int) -> list[AuthorityInfo]:
+        """The authorities of the present, the coming and the newest set, each once."""
         sets = (self.trust.at(present), self.trust.at(present + 1), self.trust.newest)
-        return any(identity in one.identities for one in sets)
+        return list({one.identity: one for known in sets for one in known.authorities}.values())
 
     def others(self, present: int) -> list[AuthorityInfo]:
         """Everybody else who may know more: the authorities of now, those introduced, those proposed."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import socket
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import trio
 
@@ -20,6 +21,7 @@ from mixnet.reach import Reach
 from mixnet.tcp_stream import TcpStream
 
 DIAL_TIMEOUT = 10.0  # seconds
+IPV6_SHARED = 64  # bits of an IPv6 address that say whose it is; the rest its owner chooses freely
 BACKLOG = 256  # connections that wait to be accepted
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _RESOURCE_PAUSE = 0.1  # seconds before another attempt to accept when descriptors have run out
@@ -61,6 +63,36 @@ class Listener(trio.abc.Listener[trio.abc.Stream]):
     @abstractmethod
     def address(self) -> Address:
         """Where it listens, with the port that was chosen if 0 was asked for."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A stream that knows where its other end is."""
+
+    @property
+    def remote_host(self) -> str:
+        """An IP address; empty if the other end is gone."""
+
+
+def origin(host: str) -> str:
+    """With whom a peer at `host` shares its part of a server: its IPv4 address, or the /64 network of its IPv6 address.
+
+    Names stand for themselves. It is never stored or logged.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, IPV6_SHARED), strict=False))
+
+
+def origin_of(stream: trio.abc.Stream) -> str:
+    """The origin of whoever is at the other end of an accepted stream; empty if that is not known."""
+    return origin(stream.remote_host) if isinstance(stream, Located) else ""
 
 
 class Network(Protocol):

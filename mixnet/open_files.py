@@ -10,7 +10,7 @@ import resource
 
 from mixnet.errors import LocalError
 
-SPARE = 320  # handshakes under way, links that we dial, and files
+SPARE = 512  # handshakes under way, links that we dial, and files
 
 
 def allow_files(connections: int, others: int = 0, *, remedy: str = "raise `ulimit -n`") -> None:

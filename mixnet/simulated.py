@@ -256,6 +256,11 @@ class SimulatedStream(trio.abc.Stream):
         self._writable = _Signal()
         registry[self] = None
 
+    @property
+    def remote_host(self) -> str:
+        """The host of the other end."""
+        return self.peer.host
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Put one write on the link once there is room; BrokenResourceError when the other end is known to be gone."""
         with self._sending:

@@ -90,6 +90,15 @@ class TcpStream(trio.abc.Stream):
             self.arrived = max(self.arrived, trio.current_time() - _waited(notes))
             return data
 
+    @property
+    def remote_host(self) -> str:
+        """The IP address of the other end; empty if that is gone."""
+        with contextlib.suppress(OSError):
+            name = self.socket.getpeername()
+            if isinstance(name, tuple):
+                return str(name[0])
+        return ""
+
     async def aclose(self) -> None:
         """Close the socket; who still waits for it gets trio.ClosedResourceError."""
         if self.socket.fileno() >= 0:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import msgspec
 import trio
 
+from mixnet.bucket import TokenBucket
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, Role, split
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
 from mixnode.arrival import Arrived
-from mixnode.bucket import TokenBucket
 from mixnode.downlink import Downlink
 from mixnode.mailboxes import Account, Acknowledge, Erase, Inspect, Load, Loaded, Open, Operation
 from mixnode.members import Members

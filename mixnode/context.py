@@ -15,7 +15,7 @@ import trio
 from mixnet.clock import Clock, Epochs
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
-from mixnet.link import Link, LinkEvent, LinkLimits, Role, connect, serve_links
+from mixnet.link import Acquaintances, Link, LinkEvent, LinkLimits, Role, Standing, connect, serve_links
 from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
 from mixnet.pki.descriptor import NodeRole
@@ -36,6 +36,7 @@ GRACE_SHARE, LONGEST_GRACE = 0.5, 600.0  # of an epoch, and seconds, for which a
 _REFUSED = {
     LinkEvent.FULL: Dropped.CONNECTION_LIMIT,
     LinkEvent.BUSY: Dropped.CONNECTION_LIMIT,
+    LinkEvent.DISPLACED: Dropped.CONNECTION_LIMIT,
     LinkEvent.HANDSHAKE_TIMEOUT: Dropped.HANDSHAKE,
     LinkEvent.HANDSHAKE_FAILED: Dropped.HANDSHAKE,
     LinkEvent.NOT_ADMITTED: Dropped.NOT_ADMITTED,
@@ -110,6 +111,9 @@ class NodeContext:
                 return members.other(identity) is not None
             return role is Role.CLIENT and self.config.role is NodeRole.PROVIDER
 
+        def standing(identity: bytes) -> Standing:
+            return Standing.STRANGER if members.other(identity) is None else Standing.MEMBER
+
         def count(event: LinkEvent) -> None:
             if event in _REFUSED:
                 counters.drop(_REFUSED[event])
@@ -127,6 +131,7 @@ class NodeContext:
             limits=LinkLimits(
                 connections=self.config.connection_limit, reserved=self.config.connection_limit // RESERVED
             ),
+            known=Acquaintances(standing, members.at),
             count=count,
             task_status=task_status,
         )

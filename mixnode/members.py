@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mixnet.errors import Unavailable
+from mixnet.network import Address, origin
 from mixnet.pki.document import Document, Node
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.waiting import Broadcast
@@ -23,6 +24,7 @@ class Members:
         self._raw = raw
         self._current: Document | None = None
         self._previous: Document | None = None
+        self._origins: frozenset[str] = frozenset()
         self._next = Broadcast()
 
     def update(self, document: Document) -> None:
@@ -30,6 +32,8 @@ class Members:
         if self._current is not None and self._current.epoch != document.epoch:
             self._previous = self._current
         self._current = document
+        listed = (one for one in (self._current, self._previous) if one is not None)
+        self._origins = frozenset(origin(Address.parse(node.address).host) for one in listed for node in one.nodes)
         self._next.wake()
 
     @property
@@ -61,6 +65,10 @@ class Members:
             if document is not None and (node := document.node(identity)) is not None:
                 return node
         return None
+
+    def at(self, where: str) -> bool:
+        """Whether a node is expected at an origin (`mixnet.network.origin`)."""
+        return where in self._origins
 
     async def wait_for_next(self) -> None:
         """Return when the next document is here."""

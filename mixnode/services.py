@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 
 import trio
 
+from mixnet.bucket import TokenBucket
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Role
 from mixnet.services import QUESTION, Operation, Question, ServiceAnswer, ServiceStatus
 from mixnet.sphinx import Engine
 from mixnode.arrival import Arrived
-from mixnode.bucket import TokenBucket
 from mixnode.queues import DropQueue
 from mixnode.slots import Slots
 

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import mixnet.pki.topology
 from benchmarks.controls.cover import Switch, all_off
+from mixnet.bucket import TokenBucket
 from mixnet.crypto import SphinxSecret
 from mixnet.pki import document as documents
 from mixnet.pki.bootstrap import Bootstrap
@@ -24,7 +25,6 @@ from mixnet.sphinx import engine, header, payload
 from mixnet.sphinx.geometry import GEOMETRY
 from mixnet.sphinx.keys import SharedSecret
 from mixnet.sphinx.packet import Hop, Layer
-from mixnode.bucket import TokenBucket
 from mixnode.delays import Delays
 from mixnode.replay import Replay
 

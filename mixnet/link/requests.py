@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link.frames import Frame, FrameKind
+from mixnet.link.frames import FRAME_SIZE, Frame, FrameKind
 from mixnet.link.messages import MESSAGE_LIMIT, Assembler, split
 from mixnet.link.stream import Link
 
@@ -52,15 +52,24 @@ async def ask(
 
 
 async def answer_requests(
-    link: Link, answer: Callable[[bytes], Awaitable[bytes]], *, limit: int = MESSAGE_LIMIT
+    link: Link,
+    answer: Callable[[bytes], Awaitable[bytes]],
+    *,
+    limit: int = MESSAGE_LIMIT,
+    spend: Callable[[int], Awaitable[None]] | None = None,
 ) -> None:
-    """Answer each request of the peer (`limit` bytes at most) until the link ends; RemoteError for anything else."""
+    """Answer each request of the peer (`limit` bytes at most) until the link ends; RemoteError for anything else.
+
+    `spend` is awaited for the bytes of all frames that came before they are looked at, and for those of each answer.
+    """
     assembler = Assembler(limit=limit, streams=1)
     while True:
         try:
             frames = await link.receive()
         except trio.EndOfChannel:
             return
+        if spend is not None:
+            await spend(len(frames) * FRAME_SIZE)
         for frame in frames:
             if frame.kind is FrameKind.PAD:
                 continue
@@ -69,7 +78,10 @@ async def answer_requests(
             complete = assembler.feed_untrusted(frame)
             if complete is not None:
                 number, request = complete
-                await send_message(link, split(await answer(request), FrameKind.RESPONSE, number))
+                answered = await answer(request)
+                if spend is not None:
+                    await spend(len(answered))
+                await send_message(link, split(answered, FrameKind.RESPONSE, number))
 
 
 async def send_message(link: Link, frames: list[Frame]) -> None:

@@ -1,17 +1,18 @@
 """Serving links to whoever comes: limits before trust, and no peer can harm another (spec/03-links.md 3.6).
 
-Promises: handshakes under way, links in all, links of clients and links of one peer are bounded, and idle peers are let
-go; a peer that sends anything wrong loses its connection, a counter rises, and the server goes on. Where handshakes are
-too many, the oldest gives way: an honest one is over soon, so that who opens silent connections hinders only such.
-However many clients come, the places that are reserved stay free of them, so that clients never crowd out nodes. A peer
-that comes again replaces its oldest link, which may have died unnoticed. Never: an answer to a refused peer, or its
-address in a counter.
+Promises: handshakes under way, links in all, links of strangers and links of one peer are bounded, and idle peers are
+let go; a peer that sends anything wrong loses its connection, a counter rises, and the server goes on. A place follows
+from the identity that a peer proved (`places.py`), the right to prove one from where it comes (`doorstep.py`): however
+many strangers come, and whatever they say that they are, members come in. A peer that comes again replaces its oldest
+link, which may have died unnoticed. Never: an answer to a refused peer, or its address anywhere but in these two
+objects, while it is connected.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
@@ -20,10 +21,12 @@ import trio
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.connect import HANDSHAKE_TIMEOUT, HandshakeTimeout, accept_untrusted
+from mixnet.link.doorstep import Doorstep, KnockLimits
 from mixnet.link.handshake import Judge, Role, WrongPeer
+from mixnet.link.places import Acquaintances, Places, Room, Standing
 from mixnet.link.stream import Link
 from mixnet.link.tls import TlsIdentity
-from mixnet.network import Address, Network
+from mixnet.network import Address, Network, origin_of
 
 Handler = Callable[[Link], Awaitable[None]]
 Accept = Callable[[trio.abc.Stream], Awaitable[Link]]
@@ -33,8 +36,9 @@ class LinkEvent(StrEnum):
     """The labels that a server of links counts."""
 
     ACCEPTED = "link_accepted"
-    FULL = "link_refused_full"  # too many links, or too many of clients
-    BUSY = "link_refused_busy"  # too many handshakes: the oldest is given up
+    FULL = "link_refused_full"  # no place for such a peer
+    BUSY = "link_refused_busy"  # too many handshakes: this one does not begin, or an older one is given up
+    DISPLACED = "link_displaced"  # its place went to somebody with a better right to it
     HANDSHAKE_TIMEOUT = "link_handshake_timeout"
     HANDSHAKE_FAILED = "link_handshake_failed"
     NOT_ADMITTED = "link_not_admitted"
@@ -47,11 +51,13 @@ class LinkLimits:
     """What a server grants: numbers of connections, and seconds."""
 
     connections: int = 1024
-    reserved: int = 0  # of them, for peers that are no clients
-    handshakes: int = 64
+    reserved: int = 0  # of them, for peers that are no strangers
     per_peer: int = 2
+    turnover: bool = False  # whether the newest stranger takes the place of the oldest: for links that are soon over
+    knocks: KnockLimits = field(default_factory=KnockLimits)
     handshake_timeout: float = HANDSHAKE_TIMEOUT
     idle_timeout: float = 120.0
+    stranger_lifetime: float = math.inf
 
 
 async def serve_links(
@@ -64,14 +70,15 @@ async def serve_links(
     network_id: bytes,
     admit: Judge,
     limits: LinkLimits | None = None,
+    known: Acquaintances | None = None,
     count: Callable[[LinkEvent], None] = lambda _event: None,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen at `address` and run `handler` for each link that is admitted, until cancelled.
 
-    Started with the address, its port chosen if 0 was asked for. The link closes when its handler returns, or raises
-    RemoteError (which counts), trio.EndOfChannel or Unavailable; a handler's other errors end the server. Unavailable
-    if the address can't be listened at.
+    Started with the address, its port chosen if 0 was asked for. To a server that is not told whom it knows all are
+    strangers. The link closes when its handler returns, or raises RemoteError (which counts), trio.EndOfChannel or
+    Unavailable; a handler's other errors end the server. Unavailable if the address can't be listened at.
     """
     limits = limits or LinkLimits()
     accept = partial(
@@ -82,55 +89,70 @@ async def serve_links(
         admit=admit,
         timeout=limits.handshake_timeout,
     )
-    server = _Server(accept, handler, limits, count)
+    server = _Server(accept, handler, limits, known or Acquaintances(), count)
     listener = await network.listen(address)
     async with listener, trio.open_nursery() as nursery:
         task_status.started(listener.address)
         while True:
             stream = await listener.accept()
-            handshake = server.make_room()
-            if handshake is None:
+            visitor = server.let_knock(stream)
+            if visitor is None:
                 await trio.aclose_forcefully(stream)
             else:
-                nursery.start_soon(server.serve_stream, stream, handshake)
+                nursery.start_soon(server.serve_stream, visitor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Visitor:
+    """A connection whose handshake is under way."""
+
+    stream: trio.abc.Stream
+    origin: str
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
 class _Server:
     """The links of one listener."""
 
     def __init__(
-        self, accept: Accept, handler: Handler, limits: LinkLimits, count: Callable[[LinkEvent], None]
+        self,
+        accept: Accept,
+        handler: Handler,
+        limits: LinkLimits,
+        known: Acquaintances,
+        count: Callable[[LinkEvent], None],
     ) -> None:
         self._accept = accept
         self._handler = handler
         self._limits = limits
+        self._known = known
         self._count = count
-        self._handshakes: dict[trio.CancelScope, None] = {}  # sets with an order: oldest first
-        self._links: dict[Link, None] = {}
+        self._doorstep: Doorstep[_Visitor] = Doorstep(limits.knocks, trio.current_time())
+        self._places: Places[Link] = Places(
+            Room(limits.connections, limits.reserved, limits.per_peer, limits.turnover), known.standing
+        )
 
-    def make_room(self) -> trio.CancelScope | None:
-        """A scope for one connection's handshake; None, and count, if there is no room for another link."""
-        if len(self._links) >= self._limits.connections:
-            self._count(LinkEvent.FULL)
-            return None
-        if len(self._handshakes) >= self._limits.handshakes:
+    def let_knock(self, stream: trio.abc.Stream) -> _Visitor | None:
+        """Whoever begins a handshake on `stream`; None, and count, if too many of its kind have begun one."""
+        visitor = _Visitor(stream, origin_of(stream))
+        knock = self._doorstep.knock(
+            visitor, visitor.origin, trio.current_time(), familiar=self._known.familiar(visitor.origin)
+        )
+        if not knock.admitted or knock.displaced is not None:
             self._count(LinkEvent.BUSY)
-            oldest = next(iter(self._handshakes))
-            del self._handshakes[oldest]
-            oldest.cancel()
-        handshake = trio.CancelScope()
-        self._handshakes[handshake] = None
-        return handshake
+        if knock.displaced is not None:
+            knock.displaced.scope.cancel()
+        return visitor if knock.admitted else None
 
-    async def serve_stream(self, stream: trio.abc.Stream, handshake: trio.CancelScope) -> None:
+    async def serve_stream(self, visitor: _Visitor) -> None:
         """The whole life of one connection."""
         link = None
-        with handshake:
-            link = await self._shake_hands(stream)
-        self._handshakes.pop(handshake, None)
+        with visitor.scope:
+            link = await self._shake_hands(visitor.stream)
+        self._doorstep.leave(visitor)
         if link is not None:
             async with link:
-                await self._serve_link(link)
+                await self._serve_link(link, visitor.origin)
 
     async def _shake_hands(self, stream: trio.abc.Stream) -> Link | None:
         try:
@@ -143,18 +165,21 @@ class _Server:
             self._count(LinkEvent.HANDSHAKE_FAILED)
         return None
 
-    async def _serve_link(self, link: Link) -> None:
-        older = [one for one in self._links if one.peer.identity == link.peer.identity]
-        full = not self._has_room(link.peer.role)
-        if full and not older:
+    async def _serve_link(self, link: Link, origin: str) -> None:
+        standing = self._known.standing(link.peer.identity)
+        entry = self._places.enter(link, link.peer.identity, origin)
+        if not entry.admitted:
             self._count(LinkEvent.FULL)
             return
+        if standing is not Standing.STRANGER:
+            self._doorstep.expect(origin)
         self._count(LinkEvent.ACCEPTED)
-        self._links[link] = None
+        lifetime = self._limits.stranger_lifetime if standing is Standing.STRANGER else math.inf
         try:
-            surplus = len(older) + 1 - self._limits.per_peer
-            await self._replace(older if full else older[: max(0, surplus)])
+            await self._close(entry.replaced, LinkEvent.REPLACED)
+            await self._close(entry.displaced, LinkEvent.DISPLACED)
             async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.deadline = trio.current_time() + lifetime
                 nursery.start_soon(link.end_after_silence, self._limits.idle_timeout)
                 await self._handler(link)
                 nursery.cancel_scope.cancel()
@@ -163,19 +188,10 @@ class _Server:
         except* (Unavailable, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer is gone, which is its right
         finally:
-            self._links.pop(link, None)
+            self._places.leave(link)
 
-    def _has_room(self, role: Role) -> bool:
-        """Whether one more link of this role fits."""
-        limits = self._limits
-        if role is not Role.CLIENT:
-            return len(self._links) < limits.connections
-        clients = sum(link.peer.role is Role.CLIENT for link in self._links)
-        return clients < limits.connections - limits.reserved
-
-    async def _replace(self, surplus: Sequence[Link]) -> None:
-        """Close a peer's links for which there is no room beside its newest one."""
-        for link in surplus:
-            self._count(LinkEvent.REPLACED)
-            self._links.pop(link, None)
+    async def _close(self, links: Sequence[Link], why: LinkEvent) -> None:
+        """Close links that have lost their places."""
+        for link in links:
+            self._count(why)
             await link.aclose()

@@ -16,6 +16,7 @@ from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link.frames import FRAME_SIZE, Frame, FrameReader
 from mixnet.link.handshake import Peer
 from mixnet.link.tls import TlsSession
+from mixnet.network import origin_of
 from mixnet.tcp_stream import TcpStream
 
 SEND_TIMEOUT = 60.0  # seconds in which a peer must take what is sent to it
@@ -52,6 +53,11 @@ class Link(trio.abc.AsyncResource):
         self._sending = trio.Lock()
         self._rest = b""  # sealed, and not yet taken by the stream
         self._usable = True
+
+    @property
+    def origin(self) -> str:
+        """Where the peer of an accepted link is, as far as its part of a server goes (`mixnet.network.origin`)."""
+        return origin_of(self._stream)
 
     async def end_after_silence(self, seconds: float) -> None:
         """End the link once no frame has come for `seconds`: a task beside the receiver, which spares it a deadline."""

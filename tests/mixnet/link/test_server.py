@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError, RemoteError, Unavailable
-from mixnet.link import FRAME_SIZE, Frame, FrameKind, LinkEvent, LinkLimits, Role, answer_requests, ask, serve_links
+from mixnet.link import (
+    FRAME_SIZE,
+    Acquaintances,
+    Frame,
+    FrameKind,
+    KnockLimits,
+    LinkEvent,
+    LinkLimits,
+    Role,
+    Standing,
+    answer_requests,
+    ask,
+    serve_links,
+)
 from mixnet.link.handshake import hello
 from mixnet.network import Address
 from tests.mixnet.link.ends import (
@@ -32,6 +45,12 @@ from tests.mixnet.link.ends import (
 )
 
 HERE = Address("127.0.0.1", 0)
+
+
+def knowing(*members):
+    """Who knows these as members, and nobody by their origins."""
+    listed = {one.public for one in members}
+    return Acquaintances(lambda identity: Standing.MEMBER if identity in listed else Standing.STRANGER)
 
 
 async def echo(request):
@@ -188,8 +207,7 @@ async def test_links_in_all_are_bounded(autojump_clock):
     network = simulated()
     async with serving(network, limits=LinkLimits(connections=3)) as (address, counts):
         links = [await connecting(network, address, identity=SigningKey(bytes([number]) * 32)) for number in range(3)]
-        with pytest.raises(Unavailable):
-            await connecting(network, address, identity=STRANGER)
+        assert await is_over(await connecting(network, address, identity=STRANGER))
         assert counts[LinkEvent.FULL] == 1
         await links.pop().aclose()
         await trio.sleep(1)
@@ -198,18 +216,20 @@ async def test_links_in_all_are_bounded(autojump_clock):
             assert await ask(link, b"still here") == b"still here"
 
 
-async def test_clients_never_crowd_out_others(autojump_clock):
-    """Somebody with many identities takes all places of clients, and none of those that are reserved."""
+@pytest.mark.parametrize("role", Role)
+async def test_strangers_never_crowd_out_members_whatever_they_say_they_are(autojump_clock, role):
+    """Somebody with many identities takes all places of strangers, and none of those that are reserved."""
     network = simulated()
     identities = [SigningKey(bytes([number]) * 32) for number in range(6)]
-    async with serving(network, limits=LinkLimits(connections=5, reserved=2)) as (address, counts):
-        clients = [await connecting(network, address, identity=one) for one in identities[:3]]
-        refused = await connecting(network, address, identity=identities[3])
+    limits, known = LinkLimits(connections=5, reserved=2), knowing(*identities[4:])
+    async with serving(network, limits=limits, known=known) as (address, counts):
+        clients = [await connecting(network, address, identity=one, role=role) for one in identities[:3]]
+        refused = await connecting(network, address, identity=identities[3], role=role)
         assert await is_over(refused)
         assert counts == {LinkEvent.ACCEPTED: 3, LinkEvent.FULL: 1}
         again = await connecting(network, address, identity=identities[0])  # who has a place keeps one
         assert await is_over(clients.pop(0))
-        nodes = [await connecting(network, address, identity=one, role=Role.NODE) for one in identities[4:]]
+        nodes = [await connecting(network, address, identity=one) for one in identities[4:]]
         for link in [again, *clients, *nodes]:
             assert await ask(link, b"still here") == b"still here"
         assert counts == {LinkEvent.ACCEPTED: 6, LinkEvent.FULL: 1, LinkEvent.REPLACED: 1}
@@ -242,7 +262,7 @@ async def is_closed(stream):
 
 async def test_handshakes_under_way_are_bounded_and_the_oldest_gives_way(autojump_clock):
     network = simulated()
-    async with serving(network, limits=LinkLimits(handshakes=5)) as (address, counts):
+    async with serving(network, limits=LinkLimits(knocks=KnockLimits(under_way=5))) as (address, counts):
         silent = [await network.dial(address) for _ in range(7)]
         assert [await is_closed(stream) for stream in silent] == [True] * 2 + [False] * 5
         assert counts == {LinkEvent.BUSY: 2}
@@ -264,7 +284,7 @@ async def test_silent_connections_time_out(autojump_clock):
 
 async def test_a_link_that_is_open_never_gives_way_to_handshakes(autojump_clock):
     network = simulated()
-    async with serving(network, limits=LinkLimits(handshakes=1)) as (address, counts):
+    async with serving(network, limits=LinkLimits(knocks=KnockLimits(under_way=1))) as (address, counts):
         async with await connecting(network, address) as link:
             for _ in range(5):
                 await network.dial(address)
@@ -337,7 +357,7 @@ async def test_a_peer_that_vanished_behind_a_partition_frees_its_place(autojump_
 
 async def test_nothing_stays_behind(autojump_clock):
     network = simulated()
-    async with serving(network, limits=LinkLimits(connections=2, handshakes=2)) as (address, counts):
+    async with serving(network, limits=LinkLimits(connections=2, knocks=KnockLimits(under_way=2))) as (address, counts):
         for _ in range(5):
             await serves(network, address)
             async with await network.dial(address) as stream:

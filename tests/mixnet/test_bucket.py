@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixnode.bucket import TokenBucket
+from mixnet.bucket import TokenBucket
 
 STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(0, 100)), min_size=1, max_size=40)
 
