@@ -1,4 +1,4 @@
-"""How much somebody may do in a time: a token bucket, and one for each of many (spec/03-links.md 3.6, 6.2).
+"""How much somebody may do in a time: token buckets (spec/03-links.md 3.6; spec/06-providers.md 6.2).
 
 Promises: over any span of t seconds at most `burst + rate * t` pass; who keeps to the rate is never refused more than
 chance makes it exceed the burst. A bucket in a table outlives its owner's connections, so that to come again gives
