@@ -14,6 +14,7 @@ from mixnet.crypto import SigningKey, equal
 from mixnet.errors import Unavailable
 from mixnet.link.frames import Frame, FrameReader
 from mixnet.link.handshake import Handshake, HandshakeRefused, HandshakeSide, Judge, Role
+from mixnet.link.pace import HandshakePace
 from mixnet.link.stream import READ_SIZE, Link
 from mixnet.link.tls import TlsIdentity, TlsSession
 from mixnet.network import Address, Network
@@ -50,7 +51,7 @@ async def connect(
     with trio.move_on_after(timeout):
         stream = await network.dial(address, source=source)
         try:
-            return await _establish_untrusted(stream, session, handshake)
+            return await _establish_untrusted(stream, session, handshake, HandshakePace())
         except trio.EndOfChannel:
             raise Unavailable(f"{address} ended the connection during the handshake") from None
     raise Unavailable(f"{address} took too long for its handshake")
@@ -63,17 +64,19 @@ async def accept_untrusted(
     role: Role,
     network_id: bytes,
     admit: Judge,
+    pace: HandshakePace | None = None,
     timeout: float = HANDSHAKE_TIMEOUT,  # noqa: ASYNC109 -- it ends in a RemoteError, as all else that a peer does wrong
 ) -> Link:
     """The link that a peer opens on `stream`; RemoteError if that fails within `timeout` seconds.
 
-    `admit` judges the peer's identity and role before anything but the TLS handshake is sent to it.
+    `admit` judges the peer's identity and role before anything but the TLS handshake is sent to it; `pace` is the
+    server's, which all its handshakes share.
     """
     session = _tls(identity).session(HandshakeSide.RESPONDER, lambda _identity: True)
     handshake = Handshake(HandshakeSide.RESPONDER, role=role, network_id=network_id, judge=admit)
     with trio.move_on_after(timeout):
         try:
-            return await _establish_untrusted(stream, session, handshake)
+            return await _establish_untrusted(stream, session, handshake, pace or HandshakePace())
         except trio.EndOfChannel:
             raise HandshakeRefused from None
     raise HandshakeTimeout
@@ -87,11 +90,13 @@ def _pin(expect: bytes | Callable[[bytes], bool]) -> Callable[[bytes], bool]:
     return expect if callable(expect) else lambda identity: equal(identity, expect)
 
 
-async def _establish_untrusted(stream: trio.abc.Stream, session: TlsSession, handshake: Handshake) -> Link:
+async def _establish_untrusted(
+    stream: trio.abc.Stream, session: TlsSession, handshake: Handshake, pace: HandshakePace
+) -> Link:
     """Drive both machines over the stream: RemoteError, or EndOfChannel at its end; it is closed on any failure."""
     reader = FrameReader()
     try:
-        while not session.handshake_untrusted():
+        while not await pace.step(session.handshake_untrusted):
             await _send(stream, session.take())
             session.put_untrusted(await _receive(stream, session.missing))
         outgoing = session.take()

@@ -23,7 +23,8 @@ MOST_HANDSHAKE_BYTES = 8192
 
 _TYPES = range(20, 24)  # change_cipher_spec, alert, handshake, application_data: all that TLS 1.3 has
 _SEALED = b"\x17\x03\x03"
-_TICKET = _SEALED + (74).to_bytes(2)  # as OpenSSL's server sends two of
+_TICKET_SIZE = 74  # as OpenSSL's server sends two of
+_TICKET = _SEALED + _TICKET_SIZE.to_bytes(2)
 _PLAINTEXTS = {
     _SEALED + (FRAME_SIZE * frames + SEAL_SIZE).to_bytes(2): FRAME_SIZE * frames
     for frames in range(1, FRAMES_OF_A_RECORD + 1)
@@ -100,21 +101,23 @@ class FrameRecords:
         sizes = [self._size] if self._size and 0 < at <= len(data) else []
         while len(data) - at >= HEADER_SIZE:
             header = data[at : at + HEADER_SIZE]
-            self._size = self._expected_untrusted(header)
-            at += HEADER_SIZE + int.from_bytes(header[len(_SEALED) :])
-            if self._size and at <= len(data):
-                sizes.append(self._size)
+            size = _PLAINTEXTS.get(header)
+            if size is None:
+                self._let_through_untrusted(header)
+                at += HEADER_SIZE + _TICKET_SIZE
+                size = 0
+            else:
+                self._most_tickets = 0
+                at += size + RECORD_OVERHEAD
+                if at <= len(data):
+                    sizes.append(size)
+            self._size = size
         self._missing = max(0, at - len(data))
         self._begun = data[at:]
         return sizes
 
-    def _expected_untrusted(self, header: bytes) -> int:
-        """The size of the plaintext behind a header; 0 for a ticket's."""
-        size = _PLAINTEXTS.get(header)
-        if size is not None:
-            self._most_tickets = 0
-            return size
+    def _let_through_untrusted(self, header: bytes) -> None:
+        """Refuse what is no ticket, or one too many."""
         if header != _TICKET or self.tickets >= self._most_tickets:
             raise RemoteError("a record that holds no whole frames")
         self.tickets += 1
-        return 0

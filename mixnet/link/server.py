@@ -23,6 +23,7 @@ from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.connect import HANDSHAKE_TIMEOUT, HandshakeTimeout, accept_untrusted
 from mixnet.link.doorstep import Doorstep, KnockLimits
 from mixnet.link.handshake import Judge, Role, WrongPeer
+from mixnet.link.pace import HandshakePace
 from mixnet.link.places import Acquaintances, Places, Room, Standing
 from mixnet.link.stream import Link
 from mixnet.link.tls import TlsIdentity
@@ -87,6 +88,7 @@ async def serve_links(
         role=role,
         network_id=network_id,
         admit=admit,
+        pace=HandshakePace(),
         timeout=limits.handshake_timeout,
     )
     server = _Server(accept, handler, limits, known or Acquaintances(), count)
