@@ -9,10 +9,12 @@ from client.daemon.process import run
 from client.profile.passphrase import given
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.memory_privacy import keep_memory_private
 
 
 def main(arguments: list[str]) -> None:
     """Run the daemon that the arguments name."""
+    keep_memory_private()
     match arguments:
         case [directory]:
             run(Path(directory), given(None))

@@ -26,6 +26,7 @@ from deploy.supervisor import Program, Report, last_words, open_crew
 from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.explain import explain
 from mixnet.log import open_log
+from mixnet.memory_privacy import keep_memory_private
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,6 +98,7 @@ def main(folder: Path, channel: int) -> None:
     """The supervisor's process: leave the command's session, then run the network of `folder`."""
     from deploy.local import load_plan, programs  # noqa: PLC0415 -- it imports this module
 
+    keep_memory_private()
     if os.fork():
         os._exit(0)  # the command reaps this one at once, and the supervisor is nobody's child
     os.setsid()

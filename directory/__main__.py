@@ -15,6 +15,7 @@ from directory.config import AuthorityConfig, load_config
 from mixnet.clock import WallClock
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.memory_privacy import keep_memory_private
 from mixnet.network import TCP
 from mixnet.open_files import allow_files
 from mixnet.randomness import SystemSource
@@ -32,6 +33,7 @@ async def _until_signalled(config: AuthorityConfig) -> None:
 def _run() -> None:
     if len(sys.argv) != 2:
         raise LocalError("usage: python -m directory CONFIG.toml")
+    keep_memory_private()
     config = load_config(Path(sys.argv[1]))
     allow_files(config.connection_limit, remedy="raise `ulimit -n` or lower connection_limit")
     trio.run(_until_signalled, config)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mixnet import overview
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.memory_privacy import keep_memory_private
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -95,6 +96,7 @@ def _run() -> Any:
     if lines and asked in _HELP:
         sys.stdout.write(overview.render(HEAD, lines, terminal=sys.stdout.isatty()))
         return 0
+    keep_memory_private()
     from cyclopts import CycloptsError, UnusedCliTokensError  # noqa: PLC0415
 
     try:

@@ -24,6 +24,7 @@ from mixnet.errors import LocalError
 from mixnet.explain import exit_status, explain
 from mixnet.files import make_folder
 from mixnet.log import Log, LogEntry
+from mixnet.memory_privacy import keep_memory_private
 from mixnet.network import TCP, Address
 from mixnet.open_files import allow_files
 from mixnet.randomness import SystemSource
@@ -77,6 +78,7 @@ def _run_logged(arguments: list[str]) -> None:
     """Run the node, and leave a line in its log should it fail."""
     if len(arguments) != 1:
         raise LocalError(USAGE)
+    keep_memory_private()
     config = load_config(Path(arguments[0]))
     engine = engine_by_name(config.engine)
     os.umask(0o077)  # SQLite's files too are their owner's only, whoever made the folder

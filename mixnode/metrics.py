@@ -26,17 +26,21 @@ async def serve_metrics(
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer with `text()` at `address` until cancelled; Unavailable if one can't listen there."""
-    room = trio.CapacityLimiter(CONNECTIONS)
+    room = trio.Semaphore(CONNECTIONS)
 
     async def answer(stream: trio.abc.Stream) -> None:
-        with trio.move_on_after(_TIMEOUT), suppress(trio.BrokenResourceError):
-            async with stream, room:
-                await stream.receive_some(4096)
-                body = text().encode()
-                await stream.send_all(_HEAD.format(len(body)).encode() + body)
+        try:
+            with trio.move_on_after(_TIMEOUT), suppress(trio.BrokenResourceError):
+                async with stream:
+                    await stream.receive_some(4096)
+                    body = text().encode()
+                    await stream.send_all(_HEAD.format(len(body)).encode() + body)
+        finally:
+            room.release()
 
     listener = await network.listen(address)
     async with listener, trio.open_nursery() as nursery:
         task_status.started(listener.address)
         while True:
+            await room.acquire()  # those in excess wait with the kernel, and hold no file of ours
             nursery.start_soon(answer, await listener.accept())

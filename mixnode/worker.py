@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
+from mixnet.memory_privacy import keep_memory_private
 from mixnet.sphinx import GEOMETRY, Engine, engine_by_name
 from mixnode.batches import HEAD_SIZE, READY, Head, Outcome, WorkerOrder, encode, read_head
 
@@ -63,6 +64,7 @@ def work(engine: Engine, connection: socket.socket) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Work for the node that started this process; the process' exit status."""
+    keep_memory_private()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
