@@ -80,6 +80,7 @@ class Label(bytes, Enum):
     GROUP_POST = b"mixnet/1 grppst"
     GROUP_PAIR = b"mixnet/1 grpair"
     ADDRESS = b"mixnet/1 addres"
+    NAME = b"mixnet/1 name"
 
 
 class Secret:

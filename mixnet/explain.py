@@ -50,7 +50,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(first, OSError):
         advice = _ADVICE.get(first.errno or 0, first.strerror or str(first))
         return f"{first.filename}: {advice}" if first.filename else advice
-    return " ".join(str(first).split())
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(str(first).split()))
 
 
 def exit_status(run: Callable[[], Any]) -> int:

@@ -28,7 +28,6 @@ from client.e2e.anonymous_bodies import (
     decode_untrusted,
 )
 from client.e2e.x3dh import Answered
-from client.model.contact_states import free_name
 from client.model.destination import Destination
 from client.model.durations import DAY
 from client.model.errors import NoLongerReached
@@ -107,7 +106,7 @@ class AddressOwners:
 
     def _open(self, listening: OpenAddress, answered: Answered, now: float) -> Conversation:
         core = self._core
-        name = free_name(f"anonymous-{os.urandom(2).hex()}", core.contacts.names())
+        name = core.free_name(f"anonymous-{os.urandom(2).hex()}", ours=True)
         # What stands for them in the archive is random: their key was made for this conversation alone.
         contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now)
         new = NewSession(contact.id, answered.channels, None, _NOWHERE, answered.session, expected=1)

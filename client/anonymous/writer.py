@@ -16,7 +16,6 @@ from client.core.state import Core
 from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, Opening, Supply, encode
 from client.e2e.public_address import PublicAddress
 from client.e2e.x3dh import start_untrusted
-from client.model.contact_states import free_name
 from client.model.errors import (
     AddressOfOtherNetwork,
     ConversationEnded,
@@ -52,7 +51,7 @@ class AnonymousSenders:
         """
         core = self._core
         address = self._check(PublicAddress.parse_untrusted(text), now)
-        name = free_name(f"address-{os.urandom(2).hex()}", core.contacts.names())
+        name = core.free_name(f"address-{os.urandom(2).hex()}", ours=True)
         # What stands for the address in the archive is random: no two conversations have anything in common.
         contact = core.contacts.add(name, os.urandom(32), ContactState.ESTABLISHED, now).id
         core.anonymous[contact] = Role.WRITER

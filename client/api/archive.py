@@ -21,6 +21,7 @@ import trio
 
 from client.api.command import Access, Command, Number
 from client.api.pages import PAGE, page
+from client.model.names import clean
 from client.profile.atomic_file import new_file
 from client.storage import export_jsonl
 from client.storage.export_jsonl import ArchiveEnd, ArchiveHeader, Identity, Record, check_untrusted, read_untrusted
@@ -261,6 +262,6 @@ def _pages_untrusted(file: BinaryIO) -> Iterator[list[Record]]:
 
 
 def _unknown(names: Iterable[str]) -> str:
-    some = sorted(names)
+    some = sorted(clean(name) for name in names)  # whoever made the file chose them
     shown = ", ".join(islice(some, 5)) + (f" and {len(some) - 5} more" if len(some) > 5 else "")
     return f"no contact here has the identity of {shown}: become contacts first, or leave them out with --known-only"

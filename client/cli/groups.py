@@ -266,7 +266,8 @@ def _show(one: GroupInfo, *, as_json: bool, then: str = "") -> None:
     if as_json:
         render.json(one)
         return
-    render.line(f"{render.harmless(one.name)}  [{one.state}]  {render.counted(len(one.members), 'member')}")
+    titled = "" if one.title == one.name else f"  called {render.harmless(one.title)} by its admins"
+    render.line(f"{render.harmless(one.name)}  [{one.state}]  {render.counted(len(one.members), 'member')}{titled}")
     rows = [
         (
             member.name + (" (you)" if member.you else ""),

@@ -1,7 +1,7 @@
 """How a client's commands show things: tables at a terminal, plain lines in a pipe, JSON for programs.
 
 Promises: what is piped has one record a line, without colours or frames; what a contact wrote can't move the cursor,
-colour the screen or look like anything but text.
+colour the screen or look like anything but text, and no two texts of contacts print alike.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from client.model.names import is_invisible
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from client.model.views import MessageInfo, MessageState
 
+_EMOJI = "\ufe0f"  # says that the sign before it is one
+_MARKS = 4  # accents in a row that are shown as such; more reach into other lines
+_SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ARROWS = {True: "→", False: "←"}
 _RECEIPTS = {  # by the value of a ReceiptState
     "awaited": "no receipt yet: the contact decides",
@@ -57,7 +62,8 @@ def json(value: Any) -> None:
     import msgspec  # noqa: PLC0415  # a list of commands needs none
 
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    line("".join(one if one.isprintable() else _escaped(one) for one in msgspec.json.encode(plain).decode()))
+    made = msgspec.json.encode(plain).decode()
+    line("".join(one if one.isprintable() and not is_invisible(one) else _escaped(one) for one in made))
 
 
 def _escaped(letter: str) -> str:
@@ -77,8 +83,27 @@ def counted(number: int, what: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` with every character that a terminal would act upon made visible."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    """`text` with every character that a terminal would act upon, or not show, made visible; no two texts print alike.
+
+    That is why a backslash is doubled: an escape that somebody typed is told from ours. What was made so once is not
+    given to this again.
+    """
+    shown, marks, last = list[str](), _MARKS, ""
+    for one in text:
+        marks = marks + 1 if unicodedata.combining(one) else 0
+        # The form of an emoji doesn't show, but belongs to it.
+        plain = (one == _EMOJI and last == "So") or (one.isprintable() and not is_invisible(one))
+        shown.append(one if plain and one != "\\" and marks <= _MARKS else _escape(one))
+        last = unicodedata.category(one)
+    return "".join(shown)
+
+
+def _escape(one: str) -> str:
+    short = _SHORT.get(one)
+    if short is not None:
+        return short
+    code = ord(one)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -16,7 +16,7 @@ from client.core.state import Core
 from client.e2e.bodies import Confirm, Greeting, decode_untrusted, encode
 from client.e2e.invitation import Invitation
 from client.e2e.x3dh import Answered, Prekeys, Started, invitation_channel, start_untrusted
-from client.model.contact_states import ContactEvent, check_name, free_name
+from client.model.contact_states import ContactEvent
 from client.model.destination import Destination
 from client.model.errors import (
     AlreadyContact,
@@ -29,6 +29,7 @@ from client.model.errors import (
     OwnInvitation,
     WrongNetwork,
 )
+from client.model.names import check_name, check_sent
 from client.model.views import ContactInfo, ContactState
 from client.storage.contacts import Contact
 from client.storage.database import Row
@@ -68,7 +69,7 @@ class Introductions:
         core = self._core
         prekeys = Prekeys.generate(core.identity)
         made = Invitation(
-            name=check_name(name),
+            name=check_sent(name),
             network_id=core.home.network_id,
             destination=core.home.destination,
             keys=prekeys.public,
@@ -97,21 +98,20 @@ class Introductions:
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
         core = self._core
+        name = None if name is None else check_name(name)
         invitation, known = self.readable(text, name, now)
         started = self.begin(invitation)
         with core.change():
             core.contacts.cede(invitation.keys.identity)
             if known is None:
                 wanted = _hidden_name(invitation.keys.identity) if hidden else name
-                wanted = free_name(invitation.name, core.contacts.names()) if wanted is None else wanted
+                wanted = core.free_name(invitation.name) if wanted is None else wanted
                 contact = core.contacts.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
                 if hidden:
                     core.contacts.set_role(contact.id, "member")
             elif known.role == "member" and not hidden:
                 contact = known
-                core.contacts.show(
-                    contact.id, free_name(invitation.name, core.contacts.names()) if name is None else name
-                )
+                core.contacts.show(contact.id, core.free_name(invitation.name, contact.id) if name is None else name)
             else:
                 contact = known
                 if known.state is ContactState.EXPIRED:
@@ -160,7 +160,11 @@ class Introductions:
             raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
         if known is not None and known.blocked:
             raise ContactBlocked(core.unblock_first(known))
-        if (known is None or known.role == "member") and name in core.contacts.names():
+        if (
+            (known is None or known.role == "member")
+            and name is not None
+            and core.contacts.find_named(name) is not None
+        ):
             raise NameTaken
         return invitation, known
 
@@ -204,14 +208,14 @@ class Introductions:
             if devices is not None:
                 contact = devices.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
-                name = _hidden_name(answered.identity) if row[7] else free_name(greeting.name, core.contacts.names())
+                name = _hidden_name(answered.identity) if row[7] else core.free_name(greeting.name)
                 contact = core.contacts.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 if row[7]:
                     core.contacts.set_role(contact.id, "member")
                 else:
                     core.contact_changed(contact.id)
             elif contact.role == "member" and not row[7]:
-                core.contacts.show(contact.id, free_name(greeting.name, core.contacts.names()))
+                core.contacts.show(contact.id, core.free_name(greeting.name, contact.id))
                 core.contact_changed(contact.id)
             conversation = core.open_conversation(
                 NewSession(contact.id, answered.channels, None, where, answered.session, expected=1)
@@ -250,7 +254,7 @@ def _read_greeting_untrusted(answered: Answered) -> Greeting:
     if not isinstance(body, Greeting):
         raise RemoteError("a first message that is no greeting")
     try:
-        check_name(body.name)
+        check_sent(body.name)
     except BadName:
         raise RemoteError("a greeting with an impossible name") from None
     return body

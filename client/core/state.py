@@ -22,10 +22,11 @@ from client.core.setbacks import Setbacks
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent, WireId
 from client.e2e.x3dh import identity_public
-from client.model.contact_states import ContactEvent, check_name
+from client.model.contact_states import ContactEvent
 from client.model.destination import Home
 from client.model.durations import spoken
 from client.model.errors import BadLifetime, HomeOnly
+from client.model.names import Names, check_sent
 from client.model.views import (
     ContactChanged,
     Event,
@@ -68,7 +69,7 @@ class Core:
 
     def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
         """Take up where the store left off; a new store gets an identity."""
-        check_name(home.name)
+        check_sent(home.name)
         self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
         self.identity = self._own_identity()
         self.identity_public = identity_public(self.identity)
@@ -350,6 +351,19 @@ class Core:
         return HomeOnly(
             f"this profile is a satellite, which can't do this: do it at your home device {self._home_name!r}"
         )
+
+    def free_name(self, wanted: str, contact: int | None = None, *, ours: bool = False) -> str:
+        """A name for what others brought, which looks like none that was ever one here: see client/model/names.py.
+
+        `wanted` is their choice, or `ours`. `contact`: who is a member of groups already, and may keep its name there.
+        """
+        query = (
+            "SELECT n.name FROM group_names n LEFT JOIN group_peers p ON p.grp = n.grp AND p.key = n.key"
+            " WHERE p.contact IS NOT ?"
+        )
+        members = [] if contact is None and ours else [name for (name,) in self.store.all(query, contact)]
+        taken = [self.home.name, *self.contacts.shown_names(), *members]
+        return Names(taken, self.contacts.was_used).free(wanted, ours=ours)
 
     # events
 

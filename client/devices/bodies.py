@@ -17,8 +17,8 @@ import msgspec
 from client.devices.contacts import AnyContactRequest, ContactRecord, Name, Seconds, Tagged, Time
 from client.e2e.bodies import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.groups.roster import MEMBERS_LIMIT
-from client.model.contact_states import NAME_LIMIT
 from client.model.group_views import GroupState
+from client.model.names import NAME_LIMIT
 from client.model.views import MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
 

@@ -16,7 +16,8 @@ import msgspec
 from client.core.state import Core
 from client.e2e.bodies import Digest
 from client.messenger.contact_verbs import NOTE_LIMIT, ContactVerbs
-from client.model.contact_states import NAME_LIMIT, Standing
+from client.model.contact_states import Standing
+from client.model.names import NAME_LIMIT
 from client.model.views import ContactInfo, ContactState
 
 _ANY_LIFE = 1e11  # seconds

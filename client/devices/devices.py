@@ -22,8 +22,8 @@ from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
 from client.messenger.messenger import Messenger
 from client.messenger.verbs import UserVerbs
-from client.model.contact_states import check_name
 from client.model.errors import NotAtHome
+from client.model.names import check_name
 from client.model.views import ContactState, DeviceChanged, DeviceInfo, DeviceRole
 from client.storage.devices import PROBLEMS, Broken, Device
 from mixnet.errors import RemoteError
@@ -74,7 +74,7 @@ class Devices:
         """Call a device by another name, here only; UnknownDevice, BadName, DeviceNameTaken."""
         core = self._core
         device = core.device_table.named(name)
-        check_name(new_name)
+        new_name = check_name(new_name)
         with core.change():
             core.device_table.rename(device, new_name)
             self.changed(device.contact)

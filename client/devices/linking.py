@@ -16,13 +16,13 @@ from client.devices.channel import tell
 from client.devices.files import DeviceFiles
 from client.e2e.invitation import Invitation
 from client.e2e.x3dh import invitation_channel
-from client.model.contact_states import NAME_LIMIT, check_name, free_name
 from client.model.errors import (
     DeviceNameTaken,
     NoDeviceInvitation,
     NotFresh,
     TooManyDevices,
 )
+from client.model.names import NAME_LIMIT, Names, check_name, clean, free_for_user
 from client.model.views import ContactState, DeviceInfo, DeviceRole
 from client.storage.contacts import Contact
 from client.storage.devices import Device
@@ -52,7 +52,8 @@ class Linking:
         core = self._core
         if core.device_table.home() is not None:
             raise core.home_only()
-        if name is not None and check_name(name) in core.device_table.names():
+        name = None if name is None else check_name(name)
+        if name is not None and core.device_table.has_name(name):
             raise DeviceNameTaken
         core.device_table.check_room()
         with core.change():
@@ -78,11 +79,10 @@ class Linking:
         """The row of a new device, whose profile is called `name`."""
         core = self._core
         asked = core.store.value(str, "SELECT name FROM device_invitations WHERE invitation = ?", invitation)
-        wanted = name if asked is None else asked
+        names = core.device_table.names()
+        wanted = Names([core.home.name, *names]).free(name) if asked is None else free_for_user(asked, names)
         contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
-        core.device_table.add(
-            contact.id, free_name(wanted, core.device_table.names()), DeviceRole.SATELLITE, now, self._newest() + 1
-        )
+        core.device_table.add(contact.id, wanted, DeviceRole.SATELLITE, now, self._newest() + 1)
         core.load_devices()
         return contact
 
@@ -109,8 +109,8 @@ class Linking:
         if not device.revoked:
             with core.change():
                 self.silence(device)
-                free = name[: NAME_LIMIT - len(_REVOKED) - 4] + _REVOKED
-                core.device_table.rename(device, free_name(free, core.device_table.names()))
+                free = device.name[: NAME_LIMIT - len(_REVOKED) - 4] + _REVOKED
+                core.device_table.rename(device, free_for_user(free, core.device_table.names()))
                 core.device_table.revoke(device.contact)
                 if not core.device_table.satellites():
                     core.store.run("DELETE FROM device_log")
@@ -177,12 +177,12 @@ class Linking:
             identity = invitation.keys.identity
             contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.PENDING, now)
             core.device_table.add(
-                contact.id, invitation.name, DeviceRole.HOME, now, history=1
+                contact.id, clean(invitation.name, "home"), DeviceRole.HOME, now, history=1
             )  # at least, until the home says
             core.load_devices()
             self._introductions.greet(contact.id, invitation, started, now)
             self._changed(contact.id)
-        return core.device_table.info(core.device_table.named(invitation.name))
+        return core.device_table.info(core.device_table.named(clean(invitation.name, "home")))
 
     def _check_acceptable(self, invitation: Invitation, now: float) -> None:
         core = self._core

@@ -22,7 +22,7 @@ from client.devices.bodies import (
 )
 from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
 from client.devices.replica_groups import GroupReplica
-from client.model.contact_states import free_name
+from client.model.names import free_for_user, same
 from client.model.views import MessageReceived, MessageState, MessageStateChanged
 from client.storage.contacts import Contact
 from client.storage.devices import PROBLEMS, Broken
@@ -127,8 +127,8 @@ class Replica:
         """Names are exchanged one record at a time: who still has the name gets its own new one by a later record."""
         contacts = self._core.contacts
         for other in contacts.all():
-            if other.name == record.name and other.identity != record.identity:
-                contacts.rename(other, free_name(other.name, contacts.names()))
+            if same(other.name) == same(record.name) and other.identity != record.identity:
+                contacts.rename(other, free_for_user(other.name, contacts.names()))
 
     def _message(self, home: int, record: MessageRecord, *, history: bool) -> None:
         core = self._core

@@ -26,8 +26,9 @@ from client.files.disk import examine
 from client.messenger.lookups import Lookups
 from client.messenger.messenger import Messenger
 from client.messenger.outbox import CANCELLED
-from client.model.contact_states import ContactEvent, free_name
+from client.model.contact_states import ContactEvent
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
+from client.model.names import check_name
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 from client.storage.messages import NewMessage
 
@@ -62,11 +63,12 @@ class Satellite(Lookups, RefusedVerbs):
     def accept_invitation(self, text: str, name: str | None, now: float) -> ContactInfo:
         """Let the home become a contact of the inviter; errors as `Messenger.accept_invitation`, DeviceRevoked."""
         core, home = self._core, self._pending.home()
+        name = None if name is None else check_name(name)
         invitation, known = self._introductions.readable(text, name, now)
         identity = invitation.keys.identity
         with core.change():
             if known is None:
-                here = free_name(invitation.name, core.contacts.names()) if name is None else name
+                here = core.free_name(invitation.name) if name is None else name
                 known = core.contacts.add(here, identity, ContactState.PENDING, now)
             elif known.state is ContactState.EXPIRED:
                 core.contacts.step(known, ContactEvent.ACCEPT)

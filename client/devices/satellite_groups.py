@@ -14,8 +14,8 @@ from client.devices.replica_groups import GroupReplica
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.read_receipts import ReadReceipts
-from client.model.contact_states import check_name
 from client.model.group_views import GroupInfo, GroupState, PendingRequest
+from client.model.names import check_name, same
 from client.model.text_limits import check_text
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import NewMessage
@@ -38,7 +38,8 @@ class SatelliteGroups:
 
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
-        return any(group.name == name for group in self._replica.all())
+        contact = self._core.contacts.find_named(name)
+        return contact is not None and self._replica.get(contact.id) is not None
 
     def create(self, title: str, now: float) -> PendingRequest:
         """Ask for a new group; BadName, DeviceRevoked, HomeAway."""
@@ -76,7 +77,7 @@ class SatelliteGroups:
     def _do(self, name: str, verb: GroupVerb, argument: str = "") -> PendingRequest:
         group = self._replica.named(name)[1]
         about_member = verb in (GroupVerb.REMOVE, GroupVerb.PROMOTE, GroupVerb.DEMOTE)
-        if about_member and all(member.name != argument for member in group.members):
+        if about_member and all(same(member.name) != same(argument) for member in group.members):
             raise UnknownMember
         return self._ask(bodies.GroupDo(bytes.fromhex(group.identifier), verb, argument), self._identifier(name))
 

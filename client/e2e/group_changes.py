@@ -13,8 +13,8 @@ from typing import Annotated
 
 import msgspec
 
-from client.model.contact_states import check_name
 from client.model.errors import BadName
+from client.model.names import check_sent
 from mixnet import crypto
 from mixnet.crypto import Label, SigningKey
 from mixnet.errors import RemoteError
@@ -88,13 +88,13 @@ class Change:
 
 def create(key: SigningKey, agree: bytes, name: str, title: str) -> Change:
     """The beginning of a group, called `title`, by its first admin, called `name` in it."""
-    core = _Core(b"", (), key.public, ChangeKind.CREATE, key.public, agree, check_name(name), check_name(title))
+    core = _Core(b"", (), key.public, ChangeKind.CREATE, key.public, agree, check_sent(name), check_sent(title))
     return _sign(key, core)
 
 
 def add(key: SigningKey, group: bytes, parents: tuple[bytes, ...], who: Newcomer) -> Change:
     """A new member."""
-    core = _Core(group, parents, key.public, ChangeKind.ADD, who.key, who.agree, check_name(who.name), "")
+    core = _Core(group, parents, key.public, ChangeKind.ADD, who.key, who.agree, check_sent(who.name), "")
     return _sign(key, core)
 
 
@@ -105,7 +105,7 @@ def about(key: SigningKey, group: bytes, parents: tuple[bytes, ...], kind: Chang
 
 def rename(key: SigningKey, group: bytes, parents: tuple[bytes, ...], title: str) -> Change:
     """Another name of the group."""
-    return _sign(key, _Core(group, parents, key.public, ChangeKind.RENAME, b"", b"", "", check_name(title)))
+    return _sign(key, _Core(group, parents, key.public, ChangeKind.RENAME, b"", b"", "", check_sent(title)))
 
 
 def parse_untrusted(raw: bytes) -> Change:
@@ -142,7 +142,7 @@ def _check_fields_untrusted(core: _Core) -> None:
     try:
         for name in (core.name, core.title):
             if name:
-                check_name(name)
+                check_sent(name)
     except BadName:
         raise RemoteError("a group's change with an impossible name") from None
 

@@ -19,9 +19,9 @@ from typing import Self
 import msgspec
 
 from client.e2e.x3dh import PublicKeys, invitation_channel
-from client.model.contact_states import check_name
 from client.model.destination import Destination
 from client.model.errors import BadName, MalformedInvitation
+from client.model.names import check_sent
 from mixnet import crypto
 from mixnet.crypto import Label, SymmetricKey
 from mixnet.errors import RemoteError
@@ -100,7 +100,7 @@ class Invitation:
             if not crypto.equal(checksum, _checksum(body, device)) or _armour(raw) != encoded:
                 raise MalformedInvitation
             fields = msgspec.msgpack.decode(body, type=_Fields)
-            check_name(fields[0])
+            check_sent(fields[0])
         except (binascii.Error, msgspec.MsgspecError, BadName):
             raise MalformedInvitation from None
         return cls._from_fields_untrusted(fields, body, device)

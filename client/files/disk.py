@@ -12,9 +12,11 @@ import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+from unicodedata import normalize
 
 from client.e2e.bodies import CHUNK_SIZE, Reason
 from client.model.errors import FileMissing
+from client.model.names import is_invisible, same, skeleton
 from mixnet import crypto
 from mixnet.crypto import Label
 
@@ -22,7 +24,10 @@ START_DIGEST = bytes(crypto.KEY_SIZE)
 _NAME_BYTES = 180
 _FALLBACK = "file"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+_PATHS = ("/", "\\", ":")
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+)
 
 
 class FileTrouble(Exception):
@@ -132,14 +137,14 @@ def discard(partial: Path) -> None:
 
 def safe_name(wanted: str) -> str:
     """A name for the downloads folder: no path, no control or invisible letters, not hidden, short enough."""
-    last = wanted.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(_harmless(letter) for letter in last).strip(" .")
+    last = same(wanted).replace("\\", "/").rsplit("/", 1)[-1]
+    kept = " ".join("".join(_harmless(letter) for letter in last).split()).strip(" .")
     stem, dot, ending = kept.rpartition(".")
     if not dot:
         stem, ending = kept, ""
     ending = _cut(ending, 20)
     stem = _cut(stem, _NAME_BYTES - len(ending.encode()) - 1).strip(" .") or _FALLBACK
-    if stem.partition(".")[0].lower() in _RESERVED:
+    if normalize("NFKC", stem.partition(".")[0].strip()).lower() in _RESERVED:
         stem = "_" + stem
     return f"{stem}.{ending}" if ending else stem
 
@@ -179,11 +184,11 @@ def _stamp(found: os.stat_result) -> str:
 
 def _harmless(letter: str) -> str:
     """The letter, or what stands for it: nothing for one that doesn't show, or turns the text around."""
-    if letter in '<>:"|?*':
+    if letter in '<>:"|?*' or skeleton(letter) in _PATHS:
         return "_"
     if letter.isspace():
         return " "
-    return letter if letter.isprintable() else ""
+    return letter if letter.isprintable() and not is_invisible(letter) else ""
 
 
 def _cut(text: str, size: int) -> str:

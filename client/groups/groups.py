@@ -32,8 +32,8 @@ from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
 from client.groups.rollback import ReusedNumbers
 from client.groups.roster import MEMBERS_LIMIT, Crowded, GroupFull, GroupHistory, Member, MissingParents, NoRoom
-from client.model.contact_states import check_name
 from client.model.group_views import GroupInfo, GroupState
+from client.model.names import check_name, free_for_user, same
 from client.model.text_limits import check_text
 from client.model.views import ContactState
 from mixnet.errors import LocalError, RemoteError
@@ -77,7 +77,8 @@ class Groups:
     def create(self, title: str, now: float) -> GroupInfo:
         """A new group, with us as its first admin; BadName."""
         with self._core.change():
-            group = self._registry.begin(b"", check_name(title), GroupState.MEMBER, None, now)
+            title = check_name(title)
+            group = self._registry.begin(b"", title, GroupState.MEMBER, None, now)
             first = group_changes.create(group.key, group.agree.public, self._core.home.name, title)
             self._registry.identify(group, first.hash)
             group = self._registry.get(group.id)
@@ -100,7 +101,8 @@ class Groups:
 
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
-        return any(self._core.contacts.get(group.contact).name == name for group in self._registry.all())
+        contact = self._core.contacts.find_named(name)
+        return contact is not None and self._registry.of(contact.id) is not None
 
     def invite(self, name: str, contact: str, now: float) -> GroupInfo:
         """Offer a contact to join; UnknownGroup, NoMember, NotAllowed, UnknownContact, NotEstablished, GroupFull."""
@@ -146,7 +148,7 @@ class Groups:
     def promote(self, name: str, member: str, now: float) -> GroupInfo:
         """Make a member an admin; errors as `remove`. Who is one only for want of others stays one by that."""
         group, history = self._member(name)
-        if history.is_heir(group.me) and self._registry.roster(group).members[group.me].name != member:
+        if history.is_heir(group.me) and same(self._registry.called(group)[group.me]) != same(member):
             self._about(group, ChangeKind.PROMOTE, group.me, now)
         return self._on(name, ChangeKind.PROMOTE, member, now)
 
@@ -155,10 +157,17 @@ class Groups:
         return self._on(name, ChangeKind.DEMOTE, member, now)
 
     def rename(self, name: str, title: str, now: float) -> GroupInfo:
-        """Call the group by another name, for all; UnknownGroup, NoMember, NotAllowed, BadName."""
+        """Give the group another title, for all, and another name here; UnknownGroup, NoMember, NotAllowed, BadName."""
         group, history = self._member(name)
         self._check_admin(group)
-        return self._commit(group, group_changes.rename(group.key, group.identifier, history.heads, title), now)
+        title, contacts = check_name(title), self._core.contacts
+        change = group_changes.rename(group.key, group.identifier, history.heads, title)
+        with self._core.change():
+            self._commit(group, change, now)
+            own = contacts.get(group.contact)
+            contacts.rename(own, free_for_user(title, contacts.names() - {own.name}))
+            self._registry.changed(group)
+        return self._registry.info(group)
 
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
@@ -185,7 +194,8 @@ class Groups:
 
     def _on(self, name: str, kind: ChangeKind, member: str, now: float) -> GroupInfo:
         group, _ = self._member(name)
-        found = [one for one in self._registry.roster(group).members.values() if one.name == member]
+        names, there = self._registry.called(group), self._registry.roster(group).members
+        found = [one for key, one in there.items() if same(names[key]) == same(member)]
         if not found:
             raise UnknownMember
         if kind is not ChangeKind.REMOVE or found[0].key != group.me:

@@ -31,7 +31,6 @@ from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.registry import GROUPS_LIMIT, Group, GroupPeer, Registry
 from client.groups.roster import Crowded, Member, MissingParents, Roster
-from client.model.contact_states import free_name
 from client.model.errors import MalformedInvitation
 from client.model.group_views import GroupState
 from client.model.views import ContactState
@@ -126,8 +125,7 @@ class Membership:
             raise RemoteError("an invitation to a group beside too many others")
         if self._core.contacts.known(body.group) is not None:
             raise RemoteError("an invitation to a group that has somebody's key for its identifier")
-        title = body.title if body.title.isprintable() and body.title.strip() == body.title else "group"
-        self._registry.changed(self._registry.begin(body.group, title, GroupState.INVITED, contact, now))
+        self._registry.changed(self._registry.begin(body.group, body.title, GroupState.INVITED, contact, now))
 
     def answered_untrusted(self, group: Group, contact: int, body: GroupAnswer, now: float) -> None:
         """Whom we invited wants to join: add it, and tell it all that there is to know."""
@@ -290,8 +288,6 @@ class Membership:
         roster = self._registry.roster(group)
         if roster == before:
             return
-        if roster.title != before.title:
-            self._rename(group, roster.title)
         if group.me in roster.members:
             self._registry.step(group, GroupState.MEMBER)
             # Who came: `first` is the first post of ours that counts for them, and is told in the greeting.
@@ -320,13 +316,6 @@ class Membership:
     def _last(self, group: Group) -> list[Change]:
         history = self._registry.history(group)
         return [] if history is None else [one for one in history.missing(()) if one.kind is ChangeKind.REMOVE]
-
-    def _rename(self, group: Group, title: str) -> None:
-        names = self._core.contacts.names() - {self._core.contacts.get(group.contact).name}
-        name = title
-        if title in names:
-            name = free_name(title, names)
-        self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, group.contact)
 
     def _greet_sponsor(self, group: Group, now: float) -> None:
         """Our sponsor knows which session is ours already; it needs our hello for the order of what we write."""

@@ -84,7 +84,7 @@ class Filing:
             group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
         )
         number = self._core.messages.add(entry, now)
-        name = self._registry.roster_at(group, post.heads).members[post.author].name
+        name = self._registry.called(group)[post.author]
         self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
         self._core.emit(MessageReceived(self._core.messages.get(number)))
 

@@ -57,7 +57,8 @@ class ReadReceipts:
     def _note(self, group: Group, message: int, member: Member, number: int, now: float) -> None:
         if self._store.has("SELECT 1 FROM group_reads WHERE message = ? AND member = ?", message, member.key):
             return
-        self._store.run("INSERT INTO group_reads VALUES (?, ?, ?)", message, member.key, member.name)
+        name = self._registry.called(group)[member.key]
+        self._store.run("INSERT INTO group_reads VALUES (?, ?, ?)", message, member.key, name)
         self._dispatch.has_it(group, number, member.key, now)
         query = (
             "SELECT members, (SELECT count(*) FROM group_reads WHERE message = ?) FROM group_messages WHERE message = ?"

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from client.core.state import Core
 from client.e2e import group_changes
 from client.e2e.group_changes import Change
+from client.groups.member_names import MemberNames
 from client.groups.pair_keys import Pair
 from client.groups.roster import GroupHistory, Member, Roster
-from client.model.contact_states import free_name
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
+from client.model.names import clean, free_for_user
 from client.model.views import ContactState
 from client.storage.database import Row
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -70,8 +71,10 @@ class Registry:
     def __init__(self, core: Core) -> None:
         self._core, self._store = core, core.store
         self._histories: dict[int, GroupHistory] = {}
+        self._names = MemberNames(core)
         core.on_reload.append(self._histories.clear)
         core.on_attempt.append(self._remember)
+        self._name_all()
 
     def _remember(self) -> Callable[[], object]:
         lengths = {number: len(history) for number, history in self._histories.items()}
@@ -85,12 +88,21 @@ class Registry:
 
         return take_back
 
+    def _name_all(self) -> None:
+        """In groups from before members had names here."""
+        for group in self.all():
+            history = self.history(group) if self._names.lacks(group.id) else None
+            if history is not None:
+                with self._core.change():
+                    self._names.give(group.id, history)
+
     # groups
 
     def begin(self, identifier: bytes, title: str, state: GroupState, sponsor: int | None, now: float) -> Group:
-        """A new group, with new keys."""
+        """A new group, with new keys; its title is the user's, or that of a `sponsor`."""
         core = self._core
-        name = free_name(title, core.contacts.names())
+        own = sponsor is None
+        name = free_for_user(title, core.contacts.names()) if own else core.free_name(clean(title, "group"))
         contact = core.contacts.add(name, identifier, ContactState.ESTABLISHED, now)
         core.contacts.set_role(contact.id, "group")
         key, agree = SigningKey.generate(), SphinxSecret.generate()
@@ -186,6 +198,8 @@ class Registry:
             return False
         query = "INSERT INTO group_changes SELECT ?, coalesce(max(position) + 1, 0), ? FROM group_changes WHERE grp = ?"
         self._store.run(query, group.id, change.raw, group.id)
+        if change.name:
+            self._names.give(group.id, history or self._histories[group.id])
         return True
 
     def roster(self, group: Group) -> Roster:
@@ -201,6 +215,11 @@ class Registry:
         return history.roster(heads)
 
     # members
+
+    def called(self, group: Group) -> dict[bytes, str]:
+        """What everybody who is or was in the group is called here, by key."""
+        history = self.history(group)
+        return {} if history is None else self._names.shown(group.id, group.me, history)
 
     def peers(self, group: Group) -> dict[bytes, GroupPeer]:
         """The other members that we know of."""
@@ -238,13 +257,13 @@ class Registry:
     def info(self, group: Group) -> GroupInfo:
         """What a user sees of a group."""
         group = self.get(group.id)
-        peers, roster = self.peers(group), self.roster(group)
+        peers, roster, names = self.peers(group), self.roster(group), self.called(group)
         members = tuple(
-            GroupMember(one.name, one.admin, key == group.me, key == group.me or self._connected(peers.get(key)))
+            GroupMember(names[key], one.admin, key == group.me, key == group.me or self._connected(peers.get(key)))
             for key, one in roster.members.items()
         )
         name = self._core.contacts.get(group.contact).name
-        return GroupInfo(name, roster.title or name, group.state, group.identifier.hex(), members)
+        return GroupInfo(name, clean(roster.title, name), group.state, group.identifier.hex(), members)
 
     def _connected(self, peer: GroupPeer | None) -> bool:
         return peer is not None and self.reachable(peer.contact)

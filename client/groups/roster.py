@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from client.e2e.group_changes import PARENTS_LIMIT, Change, ChangeKind
-from client.model.contact_states import free_name
 from mixnet.errors import LocalError, RemoteError
 
 MEMBERS_LIMIT = 100
@@ -49,7 +48,7 @@ class GroupFull(LocalError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member: its keys of this group, and what it is called there (once only in a group)."""
+    """A member: its keys of this group, and what it calls itself: what it is called here, member_names.py says."""
 
     key: bytes
     agree: bytes
@@ -189,6 +188,10 @@ class GroupHistory:
         """Who had a key, with the name that it brought; None if nobody ever did."""
         return next((Member(key, change.agree, change.name, False) for change in self._joining(key)), None)
 
+    def everybody(self) -> list[tuple[bytes, str]]:
+        """(key, the name that it brought) of all who ever were in the group, as it became known here."""
+        return list({one.subject: (one.subject, one.name) for one in self._changes if one.kind in _JOINING}.values())
+
     def adder(self, key: bytes) -> bytes | None:
         """Who brought a member in."""
         return next((change.author for change in self._joining(key)), None)
@@ -285,13 +288,11 @@ class _Judge:
                 joined.setdefault(change.subject, change)
         admins = {who for who in joined if self._right(who, self._chosen) is not None}
         staying = set(sorted(joined, key=lambda who: who not in admins)[:MEMBERS_LIMIT])  # sorting keeps their order
-        taken: set[str] = set()
-        members: dict[bytes, Member] = {}
-        for who, change in joined.items():
-            if who in staying:
-                name = free_name(change.name, taken)
-                taken.add(name)
-                members[who] = Member(who, change.agree, name, who in admins)
+        members = {
+            who: Member(who, change.agree, change.name, who in admins)
+            for who, change in joined.items()
+            if who in staying
+        }
         return Roster(title[1], members)
 
     def _settle(self) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from client.core.state import Core
 from client.files.receiver import FileReceiver
 from client.model.errors import StillUnderWay, UnknownContact
@@ -44,7 +46,7 @@ class ArchiveOps:
     def page(self, where: Filter, after: int, limit: int) -> list[tuple[int, Record]]:
         """(number here, record) of the first messages above `after` that `where` lets through; UnknownContact."""
         if where.contact is not None:
-            self._core.contacts.named(where.contact)
+            where = msgspec.structs.replace(where, contact=self._core.contacts.named(where.contact).name)
         condition, values = where.condition()
         order = f"WHERE m.id > ? AND {condition} ORDER BY m.id LIMIT ?"
         rows = self._store.all(_SELECT + order, self._core.identity_public, after, *values, limit)

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from client.core.state import Core
-from client.model.contact_states import ContactEvent, ContactVerdict, check_name
+from client.model.contact_states import ContactEvent, ContactVerdict
 from client.model.errors import AnonymousOnly
+from client.model.names import check_name
 from client.model.text_limits import check_text
 from client.model.views import ContactInfo
 from client.storage.contacts import Contact
@@ -47,8 +48,8 @@ class ContactVerbs:
     def rename(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name, on the user's devices only; BadName, NameTaken."""
         contact = self._core.contacts.person(name)
-        check_name(new_name)
-        return self._decide(contact, lambda: self._core.contacts.rename(contact, new_name))
+        chosen = check_name(new_name)
+        return self._decide(contact, lambda: self._core.contacts.rename(contact, chosen))
 
     def note(self, name: str, note: str) -> ContactInfo:
         """Write down a note about a contact, on the user's devices only; "" removes it.

@@ -6,6 +6,8 @@ copy of its home's, and a file's way is the one between the two.
 
 from __future__ import annotations
 
+import msgspec
+
 from client.core.state import Core
 from client.files.transfers import Transfers
 from client.model.views import ContactInfo, Event, MessageInfo, Transfer
@@ -58,7 +60,7 @@ class Lookups:
     def search(self, words: str, limit: int = ALL, where: Filter = ANY) -> list[MessageInfo]:
         """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""
         if where.contact is not None:
-            self._core.contacts.named(where.contact)
+            where = msgspec.structs.replace(where, contact=self._core.contacts.named(where.contact).name)
         return self._core.messages.search(words, limit, where)
 
     def take_events(self) -> list[Event]:

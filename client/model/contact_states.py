@@ -15,11 +15,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from client.model.errors import BadName
 from client.model.views import ContactState
 from mixnet.errors import LocalError
-
-NAME_LIMIT = 64
 
 
 class ContactEvent(StrEnum):
@@ -77,20 +74,3 @@ def after(state: ContactState, event: ContactEvent) -> ContactState:
         return TRANSITIONS[state, event]
     except KeyError:
         raise WrongStep from None
-
-
-def check_name(name: str) -> str:
-    """`name` itself; BadName unless it has 1 to 64 printable characters and no space at its ends."""
-    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or not name.isprintable():
-        raise BadName
-    return name
-
-
-def free_name(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or the first free one of "wanted 2", "wanted 3"…: a name that a stranger chose proves nothing."""
-    name, number = wanted, 1
-    while name in taken:
-        number += 1
-        ending = f" {number}"
-        name = wanted[: NAME_LIMIT - len(ending)].rstrip() + ending
-    return name

@@ -23,7 +23,6 @@ from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
 from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
-from client.model.contact_states import check_name
 from client.model.errors import (
     CodeExpired,
     CodeUsed,
@@ -34,6 +33,7 @@ from client.model.errors import (
     UnknownCode,
     WrongCode,
 )
+from client.model.names import check_name, same
 from client.model.views import ContactInfo, ContactState, Event
 from client.pairing.code import NUMBER_LIMIT, Code
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise
@@ -98,8 +98,8 @@ class Codes:
         require()
         code = Code.parse(text)
         if contact is not None:
-            check_name(contact)
-            if contact in {one.name for one in await self.worker.call(self.messenger.contacts)}:
+            contact = check_name(contact)
+            if contact in {same(one.name) for one in await self.worker.call(self.messenger.contacts)}:
                 raise NameTaken
         return self._begin(False, lambda number: self._join(number, code, contact))
 

@@ -21,9 +21,9 @@ from client.concurrency.worker import Worker
 from client.e2e.invitation import Invitation
 from client.messenger.messenger import Messenger
 from client.model.address_entries import Entry, normal
-from client.model.contact_states import NAME_LIMIT, free_name
 from client.model.errors import AlreadyContact, OwnInvitation, WrongCode
 from client.model.match_states import MatchState, MatchStatus
+from client.model.names import clean, free_for_user
 from client.model.views import ContactInfo, ContactState, Event
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise, reply_slot
 from client.pairing.matching_store import Answering, Look, MatchTable, Offering, Replying, Spoiled
@@ -271,7 +271,7 @@ class Matching:
         if known is not None:
             raise AlreadyContact(f"you already have this contact, named {known.name!r}")
         names = {contact.name for contact in self.messenger.contacts()}
-        name = free_name((look.label or look.address)[:NAME_LIMIT].strip(), names)
+        name = free_for_user(clean(look.label or look.address), names)
         return self.messenger.accept_invitation(text, name, self.clock.now())
 
 

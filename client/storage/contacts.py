@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from client.e2e.safety_number import safety_number
 from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
+from client.model.names import looks, same
 from client.model.views import ContactInfo, ContactState
 from client.storage.database import Row, Store
+from mixnet import crypto
+from mixnet.crypto import Label, SymmetricKey
 
+HIDDEN = (" ", "\0")  # begin what stands in the place of a name that nobody is shown
 _SELECT = "SELECT id, name, identity, state, added_at, session, standing, role, note FROM contacts "
 _RENEWING = """
 SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
 WHERE s.contact = ? AND s.entry IS NOT NULL AND s.id IS NOT ?
 """
+_LOOKS_KEY = "looks key"  # a setting
 _SHOWN = "id NOT IN (SELECT contact FROM devices)"  # the user's own devices are no contacts (devices.py)
 
 
@@ -50,6 +55,17 @@ class ContactTable:
     def __init__(self, store: Store, identity: bytes) -> None:
         """Use the store's tables; `identity` is our own public key, for safety numbers."""
         self._store, self._identity = store, identity
+        self._key = store.setting(_LOOKS_KEY) or self._begin()
+
+    def _begin(self) -> bytes:
+        """From here on each name is remembered; those from before as far as they are in use."""
+        made = SymmetricKey.generate().expose()
+        with self._store.transaction():
+            self._store.set_setting(_LOOKS_KEY, made)
+            self._key = made
+            for name in self.shown_names():
+                self._remember(name)
+        return made
 
     def speak_for(self, identity: bytes) -> None:
         """On a satellite: contacts know us by the identity of its home."""
@@ -57,8 +73,9 @@ class ContactTable:
 
     def add(self, name: str, identity: bytes, state: ContactState, now: float) -> Contact:
         """A new contact; NameTaken."""
-        if name in self.names():
+        if self._is_taken(name):
             raise NameTaken
+        self._remember(name)
         query = "INSERT INTO contacts (name, identity, state, added_at) VALUES (?, ?, ?, ?)"
         number = self._store.insert(query, name, identity, state.value, now)
         return self.get(number)
@@ -83,7 +100,13 @@ class ContactTable:
 
     def find_named(self, name: str) -> Contact | None:
         """The contact of a name, if there is one."""
-        return self._store.row(_contact, _SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}", name)
+        query = _SELECT + f"WHERE name = ? AND role <> 'member' AND {_SHOWN}"
+        # In NFC since names are checked; those from before may be spelt otherwise.
+        found = self._store.row(_contact, query, name) or self._store.row(_contact, query, same(name))
+        if found is None and not name.isascii():
+            spelt = next((one for one in self.shown_names() if same(one) == same(name)), None)
+            found = None if spelt is None else self._store.row(_contact, query, spelt)
+        return found
 
     def person(self, name: str) -> Contact:
         """The contact of a name, which is no group; UnknownContact."""
@@ -119,8 +142,28 @@ class ContactTable:
         return [_contact(row) for row in self._store.all(_SELECT + f"WHERE {_SHOWN} ORDER BY id")]
 
     def names(self) -> set[str]:
-        """All names in use."""
+        """All names in use, and what stands in the place of one where nothing has a name."""
         return {row[0] for row in self._store.all("SELECT name FROM contacts")}
+
+    def shown_names(self) -> list[str]:
+        """The names of contacts, groups and conversations."""
+        return [one.name for one in self.all() if one.role != "member"]
+
+    def was_used(self, look: str) -> bool:
+        """Whether something that looked so was ever a name here."""
+        return self._store.has("SELECT 1 FROM used_names WHERE look = ?", self._digest(look))
+
+    def _remember(self, name: str) -> None:
+        """A digest is kept, not the name: whoever deletes a contact leaves no name behind."""
+        if name[:1] not in HIDDEN:
+            for look in looks(name):
+                self._store.run("INSERT OR IGNORE INTO used_names VALUES (?)", self._digest(look))
+
+    def _digest(self, look: str) -> bytes:
+        return crypto.digest(Label.NAME, self._key, look.encode())[:16]
+
+    def _is_taken(self, name: str) -> bool:
+        return same(name) in {same(one) for one in self.names()}
 
     def step(self, contact: Contact, event: ContactEvent) -> bool:
         """Let `event` happen to a contact; whether that changes its state. Raises WrongStep."""
@@ -132,8 +175,9 @@ class ContactTable:
         """Call a contact by another name; whether that changes anything. NameTaken."""
         if name == contact.name:
             return False
-        if name in self.names():
+        if same(name) != same(contact.name) and self._is_taken(name):
             raise NameTaken(f"there already is a contact named {name!r}: choose another name")
+        self._remember(name)
         self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, contact.id)
         return True
 
@@ -150,6 +194,8 @@ class ContactTable:
 
     def overwrite(self, contact: int, columns: Mapping[str, object]) -> None:
         """On a satellite: columns of a contact's row are as its home has them."""
+        if isinstance(columns.get("name"), str):
+            self._remember(str(columns["name"]))
         assigned = ", ".join(f"{name} = ?" for name in columns)
         self._store.run(f"UPDATE contacts SET {assigned} WHERE id = ?", *columns.values(), contact)  # noqa: S608
 
@@ -159,6 +205,7 @@ class ContactTable:
 
     def show(self, contact: int, name: str) -> None:
         """From now on a contact of the user, called `name`."""
+        self._remember(name)
         self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
 
     def use(self, contact: int, session: int | None) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from client.model.errors import DeviceNameTaken, TooManyDevices, UnknownDevice
+from client.model.names import same
 from client.model.views import ContactState, DeviceInfo, DeviceRole, DeviceState
 from client.storage.database import Row, Store
 
@@ -82,7 +83,9 @@ class DeviceTable:
 
     def named(self, name: str) -> Device:
         """The device of a name; UnknownDevice."""
-        device = self._store.row(_device, _SELECT + "WHERE d.name = ?", name)
+        device = self._store.row(_device, _SELECT + "WHERE d.name = ?", name) or next(
+            (one for one in self.all() if same(one.name) == same(name)), None
+        )
         if device is None:
             raise UnknownDevice
         return device
@@ -90,6 +93,10 @@ class DeviceTable:
     def names(self) -> set[str]:
         """All names in use."""
         return {row[0] for row in self._store.all("SELECT name FROM devices")}
+
+    def has_name(self, name: str) -> bool:
+        """Whether a device is called so."""
+        return any(same(one) == same(name) for one in self.names())
 
     def check_room(self) -> None:
         """TooManyDevices if no other satellite may be linked."""
@@ -113,7 +120,7 @@ class DeviceTable:
 
     def rename(self, device: Device, name: str) -> None:
         """Call a device by another name; DeviceNameTaken."""
-        if name != device.name and name in self.names():
+        if same(name) != same(device.name) and self.has_name(name):
             raise DeviceNameTaken
         self._store.run("UPDATE devices SET name = ? WHERE contact = ?", name, device.contact)
 

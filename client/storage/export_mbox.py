@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
+from client.model.names import is_invisible
 from client.model.views import MessageKind
 from client.storage.export_jsonl import Record
 
@@ -45,7 +46,7 @@ def _address(name: str, identity: str) -> Address:
 
 
 def _clean(text: str) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return " ".join("".join(one if one.isprintable() and not is_invisible(one) else " " for one in text).split())
 
 
 def _encoding(text: str) -> str:

@@ -246,6 +246,22 @@ UPDATE messages SET wire = id WHERE outgoing AND id NOT IN (SELECT message FROM 
 CREATE UNIQUE INDEX messages_of_wire ON messages (contact, wire);
 """
 
+# What looks like a name that was ever in use here, as keyed digests (client/storage/contacts.py); and what the members
+# of a group are called here, those who left included (client/groups/member_names.py).
+_NAMES = """
+CREATE TABLE used_names (look BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE group_names (
+    grp INTEGER NOT NULL, key BLOB NOT NULL, name TEXT NOT NULL, PRIMARY KEY (grp, key), UNIQUE (grp, name)
+) WITHOUT ROWID;
+CREATE TRIGGER device_log_contacts_named AFTER UPDATE OF name, role ON contacts
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = 'contact' AND item IN
+        (SELECT g.contact FROM groups g JOIN group_peers p ON p.grp = g.id WHERE p.contact = new.id);
+    INSERT INTO device_log (kind, item) SELECT DISTINCT 'contact', g.contact
+        FROM groups g JOIN group_peers p ON p.grp = g.id WHERE p.contact = new.id;
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -263,4 +279,5 @@ MIGRATIONS = (
     GROUP_LEAVERS,
     _NOTES,
     _WIRE_IDS,
+    _NAMES,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from unicodedata import normalize
 
 import msgspec
 
@@ -50,11 +51,17 @@ ANY = Filter()
 
 
 def expression(text: str) -> str:
-    """What FTS5 is asked for; empty if there is nothing to find. SearchTooLong."""
+    """What FTS5 is asked for; empty if there is nothing to find. SearchTooLong.
+
+    A text is kept in the form of Unicode in which its writer's keyboard made it, so each word is looked for in both.
+    """
     text = text.replace("\0", " ")
     if len(text) > LETTERS_LIMIT or len(text.split(maxsplit=WORDS_LIMIT)) > WORDS_LIMIT:
         raise SearchTooLong
-    return " ".join(_term(found) for found in _TERM.finditer(text))
+    forms = [[_term(found) for found in _TERM.finditer(normalize(form, text))] for form in ("NFC", "NFD")]
+    if forms[0] == forms[1]:
+        return " ".join(forms[0])
+    return " AND ".join(f"({one} OR {other})" for one, other in zip(*forms, strict=True))
 
 
 def _term(found: re.Match[str]) -> str:

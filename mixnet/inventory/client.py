@@ -53,6 +53,13 @@ ROWS = (
         age="contacts.added_at",
     ),
     Row(
+        "names that were in use",
+        (columns("used_names", "look"), Settings(("looks key",))),
+        "of a name that somebody guesses, whether one that looks so was ever used here; no name can be read out of it",
+        "nobody can take the name of somebody whom you knew by it",
+        _NEVER, "", _ME, _PROFILE_END, _SEALED,
+    ),
+    Row(
         "invitations",
         (columns("invitations", "id channel secret transcript prekeys expires used session hidden"),),
         "that you invited somebody, and the one-time keys of that invitation",
@@ -175,6 +182,7 @@ ROWS = (
             columns("group_receipts", "post plan parent receipts due"),
             columns("group_messages", "message author members reached writer number"),
             columns("group_reads", "message member name"),
+            columns("group_names", "grp key name"),
         ),
         "in which groups you are, who was in them when and by whose decision, when each last answered, who has read "
         "your texts, and posts that you pass on to others",

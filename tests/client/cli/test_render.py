@@ -1,13 +1,18 @@
 """What commands print: whatever a contact wrote, a terminal gets text."""
 
+import io
 import json
+import unicodedata
+from contextlib import redirect_stdout
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from client.api.daemon_api import starting_figures
 from client.cli import render
+from client.model.names import is_invisible
 from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
 from tests.client.worlds.hostile import HOSTILE
 
@@ -80,3 +85,33 @@ def test_a_name_is_no_markup_of_tables_and_bars(capsys, monkeypatch, name):
     with render.waiting(f"waiting for {name}") as show:
         show(received("x"))
     assert capsys.readouterr().out.count(name) == 2
+
+
+UGLY = st.text(
+    st.characters() | st.sampled_from("\\abxu0\u0301\u3164\u202e\u200d\ufe0f❤\x1b\n\t\U000e0061"), max_size=12
+)
+
+
+@given(UGLY, UGLY)
+@example("\x1b", "\\x1b")
+@example("\n", "\\n")
+@example("\u3164", "\\u3164")
+def test_no_two_texts_print_alike(one, other):
+    assert (render.harmless(one) == render.harmless(other)) == (one == other)
+
+
+@given(UGLY)
+def test_nothing_that_acts_or_hides_leaves_to_a_terminal(text):
+    shown = render.harmless(text)
+    assert shown.isprintable()
+    kept = [at for at, one in enumerate(shown) if is_invisible(one)]
+    assert all(shown[at] == "\ufe0f" and unicodedata.category(shown[at - 1]) == "So" for at in kept)
+    assert not shown or not unicodedata.combining(shown[0])
+
+
+@given(UGLY)
+def test_json_says_the_same_without_what_hides(text):
+    with redirect_stdout(io.StringIO()) as out:
+        render.json({"text": text.encode(errors="replace").decode()})
+    assert msgspec.json.decode(out.getvalue()) == {"text": text.encode(errors="replace").decode()}
+    assert not any(is_invisible(one) for one in out.getvalue()[:-1])

@@ -37,7 +37,7 @@ from client.devices.replica import Replica
 from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
 from client.e2e.bodies import encode as encode_body
 from client.messenger.messenger import Messenger
-from client.model.contact_states import ContactVerdict, Standing, free_name
+from client.model.contact_states import ContactVerdict, Standing
 from client.model.destination import Destination, Home
 from client.model.errors import NameTaken
 from client.model.group_views import GroupState
@@ -196,7 +196,7 @@ def test_a_mirror_ends_as_its_home_is_however_telling_and_changing_follow_each_o
         numbers = [m.id for m in home.messages()]
         match what:
             case "meet":
-                name = free_name(f"c{len(known)}", core.contacts.names())
+                name = core.free_name(f"c{len(known)}")
                 core.contacts.add(name, bytes([len(known)]) * 32, ContactState.ESTABLISHED, now)
             case "found" if len(home.groups.list()) < 3:
                 home.groups.create(f"g{number}", now)

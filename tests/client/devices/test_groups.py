@@ -354,8 +354,8 @@ def test_a_group_is_made_filled_changed_and_left_from_a_satellite(tmp_path):
     answered(family, phone.promote("readers", "bob", family.now))
     assert answered(family, phone.leave("readers", family.now)).state is GroupState.LEFT
     bob = family.user("bob").groups
-    assert family.run(60, lambda: {m.name for m in bob.show("readers").members} == {"bob"})
-    bob.invite("readers", HOME, family.now)
+    assert family.run(60, lambda: {m.name for m in bob.show(CLUB).members} == {"bob"})
+    bob.invite(CLUB, HOME, family.now)
     assert family.run(60, lambda: phone.show("readers").state is GroupState.INVITED)
     joining = (GroupState.JOINING, GroupState.MEMBER)
     assert answered(family, phone.accept("readers", family.now)).state in joining

@@ -131,7 +131,8 @@ def test_leaving_renaming_and_roles(circle):
     assert circle.run(120, lambda: all(circle.members(name) == set(rest) for name in rest))
     groups("bob").rename(CLUB, "two", circle.now)
     assert circle.run(60, lambda: groups("dave").list()[0].title == "two")
-    assert groups("dave").show("two").name == "two"
+    assert groups("bob").show("two").name == "two"  # his own choice
+    assert groups("dave").show(CLUB).name == CLUB  # not hers: her name for it stays
     assert groups("alice").show(CLUB).state is GroupState.LEFT
 
 

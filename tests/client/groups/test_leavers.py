@@ -133,9 +133,9 @@ def test_who_has_left_tells_what_its_leaving_builds_on(tmp_path):
     with carol._core.change():
         contact = peers[club.me].contact
         carol.groups.handle_untrusted(contact, GroupChanges(club.identifier, (renamed.raw,)), circle.now)
-    carol.groups.leave("old club", circle.now)
+    carol.groups.leave(CLUB, circle.now)
     assert circle.run(120, lambda: any(len(group.members) == 2 for group in circle.groups("bob").list()))
-    assert circle.groups("bob").show("old club").state is GroupState.MEMBER
+    assert circle.groups("bob").show(CLUB).state is GroupState.MEMBER
 
 
 def test_who_was_removed_beside_its_leaving_learns_that_nobody_takes_what_it_wrote(parting):
@@ -155,7 +155,7 @@ def test_what_waits_for_changes_outlasts_a_restart(parting):
     parting.tell("carol", late)
     parting["bob"].crash()
     parting.tell("alice", GroupChanges(parting.identifier, (renamed.raw,)))
-    heard = [(m.author, m.text) for m in parting["bob"].messenger.messages("old club")]
+    heard = [(m.author, m.text) for m in parting["bob"].messenger.messages(CLUB)]
     assert heard == [("alice", "in the old club")]
     assert parting["bob"].store.one("SELECT 1 FROM group_held") is None
     unknown = (bytes(32),)

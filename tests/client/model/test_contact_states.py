@@ -1,11 +1,8 @@
 import itertools
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from client.model.contact_states import (
-    NAME_LIMIT,
     STANDINGS,
     TRANSITIONS,
     ContactEvent,
@@ -13,10 +10,7 @@ from client.model.contact_states import (
     Standing,
     WrongStep,
     after,
-    check_name,
-    free_name,
 )
-from client.model.errors import BadName
 from client.model.views import ContactState
 
 
@@ -46,22 +40,3 @@ def test_the_last_word_of_the_user_decides_who_is_heard():
     assert set(STANDINGS) == set(itertools.product(Standing, ContactVerdict))
     said = {ContactVerdict.BLOCK: Standing.BLOCKED, ContactVerdict.UNBLOCK: Standing.OPEN}
     assert all(STANDINGS[before, verdict] is said[verdict] for before, verdict in STANDINGS)
-
-
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x1b[31mb", "a\u202eb", "x" * 65, "\u200b"])
-def test_bad_names(name):
-    with pytest.raises(BadName):
-        check_name(name)
-
-
-@given(st.text(max_size=80), st.integers(0, 30))
-def test_a_free_name_is_free_and_good(name, crowd):
-    try:
-        check_name(name)
-    except BadName:
-        return
-    taken: set[str] = set()
-    for _ in range(crowd):
-        made = free_name(name, taken)
-        assert made not in taken and len(check_name(made)) <= NAME_LIMIT
-        taken.add(made)

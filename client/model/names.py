@@ -1,0 +1,210 @@
+"""Names: what a user types, what others choose, and when two of them look alike (spec/07-client.md 7.1).
+
+Promises: a user's name has nothing in it that doesn't show, and none of the signs between which our output puts names;
+what others choose is cleaned of both. A name that others choose never looks like one in use: it gets a number in
+brackets, which nobody can choose, since brackets are of our output. Whoever looks a name up finds it in any Unicode
+form. Looks are compared by the skeletons of UTS 39, which are taken from Unicode's own table of confusables. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+
+from client.model.errors import BadName
+
+NAME_LIMIT = 64  # characters, and cells of a terminal
+NAMELESS = "unnamed"
+OUR_WORDS = ("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS)  # for people, in our own output
+_OUR_BEGINNINGS = ("anonymous-", "address-")  # of the names that conversations with strangers get
+_MARK = re.compile(r" \([0-9]+\)\Z")
+_MARKS = 4  # combining marks in a row; no script needs more
+# Of paths, commands, lists and marks. The second set has what looks like them.
+_SIGNS = frozenset('/\\:;,|<>[](){}"`→←')
+_SIGN_LOOKS = frozenset({"/", "\\", ":", ";", ",", "<", ">", "(", ")", "''"})
+# Default_Ignorable_Code_Point of Unicode, where the category doesn't tell, and blanks that are counted as signs.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159") | frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFFC), *range(0xE0000, 0xE1000)))
+)
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def is_invisible(letter: str) -> bool:
+    """Whether a character doesn't show, moves others about, or means nothing (yet); spaces are no such ones."""
+    return letter in _INVISIBLE or unicodedata.category(letter) in _HIDDEN_CATEGORIES
+
+
+def is_sign(letter: str) -> bool:
+    """Whether our output puts a character between names, or it looks like one that stands there."""
+    arrow = not letter.isascii() and "ARROW" in unicodedata.name(letter, "")
+    return letter in _SIGNS or arrow or _prototype(letter) in _SIGN_LOOKS
+
+
+def same(name: str) -> str:
+    """What two spellings of one name have in common: NFC."""
+    return unicodedata.normalize("NFC", name)
+
+
+def check_name(name: str) -> str:
+    """The name that a user types, in NFC; BadName, which says what is wrong with it."""
+    name = same(name)
+    chosen = _MARK.sub("", name)  # a name that has a number of ours already may be kept
+    if not 0 < len(name) <= NAME_LIMIT or cells(name) > NAME_LIMIT:
+        raise BadName(f"a name has 1 to {NAME_LIMIT} characters: choose another one")
+    if any(is_invisible(one) for one in name):
+        raise BadName("a name has no characters that don't show: choose another one")
+    for sign in chosen:
+        if is_sign(sign):
+            raise BadName(f"a name has no {sign} in it, which stands between names: choose another one")
+    if " ".join(name.split()) != name:
+        raise BadName("a name has no space at its ends, and only one between two words: choose another one")
+    if name.startswith("-") or unicodedata.combining(name[0]):
+        raise BadName("a name begins with no hyphen and no accent: choose another one")
+    if _without_piles(name) != name:
+        raise BadName(f"a letter of a name has at most {_MARKS} accents: choose another one")
+    if name.casefold() in OUR_WORDS[:2]:
+        raise BadName(f"{name} means yourself: choose another name")
+    return name
+
+
+def clean(name: str, otherwise: str = NAMELESS) -> str:
+    """The name that somebody else chose as it may be shown; `otherwise` if nothing is left of it."""
+    shown = "".join(" " if one.isspace() or is_sign(one) else one for one in same(name) if not _is_dropped(one))
+    shown = _without_piles(same(" ".join(shown.split())))
+    while shown and (shown[0] in "- " or unicodedata.combining(shown[0])):
+        shown = shown[1:]
+    return _cut(shown, NAME_LIMIT) or otherwise
+
+
+def check_sent(name: str) -> str:
+    """A name as it may travel, 1 to 64 printable characters and no space at its ends; BadName. Its receiver cleans it.
+
+    Wider than what a user may type, so that profiles from before those rules can be heard.
+    """
+    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or not name.isprintable():
+        raise BadName
+    return name
+
+
+def cells(name: str) -> int:
+    """How much room a name takes on a terminal."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in name)
+
+
+@cache
+def _table() -> dict[int, str]:
+    """Unicode's confusables.txt: what stands for a character that looks like another one."""
+    from homoglyph.data import load_prototypes  # noqa: PLC0415  # no command needs it, only what gives names
+
+    return load_prototypes()
+
+
+def _prototype(letter: str) -> str:
+    return _table().get(ord(letter), letter)
+
+
+def skeleton(text: str) -> str:
+    """The skeleton of UTS 39, section 4: two texts that look alike have the same one."""
+    decomposed = unicodedata.normalize("NFD", text)
+    mapped = "".join(_prototype(one) for one in decomposed if not is_invisible(one))
+    return unicodedata.normalize("NFD", mapped)
+
+
+@lru_cache(4096)
+def looks(name: str) -> frozenset[str]:
+    """What a name looks like, for eyes that mind neither case nor spaces: names that share one are not told apart."""
+    folded = same(name).casefold()
+    return frozenset(_bare(one) for one in (skeleton(name).casefold(), skeleton(folded)))
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names are the same to the eye."""
+    return not looks(one).isdisjoint(looks(other))
+
+
+class Names:
+    """The names in use, none of which may be given to anybody by somebody else's choice."""
+
+    def __init__(self, taken: Iterable[str], was_used: Callable[[str], bool] = lambda _look: False) -> None:
+        """`was_used`: whether something that looked so was a name once."""
+        self._looks = {look for name in taken for look in looks(name)}
+        self._was_used = was_used
+
+    def free(self, wanted: str, *, ours: bool = False) -> str:
+        """`wanted`, cleaned; with a number in brackets if it looks like a name in use, or like a word of ours.
+
+        `ours`: it is one.
+        """
+        bare, number = clean(wanted), 1
+        name = bare
+        if not ours and (looks(bare) & _our_looks() or skeleton(bare).casefold().startswith(_our_beginnings())):
+            name, number = numbered(bare, 2), 2
+        return self._numbered(bare, name, number)
+
+    def unlike(self, name: str) -> str:
+        """A name that was given here, with (another) number if it looks like one in use."""
+        return self._numbered(name, name, 1)
+
+    def _numbered(self, bare: str, name: str, number: int) -> str:
+        while any(look in self._looks or self._was_used(look) for look in looks(name)):
+            number += 1
+            name = numbered(bare, number)
+        return name
+
+    def take(self, name: str) -> None:
+        """`name` is in use from now on."""
+        self._looks |= looks(name)
+
+
+def numbered(name: str, number: int) -> str:
+    """A name with a number that its owner can't choose."""
+    ending = f" ({number})"
+    return _cut(name, NAME_LIMIT - len(ending)) + ending
+
+
+def free_for_user(wanted: str, taken: Iterable[str]) -> str:
+    """What the user chose, numbered only if it is in use: looks are no matter among a user's own choices."""
+    used, name, number = {same(one) for one in taken}, wanted, 1
+    while name in used:
+        number += 1
+        name = numbered(wanted, number)
+    return name
+
+
+def _is_dropped(letter: str) -> bool:
+    return is_invisible(letter) and not letter.isspace()
+
+
+def _without_piles(name: str) -> str:
+    """No letter with more than a few combining marks."""
+    kept, marks = "", 0
+    for one in name:
+        marks = marks + 1 if unicodedata.category(one) in ("Mn", "Me") else 0
+        if marks <= _MARKS:
+            kept += one
+    return kept
+
+
+def _cut(name: str, room: int) -> str:
+    name = name[:room]
+    while cells(name) > room:
+        name = name[:-1]
+    return name.rstrip()
+
+
+def _bare(look: str) -> str:
+    """Without spaces and punctuation; i looks like l, since I does."""
+    letters = "".join(one for one in look if unicodedata.category(one)[0] not in "PZ") or look
+    return letters.replace("i", "l")
+
+
+@cache
+def _our_looks() -> frozenset[str]:
+    return frozenset(look for word in OUR_WORDS for look in looks(word))
+
+
+@cache
+def _our_beginnings() -> tuple[str, ...]:
+    return tuple(skeleton(one).casefold() for one in _OUR_BEGINNINGS)

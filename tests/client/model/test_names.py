@@ -1,0 +1,136 @@
+# ruff: noqa: RUF001  # look-alikes
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.model.errors import BadName
+from client.model.names import (
+    NAME_LIMIT,
+    Names,
+    alike,
+    cells,
+    check_name,
+    check_sent,
+    clean,
+    free_for_user,
+    is_invisible,
+    is_sign,
+    looks,
+    skeleton,
+)
+from tests.client.worlds.names import HOSTILE, KNOWN
+
+NAMES = st.text(max_size=80) | st.text(st.sampled_from("aAlI10Oоο ()2-/\u0301\u3164\u200dé"), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("paypal", "раураl"),
+        ("alice", "AIice"),
+        ("carol", "car0l"),
+        ("mary", "rnary"),
+        ("Anna Lee", "annalee"),
+        ("café", "cafe\u0301"),
+        ("вася", "ВАСЯ"),
+        ("bob", "𝐛𝐨𝐛"),
+        ("bob", "b\u034fob"),
+    ],
+)
+def test_names_that_look_alike(one, other):
+    assert alike(one, other) and alike(other, one)
+
+
+@pytest.mark.parametrize(("one", "other"), [("alice", "alicia"), ("bob", "rob"), ("张伟", "张华"), ("", "a")])
+def test_names_that_are_told_apart(one, other):
+    assert not alike(one, other)
+
+
+@given(st.text(max_size=40))
+def test_a_skeleton_is_the_same_for_all_forms_of_a_text(text):
+    assert skeleton(unicodedata.normalize("NFC", text)) == skeleton(unicodedata.normalize("NFD", text))
+    assert not any(is_invisible(one) for one in skeleton(text))
+
+
+@pytest.mark.parametrize("name", ["", " a", "a ", "a  b", "a\nb", "a\x1b[31mb", "a\u202eb", "x" * 65, "\u200b"])
+@pytest.mark.parametrize("sign", ["", "/", ":", ",", "→", "(", "\u2215", "\u3164", "\u00ad", "\ue000"])
+def test_names_that_a_user_may_not_give(name, sign):
+    with pytest.raises(BadName):
+        check_name(name + sign if sign else name)
+
+
+@pytest.mark.parametrize(
+    "name", ["-rf", "you", "ME", "\u0301a", "a" + "\u0323" * 6, "a/b", "a: b", "x → y", "a [b]", "a`b"]
+)
+def test_names_that_stand_for_something_else(name):
+    with pytest.raises(BadName) as caught:
+        check_name(name)
+    assert "choose another" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["bob", "O'Brien", "Anna-Lena", "Zoë", "张伟", "book club 2", "bob (2)", "👍", "ไทยกู้"])
+def test_names_that_a_user_may_give(name):
+    assert check_name(name) == unicodedata.normalize("NFC", name)
+
+
+@given(NAMES)
+def test_what_a_user_may_give_is_left_as_it_is_by_those_who_get_it(name):
+    try:
+        good = check_name(name)
+    except BadName:
+        return
+    assert check_sent(good) == good == check_name(good) == unicodedata.normalize("NFC", good)
+    if "(" not in good:
+        assert clean(good) == good
+
+
+@given(NAMES)
+def test_what_others_chose_is_clean(name):
+    made = clean(name)
+    assert 0 < len(made) <= NAME_LIMIT and cells(made) <= NAME_LIMIT and made.isprintable()
+    assert not any(is_invisible(one) or is_sign(one) for one in made)
+    assert made == clean(made) == " ".join(made.split()) == unicodedata.normalize("NFC", made)
+    assert not made.startswith("-")
+
+
+@given(st.lists(NAMES, max_size=8), NAMES)
+def test_a_name_of_others_looks_like_none_in_use(others, wanted):
+    names = Names(KNOWN)
+    given_so_far = list(KNOWN)
+    for name in [*others, wanted, wanted]:
+        made = names.free(name)
+        assert not any(alike(made, one) for one in given_so_far)
+        assert len(made) <= NAME_LIMIT and cells(made) <= NAME_LIMIT and made.isprintable()
+        names.take(made)
+        given_so_far.append(made)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_marked_or_different(name):
+    made = Names(KNOWN).free(name)
+    assert not any(alike(made, known) for known in KNOWN)
+    assert made == clean(name) or made.endswith(")")
+
+
+@pytest.mark.parametrize("word", ["you", "уоu", "YOU", "Anonymous", "anonymous-3f2a", "ano\u200bnymous-3f2a", "home"])
+def test_words_of_our_output_are_nobodys_name(word):
+    assert Names([]).free(word).endswith(" (2)")
+
+
+def test_a_name_that_once_was_somebodys_stays_his():
+    once = looks("carol")
+    assert Names([], once.__contains__).free("car0l") == "car0l (2)"
+
+
+def test_nobody_can_choose_a_mark_of_ours():
+    names = Names(["carol"])
+    assert names.free("carol (2)") == "carol 2"
+    names.take("carol 2")
+    assert names.free("carol") == "carol (3)"
+
+
+def test_a_users_own_choice_is_numbered_only_if_it_is_in_use():
+    assert free_for_user("car0l", ["carol"]) == "car0l"
+    assert free_for_user("café", ["cafe\u0301"]) == "café (2)"
