@@ -123,13 +123,15 @@ class GroupDemote(Command[GroupInfo], frozen=True, tag="group_demote"):
 
 
 class GroupRename(Command[GroupInfo], frozen=True, tag="group_rename"):
-    """-> the group under its new name."""
+    """-> the group under its new name, which it has `here` only or for all of its members."""
 
     group: str
     name: str
+    here: bool = False
 
     async def run(self, daemon: DaemonApi) -> GroupInfo:
-        return await _change(daemon, daemon.user.groups.rename, self.group, self.name, daemon.now())
+        verb = daemon.user.groups.call if self.here else daemon.user.groups.rename
+        return await _change(daemon, verb, self.group, self.name, daemon.now())
 
 
 class GroupSend(Command[int], frozen=True, tag="group_send"):
@@ -191,9 +193,9 @@ class GroupAccess(Access):
         """Make an admin a plain member."""
         return await self._ask(GroupDemote(group=group, member=member))
 
-    async def rename(self, group: str, name: str) -> GroupInfo:
-        """Call a group by another name, for all of its members."""
-        return await self._ask(GroupRename(group=group, name=name))
+    async def rename(self, group: str, name: str, *, here: bool = False) -> GroupInfo:
+        """Call a group by another name, for all of its members, or `here` only."""
+        return await self._ask(GroupRename(group=group, name=name, here=here))
 
     async def send(self, group: str, text: str, *, expires: float | None = None) -> int:
         """Queue a text for all members; its number. It is given up `expires` seconds from now if not all have it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
 from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, hand_over, talk, text_given
+from client.model.names import look_alikes
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -175,12 +177,16 @@ def _show(known: list[ContactInfo]) -> None:
     if not known:
         sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
         return
+    like = look_alikes([one.name for one in known])
     if any(one.note for one in known):
-        rows = [(one.name, _state(one), one.safety_number, one.note) for one in known]
-        render.table(("name", "state", "safety number", "note"), rows)
+        noted = [(one.name, _state(one, like), one.safety_number, one.note) for one in known]
+        render.table(("name", "state", "safety number", "note"), noted)
         return
-    render.table(("name", "state", "safety number"), [(one.name, _state(one), one.safety_number) for one in known])
+    rows = [(one.name, _state(one, like), one.safety_number) for one in known]
+    render.table(("name", "state", "safety number"), rows)
 
 
-def _state(one: ContactInfo) -> str:
-    return ", ".join([str(one.state), *(["blocked"] if one.blocked else []), *(["renewing"] if one.renewing else [])])
+def _state(one: ContactInfo, like: Mapping[str, str]) -> str:
+    looks = [f"looks like {like[one.name]}"] if one.name in like else []
+    blocked, renewing = ["blocked"] if one.blocked else [], ["renewing"] if one.renewing else []
+    return ", ".join([str(one.state), *blocked, *renewing, *looks])

@@ -168,18 +168,22 @@ async def demote(name: Profile, group: Group, member: str, /, *, folder: Folder 
 
 
 @group.command
-async def rename(name: Profile, group: Group, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
-    """Call a group by another name, for all members. For admins.
+async def rename(
+    name: Profile, group: Group, new: str, /, *, here: Flag = False, folder: Folder = None, as_json: Json = False
+) -> None:
+    """Give a group another title, for admins; or call it otherwise on your own devices. Nobody else changes your name.
 
-    Example: `mixnet group rename alice book-club readers`
+    Example: `mixnet group rename alice book-club readers --here`
 
     Parameters
     ----------
     new
         Its new name.
+    here
+        Only on your own devices: members are not told.
     """
     async with talk(folder, name) as me:
-        _show(await me.groups.rename(group, new), as_json=as_json)
+        _show(await me.groups.rename(group, new, here=here), as_json=as_json)
 
 
 @group.command

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from client.cli import render
+from client.model.names import same
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -62,10 +63,13 @@ def network_folder(folder: Path | None) -> Path:
 
 
 def profile_folder(folder: Path | None, name: str) -> Path:
-    """The folder of the profile `name`."""
+    """The folder of the profile `name`, however that is spelt in Unicode; of a new one, in NFC."""
     if "/" in name or name.startswith((".", "-")):
         raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
-    return network_folder(folder) / "clients" / name
+    profiles, spelt = network_folder(folder) / "clients", same(name)
+    if name.isascii() or (profiles / spelt).exists() or not profiles.is_dir():
+        return profiles / spelt
+    return next((one for one in profiles.iterdir() if same(one.name) == spelt), profiles / spelt)
 
 
 def command(folder: Path | None, *words: object) -> str:

@@ -183,6 +183,7 @@ class GroupVerb(StrEnum):
     PROMOTE = "promote"
     DEMOTE = "demote"
     RENAME = "rename"
+    CALL = "call"  # only the user's own devices call it so
 
 
 class GroupDo(Tagged, frozen=True, tag=14):

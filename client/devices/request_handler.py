@@ -164,6 +164,7 @@ class DeviceRequestHandler:
             GroupVerb.PROMOTE: groups.promote,
             GroupVerb.DEMOTE: groups.demote,
             GroupVerb.RENAME: groups.rename,
+            GroupVerb.CALL: groups.call,
         }
         return about[request.verb](name, request.argument, now)
 

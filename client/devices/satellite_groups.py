@@ -74,6 +74,10 @@ class SatelliteGroups:
         """Ask that a group is called otherwise, for all; BadName, and errors as `accept`."""
         return self._do(name, GroupVerb.RENAME, check_name(title))
 
+    def call(self, name: str, new_name: str, now: float) -> PendingRequest:
+        """Ask that a group is called otherwise on the user's devices only; BadName, and errors as `accept`."""
+        return self._do(name, GroupVerb.CALL, check_name(new_name))
+
     def _do(self, name: str, verb: GroupVerb, argument: str = "") -> PendingRequest:
         group = self._replica.named(name)[1]
         about_member = verb in (GroupVerb.REMOVE, GroupVerb.PROMOTE, GroupVerb.DEMOTE)

@@ -169,6 +169,14 @@ class Groups:
             self._registry.changed(group)
         return self._registry.info(group)
 
+    def call(self, name: str, new_name: str, now: float) -> GroupInfo:
+        """Call a group by another name, on the user's devices only; UnknownGroup, BadName, NameTaken."""
+        group, chosen = self._registry.named(name), check_name(new_name)
+        with self._core.change():
+            if self._core.contacts.rename(self._core.contacts.get(group.contact), chosen):
+                self._registry.changed(group)
+        return self._registry.info(group)
+
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
 

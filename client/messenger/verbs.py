@@ -121,7 +121,10 @@ class GroupVerbs(Protocol):
         """Make an admin a plain member."""
 
     def rename(self, name: str, title: str, now: float) -> GroupInfo | PendingRequest:
-        """Call the group by another name, for all."""
+        """Give the group another title, for all, and another name here."""
+
+    def call(self, name: str, new_name: str, now: float) -> GroupInfo | PendingRequest:
+        """Call a group by another name, on the user's devices only."""
 
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text for all members; its number."""

@@ -115,13 +115,27 @@ def skeleton(text: str) -> str:
 @lru_cache(4096)
 def looks(name: str) -> frozenset[str]:
     """What a name looks like, for eyes that mind neither case nor spaces: names that share one are not told apart."""
-    folded = same(name).casefold()
-    return frozenset(_bare(one) for one in (skeleton(name).casefold(), skeleton(folded)))
+    # The table has letters with their accents, too, which a skeleton takes apart before it looks.
+    forms = (name, "".join(_prototype(one) for one in same(name)))
+    skeletons = {skeleton(one).casefold() for one in forms} | {skeleton(one.casefold()) for one in forms}
+    return frozenset(_bare(one) for one in skeletons)
 
 
 def alike(one: str, other: str) -> bool:
     """Whether two names are the same to the eye."""
     return not looks(one).isdisjoint(looks(other))
+
+
+def look_alikes(names: Iterable[str]) -> dict[str, str]:
+    """Those that look like an earlier one, with that one: a user may have chosen them, or had them before our rules."""
+    first: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name in names:
+        earlier = next((first[look] for look in looks(name) if look in first), None)
+        if earlier is not None:
+            found[name] = earlier
+        first |= {look: name for look in looks(name) if look not in first}
+    return found
 
 
 class Names:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from client.model import paths
+from client.model.names import check_name
 from client.profile.atomic_file import write_new
 from mixnet.crypto import SymmetricKey, password_key
 from mixnet.errors import LocalError
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from client.storage.database import Store
 
 SALT_SIZE = 16
-_LONGEST_NAME = 64
 
 
 class ProfileExists(LocalError):
@@ -97,8 +97,9 @@ def create(
     engine: str = "mixnet",
 ) -> Profile:
     """Make the folder of a new profile; on any failure nothing is left of it."""
-    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or "/" in name or name.startswith("."):
-        raise LocalError("a profile's name has 1 to 64 printable characters, no slash and no dot at its start")
+    name = check_name(name)
+    if name.startswith("."):
+        raise LocalError("a profile's name has no dot at its start: choose another name")
     if directory.exists():
         raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
     trust = Bootstrap.load(bootstrap)

@@ -252,7 +252,7 @@ ANSWERS = {
     **gives("devices.", check_home=None, all=[DEVICE], rename=DEVICE, fetch=None),
     **gives("devices.linking.", invite=INVITATION, accept=DEVICE, revoke=DEVICE),
     **all_give("groups.", GROUP, "show", "create", "invite", "accept", "leave"),
-    **all_give("groups.", GROUP, "remove", "promote", "demote", "rename"),
+    **all_give("groups.", GROUP, "remove", "promote", "demote", "rename", "call"),
     **gives("groups.", list=[GROUP], send=7),
     **gives("groups.reading.", readers=["bob"]),
 }

@@ -2,6 +2,7 @@
 import unicodedata
 
 import pytest
+from homoglyph.data import load_prototypes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,9 @@ from client.model.names import (
     free_for_user,
     is_invisible,
     is_sign,
+    look_alikes,
     looks,
+    same,
     skeleton,
 )
 from tests.client.worlds.names import HOSTILE, KNOWN
@@ -134,3 +137,19 @@ def test_nobody_can_choose_a_mark_of_ours():
 def test_a_users_own_choice_is_numbered_only_if_it_is_in_use():
     assert free_for_user("car0l", ["carol"]) == "car0l"
     assert free_for_user("café", ["cafe\u0301"]) == "café (2)"
+
+
+def test_each_character_of_unicodes_table_looks_like_what_it_is_said_to_look_like():
+    table = load_prototypes()
+    assert len(table) > 6500
+    # What this Python's Unicode doesn't know yet is cleaned away.
+    known = [(chr(code), stands) for code, stands in table.items() if not any(map(is_invisible, chr(code) + stands))]
+    shown = [(one, stands) for one, stands in known if same(one) == one]  # others are in no name, which is in NFC
+    assert len(shown) > 5000
+    # On its own: what joins with its neighbours in NFC is another character there.
+    assert [one for one, stands in shown if not alike(f"b-{one}", f"b-{stands}")] == []
+
+
+def test_who_looks_like_an_earlier_one_is_listed():
+    assert look_alikes(["alice", "bob", "аlice", "AIice"]) == {"аlice": "alice", "AIice": "alice"}
+    assert look_alikes(["alice", "bob"]) == {}
