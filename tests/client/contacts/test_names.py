@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001  # look-alikes
 """Every door through which a name comes from another: it never stands where a name of the user stands."""
 
+from unicodedata import normalize
+
 import pytest
 
 from client.model.destination import Home
@@ -39,12 +41,15 @@ def by_invitation(world, person):
 DOORS = (by_greeting, by_invitation)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_stranger_takes_a_name_that_is_in_use_or_looks_like_it(world, door):
-    names = [name for name in HOSTILE if name.isprintable() and name == name.strip() and len(name) <= 64]
+@pytest.mark.parametrize("part", range(8))
+def test_no_stranger_takes_a_name_that_is_in_use_or_looks_like_it(world, part):
+    door = DOORS[part % 2]
+    every = [name for name in HOSTILE if name.isprintable() and name == name.strip() and len(name) <= 64]
+    names = every[part::8]
+    assert len(names) > 2
     for number, name in enumerate(names):
         door(world, stranger(world, name, number))
-        world.run(20)
+        world.run(10)
     shown = [one.name for one in world["victim"].messenger.contacts()]
     assert len(shown) == 1 + len(names)
     assert all(not alike(a, b) for at, a in enumerate(shown) for b in shown[:at])
@@ -97,3 +102,24 @@ def test_of_a_name_only_a_digest_is_remembered(world):
     world["victim"].messenger.people.rename("xyzzy-once", "friend")
     for (table,) in world["victim"].store.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
         assert b"xyzzy" not in repr(world["victim"].store.all(f"SELECT * FROM {table}")).encode(), table
+
+
+def test_names_from_before_they_were_remembered_are_nobody_elses(world):
+    victim = world["victim"]
+    victim.store.run("DELETE FROM used_names")
+    victim.store.run("DELETE FROM settings WHERE name = 'looks key'")
+    victim.crash()
+    victim.messenger.people.rename("alice", "friend")
+    by_greeting(world, stranger(world, "alice", 1))
+    world.run(20)
+    assert sorted(one.name for one in victim.messenger.contacts()) == ["alice (2)", "friend"]
+
+
+def test_search_finds_words_in_every_form_of_unicode(world):
+    victim = world["victim"].messenger
+    forms = [normalize(form, word) for word in ("Việt", "한국어") for form in ("NFC", "NFD")]
+    for text in forms:
+        victim.send_text("alice", text, world.now)
+    for words in (*forms, '"Việt"', "Vi*"):
+        assert len(victim.search(words)) == 2, words
+    assert victim.search("Việt 한국어") == []

@@ -1,6 +1,7 @@
 import errno
 import os
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from client.e2e.bodies import CHUNK_SIZE, Reason
 from client.files.disk import FileTrouble, chain, discard, examine, finish, read_chunk, safe_name, write_chunk
 from client.model.errors import FileMissing
+from client.model.names import is_invisible
 
 
 @given(st.text(max_size=300))
@@ -22,16 +24,28 @@ from client.model.errors import FileMissing
 @example("x" * 300 + ".tar.gz")
 @example("/")
 @example("")
+@example("photo.jpg" + " " * 40 + ".exe")
+@example("a\u2215b\u3164.txt")
+@example("com\u00b9.txt")
+@example("x.e\u200bxe. .")
+@example("a\U000e0061.pdf")
 def test_a_strange_name_stays_in_the_folder(wanted):
     name = safe_name(wanted)
     assert name and not name.startswith(".") and not set(name) & set('/\\\0\n<>:"|?*')
     assert len(name.encode()) <= 200 and Path(name).name == name and name.isprintable()
     assert name.partition(".")[0].lower() not in {"con", "nul", "com1"}
+    assert not any(map(is_invisible, name)) and "  " not in name and normalize("NFC", name) == name
     assert safe_name(name) == name
 
 
 @pytest.mark.parametrize(
-    ("wanted", "name"), [("../a.txt", "a.txt"), ("Bericht Mai.pdf", "Bericht Mai.pdf"), ("...", "file")]
+    ("wanted", "name"),
+    [
+        ("../a.txt", "a.txt"),
+        ("Bericht Mai.pdf", "Bericht Mai.pdf"),
+        ("...", "file"),
+        ("cafe\u0301.pdf", "caf\u00e9.pdf"),
+    ],
 )
 def test_a_good_name_is_kept(wanted, name):
     assert safe_name(wanted) == name

@@ -128,3 +128,14 @@ def test_a_group_that_a_contact_offers_takes_no_name_in_use(tmp_path, title):
     (offered,) = world["victim"].messenger.groups.list()
     assert not any(alike(offered.name, one) for one in ("boss", "victim"))
     assert "/" not in offered.name and offered.name.isprintable()
+
+
+def test_members_from_before_they_had_names_get_them(world):
+    for name in ("bob", "carol"):
+        calls_itself(world[name], "twin")
+        join(world, "alice", name)
+    join(world, "alice", "dave")
+    world["dave"].store.run("DELETE FROM group_names")
+    world["dave"].crash()
+    assert set(members(world, "dave")) == {"alice", "twin", "twin (2)", "dave"}
+    assert world["dave"].store.one("SELECT count(*) FROM group_names") == (4,)
