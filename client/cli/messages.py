@@ -136,7 +136,7 @@ async def inbox(
     """
 
     def coming(file: MessageInfo) -> None:
-        render.note(f"a file is coming in, '{file.text}', from {file.contact}: see how far with `mixnet files {name}`")
+        render.note(f"a file is coming in, '{file.text}' from {file.contact}: see how far with `mixnet files {name}`")
 
     async with talk(folder, name) as me:
         say_asked(await me.groups.list(), name, folder)

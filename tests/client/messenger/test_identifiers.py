@@ -102,6 +102,8 @@ def test_what_left_before_identifiers_were_random_is_still_found(tmp_path):
     victim.store.run("DELETE FROM waiting")
     victim.store.run("DROP INDEX messages_of_wire")
     victim.store.run("ALTER TABLE messages DROP COLUMN wire")
+    for later in ("TABLE used_names", "TABLE group_names", "TRIGGER device_log_contacts_named"):
+        victim.store.run(f"DROP {later}")
     core, contact = victim.messenger._core, victim.messenger._core.contacts.named("mallory").id
     core.enqueue(contact, 0, bodies.Text(bodies.WireId(number), "hi"), number, channel.now)
     victim.store.run(f"PRAGMA user_version = {MIGRATIONS.index(_WIRE_IDS)}")

@@ -173,7 +173,7 @@ def test_equal_names_are_told_apart(friends):
     befriended = friends["alice"].messenger.create_invitation("alice", friends.now)
     other.messenger.accept_invitation(befriended.encode(), None, friends.now)
     assert friends.run(60, lambda: len(friends["alice"].messenger.contacts()) == 2)
-    assert [c.name for c in friends["alice"].messenger.contacts()] == ["bob", "bob 2"]
+    assert [c.name for c in friends["alice"].messenger.contacts()] == ["bob", "bob (2)"]
 
 
 # texts
