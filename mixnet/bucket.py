@@ -32,9 +32,13 @@ class TokenBucket:
         """How many of `wanted` frames may pass at `now` (seconds); those tokens are gone."""
         self._tokens = min(self._burst, self._tokens + self._rate * max(0.0, now - self._when))
         self._when = max(self._when, now)
-        granted = min(wanted, int(self._tokens))
+        granted = min(wanted, max(0, int(self._tokens)))
         self._tokens -= granted
         return granted
+
+    def charge(self, number: float) -> None:
+        """Take tokens for what has been done already: they may be owed, but never more than `burst`."""
+        self._tokens = max(self._tokens - number, -self._burst)
 
     def full(self, now: float) -> bool:
         """Whether it has been refilled by `now`, so that a new one is the same."""
@@ -71,6 +75,12 @@ class TokenBuckets(Generic[T]):
         granted = bucket.take(wanted, now)
         self._buckets[owner] = bucket
         return granted
+
+    def charge(self, owner: T, number: float) -> None:
+        """Take tokens of `owner` for what it has done already."""
+        bucket = self._buckets.get(owner)
+        if bucket is not None:  # a new one would be full; who has done something has one, or shares one
+            bucket.charge(number)
 
     def _forget_full(self, now: float) -> None:
         """Forget the oldest buckets that are full again: two at most, so that a take is never long work."""

@@ -13,23 +13,24 @@ from dataclasses import dataclass
 import msgspec
 import trio
 
-from mixnet.bucket import TokenBucket
+from mixnet.bucket import TokenBuckets
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Assembler, Frame, FrameKind, Link, Role, split
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.requests import AskDocument, DocumentAnswer, encode
-from mixnode.arrival import Arrived
+from mixnode.arrival import Arrived, Entrance, Sender
 from mixnode.downlink import Downlink
 from mixnode.mailboxes import Account, Acknowledge, Erase, Inspect, Load, Loaded, Open, Operation
 from mixnode.members import Members
-from mixnode.queues import DropQueue
 from mixnode.schedule import PoissonSchedule
 from mixnode.storage import MailboxStorage
 
 REQUEST_LIMIT = 1024  # bytes
 HEADROOM = 1.5  # how much above the network's rates a client may send
 FLOOD_PAUSE = 0.1  # seconds for which a client far above its rates is not read: TCP then slows it down, not us
+GARBAGE = 4  # tokens that a packet costs which no key opens
+ERASURE_RATE, ERASURE_BURST = 1 / 60, 5  # of one mailbox: a second, and at once
 ERASED = b"erased"
 
 
@@ -52,9 +53,11 @@ class SessionContext:
     """What a provider shares with the sessions of its clients."""
 
     storage: MailboxStorage
-    arrived: DropQueue[Arrived]
+    arrived: Entrance
     members: Members
     counters: Counters
+    allowances: TokenBuckets[bytes]  # of frames, by mailbox: to connect again gives nothing
+    erasures: TokenBuckets[bytes]
 
 
 class ClientSession:
@@ -68,6 +71,8 @@ class ClientSession:
         self._downlink = Downlink()
         self._through: int | None = None  # the number of the newest packet to delete
         self._work = trio.Event()
+        self._erasing = False  # whether an erasure is under way, which is answered when nothing is left
+        self._sender = Sender(Role.CLIENT, self._pay_for_garbage)
 
     def offer(self, number: int, packet: bytes) -> None:
         """A packet was stored in the mailbox just now."""
@@ -80,7 +85,11 @@ class ClientSession:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send_down, link, stream)
                 nursery.start_soon(self._keep)
-                await self._receive(link)
+                await self._receive(link, nursery)
+
+    def _pay_for_garbage(self, number: int) -> None:
+        """Packets that no key opens cost more than others, since all keys are tried: so they are fewer."""
+        self._around.allowances.charge(self.mailbox, number * (GARBAGE - 1))
 
     async def _send_down(self, link: Link, stream: random.Random) -> None:
         """One frame a slot, prepared before it."""
@@ -96,24 +105,24 @@ class ClientSession:
             await link.send_bytes([frame])
             counters.add(_SENT.get(kind, Event.DUMMIES_OUT))
 
-    async def _receive(self, link: Link) -> None:
+    async def _receive(self, link: Link, nursery: trio.Nursery) -> None:
         """Take the client's frames as far as it may send them; RemoteError for what a client may not send."""
         members, counters = self._around.members, self._around.counters
-        bucket = TokenBucket(*_allowance(members.parameters), trio.current_time())
+        allowances = self._around.allowances
         assembler = Assembler(limit=REQUEST_LIMIT, streams=1)
         while True:
             frames = await link.receive()
             now = link.arrived
-            bucket.adapt(*_allowance(members.parameters))
-            passing = frames[: bucket.take(len(frames), now)]
+            allowances.adapt(*allowance(members.parameters))
+            passing = frames[: allowances.take(self.mailbox, len(frames), now)]
             counters.drop(Dropped.RATE_LIMIT, len(frames) - len(passing))
-            packets = [Arrived(frame.body, now, Role.CLIENT) for frame in passing if frame.kind is FrameKind.PACKET]
+            packets = [Arrived(frame.body, now, self._sender) for frame in passing if frame.kind is FrameKind.PACKET]
             counters.add(Event.PACKETS_IN, len(packets))
             self._around.arrived.put(packets)
             for frame in passing:
                 self._acknowledge_untrusted(frame.acknowledged)
                 if frame.kind is FrameKind.REQUEST:
-                    await self._request_untrusted(assembler, frame)
+                    await self._request_untrusted(assembler, frame, nursery)
                 elif frame.kind is FrameKind.PAD:
                     counters.add(Event.DUMMIES_IN)
                 elif frame.kind is not FrameKind.PACKET:
@@ -127,42 +136,50 @@ class ClientSession:
             self._through = through
             self._work.set()
 
-    async def _request_untrusted(self, assembler: Assembler, frame: Frame) -> None:
+    async def _request_untrusted(self, assembler: Assembler, frame: Frame, nursery: trio.Nursery) -> None:
         """Answer a request once it is whole, in the slots of the down-link."""
         complete = assembler.feed_untrusted(frame)
         if complete is None:
             return
         number, message = complete
-        if self._downlink.answering:
+        if self._downlink.answering or self._erasing:
             self._around.counters.drop(Dropped.REQUEST)
             return
-        self._around.counters.add(Event.REQUESTS)
-        answer = await self._answer_untrusted(message)
-        self._downlink.answer(split(answer, FrameKind.RESPONSE, number))
-
-    async def _answer_untrusted(self, message: bytes) -> bytes:
         try:
             request = _REQUESTS.decode(message)
         except (ValueError, RecursionError):
             raise RemoteError("a request of an unknown kind") from None
+        self._around.counters.add(Event.REQUESTS)
         match request:
             case AskDocument(epoch):
-                return encode(DocumentAnswer(self._around.members.raw(epoch)))
+                self._answer(number, encode(DocumentAnswer(self._around.members.raw(epoch))))
             case EraseRequest(again):
-                return await self._erase(again=again)
+                if self._around.erasures.take(self.mailbox, 1, trio.current_time()):
+                    await self._erase(again=again)
+                    nursery.start_soon(self._answer_when_erased, number)
+                else:
+                    self._around.counters.drop(Dropped.REQUEST)
             case AccountRequest():
                 (found,) = await self._around.storage.perform([Inspect(self.mailbox)])
-                return msgspec.msgpack.encode(_told(found) if isinstance(found, Account) else None)
+                self._answer(number, msgspec.msgpack.encode(_told(found) if isinstance(found, Account) else None))
 
-    async def _erase(self, *, again: bool) -> bytes:
+    def _answer(self, number: int, answer: bytes) -> None:
+        self._downlink.answer(split(answer, FrameKind.RESPONSE, number))
+
+    async def _erase(self, *, again: bool) -> None:
         """Delete the mailbox; it comes back empty in the same transaction, with this link, or with the next one."""
-        self.erased, self._through = not again, None
+        self.erased, self._through, self._erasing = not again, None, True
         self._downlink.forget()
         await self._around.storage.perform([Erase(self.mailbox), *([Open(self.mailbox)] if again else [])])
         if again:
             self._downlink.resume()
             self._nudge()
-        return ERASED
+
+    async def _answer_when_erased(self, number: int) -> None:
+        """What was in the mailbox is on nobody's way any more; the client is told once it is off the disk, too."""
+        await self._around.storage.cleaned(self.mailbox)
+        self._erasing = False
+        self._answer(number, ERASED)
 
     async def _keep(self) -> None:
         """Delete what was acknowledged and load what is to be sent, one transaction at a time."""
@@ -187,7 +204,7 @@ class ClientSession:
             self._work.set()
 
 
-def _allowance(parameters: Parameters) -> tuple[float, float]:
+def allowance(parameters: Parameters) -> tuple[float, float]:
     """(frames a second, frames at once) that a client may send."""
     return parameters.send_rate * HEADROOM, parameters.client_burst
 

@@ -4,8 +4,10 @@ See spec/06-providers.md 6.1.
 
 Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
 it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, all of them together never
-more than theirs, and there are never too many; packets leave on acknowledgement, expiry or erasure; their bytes are off
-the disk after `Erase` or `Sweep` at the latest.
+more than theirs, and there are never too many; packets leave on acknowledgement, expiry or erasure. One call deletes
+`SLICE` packets at most: of what is more it writes down that it is to go, from then on nobody is given it, and each
+`clean_slice` takes another one, also after a restart. Their bytes are off the disk once `empty_log` has been called
+after the last one.
 Never: an address, a name, a time of arrival. The only times are those after which something is deleted, rounded up to
 a 168th of the age allowed (an hour of a week). Synchronous, and without a clock: the caller picks the thread and says
 what time it is.
@@ -15,14 +17,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from mixnet.errors import LocalError, Unavailable
 
 GRAINS = 168
+SLICE = 32  # packets that one transaction deletes: overwriting one takes about a tenth of a millisecond
+EXPIRED = 64  # mailboxes that one sweep deletes
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mailboxes (mailbox BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packets (
@@ -30,6 +35,8 @@ CREATE TABLE IF NOT EXISTS packets (
 );
 CREATE INDEX IF NOT EXISTS by_mailbox ON packets (mailbox, number);
 CREATE INDEX IF NOT EXISTS by_expiry ON packets (expires);
+CREATE TABLE IF NOT EXISTS doomed (mailbox BLOB PRIMARY KEY, through INTEGER NOT NULL, erased INTEGER NOT NULL)
+    WITHOUT ROWID;
 """
 
 
@@ -92,15 +99,16 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Delete whatever is too old. Gives Applied."""
+    """Delete what is too old, as much as one call may. Gives Applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Done: `packets` were deleted, and `mailboxes` expired."""
+    """Done: `packets` were deleted, or are from now on, and `mailboxes` expired; `more` is left to be swept."""
 
     packets: int = 0
     mailboxes: tuple[bytes, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,16 @@ class Full:
     """A limit is reached."""
 
 
+class Doomed(NamedTuple):
+    """Which packets of a mailbox are still to be deleted: those up to the number `through`.
+
+    Those up to `erased` are of a mailbox of that name that is no more, and count for none.
+    """
+
+    through: int
+    erased: int
+
+
 Operation = Open | StorePacket | Load | Acknowledge | Erase | Inspect | Sweep
 Result = Applied | StoredPacket | Loaded | Account | Unknown | Full
 
@@ -147,6 +165,11 @@ class Mailboxes:
     def __init__(self, path: Path | None) -> None:
         """Open the database at `path`, or one in memory; LocalError if the file can't be used."""
         self._unsettled = False  # whether a failed transaction is still to be forgotten
+        self._kept = self._kept_before = 0  # bytes of all packets, now and before this transaction
+        self._last = self._last_before = 0  # the highest number that was given
+        self._before: dict[bytes, tuple[tuple[int, int] | None, Doomed | None]] = {}  # by mailbox that has changed
+        self._left = 0  # packets that this call may still delete
+        self._log_holds = True  # whether the write-ahead log may hold copies of what was deleted
         try:
             # Calls never overlap, but a pool may run them on one thread after another.
             self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
@@ -162,44 +185,116 @@ class Mailboxes:
 
         Raises Unavailable, having done nothing, if the disk refuses.
         """
+        with self._transaction():
+            results = [self._do(operation, limits, now) for operation in operations]
+        if any(isinstance(operation, Erase | Sweep) for operation in operations):
+            self._log_holds = True
+        return results
+
+    @property
+    def log_holds(self) -> bool:
+        """Whether the write-ahead log may hold copies of what was deleted."""
+        return self._log_holds
+
+    @property
+    def slices_left(self) -> bool:
+        """Whether packets are still to be deleted."""
+        return bool(self._doomed)
+
+    def holds_remains(self, mailbox: bytes) -> bool:
+        """Whether packets of this mailbox are still to be deleted."""
+        return mailbox in self._doomed
+
+    def clean(self) -> None:
+        """Delete all that nobody is given any more, however long it takes. Raises Unavailable."""
+        while self._doomed:
+            self.clean_slice()
+        self.empty_log()
+
+    def clean_slice(self) -> None:
+        """Delete a slice of what nobody is given any more. Raises Unavailable."""
+        if not self._doomed:
+            return
+        with self._transaction():
+            mailbox, doomed = next(iter(self._doomed.items()))
+            self._note(mailbox)
+            self._delete("mailbox = ? AND number <= ?", mailbox, doomed.through)
+            del self._doomed[mailbox]
+            if self._left:
+                self._database.execute("DELETE FROM doomed WHERE mailbox = ?", (mailbox,))
+            else:
+                self._doomed[mailbox] = doomed  # the others first
+        self._log_holds = True
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is done in it, or nothing: then Unavailable."""
         try:
             if self._unsettled:
                 self._settle()
+            self._before.clear()
+            self._kept_before, self._last_before, self._left = self._kept, self._last, SLICE
             self._database.execute("BEGIN IMMEDIATE")
-            results = [self._do(operation, limits, now) for operation in operations]
+            yield
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._unsettled = True
             with contextlib.suppress(sqlite3.Error):  # a disk that fails at this too: the next call begins with it
                 self._settle()
             raise Unavailable(f"can't write the mailboxes: {error}") from None
-        if any(isinstance(operation, Erase | Sweep) for operation in operations):
-            self._empty_log()
-        return results
 
-    def _empty_log(self) -> None:
-        """Overwrite what was deleted in the write-ahead log too, where a copy of every packet stays until then."""
-        with contextlib.suppress(sqlite3.Error):  # the deletion is committed; the next sweep empties the log
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def empty_log(self) -> None:
+        """Overwrite what was deleted in the write-ahead log too, where a copy of every packet stays until then.
+
+        Raises Unavailable.
+        """
+        try:
+            (busy, _, _), *_ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"can't write the mailboxes: {error}") from None
+        self._log_holds = bool(busy)
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
     def _settle(self) -> None:
-        """Forget a transaction that failed, and what was counted in it."""
+        """Forget a transaction that failed, and what was counted in it: not by counting all anew, which takes long."""
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
-        self._measure()
+        for mailbox, (usage, doomed) in self._before.items():
+            self._usage.pop(mailbox, None)
+            self._doomed.pop(mailbox, None)
+            if usage is not None:
+                self._usage[mailbox] = usage
+            if doomed is not None:
+                self._doomed[mailbox] = doomed
+        self._before.clear()
+        self._kept, self._last = self._kept_before, self._last_before
         self._unsettled = False
+
+    def _note(self, mailbox: bytes) -> None:
+        """Remember how a mailbox was counted before this transaction, before that is changed."""
+        self._before.setdefault(mailbox, (self._usage.get(mailbox), self._doomed.get(mailbox)))
 
     def _measure(self) -> None:
         """Learn from the database how full each mailbox is."""
         self._usage = {mailbox: (0, 0) for (mailbox,) in self._database.execute("SELECT mailbox FROM mailboxes")}
-        query = "SELECT mailbox, count(*), sum(length(packet)) FROM packets GROUP BY mailbox"
-        for mailbox, messages, size in self._database.execute(query):
-            self._usage[mailbox] = (messages, size)
-        self._kept = sum(size for _, size in self._usage.values())
+        rows = self._database.execute("SELECT mailbox, through, erased FROM doomed")
+        self._doomed = {mailbox: Doomed(through, erased) for mailbox, through, erased in rows}
+        query = (
+            "SELECT mailbox, count(*) FILTER (WHERE number > coalesce(erased, 0)), "
+            "coalesce(sum(length(packet)) FILTER (WHERE number > coalesce(erased, 0)), 0), sum(length(packet)) "
+            "FROM packets LEFT JOIN doomed USING (mailbox) GROUP BY mailbox"
+        )
+        self._kept = 0
+        for mailbox, messages, size, kept in self._database.execute(query):
+            if mailbox in self._usage:
+                self._usage[mailbox] = (messages, size)
+            self._kept += kept
+        self._kept_before = self._kept
+        for (last,) in self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'packets'"):
+            self._last = last
 
     def _do(self, operation: Operation, limits: Limits, now: float) -> Result:  # noqa: PLR0911  # one for each
         match operation:
@@ -209,9 +304,10 @@ class Mailboxes:
                 return self._store(mailbox, packet, limits, now)
             case Load(mailbox, after, most):
                 query = "SELECT number, packet FROM packets WHERE mailbox = ? AND number > ? ORDER BY number LIMIT ?"
-                return Loaded(tuple(self._database.execute(query, (mailbox, after, most))))
+                floor = max(after, self._doomed.get(mailbox, _NOTHING).through)
+                return Loaded(tuple(self._database.execute(query, (mailbox, floor, most))))
             case Acknowledge(mailbox, through):
-                return Applied(self._delete("mailbox = ? AND number <= ?", mailbox, through))
+                return Applied(self._acknowledge(mailbox, through))
             case Erase(mailbox):
                 return Applied(self._forget(mailbox))
             case Inspect(mailbox):
@@ -224,6 +320,7 @@ class Mailboxes:
             return Full()
         statement = "INSERT INTO mailboxes VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires"
         self._database.execute(statement, (mailbox, _expiry(limits.age, now)))
+        self._note(mailbox)
         self._usage.setdefault(mailbox, (0, 0))
         return Applied()
 
@@ -237,16 +334,20 @@ class Mailboxes:
             return Full()
         statement = "INSERT INTO packets (mailbox, expires, packet) VALUES (?, ?, ?) RETURNING number"
         row = self._database.execute(statement, (mailbox, _expiry(limits.age, now), packet)).fetchone()
+        self._note(mailbox)
         self._usage[mailbox] = (messages + 1, size + len(packet))
         self._kept += len(packet)
+        self._last = row[0]
         return StoredPacket(row[0])
 
     def _look(self, mailbox: bytes) -> Result:
         row = self._database.execute("SELECT expires FROM mailboxes WHERE mailbox = ?", (mailbox,)).fetchone()
         if row is None:
             return Unknown()
-        query = "SELECT min(expires) FROM packets WHERE mailbox = ?"
-        return Account(*self._usage[mailbox], row[0], self._database.execute(query, (mailbox,)).fetchone()[0])
+        query = "SELECT expires FROM packets WHERE mailbox = ? AND number > ? ORDER BY number LIMIT 1"
+        erased = self._doomed.get(mailbox, _NOTHING).erased
+        oldest = self._database.execute(query, (mailbox, erased)).fetchone()
+        return Account(*self._usage[mailbox], row[0], None if oldest is None else oldest[0])
 
     def _has_space(self, size: int, more: int, total: int) -> bool:
         """Whether a mailbox of `size` bytes may grow by `more`: nobody takes the share of the others."""
@@ -254,27 +355,61 @@ class Mailboxes:
             return True
         return self._kept + more <= total and size + more <= total // 2 // len(self._usage)
 
-    def _forget(self, mailbox: bytes) -> int:
-        deleted = self._delete("mailbox = ?", mailbox)
-        self._database.execute("DELETE FROM mailboxes WHERE mailbox = ?", (mailbox,))
-        self._usage.pop(mailbox, None)
+    def _acknowledge(self, mailbox: bytes, through: int) -> int:
+        if mailbox not in self._usage:
+            return 0
+        through = min(through, self._last)
+        doomed = self._doomed.get(mailbox)
+        deleted = self._delete("mailbox = ? AND number <= ?", mailbox, through) if doomed is None else 0
+        if self._left == 0 or (doomed is not None and through > doomed.through):
+            self._doom(mailbox, Doomed(through, 0 if doomed is None else doomed.erased))
         return deleted
 
+    def _forget(self, mailbox: bytes) -> int:
+        """Delete a mailbox and what it holds, or as much as there is room for: nobody is given the rest any more."""
+        if mailbox not in self._usage:
+            return 0
+        messages, _ = self._usage[mailbox]
+        if mailbox in self._doomed or messages > self._left:
+            self._doom(mailbox, Doomed(self._last, self._last))
+        else:
+            self._delete("mailbox = ?", mailbox)
+        self._note(mailbox)
+        self._database.execute("DELETE FROM mailboxes WHERE mailbox = ?", (mailbox,))
+        del self._usage[mailbox]
+        return messages
+
+    def _doom(self, mailbox: bytes, doomed: Doomed) -> None:
+        statement = "INSERT INTO doomed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET through = ?, erased = ?"
+        self._database.execute(statement, (mailbox, *doomed, *doomed))
+        self._note(mailbox)
+        self._doomed[mailbox] = doomed
+
     def _sweep(self, now: float) -> Result:
-        expired = self._database.execute("SELECT mailbox FROM mailboxes WHERE expires <= ?", (now,)).fetchall()
+        query = "SELECT mailbox FROM mailboxes WHERE expires <= ? LIMIT ?"
+        expired = self._database.execute(query, (now, EXPIRED)).fetchall()
         deleted = sum(self._forget(mailbox) for (mailbox,) in expired)
         deleted += self._delete("expires <= ?", now)
-        return Applied(deleted, tuple(mailbox for (mailbox,) in expired))
+        return Applied(deleted, tuple(mailbox for (mailbox,) in expired), len(expired) == EXPIRED or not self._left)
 
     def _delete(self, condition: str, *values: object) -> int:
-        """Delete packets by one of the conditions above; how many."""
-        statement = f"DELETE FROM packets WHERE {condition} RETURNING mailbox, length(packet)"  # noqa: S608
-        deleted = self._database.execute(statement, values).fetchall()
-        for mailbox, size in deleted:
-            messages, total = self._usage[mailbox]
-            self._usage[mailbox] = (messages - 1, total - size)
+        """Delete packets by one of the conditions above, as many as this call still may; how many."""
+        chosen = f"SELECT number FROM packets WHERE {condition} ORDER BY number LIMIT ?"  # noqa: S608
+        if condition.startswith("expires"):
+            chosen = "SELECT number FROM packets WHERE expires <= ? LIMIT ?"
+        statement = f"DELETE FROM packets WHERE number IN ({chosen}) RETURNING number, mailbox, length(packet)"  # noqa: S608
+        deleted = self._database.execute(statement, (*values, self._left)).fetchall()
+        for number, mailbox, size in deleted:
             self._kept -= size
+            if mailbox in self._usage and number > self._doomed.get(mailbox, _NOTHING).erased:
+                self._note(mailbox)
+                messages, total = self._usage[mailbox]
+                self._usage[mailbox] = (messages - 1, total - size)
+        self._left -= len(deleted)
         return len(deleted)
+
+
+_NOTHING = Doomed(0, 0)
 
 
 def _expiry(age: float, now: float) -> float:

@@ -16,6 +16,7 @@ its way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
 from mixnet.timer import Timer
 from mixnode import upkeep
-from mixnode.arrival import Arrived, Share
+from mixnode.arrival import ArrivalQueue, Arrived, Sender
 from mixnode.config import NodeConfig, Storage
 from mixnode.context import NodeContext, document_files, open_keys, open_storage
 from mixnode.delay_queue import DelayQueue, Due
@@ -58,7 +59,6 @@ from mixnode.timestamps import timestamp_handler
 
 QUEUE_SIZE = 1024  # packets that may wait in one queue
 IDENTITY_DIGITS = 16  # enough to tell one's nodes apart
-SHARE = QUEUE_SIZE // 4  # of those in the first queue, from one link
 
 
 class PeeledPacket(NamedTuple):
@@ -74,7 +74,7 @@ class Queues:
     """The queues between the stages of one node."""
 
     def __init__(self, held: DelayQueue, counters: Counters) -> None:
-        self.arrived: DropQueue[Arrived] = DropQueue(QUEUE_SIZE, counters, Dropped.PEEL_FULL)
+        self.arrived = ArrivalQueue(counters)
         self.unsealed: DropQueue[PeeledPacket] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
         self.held = held
         self.ended: DropQueue[Peeled] = DropQueue(QUEUE_SIZE, counters, Dropped.DELIVER_FULL)
@@ -85,7 +85,7 @@ async def receive(queues: Queues, link: Link, members: Members, counters: Counte
 
     A node that the documents don't list any more loses its link with the next thing that it sends.
     """
-    share = Share(SHARE)
+    sender = Sender(Role.NODE)
     while True:
         frames = await link.receive()
         if members.other(link.peer.identity) is None:
@@ -94,10 +94,7 @@ async def receive(queues: Queues, link: Link, members: Members, counters: Counte
         dummies = sum(frame.kind is FrameKind.PAD for frame in frames)
         counters.add(Event.PACKETS_IN, len(bodies))
         counters.add(Event.DUMMIES_IN, dummies)
-        admitted = bodies[: share.left]
-        counters.drop(Dropped.PEEL_FULL, len(bodies) - len(admitted))
-        let_in = queues.arrived.put([Arrived(body, link.arrived, Role.NODE, share) for body in admitted])
-        share.left -= let_in  # read only now: who was peeled at once has given its place back already
+        queues.arrived.put([Arrived(body, link.arrived, sender) for body in bodies])
         if len(bodies) + dummies < len(frames):
             raise RemoteError("a frame that no node may send")
 
@@ -110,9 +107,6 @@ async def peel(queues: Queues, here: Callable[[list[Arrived]], None]) -> None:
 
 def peel_batch(keys: KeyRing, clock: Clock, pool: PeelPool, batch: list[Arrived]) -> None:
     """Take off the outer layer with the key of the epoch, by a worker or else here."""
-    for one in batch:
-        if one.share is not None:
-            one.share.left += 1
     pool.peel(PeelJob(keys.live(clock.now()), batch))
 
 
@@ -123,6 +117,10 @@ def sort_out(queues: Queues, counters: Counters, done: PeelResult) -> None:
         for one, opening in zip(done.job.packets, done.openings, strict=True)
         if opening is not None
     ]
+    if len(layers) < len(done.openings):
+        refused = [one.sender for one, found in zip(done.job.packets, done.openings, strict=True) if found is None]
+        for sender, number in Counter(refused).items():
+            sender.failed(number)
     counters.drop(Dropped.MALFORMED_PACKET, len(done.openings) - len(layers))
     counters.add(Event.PACKETS_PEELED, len(layers))
     refuse_replay(queues, layers, counters)

@@ -2,7 +2,8 @@
 
 Promises: a packet for a mailbox counts as accepted when it is committed; a client reaches its own mailbox only, the one
 whose name is the identity that its link proved; a client that comes again replaces its old connection.
-Never: anything about a client in a log, or kept after it left, but the mailbox itself.
+Never: anything about a client in a log, or kept after it left, but the mailbox itself and, until its allowance is full
+again, how much of that is left.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from collections.abc import Sequence
 
 import trio
 
+from mixnet.bucket import TokenBuckets
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import Unavailable
 from mixnet.link import Link
 from mixnet.randomness import Source
 from mixnet.sphinx import Mailbox
-from mixnode.arrival import Arrived
-from mixnode.clients import ClientSession, SessionContext
+from mixnode.arrival import Entrance
+from mixnode.clients import ERASURE_BURST, ERASURE_RATE, ClientSession, SessionContext, allowance
 from mixnode.mailboxes import GRAINS, Applied, Full, Open, StoredPacket, StorePacket, Sweep, Unknown
 from mixnode.members import Members
-from mixnode.queues import DropQueue
 from mixnode.storage import MailboxStorage
 
+OPENED_AT_ONCE = 64  # mailboxes in one transaction
 LONGEST_SWEEP = 600.0  # seconds between deletions of what is too old
 
 
@@ -31,10 +33,18 @@ class Provider:
     """The clients of a provider and their mail."""
 
     def __init__(
-        self, storage: MailboxStorage, arrived: DropQueue[Arrived], members: Members, rng: Source, counters: Counters
+        self, storage: MailboxStorage, arrived: Entrance, members: Members, rng: Source, counters: Counters
     ) -> None:
         """Packets of clients go into the queue `arrived`; each down-link's times come from a stream of `rng`."""
-        self._around = SessionContext(storage, arrived, members, counters)
+        now = trio.current_time()
+        self._around = SessionContext(
+            storage,
+            arrived,
+            members,
+            counters,
+            TokenBuckets(*allowance(members.parameters), now),
+            TokenBuckets(ERASURE_RATE, ERASURE_BURST, now),
+        )
         self._rng = rng
         self._sessions: dict[bytes, ClientSession] = {}
         # A stream lives as long as its mailbox: a client that comes again must not see the same times again.
@@ -84,11 +94,19 @@ class Provider:
             await trio.sleep(min(self._around.members.parameters.mailbox_age / GRAINS, LONGEST_SWEEP))
             in_use = [Open(mailbox) for mailbox, session in self._sessions.items() if not session.erased]
             try:
-                *_, swept = await self._around.storage.perform([*in_use, Sweep()])
+                for start in range(0, len(in_use), OPENED_AT_ONCE):
+                    await self._around.storage.perform(in_use[start : start + OPENED_AT_ONCE])
+                while await self._sweep_slice():
+                    pass
             except Unavailable:
                 self._around.counters.drop(Dropped.MAILBOX_STORE)
-                continue
-            if isinstance(swept, Applied):
-                self._around.counters.add(Event.PACKETS_EXPIRED, swept.packets)
-                for mailbox in swept.mailboxes:
-                    self._streams.pop(mailbox, None)
+
+    async def _sweep_slice(self) -> bool:
+        """Delete a part of what is too old; whether there is more. Raises Unavailable."""
+        (swept,) = await self._around.storage.perform([Sweep()])
+        if not isinstance(swept, Applied):
+            return False
+        self._around.counters.add(Event.PACKETS_EXPIRED, swept.packets)
+        for mailbox in swept.mailboxes:
+            self._streams.pop(mailbox, None)
+        return swept.more

@@ -17,11 +17,9 @@ import trio
 from mixnet.bucket import TokenBucket
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import RemoteError
-from mixnet.link import Role
 from mixnet.services import QUESTION, Operation, Question, ServiceAnswer, ServiceStatus
 from mixnet.sphinx import Engine
-from mixnode.arrival import Arrived
-from mixnode.queues import DropQueue
+from mixnode.arrival import CLIENTS, Arrived, Entrance
 from mixnode.slots import Slots
 
 RATE, BURST = 50.0, 500.0  # questions a second, and at once
@@ -76,7 +74,7 @@ class Services:
         self,
         identity: bytes,
         engine: Engine,
-        arrived: DropQueue[Arrived],
+        arrived: Entrance,
         counters: Counters,
         handlers: Mapping[int, Handler],
     ) -> None:
@@ -104,7 +102,7 @@ class Services:
         answer = self._answer_untrusted(question, now)
         packet = self._engine.use_surb(surb, answer.encode())
         # As a client's: so it can only be forwarded. What ended here would reach a mailbox by no mix at all.
-        self._arrived.put([Arrived(packet, now, Role.CLIENT)])
+        self._arrived.put([Arrived(packet, now, CLIENTS)])
         self._counters.add(Event.QUESTIONS)
 
     def _answer_untrusted(self, question: Question, now: float) -> ServiceAnswer:

@@ -228,6 +228,7 @@ def erasure(seen: ScenarioRecord) -> Finding:
             boxes.perform([StorePacket(alice, marker + bytes(3056)), StorePacket(bob, bytes(3072))], limits, now)
             there += marker in on_disk(Path(folder))
             boxes.perform(removal, limits, when)
+            boxes.clean()
             left += marker in on_disk(Path(folder))
             boxes.close()
             left += marker in on_disk(Path(folder))

@@ -104,12 +104,19 @@ PROVIDER = (
         "the packet: yes, for its owner",
     ),
     Row(
+        "deletions",
+        (columns("doomed", "mailbox through erased"),),
+        "that much of a pseudonym's mail is being deleted, and up to which packet",
+        "a long deletion goes on after a restart",
+        "until the packets are deleted: seconds", "0 s", _OPERATOR, "by itself", "no",
+    ),
+    Row(
         "database",
         (files("mailboxes.sqlite", "mailboxes.sqlite-wal", "mailboxes.sqlite-shm"),),
-        "what the two rows above say",
+        "what the three rows above say",
         "they survive a restart; the shared-memory file is there while the provider runs",
-        "as those rows; what was acknowledged leaves the journal at the next sweep, a 168th of mailbox_age "
-        "(at most 10 minutes) later",
+        "as those rows; what was erased leaves the journal within seconds, what was acknowledged at the next sweep, a "
+        "168th of mailbox_age (at most 10 minutes) later",
         "mailbox_age", _OPERATOR, "`mixnet mailbox erase`; never from a backup that the operator made", "no",
     ),
     Row(

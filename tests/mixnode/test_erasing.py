@@ -175,6 +175,7 @@ def test_an_erased_mailbox_that_is_registered_anew_leaves_nothing_but_its_name(t
 
     assert b"marker 3" in on_disk()
     mailboxes.perform([Erase(BOX), Open(BOX)], LIMITS, 1.0)
+    mailboxes.clean()
     assert b"marker" not in on_disk()
     assert BOX in on_disk()
     mailboxes.close()

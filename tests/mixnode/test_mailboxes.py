@@ -133,7 +133,7 @@ def test_a_disk_that_fails_twice_is_tried_again(tmp_path: Path, monkeypatch: pyt
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Mailboxes, "_measure", refuse)
+        broken.setattr(Mailboxes, "_settle", refuse)
         for _ in range(2):
             with pytest.raises(Unavailable):
                 mailboxes.perform([StorePacket(box, b"not kept"), StorePacket(box, {})], LIMITS, 0.0)  # type: ignore[arg-type]

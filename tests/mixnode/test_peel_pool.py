@@ -9,11 +9,10 @@ import pytest
 import trio
 
 from mixnet.counters import Counters, Dropped
-from mixnet.link import Role
 from mixnet.log import Log
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 from mixnode import peel_pool
-from mixnode.arrival import Arrived
+from mixnode.arrival import NODES, Arrived
 from mixnode.keys import MemoryKeys
 from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import UNDER_WAY, PeelJob
@@ -76,9 +75,7 @@ def packet(key, number):
 
 
 def job(keys, count, fits=None):
-    return PeelJob(
-        keys, [Arrived(packet((fits or keys)[n % len(fits or keys)], n), 0.0, Role.NODE) for n in range(count)]
-    )
+    return PeelJob(keys, [Arrived(packet((fits or keys)[n % len(fits or keys)], n), 0.0, NODES) for n in range(count)])
 
 
 def openings(done, wanted):

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixnet.errors import LocalError, RemoteError
-from mixnet.link import Role
 from mixnet.sphinx import GEOMETRY, Drop, Forward
-from mixnode.arrival import Arrived
+from mixnode.arrival import NODES, Arrived
 from mixnode.batches import HEAD_SIZE, RECORD_SIZE, WorkerOrder, encode, read_head
 from mixnode.keys import MemoryKeys
 from mixnode.peel_queue import UNDER_WAY, WORTH, PeelJob, PeelQueue, choose
@@ -30,7 +29,7 @@ def job(keys, secrets):
         (secret.expose() + number.to_bytes(16)).ljust(GEOMETRY.packet_size, b"\0")
         for number, secret in enumerate(secrets)
     ]
-    return PeelJob(keys, [Arrived(packet, 0.0, Role.NODE) for packet in packets])
+    return PeelJob(keys, [Arrived(packet, 0.0, NODES) for packet in packets])
 
 
 def keys(*epochs):

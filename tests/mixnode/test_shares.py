@@ -13,10 +13,11 @@ from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.timer import TrioTimer
+from mixnode.arrival import SHARE
 from mixnode.delay_queue import HELD, ORDINARY_DELAYS, DelayQueue, Due
 from mixnode.keys import KeyRing
 from mixnode.members import Members
-from mixnode.node import QUEUE_SIZE, SHARE, Queues, hold, peel, peel_batch, receive
+from mixnode.node import QUEUE_SIZE, Queues, hold, peel, peel_batch, receive
 from mixnode.outgoing import Outgoing
 from mixnode.peel_pool import PeelPool
 from mixnode.peel_queue import PeelJob

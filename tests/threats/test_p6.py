@@ -48,6 +48,7 @@ def test_what_is_removed_is_gone_from_the_files(tmp_path, removal):
     operations, when = REMOVALS[removal]
     assert MARKER in everything_on_disk(tmp_path)
     mailboxes.perform(operations, LIMITS, when)
+    mailboxes.clean()
     assert stored(mailboxes, ALICE) == 0
     assert MARKER not in everything_on_disk(tmp_path)  # while the provider runs, its write-ahead log included
     mailboxes.close()
@@ -78,6 +79,7 @@ def test_without_overwriting_it_would_stay(tmp_path):
 def test_an_erased_mailbox_leaves_no_name(tmp_path):
     mailboxes = filled(tmp_path)
     mailboxes.perform([Erase(ALICE)], LIMITS, NOW)
+    mailboxes.clean()
     assert ALICE not in everything_on_disk(tmp_path)
     assert BOB in everything_on_disk(tmp_path)
 
@@ -99,6 +101,9 @@ def test_this_is_all_that_a_provider_keeps(tmp_path):
         ("packets", "mailbox"),
         ("packets", "expires"),
         ("packets", "packet"),  # encrypted for the recipient
+        ("doomed", "mailbox"),  # until what is to be deleted of it is gone, which takes seconds
+        ("doomed", "through"),
+        ("doomed", "erased"),
     }
 
 
