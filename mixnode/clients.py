@@ -71,7 +71,7 @@ class ClientSession:
         self._downlink = Downlink()
         self._through: int | None = None  # the number of the newest packet to delete
         self._work = trio.Event()
-        self._erasing = False  # whether an erasure is under way, which is answered when nothing is left
+        self._erasing: int | None = None  # the last request for the erasure under way: answered when nothing is left
         self._sender = Sender(Role.CLIENT, self._pay_for_garbage)
 
     def offer(self, number: int, packet: bytes) -> None:
@@ -142,21 +142,25 @@ class ClientSession:
         if complete is None:
             return
         number, message = complete
-        if self._downlink.answering or self._erasing:
-            self._around.counters.drop(Dropped.REQUEST)
-            return
         try:
             request = _REQUESTS.decode(message)
         except (ValueError, RecursionError):
             raise RemoteError("a request of an unknown kind") from None
+        if self._erasing is not None and isinstance(request, EraseRequest) and request.again != self.erased:
+            self._erasing = number  # asked again, since it takes long
+            return
+        if self._downlink.answering or self._erasing is not None:
+            self._around.counters.drop(Dropped.REQUEST)
+            return
         self._around.counters.add(Event.REQUESTS)
         match request:
             case AskDocument(epoch):
                 self._answer(number, encode(DocumentAnswer(self._around.members.raw(epoch))))
             case EraseRequest(again):
                 if self._around.erasures.take(self.mailbox, 1, trio.current_time()):
+                    self._erasing = number
                     await self._erase(again=again)
-                    nursery.start_soon(self._answer_when_erased, number)
+                    nursery.start_soon(self._answer_when_erased)
                 else:
                     self._around.counters.drop(Dropped.REQUEST)
             case AccountRequest():
@@ -168,18 +172,19 @@ class ClientSession:
 
     async def _erase(self, *, again: bool) -> None:
         """Delete the mailbox; it comes back empty in the same transaction, with this link, or with the next one."""
-        self.erased, self._through, self._erasing = not again, None, True
+        self.erased, self._through = not again, None
         self._downlink.forget()
         await self._around.storage.perform([Erase(self.mailbox), *([Open(self.mailbox)] if again else [])])
         if again:
             self._downlink.resume()
             self._nudge()
 
-    async def _answer_when_erased(self, number: int) -> None:
+    async def _answer_when_erased(self) -> None:
         """What was in the mailbox is on nobody's way any more; the client is told once it is off the disk, too."""
         await self._around.storage.cleaned(self.mailbox)
-        self._erasing = False
-        self._answer(number, ERASED)
+        number, self._erasing = self._erasing, None
+        if number is not None:
+            self._answer(number, ERASED)
 
     async def _keep(self) -> None:
         """Delete what was acknowledged and load what is to be sent, one transaction at a time."""

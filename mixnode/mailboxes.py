@@ -201,6 +201,10 @@ class Mailboxes:
         """Whether packets are still to be deleted."""
         return bool(self._doomed)
 
+    def registered(self, mailbox: bytes) -> bool:
+        """Whether there is such a mailbox."""
+        return mailbox in self._usage
+
     def holds_remains(self, mailbox: bytes) -> bool:
         """Whether packets of this mailbox are still to be deleted."""
         return mailbox in self._doomed

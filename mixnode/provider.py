@@ -26,6 +26,7 @@ from mixnode.members import Members
 from mixnode.storage import MailboxStorage
 
 OPENED_AT_ONCE = 64  # mailboxes in one transaction
+NEWCOMER_RATE, NEWCOMER_BURST = 0.05, 2048  # mailboxes that are registered from one origin: a second, and at once
 LONGEST_SWEEP = 600.0  # seconds between deletions of what is too old
 
 
@@ -46,6 +47,8 @@ class Provider:
             TokenBuckets(ERASURE_RATE, ERASURE_BURST, now),
         )
         self._rng = rng
+        # By origin, so that nobody alone takes all mailboxes with identities, which cost nothing.
+        self._newcomers: TokenBuckets[str] = TokenBuckets(NEWCOMER_RATE, NEWCOMER_BURST, now)
         self._sessions: dict[bytes, ClientSession] = {}
         # A stream lives as long as its mailbox: a client that comes again must not see the same times again.
         self._streams: dict[bytes, random.Random] = {}
@@ -72,6 +75,9 @@ class Provider:
     async def serve_client(self, link: Link) -> None:
         """Register the client's mailbox and serve its link until that ends."""
         mailbox = link.peer.identity
+        if not self._around.storage.knows(mailbox) and not self._newcomers.take(link.origin, 1, trio.current_time()):
+            self._around.counters.drop(Dropped.MAILBOX_LIMIT)
+            return
         (opened,) = await self._around.storage.perform([Open(mailbox)])
         if isinstance(opened, Full):
             self._around.counters.drop(Dropped.MAILBOX_LIMIT)

@@ -71,6 +71,10 @@ class MailboxStorage:
             raise Unavailable(str(request.problem))
         return request.results
 
+    def knows(self, mailbox: bytes) -> bool:
+        """Whether a mailbox is registered, as far as is known without asking the disk."""
+        return self._mailboxes.registered(mailbox)
+
     async def cleaned(self, mailbox: bytes) -> None:
         """Return once nothing that was deleted from a mailbox before is on the disk."""
         while self._mailboxes.holds_remains(mailbox):
