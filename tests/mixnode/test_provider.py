@@ -156,6 +156,68 @@ async def test_a_client_that_sends_too_fast_loses_the_excess(autojump_clock: Moc
         assert 30 <= provider.count(Event.DUMMIES_IN) <= 36  # 20 and 10, and what is earned while the excess is read
 
 
+async def test_a_client_that_comes_again_and_again_gets_no_more(autojump_clock: MockClock) -> None:
+    town = Town(
+        parameters=Parameters(node_loop_rate=0.0, payload_rate=8.0, loop_rate=1.0, drop_rate=1.0, client_burst=20)
+    )
+    async with town.running():
+        begun = trio.current_time()
+        for _ in range(20):
+            async with await town.client(ME) as link:
+                await link.send([Frame(FrameKind.PAD)] * 20)
+                await trio.sleep(0.1)
+        seconds = trio.current_time() - begun
+        await trio.sleep(1)
+        assert 20 <= town.providers[0].count(Event.DUMMIES_IN) <= 20 + 15 * (seconds + 1)
+        async with await town.client(SigningKey(bytes([8]) * 32)) as link:
+            await link.send([Frame(FrameKind.PAD)] * 20)
+            await trio.sleep(1)
+        assert town.providers[0].count(Event.DUMMIES_IN) >= 40  # another mailbox has its own
+
+
+async def test_garbage_costs_a_client_more_than_packets_do(autojump_clock: MockClock) -> None:
+    town = Town(
+        parameters=Parameters(node_loop_rate=0.0, payload_rate=8.0, loop_rate=1.0, drop_rate=1.0, client_burst=20)
+    )
+    async with town.running(), await town.client(ME) as link:
+        for _ in range(60):
+            await link.send([Frame(FrameKind.PACKET, bytes(3072))] * 5)
+            await trio.sleep(0.5)
+        refused = town.providers[0].count(Dropped.MALFORMED_PACKET)
+        assert 20 <= refused <= 20 + 15 * 31 / 4 + 20  # a quarter of what it might send
+
+
+async def test_an_erasure_that_is_asked_for_twice_is_answered_once_for_the_second(autojump_clock: MockClock) -> None:
+    town = Town()
+    async with town.running():
+        async with await town.client(ME):
+            await trio.sleep(1)
+        await deposit(town, [b"secret"] * 60)
+        async with await town.client(ME) as link:
+            for number in (1, 2):
+                question = msgspec.msgpack.encode({"op": "erase", "again": True})
+                await link.send(split(question, FrameKind.REQUEST, number))
+            assembler, answered = Assembler(), []
+            with trio.move_on_after(30):
+                while True:
+                    parts = [frame for frame in await link.receive() if frame.kind is FrameKind.RESPONSE]
+                    answered += [whole for part in parts if (whole := assembler.feed_untrusted(part))]
+            assert answered == [(2, b"erased")]
+
+
+async def test_erasures_have_a_budget(autojump_clock: MockClock) -> None:
+    town = Town()
+    async with town.running(), await town.client(ME) as link:
+        answered = 0
+        for number in range(12):
+            question = msgspec.msgpack.encode({"op": "erase", "again": True})
+            await link.send(split(question, FrameKind.REQUEST, number))
+            with trio.move_on_after(3):
+                while True:
+                    answered += sum(frame.kind is FrameKind.RESPONSE for frame in await link.receive())
+        assert answered == 5
+
+
 async def test_a_client_that_floods_is_read_slowly(autojump_clock: MockClock) -> None:
     """What is dropped must be decrypted first: the provider leaves that to TCP."""
     town = Town()
