@@ -241,7 +241,7 @@ class SimulatedStream(trio.abc.Stream):
 
     def __init__(self, out: _Pair, registry: dict[SimulatedStream, None], window: int) -> None:
         """`out` is the direction in which this end writes; `registry` has the streams that are open."""
-        self.host = out.source
+        self.host, self.remote_host = out.source, out.target
         self._out = out
         self._registry = registry
         self._window = window
@@ -255,11 +255,6 @@ class SimulatedStream(trio.abc.Stream):
         self._readable = _Signal()
         self._writable = _Signal()
         registry[self] = None
-
-    @property
-    def remote_host(self) -> str:
-        """The host of the other end."""
-        return self.peer.host
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Put one write on the link once there is room; BrokenResourceError when the other end is known to be gone."""
