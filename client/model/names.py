@@ -18,6 +18,7 @@ from client.model.errors import BadName
 NAME_LIMIT = 64  # characters, and cells of a terminal
 NAMELESS = "unnamed"
 OUR_WORDS = ("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS)  # for people, in our own output
+_OUR_STATES = ("verified", "blocked", "signed", "revoked")  # no word of a name claims such a thing unmarked
 _OUR_BEGINNINGS = ("anonymous-", "address-")  # of the names that conversations with strangers get
 _MARK = re.compile(r" \([0-9]+\)\Z")
 _MARKS = 4  # combining marks in a row; no script needs more
@@ -153,7 +154,7 @@ class Names:
         """
         bare, number = clean(wanted), 1
         name = bare
-        if not ours and (looks(bare) & _our_looks() or skeleton(bare).casefold().startswith(_our_beginnings())):
+        if not ours and _claims(bare):
             name, number = numbered(bare, 2), 2
         return self._numbered(bare, name, number)
 
@@ -214,9 +215,16 @@ def _bare(look: str) -> str:
     return letters.replace("i", "l")
 
 
+def _claims(name: str) -> bool:
+    """Whether a name says what only we say."""
+    states = any(looks(word) & _looks_of(_OUR_STATES) for word in name.split())
+    beginning = skeleton(name).casefold().startswith(_our_beginnings())
+    return states or beginning or bool(looks(name) & _looks_of(OUR_WORDS))
+
+
 @cache
-def _our_looks() -> frozenset[str]:
-    return frozenset(look for word in OUR_WORDS for look in looks(word))
+def _looks_of(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(look for word in words for look in looks(word))
 
 
 @cache

@@ -117,7 +117,9 @@ def test_hostile_names_are_marked_or_different(name):
     assert made == clean(name) or made.endswith(")")
 
 
-@pytest.mark.parametrize("word", ["you", "уоu", "YOU", "Anonymous", "anonymous-3f2a", "ano\u200bnymous-3f2a", "home"])
+@pytest.mark.parametrize(
+    "word", ["you", "уоu", "YOU", "Anonymous", "anonymous-3f2a", "ano\u200bnymous-3f2a", "home", "al verified"]
+)
 def test_words_of_our_output_are_nobodys_name(word):
     assert Names([]).free(word).endswith(" (2)")
 
