@@ -78,6 +78,11 @@ class Queues:
         self.unsealed: DropQueue[PeeledPacket] = DropQueue(QUEUE_SIZE, counters, Dropped.REPLAY_FULL)
         self.held = held
         self.ended: DropQueue[Peeled] = DropQueue(QUEUE_SIZE, counters, Dropped.DELIVER_FULL)
+        self._nodes: dict[bytes, Sender] = {}  # by identity: a second link gives no second share
+
+    def sender(self, identity: bytes) -> Sender:
+        """What a listed node's packets count for, on all its links."""
+        return self._nodes.setdefault(identity, Sender(Role.NODE))
 
 
 async def receive(queues: Queues, link: Link, members: Members, counters: Counters) -> None:
@@ -85,7 +90,7 @@ async def receive(queues: Queues, link: Link, members: Members, counters: Counte
 
     A node that the documents don't list any more loses its link with the next thing that it sends.
     """
-    sender = Sender(Role.NODE)
+    sender = queues.sender(link.peer.identity)
     while True:
         frames = await link.receive()
         if members.other(link.peer.identity) is None:

@@ -29,8 +29,8 @@ MEAN = 0.05
 class FakeLink:
     """Gives batches of frames, then nothing any more."""
 
-    def __init__(self, batches: int, size: int) -> None:
-        self.peer, self.arrived = SimpleNamespace(identity=bytes(32)), 0.0
+    def __init__(self, batches: int, size: int, identity: bytes = bytes(32)) -> None:
+        self.peer, self.arrived = SimpleNamespace(identity=identity), 0.0
         self._batches = [[PACKET] * size] * batches
 
     async def receive(self) -> list[Frame]:
@@ -57,8 +57,13 @@ async def test_a_flood_on_one_link_leaves_the_first_door_open_for_others(autojum
         assert len(queues.arrived) == SHARE < QUEUE_SIZE
         nursery.start_soon(receive, queues, cast("Link", FakeLink(5, 20)), those(bytes(32)), counters)
         await wait_all_tasks_blocked()
+        assert len(queues.arrived) == SHARE  # a second link of the same node has no share of its own
+        assert counters[Dropped.PEEL_FULL] == 10_100 - SHARE
+        other = bytes([1]) * 32
+        nursery.start_soon(receive, queues, cast("Link", FakeLink(5, 20, other)), those(other), counters)
+        await wait_all_tasks_blocked()
         assert len(queues.arrived) == SHARE + 100
-        assert counters[Dropped.PEEL_FULL] == 10_000 - SHARE
+        assert counters[Dropped.PEEL_FULL] == 10_100 - SHARE
         nursery.cancel_scope.cancel()
 
 

@@ -235,6 +235,47 @@ async def test_strangers_never_crowd_out_members_whatever_they_say_they_are(auto
         assert counts == {LinkEvent.ACCEPTED: 6, LinkEvent.FULL: 1, LinkEvent.REPLACED: 1}
 
 
+async def test_who_holds_many_places_from_one_address_gives_one_up_to_another(autojump_clock):
+    network = simulated()
+    identities = [SigningKey(bytes([number]) * 32) for number in range(6)]
+    async with serving(network, limits=LinkLimits(connections=4), known=knowing(identities[5])) as (address, counts):
+        crowd = [await connecting(network, address, identity=one, source="127.0.0.2") for one in identities[:4]]
+        other = await connecting(network, address, identity=identities[4], source="127.0.0.3")
+        assert [await is_over(link) for link in crowd] == [True, False, False, False]
+        assert await is_over(await connecting(network, address, identity=identities[0], source="127.0.0.2"))
+        member = await connecting(network, address, identity=identities[5], source="127.0.0.2")
+        assert [await is_over(link) for link in crowd[1:]] == [True, False, False]
+        for link in (*crowd[2:], other, member):
+            assert await ask(link, b"still here") == b"still here"
+        assert counts == {LinkEvent.ACCEPTED: 6, LinkEvent.DISPLACED: 2, LinkEvent.FULL: 1}
+
+
+async def test_a_member_comes_in_while_strangers_knock_without_end(autojump_clock):
+    network, member = simulated(), SigningKey(b"m" * 32)
+    limits = LinkLimits(knocks=KnockLimits(under_way=8, rate=10.0, burst=20.0))
+    async with (
+        serving(network, limits=limits, known=Acquaintances(knowing(member).standing, {"10.0.0.1"}.__contains__)) as (
+            address,
+            counts,
+        ),
+        trio.open_nursery() as nursery,
+    ):
+
+        async def knock(number):
+            while True:
+                async with await network.dial(address, source=f"10.1.{number}.1"):
+                    await trio.sleep(0.05)
+
+        for number in range(100):
+            nursery.start_soon(knock, number)
+        await trio.sleep(5)
+        for _ in range(20):
+            await serves(network, address, identity=member, source="10.0.0.1")
+        assert counts[LinkEvent.BUSY] > 1000
+        assert counts[LinkEvent.ACCEPTED] == 20
+        nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("held", [1, 3, 5])
 async def test_a_peer_keeps_as_many_links_as_it_may(autojump_clock, held):
     network = simulated()
