@@ -78,7 +78,9 @@ class AddressOwners:
         if row is None:
             self._answer_untrusted(listening, arrival, fragment.part, digest, now)
         elif row[0] in self._core.conversations:
-            self._core.conversations[row[0]].receiver.solicited(arrival, now, new=False)
+            conversation = self._core.conversations[row[0]]
+            if conversation.contact not in self._core.blocked:
+                conversation.receiver.solicited(arrival, now, new=False)
         else:
             raise RemoteError("a first anonymous message that came before")
         return True
@@ -155,8 +157,6 @@ class AddressOwners:
         """Do what a message of a stranger says; RemoteError."""
         core, contact = self._core, conversation.contact
         core.store.run("UPDATE anonymous SET touched = ? WHERE contact = ?", now, contact)
-        if contact in core.blocked:
-            return
         if isinstance(body, AnonymousText):
             self._texts.spend(now)
             core.received_text(contact, body.text, None, now)
@@ -283,6 +283,4 @@ def _through(block: ReplyBlock, conversation: Conversation, place: tuple[int, in
     content = conversation.content(transmission)
     assert isinstance(content, FragmentToSend)  # noqa: S101  it has a place
     # The block's length was checked when it came; what is in it only the network can judge.
-    return OutgoingAnswer(
-        Surb.parse_untrusted(block.surb), content.encode(None), key=(conversation.id, transmission.id)
-    )
+    return OutgoingAnswer(Surb.parse_untrusted(block.surb), content.encode(None), conversation.id, transmission.id)

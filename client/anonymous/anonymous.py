@@ -164,8 +164,7 @@ class Anonymous:
             return
         if not isinstance(body, AnonymousText):
             raise RemoteError("an answer that is no text")
-        if contact not in core.blocked:
-            core.received_text(contact, body.text, None, now)
+        core.received_text(contact, body.text, None, now)
 
     # what leaves
 
@@ -199,13 +198,14 @@ class Anonymous:
         return fragment(conversation, LANE, now)
 
     def _in_turn(self) -> list[int]:
-        there = sorted(self._core.anonymous.keys() & self._core.routes.keys())
+        there = sorted((self._core.anonymous.keys() & self._core.routes.keys()) - self._core.blocked)
         return [one for one in there if one > self._last] + [one for one in there if one <= self._last]
 
     def _from_reader(self, conversation: Conversation, now: float, refill: Refill) -> Outgoing | None:
         answer = conversation.receiver.answer(now)
         if answer is not None:
-            return OutgoingReply(Surb.parse_untrusted(answer.surb), answer.ack.encode(conversation.incoming))
+            ack = answer.ack.encode(conversation.incoming)
+            return OutgoingReply(Surb.parse_untrusted(answer.surb), ack, conversation.id)
         if (conversation.contact, LANE) in self._core.waiting:
             refill(conversation, LANE, now)
         return self._owners.next_part(conversation, now)

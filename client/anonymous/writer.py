@@ -123,7 +123,8 @@ class AnonymousSenders:
 
     def wake_at(self) -> float | None:
         """When `supply` next has something for any conversation."""
-        return self._core.store.value(float, "SELECT min(supply) FROM anonymous")
+        query = "SELECT min(a.supply) FROM anonymous a JOIN contacts c ON c.id = a.contact WHERE c.standing = 'open'"
+        return self._core.store.value(float, query)
 
     def _fresh(self, conversation: Conversation, now: float) -> list[bytes]:
         """Up to SUPPLY_BLOCKS blocks for the epochs that lack some, the present one first."""

@@ -121,11 +121,11 @@ class ContactAccess(Access):
         return await self._ask(Note(contact=contact, note=note))
 
     async def block(self, contact: str) -> ContactInfo:
-        """Hear nothing from a contact any more, and send nothing to it; it can't tell."""
+        """Neither hear from a contact nor send to it: it sees what it would see if you were away."""
         return await self._ask(Block(contact=contact))
 
     async def unblock(self, contact: str) -> ContactInfo:
-        """Hear from a contact again; what it sent while blocked is lost."""
+        """Hear from a contact again; what it sent while blocked arrives if its client still tries to deliver it."""
         return await self._ask(Unblock(contact=contact))
 
     async def relink(self, contact: str, new: str) -> ContactInfo:

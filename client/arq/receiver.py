@@ -127,6 +127,11 @@ class Receiver:
         it = self._lanes[lane]
         return LaneReport(it.expected, {number: held.bitmap for number, held in sorted(it.partial.items())})
 
+    def hush(self) -> None:
+        """Owe no answer, and keep no reply block: nobody is to hear of what came so far."""
+        self._blocks.clear()
+        self._owed, self._due = 0, None
+
     def due_at(self) -> float | None:
         """When an answer is due; None if none is."""
         return self._due

@@ -132,10 +132,10 @@ async def contacts(
     rename
         Call a contact by another name: give the old one and the new one.
     block
-        Neither hear from this contact nor send to it, in groups either; what it sends meanwhile is lost, and it can't
-        tell.
+        Neither hear from this contact nor send to it, in groups either: it sees what it would see if you were away.
     unblock
-        Hear from this contact again, from now on.
+        Hear from this contact again. What it sent meanwhile arrives if you unblock it while its client still tries to
+        deliver it: for a week, unless the network or the contact says otherwise.
     relink
         A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
         old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.

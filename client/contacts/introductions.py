@@ -184,7 +184,9 @@ class Introductions:
         if row[5] is None:
             self._answer_untrusted(row, arrival, fragment.part, digest, now)
         elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
-            self._core.conversations[row[6]].receiver.solicited(arrival, now, new=False)
+            conversation = self._core.conversations[row[6]]
+            if conversation.contact not in self._core.blocked:
+                conversation.receiver.solicited(arrival, now, new=False)
         else:
             raise RemoteError("an invitation that was used before")
 
@@ -197,6 +199,10 @@ class Introductions:
         where = Destination(greeting.provider, greeting.mailbox, greeting.sphinx_public).check_untrusted()
         if answered.identity == core.identity_public:
             raise RemoteError("an invitation that its owner uses")
+        # The invitation stays unused: after an unblock the same first message, sent again, is taken.
+        met = core.contacts.once(answered.identity)
+        if met is not None and met.blocked:
+            raise RemoteError("a first message of somebody whom the user has blocked")
         devices = self.for_devices
         if devices is not None and not devices.expects(row[0]):
             devices = None

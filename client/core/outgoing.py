@@ -63,6 +63,11 @@ class OutgoingFragment:
     key: tuple[int, int] = field(repr=False)  # (session, transmission): what `transmitted` needs, opaque elsewhere
     content: Encodable = field(repr=False)
 
+    @property
+    def session(self) -> int:
+        """Whose it is."""
+        return self.key[0]
+
     def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet, at most GEOMETRY.message_size bytes; a reply block only if `wants_surb`."""
         return self.content.encode(block)
@@ -70,17 +75,23 @@ class OutgoingFragment:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingReply:
-    """An acknowledgement, to be sent through a contact's reply block."""
+    """An acknowledgement in a session, to be sent through a contact's reply block."""
 
     surb: Surb
     message: bytes = field(repr=False)
+    session: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingAnswer(OutgoingReply):
     """Part of a message to somebody anonymous, to be sent through one of the reply blocks that came for it."""
 
-    key: tuple[int, int] = field(repr=False)  # as in OutgoingFragment
+    transmission: int = field(repr=False)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """As in OutgoingFragment."""
+        return self.session, self.transmission
 
 
 Outgoing = OutgoingFragment | OutgoingReply | OutgoingAnswer

@@ -93,6 +93,7 @@ class Core:
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.on_attempt: list[Callable[[], Callable[[], object]]] = []  # who gives what makes that as it is now again
         self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
+        self.on_block: list[Callable[[int], object]] = []  # who stops what is under way for a contact, in the change
         self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
         self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
         self._feeders: list[Feeder] = []

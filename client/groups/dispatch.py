@@ -228,8 +228,21 @@ class Dispatch:
 
     # receipts
 
+    def silence(self, contact: int) -> None:
+        """Hand on no post of who is blocked, and no receipt for one: its author could tell that we are here."""
+        theirs = (
+            "SELECT p.id FROM group_posts p JOIN group_peers m ON m.grp = p.grp AND m.key = p.author"
+            " WHERE m.contact = ? UNION SELECT p.id FROM group_posts p JOIN group_leavers m ON m.grp = p.grp AND m.key = p.author"
+            " WHERE m.contact = ?"
+        )
+        self._store.run(f"DELETE FROM group_hops WHERE post IN ({theirs})", contact, contact)  # noqa: S608
+        receipts = f"UPDATE group_receipts SET receipts = x'', due = NULL WHERE post IN ({theirs})"  # noqa: S608
+        self._store.run(receipts, contact, contact)
+
     def receipts_untrusted(self, group: Group, body: GroupReceipts, now: float) -> None:
-        """Take receipts: ours to note, others' to hand on up the tree. RemoteError."""
+        """Take receipts: ours to note, others' to hand on, but not to an author who is blocked. RemoteError."""
+        if self._registry.is_blocked(group, body.author):
+            return
         query = "SELECT id, raw FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
         row = self._store.one(query, group.id, body.author, body.number)
         if row is None:

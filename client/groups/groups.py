@@ -28,6 +28,7 @@ from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
+from client.groups.posts import Post
 from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
 from client.groups.rollback import ReusedNumbers
@@ -71,6 +72,7 @@ class Groups:
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
         core.add_feeder(self._dispatch)
         core.add_feeder(self._membership)
+        core.on_block += [self._dispatch.silence, self._membership.silence]
 
     # what the user does
 
@@ -301,6 +303,11 @@ class Groups:
                 self._membership.say_gone(group, contact, now)
             return
         self._dispatch.leavers.admit_untrusted(group, contact, post, now)
+        if self._registry.is_blocked(group, post.author):
+            # As if we were away, though the group's changes are heard, which are not for its author alone.
+            if post.change:
+                self._take_change_untrusted(group, contact, post, now)
+            return
         if self._copies.is_one(group, post):
             self._copies.tell(group, post, now)
             return
@@ -311,13 +318,18 @@ class Groups:
             self._membership.ask(group, contact, now)
             return
         if post.change:
-            change = group_changes.parse_untrusted(post.change)
-            self._membership.take_in_untrusted(group, contact, [change], now)
-            self._dispatch.leavers.ended(group, post, change)
+            self._take_change_untrusted(group, contact, post, now)
+
+    def _take_change_untrusted(self, group: Group, contact: int, post: Post, now: float) -> None:
+        change = group_changes.parse_untrusted(post.change)
+        self._membership.take_in_untrusted(group, contact, [change], now)
+        self._dispatch.leavers.ended(group, post, change)
 
     def _take_held(self, now: float) -> None:
         """Try again what waited for changes; what still waits, or is wrong, is gone."""
         for number, contact, body in self._dispatch.holding.all():
+            if contact in self._core.blocked:  # its session brings nothing again: they wait for an unblock
+                continue
             post = posts.parse_untrusted(body.post)
             group = self._registry.known(post.group)
             history = None if group is None else self._registry.history(group)

@@ -246,10 +246,17 @@ class Membership:
         """An invitation on its way: for us, or for somebody whom we may know."""
         if self._registry.member_of(group, contact) is None or body.source == body.target:
             raise RemoteError("an introduction from one who isn't in the group")
+        if self._registry.is_blocked(group, body.source):
+            return
         if (self._store.value(int, "SELECT count(*) FROM group_passes WHERE grp = ?", group.id) or 0) < _PASSES:
             query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
             self._store.run(query, group.id, body.source, body.target, body.sealed)
         self._move_passes(group, now)
+
+    def silence(self, contact: int) -> None:
+        """Hand on no invitation of who is blocked."""
+        query = "DELETE FROM group_passes WHERE (grp, source) IN (SELECT grp, key FROM group_peers WHERE contact = ?)"
+        self._store.run(query, contact)
 
     def say_gone(self, group: Group, contact: int, now: float) -> None:
         """A post came for us, who have left: its author did not know, or left at the same time and can't hear of it."""
@@ -420,6 +427,8 @@ class Membership:
         if history is None or not ways:
             return
         for key, peer in peers.items():
+            if peer.contact in self._core.blocked:
+                continue
             lost = peer.introduced == _LOST
             through = [way for way in ways if way != peer.contact]
             unknown = peer.contact is None and self._is_due(peer, now) and history.is_newer(group.me, key)
@@ -470,6 +479,10 @@ class Membership:
             if invitation.keys.identity == self._core.identity_public:
                 raise MalformedInvitation
             known = self._core.contacts.known(invitation.keys.identity)
+            if known is not None and known.blocked:
+                if peer.contact is None:  # whose posts those of this member are
+                    self._registry.set_peer(group, member.key, contact=known.id, greeted=0)
+                return
             if peer.contact is not None:
                 if known is None or known.id != peer.contact or known.role != "member":
                     return

@@ -248,6 +248,17 @@ class Registry:
         """Whether something can be sent to a contact now."""
         return contact in self._core.routes and contact not in self._core.blocked
 
+    def is_blocked(self, group: Group, key: bytes) -> bool:
+        """Whether the member, or former member, of a key is a contact whom the user has blocked."""
+        if not self._core.blocked:
+            return False
+        rows = self._store.all(
+            "SELECT contact FROM group_peers WHERE grp = ? AND key = ?"
+            " UNION ALL SELECT contact FROM group_leavers WHERE grp = ? AND key = ?",
+            *(group.id, key, group.id, key),
+        )
+        return any(contact in self._core.blocked for (contact,) in rows)
+
     def pair(self, group: Group, other: Member) -> Pair:
         """What we share with another member."""
         return Pair(group.identifier, group.key, group.agree, other)

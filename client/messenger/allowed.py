@@ -45,8 +45,7 @@ from mixnet.errors import RemoteError
 class Peer(StrEnum):
     """What the other side of a session is to this profile."""
 
-    CONTACT = "contact"  # of the user, not blocked; pending and expired ones are established by what opens
-    BLOCKED = "blocked"  # a contact or a member that the user has blocked
+    CONTACT = "contact"  # of the user: from one who is blocked nothing comes so far; pending and expired ones are established by what opens
     MEMBER = "member"  # known by a group only, or by one that it or we have left
     SATELLITE = "satellite"  # another device of the user, which asks this one
     HOME = "home"  # the device that this one asks
@@ -58,8 +57,7 @@ _NOBODY: frozenset[Peer] = frozenset()
 _USERS = frozenset({Peer.CONTACT})
 _DEVICES = frozenset({Peer.SATELLITE, Peer.HOME})
 _IN_GROUPS = frozenset({Peer.CONTACT, Peer.MEMBER})
-_FOR_OTHERS = _IN_GROUPS | {Peer.BLOCKED}  # what keeps a group together for all of its members
-_SESSIONS = _FOR_OTHERS | _DEVICES
+_SESSIONS = _IN_GROUPS | _DEVICES
 
 ALLOWED: dict[type[Body | AnonymousBody], frozenset[Peer]] = {
     Greeting: _NOBODY,  # it makes a session, and comes in none
@@ -79,14 +77,14 @@ ALLOWED: dict[type[Body | AnonymousBody], frozenset[Peer]] = {
     DevicePiece: _DEVICES,
     GroupOffer: _USERS,
     GroupAnswer: _USERS,
-    GroupHello: _FOR_OTHERS,
-    GroupChanges: _FOR_OTHERS,
+    GroupHello: _IN_GROUPS,
+    GroupChanges: _IN_GROUPS,
     GroupWant: _IN_GROUPS,
-    GroupPost: _FOR_OTHERS,
-    GroupReceipts: _FOR_OTHERS,
-    GroupPass: _FOR_OTHERS,
+    GroupPost: _IN_GROUPS,
+    GroupReceipts: _IN_GROUPS,
+    GroupPass: _IN_GROUPS,
     GroupSeen: _IN_GROUPS,
-    GroupBehind: _FOR_OTHERS,
+    GroupBehind: _IN_GROUPS,
     Opening: _NOBODY,  # as a greeting
     AnonymousText: frozenset({Peer.STRANGER, Peer.OWNER}),
     Supply: frozenset({Peer.STRANGER}),

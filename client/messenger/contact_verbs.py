@@ -1,7 +1,8 @@
 """The user's verbs on contacts: verify, rename, block, unblock.
 
-Promises: nothing of it goes to the contact; a blocked contact can't tell, since what it sends is acknowledged as
-before. What it sends while blocked is lost for good; what was on its way to it has failed, with the reason. A satellite
+Promises: nothing of it goes to the contact; a blocked contact sees what it would see if the user were away, since
+nothing leaves for it. What it sends while blocked comes after an unblock, if its client still tries then; what was on
+its way to it has failed, with the reason. A satellite
 decides the same way and asks its home to follow (client/devices/contacts.py): a test compares the two.
 """
 
@@ -64,7 +65,7 @@ class ContactVerbs:
         return self._decide(contact, lambda: self._core.contacts.annotate(contact, note))
 
     def block(self, name: str, now: float) -> ContactInfo:
-        """Hear nothing from a contact, which can't tell, and send nothing to it."""
+        """Hear nothing from a contact and send nothing to it, as if the user were away."""
         contact = self._core.contacts.person(name)
 
         def judge() -> bool:
@@ -79,7 +80,7 @@ class ContactVerbs:
         return info
 
     def unblock(self, name: str) -> ContactInfo:
-        """Hear from a contact again, from now on."""
+        """Hear from a contact again, and what its client still tries to deliver."""
         contact = self._core.contacts.person(name)
 
         def judge() -> bool:

@@ -2,7 +2,7 @@
 
 Promises: nothing is changed by bytes that do not verify; a fragment, the message that it completes and everything that
 the message causes are stored together, before any acknowledgement of them can leave; a message is delivered once. What
-a blocked contact sends is taken and acknowledged like everything else, so that it can't tell, and then dropped.
+a blocked contact sends is dropped unread, as if nobody were here: nothing is stored, and nothing leaves because of it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Inbox:
                 if not self._anonymous.greeted_untrusted(unverified, now):
                     self._introductions.greeted_untrusted(unverified, now)
                 return
+            if conversation.contact in self._core.blocked:
+                return
             arrival = unverified.verify_untrusted(conversation.incoming)
             if conversation.contact in self._core.anonymous:
                 self._anonymous.admit_untrusted(conversation, arrival, now)
@@ -91,6 +93,8 @@ class Inbox:
         """Take an answer of somebody to whom we are anonymous: a reply block's id, and what came through it."""
         with self._core.refusing():
             conversation, arrival, surb_id = self._anonymous.came_back_untrusted(raw)
+            if conversation.contact in self._core.blocked:
+                return
             with self._core.change():
                 refused = self._take_untrusted(conversation, arrival, now)
                 self._anonymous.answered(conversation, surb_id, now)
@@ -107,6 +111,8 @@ class Inbox:
             conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
             if conversation is None:
                 raise RemoteError("an acknowledgement for an unknown channel")
+            if conversation.contact in self._core.blocked:
+                return
             ack = acks.parse_untrusted(raw, conversation.outgoing)
             if conversation.id != session:
                 raise RemoteError("an acknowledgement through a reply block of another conversation")
@@ -194,7 +200,7 @@ class Inbox:
         elif core.contacts.get(contact).role == "member":  # nobody shows these: the group mends it
             with core.change():
                 self._groups.lost_touch(contact, now)
-        elif contact not in core.blocked and core.messages.last_error(contact) not in (UNOPENED, OUTDATED):
+        elif core.messages.last_error(contact) not in (UNOPENED, OUTDATED):
             core.warn(contact, error, now)
 
     def _read_untrusted(self, session: int, plaintext: bytes, now: float) -> None:
@@ -225,8 +231,6 @@ class Inbox:
         device = core.device_table.get(contact) if contact in core.siblings else None
         if device is not None:
             return Peer.SATELLITE if device.role is DeviceRole.SATELLITE else Peer.HOME
-        if contact in core.blocked:
-            return Peer.BLOCKED
         return _ROLES.get(core.contacts.get(contact).role)
 
     def _handle(self, contact: int, body: Body, now: float) -> None:

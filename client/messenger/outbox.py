@@ -61,14 +61,17 @@ class Outbox:
             if answer is not None:
                 # The block's length was checked when it came; what is in it only the network can judge.
                 return OutgoingReply(
-                    Surb.parse_untrusted(answer.surb), conversation.told(answer.ack).encode(conversation.incoming)
+                    Surb.parse_untrusted(answer.surb),
+                    conversation.told(answer.ack).encode(conversation.incoming),
+                    conversation.id,
                 )
         return self._next_fragment(now)
 
     def _named(self) -> list[Conversation]:
-        """The conversations with contacts: strangers don't go before them."""
+        """The conversations with contacts that are not blocked: strangers don't go before them."""
         core = self._core
-        return [one for one in core.conversations.values() if one.contact not in core.anonymous]
+        silent = core.blocked | core.anonymous.keys()
+        return [one for one in core.conversations.values() if one.contact not in silent]
 
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
         """It left: start its timer; a message of which it is the first is sent."""
@@ -169,11 +172,14 @@ class Outbox:
     # giving up
 
     def wants(self, outgoing: Outgoing) -> bool:
-        """Whether there still is a reason to send this: its message may have been given up since."""
+        """Whether there still is a reason to send this: its message may have been given up since, or it is blocked."""
+        conversation = self._core.conversations.get(outgoing.session)
+        if conversation is None or conversation.contact in self._core.blocked:
+            return False
         if not isinstance(outgoing, OutgoingFragment) or not isinstance(outgoing.content, FragmentToSend):
             return True
-        conversation, fragment = self._core.conversations.get(outgoing.key[0]), outgoing.content.fragment
-        return conversation is not None and conversation.sender.acked(fragment.lane, fragment.number) is not None
+        fragment = outgoing.content.fragment
+        return conversation.sender.acked(fragment.lane, fragment.number) is not None
 
     def cancel(self, number: int, now: float) -> None:
         """Give up a message of ours that is queued or under way; UnknownMessage, NotUnderWay."""
@@ -199,6 +205,11 @@ class Outbox:
         for (message,) in self._core.store.all(_UNDELIVERED, contact):
             self.give_up(message, Reason.CANCELLED, now, TO_BLOCKED)
         self._receiving.give_up(contact, FROM_BLOCKED)
+        for conversation in self._core.conversations.values():
+            if conversation.contact == contact:
+                conversation.receiver.hush()
+        for silence in self._core.on_block:
+            silence(contact)
 
     def sweep(self) -> None:
         """Remove from the disk what was given up, once that is stored."""

@@ -63,8 +63,8 @@ class ReceiptState(StrEnum):
 class ContactInfo:
     """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches.
 
-    Nothing is heard from a `blocked` one and nothing is written to it; it can't tell. While `renewing`, another session
-    with the contact has begun, and is not yet the one that messages go out in.
+    Nothing is heard from a `blocked` one and nothing is sent to it, as if its user were away. While `renewing`, another
+    session with the contact has begun, and is not yet the one that messages go out in.
     """
 
     name: str

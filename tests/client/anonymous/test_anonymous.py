@@ -648,9 +648,11 @@ def test_an_allowance_gives_no_more_than_it_says(burst, pauses):
         assert sum(at_ <= one < at_ + 100.0 for one in given) <= 2 * burst
 
 
-def test_a_blocked_stranger_is_heard_no_more_and_can_t_tell(channel):
+def test_a_blocked_stranger_is_heard_no_more_and_finds_nobody_there(channel):
     _, theirs, ours = write(channel)
     at(channel, "alice").people.block(ours, channel.now)
+    left = channel["alice"].fragments, channel["alice"].replies
     number = send(channel, "bob", theirs, "hello?")
-    assert settle(channel, "bob", number) is MessageState.DELIVERED
+    assert settle(channel, "bob", number) is MessageState.SENT
     assert channel["alice"].inbox() == ["who am I?"]
+    assert (channel["alice"].fragments, channel["alice"].replies) == left
