@@ -13,6 +13,7 @@ from client.anonymous.address_owner import AHEAD, AddressOwners
 from client.anonymous.lifecycle import Correspondence
 from client.anonymous.writer import AnonymousSenders
 from client.arq.fragments import Arrival, Fragment, Unverified
+from client.arq.sender import PEER, USER
 from client.core.conversation import Conversation
 from client.core.outgoing import Outgoing, OutgoingReply
 from client.core.setbacks import Setbacks
@@ -31,8 +32,8 @@ from mixnet.sphinx import Surb
 LANE = 0
 ANSWERS = DAY  # seconds for which a writer takes answers, unless its user says otherwise
 ID_SIZE = 32  # of a reply block, before what came back through it
-Refill = Callable[[Conversation, int, float], None]
-NextFragment = Callable[[Conversation, int, float], Outgoing | None]
+Refill = Callable[[Conversation, int, int, float], None]
+NextFragment = Callable[[Conversation, int, int, float], Outgoing | None]
 
 
 class Anonymous:
@@ -45,7 +46,7 @@ class Anonymous:
         self._addresses = AddressTable(core.store, core.home)
         self._owners = AddressOwners(core, self._addresses, surbs, self._shared)
         self._senders = AnonymousSenders(core, surbs, self._shared)
-        self._last = 0  # the contact whose turn it was
+        self._last = {USER: 0, PEER: 0}  # account → the contact whose turn it was
         self._setbacks = Setbacks[int]()  # of contacts
 
     # addresses
@@ -169,51 +170,64 @@ class Anonymous:
     # what leaves
 
     def next(self, now: float, refill: Refill, fragment: NextFragment) -> Outgoing | None:
-        """What the conversation whose turn it is wants sent; `fragment` gives what a usual one would."""
+        """A part of a text of the user's, of the conversation whose turn it is; `fragment` gives a usual one's."""
+        return self._in_turns(USER, now, lambda one: self._of_user(one, now, refill, fragment))
+
+    def next_ordered(self, now: float, fragment: NextFragment) -> Outgoing | None:
+        """What the other sides asked for: acknowledgements, and the reply blocks that go with them."""
         due = self._senders.wake_at()
-        for contact in self._in_turn():
+        supply = due is not None and due <= now
+        return self._in_turns(PEER, now, lambda one: self._of_peer(one, now, fragment, supply=supply))
+
+    def _in_turns(self, account: int, now: float, get: Callable[[int], Outgoing | None]) -> Outgoing | None:
+        for contact in self._in_turn(account):
             if self._setbacks.until(contact) > now:
                 continue
             outgoing = None
             try:
                 with self._core.refusing():
-                    outgoing = self._next_of(contact, now, refill, fragment, supply=due is not None and due <= now)
+                    outgoing = get(contact)
             except RemoteError:  # whatever fails in one, the others have their turns
                 self._setbacks.failed(contact, now)
             else:
                 self._setbacks.succeeded(contact)
             if outgoing is not None:
-                self._last = contact
+                self._last[account] = contact
                 return outgoing
         return None
 
-    def _next_of(
-        self, contact: int, now: float, refill: Refill, fragment: NextFragment, *, supply: bool
-    ) -> Outgoing | None:
+    def _of_user(self, contact: int, now: float, refill: Refill, fragment: NextFragment) -> Outgoing | None:
+        conversation = self._core.routes[contact]
+        if self._core.anonymous[contact] is Role.WRITER:
+            return fragment(conversation, LANE, USER, now)
+        if (contact, LANE) in self._core.waiting:
+            refill(conversation, LANE, USER, now)
+        return self._owners.next_part(conversation, now)
+
+    def _of_peer(self, contact: int, now: float, fragment: NextFragment, *, supply: bool) -> Outgoing | None:
         conversation = self._core.routes[contact]
         if self._core.anonymous[contact] is Role.READER:
-            return self._from_reader(conversation, now, refill)
+            return self._acknowledgement(conversation, now)
         if supply:
             self._senders.supply(conversation, now)
-        return fragment(conversation, LANE, now)
+        return fragment(conversation, LANE, PEER, now)
 
-    def _in_turn(self) -> list[int]:
+    def _in_turn(self, account: int) -> list[int]:
         there = sorted((self._core.anonymous.keys() & self._core.routes.keys()) - self._core.blocked)
-        return [one for one in there if one > self._last] + [one for one in there if one <= self._last]
+        last = self._last[account]
+        return [one for one in there if one > last] + [one for one in there if one <= last]
 
-    def _from_reader(self, conversation: Conversation, now: float, refill: Refill) -> Outgoing | None:
+    def _acknowledgement(self, conversation: Conversation, now: float) -> OutgoingReply | None:
         answer = conversation.receiver.answer(now)
-        if answer is not None:
-            ack = answer.ack.encode(conversation.incoming)
-            return OutgoingReply(Surb.parse_untrusted(answer.surb), ack, conversation.id)
-        if (conversation.contact, LANE) in self._core.waiting:
-            refill(conversation, LANE, now)
-        return self._owners.next_part(conversation, now)
+        if answer is None:
+            return None
+        ack = answer.ack.encode(conversation.incoming)
+        return OutgoingReply(Surb.parse_untrusted(answer.surb), ack, conversation.id)
 
     def wake_at(self) -> float | None:
         """When `next` may have something by the passing of time alone."""
         times: list[float | None] = [self._senders.wake_at()]
-        for contact in self._in_turn():
+        for contact in self._in_turn(USER):
             conversation = self._core.routes[contact]
             own: list[float | None] = []
             if self._core.anonymous[contact] is Role.READER:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from client.anonymous.lifecycle import Correspondence
+from client.arq.sender import USER
 from client.core.conversation import Conversation, NewSession, Parcel
 from client.core.state import Core
 from client.e2e.anonymous_bodies import FIRST_BLOCKS, SUPPLY_BLOCKS, Opening, Supply, encode
@@ -64,7 +65,7 @@ class AnonymousSenders:
             NewSession(contact, started.channels, address.channel, address.destination, started.session, expected=0)
         )
         expires = now + core.settings.message_lifetime
-        conversation.post_sealed(started.hello, Parcel(LANE, b"", None, False, 0, expires))
+        conversation.post_sealed(started.hello, Parcel(LANE, b"", None, False, 0, expires, USER))
         core.expires(expires)
         first = now + self._drawn(SOON)
         self._shared.begin(conversation, Role.WRITER, address.id, now, listens=now + answers, supply=first)

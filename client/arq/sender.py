@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from client.arq.acks import Ack, LaneReport
@@ -22,6 +23,8 @@ from mixnet.errors import LocalError
 _BURST = 6  # reply blocks that leave at a timeout, at most: each finds a route of its own
 _TIRED = 24  # timeouts in a row after which one is enough: the other side is away
 _REMEMBERED = 4096  # transmissions whose times are kept
+_PATIENCE = 8  # transmissions that may be repeated without any progress before they are the other side's affair
+USER, PEER = -1, 0  # on whose account a message leaves: above these are other accounts
 _TRANSMISSIONS = 1 << 32
 
 
@@ -40,6 +43,7 @@ class _Message:
 
     length: int
     acked: int
+    account: int
     cursor: int = 0
     flying: dict[int, int] = field(default_factory=dict)  # index → its newest transmission
     lost: deque[int] = field(default_factory=deque)
@@ -52,23 +56,22 @@ class _Message:
         """Whether the other side has the fragment."""
         return bool(self.acked >> index & 1)
 
-    def take(self) -> int | None:
+    def next(self) -> int | None:
         """The next fragment to send: a lost one, or one never sent."""
-        while self.lost:
-            index = self.lost.popleft()
-            if not self.has(index):
-                return index
-        while self.cursor < self.count:
-            index, self.cursor = self.cursor, self.cursor + 1
-            if not self.has(index):
-                return index
-        return None
+        while self.lost and self.has(self.lost[0]):
+            self.lost.popleft()
+        if self.lost:
+            return self.lost[0]
+        while self.cursor < self.count and self.has(self.cursor):
+            self.cursor += 1
+        return self.cursor if self.cursor < self.count else None
 
-    def waits(self) -> bool:
-        """Whether `take` has something."""
-        return any(not self.has(index) for index in self.lost) or any(
-            not self.has(index) for index in range(self.cursor, self.count)
-        )
+    def take(self, index: int) -> None:
+        """It is sent now."""
+        if index in self.lost:
+            self.lost.remove(index)
+        elif index == self.cursor:
+            self.cursor += 1
 
 
 @dataclass(slots=True)
@@ -95,6 +98,7 @@ class Sender:
         self._silent = 0  # fragments sent since a reply block last went along
         self._unanswered = 0  # timeouts in a row
         self._burst = 0  # transmissions with reply blocks that are due now
+        self._patience = _PATIENCE
         self._deadline: float | None = None
 
     def next_number(self, lane: int) -> int:
@@ -109,35 +113,70 @@ class Sender:
         """Whether anything is under way."""
         return any(lane.messages for lane in self._lanes)
 
-    def has_window(self, lane: int) -> bool:
-        """Whether one more message may get under way."""
+    def has_window(self, lane: int, spare: int = 0) -> bool:
+        """Whether one more message may get under way, and `spare` others beside it."""
         it = self._lanes[lane]
-        return it.next_number - it.floor < WINDOW
+        return it.next_number - it.floor < WINDOW - spare
 
-    def add(self, lane: int, number: int, length: int, acked: int = 0) -> None:
-        """Put a message under way, in the order of numbers; `acked` are fragments known to have arrived."""
+    def add(self, lane: int, number: int, length: int, acked: int = 0, account: int = USER) -> None:
+        """Put a message under way, in the order of numbers; `acked` are fragments known to have arrived.
+
+        Its slots are on the user's `account`, on that of the other side, which ordered it, or on another one.
+        """
         it = self._lanes[lane]
         if it.messages and number <= next(reversed(it.messages)):
             raise LocalError("messages get under way in the order of their numbers")
-        it.messages[number] = _Message(length, acked)
+        it.messages[number] = _Message(length, acked, account)
         it.next_number = max(it.next_number, number + 1)
+        if account == USER:
+            self._patience = _PATIENCE
 
     def withdraw(self, lane: int, number: int) -> None:
         """Give a message up; the next fragment of the lane tells the receiver not to wait for it."""
         self._lanes[lane].messages.pop(number, None)
         self._disarm_if_idle()
 
-    def waits(self, lane: int) -> bool:
-        """Whether a lane has a fragment to send now."""
-        return any(message.waits() for message in self._lanes[lane].messages.values())
+    def waits(self, lane: int, account: int | None = None) -> bool:
+        """Whether a lane has a fragment to send now, on this account if one is given."""
+        return any(True for _ in self._next(lane, account))
 
-    def next(self, lane: int, now: float) -> Transmission | None:
+    def accounts(self, lane: int) -> set[int]:
+        """The accounts on which a lane has fragments to send now."""
+        return {self._charged(message, index) for _, message, index in self._next(lane, None)}
+
+    def next(self, lane: int, now: float, account: int | None = None) -> Transmission | None:
         """The next fragment of a lane: what is lost first, then what was never sent, in the order of messages."""
+        found = next(self._next(lane, account), None)
+        if found is None:
+            return None
+        number, message, index = found
+        if index in message.lost and message.account == USER:
+            self._patience = max(self._patience - 1, 0)
+        return self._launch(lane, number, message, index, now)
+
+    def _next(self, lane: int, account: int | None) -> Iterator[tuple[int, _Message, int]]:
+        """(number, message, fragment) of the messages that have a fragment to send now."""
         for number, message in self._lanes[lane].messages.items():
-            index = message.take()
-            if index is not None:
-                return self._launch(lane, number, message, index, now)
-        return None
+            index = message.next()
+            if index is not None and account in (None, self._charged(message, index)):
+                yield number, message, index
+
+    def _charged(self, message: _Message, index: int) -> int:
+        """On whose account a fragment leaves: to repeat the user's again and again is the other side's affair."""
+        again = message.account == USER and index in message.lost and not self._patience
+        return PEER if again else message.account
+
+    def unfinished(self, lane: int) -> list[int]:
+        """The numbers of those messages, neither the user's nor the other side's, that have not left whole."""
+        return [number for number, message, _ in self._next(lane, None) if message.account not in (USER, PEER)]
+
+    @property
+    def asker(self) -> int:
+        """On whose account `next_solicitation` is."""
+        accounts = [message.account for lane in self._lanes for message in lane.messages.values()]
+        if USER in accounts:
+            return USER if self._patience else PEER
+        return accounts[0] if accounts else PEER
 
     def next_solicitation(self, now: float) -> Transmission | None:
         """A transmission that only asks for an answer, if one is due: at a timeout, or after fragments without one."""
@@ -145,10 +184,11 @@ class Sender:
             self._unanswered += 1
             self._burst = 1 if self._unanswered > _TIRED else min(1 + self._unanswered, _BURST)
             self._arm(now)
-        if self._burst:
-            self._burst -= 1
-            return self._solicit(now)
-        return self._solicit(now) if self._too_silent() else None
+        if not self._burst and not self._too_silent():
+            return None
+        self._burst = max(self._burst - 1, 0)
+        self._patience = max(self._patience - 1, 0)
+        return self._solicit(now)
 
     def sent(self, transmission: int, when: float) -> None:
         """The transmission left at `when`, which is later than it was chosen."""
@@ -198,11 +238,18 @@ class Sender:
         it = self._lanes[lane]
         delivered = [number for number in it.messages if number < min(report.next_number, it.next_number)]
         for number in delivered:
-            del it.messages[number]
+            message = it.messages.pop(number)
+            self._progress(message, (1 << message.count) - 1)
         for number, bitmap in report.partial.items():
             if number in it.messages:
-                it.messages[number].acked |= bitmap
+                self._progress(it.messages[number], bitmap)
         return [(lane, number) for number in delivered]
+
+    def _progress(self, message: _Message, acked: int) -> None:
+        news = acked & ~message.acked & ((1 << message.count) - 1)
+        message.acked |= acked
+        if message.account == USER:
+            self._patience = min(self._patience + news.bit_count(), _PATIENCE)
 
     def _find_lost(self, before: float) -> None:
         """Whatever left before that time, and has not arrived by now, is lost."""
@@ -233,8 +280,7 @@ class Sender:
         return self._unanswered > 0 or index in message.lost
 
     def _launch(self, lane: int, number: int, message: _Message, index: int, now: float) -> Transmission:
-        if index in message.lost:
-            message.lost.remove(index)
+        message.take(index)
         wants_surb = has_room(index, message.count)
         made = self._register((lane, number, index), now, wants_surb=wants_surb)
         message.flying[index] = made.id

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from client.arq.fragments import Arrival, Fragment, Unverified
+from client.arq.sender import USER
 from client.contacts.renewal import Renewal
 from client.core.conversation import NewSession, Parcel
 from client.core.state import Core
@@ -139,7 +140,7 @@ class Introductions:
             NewSession(contact, started.channels, entry, where, started.session, expected=0)
         )
         expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
-        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires))
+        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires, USER))
         core.expires(expires)
 
     def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:

@@ -26,7 +26,9 @@ UNKNOWN = (
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
 _POSTED = "SELECT body FROM posted WHERE session = ? ORDER BY lane, number"
-_OF_LANE_0 = "SELECT number, tag, message, body, expires FROM stranded WHERE session = ? AND lane = 0 ORDER BY number"
+_OF_LANE_0 = (
+    "SELECT number, tag, message, body, expires, account FROM stranded WHERE session = ? AND lane = 0 ORDER BY number"
+)
 
 
 class Renewal:
@@ -91,14 +93,14 @@ class Renewal:
             asks=True,
         )
         query = (
-            "SELECT o.lane, o.number, s.ciphertext, o.message, o.last, p.body, o.expires FROM outbound o"
+            "SELECT o.lane, o.number, s.ciphertext, o.message, o.last, p.body, o.expires, o.account FROM outbound o"
             " JOIN sealed s USING (session, lane, number) LEFT JOIN posted p USING (session, lane, number)"
             " WHERE o.session = ?"
         )
-        for lane, number, ciphertext, message, last, body, expires in core.store.all(query, old.id):
+        for lane, number, ciphertext, message, last, body, *rest in core.store.all(query, old.id):
             if message is not None or (body is not None and not _is_control(body)):
-                values = (old.id, old.contact, lane, number, tag(bytes(ciphertext)), message, last, body, expires)
-                core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
+                values = (old.id, old.contact, lane, number, tag(bytes(ciphertext)), message, last, body, *rest)
+                core.store.run("INSERT INTO stranded VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
         undone = [decode_untrusted(bytes(row[0])) for row in core.store.all(_POSTED, old.id)]
         settled = not core.store.has("SELECT 1 FROM stranded WHERE session = ?", old.id)
         core.store.run("INSERT INTO retired VALUES (?, ?, ?)", old.id, old.contact, settled)
@@ -127,16 +129,18 @@ class Renewal:
         """Of what was put aside: what the contact has is delivered, and the rest waits again, before all else."""
         core = self._core
         again: list[Row] = []
-        for number, mark, message, body, expires in core.store.all(_OF_LANE_0, session):
+        for number, mark, message, body, *rest in core.store.all(_OF_LANE_0, session):
             has = _has(said, 0, number, bytes(mark))
             if has is False:
-                again.append((contact, 0, body, message, expires))
+                again.append((contact, 0, body, message, *rest))
             elif message is not None:
                 core.step_message(message, MessageEvent.DELIVER) if has else core.fail_message(message, UNKNOWN)
         # Their numbers are below those of all that waits: these leave first, in the order in which they were sent.
         first = min(0, core.store.value(int, "SELECT min(id) FROM waiting") or 0) - len(again)
         for at, values in enumerate(again):
-            query = "INSERT INTO waiting (id, contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?, ?)"
+            query = (
+                "INSERT INTO waiting (id, contact, lane, body, message, expires, account) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            )
             core.store.run(query, first + at, *values)
         if again:
             core.waiting.add((contact, 0))

@@ -13,7 +13,7 @@ from client.arq.acks import Ack, LaneReport
 from client.arq.delivery_tags import agree, tag
 from client.arq.fragments import LANES, WINDOW, ChannelKey, Fragment, FragmentToSend, ProbeToSend, spans
 from client.arq.receiver import Receiver
-from client.arq.sender import Sender, Transmission
+from client.arq.sender import PEER, USER, Sender, Transmission
 from client.arq.timers import Path, RoundTripTimer
 from client.core.outgoing import Encodable, MessengerSettings
 from client.e2e.ratchet import Session
@@ -53,6 +53,12 @@ class Parcel:
     last: bool
     size: int
     expires: float
+    account: int = PEER  # on whose it takes slots, if it is no message of the user's
+
+    @property
+    def charged(self) -> int:
+        """On whose account it takes slots."""
+        return self.account if self.message is None else USER
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,12 @@ class Conversation:
 
     def _restore(self) -> None:
         under_way = self._store.all(
-            "SELECT lane, number, length, acked, o.message, m.sent_at FROM outbound o"
+            "SELECT lane, number, length, acked, o.message, m.sent_at, o.account FROM outbound o"
             " LEFT JOIN messages m ON m.id = o.message WHERE o.session = ? ORDER BY lane, number",
             self.id,
         )
-        for lane, number, length, acked, message, sent_at in under_way:
-            self.sender.add(lane, number, length, acked)
+        for lane, number, length, acked, message, sent_at, account in under_way:
+            self.sender.add(lane, number, length, acked, account)
             if message is not None and sent_at == 0.0:
                 self._unsent[lane, number] = message
         query = "SELECT lane, number, length, position FROM inbound WHERE session = ?"
@@ -148,13 +154,12 @@ class Conversation:
         """Put under way what is encrypted already: the first message."""
         self.revision += 1
         lane, number = parcel.lane, self.sender.next_number(parcel.lane)
-        query = "INSERT INTO outbound VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)"
-        self._store.run(
-            query, self.id, lane, number, len(ciphertext), parcel.message, parcel.last, parcel.size, parcel.expires
-        )
+        query = "INSERT INTO outbound VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?)"
+        about = (parcel.message, parcel.last, parcel.size, parcel.expires, parcel.charged)
+        self._store.run(query, self.id, lane, number, len(ciphertext), *about)
         self._store.run("INSERT INTO sealed VALUES (?, ?, ?, ?)", self.id, lane, number, ciphertext)
         self._store.run(f"UPDATE sessions SET numbers_{lane:d} = ? WHERE id = ?", number + 1, self.id)  # noqa: S608
-        self.sender.add(lane, number, len(ciphertext))
+        self.sender.add(lane, number, len(ciphertext), account=parcel.charged)
         if parcel.message is not None and not self._known_sent(parcel.message):
             self._unsent[lane, number] = parcel.message
 

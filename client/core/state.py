@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from client.arq.sender import PEER, USER
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
 from client.core.setbacks import Setbacks
@@ -37,7 +38,7 @@ from client.model.views import (
     Role,
 )
 from client.storage.contacts import Contact, ContactTable
-from client.storage.database import Store, is_of_store
+from client.storage.database import Row, Store, is_of_store
 from client.storage.devices import DeviceTable
 from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
@@ -49,6 +50,7 @@ _EXPIRING = (
     *("outbound", "waiting", "stranded", "sending", "receiving", "invitations", "device_asks"),
     *("anonymous", "anonymous_blocks", "anonymous_given"),
 )
+ORDERED = 1024  # bodies that peers ordered and that wait for a contact, above which none joins them
 BACKLOG = 64  # bodies that wait for a contact, above which no answer that it can ask for again and again joins them
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
@@ -310,17 +312,34 @@ class Core:
         now: float,
         *,
         lifetime: float | None = None,
-    ) -> None:
-        """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's)."""
+        account: int = PEER,
+    ) -> int:
+        """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's).
+
+        If it is no message of the user's, it takes slots on this `account`; of what peers order no more than ORDERED
+        bodies wait for a contact, and what is beyond that is left out. Gives its place.
+        """
+        if message is not None or (self.satellite and contact in self.siblings):
+            account = USER
+        if account != USER and contact not in self.siblings and self.backlog(contact) >= ORDERED:
+            return 0
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
-        query = "INSERT INTO waiting (contact, lane, body, message, expires) VALUES (?, ?, ?, ?, ?)"
-        self.store.run(query, contact, lane, msgspec.msgpack.encode(body), message, expires)
+        query = "INSERT INTO waiting (contact, lane, body, message, expires, account) VALUES (?, ?, ?, ?, ?, ?)"
+        row = self.store.insert(query, contact, lane, msgspec.msgpack.encode(body), message, expires, account)
         self.waiting.add((contact, lane))
         self.expires(expires)
+        return row
+
+    def next_waiting(self, contact: int, lane: int) -> Row | None:
+        """(id, body, message, expires, account) of what is encrypted next: what goes around in groups last."""
+        query = "SELECT id, body, message, expires, account FROM waiting WHERE contact = ? AND lane = ?"
+        direct = self.store.one(query + " AND account <= ? ORDER BY id LIMIT 1", contact, lane, PEER)
+        return direct or self.store.one(query + " ORDER BY id LIMIT 1", contact, lane)
 
     def backlog(self, contact: int) -> int:
-        """How many bodies wait to be encrypted for a contact that are no messages of the user."""
-        return self.store.value(int, "SELECT count(*) FROM waiting WHERE contact = ? AND message IS NULL", contact) or 0
+        """How many bodies wait to be encrypted for a contact that are not on the user's account."""
+        query = "SELECT count(*) FROM waiting WHERE contact = ? AND account <> ?"
+        return self.store.value(int, query, contact, USER) or 0
 
     def crowded(self, contact: int) -> bool:
         """Whether so many of those wait for a contact that no answer to it shall join them."""

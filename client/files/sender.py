@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from client.arq.sender import USER
 from client.core.conversation import Parcel
 from client.core.state import Core
 from client.e2e.bodies import REASONS, Abort, Body, Chunk, End, Offer, Reason, SignedEnd, encode
@@ -80,7 +81,8 @@ class FileSender:
         offered = row is None or bool(row[0])
         if core.fail_message(message, error or REASONS[reason]) and offered:
             contact = core.messages.contact_of(message)
-            core.enqueue(contact, FILE_LANE, Abort(core.messages.wire_id(message), reason), None, now)
+            abort = Abort(core.messages.wire_id(message), reason)
+            core.enqueue(contact, FILE_LANE, abort, None, now, account=USER)
 
     def delivered(self, message: int, size: int, now: float) -> None:
         """`size` more bytes of a file are across."""

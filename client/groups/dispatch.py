@@ -232,7 +232,8 @@ class Dispatch:
         """Hand on no post of who is blocked, and no receipt for one: its author could tell that we are here."""
         theirs = (
             "SELECT p.id FROM group_posts p JOIN group_peers m ON m.grp = p.grp AND m.key = p.author"
-            " WHERE m.contact = ? UNION SELECT p.id FROM group_posts p JOIN group_leavers m ON m.grp = p.grp AND m.key = p.author"
+            " WHERE m.contact = ? UNION"
+            " SELECT p.id FROM group_posts p JOIN group_leavers m ON m.grp = p.grp AND m.key = p.author"
             " WHERE m.contact = ?"
         )
         self._store.run(f"DELETE FROM group_hops WHERE post IN ({theirs})", contact, contact)  # noqa: S608
@@ -374,9 +375,10 @@ class Dispatch:
             self._expire(now)
             self._send_receipts(now)
             self._look_after(now)
-            hop = self._out.next()
-            if hop is not None and self._core.attempt(partial(self._out.send, hop, now)) is not None:
-                self._out.drop(hop)
+            for ours in (True, False):
+                hop = self._out.next(ours=ours)
+                if hop is not None and self._core.attempt(partial(self._out.send, hop, now)) is not None:
+                    self._out.drop(hop)
 
     def wake_at(self) -> float | None:
         """When `feed` has something to do: 0.0 for at once."""
@@ -391,7 +393,7 @@ class Dispatch:
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
             self._hops = self._store.has("SELECT 1 FROM group_hops")
-        if self._fresh or (self._hops and self._out.next() is not None):
+        if self._fresh or (self._hops and any(self._out.next(ours=ours) is not None for ours in (True, False))):
             return 0.0
         due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
         due = min(due, self._due)
@@ -444,13 +446,13 @@ class Dispatch:
 
     def _send_receipts(self, now: float) -> None:
         rows = self._store.all(
-            "SELECT r.post, r.plan, r.parent, r.receipts, g.identifier, p.author, p.number FROM group_receipts r"
+            "SELECT r.post, r.plan, r.parent, r.receipts, g.identifier, p.author, p.number, g.id FROM group_receipts r"
             " JOIN group_posts p ON p.id = r.post JOIN groups g ON g.id = p.grp WHERE r.due <= ?",
             now,
         )
-        for post, plan, parent, receipts, identifier, author, number in rows:
+        for post, plan, parent, receipts, identifier, author, number, grp in rows:
             self._store.run(
                 "UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan
             )
             body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
-            self._core.attempt(partial(self._core.enqueue, parent, _LANE, body, None, now))
+            self._core.attempt(partial(self._core.enqueue, parent, _LANE, body, None, now, account=grp))

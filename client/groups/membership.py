@@ -248,10 +248,17 @@ class Membership:
             raise RemoteError("an introduction from one who isn't in the group")
         if self._registry.is_blocked(group, body.source):
             return
-        if (self._store.value(int, "SELECT count(*) FROM group_passes WHERE grp = ?", group.id) or 0) < _PASSES:
+        if self._passes(group) >= _PASSES:  # those that lead to nobody here give way
+            known = (group.id, *self._registry.roster(group).members)
+            marks = ", ".join("?" * (len(known) - 1))
+            self._store.run(f"DELETE FROM group_passes WHERE grp = ? AND target NOT IN ({marks})", *known)  # noqa: S608
+        if self._passes(group) < _PASSES:
             query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
             self._store.run(query, group.id, body.source, body.target, body.sealed)
         self._move_passes(group, now)
+
+    def _passes(self, group: Group) -> int:
+        return self._store.value(int, "SELECT count(*) FROM group_passes WHERE grp = ?", group.id) or 0
 
     def silence(self, contact: int) -> None:
         """Hand on no invitation of who is blocked."""
@@ -458,9 +465,10 @@ class Membership:
                     self._core.attempt(partial(self._meet_untrusted, group, roster.members[source], sealed, now))
             else:
                 contact = peers[target].contact if target in peers else None
-                done = contact is not None and self._registry.reachable(contact)
+                done = contact is not None and self._may_answer(contact) and self._registry.reachable(contact)
                 if done and contact is not None:
-                    self._say(contact, GroupPass(group.identifier, source, target, sealed), now)
+                    body = GroupPass(group.identifier, source, target, sealed)
+                    self._core.enqueue(contact, _LANE, body, None, now, account=group.id)
             if done:
                 query = "DELETE FROM group_passes WHERE grp = ? AND source = ? AND target = ?"
                 self._store.run(query, group.id, source, target)

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from client.arq.sender import USER
 from client.core.state import Core
 from client.e2e.bodies import MessageEvent, decode_untrusted
 from client.e2e.group_bodies import GroupPost
@@ -20,6 +21,8 @@ from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.rollercoaster import Branch, split
 
 _LANE = 0
+_TEXTS = 4  # places in a session's window that copies leave to texts
+_HOPS = 1024  # copies of others' posts that wait in a group: beyond them none is passed on, as if we were away
 _SPARE_WAYS = 30  # ways of a packet after which a spare copy is given up: it is for those who are there
 
 
@@ -33,6 +36,7 @@ class PostCopy:
     plan: int
     onward: bytes
     spares: int
+    account: int
 
 
 class CopyQueue:
@@ -40,11 +44,11 @@ class CopyQueue:
 
     def __init__(self, core: Core, registry: Registry, timing: TreeTiming) -> None:
         self._core, self._store, self._registry, self._timing = core, core.store, registry, timing
-        self._fed: int | None = None  # the contact whose hop was handed to its session last
+        self._fed: dict[bool, tuple[int, int]] = {}  # whether of ours → (contact, row) of the hop handed over last
 
     def reload(self) -> None:
         """Forget what isn't in the store."""
-        self._fed = None
+        self._fed = {}
 
     def add(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
         """Let a hop wait; `order` is what an index of a member means."""
@@ -54,6 +58,8 @@ class CopyQueue:
 
     def pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
         """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
+        if self._is_full(group):
+            return
         there = self._there(group, (order[index] for index in body.onward))
         targets = [key for key in there if key != post.author]
         for branch in split(targets, self._timing.latency):
@@ -70,10 +76,19 @@ class CopyQueue:
         rng: random.Random,
     ) -> None:
         """Send copies to a few who may be behind somebody who is away."""
+        if self._is_full(group):
+            return
         there = self._there(group, (key for key in order if key not in served))
         others = [key for key, peer in there.items() if not peer.doubted]
         for key in spare_targets(others, body.spares, rng):
             self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
+
+    def _is_full(self, group: Group) -> bool:
+        query = (
+            "SELECT count(*) FROM group_hops h JOIN group_posts p ON p.id = h.post"
+            " WHERE p.grp = ? AND h.post NOT IN (SELECT post FROM group_awaited)"
+        )
+        return (self._store.value(int, query, group.id) or 0) >= _HOPS
 
     def _there(self, group: Group, keys: Iterable[bytes]) -> dict[bytes, GroupPeer]:
         """Those of `keys`, in their order, who still are members and whom we can reach."""
@@ -96,20 +111,28 @@ class CopyQueue:
         """Send nothing of posts whose time is over."""
         self._store.run("DELETE FROM group_hops WHERE post IN (SELECT id FROM group_posts WHERE ends <= ?)", now)
 
-    def next(self) -> PostCopy | None:
-        """The first hop that can go to a session now; spare copies after all others."""
-        if self._fed is not None and self._has_place(self._fed) and (self._fed, _LANE) in self._core.waiting:
+    def next(self, *, ours: bool) -> PostCopy | None:
+        """The first hop of a post of ours, or of another's, that can go to a session now; spare copies after others."""
+        if ours in self._fed and self._is_next(*self._fed[ours]):
             return None
         rows = self._store.all(
-            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares"
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares, p.grp"
             " FROM group_hops h JOIN group_posts p ON p.id = h.post"
-            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target ORDER BY h.plan = ?, h.id",
-            SPARE_PLAN,
+            " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target"
+            " WHERE (h.post IN (SELECT post FROM group_awaited)) = ? ORDER BY h.plan = ?, h.id",
+            *(ours, SPARE_PLAN),
         )
-        for hop, post, contact, plan, onward, spares in rows:
+        for hop, post, contact, plan, onward, spares, grp in rows:
             if contact is not None and self._has_place(contact):
-                return PostCopy(hop, post, contact, plan, bytes(onward), spares)
+                return PostCopy(hop, post, contact, plan, bytes(onward), spares, USER if ours else grp)
         return None
+
+    def _is_next(self, contact: int, row: int) -> bool:
+        """Whether a hop that was handed over goes into its session next: one behind others holds up no further hop."""
+        if (contact, _LANE) not in self._core.waiting or not self._has_place(contact):
+            return False
+        first = self._core.next_waiting(contact, _LANE)
+        return first is not None and first[0] == row
 
     def recall(self, group: Group, number: int) -> None:
         """Let copies of a post of ours that sessions have already go no further."""
@@ -139,7 +162,7 @@ class CopyQueue:
         self._store.run("DELETE FROM group_hops WHERE id = ?", hop.id)
 
     def _has_place(self, contact: int) -> bool:
-        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE)
+        return self._registry.reachable(contact) and self._core.routes[contact].sender.has_window(_LANE, _TEXTS)
 
     def send(self, hop: PostCopy, now: float) -> None:
         """Hand a hop to its session."""
@@ -152,8 +175,8 @@ class CopyQueue:
         if hop.plan == SPARE_PLAN:
             lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
         body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
-        self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime)
-        self._fed = hop.contact
+        place = self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime, account=hop.account)
+        self._fed[hop.account == USER] = (hop.contact, place)
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):
             self._core.messages.left(row[1], now, 0.0)
 

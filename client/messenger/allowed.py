@@ -45,7 +45,7 @@ from mixnet.errors import RemoteError
 class Peer(StrEnum):
     """What the other side of a session is to this profile."""
 
-    CONTACT = "contact"  # of the user: from one who is blocked nothing comes so far; pending and expired ones are established by what opens
+    CONTACT = "contact"  # of the user; nothing of a blocked one comes so far, others are established by what opens
     MEMBER = "member"  # known by a group only, or by one that it or we have left
     SATELLITE = "satellite"  # another device of the user, which asks this one
     HOME = "home"  # the device that this one asks

@@ -1,22 +1,25 @@
 """Chooses what goes into the next payload slot, and ends messages whose time is over.
 
-Promises: acknowledgements go first, since they are few and spare retransmissions; then every lane of every contact has
-its turn, so that nothing short waits behind something long; a message is encrypted only when its turn comes, which
-keeps the store small and the ratchet turning; nothing that waits for a blocked contact is sent until it is unblocked.
-Never: the same fragment twice without a reason to believe it lost.
+Promises: as long as the user has something to send, three quarters of the slots are for that, every lane of every
+contact in turn, so that nothing short waits behind something long; the others are for what peers order, each peer its
+fair share (client/core/shares.py), acknowledgements first; no slot is left while anything waits. A message is encrypted
+only when its turn comes, which keeps the store small and the ratchet turning; nothing that waits for a blocked contact
+is sent until it is unblocked. Never: the same fragment twice without a reason to believe it lost.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from client.anonymous.anonymous import Anonymous
 from client.arq.fragments import LANES, FragmentToSend
-from client.arq.sender import Transmission
+from client.arq.sender import PEER, USER, Transmission
 from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
+from client.core.shares import Shares
 from client.core.state import Core
 from client.e2e.bodies import REASONS, MessageEvent, Reason
 from client.files.receiver import FileReceiver
@@ -24,6 +27,7 @@ from client.files.sender import FILE_LANE, FileSender
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
+from client.storage.database import Row
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
 
@@ -33,7 +37,8 @@ UNANSWERED = (
     " ask for a new invitation if it does not work"
 )
 _LOOK_AGAIN = 60.0  # seconds after which what could not be given up is looked at again
-_STRANGERS = 0  # stands for all anonymous conversations: no conversation has this number
+_STRANGERS = 0  # stands for all anonymous conversations: no conversation, no contact and no group has this number
+_UNKNOWN = -(1 << 62)  # and this for all who are known by a group only, but not yet by which
 CANCELLED = "cancelled by you: what of it had left by then may still arrive"
 TO_BLOCKED = "you blocked the contact before this was delivered: unblock it and send it again"
 FROM_BLOCKED = "you blocked the contact before this was complete: unblock it and ask for it again"
@@ -50,22 +55,23 @@ class Outbox:
         # (conversation, lane); the first one is next. All anonymous conversations have one turn together.
         self._turns: deque[tuple[int, int]] = deque([(_STRANGERS, 0)])
         self._known: set[int] = set()  # conversations that have turns
+        self._shares = Shares()
+        self._peers: dict[int, int] = {}  # contact → whose share what it orders is
+        core.on_reload.append(self._peers.clear)
 
     def next(self, now: float) -> Outgoing | None:
         """What the next slot should carry, or None."""
-        core = self._core
+        core, shares = self._core, self._shares
         self.expire(now)
         core.feed(now)
-        for conversation in self._named():
-            answer = conversation.receiver.answer(now)
-            if answer is not None:
-                # The block's length was checked when it came; what is in it only the network can judge.
-                return OutgoingReply(
-                    Surb.parse_untrusted(answer.surb),
-                    conversation.told(answer.ack).encode(conversation.incoming),
-                    conversation.id,
-                )
-        return self._next_fragment(now)
+        outgoing = None
+        if shares.peers_first:
+            outgoing = self._of_peers(now)
+        if outgoing is None and (outgoing := self._of_user(now)) is not None:
+            shares.taken_by_user()
+        elif outgoing is None and (outgoing := self._of_peers(now)) is None:
+            shares.left_over()
+        return outgoing
 
     def _named(self) -> list[Conversation]:
         """The conversations with contacts that are not blocked: strangers don't go before them."""
@@ -102,7 +108,10 @@ class Outbox:
         route = self._core.routes.get(contact)
         return contact not in self._core.blocked and route is not None and route.sender.has_window(lane)
 
-    def _next_fragment(self, now: float) -> Outgoing | None:
+    # the user's own
+
+    def _of_user(self, now: float) -> Outgoing | None:
+        """What is on the user's account, of the lane whose turn it is."""
         core = self._core
         for conversation in self._named():
             if conversation.id not in self._known:
@@ -115,14 +124,82 @@ class Outbox:
             with suppress(RemoteError), core.refusing():  # whatever fails in one, the others have their turns
                 if id_ == _STRANGERS:
                     outgoing = self._anonymous.next(now, self._refill, self._fragment)
-                elif id_ in core.conversations:
-                    outgoing = self._fragment(core.conversations[id_], lane, now)
+                elif id_ in core.conversations and core.conversations[id_].contact not in core.blocked:
+                    outgoing = self._fragment(core.conversations[id_], lane, USER, now)
             if outgoing is not None:
                 return outgoing
         return None
 
-    def _fragment(self, conversation: Conversation, lane: int, now: float) -> Outgoing | None:
-        transmission = self._transmission(conversation, lane, now)
+    # what peers order
+
+    def _of_peers(self, now: float) -> Outgoing | None:
+        """What somebody ordered, of the peer that had least lately: an answer, if one is due, else a fragment."""
+        ordered: defaultdict[int, list[Callable[[], Outgoing | None]]] = defaultdict(list)
+        for conversation in self._named():
+            due = conversation.receiver.due_at()
+            if due is not None and due <= now:
+                ordered[self._peer(conversation, PEER)].insert(0, partial(self._answer, conversation.id, now))
+            for lane in range(LANES):
+                for account in self._ordered_in(conversation, lane, now):
+                    fragment = partial(self._fragment_in, conversation.id, lane, account, now)
+                    ordered[self._peer(conversation, account)].append(fragment)
+        ordered[_STRANGERS].append(partial(self._anonymous.next_ordered, now, self._fragment))
+        for peer in self._shares.in_turn(ordered):
+            for get in ordered[peer]:
+                outgoing = None
+                with suppress(RemoteError), self._core.refusing():  # whatever fails in one, the others have their turns
+                    outgoing = get()
+                if outgoing is not None:
+                    self._shares.taken_by(peer)
+                    return outgoing
+        return None
+
+    def _peer(self, conversation: Conversation, account: int) -> int:
+        """Whose share it is: a contact's, or that of a group, which all members share who are no contacts."""
+        core, contact = self._core, conversation.contact
+        if account > PEER:
+            return -account
+        if contact not in self._peers:
+            role = "SELECT role FROM contacts WHERE id = ?"
+            if core.store.value(str, role, contact) != "member":
+                self._peers[contact] = contact
+            else:
+                group = core.store.value(int, "SELECT min(grp) FROM group_peers WHERE contact = ?", contact)
+                if group is None:
+                    return _UNKNOWN
+                self._peers[contact] = -group
+        return self._peers[contact]
+
+    def _ordered_in(self, conversation: Conversation, lane: int, now: float) -> set[int]:
+        """The accounts on which something could leave in a lane, but for the user's."""
+        sender, contact = conversation.sender, conversation.contact
+        accounts = sender.accounts(lane) if sender.busy() else set()
+        asks = sender.wake_at() if lane == 0 and sender.busy() else None
+        if asks is not None and asks <= now:
+            accounts.add(sender.asker)
+        if (contact, lane) in self._core.waiting and self._goes_out_in(conversation, lane):
+            first = self._core.next_waiting(contact, lane)
+            if first is not None:
+                accounts.add(first[4])
+        return accounts - {USER}
+
+    def _answer(self, session: int, now: float) -> OutgoingReply | None:
+        conversation = self._core.conversations.get(session)
+        answer = None if conversation is None else conversation.receiver.answer(now)
+        if conversation is None or answer is None:
+            return None
+        # The block's length was checked when it came; what is in it only the network can judge.
+        surb, ack = Surb.parse_untrusted(answer.surb), conversation.told(answer.ack)
+        return OutgoingReply(surb, ack.encode(conversation.incoming), conversation.id)
+
+    def _fragment_in(self, session: int, lane: int, account: int, now: float) -> Outgoing | None:
+        conversation = self._core.conversations.get(session)
+        return None if conversation is None else self._fragment(conversation, lane, account, now)
+
+    # both
+
+    def _fragment(self, conversation: Conversation, lane: int, account: int, now: float) -> Outgoing | None:
+        transmission = self._transmission(conversation, lane, account, now)
         if transmission is None:
             return None
         # A change that failed on the way may have made all conversations again.
@@ -134,40 +211,45 @@ class Outbox:
             content=current.content(transmission),
         )
 
-    def _transmission(self, conversation: Conversation, lane: int, now: float) -> Transmission | None:
+    def _transmission(self, conversation: Conversation, lane: int, account: int, now: float) -> Transmission | None:
         sender = conversation.sender
-        if lane == 0 and sender.busy():
+        if lane == 0 and sender.busy() and sender.asker == account:
             solicitation = sender.next_solicitation(now)
             if solicitation is not None:
                 return solicitation
-        if not sender.waits(lane):
-            self._refill(conversation, lane, now)
-        return sender.next(lane, now)
+        if not sender.waits(lane, account):
+            self._refill(conversation, lane, account, now)
+        return sender.next(lane, now, account)
 
-    def _refill(self, conversation: Conversation, lane: int, now: float) -> None:
-        """Encrypt the next message of a lane, if its window has room and this is where the contact's messages go."""
+    def _goes_out_in(self, conversation: Conversation, lane: int) -> bool:
+        """Whether the next message of a lane to the contact is encrypted here, and can be now."""
+        route = self._core.routes.get(conversation.contact)
+        return route is conversation and self._may_refill(conversation.contact, lane)
+
+    def _refill(self, conversation: Conversation, lane: int, account: int, now: float) -> None:
+        """Encrypt the next message of a lane, if it is on this account and there is room for it."""
         core, contact = self._core, conversation.contact
-        if core.routes.get(contact) is not conversation or not self._may_refill(contact, lane):
+        if not self._goes_out_in(conversation, lane):
             return
         if (contact, lane) in core.waiting:
-            with core.change():
-                self._post_waiting(conversation, lane)
-        elif lane == FILE_LANE and contact in core.files:
+            first = core.next_waiting(contact, lane)
+            if first is None or first[4] == account:
+                with core.change():
+                    self._post_waiting(conversation, lane, first)
+        elif lane == FILE_LANE and contact in core.files and account == USER:
             with core.change():
                 parcel = self._sending.next_parcel(contact, now)
                 if parcel is not None:
                     conversation.post(parcel)
 
-    def _post_waiting(self, conversation: Conversation, lane: int) -> None:
+    def _post_waiting(self, conversation: Conversation, lane: int, first: Row | None) -> None:
         core, contact = self._core, conversation.contact
-        query = "SELECT id, body, message, expires FROM waiting WHERE contact = ? AND lane = ? ORDER BY id LIMIT 2"
-        rows = core.store.all(query, contact, lane)
-        if len(rows) < 2:
-            core.waiting.discard((contact, lane))
-        if rows:
-            number, body, message, expires = rows[0]
+        if first is not None:
+            number, body, message, expires, account = first
             core.store.run("DELETE FROM waiting WHERE id = ?", number)
-            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires))
+            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires, account))
+        if not core.store.has("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, lane):
+            core.waiting.discard((contact, lane))
 
     # giving up
 

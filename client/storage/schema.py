@@ -262,6 +262,16 @@ WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEG
 END;
 """
 
+# On whose account a body takes slots (client/core/shares.py): -1 the user's, 0 its receiver's, else a group's row.
+_ACCOUNTS = """
+ALTER TABLE waiting ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbound ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stranded ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
+UPDATE waiting SET account = -1 WHERE message IS NOT NULL;
+UPDATE outbound SET account = -1 WHERE message IS NOT NULL;
+UPDATE stranded SET account = -1 WHERE message IS NOT NULL;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -280,4 +290,5 @@ MIGRATIONS = (
     _NOTES,
     _WIRE_IDS,
     _NAMES,
+    _ACCOUNTS,
 )
