@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
+from client.arq.sender import PEER, USER
 from client.core.state import Core
-from client.devices.bodies import PIECES, Message, decode_untrusted, split
+from client.devices.bodies import PIECES, Message, Sync, decode_untrusted, split
 from client.e2e.bodies import Body, DevicePiece
 from mixnet.errors import RemoteError
 
@@ -19,14 +20,22 @@ UNDER_WAY = 2  # bodies of a lane that may wait or be under way before another i
 
 
 def tell(core: Core, device: int, message: Message) -> None:
-    """Let a message wait for its turn to leave."""
+    """Let a message wait for its turn to leave.
+
+    What a home tells unasked follows from what contacts do: it takes no slots of the user's own messages, unless an
+    answer to the user stands behind it.
+    """
+    account = PEER if isinstance(message, Sync) and not core.satellite else USER
+    if account == USER:
+        query = "UPDATE waiting SET account = ? WHERE contact = ? AND lane = ?"
+        core.store.run(query, USER, device, CONTROL_LANE)
     for piece in split(message):
-        post(core, device, CONTROL_LANE, piece)
+        post(core, device, CONTROL_LANE, piece, account)
 
 
-def post(core: Core, device: int, lane: int, body: Body) -> None:
+def post(core: Core, device: int, lane: int, body: Body, account: int = PEER) -> None:
     """The same for a body. It never expires: the other device may be away for long."""
-    core.enqueue(device, lane, body, None, 0.0, lifetime=math.inf)
+    core.enqueue(device, lane, body, None, 0.0, lifetime=math.inf, account=account)
 
 
 def has_room(core: Core, device: int, lane: int) -> bool:
