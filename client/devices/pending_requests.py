@@ -7,16 +7,21 @@ is revoked nothing is asked.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from client.core.state import Core
+from client.devices import bodies
 from client.devices.bodies import DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
-from client.devices.channel import tell
+from client.devices.channel import CONTROL_LANE, tell
 from client.devices.replica import Replica
+from client.e2e.bodies import DevicePiece, decode_untrusted
 from client.groups.registry import UnknownGroup
 from client.model.contact_states import ContactEvent
 from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
 from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import ContactState
 from client.storage.devices import Device
+from mixnet.errors import RemoteError
 
 _REMEMBERED = 64  # answers, for those who wait for them
 LIMIT = 1000  # requests that wait
@@ -124,6 +129,20 @@ class PendingRequests:
             raise UnknownGroup
         return shown
 
+    def _not_begun(self) -> set[int]:
+        """The requests of which nothing has left: those that wait whole. One that follows its file is not known."""
+        store, found = self._core.store, set()
+        home = self._core.device_table.home()
+        query = "SELECT body FROM waiting WHERE contact = ? AND lane = ?"
+        for (body,) in store.all(query, 0 if home is None else home.contact, CONTROL_LANE):
+            piece = decode_untrusted(bytes(body))
+            if isinstance(piece, DevicePiece) and not piece.left:
+                with suppress(RemoteError):  # the last piece of several
+                    request = bodies.decode_untrusted(piece.content)
+                    if isinstance(request, DeviceRequest):
+                        found.add(request.number)
+        return found
+
     def expire(self, now: float) -> None:
         """Messages that the home did not take over in time have failed; inside of a change."""
         core = self._core
@@ -133,8 +152,9 @@ class PendingRequests:
                 core.fail_message(message, _LATE)
 
     def revoked(self) -> None:
-        """Nothing that waits will be done, and nothing more is told."""
+        """Nothing that waits will be done, and nothing more is told: of what has left the home may have done some."""
+        here = self._not_begun()
         for (number,) in self._core.store.all("SELECT number FROM device_asks ORDER BY number"):
-            self.failed(number, REVOKED)
+            self.failed(number, REVOKED if number in here else UNTOLD)
         for (message,) in self._core.store.all(_OPEN):
             self._core.fail_message(message, UNTOLD)
