@@ -82,8 +82,8 @@ ROWS = (
     Row(
         "under way",
         (
-            columns("waiting", "id contact lane body message expires"),
-            columns("outbound", "session lane number length acked message last size expires"),
+            columns("waiting", "id contact lane body message expires account"),
+            columns("outbound", "session lane number length acked message last size expires account"),
             columns("sealed", "session lane number ciphertext"),
             columns("posted", "session lane number body"),
             columns("inbound", "session lane number length position part"),
@@ -136,7 +136,7 @@ ROWS = (
         (
             columns("taken", "session lane number tag"),
             columns("retired", "session contact settled"),
-            columns("stranded", "session contact lane number tag message last body expires"),
+            columns("stranded", "session contact lane number tag message last body expires account"),
             columns("invited_after", "invitation session"),
         ),
         "tags of the last messages that a contact sent, and what was under way in a session that another one replaced",
