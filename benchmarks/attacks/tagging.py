@@ -5,8 +5,9 @@ See spec/13-measurements.md 13.5.
 Promises: the real engine at every hop; every byte position of the packet is tried on the first link (all of them on all
 links unless the size is quick). What is delivered unchanged is counted too: only the bit without a meaning may be.
 Whoever has the first hop's link and the last hop's keys also puts a mark into bodies and looks for it behind the last
-layer, where no MAC hinders him. Positive controls: bodies without MAC, without permutation, headers without MAC; in the
-null controls nothing is flipped, or no mark put in.
+layer, where no MAC hinders him. He also wrecks bodies, which leaves headers genuine; each node on the way and whoever
+is at the end says whether a packet is a wreck. Positive controls: bodies without MAC, without permutation, headers
+without MAC; in the null controls nothing is flipped, or no mark put in.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from benchmarks.base.statistics import exact
 from benchmarks.controls.guards import without_guards
 from mixnet.crypto import xor
 from mixnet.errors import LocalError, RemoteError
-from mixnet.sphinx import GEOMETRY, Forward, Kind, Mailbox, Reply
+from mixnet.sphinx import GEOMETRY, Command, Forward, Hop, Kind, Mailbox, Reply
 from mixnet.sphinx.engine import unwrap_untrusted
 
 SUBJECT = Subject(
@@ -33,13 +34,15 @@ SUBJECT = Subject(
     "internal or external, active",
     "a MAC over each header, a wide-block permutation of the body at each hop, and a MAC over the message",
     "The one bit that changes nothing vanishes at the next hop. A mark is lost in noise; but noise is no message, and "
-    "the recipient knows: whoever controls the recipient learns that some changed packet came.",
+    "the recipient knows: whoever controls the recipient, and your provider or the link to it, learns with one packet "
+    "that it was you who wrote.",
 )
 LINKS = GEOMETRY.max_hops
 STEPS = {Size.QUICK: 11, Size.STANDARD: 1, Size.FULL: 1}  # every so many positions on links after the first
 MARKS = {Size.QUICK: 300, Size.STANDARD: 2000, Size.FULL: 20_000}  # packets that are marked
 MARK_SIZE = 16  # bytes
 CONTROL_MARKS = 50
+WRECKS = {Size.QUICK: 200, Size.STANDARD: 1000, Size.FULL: 5000}  # packets of each kind
 BITS = {Size.QUICK: 1, Size.STANDARD: 1, Size.FULL: 8}  # how many bits of a byte are tried, one by one
 PADDING = b"\xff" * MARK_SIZE  # what stands there in a packet that carries nothing
 MESSAGE_START = GEOMETRY.header_size + GEOMETRY.gamma_size
@@ -60,7 +63,9 @@ def measure(size: Size, run: Run, *, seed: int = 1) -> Finding:
     packets = _sum(run(flip, jobs))
     replies = _sum(run(flip_reply, [{"step": max(3, STEPS[size]), "seed": seed}]))
     (marks,) = run(mark, [{"packets": MARKS[size], "seed": seed}])
-    figures, controls = _figures(packets, replies, marks, MARKS[size]), _controls(run, seed)
+    (wrecks,) = run(wreck, [{"packets": WRECKS[size], "seed": seed}])
+    figures = _figures(packets, replies, marks, MARKS[size]) + _wrecks(wrecks, WRECKS[size])
+    controls = _controls(run, seed)
     setting = (
         f"the packet engine, routes of {LINKS} hops; {packets.total():,} flips of one bit on {LINKS} links, "
         f"{replies.total():,} of replies on the first; seed {seed}"
@@ -88,10 +93,30 @@ def _figures(packets: Counter[str], replies: Counter[str], marks: int, marked: i
     )
 
 
+def _wrecks(told: dict[str, int], tries: int) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            "tagging_wrecks_at_recipient",
+            f"packets with a wrecked body that the recipient itself tells from others, of {tries:,}",
+            share(told["recipient"], tries),
+        ),
+        Figure(
+            "tagging_wrecks_at_service",
+            f"questions with a wrecked body that the provider they are for tells from others, of {tries:,}",
+            share(told["service"], tries),
+        ),
+        never(
+            "tagging_wrecks_at_provider", "wrecked messages that the mailbox's provider tells", told["mailbox"], tries
+        ),
+        never("tagging_wrecks_on_the_way", "wrecked packets that a mix tells", told["mix"], 3 * tries),
+    )
+
+
 def _controls(run: Run, seed: int) -> tuple[Control, ...]:
     """Each guard off by itself, and nothing done at all."""
     off = {"packets": CONTROL_MARKS, "seed": seed, "off": ["permutation"]}
     unpermuted, unmarked = run(mark, [off, {**off, "marked": False}])
+    (untouched,) = run(wreck, [{"packets": CONTROL_MARKS, "seed": seed, "wrecked": False}])
     headers, bare, still = run(
         flip,
         [
@@ -114,6 +139,9 @@ def _controls(run: Run, seed: int) -> tuple[Control, ...]:
         ),
         Control.null("no permutation and no mark: marks found", share(unmarked, CONTROL_MARKS), chance=0.0),
         always("nothing flipped: delivered", still[UNCHANGED], sum(still.values())),
+        Control.null(
+            "no body wrecked: told as a wreck by anybody", share(sum(untouched.values()), CONTROL_MARKS), chance=0.0
+        ),
         Control.null("nothing flipped: modified", share(still[MODIFIED], sum(still.values())), chance=0.0),
     )
 
@@ -188,6 +216,37 @@ def mark(*, packets: int, seed: int, off: Sequence[str] = (), marked: bool = Tru
             at = start - GEOMETRY.header_size
             found += xor(body[at : at + MARK_SIZE], PADDING) == pattern
     return found
+
+
+def wreck(*, packets: int, seed: int, wrecked: bool = True) -> dict[str, int]:
+    """How many packets, wrecked on the first link, who says to be wrecks: each by its keys and the real engine. A job.
+
+    A node on the way tells what it peels: all it can test is whether the packet is refused.
+    """
+    rng = random.Random(f"tagging wrecks {seed}")
+    told: Counter[str] = Counter()
+    for _ in range(packets):
+        secrets = secrets_of(rng, LINKS)
+        for last, places in (
+            ("recipient", ["", "mix", "mix", "mix", "mailbox", "recipient"]),
+            ("service", ["", "mix", "mix", "mix", "service"]),
+        ):
+            hops = route(secrets, rng)
+            if last == "service":
+                hops = [*hops[: len(places) - 1], Hop(secrets[len(places) - 1].public, Command(Kind.DELIVER))]
+            packet = ENGINE.create(hops, rng.randbytes(64), seed=rng.randbytes(32))
+            if wrecked:
+                packet = flipped(packet, rng.randrange(GEOMETRY.header_size, len(packet)), rng.randrange(8))
+            for secret, place in zip(secrets, places, strict=False):
+                try:
+                    peeled = ENGINE.peel_untrusted(secret, packet)
+                except RemoteError:
+                    unwrap_untrusted(secret, packet)  # its header is genuine, and meant for this one
+                    told[place] += 1
+                    break
+                if isinstance(peeled, Forward | Mailbox):
+                    packet = peeled.packet
+    return {place: told[place] for place in ("mix", "mailbox", "recipient", "service")}
 
 
 def flipped(packet: bytes, position: int, bit: int = 0) -> bytes:

@@ -43,6 +43,8 @@ def test_no_flip_is_delivered_modified(monkeypatch):
     assert values(found)["tagging_replies_modified"] == 0
     assert values(found)["tagging_delivered_unchanged"] >= 1  # alpha's top bit, on the first link at least
     assert values(found)["tagging_marks_found"] == 0
+    assert values(found)["tagging_wrecks_at_recipient"] == values(found)["tagging_wrecks_at_service"] == 1
+    assert values(found)["tagging_wrecks_at_provider"] == values(found)["tagging_wrecks_on_the_way"] == 0
 
 
 def test_flipped_replies_would_show():
