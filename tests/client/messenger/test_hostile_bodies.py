@@ -9,12 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.core.conversation import Parcel
+from client.e2e import group_changes
+from client.e2e.bodies import Text, WireId, encode
+from client.e2e.group_bodies import GroupChanges
+from client.messenger.allowed import ALLOWED, Peer
 from mixnet.errors import RemoteError
 from tests.client.worlds.bodies import TYPES, Hostile
 from tests.client.worlds.circle import CLUB, Circle
 
 # `HOSTILE_EXAMPLES=5000 pytest tests/client/messenger/test_hostile_bodies.py` for a long run.
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))
+WIRE = WireId(12345)
 VICTIM, FRIEND = "bob", "dave"
 PEERS = ("alice", "carol", "erin")  # contact and founder of the group; known by the group only; contact outside of it
 STATES = ("as it is", "verified", "blocked", "left", "removed", "invited", "joining", "file")
@@ -175,4 +180,65 @@ def test_each_body_of_each_peer_does_no_harm(stage, peer, type_):
     stage.again()
     hostile = stage.hostile(peer, random.Random(f"{peer} {type_.__name__}"))
     stage.say(peer, [hostile.body(type_) for _ in range(5)])
+    stage.check()
+
+
+# What a session itself changes; all else is what somebody is heard with.
+TRANSPORT = {"sessions", "taken", "posted", "outbound", "sealed", "inbound", "waiting", "sqlite_sequence"}
+
+
+def content(person) -> dict[str, list[tuple]]:
+    tables = person.store.all("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'")
+    names = [name for (name,) in tables if name not in TRANSPORT and not name.startswith("found_")]
+    return {name: person.store.all(f"SELECT * FROM {name}") for name in names}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["a member", "a removed member"])
+def test_what_a_member_may_not_say_changes_nothing(stage, gone):
+    """A member who is no contact, also when it is out of the group: each body that it may not send, thrice."""
+    stage.again()
+    if gone:
+        stage.groups("alice").remove(CLUB, "carol", stage.now)
+        stage.pump("alice", VICTIM)
+        assert "carol" not in stage.members(VICTIM)
+    hostile = stage.hostile("carol", random.Random(7))
+    before, refused = content(stage[VICTIM]), stage[VICTIM].refused
+    forbidden = [one for one in TYPES if Peer.MEMBER not in ALLOWED[one]]
+    stage.say("carol", [hostile.body(one) for one in forbidden for _ in range(3)])
+    assert stage[VICTIM].refused - refused == 3 * len(forbidden)
+    assert content(stage[VICTIM]) == before
+
+
+def test_a_signed_text_of_a_member_is_not_filed(stage):
+    """With a signature that verifies, as a contact's would be."""
+    stage.again()
+    signatures, receiver = stage["carol"].messenger._core.signatures, stage[VICTIM].messenger._core.identity_public
+    before = content(stage[VICTIM])
+    stage.say("carol", [encode(signatures.sign_text(1, WIRE, receiver, "from a stranger", stage.now))])
+    assert content(stage[VICTIM]) == before
+
+
+def test_a_fault_of_this_program_refuses_one_body_and_no_more(stage, monkeypatch):
+    """An error that is no RemoteError, in the middle of what a body does: nothing of it stays, and it comes no more."""
+    stage.again()
+    victim = stage[VICTIM].messenger
+    original = victim.groups.handle_untrusted
+
+    def fails(contact, body, now):
+        original(contact, body, now)
+        raise KeyError
+
+    monkeypatch.setattr(victim.groups, "handle_untrusted", fails)
+    group = stage["alice"].messenger.groups._registry.named(CLUB)
+    history = stage["alice"].messenger.groups._registry.history(group)
+    change = group_changes.rename(group.key, group.identifier, history.heads, "renamed")
+    here = victim.groups._registry.history(victim.groups._registry.named(CLUB))
+    before, length, kept = content(stage[VICTIM]), len(here), dict(victim._core.conversations)
+    stage.say("alice", [encode(GroupChanges(group.identifier, (change.raw,)))])
+    assert victim._core.faults == 1
+    assert content(stage[VICTIM]) == before and len(here) == length
+    assert all(victim._core.conversations[number] is one for number, one in kept.items())
+    monkeypatch.undo()
+    stage.say("alice", [encode(Text(WIRE, "after it"))])
+    assert "after it" in stage[VICTIM].inbox()
     stage.check()
