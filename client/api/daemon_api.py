@@ -199,7 +199,7 @@ def starting_figures(name: str, problem: str) -> dict[str, Any]:
         "problem": problem,
         "alarm": "calm",
         "warnings": [],
-        "dropped": {"link": 0, "refused": 0},
+        "dropped": {"link": 0, "refused": 0, "faults": 0},
         "frames": {},
         "received": {},
         **dict.fromkeys(counts, 0),

@@ -94,7 +94,9 @@ class Introductions:
         """The contact that used our invitation of this channel (16 bytes), if anybody did."""
         core = self._core
         session = core.store.value(int, "SELECT session FROM invitations WHERE channel = ?", channel)
-        return None if session is None else core.contacts.info(core.conversations[session].contact)
+        # The session itself may be given up already, for another one that its contact has begun since.
+        contact = core.store.value(int, "SELECT contact FROM sessions WHERE id = ?", session)
+        return None if contact is None else core.contacts.info(contact)
 
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""

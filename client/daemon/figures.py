@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from client.messenger.messenger import Messenger
 from client.traffic.frame_receiver import FrameReceiver
 from client.traffic.loops import LoopMonitor
 from client.traffic.provider_link import ProviderLink
@@ -29,6 +30,7 @@ class Figures:
     document: Callable[[], Document]
     keeper: DocumentKeeper
     link: ProviderLink
+    messenger: Messenger
     sender: PacketSender
     receiver: PacketReceiver
     frames: FrameReceiver
@@ -51,7 +53,11 @@ class Figures:
             "warnings": self.loops.warnings,
             "packets_in": down[FrameKind.MAIL],
             "packets_out": sum(up.values()),
-            "dropped": {"link": self.link.lost_frames, "refused": self.receiver.counts["refused"]},
+            "dropped": {
+                "link": self.link.lost_frames,
+                "refused": self.receiver.counts["refused"],
+                "faults": self.messenger.faults + self.receiver.faults,
+            },
             "frames": dict(up),
             "received": {kind.name.lower(): count for kind, count in down.items()} | dict(self.receiver.counts),
             "loops_sent": self.loops.sent,

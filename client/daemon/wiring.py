@@ -222,7 +222,7 @@ class Assembly:
             connected=lambda: link.connected,
             forget_loops=loops.on_link_lost,
         )
-        figures = Figures(profile.name, provider, document, keeper, link, sender, receiver, frames, loops)
+        figures = Figures(profile.name, provider, document, keeper, link, messenger, sender, receiver, frames, loops)
 
         self.provider_queries = provider_queries
         self._around, self._devices, self._mailbox, self._figures = around, devices, mailbox, figures

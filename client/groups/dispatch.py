@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
 from client.arq.fragments import spans
@@ -74,8 +75,9 @@ class Dispatch:
         for number, grp, plans, raw in self._store.all(ours):
             awaited = self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
             members = [bytes(row[0]) for row in awaited]
-            self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
-            self._fresh.add(number)
+            with suppress(RemoteError), self._core.refusing():  # one that fails waits until it expires, alone
+                self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
+                self._fresh.add(number)
 
     def _delivery(self, group: Group, members: Iterable[bytes], raw: bytes, plans: int = 0) -> Delivery[bytes]:
         peers = self._registry.peers(group)
@@ -302,7 +304,7 @@ class Dispatch:
 
     def _finish(self, post: int, message: int | None) -> None:
         """All who are still members have it, or news of how many."""
-        done = not self._deliveries[post].missing
+        done = post not in self._deliveries or not self._deliveries[post].missing
         if done:
             self._forget(post)
         if message is None or not self._store.has("SELECT 1 FROM messages WHERE id = ?", message):
@@ -322,7 +324,8 @@ class Dispatch:
             )
             for post, message in self._store.all(rows, key, group.id):
                 self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
-                self._deliveries[post].drop(key)
+                if post in self._deliveries:
+                    self._deliveries[post].drop(key)
                 if message is not None:
                     self._store.run("UPDATE group_messages SET members = members - 1 WHERE message = ?", message)
                 self._finish(post, message)

@@ -237,6 +237,11 @@ class Messenger(Lookups):
 
     # the network
 
+    @property
+    def faults(self) -> int:
+        """How often what a peer asked for was refused for an error that is a fault of this program."""
+        return self._core.faults
+
     def next_outgoing(self, now: float) -> Outgoing | None:
         """What the next payload slot should carry, or None. It counts as sent now, unless `transmitted` says when."""
         return self._outbox.next(now)

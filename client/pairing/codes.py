@@ -39,6 +39,7 @@ from client.pairing.code import NUMBER_LIMIT, Code
 from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise
 from client.pairing.rendezvous import Rendezvous
 from client.pairing.spake2 import require
+from client.storage.database import is_of_store
 from client.traffic.provider_queries import NotAnswered
 from mixnet.clock import Clock
 from mixnet.errors import LocalError, MixnetError
@@ -51,6 +52,8 @@ AT_ONCE = 8  # codes under way
 KEPT = 16  # codes that are over, and still shown
 _ACROSS = (CodeState.HANDED_OVER, CodeState.ACCEPTED)
 _LATE = "the code was right and the invitation is across, but not answered yet: the contact may still come"
+_TOLD = (MixnetError, OSError)  # errors that say in a sentence what is wrong
+_UNEXPECTED = "something came that this program can't deal with: try again with another code"
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 10.0, 1.05  # seconds between two looks at a slot
 
 
@@ -142,8 +145,10 @@ class Codes:
                     await work(number)
                 if life.cancelled_caught:
                     raise CodeExpired(_LATE) if self._infos[number].state in _ACROSS else CodeExpired
-        except (MixnetError, OSError) as error:
-            self._step(number, CodeState.FAILED, error=str(error))
+        except Exception as error:  # whatever the other side or a provider made go wrong ends this code alone
+            if is_of_store(error) and not isinstance(error, _TOLD):
+                raise
+            self._step(number, CodeState.FAILED, error=str(error) if isinstance(error, _TOLD) else _UNEXPECTED)
         finally:
             del self._scopes[number]
             self._forget()

@@ -29,10 +29,11 @@ from client.pairing.exchange import Exchange, Joined, Meeting, Offered, noise, r
 from client.pairing.matching_store import Answering, Look, MatchTable, Offering, Replying, Spoiled
 from client.pairing.rendezvous import Rendezvous
 from client.pairing.spake2 import require
+from client.storage.database import is_of_store
 from mixnet import crypto
 from mixnet.clock import Clock
 from mixnet.crypto import Label, SymmetricKey
-from mixnet.errors import RemoteError, Unavailable
+from mixnet.errors import Unavailable
 
 DAY = 86_400.0
 PAUSE = 30.0  # seconds between two visits, on average: 2,880 a day for all entries that are looked for
@@ -142,7 +143,9 @@ class Matching:
             await self._visit(look)
         except Unavailable:
             pass  # its turn comes again
-        except RemoteError:
+        except Exception as error:  # whatever the other side or a provider made go wrong ends this entry's day alone
+            if is_of_store(error):
+                raise
             await self._spoil(look)
         self._wake()
 

@@ -111,7 +111,7 @@ class ProviderLink:
                 nursery.start_soon(self._send, link, waiting)
                 while True:
                     for frame in await link.receive():
-                        on_frame(frame)
+                        _hand_untrusted(frame, on_frame)
         except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
             self.problem = _first_line(ended)
         finally:
@@ -127,6 +127,16 @@ class ProviderLink:
                 except trio.WouldBlock:
                     break
             await link.send([replace(one, acknowledged=self.acknowledged) for one in batch])
+
+
+def _hand_untrusted(frame: Frame, on_frame: Callable[[Frame], None]) -> None:
+    """Whatever a provider's frame makes go wrong ends its link, and nothing else: RemoteError."""
+    try:
+        on_frame(frame)
+    except RemoteError:
+        raise
+    except Exception as error:
+        raise RemoteError("a frame of the provider that this program can't deal with") from error
 
 
 def _first_line(group: BaseExceptionGroup[BaseException]) -> str:

@@ -18,7 +18,9 @@ import trio
 from client.arq.fragments import PlaintextKind
 from client.concurrency.worker import Worker
 from client.messenger.messenger import Messenger
+from client.model.errors import StoreUnavailable
 from client.model.views import Event
+from client.storage.database import is_of_store
 from client.storage.reply_blocks import UnknownBlock
 from client.traffic.loops import LoopMonitor
 from client.traffic.provider_link import Overrun
@@ -27,7 +29,7 @@ from client.traffic.schedule import Schedule, quiet_passed
 from client.traffic.surb_table import ReplyTable
 from mixnet.clock import Clock
 from mixnet.crypto import SphinxSecret
-from mixnet.errors import RemoteError, Unavailable
+from mixnet.errors import RemoteError
 from mixnet.sphinx import Deliver, Engine, Reply
 
 QUEUE_LIMIT = 4096  # packets, 12 MiB
@@ -61,6 +63,7 @@ class PacketReceiver:
     _working: bool = field(init=False, default=False)
     counts: Counter[str] = field(init=False, default_factory=Counter)
     problem: str = field(init=False, default="")
+    faults: int = field(init=False, default=0)  # of what was refused, for errors that are faults of this program
 
     def __post_init__(self) -> None:
         self._in, self._out = trio.open_memory_channel[tuple[bytes, Done]](QUEUE_LIMIT)
@@ -94,8 +97,11 @@ class PacketReceiver:
         except UnknownBlock:  # used before, too old, or of a time before a restart
             self.counts["stale"] += 1
             events = []
-        except RemoteError:
+        except Exception as error:
+            if is_of_store(error):
+                raise
             self.counts["refused"] += 1
+            self.faults += not isinstance(error, RemoteError)
             events = []
         self.publish(events)
 
@@ -104,7 +110,7 @@ class PacketReceiver:
         while True:
             try:
                 events = await self.worker.call(received.read_untrusted, received.message, self.clock.now())
-            except Unavailable as error:
+            except StoreUnavailable as error:
                 self.problem = str(error)
                 await trio.sleep(RETRY)
             else:

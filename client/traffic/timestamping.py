@@ -19,7 +19,7 @@ from client.concurrency.worker import Worker
 from client.e2e.timestamp import Consensus, check_untrusted
 from client.storage.timestamps import Pending, small_enough
 from client.traffic.provider_queries import ProviderQueries
-from mixnet.errors import RemoteError, Unavailable
+from mixnet.errors import Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.trust import Trust
@@ -73,7 +73,7 @@ class Submitter:
                 await self.provider_queries.ask(witness, question(pending.commitment))
             )
             check_untrusted(token, witness, document, pending.commitment)
-        except (RemoteError, Unavailable):
+        except Exception:  # whatever a witness says, another one is asked: nothing is stored here
             return False
         await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, token, consensus)
         return True
