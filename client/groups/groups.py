@@ -28,6 +28,7 @@ from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
+from client.groups.offers import Offers
 from client.groups.posts import Post
 from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
@@ -67,6 +68,7 @@ class Groups:
         self._core = core
         self._registry = Registry(core)
         self._dispatch = Dispatch(core, self._registry, core.jitter)
+        self._offers = Offers(core, self._registry, self._dispatch)
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = ReadReceipts(core, self._registry, self._dispatch)
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
@@ -126,7 +128,7 @@ class Groups:
             raise NoMember
         with self._core.change():
             if group.state is GroupState.INVITED:
-                self._membership.answer(group, self._core.home.name, now)
+                self._offers.answer(group, self._core.home.name, now)
                 self._registry.changed(group)
         return self._registry.info(group)
 
@@ -255,7 +257,7 @@ class Groups:
     def handle_untrusted(self, contact: int, body: GroupBody, now: float) -> None:
         """Do what a body says; RemoteError if it is not as it must be."""
         if isinstance(body, GroupOffer):
-            self._membership.offered_untrusted(contact, body, now)
+            self._offers.offered_untrusted(contact, body, now)
             return
         if isinstance(body, GroupPost):
             self._post_untrusted(contact, body, now)

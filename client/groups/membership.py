@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 from client.contacts.introductions import Introductions
@@ -27,9 +26,9 @@ from client.e2e.group_bodies import (
 )
 from client.e2e.group_changes import Change, ChangeKind, Newcomer
 from client.e2e.invitation import Invitation
-from client.groups import posts
+from client.groups.crowded_changes import CrowdedChanges
 from client.groups.dispatch import Dispatch
-from client.groups.registry import GROUPS_LIMIT, Group, GroupPeer, Registry
+from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.roster import Crowded, Member, MissingParents, Roster
 from client.model.errors import MalformedInvitation
 from client.model.group_views import GroupState
@@ -39,10 +38,8 @@ from mixnet import crypto
 from mixnet.errors import MixnetError, RemoteError
 
 _LANE = 0
-_OFFERS, _OFFERS_OF_ONE = 256, 8  # invitations to groups that wait for the user, and those of one contact
 _PASSES = 200  # of a group, that wait for a session
 _TRIES = 6
-_CROWD = 64  # changes of a group that are put by
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
 _ROUND_TRIPS = 10  # and at least so many round trips: it takes some, and where slots are rare each is long
@@ -61,7 +58,7 @@ class Membership:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
         self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
-        self._crowded: dict[int, dict[bytes, Change]] = {}  # of each group, what waits until others build on it
+        self._crowded = CrowdedChanges(registry, dispatch.holding)
         self._renewed: dict[int, float] = {}  # when a session with a member was begun again because it asked
 
     # what we do
@@ -86,46 +83,7 @@ class Membership:
         self._store.run("INSERT OR IGNORE INTO group_offers VALUES (?, ?)", group.id, contact)
         self._say(contact, GroupOffer(group.identifier, self._registry.roster(group).title), now)
 
-    def answer(self, group: Group, name: str, now: float) -> None:
-        """Join a group that we were invited to."""
-        self._registry.step(group, GroupState.JOINING)
-        assert group.sponsor is not None  # noqa: S101  somebody invited us
-        self._say(group.sponsor, GroupAnswer(group.identifier, group.me, group.agree.public, name), now)
-
     # what comes
-
-    def offered_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
-        """A contact invites us; strangers in our groups can't.
-
-        Whoever invited us first stays our sponsor, whatever others say. A group that we have left is offered anew only
-        by somebody who is in it as far as we know, or if we never were: what is left of it goes with that.
-        """
-        known = self._registry.known(body.group)
-        if self._core.contacts.get(contact).role != "contact" or not body.title:
-            raise RemoteError("an invitation to a group from a stranger")
-        if known is None:
-            self._begin_untrusted(contact, body, now)
-        elif known.state is GroupState.JOINING and known.sponsor == contact:
-            self.answer(known, self._core.home.name, now)  # it asks again: our answer was not heard
-        elif known.state is GroupState.LEFT:
-            history = self._registry.history(known)
-            if history is not None and self._registry.member_of(known, contact) is None:
-                raise RemoteError("an invitation to a group from one who isn't in it")
-            self._dispatch.ended(known)
-            self._registry.again(known, contact)
-            self._registry.changed(known)
-        elif known.sponsor != contact:
-            raise RemoteError("an invitation to a group to which another one invited us")
-
-    def _begin_untrusted(self, contact: int, body: GroupOffer, now: float) -> None:
-        groups = self._registry.all()
-        open_ = [group for group in groups if group.state is GroupState.INVITED]
-        own = sum(group.sponsor == contact for group in open_)
-        if own >= _OFFERS_OF_ONE or len(open_) >= _OFFERS or len(groups) >= GROUPS_LIMIT:
-            raise RemoteError("an invitation to a group beside too many others")
-        if self._core.contacts.known(body.group) is not None:
-            raise RemoteError("an invitation to a group that has somebody's key for its identifier")
-        self._registry.changed(self._registry.begin(body.group, body.title, GroupState.INVITED, contact, now))
 
     def answered_untrusted(self, group: Group, contact: int, body: GroupAnswer, now: float) -> None:
         """Whom we invited wants to join: add it, and tell it all that there is to know."""
@@ -157,59 +115,26 @@ class Membership:
 
     def take_in_untrusted(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
         """Take changes in, as far as they are allowed; ask for what they build on. RemoteError if none is any good."""
-        before, refused, useful = self._registry.roster(group), None, False
+        before, useful = self._registry.roster(group), False
+        refused: RemoteError | None = None
         for change in made:
             try:
                 self._registry.take_untrusted(group, change)
                 useful = True
             except Crowded as error:
-                refused = self._put_by(group, change, error)
+                self._crowded.put_by(group, change)
+                refused = error
             except MissingParents:
-                if not self._take_needed(group, change):
+                if not self._crowded.take_with(group, change):
                     self.ask(group, contact, now)
                     break
                 useful = True
             except RemoteError as error:
                 refused = error
-        useful = self._take_for_posts(group) or useful
+        useful = self._crowded.take_for_posts(group) or useful
         self.settle(group, before, now)
         if refused is not None and not useful:
             raise refused
-
-    def _put_by(self, group: Group, change: Change, error: RemoteError) -> RemoteError:
-        """Keep a change that is taken only if another member's builds on it."""
-        waiting = self._crowded.setdefault(group.id, {})
-        waiting[change.hash] = change
-        while len(waiting) > _CROWD:
-            del waiting[next(iter(waiting))]
-        return error
-
-    def _take_needed(self, group: Group, change: Change) -> bool:
-        """Take a change in with those put by on which it builds; whether it is in now."""
-        waiting, found, behind = self._crowded.get(group.id, {}), {}, list(change.parents)
-        while behind:
-            one = waiting.get(behind.pop())
-            if one is not None and one.author != change.author and one.hash not in found:
-                found[one.hash] = one
-                behind += one.parents
-        with suppress(RemoteError):
-            for one in (*(kept for kept in waiting.values() if kept.hash in found), change):
-                self._registry.take_untrusted(group, one, needed=one is not change)
-            return True
-        return False
-
-    def _take_for_posts(self, group: Group) -> bool:
-        """Take in what was put by and is built on by others' posts; whether that was any."""
-        waiting = self._crowded.get(group.id)
-        taken = False
-        for _, _, body in self._dispatch.holding.all() if waiting else ():
-            post = posts.parse_untrusted(body.post)
-            for head in post.heads if post.group == group.identifier else ():
-                one = (waiting or {}).get(head)
-                if one is not None and one.author != post.author:
-                    with suppress(RemoteError):
-                        taken = self._registry.take_untrusted(group, one, needed=True) or taken
-        return taken
 
     def wanted_untrusted(self, group: Group, contact: int, body: GroupWant, now: float) -> None:
         """A member asks for changes that it lacks."""

@@ -3,7 +3,7 @@
 import pytest
 
 from client.e2e.group_bodies import GroupOffer
-from client.groups import membership
+from client.groups import offers
 from client.model.group_views import GroupState
 from tests.client.worlds.channel import Channel
 
@@ -73,9 +73,9 @@ def test_a_group_that_one_never_was_in_may_be_offered_by_anybody(channel):
 
 
 def test_one_contact_does_not_take_the_places_of_others_invitations(channel):
-    for number in range(membership._OFFERS_OF_ONE + 3):
+    for number in range(offers.OFFERS_OF_ONE + 3):
         offer(channel, "mallory", bytes([number]) * 32, f"g{number}")
-    assert len(groups(channel).list()) == membership._OFFERS_OF_ONE
+    assert len(groups(channel).list()) == offers.OFFERS_OF_ONE
     invited(channel)
     assert groups(channel).show("club").state is GroupState.INVITED
 

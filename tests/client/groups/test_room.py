@@ -12,8 +12,8 @@ from client.e2e.group_changes import ChangeKind
 from client.groups import roster
 from client.groups.roster import Crowded, GroupFull, GroupHistory, NoRoom
 from mixnet.errors import RemoteError
-from tests.client.groups.test_roster import KEYS, about, admins, newcomer, replayed, take, who, with_members
 from tests.client.worlds.circle import CLUB, Circle
+from tests.client.worlds.histories import KEYS, about, admins, newcomer, replayed, take, who, with_members
 
 LIMIT = 60
 
