@@ -242,3 +242,25 @@ def test_a_fault_of_this_program_refuses_one_body_and_no_more(stage, monkeypatch
     stage.say("alice", [encode(Text(WIRE, "after it"))])
     assert "after it" in stage[VICTIM].inbox()
     stage.check()
+
+
+def test_what_expires_and_fails_at_it_keeps_nothing_else(stage, monkeypatch):
+    """Where one message can't be given up, the others are, and it is not tried in each slot."""
+    stage.again()
+    victim = stage[VICTIM].messenger
+    names = [one.name for one in victim.contacts() if one.name != "alice"]
+    numbers = [victim.send_text(name, "never", stage.now, lifetime=10.0) for name in names]
+    original, tried = victim._outbox.give_up, []
+
+    def give_up(message, *rest):
+        tried.append(message)
+        if message == numbers[0]:
+            raise KeyError
+        original(message, *rest)
+
+    monkeypatch.setattr(victim._outbox, "give_up", give_up)
+    for second in range(30):
+        victim.expire(stage.now + 20.0 + second)
+    assert victim.message(numbers[1]).state == "failed"
+    assert tried.count(numbers[0]) <= 2
+    assert victim.next_expiry is None or victim.next_expiry > stage.now + 49.0
