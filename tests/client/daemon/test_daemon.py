@@ -299,7 +299,7 @@ def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
 
         def refuse():
             if full:
-                raise Unavailable("no space left")
+                raise StoreUnavailable("no space left")
             return transaction()
 
         monkeypatch.setattr(store, "transaction", refuse)
