@@ -24,6 +24,7 @@ from client.groups.missing_parents import HeldPosts
 from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming
 from client.groups.ordering import Filing
 from client.groups.posts import Post
+from client.groups.receipts_due import send_receipts
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue
 from client.groups.rollercoaster import Branch
@@ -376,7 +377,7 @@ class Dispatch:
             return
         with self._core.change():
             self._expire(now)
-            self._send_receipts(now)
+            send_receipts(self._core, now)
             self._look_after(now)
             for ours in (True, False):
                 hop = self._out.next(ours=ours)
@@ -446,16 +447,3 @@ class Dispatch:
             self._queue(group, post, plan)
         for key in delivery.doubted if plans else ():
             self._registry.set_peer(group, key, doubted=1)
-
-    def _send_receipts(self, now: float) -> None:
-        rows = self._store.all(
-            "SELECT r.post, r.plan, r.parent, r.receipts, g.identifier, p.author, p.number, g.id FROM group_receipts r"
-            " JOIN group_posts p ON p.id = r.post JOIN groups g ON g.id = p.grp WHERE r.due <= ?",
-            now,
-        )
-        for post, plan, parent, receipts, identifier, author, number, grp in rows:
-            self._store.run(
-                "UPDATE group_receipts SET receipts = x'', due = NULL WHERE post = ? AND plan = ?", post, plan
-            )
-            body = GroupReceipts(bytes(identifier), bytes(author), number, plan, bytes(receipts))
-            self._core.attempt(partial(self._core.enqueue, parent, _LANE, body, None, now, account=grp))

@@ -115,26 +115,25 @@ class Membership:
 
     def take_in_untrusted(self, group: Group, contact: int, made: Sequence[Change], now: float) -> None:
         """Take changes in, as far as they are allowed; ask for what they build on. RemoteError if none is any good."""
-        before, useful = self._registry.roster(group), False
-        refused: RemoteError | None = None
+        before, useful, refused = self._registry.roster(group), False, list[RemoteError]()
         for change in made:
             try:
                 self._registry.take_untrusted(group, change)
                 useful = True
             except Crowded as error:
                 self._crowded.put_by(group, change)
-                refused = error
+                refused.append(error)
             except MissingParents:
                 if not self._crowded.take_with(group, change):
                     self.ask(group, contact, now)
                     break
                 useful = True
             except RemoteError as error:
-                refused = error
-        useful = self._crowded.take_for_posts(group) or useful
+                refused.append(error)
+        useful |= self._crowded.take_for_posts(group)
         self.settle(group, before, now)
-        if refused is not None and not useful:
-            raise refused
+        if refused and not useful:
+            raise refused[0]
 
     def wanted_untrusted(self, group: Group, contact: int, body: GroupWant, now: float) -> None:
         """A member asks for changes that it lacks."""

@@ -43,7 +43,7 @@ def test_who_is_no_contact_files_nothing_for_the_user():
     for type_ in files:
         assert ALLOWED[type_] == {Peer.CONTACT, Peer.SATELLITE, Peer.HOME}
     for type_, peers in ALLOWED.items():
-        if peers & {Peer.MEMBER, Peer.BLOCKED}:
+        if peers & {Peer.MEMBER}:
             assert issubclass(type_, GroupBody.__args__) or type_ in (bodies.Confirm, bodies.Resume)
         if peers & {Peer.STRANGER, Peer.OWNER}:
             assert peers <= {Peer.STRANGER, Peer.OWNER}
