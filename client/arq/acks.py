@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from client.arq.delivery_tags import TAG_SIZE
 from client.arq.fragments import (
+    BROKEN,
     CHANNEL_SIZE,
     LANES,
     MAX_FRAGMENTS,
@@ -49,11 +50,15 @@ class LaneReport:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A receiver's report: the newest transmission it saw, for how long it held that (seconds), and its lanes."""
+    """A receiver's report: the newest transmission it saw, for how long it held that (seconds), and its lanes.
+
+    `broken`: it knows that the session is broken.
+    """
 
     newest: int
     held: float
     lanes: tuple[LaneReport, ...]
+    broken: bool = False
 
     def encode(self, channel: ChannelKey) -> bytes:
         """The plaintext of a reply."""
@@ -63,12 +68,12 @@ class Ack:
             for number, bitmap in lane.partial.items():
                 rest += _PARTIAL.pack(number - lane.next_number, bitmap)
             rest += _TAGS.pack(len(lane.tags)) + b"".join(lane.tags)
-        return seal(channel, PlaintextKind.ACK, self.newest, bytes(rest))
+        return seal(channel, PlaintextKind.ACK | self.broken * BROKEN, self.newest, bytes(rest))
 
 
 def channel_of_untrusted(raw: bytes) -> bytes:
     """The channel that a reply is about; RemoteError if it is no acknowledgement."""
-    if len(raw) < _PREFIX_SIZE or raw[0] != PlaintextKind.ACK:
+    if len(raw) < _PREFIX_SIZE or raw[0] & ~BROKEN != PlaintextKind.ACK:
         raise RemoteError("a reply that is no acknowledgement")
     return raw[1 : 1 + CHANNEL_SIZE]
 
@@ -89,7 +94,7 @@ def parse_untrusted(raw: bytes, channel: ChannelKey) -> Ack:
         raise RemoteError("an acknowledgement that ends early") from None
     if at != len(raw):
         raise RemoteError("an acknowledgement with something behind it")
-    return Ack(newest, held / 1000, tuple(lanes))
+    return Ack(newest, held / 1000, tuple(lanes), bool(raw[0] & BROKEN))
 
 
 def _parse_lane_untrusted(raw: bytes, at: int) -> tuple[LaneReport, int]:

@@ -8,6 +8,8 @@ it, since all of it is the innermost layer of a packet.
     fragment = kind 1 · channel 16 · MAC 16 · transmission 4 · [reply block 404 · until 4] ·
                lane 1 · message number 4 · number - floor 1 · index 1 · message length 4 · part of the message
     probe    = kind 1 · channel 16 · MAC 16 · transmission 4 · floor of each lane 4 · [reply block 404 · until 4]
+
+The highest bit of a kind, of these and of an acknowledgement: its sender knows that the session is broken.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class PlaintextKind(IntEnum):
     ACK = 4
 
 
+BROKEN = 0x80
 _PREFIX = struct.Struct(f">B{CHANNEL_SIZE}s{crypto.MAC_SIZE}sI")
 _PLACE = struct.Struct(">BIBBI")
 _FLOORS = struct.Struct(f">{LANES}I")
@@ -96,8 +99,8 @@ class ChannelKey:
         return crypto.mac(self.key.expose(), unsigned)
 
 
-def seal(channel: ChannelKey, kind: PlaintextKind, transmission: int, rest: bytes) -> bytes:
-    """A plaintext with its MAC: over kind, channel, transmission and all that follows."""
+def seal(channel: ChannelKey, kind: int, transmission: int, rest: bytes) -> bytes:
+    """A plaintext with its MAC: over kind (and BROKEN), channel, transmission and all that follows."""
     tag = channel.tag(_PREFIX.pack(kind, channel.channel, bytes(crypto.MAC_SIZE), transmission) + rest)
     return _PREFIX.pack(kind, channel.channel, tag, transmission) + rest
 
@@ -153,13 +156,14 @@ class FragmentToSend:
     channel: ChannelKey
     transmission: int
     fragment: Fragment
+    broken: bool = False
 
     def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet; LocalError for a reply block where there is no room."""
         f = self.fragment
         kind = PlaintextKind.FRAGMENT if block is None else PlaintextKind.FRAGMENT_WITH_SURB
         place = _PLACE.pack(f.lane, f.number, f.number - f.floor, f.index, f.length)
-        raw = seal(self.channel, kind, self.transmission, _serialized(block) + place + f.part)
+        raw = seal(self.channel, kind | self.broken * BROKEN, self.transmission, _serialized(block) + place + f.part)
         if len(raw) > GEOMETRY.message_size:
             raise LocalError("a fragment without room for a reply block got one")
         return raw
@@ -172,11 +176,12 @@ class ProbeToSend:
     channel: ChannelKey
     transmission: int
     floors: tuple[int, ...]
+    broken: bool = False
 
     def encode(self, block: ReplyBlock | None) -> bytes:
         """The plaintext of a packet; without a reply block it can't be answered, and only tells the floors."""
         rest = _FLOORS.pack(*self.floors) + _serialized(block)
-        return seal(self.channel, PlaintextKind.PROBE, self.transmission, rest)
+        return seal(self.channel, PlaintextKind.PROBE | self.broken * BROKEN, self.transmission, rest)
 
 
 def _serialized(block: ReplyBlock | None) -> bytes:
@@ -185,11 +190,15 @@ def _serialized(block: ReplyBlock | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A verified plaintext: its transmission number, the reply block that came along, and the fragment or floors."""
+    """A verified plaintext: its transmission number, the reply block that came along, and the fragment or floors.
+
+    `broken`: its sender knows that the session is broken.
+    """
 
     transmission: int
     block: ReplyBlock | None
     content: Fragment | Probe
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,23 +213,24 @@ class Unverified:
         """Read the channel; RemoteError for anything that is no fragment or probe."""
         if not _PREFIX.size <= len(raw) <= GEOMETRY.message_size:
             raise RemoteError("a fragment of the wrong size")
-        if raw[0] not in _ARRIVING:
+        if raw[0] & ~BROKEN not in _ARRIVING:
             raise RemoteError("a plaintext of an unknown kind")
         return cls(raw[1:_MAC_AT], raw)
 
     def verify_untrusted(self, channel: ChannelKey) -> Arrival:
         """What it carries; RemoteError unless the MAC and every field are right."""
         check_mac_untrusted(channel, self.raw)
-        kind, _, _, transmission = _PREFIX.unpack_from(self.raw)
+        first, _, _, transmission = _PREFIX.unpack_from(self.raw)
+        kind, broken = first & ~BROKEN, bool(first & BROKEN)
         rest = self.raw[_PREFIX.size :]
         if kind == PlaintextKind.FRAGMENT:
-            return Arrival(transmission, None, _parse_place_untrusted(rest))
+            return Arrival(transmission, None, _parse_place_untrusted(rest), broken)
         if kind == PlaintextKind.PROBE:
             floors, rest = rest[: _FLOORS.size], rest[_FLOORS.size :]
             block = ReplyBlock.parse_untrusted(rest) if rest else None
-            return Arrival(transmission, block, _parse_probe_untrusted(floors))
+            return Arrival(transmission, block, _parse_probe_untrusted(floors), broken)
         block = ReplyBlock.parse_untrusted(rest[:REPLY_SIZE])
-        return Arrival(transmission, block, _parse_place_untrusted(rest[REPLY_SIZE:]))
+        return Arrival(transmission, block, _parse_place_untrusted(rest[REPLY_SIZE:]), broken)
 
 
 _ARRIVING = frozenset({PlaintextKind.FRAGMENT, PlaintextKind.FRAGMENT_WITH_SURB, PlaintextKind.PROBE})

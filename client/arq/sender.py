@@ -201,6 +201,9 @@ class Sender:
         """Take an answer in; gives (lane, number) of the messages that the other side has delivered by it."""
         delivered = [place for lane, report in enumerate(ack.lanes) for place in self._take_report(lane, report)]
         left_at = self._sent.pop(ack.newest, None)
+        if ack.broken:  # nothing more gets across: what is under way is tried ever more seldom, until a renewal
+            self._disarm_if_idle()
+            return delivered
         if left_at is not None:
             self._timing.measured(max(0.0, now - left_at - ack.held))
             self._find_lost(left_at + ack.held - self._timing.reordering)

@@ -68,7 +68,7 @@ class Renewal:
             self.give_up(old, via, now)
             self.forget_what_came(via.contact)
         row = core.store.one(
-            "SELECT s.id, r.settled FROM sessions s JOIN retired r ON r.session = s.id"
+            "SELECT s.id, r.settled, s.expected_0, s.expected_1 FROM sessions s JOIN retired r ON r.session = s.id"
             " WHERE s.outgoing = ? AND s.contact = ?",
             said.heard,
             via.contact,
@@ -76,6 +76,11 @@ class Renewal:
         if row is not None:
             if not row[1]:
                 self._settle(int(row[0]), via.contact, said, now)
+            if row[1] <= 1:  # from when on the contact does not use it any more
+                core.store.run("UPDATE retired SET settled = ? WHERE session = ?", int(now), row[0])
+            elif said.asks and via.sender.has_window(0):  # a copy of before it said so: what we said then is lost
+                known = Resume(said.spoke, said.heard, (row[2], row[3]), (b"", b""), asks=False)
+                via.post(self._control(known, now))
             self._release(via)
             core.contact_changed(via.contact)
         elif said.asks and via.sender.has_window(0):  # a copy of before that session: nothing of it is here

@@ -86,6 +86,7 @@ class Conversation:
         self.sender = Sender(RoundTripTimer(path, jitter), jitter, (int(row[12]), int(row[13])))
         self.receiver = Receiver((int(row[14]), int(row[15])), settings.ack_delay)
         self._unsent: dict[tuple[int, int], int] = {}  # (lane, number) → message whose first fragment has not left
+        self.broken = False  # one of the two uses an old copy, as this process has seen: the other one is told
         self._in_hand: dict[int, int] = {}  # transmission of such a fragment → message
         self.revision = 0  # rises with each change of what the store has of it, too
         self._restore()
@@ -166,7 +167,7 @@ class Conversation:
     def content(self, transmission: Transmission) -> Encodable:
         """The bytes of a transmission, once its reply block is known."""
         if transmission.place is None:
-            return ProbeToSend(self.outgoing, transmission.id, self.sender.floors())
+            return ProbeToSend(self.outgoing, transmission.id, self.sender.floors(), self.broken)
         lane, number, index = transmission.place
         length = self.sender.length(lane, number)
         start, end = spans(length)[index]
@@ -178,7 +179,7 @@ class Conversation:
         fragment = Fragment(lane, number, self.sender.floors()[lane], index, length, bytes(row[0]))
         first = self._entry is not None and (lane, number) == (0, 0)
         channel = self._entry if first and self._entry is not None else self.outgoing
-        return FragmentToSend(channel, transmission.id, fragment)
+        return FragmentToSend(channel, transmission.id, fragment, self.broken)
 
     def left(self, transmission: int, when: float) -> int | None:
         """A transmission left; gives the message that is sent by that for the first time, if any."""
@@ -207,10 +208,11 @@ class Conversation:
         )
 
     def told(self, ack: Ack) -> Ack:
-        """The acknowledgement with the tags of what was delivered last."""
+        """The acknowledgement with the tags of what was delivered last, and whether the session is broken."""
         lanes = enumerate(ack.lanes)
         return replace(
             ack,
+            broken=self.broken,
             lanes=tuple(
                 replace(report, tags=self.history.tags(lane, report.next_number, WINDOW)) for lane, report in lanes
             ),
@@ -282,6 +284,7 @@ class Conversation:
     def delivered(self, lane: int, message: bytes) -> None:
         """The next message of a lane, encrypted as it came, is delivered: expect the one after it."""
         self.revision += 1
+        self.broken = False
         self.history.delivered(lane, self.receiver.expected(lane), message)
         self.receiver.deliver(lane)
         self._forget_below(lane)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import random
 import shlex
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import msgspec
 
+from client.arq.fragments import ReplyBlock
 from client.arq.sender import PEER, USER
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
@@ -90,6 +92,8 @@ class Core:
         self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
         self.anonymous: dict[int, Role] = {}  # contacts that stand for somebody anonymous, or for an address
         self.next_expiry: float | None = None
+        # (contact, …): answers to those who use an old copy, in sessions that were given up. Not more than a few.
+        self.last_words: deque[tuple[int, ReplyBlock, bytes]] = deque(maxlen=8)
         self._events: list[Event] = []
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory

@@ -12,7 +12,8 @@ from functools import partial
 
 from client.anonymous.anonymous import Anonymous
 from client.arq import acks
-from client.arq.fragments import Arrival, Fragment, Probe, Unverified
+from client.arq.acks import LaneReport
+from client.arq.fragments import LANES, Arrival, ChannelKey, Fragment, Probe, Unverified
 from client.contacts.introductions import Introductions
 from client.contacts.renewal import Renewal
 from client.core.conversation import Conversation, Delivered
@@ -37,15 +38,18 @@ from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.groups.groups import Groups
 from client.messenger.allowed import Peer, check_untrusted
+from client.messenger.old_copies import BROKEN, OUTDATED, TOLD, UNOPENED
 from client.model.views import DeviceRole, Role
 from client.signing.attestations import Attestations
+from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
 
-_REMEDY = (
-    "give a fresh invitation (`mixnet invite`) to the contact, who accepts it; what did not arrive is sent again then"
+_GIVEN_UP = (
+    "SELECT s.id, s.contact, s.incoming_key, r.settled FROM sessions s JOIN retired r ON r.session = s.id"
+    " WHERE s.incoming = ?"
 )
-UNOPENED = f"a message of this contact does not open: one of you uses an old copy of a profile; {_REMEDY}"
-OUTDATED = f"this profile is older than what the contact knows of it: nothing sent from here arrives; {_REMEDY}"
+_GRACE = 3600.0  # seconds in which packets of before may still come after a contact has given a session up
+_PAUSE = 600.0  # seconds between two answers in a session that was given up
 
 _ROLES = {"contact": Peer.CONTACT, "member": Peer.MEMBER}  # of rows of contacts that have sessions
 
@@ -68,6 +72,7 @@ class Inbox:
         self._core, self._introductions, self._renewal = core, introductions, renewal
         self._sending, self._receiving = sending, receiving
         self._attestations, self._groups, self._anonymous = attesting, groups, anonymous
+        self._answered: dict[int, float] = {}  # session that was given up → when its contact was last told so
         self.on_sibling: Callable[[int, Body, float], object] = lambda _device, _body, _now: None  # set by the devices
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
@@ -76,6 +81,7 @@ class Inbox:
             unverified = Unverified.parse_untrusted(raw)
             conversation = self._core.by_incoming.get(unverified.channel)
             if conversation is None:
+                self._given_up_untrusted(unverified, now)
                 if not self._anonymous.greeted_untrusted(unverified, now):
                     self._introductions.greeted_untrusted(unverified, now)
                 return
@@ -88,6 +94,27 @@ class Inbox:
             self._receiving.sweep()
         if refused is not None:
             raise refused
+
+    def _given_up_untrusted(self, unverified: Unverified, now: float) -> None:
+        """Tell both sides if a contact writes in a session that it had given up: it uses a copy from before that.
+
+        RemoteError if it is of such a session at all: nothing of it is delivered.
+        """
+        row = self._core.store.one(_GIVEN_UP, unverified.channel)
+        if row is None:
+            return
+        session, contact, key, settled = row
+        channel = ChannelKey(unverified.channel, SymmetricKey(bytes(key)))
+        arrival = unverified.verify_untrusted(channel)
+        # `settled` is when it said so (1 and less: it did not, so it may not have heard of the new session yet).
+        if settled > 1 and now >= settled + _GRACE and contact not in self._core.blocked:
+            self._warn(contact, TOLD, now)
+            if arrival.block is not None and now >= self._answered.get(session, 0.0) + _PAUSE:
+                self._answered[session] = now
+                nothing = tuple(LaneReport(0, {}) for _ in range(LANES))
+                raw = acks.Ack(arrival.transmission, 0.0, nothing, broken=True).encode(channel)
+                self._core.last_words.append((contact, arrival.block, raw))
+        raise RemoteError("a fragment of a session that was given up")
 
     def came_back_untrusted(self, raw: bytes, now: float) -> None:
         """Take an answer of somebody to whom we are anonymous: a reply block's id, and what came through it."""
@@ -117,8 +144,11 @@ class Inbox:
             if conversation.id != session:
                 raise RemoteError("an acknowledgement through a reply block of another conversation")
             if conversation.outdated(ack):
+                conversation.broken = True
                 self._warn(conversation.contact, OUTDATED, now)
                 raise RemoteError("an acknowledgement of what was never sent")
+            if ack.broken:
+                self._warn(conversation.contact, TOLD, now)
             with self._core.change():
                 for delivered in conversation.acknowledged(ack, now):
                     self._note_delivery(delivered, now)
@@ -153,6 +183,8 @@ class Inbox:
                 for lane, floor in floors.items():
                     conversation.skip(lane, floor)
                     refused = self._deliver_ready_untrusted(conversation, lane, now) or refused
+        if arrival.broken:
+            self._warn(conversation.contact, TOLD, now)
         # After the change: what is acknowledged through this reply block is stored. What was refused may have been
         # taken back, and the conversation made again by that.
         current = self._core.conversations.get(conversation.id)
@@ -174,6 +206,7 @@ class Inbox:
                 plaintext = current.open_untrusted(message)
             except RemoteError as error:
                 current.spoil(lane, number)
+                current.broken = True
                 self._warn(current.contact, UNOPENED, now)
                 return error
             # Counted before it is read: whatever is wrong with its contents, it does not come again.
@@ -200,7 +233,7 @@ class Inbox:
         elif core.contacts.get(contact).role == "member":  # nobody shows these: the group mends it
             with core.change():
                 self._groups.lost_touch(contact, now)
-        elif core.messages.last_error(contact) not in (UNOPENED, OUTDATED):
+        elif core.messages.last_error(contact) not in BROKEN:
             core.warn(contact, error, now)
 
     def _read_untrusted(self, session: int, plaintext: bytes, now: float) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 
 from client.anonymous.anonymous import Anonymous
-from client.arq.fragments import LANES, FragmentToSend
+from client.arq.fragments import LANES, FragmentToSend, ReplyBlock
 from client.arq.sender import PEER, USER, Transmission
 from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
@@ -24,6 +24,7 @@ from client.core.state import Core
 from client.e2e.bodies import REASONS, MessageEvent, Reason
 from client.files.receiver import FileReceiver
 from client.files.sender import FILE_LANE, FileSender
+from client.messenger.old_copies import BROKEN, LAPSED
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
@@ -94,7 +95,7 @@ class Outbox:
     def wake_at(self) -> float | None:
         """When `next` may have something by the passing of time alone: 0.0 for at once."""
         core = self._core
-        if any(self._may_refill(contact, lane) for contact, lane in core.waiting):
+        if core.last_words or any(self._may_refill(contact, lane) for contact, lane in core.waiting):
             return 0.0
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
             return 0.0
@@ -143,6 +144,8 @@ class Outbox:
                 for account in self._ordered_in(conversation, lane, now):
                     fragment = partial(self._fragment_in, conversation.id, lane, account, now)
                     ordered[self._peer(conversation, account)].append(fragment)
+        for contact, block, raw in self._core.last_words:
+            ordered[contact].append(partial(self._last_word, contact, block, raw, now))
         ordered[_STRANGERS].append(partial(self._anonymous.next_ordered, now, self._fragment))
         for peer in self._shares.in_turn(ordered):
             for get in ordered[peer]:
@@ -191,6 +194,14 @@ class Outbox:
         # The block's length was checked when it came; what is in it only the network can judge.
         surb, ack = Surb.parse_untrusted(answer.surb), conversation.told(answer.ack)
         return OutgoingReply(surb, ack.encode(conversation.incoming), conversation.id)
+
+    def _last_word(self, contact: int, block: ReplyBlock, raw: bytes, now: float) -> OutgoingReply | None:
+        """An answer in a session that was given up: it is wanted as long as the one that took its place."""
+        self._core.last_words.remove((contact, block, raw))
+        route = self._core.routes.get(contact)
+        if route is None or contact in self._core.blocked or block.until < now:
+            return None
+        return OutgoingReply(Surb.parse_untrusted(block.surb), raw, route.id)
 
     def _fragment_in(self, session: int, lane: int, account: int, now: float) -> Outgoing | None:
         conversation = self._core.conversations.get(session)
@@ -318,7 +329,7 @@ class Outbox:
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
             for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
-                attempt(partial(self.give_up, message, Reason.EXPIRED, now, REASONS[Reason.EXPIRED]))
+                attempt(partial(self.give_up, message, Reason.EXPIRED, now, self._lapse(message)))
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
             core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
             for session, lane, number, _ in under_way:
@@ -331,6 +342,13 @@ class Outbox:
             if core.next_expiry is not None and core.next_expiry <= now:  # what failed is not tried in each slot
                 core.next_expiry = now + _LOOK_AGAIN
         self._receiving.sweep()
+
+    def _lapse(self, message: int) -> str:
+        """Why a message whose time is over has failed."""
+        core = self._core
+        if core.messages.last_error(core.messages.contact_of(message)) in BROKEN:
+            return LAPSED
+        return REASONS[Reason.EXPIRED]
 
     def _give_up_contact(self, number: int, now: float) -> None:
         """Nobody answered: the contact is expired, and so is what was written to it."""

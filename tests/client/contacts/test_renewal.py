@@ -11,7 +11,7 @@ from client.arq.acks import Ack, LaneReport, parse_untrusted
 from client.arq.delivery_tags import KEPT, agree, tag
 from client.contacts.renewal import INTERRUPTED, UNKNOWN
 from client.e2e.bodies import CHUNK_SIZE, Reason, Refuse
-from client.messenger.inbox import OUTDATED
+from client.messenger.old_copies import OUTDATED
 from client.messenger.outbox import UNANSWERED
 from client.model.contact_states import WrongStep
 from client.model.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact

@@ -4,7 +4,7 @@ import pytest
 
 from client.e2e.bodies import Abort, End, Offer, Reason
 from client.files.disk import START_DIGEST
-from client.messenger.inbox import OUTDATED, UNOPENED
+from client.messenger.old_copies import OUTDATED, TOLD, UNOPENED
 from client.model.views import MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.crashes import copy, restore
@@ -45,7 +45,7 @@ def test_what_a_restored_backup_sends_is_never_called_delivered(outdated):
     outdated.run(60)
     assert bob.messenger.message(number).state is MessageState.SENT
     assert errors(bob) == [OUTDATED]
-    assert not errors(outdated["alice"])
+    assert errors(outdated["alice"]) == [TOLD]
 
 
 def test_a_message_that_does_not_open_is_said_once(outdated):
