@@ -1,14 +1,18 @@
 """What a contact learns of a user's other conversations by the identifiers of messages: nothing."""
 
+from collections import defaultdict
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from client.e2e import bodies
+from client.messenger.inbox import Inbox
 from client.model.views import MessageState, ReceiptState
 from client.storage.receipts import Rule
 from client.storage.schema import _WIRE_IDS, MIGRATIONS
-from tests.client.worlds.channel import Channel
+from tests.client.e2e.test_crossing import FIELDS, MOMENT, RANDOM
+from tests.client.worlds.channel import START, Channel
 from tests.client.worlds.friends import befriend, write
 
 
@@ -76,6 +80,68 @@ def test_what_a_contact_names_is_looked_up_among_its_own_messages(tmp_path, kind
     assert victim.messenger.message(number) == before
 
 
+def heard_by_mallory(tmp_path, monkeypatch, busy: int) -> dict[tuple[str, str], list[int]]:
+    """Every number in every body that mallory's client opens, while the victim has `busy` other messages."""
+    numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
+    original = Inbox._read_untrusted
+
+    def listen(self, session, plaintext, now):
+        if self._core.home.name == "mallory":
+            body = bodies.decode_untrusted(plaintext)
+            for name, value in msgspec.structs.asdict(body).items():
+                told = value if isinstance(value, tuple) else (value,)
+                numbers[type(body).__name__, name] += [one for one in told if isinstance(one, int)]
+        original(self, session, plaintext, now)
+
+    channel = three(tmp_path)
+    victim, mallory, friend = (channel[name].messenger for name in ("victim", "mallory", "friend"))
+    victim.attestations.set_rule(None, Rule.ALWAYS)
+    steps = [
+        lambda: victim.send_text("mallory", "good morning", channel.now),
+        lambda: victim.send_text("mallory", "signed", channel.now, signed=True),
+        lambda: victim.send_file("mallory", write(channel, 100_000, "a.bin"), channel.now, signed=True),
+        lambda: mallory.send_text("victim", "and you?", channel.now, signed=True),
+        lambda: victim.mark_read(victim.messages("mallory")[-1].id, channel.now),
+        lambda: victim.groups.create("club", channel.now),
+        lambda: victim.groups.invite("club", "mallory", channel.now),
+        lambda: mallory.groups.accept("club", channel.now),
+        lambda: victim.groups.send("club", "to all", channel.now),
+        lambda: mallory.groups.send("club", "and back", channel.now),
+        lambda: victim.mark_read(victim.messages("club")[-1].id, channel.now),
+        lambda: victim.send_text("mallory", "good night", channel.now),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "_read_untrusted", listen)
+        for at, step in enumerate(steps):
+            channel.run(START + 60 + 20 * at - channel.now)
+            step()
+            for n in range(busy):
+                victim.send_text("friend", f"{at} {n}", channel.now)
+                friend.send_text("victim", f"re {at} {n}", channel.now)
+        channel.run(60)
+    assert channel.settled()
+    return numbers
+
+
+def test_no_number_that_a_contact_gets_depends_on_what_the_user_does_with_others(tmp_path, monkeypatch):
+    calm = heard_by_mallory(tmp_path / "calm", monkeypatch, 0)
+    busy = heard_by_mallory(tmp_path / "busy", monkeypatch, 7)
+    assert set(calm) == set(busy)
+    assert {"Text", "SignedText", "Offer", "Chunk", "SignedEnd", "Seen", "Receipt"} < {name for name, _ in calm}
+    assert {"GroupPost", "GroupHello", "GroupSeen"} < {name for name, _ in calm}
+    drawn = []
+    for (name, field), values in calm.items():
+        why = FIELDS[name][field]
+        if why is RANDOM:
+            drawn += [*values, *busy[name, field]]
+        elif why is MOMENT:
+            assert all(abs(one - other) < 30 for one, other in zip(values, busy[name, field], strict=True))
+        else:
+            assert sorted(values) == sorted(busy[name, field]), (name, field)
+    assert len(drawn) > 10
+    assert all(one > 1 << 32 for one in drawn)
+
+
 def test_receipts_still_find_their_message(tmp_path):
     channel = three(tmp_path)
     victim, mallory = channel["victim"].messenger, channel["mallory"].messenger
@@ -94,7 +160,7 @@ def test_receipts_still_find_their_message(tmp_path):
     assert victim.proof(numbers[0])
 
 
-def test_what_left_before_identifiers_were_random_is_still_found(tmp_path):
+def test_what_left_before_identifiers_were_random_is_still_found(tmp_path, monkeypatch):
     """A profile of before: its contacts know a message by the number of its row."""
     channel = three(tmp_path)
     victim = channel["victim"]
@@ -107,7 +173,10 @@ def test_what_left_before_identifiers_were_random_is_still_found(tmp_path):
     core, contact = victim.messenger._core, victim.messenger._core.contacts.named("mallory").id
     core.enqueue(contact, 0, bodies.Text(bodies.WireId(number), "hi"), number, channel.now)
     victim.store.run(f"PRAGMA user_version = {MIGRATIONS.index(_WIRE_IDS)}")
-    victim.crash()
+    with monkeypatch.context() as patch:
+        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(_WIRE_IDS) + 1])
+        victim.crash()
+    victim.store.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
     assert channel.run(60, channel.settled)
     mallory = channel["mallory"].messenger
     mallory.mark_read(mallory.messages()[-1].id, channel.now)
