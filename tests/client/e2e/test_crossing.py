@@ -132,7 +132,7 @@ def test_no_field_is_a_time_with_a_fraction_that_shows_a_clock(name):
 @pytest.mark.parametrize("name", STRUCTS)
 def test_what_is_called_random_has_the_type_that_only_a_draw_gives(name):
     for field, kind in fields(name).items():
-        if FIELDS[name][field] is RANDOM and name != "Origin":  # statements.py is below, and knows numbers only
+        if FIELDS[name][field] is RANDOM and name != "Origin":  # which knows whole numbers only
             assert bodies.WireId in kinds_of(kind), f"{name}.{field}"
 
 
