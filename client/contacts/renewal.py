@@ -24,6 +24,7 @@ UNKNOWN = (
     "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
 )
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
+GRACE = 3600.0  # seconds in which packets of before may still come after a contact has given a session up
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
 _POSTED = "SELECT body FROM posted WHERE session = ? ORDER BY lane, number"
 _OF_LANE_0 = (
@@ -78,7 +79,8 @@ class Renewal:
                 self._settle(int(row[0]), via.contact, said, now)
             if row[1] <= 1:  # from when on the contact does not use it any more
                 core.store.run("UPDATE retired SET settled = ? WHERE session = ?", int(now), row[0])
-            elif said.asks and via.sender.has_window(0):  # a copy of before it said so: what we said then is lost
+            elif said.asks and now >= row[1] + GRACE and not self._under_way(said.spoke) and via.sender.has_window(0):
+                # It says so again, long after: it is a copy of before, and what we said then, with tags, went to a newer one.
                 known = Resume(said.spoke, said.heard, (row[2], row[3]), (b"", b""), asks=False)
                 via.post(self._control(known, now))
             self._release(via)
@@ -114,6 +116,11 @@ class Renewal:
             new.post(self._control(body, now))
         if settled:
             self._begin_files_again(old.contact, [], now)
+
+    def _under_way(self, heard: bytes) -> bool:
+        """Whether what we have of a session is being said: that it is heard first, with its tags."""
+        said = (decode_untrusted(bytes(row[0])) for row in self._core.store.all("SELECT body FROM posted"))
+        return any(isinstance(one, Resume) and one.heard == heard for one in said)
 
     def _control(self, body: Resume, now: float) -> Parcel:
         expires = now + self._core.settings.message_lifetime

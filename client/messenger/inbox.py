@@ -15,7 +15,7 @@ from client.arq import acks
 from client.arq.acks import LaneReport
 from client.arq.fragments import LANES, Arrival, ChannelKey, Fragment, Probe, Unverified
 from client.contacts.introductions import Introductions
-from client.contacts.renewal import Renewal
+from client.contacts.renewal import GRACE, Renewal
 from client.core.conversation import Conversation, Delivered
 from client.core.state import Core
 from client.e2e import anonymous_bodies
@@ -48,7 +48,6 @@ _GIVEN_UP = (
     "SELECT s.id, s.contact, s.incoming_key, r.settled FROM sessions s JOIN retired r ON r.session = s.id"
     " WHERE s.incoming = ?"
 )
-_GRACE = 3600.0  # seconds in which packets of before may still come after a contact has given a session up
 _PAUSE = 600.0  # seconds between two answers in a session that was given up
 
 _ROLES = {"contact": Peer.CONTACT, "member": Peer.MEMBER}  # of rows of contacts that have sessions
@@ -107,7 +106,7 @@ class Inbox:
         channel = ChannelKey(unverified.channel, SymmetricKey(bytes(key)))
         arrival = unverified.verify_untrusted(channel)
         # `settled` is when it said so (1 and less: it did not, so it may not have heard of the new session yet).
-        if settled > 1 and now >= settled + _GRACE and contact not in self._core.blocked:
+        if settled > 1 and now >= settled + GRACE and contact not in self._core.blocked:
             self._warn(contact, TOLD, now)
             if arrival.block is not None and now >= self._answered.get(session, 0.0) + _PAUSE:
                 self._answered[session] = now
