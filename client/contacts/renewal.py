@@ -80,7 +80,7 @@ class Renewal:
             if row[1] <= 1:  # from when on the contact does not use it any more
                 core.store.run("UPDATE retired SET settled = ? WHERE session = ?", int(now), row[0])
             elif said.asks and now >= row[1] + GRACE and not self._under_way(said.spoke) and via.sender.has_window(0):
-                # It says so again, long after: it is a copy of before, and what we said then, with tags, went to a newer one.
+                # It says so again, long after: a copy of before, which never got what we said then, with tags.
                 known = Resume(said.spoke, said.heard, (row[2], row[3]), (b"", b""), asks=False)
                 via.post(self._control(known, now))
             self._release(via)
