@@ -11,8 +11,8 @@ from client.messenger.inbox import Inbox
 from client.model.views import MessageState, ReceiptState
 from client.storage.receipts import Rule
 from client.storage.schema import _WIRE_IDS, MIGRATIONS
-from tests.client.e2e.test_crossing import FIELDS, MOMENT, RANDOM
 from tests.client.worlds.channel import START, Channel
+from tests.client.worlds.fields import FIELDS, MOMENT, RANDOM
 from tests.client.worlds.friends import befriend, write
 
 
