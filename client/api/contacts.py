@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client.api.command import Access, Command, wait_for
-from client.model.views import ContactInfo, ContactState
+from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from mixnet.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -65,6 +65,35 @@ class Note(Command[ContactInfo], frozen=True, tag="note"):
         return await daemon.visit(daemon.user.people.note, self.contact, self.note)
 
 
+class SetReadReceipts(Command[ContactInfo], frozen=True, tag="read_receipts"):
+    """-> the contact, who learns from now on what is read, or doesn't, or after a random pause."""
+
+    contact: str
+    choice: ReadReceiptChoice
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.people.read_receipts, self.contact, self.choice)
+
+
+class SetAcknowledgements(Command[ContactInfo], frozen=True, tag="acknowledgements"):
+    """-> the contact, to whom acknowledgements go at once from now on, or after random pauses."""
+
+    contact: str
+    choice: AckChoice
+
+    async def run(self, daemon: DaemonApi) -> ContactInfo:
+        return await daemon.visit(daemon.user.people.acknowledgements, self.contact, self.choice)
+
+
+class DefaultReadReceipts(Command[ReadReceiptChoice], frozen=True, tag="default_read_receipts"):
+    """-> what holds for contacts whose choice is "default"; set first if given."""
+
+    choice: ReadReceiptChoice | None = None
+
+    async def run(self, daemon: DaemonApi) -> ReadReceiptChoice:
+        return await daemon.visit(daemon.user.default_read_receipts, self.choice)
+
+
 class Block(Command[ContactInfo], frozen=True, tag="block"):
     """-> the contact, now blocked."""
 
@@ -119,6 +148,18 @@ class ContactAccess(Access):
     async def note(self, contact: str, note: str) -> ContactInfo:
         """Write down a note about a contact; only your devices have it. "" removes it."""
         return await self._ask(Note(contact=contact, note=note))
+
+    async def read_receipts(self, contact: str, choice: ReadReceiptChoice) -> ContactInfo:
+        """Say whether a contact learns that you have read what it wrote: "on", "off", "delayed" or "default"."""
+        return await self._ask(SetReadReceipts(contact=contact, choice=choice))
+
+    async def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> ReadReceiptChoice:
+        """What holds for contacts whose choice is "default"; set first if given."""
+        return await self._ask(DefaultReadReceipts(choice=choice))
+
+    async def acknowledgements(self, contact: str, choice: AckChoice) -> ContactInfo:
+        """Send acknowledgements to a contact at once ("prompt"), or after random pauses of minutes ("delayed")."""
+        return await self._ask(SetAcknowledgements(contact=contact, choice=choice))
 
     async def block(self, contact: str) -> ContactInfo:
         """Neither hear from a contact nor send to it: it sees what it would see if you were away."""

@@ -3,7 +3,7 @@
 Promises: one acknowledgement covers every lane of a session, cumulatively and fragment by fragment; it is authenticated
 with the channel's key; older ones that arrive late do no harm, since they say less. It covers only what is stored.
 
-    kind 1 · channel 16 · MAC 16 · newest transmission 4 · milliseconds held 2 ·
+    kind 1 · channel 16 · MAC 16 · newest transmission 4 · milliseconds held 2 (all ones: not told) ·
         for each lane: next message number 4 · n 1 · n times (number - next 1 · bitmap of fragments 4) ·
                        t 1 · t times (tag 8) of the t messages before `next`
 """
@@ -32,7 +32,8 @@ _PREFIX_SIZE = 1 + CHANNEL_SIZE + crypto.MAC_SIZE + 4
 _HELD = struct.Struct(">H")
 _LANE = struct.Struct(">IB")
 _PARTIAL = struct.Struct(">BI")
-_HELD_LIMIT = 0xFFFF
+_NOT_TOLD = 0xFFFF
+_HELD_LIMIT = _NOT_TOLD - 1
 _TAGS = struct.Struct(">B")
 
 
@@ -52,17 +53,19 @@ class LaneReport:
 class Ack:
     """A receiver's report: the newest transmission it saw, for how long it held that (seconds), and its lanes.
 
-    `broken`: it knows that the session is broken.
+    `held` is None if it doesn't tell, since it answers at random moments, and when something came would show when it was
+    there. `broken`: it knows that the session is broken.
     """
 
     newest: int
-    held: float
+    held: float | None
     lanes: tuple[LaneReport, ...]
     broken: bool = False
 
     def encode(self, channel: ChannelKey) -> bytes:
         """The plaintext of a reply."""
-        rest = bytearray(_HELD.pack(min(_HELD_LIMIT, max(0, round(self.held * 1000)))))
+        held = _NOT_TOLD if self.held is None else min(_HELD_LIMIT, max(0, round(self.held * 1000)))
+        rest = bytearray(_HELD.pack(held))
         for lane in self.lanes:
             rest += _LANE.pack(lane.next_number, len(lane.partial))
             for number, bitmap in lane.partial.items():
@@ -94,7 +97,8 @@ def parse_untrusted(raw: bytes, channel: ChannelKey) -> Ack:
         raise RemoteError("an acknowledgement that ends early") from None
     if at != len(raw):
         raise RemoteError("an acknowledgement with something behind it")
-    return Ack(newest, held / 1000, tuple(lanes), bool(raw[0] & BROKEN))
+    told = None if held == _NOT_TOLD else held / 1000
+    return Ack(newest, told, tuple(lanes), bool(raw[0] & BROKEN))
 
 
 def _parse_lane_untrusted(raw: bytes, at: int) -> tuple[LaneReport, int]:

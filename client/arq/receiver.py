@@ -38,7 +38,7 @@ class _Lane:
 class _Solicitation:
     block: ReplyBlock
     transmission: int
-    arrived_at: float
+    arrived_at: float | None  # None: not to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,18 @@ class Receiver:
         """Drop what has arrived of a message, because it does not open."""
         self._lanes[lane].partial.pop(number, None)
 
-    def solicited(self, arrival: Arrival, now: float, *, new: bool) -> None:
-        """Note the reply block that came along: with something new, or again with what was here before."""
+    def solicited(self, arrival: Arrival, now: float, *, new: bool, answer_at: float | None = None) -> None:
+        """Note the reply block that came along: with something new, or again with what was here before.
+
+        `answer_at`: the answer waits until then, and doesn't tell how long it did.
+        """
         if arrival.block is None or arrival.transmission in self._solicitations:
             return  # the same packet again: its reply block is used once
         self._solicitations.append(arrival.transmission)
-        self._blocks.append(_Solicitation(arrival.block, arrival.transmission, now))
+        arrived_at = now if answer_at is None else None
+        self._blocks.append(_Solicitation(arrival.block, arrival.transmission, arrived_at))
         self._owed = max(self._owed, 1) if new else min(self._owed + 1, _MOST)
-        due = now + self._ack_delay
+        due = now + self._ack_delay if answer_at is None else answer_at
         self._due = due if self._due is None else min(self._due, due)
 
     def report(self, lane: int) -> LaneReport:
@@ -149,4 +153,5 @@ class Receiver:
         if not self._owed or not self._blocks:
             self._owed, self._due = 0, None
         lanes = tuple(self.report(lane) for lane in range(len(self._lanes)))
-        return DueAck(newest.block.surb, Ack(newest.transmission, now - newest.arrived_at, lanes))
+        held = None if newest.arrived_at is None else now - newest.arrived_at
+        return DueAck(newest.block.surb, Ack(newest.transmission, held, lanes))

@@ -6,6 +6,8 @@ loss each fragment leaves once. Never: bytes of a message; it deals in lanes, nu
 
 A fragment is lost when an acknowledgement shows that one sent well after it has arrived. When no acknowledgement comes
 at all, a few reply blocks go out again, over other routes, and nothing else: only an answer can tell what is missing.
+A hushed sender sends nothing again by itself: it does so when it is told to, so that neither its start nor an answer of
+the other side shows that it is there.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class _Message:
     cursor: int = 0
     flying: dict[int, int] = field(default_factory=dict)  # index → its newest transmission
     lost: deque[int] = field(default_factory=deque)
+    parked: bool = False  # nothing of it leaves until a retry
 
     @property
     def count(self) -> int:
@@ -58,6 +61,8 @@ class _Message:
 
     def next(self) -> int | None:
         """The next fragment to send: a lost one, or one never sent."""
+        if self.parked:
+            return None
         while self.lost and self.has(self.lost[0]):
             self.lost.popleft()
         if self.lost:
@@ -100,6 +105,43 @@ class Sender:
         self._burst = 0  # transmissions with reply blocks that are due now
         self._patience = _PATIENCE
         self._deadline: float | None = None
+        self._hushed = False
+        self._lost_before = 0.0  # when hushed: what left before and has not arrived is lost, at the next retry
+
+    def hush(self) -> None:
+        """From now on send again, and what is under way go on with, only when told to by `retry`."""
+        self._hushed, self._burst = True, 0
+        for lane in self._lanes:
+            for message in lane.messages.values():
+                message.parked = True
+
+    def speak(self) -> None:
+        """Send again as soon as there is a reason to."""
+        self._hushed = False
+        self._unpark()
+
+    def waits_for_retry(self) -> bool:
+        """Whether it needs `retry` to go on."""
+        return self._hushed and self.busy()
+
+    def retry(self, now: float) -> None:
+        """A hushed one sends now again what is lost or unanswered, and what waited since a start."""
+        if not self._hushed:
+            return
+        self._unpark()
+        self._find_lost(self._lost_before)
+        if self._deadline is not None and now >= self._deadline:
+            self._time_out(now)
+
+    def _unpark(self) -> None:
+        for lane in self._lanes:
+            for message in lane.messages.values():
+                message.parked = False
+
+    def room(self, lane: int) -> int:
+        """How many more messages may get under way."""
+        it = self._lanes[lane]
+        return max(0, WINDOW - (it.next_number - it.floor))
 
     def next_number(self, lane: int) -> int:
         """The number that the next message of a lane gets."""
@@ -115,8 +157,7 @@ class Sender:
 
     def has_window(self, lane: int, spare: int = 0) -> bool:
         """Whether one more message may get under way, and `spare` others beside it."""
-        it = self._lanes[lane]
-        return it.next_number - it.floor < WINDOW - spare
+        return self.room(lane) > spare
 
     def add(self, lane: int, number: int, length: int, acked: int = 0, account: int = USER) -> None:
         """Put a message under way, in the order of numbers; `acked` are fragments known to have arrived.
@@ -180,15 +221,18 @@ class Sender:
 
     def next_solicitation(self, now: float) -> Transmission | None:
         """A transmission that only asks for an answer, if one is due: at a timeout, or after fragments without one."""
-        if self._deadline is not None and now >= self._deadline:
-            self._unanswered += 1
-            self._burst = 1 if self._unanswered > _TIRED else min(1 + self._unanswered, _BURST)
-            self._arm(now)
+        if self._deadline is not None and now >= self._deadline and not self._hushed:
+            self._time_out(now)
         if not self._burst and not self._too_silent():
             return None
         self._burst = max(self._burst - 1, 0)
         self._patience = max(self._patience - 1, 0)
         return self._solicit(now)
+
+    def _time_out(self, now: float) -> None:
+        self._unanswered += 1
+        self._burst = 1 if self._unanswered > _TIRED else min(1 + self._unanswered, _BURST)
+        self._arm(now)
 
     def sent(self, transmission: int, when: float) -> None:
         """The transmission left at `when`, which is later than it was chosen."""
@@ -205,8 +249,13 @@ class Sender:
             self._disarm_if_idle()
             return delivered
         if left_at is not None:
-            self._timing.measured(max(0.0, now - left_at - ack.held))
-            self._find_lost(left_at + ack.held - self._timing.reordering)
+            if ack.held is None:
+                self._timing.paused(now - left_at)
+            else:
+                self._timing.measured(max(0.0, now - left_at - ack.held))
+            self._lost_before = left_at + (ack.held or 0.0) - self._timing.reordering
+            if not self._hushed:
+                self._find_lost(self._lost_before)
         self._unanswered = self._burst = 0
         self._arm(now)
         self._disarm_if_idle()
@@ -229,7 +278,9 @@ class Sender:
 
     def wake_at(self) -> float | None:
         """When `next_solicitation` has something by the passing of time alone: 0.0 for at once."""
-        return 0.0 if self._burst or self._too_silent() else self._deadline
+        if self._burst or self._too_silent():
+            return 0.0
+        return None if self._hushed else self._deadline
 
     def _too_silent(self) -> bool:
         """Whether fragments left without a reply block, and no other one will bring it along soon."""

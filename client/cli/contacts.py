@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from client.model.views import ContactInfo
 
 # In a docstring a parameter of this name would be taken for the heading of a section.
+ReadChoice = Literal["on", "off", "delayed", "default"]
 _NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
@@ -118,6 +119,9 @@ async def contacts(
     block: str | None = None,
     unblock: str | None = None,
     relink: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
+    read_receipts: Annotated[tuple[str, ReadChoice] | None, Parameter(negative="")] = None,
+    default_read_receipts: Literal["on", "off", "delayed"] | None = None,
+    acknowledgements: Annotated[tuple[str, Literal["prompt", "delayed"]] | None, Parameter(negative="")] = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -139,7 +143,18 @@ async def contacts(
     relink
         A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
         old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.
+    read_receipts
+        Whether this contact learns that you have read a message: on, off, delayed (after a random time, some minutes),
+        or default (as for all).
+    default_read_receipts
+        The same for all contacts of whom you said nothing else: delayed in a new profile.
+    acknowledgements
+        Acknowledgements show when your daemon runs. They can't be off, since without them nothing is delivered; with
+        delayed, they and all else that leaves by itself go to this contact after random times, some minutes on
+        average. Messages arrive as fast as before; their sender learns it later, and files take much longer.
     """
+    from client.model.views import AckChoice, ReadReceiptChoice  # noqa: PLC0415
+
     async with talk(folder, name) as me:
         if verify is not None:
             await me.verify(verify)
@@ -147,6 +162,12 @@ async def contacts(
             await me.rename(*rename)
         if note is not None:
             await me.note(*note)
+        if read_receipts is not None:
+            await me.read_receipts(read_receipts[0], ReadReceiptChoice(read_receipts[1]))
+        if default_read_receipts is not None:
+            await me.default_read_receipts(ReadReceiptChoice(default_read_receipts))
+        if acknowledgements is not None:
+            await me.acknowledgements(acknowledgements[0], AckChoice(acknowledgements[1]))
         if block is not None:
             await me.block(block)
         if unblock is not None:
@@ -187,6 +208,11 @@ def _show(known: list[ContactInfo]) -> None:
 
 
 def _state(one: ContactInfo, like: Mapping[str, str]) -> str:
-    looks = [f"looks like {like[one.name]}"] if one.name in like else []
-    blocked, renewing = ["blocked"] if one.blocked else [], ["renewing"] if one.renewing else []
-    return ", ".join([str(one.state), *blocked, *renewing, *looks])
+    marks = {
+        "blocked": one.blocked,
+        "renewing": one.renewing,
+        f"read receipts {one.read_receipts}": one.read_receipts != "default",
+        "delayed acknowledgements": one.acknowledgements == "delayed",
+        f"looks like {like.get(one.name)}": one.name in like,
+    }
+    return ", ".join([str(one.state), *(mark for mark, holds in marks.items() if holds)])

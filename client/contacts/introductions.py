@@ -189,7 +189,7 @@ class Introductions:
         elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
             conversation = self._core.conversations[row[6]]
             if conversation.contact not in self._core.blocked:
-                conversation.receiver.solicited(arrival, now, new=False)
+                self._core.solicited(conversation, arrival, now, new=False)
         else:
             raise RemoteError("an invitation that was used before")
 
@@ -240,7 +240,8 @@ class Introductions:
             core.store.run(query, digest, conversation.id, row[0])
             if devices is not None:
                 devices.welcome(contact.id)
-        conversation.receiver.solicited(arrival, now, new=True)
+            core.hush(conversation)
+        core.solicited(conversation, arrival, now, new=True)
 
 
 def check_usable(core: Core, invitation: Invitation, now: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from client.arq.delivery_tags import TAG_SIZE, agree, tag
+from client.arq.sender import USER
 from client.core.conversation import Conversation, Parcel
 from client.core.state import Core
 from client.e2e.bodies import Abort, Confirm, MessageEvent, Reason, Refuse, Resume, Seen, decode_untrusted, encode
@@ -88,6 +89,7 @@ class Renewal:
         elif said.asks and via.sender.has_window(0):  # a copy of before that session: nothing of it is here
             nothing = Resume(said.spoke, said.heard, (0, 0), (b"", b""), asks=False)
             via.post(self._control(nothing, now))
+            core.hush(via)
 
     def give_up(self, old: Conversation, new: Conversation, now: float) -> None:
         """Nothing is delivered in the old session from now on; what is under way in it is put aside."""
@@ -114,6 +116,7 @@ class Renewal:
         core.leave(old)
         for body in (*(one for one in undone if isinstance(one, Resume)), said):  # what was said of older ones, too
             new.post(self._control(body, now))
+        core.hush(new)
         if settled:
             self._begin_files_again(old.contact, [], now)
 
@@ -150,12 +153,16 @@ class Renewal:
         # Their numbers are below those of all that waits: these leave first, in the order in which they were sent.
         first = min(0, core.store.value(int, "SELECT min(id) FROM waiting") or 0) - len(again)
         for at, values in enumerate(again):
+            held = values[-1] != USER and contact in core.hushed
             query = (
-                "INSERT INTO waiting (id, contact, lane, body, message, expires, account) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO waiting (id, contact, lane, body, message, expires, account, held)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             )
-            core.store.run(query, first + at, *values)
-        if again:
-            core.waiting.add((contact, 0))
+            core.store.run(query, first + at, *values, held)
+            if held:
+                core.held.add(contact)
+            else:
+                core.waiting.add((contact, 0))
         files = core.store.all(
             "SELECT number, tag, message, last, expires FROM stranded WHERE session = ? AND lane = 1 ORDER BY number",
             session,

@@ -28,6 +28,7 @@ class MessengerSettings:
     ack_delay: float = 0.1
     message_lifetime: float = 7 * DAY
     invitation_lifetime: float = 7 * DAY
+    pause: float = 180.0  # on average, before that leaves whose moment a contact shall not learn
     file_limit: int = 1 << 30
     downloads: Path | None = None
 

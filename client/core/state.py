@@ -17,10 +17,11 @@ from typing import Protocol
 
 import msgspec
 
-from client.arq.fragments import ReplyBlock
+from client.arq.fragments import Arrival, ReplyBlock
 from client.arq.sender import PEER, USER
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
+from client.core.pauses import Pauses
 from client.core.setbacks import Setbacks
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent, WireId
@@ -31,12 +32,14 @@ from client.model.durations import spoken
 from client.model.errors import BadLifetime, HomeOnly
 from client.model.names import Names, check_sent
 from client.model.views import (
+    AckChoice,
     ContactChanged,
     Event,
     MessageKind,
     MessageReceived,
     MessageState,
     MessageStateChanged,
+    ReadReceiptChoice,
     Role,
 )
 from client.storage.contacts import Contact, ContactTable
@@ -54,6 +57,10 @@ _EXPIRING = (
 )
 ORDERED = 1024  # bodies that peers ordered and that wait for a contact, above which none joins them
 BACKLOG = 64  # bodies that wait for a contact, above which no answer that it can ask for again and again joins them
+_HOLD_BACK = (
+    "UPDATE waiting SET held = 1 WHERE account <> -1 AND NOT held"
+    " AND contact IN (SELECT id FROM contacts WHERE acknowledgements = 'delayed')"
+)
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
@@ -71,8 +78,10 @@ class Feeder(Protocol):
 class Core:
     """The shared state of one profile's messenger."""
 
-    def __init__(self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home) -> None:
-        """Take up where the store left off; a new store gets an identity."""
+    def __init__(
+        self, store: Store, settings: MessengerSettings, jitter: random.Random, home: Home, pauses: random.Random
+    ) -> None:
+        """Take up where the store left off; a new store gets an identity. `pauses` draws random pauses and no more."""
         check_sent(home.name)
         self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
         self.identity = self._own_identity()
@@ -90,6 +99,9 @@ class Core:
         self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
         self.files: set[int] = set()  # contacts with files that are not read to their ends yet
         self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
+        self.hushed: set[int] = set()  # contacts to whom nothing leaves by itself but after random pauses
+        self.held: set[int] = set()  # contacts with bodies that are held back
+        self.pauses = Pauses(settings.pause, pauses)
         self.anonymous: dict[int, Role] = {}  # contacts that stand for somebody anonymous, or for an address
         self.next_expiry: float | None = None
         # (contact, …): answers to those who use an old copy, in sessions that were given up. Not more than a few.
@@ -107,6 +119,8 @@ class Core:
         self.version = 0  # rises with each change
         self.refused = 0  # how often something that a peer asked for was taken back
         self.faults = 0  # how often that was for an error that is no RemoteError, which is a fault of this program
+        with store.transaction():  # what was let go and did not leave: at a start it would show the start
+            store.run(_HOLD_BACK)
         self.reload()
 
     @contextmanager
@@ -207,9 +221,10 @@ class Core:
     def reload(self) -> None:
         """Make memory again from the store."""
         self.conversations, self.by_incoming, self.by_outgoing, self.routes = {}, {}, {}, {}
+        known = self.contacts.all()
+        self.hushed = {contact.id for contact in known if contact.acknowledgements is AckChoice.DELAYED}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
             self._enter(conversation)
-        known = self.contacts.all()
         self.blocked = {contact.id for contact in known if contact.blocked}
         for contact in known:
             if contact.session is not None:
@@ -217,7 +232,9 @@ class Core:
         self.load_devices()
         rows = self.store.all("SELECT contact, role FROM anonymous")
         self.anonymous = {contact: Role(role) for contact, role in rows}
-        self.waiting = {(row[0], row[1]) for row in self.store.all("SELECT DISTINCT contact, lane FROM waiting")}
+        rows = self.store.all("SELECT DISTINCT contact, lane FROM waiting WHERE NOT held")
+        self.waiting = {(contact, lane) for contact, lane in rows}
+        self.find_held()
         for forget in self.on_reload:
             forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
@@ -269,6 +286,29 @@ class Core:
         self.conversations[conversation.id] = conversation
         self.by_incoming[conversation.incoming.channel] = conversation
         self.by_outgoing[conversation.outgoing.channel] = conversation
+        self.hush(conversation)
+
+    def hush(self, conversation: Conversation) -> None:
+        """What is under way to a contact for whom answers are held back goes on after a pause."""
+        if conversation.contact in self.hushed:
+            conversation.sender.hush()
+
+    def hush_contact(self, contact: int, *, hushed: bool) -> None:
+        """The user has said whether answers to a contact are held back. In a change."""
+        (self.hushed.add if hushed else self.hushed.discard)(contact)
+        for conversation in self.conversations.values():
+            if conversation.contact == contact:
+                conversation.sender.hush() if hushed else conversation.sender.speak()
+
+    def find_held(self) -> None:
+        """Look up for whom something is held back."""
+        self.held = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM waiting WHERE held")}
+
+    def solicited(self, conversation: Conversation, arrival: Arrival, now: float, *, new: bool) -> None:
+        """An answer is wanted: at once, or at a random moment if the user has said so of the contact."""
+        contact = conversation.contact
+        answer_at = self.pauses.moment(contact, now) if contact in self.hushed else None
+        conversation.receiver.solicited(arrival, now, new=new, answer_at=answer_at)
 
     def open_conversation(self, new: NewSession) -> Conversation:
         """Store a new session and take it up."""
@@ -317,28 +357,42 @@ class Core:
         *,
         lifetime: float | None = None,
         account: int = PEER,
+        held: bool | None = None,
     ) -> int:
         """Let a body wait for its turn to be encrypted, for `lifetime` seconds (None: the network's).
 
         If it is no message of the user's, it takes slots on this `account`; of what peers order no more than ORDERED
-        bodies wait for a contact, and what is beyond that is left out. Gives its place.
+        bodies wait for a contact, and what is beyond that is left out. Gives its place. `held`: it is held back for a
+        random pause (None: if it is not on the user's account, and such answers to the contact are).
         """
         if message is not None or (self.satellite and contact in self.siblings):
             account = USER
         if account != USER and contact not in self.siblings and self.backlog(contact) >= ORDERED:
             return 0
+        held = (account != USER and contact in self.hushed) if held is None else held
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
-        query = "INSERT INTO waiting (contact, lane, body, message, expires, account) VALUES (?, ?, ?, ?, ?, ?)"
-        row = self.store.insert(query, contact, lane, msgspec.msgpack.encode(body), message, expires, account)
-        self.waiting.add((contact, lane))
+        query = "INSERT INTO waiting (contact, lane, body, message, expires, account, held) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        row = self.store.insert(query, contact, lane, msgspec.msgpack.encode(body), message, expires, account, held)
+        if held:
+            self.held.add(contact)
+        else:
+            self.waiting.add((contact, lane))
         self.expires(expires)
         return row
 
     def next_waiting(self, contact: int, lane: int) -> Row | None:
         """(id, body, message, expires, account) of what is encrypted next: what goes around in groups last."""
-        query = "SELECT id, body, message, expires, account FROM waiting WHERE contact = ? AND lane = ?"
+        query = "SELECT id, body, message, expires, account FROM waiting WHERE contact = ? AND lane = ? AND NOT held"
         direct = self.store.one(query + " AND account <= ? ORDER BY id LIMIT 1", contact, lane, PEER)
         return direct or self.store.one(query + " ORDER BY id LIMIT 1", contact, lane)
+
+    def hides_reading(self, contact: int) -> bool:
+        """Whether a contact learns that the user has read something, and not when."""
+        return contact in self.hushed or self.contacts.reading(contact) is ReadReceiptChoice.DELAYED
+
+    def read_at(self, contact: int, now: float) -> float:
+        """The time of a reading that a contact may learn: when it is told of it."""
+        return self.pauses.moment(contact, now) if self.hides_reading(contact) else now
 
     def backlog(self, contact: int) -> int:
         """How many bodies wait to be encrypted for a contact that are not on the user's account."""

@@ -138,7 +138,8 @@ class Assembly:
         # Conversations.
         settings = messenger_settings(profile, parameters)
         me = Home(profile.name, bootstrap.network_id, home)
-        messenger = Messenger(around.store, settings, rng.stream("retransmissions"), me, surbs)
+        jitter, pauses = rng.stream("retransmissions"), rng.stream("pauses")
+        messenger = Messenger(around.store, settings, jitter, me, surbs, pauses=pauses)
         devices = Devices(messenger)
 
         # The way up: to the link, in the slots of the schedules.

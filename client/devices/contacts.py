@@ -18,7 +18,7 @@ from client.e2e.bodies import Digest
 from client.messenger.contact_verbs import NOTE_LIMIT, ContactVerbs
 from client.model.contact_states import Standing
 from client.model.names import NAME_LIMIT
-from client.model.views import ContactInfo, ContactState
+from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 
 _ANY_LIFE = 1e11  # seconds
 
@@ -46,6 +46,8 @@ class ContactRecord(Tagged, frozen=True, tag=0):
     retention: Seconds | None
     former: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=16)] = ()
     note: Note = ""
+    read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
+    acknowledgements: AckChoice = AckChoice.PROMPT
 
 
 # What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
@@ -99,7 +101,25 @@ class Annotate(ContactRequest, frozen=True, tag=15):
         people.note(name, self.note)
 
 
-AnyContactRequest = Rename | Verify | Block | Annotate
+class TellReading(ContactRequest, frozen=True, tag=16):
+    """Say whether a contact learns that what it wrote was read."""
+
+    choice: ReadReceiptChoice
+
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.read_receipts(name, self.choice)
+
+
+class Acknowledge(ContactRequest, frozen=True, tag=17):
+    """Say when a contact gets acknowledgements."""
+
+    choice: AckChoice
+
+    def follow(self, people: ContactVerbs, name: str, now: float) -> None:  # noqa: D102
+        people.acknowledgements(name, self.choice)
+
+
+AnyContactRequest = Rename | Verify | Block | Annotate | TellReading | Acknowledge
 
 
 class _NothingUnderWay:
@@ -131,6 +151,14 @@ class SatelliteContacts(ContactVerbs):
     def note(self, name: str, note: str) -> ContactInfo:
         """As at home."""
         return self._share(name, partial(super().note, name, note), lambda who: Annotate(who, note))
+
+    def read_receipts(self, name: str, choice: ReadReceiptChoice) -> ContactInfo:
+        """As at home."""
+        return self._share(name, partial(super().read_receipts, name, choice), lambda who: TellReading(who, choice))
+
+    def acknowledgements(self, name: str, choice: AckChoice) -> ContactInfo:
+        """As at home."""
+        return self._share(name, partial(super().acknowledgements, name, choice), lambda who: Acknowledge(who, choice))
 
     def block(self, name: str, now: float) -> ContactInfo:
         """As at home."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from client.core.state import Core
+from client.model.views import ReadReceiptChoice
 from client.storage.export_jsonl import Record
 from client.storage.receipts import Rule
 
@@ -32,6 +33,10 @@ class RefusedVerbs(_Refuses):
 
     def relink(self, name: str, new_name: str, now: float) -> NoReturn:
         """HomeOnly: sessions are the home's."""
+        self._refuse()
+
+    def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> NoReturn:
+        """HomeOnly: what was read is told from there."""
         self._refuse()
 
     def send_anonymous(

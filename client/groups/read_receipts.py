@@ -1,6 +1,7 @@
 """Read receipts in groups: who has read a text, told to its author alone (spec/07-client.md 7.17).
 
-Promises: nobody is told by whom the user doesn't mark as read, nor an author that the user has blocked; a member counts
+Promises: nobody is told by whom the user doesn't mark as read, nor an author that the user has blocked or lets know
+nothing of it; a member counts
 once for a text, and only if the text was for it. Whoever has no session with the author tells nobody.
 """
 
@@ -15,6 +16,7 @@ from client.e2e.group_bodies import GroupSeen
 from client.groups.dispatch import Dispatch
 from client.groups.registry import Group, Registry
 from client.groups.roster import Member
+from client.model.views import ReadReceiptChoice
 from mixnet.errors import RemoteError
 
 _LANE = 0
@@ -28,6 +30,7 @@ class ReadReceipts:
 
     def tell(self, group: Group, seen: Iterable[tuple[int, int]], now: float) -> None:
         """Tell the authors of (message, its author's number of it) that the user has read these."""
+        core = self._core
         told: defaultdict[bytes, list[int]] = defaultdict(list)
         for message, number in seen:
             writer = self._store.value(bytes, "SELECT writer FROM group_messages WHERE message = ?", message)
@@ -36,8 +39,11 @@ class ReadReceipts:
         peers = self._registry.peers(group)
         for key, numbers in told.items():
             contact = peers[key].contact if key in peers else None
-            if contact is not None and self._registry.reachable(contact):
-                self._core.enqueue(contact, _LANE, GroupSeen(group.identifier, tuple(numbers)), None, now)
+            if contact is None or not self._registry.reachable(contact):
+                continue
+            if core.contacts.reading(contact) is not ReadReceiptChoice.OFF:
+                body, held = GroupSeen(group.identifier, tuple(numbers)), core.hides_reading(contact)
+                core.enqueue(contact, _LANE, body, None, now, held=held)
 
     def seen_untrusted(self, group: Group, contact: int, body: GroupSeen, now: float) -> None:
         """A member has read texts of ours; RemoteError from anybody else."""

@@ -1,4 +1,4 @@
-"""The user's verbs on contacts: verify, rename, block, unblock.
+"""The user's verbs on contacts: verify, rename, block, unblock, and what they learn of reading and presence.
 
 Promises: nothing of it goes to the contact; a blocked contact sees what it would see if the user were away, since
 nothing leaves for it. What it sends while blocked comes after an unblock, if its client still tries then; what was on
@@ -16,7 +16,7 @@ from client.model.contact_states import ContactEvent, ContactVerdict
 from client.model.errors import AnonymousOnly
 from client.model.names import check_name
 from client.model.text_limits import check_text
-from client.model.views import ContactInfo
+from client.model.views import AckChoice, ContactInfo, ReadReceiptChoice
 from client.storage.contacts import Contact
 
 NOTE_LIMIT = 1000  # bytes of UTF-8
@@ -63,6 +63,29 @@ class ContactVerbs:
         if note:
             check_text(note, NOTE_LIMIT, f"a note has at most {NOTE_LIMIT} bytes: shorten it")
         return self._decide(contact, lambda: self._core.contacts.annotate(contact, note))
+
+    def read_receipts(self, name: str, choice: ReadReceiptChoice) -> ContactInfo:
+        """Say whether a contact learns that what it wrote was read; AnonymousOnly."""
+        contact = self._named(name)
+        return self._decide(contact, lambda: self._core.contacts.tell_reading(contact, choice))
+
+    def acknowledgements(self, name: str, choice: AckChoice) -> ContactInfo:
+        """Say when acknowledgements, and all that leaves by itself, go to a contact; AnonymousOnly."""
+        contact = self._named(name)
+
+        def choose() -> bool:
+            changed = self._core.contacts.acknowledge(contact, choice)
+            self._core.hush_contact(contact.id, hushed=choice is AckChoice.DELAYED)
+            return changed
+
+        return self._decide(contact, choose)
+
+    def _named(self, name: str) -> Contact:
+        """A contact that has a name: nobody anonymous gets receipts, or is in the list."""
+        contact = self._core.contacts.person(name)
+        if contact.id in self._core.anonymous:
+            raise AnonymousOnly("nobody anonymous is in the list of contacts: name a contact")
+        return contact
 
     def block(self, name: str, now: float) -> ContactInfo:
         """Hear nothing from a contact and send nothing to it, as if the user were away."""

@@ -188,7 +188,7 @@ class Inbox:
         # taken back, and the conversation made again by that.
         current = self._core.conversations.get(conversation.id)
         if current is not None:
-            current.receiver.solicited(arrival, now, new=new)
+            self._core.solicited(current, arrival, now, new=new)
             current.sender.wake(now)
         return refused
 

@@ -26,13 +26,22 @@ from client.files.transfers import Transfers
 from client.groups.groups import Groups
 from client.messenger.archive import ArchiveOps
 from client.messenger.contact_verbs import ContactVerbs
+from client.messenger.held_back import HeldBack
 from client.messenger.inbox import Inbox
 from client.messenger.lookups import Lookups
 from client.messenger.outbox import Outbox
 from client.model.destination import Home
 from client.model.errors import AnonymousOnly, ContactBlocked, NoGroupFiles, NotInGroups, TextTooLong
 from client.model.text_limits import check_text
-from client.model.views import ContactInfo, ContactState, Event, MessageInfo, MessageKind, MessageState
+from client.model.views import (
+    ContactInfo,
+    ContactState,
+    Event,
+    MessageInfo,
+    MessageKind,
+    MessageState,
+    ReadReceiptChoice,
+)
 from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of
@@ -66,12 +75,15 @@ class Messenger(Lookups):
         jitter: random.Random,
         home: Home,
         surbs: SurbMaker | None = None,
+        *,
+        pauses: random.Random | None = None,
     ) -> None:
         """Take up where the store left off; `home` is where contacts reach us and what we are called.
 
-        `surbs` makes the reply blocks of anonymous messages; without one there are none.
+        `surbs` makes the reply blocks of anonymous messages; without one there are none. `pauses` is the stream of
+        random pauses (None: the system's).
         """
-        core = Core(store, settings, jitter, home)
+        core = Core(store, settings, jitter, home, pauses or random.SystemRandom())
         super().__init__(core, Transfers(core))
         # Each part is made after those that it is given. The inbox is last: it hands what comes to all of them.
         self._sending = FileSender(self._core, self._transfers)
@@ -82,6 +94,7 @@ class Messenger(Lookups):
         self.anonymous = Anonymous(self._core, surbs or NoSurbs())
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
         self.people = ContactVerbs(self._core, self._outbox)
+        core.add_feeder(HeldBack(core))
         self.groups = Groups(self._core, self._introductions)
         self.attestations = Attestations(self._core, self._receiving)
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)
@@ -127,6 +140,13 @@ class Messenger(Lookups):
         Raises UnknownContact, SameContact, ContactBlocked, WrongStep.
         """
         return relink(self._core, self._renewal, name, new_name, now)
+
+    def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> ReadReceiptChoice:
+        """Whether contacts learn what was read of whom nothing else was said; set first, if given."""
+        if choice is not None:
+            with self._core.change():
+                self._core.contacts.set_default_reading(choice)
+        return self._core.contacts.default_reading()
 
     # messages
 
@@ -203,7 +223,8 @@ class Messenger(Lookups):
     def mark_read(self, number: int, now: float) -> None:
         """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
 
-        A blocked sender is not told, then or later, and nobody is in an anonymous conversation.
+        A blocked sender is not told, then or later, nobody is in an anonymous conversation, and nobody whom the user
+        lets know nothing of it.
         """
         core = self._core
         contact = core.messages.contact_of(number)
@@ -214,11 +235,14 @@ class Messenger(Lookups):
             for seen, _ in unseen:
                 core.messages.step(seen, MessageEvent.SEE)
             self.groups.was_read(contact, unseen, now)
-            if contact not in core.blocked and core.contacts.get(contact).role == "contact":
+            choice = core.contacts.reading(contact)
+            if contact in core.blocked or choice is ReadReceiptChoice.OFF:
+                return
+            if core.contacts.get(contact).role == "contact":
                 self.attestations.read(contact, [seen for seen, _ in unseen], now)
                 known = tuple(WireId(remote) for _, remote in unseen if remote >= 0)  # not those of a session given up
                 if known:
-                    core.enqueue(contact, _TEXT_LANE, Seen(known), None, now)
+                    core.enqueue(contact, _TEXT_LANE, Seen(known), None, now, held=core.hides_reading(contact))
 
     def proof(self, number: int) -> bytes:
         """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""

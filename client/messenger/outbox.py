@@ -259,7 +259,7 @@ class Outbox:
             number, body, message, expires, account = first
             core.store.run("DELETE FROM waiting WHERE id = ?", number)
             conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires, account))
-        if not core.store.has("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, lane):
+        if not core.store.has("SELECT 1 FROM waiting WHERE contact = ? AND lane = ? AND NOT held", contact, lane):
             core.waiting.discard((contact, lane))
 
     # giving up

@@ -15,7 +15,15 @@ from client.e2e.invitation import Invitation
 from client.groups.read_receipts import ReadReceipts
 from client.messenger.contact_verbs import ContactVerbs
 from client.model.group_views import GroupInfo, PendingRequest
-from client.model.views import AddressInfo, ContactInfo, CorrespondentInfo, Event, MessageInfo, Transfer
+from client.model.views import (
+    AddressInfo,
+    ContactInfo,
+    CorrespondentInfo,
+    Event,
+    MessageInfo,
+    ReadReceiptChoice,
+    Transfer,
+)
 from client.storage.export_jsonl import Record
 from client.storage.receipts import Rule
 from client.storage.search import ANY, Filter
@@ -172,6 +180,9 @@ class UserVerbs(Protocol):
 
     def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
         """Let a contact be who came back under another name, with another identity."""
+
+    def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> ReadReceiptChoice:
+        """Whether contacts learn what was read of whom nothing else was said; set first, if given."""
 
     def send_text(
         self, contact: str, text: str, now: float, lifetime: float | None = None, *, signed: bool = False

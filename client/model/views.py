@@ -59,6 +59,22 @@ class ReceiptState(StrEnum):
     GIVEN = "given"
 
 
+class ReadReceiptChoice(StrEnum):
+    """Whether a contact learns that the user has read what it wrote: DELAYED after a random pause."""
+
+    DEFAULT = "default"  # as for all contacts
+    ON = "on"
+    OFF = "off"
+    DELAYED = "delayed"
+
+
+class AckChoice(StrEnum):
+    """When acknowledgements, and all else that leaves by itself, go to a contact: DELAYED after random pauses."""
+
+    PROMPT = "prompt"
+    DELAYED = "delayed"
+
+
 @dataclass(frozen=True, slots=True)
 class ContactInfo:
     """A contact: `safety_number` is what both people compare, `verified` whether this user said it matches.
@@ -75,6 +91,8 @@ class ContactInfo:
     blocked: bool = False
     renewing: bool = False
     note: str = ""  # what the user wrote down about it
+    read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
+    acknowledgements: AckChoice = AckChoice.PROMPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,9 @@ class Attestations:
         for number in numbers:
             signed = self._signatures.signed(number)
             if signed is not None and signed.receipt is ReceiptState.GIVEN:
-                self._say(contact, self._signatures.give(number, ReceiptKind.READING, signed.origin, now), now)
+                time = self._core.read_at(contact, now)
+                receipt = self._signatures.give(number, ReceiptKind.READING, signed.origin, time)
+                self._say(contact, receipt, now, held=self._core.hides_reading(contact))
 
     def consent(self, number: int, give: bool, now: float) -> MessageInfo:
         """Give receipts for a signed message that came, or give none; UnknownMessage, NotSigned, ContactBlocked.
@@ -146,7 +148,7 @@ class Attestations:
                 give_one = partial(self._signatures.give, number, origin=signed.origin)
                 self._say(contact.id, give_one(ReceiptKind.DELIVERY, time=message.received_at), now)
                 if message.state is MessageState.READ:
-                    self._say(contact.id, give_one(ReceiptKind.READING, time=now), now)
+                    self._say(contact.id, give_one(ReceiptKind.READING, time=core.read_at(contact.id, now)), now)
             elif not self._signatures.receipts(number):
                 self._say(contact.id, NoReceipt(WireId(signed.origin.number), Without.DECLINED), now)
             core.message_changed(number)
@@ -162,8 +164,8 @@ class Attestations:
         with self._core.change():
             self._signatures.set_rule(whom, rule)
 
-    def _say(self, contact: int, body: Receipt | NoReceipt, now: float) -> None:
-        self._core.enqueue(contact, LANE, body, None, now)
+    def _say(self, contact: int, body: Receipt | NoReceipt, now: float, *, held: bool | None = None) -> None:
+        self._core.enqueue(contact, LANE, body, None, now, held=held)
 
     # receipts for messages of ours
 

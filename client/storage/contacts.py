@@ -13,13 +13,19 @@ from client.e2e.safety_number import safety_number
 from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
 from client.model.names import looks, same
-from client.model.views import ContactInfo, ContactState
+from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from client.storage.database import Row, Store
 from mixnet import crypto
 from mixnet.crypto import Label, SymmetricKey
 
 HIDDEN = (" ", "\0")  # begin what stands in the place of a name that nobody is shown
-_SELECT = "SELECT id, name, identity, state, added_at, session, standing, role, note FROM contacts "
+_SELECT = (
+    "SELECT id, name, identity, state, added_at, session, standing, role, note, read_receipts, acknowledgements"
+    " FROM contacts "
+)
+_READING = "read receipts"
+# Read, and not when: a contact that sees the moment of each reading knows more of a day than what was written.
+DEFAULT_READING = ReadReceiptChoice.DELAYED
 _RENEWING = """
 SELECT 1 FROM stranded WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
@@ -42,6 +48,8 @@ class Contact:
     standing: Standing
     role: str = "contact"  # see `ContactTable.set_role`
     note: str = ""
+    read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
+    acknowledgements: AckChoice = AckChoice.PROMPT
 
     @property
     def blocked(self) -> bool:
@@ -186,6 +194,31 @@ class ContactTable:
         self._store.run("UPDATE contacts SET note = ? WHERE id = ?", note, contact.id)
         return note != contact.note
 
+    def tell_reading(self, contact: Contact, choice: ReadReceiptChoice) -> bool:
+        """Say whether a contact learns what is read; whether that changes anything."""
+        self._store.run("UPDATE contacts SET read_receipts = ? WHERE id = ?", choice.value, contact.id)
+        return choice is not contact.read_receipts
+
+    def acknowledge(self, contact: Contact, choice: AckChoice) -> bool:
+        """Say when a contact gets acknowledgements; whether that changes anything."""
+        self._store.run("UPDATE contacts SET acknowledgements = ? WHERE id = ?", choice.value, contact.id)
+        return choice is not contact.acknowledgements
+
+    def default_reading(self) -> ReadReceiptChoice:
+        """Whether contacts learn what is read of whom nothing else was said."""
+        raw = self._store.setting(_READING)
+        return DEFAULT_READING if raw is None else ReadReceiptChoice(raw.decode())
+
+    def set_default_reading(self, choice: ReadReceiptChoice) -> None:
+        """Say so; DEFAULT: as it is in a new profile."""
+        chosen = DEFAULT_READING if choice is ReadReceiptChoice.DEFAULT else choice
+        self._store.set_setting(_READING, chosen.value.encode())
+
+    def reading(self, contact: int) -> ReadReceiptChoice:
+        """What holds for a contact: never DEFAULT."""
+        choice = self.get(contact).read_receipts
+        return self.default_reading() if choice is ReadReceiptChoice.DEFAULT else choice
+
     def judge(self, contact: Contact, verdict: ContactVerdict) -> bool:
         """Block or unblock a contact; whether that changes anything."""
         standing = STANDINGS[contact.standing, verdict]
@@ -234,6 +267,8 @@ class ContactTable:
             blocked=contact.blocked,
             renewing=self._renewing(contact),
             note=contact.note,
+            read_receipts=contact.read_receipts,
+            acknowledgements=contact.acknowledgements,
         )
 
     def _renewing(self, contact: Contact) -> bool:
@@ -244,7 +279,9 @@ class ContactTable:
 
 
 def _contact(row: Row) -> Contact:
-    number, name, identity, state, added_at, session, standing, role, note = row
+    number, name, identity, state, added_at, session, standing, role, note, reading, acknowledgements = row
     return Contact(
-        number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role, note
+        *(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role, note),
+        read_receipts=ReadReceiptChoice(reading),
+        acknowledgements=AckChoice(acknowledgements),
     )

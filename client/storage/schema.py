@@ -272,6 +272,20 @@ UPDATE outbound SET account = -1 WHERE message IS NOT NULL;
 UPDATE stranded SET account = -1 WHERE message IS NOT NULL;
 """
 
+# What contacts learn: of reading, and when acknowledgements leave. `held`: a body waits for a random pause to end.
+_DISCRETION = """
+ALTER TABLE contacts ADD COLUMN read_receipts TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE contacts ADD COLUMN acknowledgements TEXT NOT NULL DEFAULT 'prompt';
+ALTER TABLE waiting ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER device_log_contacts_update;
+CREATE TRIGGER device_log_contacts_update
+AFTER UPDATE OF name, state, standing, note, read_receipts, acknowledgements ON contacts
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = 'contact' AND item = new.id;
+    INSERT INTO device_log (kind, item) VALUES ('contact', new.id);
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -291,4 +305,5 @@ MIGRATIONS = (
     _WIRE_IDS,
     _NAMES,
     _ACCOUNTS,
+    _DISCRETION,
 )

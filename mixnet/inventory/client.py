@@ -43,11 +43,14 @@ ROWS = (
     Row(
         "contacts",
         (
-            columns("contacts", "id name identity state added_at session standing role note"),
+            columns(
+                "contacts",
+                "id name identity state added_at session standing role note read_receipts acknowledgements",
+            ),
             columns("former_identities", "identity contact"),
         ),
         "with whom you talk, since when, what you call them, whom you verified and whom you blocked, what you noted "
-        "about them, and by which key you knew who began anew",
+        "about them, what you let them learn, and by which key you knew who began anew",
         "messages need somebody to go to; a verified contact stays verified",
         _NEVER, "", _ME, _PROFILE_END + "; there is no command that deletes one contact", _SEALED,
         age="contacts.added_at",
@@ -82,7 +85,7 @@ ROWS = (
     Row(
         "under way",
         (
-            columns("waiting", "id contact lane body message expires account"),
+            columns("waiting", "id contact lane body message expires account held"),
             columns("outbound", "session lane number length acked message last size expires account"),
             columns("sealed", "session lane number ciphertext"),
             columns("posted", "session lane number body"),
@@ -125,11 +128,14 @@ ROWS = (
         (
             columns("retention", "contact seconds"),
             columns("consents", "contact rule"),
-            Settings(("receipts",)),
+            Settings(("receipts", "read receipts")),
         ),
-        "for how long you keep which conversation, and to whom you give signed receipts",
+        "for how long you keep which conversation, to whom you give signed receipts, and whether contacts learn "
+        "what you read",
         "old messages are deleted, and receipts given or not, without your being asked again",
-        _NEVER, "", _ME, "`mixnet retention PROFILE CONTACT off`, `mixnet proof receipts`", _SEALED,
+        _NEVER, "", _ME,
+        "`mixnet retention PROFILE CONTACT off`, `mixnet proof receipts`, `mixnet contacts --default-read-receipts`",
+        _SEALED,
     ),
     Row(
         "renewals",

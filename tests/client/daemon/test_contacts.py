@@ -7,7 +7,7 @@ import pytest
 from client.cli import contacts
 from client.messenger.contact_verbs import NOTE_LIMIT
 from client.model.errors import TextTooLong, UnknownContact, UnusableText
-from client.model.views import ContactChanged
+from client.model.views import AckChoice, ContactChanged, ReadReceiptChoice
 from mixnet.errors import LocalError
 from tests.client.worlds.daemons import daemon_of
 from tests.client.worlds.devices import HOME, PHONE, Family
@@ -55,6 +55,36 @@ def test_what_is_no_note_changes_nothing(family, where):
             people.note(name, note)
     assert family.run(300, family.calm)
     assert notes(family) == ["\u00e9" * (NOTE_LIMIT // 2)] * 2
+
+
+def choices(family: Family) -> list[tuple[str, str]]:
+    return [
+        (one.read_receipts, one.acknowledgements) for name in (HOME, PHONE) for one in family[name].messenger.contacts()
+    ]
+
+
+@pytest.mark.parametrize("where", [HOME, PHONE])
+def test_what_contacts_learn_is_chosen_for_all_devices(family, where):
+    people = family.user(where).people
+    family.user(where).take_events()
+    assert people.read_receipts("bob", ReadReceiptChoice.OFF).read_receipts == "off"
+    assert people.acknowledgements("bob", AckChoice.DELAYED).acknowledgements == "delayed"
+    assert people.acknowledgements("bob", AckChoice.DELAYED).acknowledgements == "delayed"  # again: nothing changes
+    assert len(family.user(where).take_events()) == 2
+    assert family.run(300, lambda: choices(family) == [("off", "delayed")] * 2)
+    assert family[HOME].messenger._core.hushed
+    family[where].crash()
+    assert choices(family) == [("off", "delayed")] * 2
+
+
+async def test_what_contacts_learn_at_the_command_line(network, capsys):
+    async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
+        await alice.accept(await bob.invite(), "bob")
+        capsys.readouterr()
+        chosen = {"read_receipts": ("bob", "off"), "acknowledgements": ("bob", "delayed")}
+        await contacts.contacts("alice", **chosen, default_read_receipts="on", folder=network)
+        assert "read receipts off, delayed acknowledgements" in capsys.readouterr().out
+        assert await alice.default_read_receipts() == "on"
 
 
 async def test_notes_at_the_command_line(network, capsys):

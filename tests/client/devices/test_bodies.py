@@ -41,7 +41,7 @@ from client.model.contact_states import ContactVerdict, Standing
 from client.model.destination import Destination, Home
 from client.model.errors import NameTaken
 from client.model.group_views import GroupState
-from client.model.views import ContactState, DeviceRole, MessageKind, MessageState
+from client.model.views import AckChoice, ContactState, DeviceRole, MessageKind, MessageState, ReadReceiptChoice
 from client.storage.database import Store
 from client.storage.messages import NewMessage
 from mixnet.crypto import SymmetricKey
@@ -90,6 +90,8 @@ REQUEST_FIELDS = {
     bodies.GroupInvite: (DIGESTS, DIGESTS),
     bodies.GroupDo: (DIGESTS, st.sampled_from(bodies.GroupVerb), TEXTS),
     contacts.Annotate: (DIGESTS, TEXTS),
+    contacts.TellReading: (DIGESTS, st.sampled_from(ReadReceiptChoice)),
+    contacts.Acknowledge: (DIGESTS, st.sampled_from(AckChoice)),
 }
 REQUESTS = st.one_of(*(st.builds(kind, *fields) for kind, fields in REQUEST_FIELDS.items()))
 SYNCS = st.builds(lambda h, n, rs: Sync(h, n, tuple(raw(r) for r in rs)), st.booleans(), NUMBERS, st.lists(RECORDS))

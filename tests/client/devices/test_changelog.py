@@ -6,7 +6,7 @@ import pytest
 
 from client.devices.bodies import GroupMessageRecord, MessageRecord
 from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
-from client.model.views import ContactInfo, DeviceRole
+from client.model.views import AckChoice, ContactInfo, DeviceRole, ReadReceiptChoice
 from tests.client.worlds.devices import HOME, PHONE, Family
 
 # These never change once a row is there, or change with another one that is told.
@@ -89,7 +89,10 @@ def test_what_a_satellite_stores_of_a_contact_is_the_record(tmp_path):
     family[HOME].messenger.people.verify("bob")
     family[HOME].messenger.people.rename("bob", "robert")
     family[HOME].messenger.people.block("robert", family.now)
-    for column in set(CONTACT_COLUMNS) - FIXED - {"name", *NEW}:  # text columns that were added later
+    family[HOME].messenger.people.read_receipts("robert", ReadReceiptChoice.OFF)
+    family[HOME].messenger.people.acknowledgements("robert", AckChoice.DELAYED)
+    chosen = {"read_receipts", "acknowledgements"}
+    for column in set(CONTACT_COLUMNS) - FIXED - chosen - {"name", *NEW}:  # text columns that were added later
         home.store.run(f"UPDATE contacts SET {column} = 'something' WHERE name = 'robert'")
     there = lambda: {c.name for c in family[PHONE].messenger.contacts()} == {"robert"}  # noqa: E731
     assert family.run(300, there) and family.run(300, family.calm)

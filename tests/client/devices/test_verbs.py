@@ -27,6 +27,7 @@ REFUSED = {
     "attestations.rule",
     "attestations.set_rule",
     "create_invitation",
+    "default_read_receipts",
     "forge",
     "proof",
     "relink",

@@ -51,7 +51,7 @@ def messenger_and_devices(
     store: Store, settings: MessengerSettings, rng: random.Random, home: Home, surbs: SurbMaker | None = None
 ) -> tuple[Messenger, Devices]:
     """As the daemon makes them."""
-    messenger = Messenger(store, settings, rng, home, surbs)
+    messenger = Messenger(store, settings, rng, home, surbs, pauses=random.Random(f"pauses of {home.name}"))
     return messenger, Devices(messenger)
 
 
@@ -123,6 +123,7 @@ class Channel:
         settings = {
             "mean_delay": MEAN_DELAY,
             "payload_rate": RATE,
+            "pause": 1.0,  # tests of random pauses have their own
             "downloads": self.tmp / name / "downloads",
             **changes,
         }
