@@ -122,6 +122,15 @@ class Relink(Command[ContactInfo], frozen=True, tag="relink"):
         return await daemon.visit(daemon.user.relink, self.contact, self.new, daemon.now())
 
 
+class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
+    """-> nil; the contact is forgotten, with its session, its keys and its conversation."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.visit(daemon.user.delete_contact, self.contact)
+
+
 class ContactAccess(Access):
     """What a program may ask about contacts."""
 
@@ -175,6 +184,10 @@ class ContactAccess(Access):
         It keeps its name and archive, and is verified only if `new` was. What it did not get goes out again.
         """
         return await self._ask(Relink(contact=contact, new=new))
+
+    async def delete_contact(self, contact: str) -> None:
+        """Forget a contact with its session, its keys and all messages; it isn't told. It can be invited again."""
+        await self._ask(DeleteContact(contact=contact))
 
     async def wait_established(self, contact: str) -> ContactInfo:
         """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired.

@@ -11,7 +11,20 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
-from client.cli.options import Flag, Folder, Json, PrivateFile, Profile, Qr, compare_with, hand_over, talk, text_given
+from client.cli.options import (
+    Flag,
+    Folder,
+    Json,
+    PrivateFile,
+    Profile,
+    Qr,
+    Yes,
+    compare_with,
+    confirm,
+    hand_over,
+    talk,
+    text_given,
+)
 from client.model.names import look_alikes
 from mixnet.errors import LocalError
 
@@ -122,6 +135,8 @@ async def contacts(
     read_receipts: Annotated[tuple[str, ReadChoice] | None, Parameter(negative="")] = None,
     default_read_receipts: Literal["on", "off", "delayed"] | None = None,
     acknowledgements: Annotated[tuple[str, Literal["prompt", "delayed"]] | None, Parameter(negative="")] = None,
+    delete: str | None = None,
+    yes: Yes = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -152,9 +167,15 @@ async def contacts(
         Acknowledgements show when your daemon runs. They can't be off, since without them nothing is delivered; with
         delayed, they and all else that leaves by itself go to this contact after random times, some minutes on
         average. Messages arrive as fast as before; their sender learns it later, and files take much longer.
+    delete
+        Forget this contact: its keys, all messages with it, your choices about it. It isn't told, and what it sends
+        is dropped. Files that came stay in the folder of downloads. In groups that you share it stays a member.
+        You can become contacts again by a new invitation. `mixnet archive export` saves the messages before.
     """
     from client.model.views import AckChoice, ReadReceiptChoice  # noqa: PLC0415
 
+    if delete is not None:
+        confirm(f"{delete!r} and all messages with it will be gone, from your other devices too.", yes=yes)
     async with talk(folder, name) as me:
         if verify is not None:
             await me.verify(verify)
@@ -174,6 +195,8 @@ async def contacts(
             await me.unblock(unblock)
         if relink is not None:
             await me.relink(*relink)
+        if delete is not None:
+            await me.delete_contact(delete)
         known = await me.contacts()
         groups = await me.groups.list() if relink is not None else []
     render.jsons(known) if as_json else _show(known)

@@ -107,7 +107,7 @@ class Introductions:
         with core.change():
             core.contacts.cede(invitation.keys.identity)
             if known is None:
-                wanted = _hidden_name(invitation.keys.identity) if hidden else name
+                wanted = hidden_name(invitation.keys.identity) if hidden else name
                 wanted = core.free_name(invitation.name) if wanted is None else wanted
                 contact = core.contacts.add(wanted, invitation.keys.identity, ContactState.PENDING, now)
                 if hidden:
@@ -217,7 +217,7 @@ class Introductions:
             if devices is not None:
                 contact = devices.greeted(row[0], answered.identity, greeting.name, now)
             elif contact is None:
-                name = _hidden_name(answered.identity) if row[7] else core.free_name(greeting.name)
+                name = hidden_name(answered.identity) if row[7] else core.free_name(greeting.name)
                 contact = core.contacts.add(name, answered.identity, ContactState.ESTABLISHED, now)
                 if row[7]:
                     core.contacts.set_role(contact.id, "member")
@@ -254,7 +254,7 @@ def check_usable(core: Core, invitation: Invitation, now: float) -> None:
         raise ExpiredInvitation
 
 
-def _hidden_name(identity: bytes) -> str:
+def hidden_name(identity: bytes) -> str:
     """What no user can call a contact, since it begins with a space."""
     return " " + identity.hex()[:62]
 

@@ -110,6 +110,7 @@ class Core:
         self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.on_attempt: list[Callable[[], Callable[[], object]]] = []  # who gives what makes that as it is now again
+        self.on_deleted: list[Callable[[bytes], object]] = []  # who is told, in the change, whose contact is deleted
         self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
         self.on_block: list[Callable[[int], object]] = []  # who stops what is under way for a contact, in the change
         self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from client.devices.contacts import AnyContactRequest, ContactRecord, Name, Seconds, Tagged, Time
+from client.devices.contacts import AnyContactRequest, ContactRecord, GoneContactRecord, Name, Seconds, Tagged, Time
 from client.e2e.bodies import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.groups.roster import MEMBERS_LIMIT
 from client.model.group_views import GroupState
@@ -94,7 +94,7 @@ class GroupMessageRecord(MessageRecord, frozen=True, tag=4):
     ] = ()
 
 
-Record = ContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessageRecord
+Record = ContactRecord | GoneContactRecord | MessageRecord | GoneRecord | GroupRecord | GroupMessageRecord
 
 
 # what a satellite's user wants done

@@ -26,10 +26,10 @@ from client.devices.bodies import (
     raw,
 )
 from client.devices.channel import CONTROL_LANE, has_room, tell
-from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
+from client.devices.contacts import CONTACT_COLUMNS, ContactRecord, GoneContactRecord
 from client.groups.groups import Groups
 from client.model.group_views import GroupInfo
-from client.model.views import MessageKind, MessageState
+from client.model.views import DeviceRole, MessageKind, MessageState
 from client.storage.database import Row
 from client.storage.devices import LOGGED, Device
 
@@ -93,6 +93,14 @@ class ChangeFeed:
         if record is not None:
             batch.add(record)
             self._send(device, batch, history=False, left=device.history)
+
+    def tell_deleted(self, identity: bytes) -> None:
+        """Tell all satellites at once that a contact is deleted, inside of the change: nothing of it is left to log."""
+        for device in self._core.device_table.all():
+            if device.role is DeviceRole.SATELLITE and not device.revoked:
+                batch = _Batch()
+                batch.add(GoneContactRecord(identity))
+                self._send(device, batch, history=False, left=device.history)
 
     def _news(self, device: Device, kind: str, limit: int) -> list[Row]:
         query = "SELECT position FROM device_cursors WHERE device = ? AND kind = ?"

@@ -50,6 +50,12 @@ class ContactRecord(Tagged, frozen=True, tag=0):
     acknowledgements: AckChoice = AckChoice.PROMPT
 
 
+class GoneContactRecord(Tagged, frozen=True, tag=5):
+    """The home has deleted a contact and all messages with it."""
+
+    identity: Digest
+
+
 # What a record has of the contact's own row: changelog.py reads these columns and replica.py writes them. The triggers
 # of client/storage/schema_devices.py and later scripts must name them, too: a test compares.
 CONTACT_COLUMNS: Final = tuple(

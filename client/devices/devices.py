@@ -49,6 +49,7 @@ class Devices:
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
         core.on_sibling_changed = self.changed
+        core.on_deleted.append(self._feed.tell_deleted)
         core.on_expiry.append(self.pending.expire)
         introductions.for_devices = self.linking
         messenger.parts.inbox.on_sibling = self.heard_untrusted

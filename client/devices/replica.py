@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from client.contacts.deletion import delete
 from client.core.state import Core
 from client.devices.bodies import (
     GoneRecord,
@@ -20,7 +21,7 @@ from client.devices.bodies import (
     Welcome,
     records_untrusted,
 )
-from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
+from client.devices.contacts import CONTACT_COLUMNS, ContactRecord, GoneContactRecord
 from client.devices.replica_groups import GroupReplica
 from client.model.names import free_for_user, same
 from client.model.views import MessageReceived, MessageState, MessageStateChanged
@@ -66,6 +67,8 @@ class Replica:
                 self._group(home, record)
             case MessageRecord():
                 self._message(home, record, history=history)
+            case GoneContactRecord():
+                self._gone_contact(record)
             case GoneRecord():
                 self._gone(record.number)
 
@@ -103,6 +106,11 @@ class Replica:
         (core.blocked.add if current.blocked else core.blocked.discard)(known.id)
         if before != current:
             core.contact_changed(known.id)
+
+    def _gone_contact(self, record: GoneContactRecord) -> None:
+        known = self._core.contacts.known(record.identity)
+        if known is not None and known.id not in self._core.siblings and known.role == "contact":
+            delete(self._core, known, in_group=False)
 
     def _follow(self, former: bytes, identity: bytes) -> None:
         """A contact has another identity from now on: what was filed under the one is filed under the other."""

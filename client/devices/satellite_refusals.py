@@ -35,6 +35,10 @@ class RefusedVerbs(_Refuses):
         """HomeOnly: sessions are the home's."""
         self._refuse()
 
+    def delete_contact(self, name: str) -> NoReturn:
+        """HomeOnly: sessions are the home's."""
+        self._refuse()
+
     def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> NoReturn:
         """HomeOnly: what was read is told from there."""
         self._refuse()

@@ -131,6 +131,11 @@ class FileReceiver:
             self._finished = True
             self._core.fail_message(message, error)
 
+    def forget(self) -> None:
+        """Messages of files that were coming are deleted: remove what came of them."""
+        self._finished = True
+        self.sweep()
+
     def expire(self, now: float) -> None:
         """Give up files of which nothing has come for so long that their senders have given them up, or are gone.
 
@@ -156,7 +161,10 @@ class FileReceiver:
         if not self._finished or self._core.changing:
             return
         store = self._core.store
-        query = "SELECT r.message, r.partial FROM receiving r JOIN messages m ON m.id = r.message WHERE m.state <> ?"
+        query = (
+            "SELECT r.message, r.partial FROM receiving r LEFT JOIN messages m ON m.id = r.message"
+            " WHERE m.state IS NOT ?"
+        )
         rows = store.all(query, MessageState.RECEIVING.value)
         for _, partial in rows:
             discard(Path(partial))

@@ -103,6 +103,11 @@ class Groups:
         group = self._registry.of(contact)
         return None if group is None else self._registry.info(group)
 
+    def shares(self, contact: int) -> bool:
+        """Whether a contact is a member of a group that we are in."""
+        groups = [group for group in self._registry.all() if group.state is GroupState.MEMBER]
+        return any(self._registry.member_of(group, contact) is not None for group in groups)
+
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
         contact = self._core.contacts.find_named(name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.anonymous.anonymous import Anonymous
+from client.contacts.deletion import delete
 from client.contacts.introductions import Introductions
 from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
@@ -147,6 +148,15 @@ class Messenger(Lookups):
             with self._core.change():
                 self._core.contacts.set_default_reading(choice)
         return self._core.contacts.default_reading()
+
+    def delete_contact(self, name: str) -> None:
+        """Forget a contact with its session, its keys and its conversation; UnknownContact, AnonymousOnly."""
+        contact = self._core.contacts.person(name)
+        if contact.id in self._core.anonymous:
+            raise AnonymousOnly("nobody anonymous is a contact: end the conversation, and delete its messages")
+        delete(self._core, contact, in_group=self.groups.shares(contact.id))
+        self._receiving.forget()
+        self._core.store.truncate_journal()
 
     # messages
 

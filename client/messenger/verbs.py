@@ -181,6 +181,9 @@ class UserVerbs(Protocol):
     def relink(self, name: str, new_name: str, now: float) -> ContactInfo:
         """Let a contact be who came back under another name, with another identity."""
 
+    def delete_contact(self, name: str) -> None:
+        """Forget a contact with its session, its keys and its conversation."""
+
     def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> ReadReceiptChoice:
         """Whether contacts learn what was read of whom nothing else was said; set first, if given."""
 

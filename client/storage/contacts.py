@@ -241,6 +241,11 @@ class ContactTable:
         self._remember(name)
         self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
 
+    def hide(self, contact: int, name: str) -> None:
+        """From now on known by a group only, called `name`; what the user chose for it goes on to hold."""
+        query = "UPDATE contacts SET role = 'member', name = ?, note = '', state = ? WHERE id = ?"
+        self._store.run(query, name, ContactState.ESTABLISHED.value, contact)
+
     def use(self, contact: int, session: int | None) -> None:
         """Send to the contact in this session from now on; None: in none yet."""
         self._store.run("UPDATE contacts SET session = ? WHERE id = ?", session, contact)

@@ -52,7 +52,7 @@ ROWS = (
         "with whom you talk, since when, what you call them, whom you verified and whom you blocked, what you noted "
         "about them, what you let them learn, and by which key you knew who began anew",
         "messages need somebody to go to; a verified contact stays verified",
-        _NEVER, "", _ME, _PROFILE_END + "; there is no command that deletes one contact", _SEALED,
+        _NEVER, "", _ME, "`mixnet contacts PROFILE --delete CONTACT`", _SEALED,
         age="contacts.added_at",
     ),
     Row(

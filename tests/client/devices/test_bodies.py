@@ -61,6 +61,7 @@ RECORDS = st.one_of(
         *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES),
     ),
     st.builds(GoneRecord, NUMBERS),
+    st.builds(contacts.GoneContactRecord, DIGESTS),
     st.builds(
         GroupRecord,
         *(DIGESTS, NAMES, NAMES, st.sampled_from(GroupState), TIMES, PERIODS),

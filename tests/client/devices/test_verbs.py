@@ -28,6 +28,7 @@ REFUSED = {
     "attestations.set_rule",
     "create_invitation",
     "default_read_receipts",
+    "delete_contact",
     "forge",
     "proof",
     "relink",
