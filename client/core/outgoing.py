@@ -30,6 +30,8 @@ class MessengerSettings:
     invitation_lifetime: float = 7 * DAY
     pause: float = 180.0  # on average, before that leaves whose moment a contact shall not learn
     file_limit: int = 1 << 30
+    daily_files: int = 2 << 30  # bytes of files of one contact in a day
+    disk_reserve: int = 1 << 30  # bytes that files of contacts leave free
     downloads: Path | None = None
 
     @property

@@ -188,20 +188,22 @@ class Core:
         revisions = {number: (one, one.revision) for number, one in self.conversations.items()}
         routes = {contact: one.id for contact, one in self.routes.items()}
         waiting, files, blocked, anonymous = set(self.waiting), set(self.files), set(self.blocked), dict(self.anonymous)
-        next_expiry = self.next_expiry
+        held, hushed, next_expiry = set(self.held), set(self.hushed), self.next_expiry
         parts = [remember() for remember in self.on_attempt]
 
         def take_back() -> None:
             self.conversations, self.by_incoming, self.by_outgoing = {}, {}, {}
+            self.held, self.hushed = held, hushed
             for number, (one, revision) in revisions.items():
                 same = one.revision == revision
-                self._enter(one if same else Conversation.again(self.store, number, self.settings, self.jitter))
+                again = one if same else Conversation.again(self.store, number, self.settings, self.jitter)
+                self._enter(again if same else self.hush(again))
             self.routes = {contact: self.conversations[number] for contact, number in routes.items()}
             self.waiting, self.files, self.blocked, self.anonymous = waiting, files, blocked, anonymous
             self.next_expiry = next_expiry
             self.load_devices()
-            for again in parts:
-                again()
+            for restore in parts:
+                restore()
 
         return take_back
 
@@ -225,7 +227,7 @@ class Core:
         known = self.contacts.all()
         self.hushed = {contact.id for contact in known if contact.acknowledgements is AckChoice.DELAYED}
         for conversation in Conversation.load(self.store, self.settings, self.jitter):
-            self._enter(conversation)
+            self._enter(self.hush(conversation))
         self.blocked = {contact.id for contact in known if contact.blocked}
         for contact in known:
             if contact.session is not None:
@@ -287,12 +289,12 @@ class Core:
         self.conversations[conversation.id] = conversation
         self.by_incoming[conversation.incoming.channel] = conversation
         self.by_outgoing[conversation.outgoing.channel] = conversation
-        self.hush(conversation)
 
-    def hush(self, conversation: Conversation) -> None:
+    def hush(self, conversation: Conversation) -> Conversation:
         """What is under way to a contact for whom answers are held back goes on after a pause."""
         if conversation.contact in self.hushed:
             conversation.sender.hush()
+        return conversation
 
     def hush_contact(self, contact: int, *, hushed: bool) -> None:
         """The user has said whether answers to a contact are held back. In a change."""
@@ -314,7 +316,7 @@ class Core:
     def open_conversation(self, new: NewSession) -> Conversation:
         """Store a new session and take it up."""
         conversation = Conversation.create(self.store, new, self.settings, self.jitter)
-        self._enter(conversation)
+        self._enter(self.hush(conversation))
         return conversation
 
     def establish(self, conversation: Conversation) -> None:

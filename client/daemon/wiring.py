@@ -260,4 +260,6 @@ def messenger_settings(profile: Profile, parameters: Parameters) -> MessengerSet
         message_lifetime=parameters.message_age,
         file_limit=parameters.max_message_bytes,
         downloads=profile.downloads,
+        daily_files=profile.daily_files,
+        disk_reserve=profile.disk_reserve,
     )

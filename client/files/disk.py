@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -125,6 +126,15 @@ def finish(partial: Path, size: int, wanted: str) -> Path:
         raise FileTrouble(Reason.DAMAGED) from None
     except OSError:
         raise FileTrouble(Reason.NO_ROOM) from None
+
+
+def free_space(folder: Path) -> int:
+    """Bytes that can still be written where a folder is, or is to be; 0 if nobody can tell."""
+    there = next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
+    try:
+        return shutil.disk_usage(there).free
+    except OSError:
+        return 0
 
 
 def discard(partial: Path) -> None:

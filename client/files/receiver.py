@@ -12,8 +12,9 @@ from pathlib import Path
 
 from client.core.state import Core
 from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd, WireId
-from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, write_chunk
+from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, free_space, write_chunk
 from client.files.transfers import Transfers
+from client.model.durations import DAY
 from client.model.views import MessageKind, MessageReceived, MessageState
 from client.storage.messages import NewMessage
 from mixnet import crypto
@@ -21,6 +22,23 @@ from mixnet import crypto
 CONTROL_LANE = 0
 _FILES_AT_ONCE = 32  # of one contact
 _PATIENCE = 3600.0  # seconds after a start in which pieces that waited at the provider may still come
+_BLOCK = 4096  # bytes that the smallest file takes
+_TOO_MANY = (
+    "refused: this contact has sent as much within a day as `daily_files` in profile.toml allows ({limit} bytes); raise"
+    " it and start the daemon again, or ask for the file tomorrow"
+)
+_NO_SPACE = (
+    "refused: it would leave less of the disk free than `disk_reserve` in profile.toml says ({limit} bytes): free some"
+    " space, then ask for the file again"
+)
+_OF_A_DAY = (
+    "SELECT coalesce(sum(max(size, ?)), 0) FROM messages WHERE contact = ? AND NOT outgoing AND kind = 'file'"
+    " AND (state = 'receiving' OR (state IN ('received', 'read') AND received_at > ?))"
+)
+_COMING = (
+    "SELECT coalesce(sum(r.size - r.position), 0) FROM receiving r JOIN messages m ON m.id = r.message"
+    " WHERE m.state = 'receiving'"
+)
 _KNOWN = "SELECT 1 FROM receiving WHERE contact = ? AND remote = ?"
 _SELECT = (
     "SELECT r.message, r.partial, r.size, r.position, r.digest FROM receiving r JOIN messages m ON m.id = r.message"
@@ -47,7 +65,7 @@ class FileReceiver:
             core.store.run(anew, START_DIGEST, self._heard(now), row[0])
             self._transfers.came(row[0], 0, now)
             return
-        reason = self._objection(contact, offer)
+        reason, error = self._objection(contact, offer, now)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
         entry = NewMessage(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
         if core.store.has(_KNOWN, contact, offer.id):
@@ -55,7 +73,7 @@ class FileReceiver:
         number = core.messages.add(entry, now)
         if reason is not None or core.settings.downloads is None:
             refused = reason or Reason.NO_ROOM
-            core.messages.explain(number, REASONS[refused])
+            core.messages.explain(number, error or REASONS[refused])
             core.message_changed(number)
             core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
             return
@@ -180,13 +198,21 @@ class FileReceiver:
         self._core.expires(expires)
         return expires
 
-    def _objection(self, contact: int, offer: Offer) -> Reason | None:
-        if offer.size > self._core.settings.file_limit:
-            return Reason.TOO_LARGE
-        coming = self._core.store.value(int, "SELECT count(*) FROM receiving WHERE contact = ?", contact) or 0
-        if self._core.settings.downloads is None or coming >= _FILES_AT_ONCE:
-            return Reason.NO_ROOM
-        return None
+    def _objection(self, contact: int, offer: Offer, now: float) -> tuple[Reason | None, str]:
+        """Why a file can't be taken: for its sender, and for our user if that is another sentence."""
+        settings, value = self._core.settings, self._core.store.value
+        if offer.size > settings.file_limit:
+            return Reason.TOO_LARGE, ""
+        coming = value(int, "SELECT count(*) FROM receiving WHERE contact = ?", contact) or 0
+        if settings.downloads is None or coming >= _FILES_AT_ONCE:
+            return Reason.NO_ROOM, ""
+        sent = value(int, _OF_A_DAY, _BLOCK, contact, now - DAY) or 0
+        if sent + max(offer.size, _BLOCK) > settings.daily_files:
+            return Reason.NO_ROOM, _TOO_MANY.format(limit=settings.daily_files)
+        free = free_space(settings.downloads) - (value(int, _COMING) or 0)
+        if free - offer.size < settings.disk_reserve:
+            return Reason.NO_ROOM, _NO_SPACE.format(limit=settings.disk_reserve)
+        return None, ""
 
     def _fail(self, contact: int, message: int, remote: WireId, reason: Reason, now: float) -> None:
         self._finished = True

@@ -3,7 +3,8 @@
 Promises: the folder is made whole or not at all, and only its owner can read it (0700, files 0600); keys and state lie
 in the encrypted store alone, which a key file or a passphrase opens; a passphrase is never written down.
 
-    profile.toml     name, how the store opens, engine, address to dial from, preferred provider
+    profile.toml     name, how the store opens, engine, address to dial from, preferred provider; `daily_files`: bytes
+                     of files that one contact may send in a day, `disk_reserve`: bytes that they leave free
     bootstrap.json   the network: authorities and threshold
     key              32 random bytes (key file), or the 16-byte salt of the passphrase
     store.db         the encrypted store
@@ -20,7 +21,7 @@ import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -64,6 +65,8 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: str = "mixnet"
     source: str | None = None
     provider: str | None = None
+    daily_files: Annotated[int, msgspec.Meta(ge=0)] = 2 << 30
+    disk_reserve: Annotated[int, msgspec.Meta(ge=0)] = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Profile:
     source: str | None = None  # the local address to dial from
     provider: bytes | None = None  # identity of the provider to register with; None: a random one, at the first start
     downloads: Path | None = None  # where files go; without it none is accepted
+    daily_files: int = 2 << 30  # bytes of files that one contact may send in a day
+    disk_reserve: int = 1 << 30  # bytes of the disk that files of contacts leave free
 
     def file(self, name: str) -> Path:
         """The path of one of the profile's files."""
@@ -142,6 +147,8 @@ def load(directory: Path) -> Profile:
         source=settings.source,
         provider=provider,
         downloads=directory / paths.DOWNLOADS,
+        daily_files=settings.daily_files,
+        disk_reserve=settings.disk_reserve,
     )
 
 
