@@ -374,7 +374,9 @@ class Core:
             return 0
         held = (account != USER and contact in self.hushed) if held is None else held
         expires = now + (self.settings.message_lifetime if lifetime is None else lifetime)
-        query = "INSERT INTO waiting (contact, lane, body, message, expires, account, held) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        query = (
+            "INSERT INTO waiting (contact, lane, body, message, expires, account, held) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
         row = self.store.insert(query, contact, lane, msgspec.msgpack.encode(body), message, expires, account, held)
         if held:
             self.held.add(contact)

@@ -87,7 +87,7 @@ def test_delayed_answers_tell_less_of_presence_and_nothing_of_the_moment_of_comi
 
 if __name__ == "__main__":
     world.RATE = SLOTS
-    for choice in AckChoice:
+    for choice in reversed(AckChoice):
         areas, times = [], []
         for seed in range(int(sys.argv[1]) if len(sys.argv) > 1 else 6):
             with tempfile.TemporaryDirectory() as folder:
