@@ -51,7 +51,7 @@ def messenger_and_devices(
     store: Store, settings: MessengerSettings, rng: random.Random, home: Home, surbs: SurbMaker | None = None
 ) -> tuple[Messenger, Devices]:
     """As the daemon makes them."""
-    messenger = Messenger(store, settings, rng, home, surbs, pauses=random.Random(f"pauses of {home.name}"))
+    messenger = Messenger(store, settings, rng, home, surbs, pauses=random.Random(repr(rng.getstate())))
     return messenger, Devices(messenger)
 
 
