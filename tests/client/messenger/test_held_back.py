@@ -108,7 +108,7 @@ def test_a_delayed_one_leaves_at_a_random_moment_and_says_no_other(tmp_path, sig
 def test_a_restart_neither_loses_nor_hastens_it(tmp_path):
     """Moments that pass while the daemon is off would all come at its start, and show it."""
     channel = Watched(tmp_path)
-    for seed in range(5):
+    for seed in range(3):
         number = channel["alice"].messenger.send_text("bob", f"{seed}", channel.now)
         assert channel.run(60, lambda: state(channel["alice"], number) is MessageState.DELIVERED)  # noqa: B023
         channel.bob.messenger.mark_read(received(channel.bob), channel.now)
