@@ -53,8 +53,8 @@ class LaneReport:
 class Ack:
     """A receiver's report: the newest transmission it saw, for how long it held that (seconds), and its lanes.
 
-    `held` is None if it doesn't tell, since it answers at random moments, and when something came would show when it was
-    there. `broken`: it knows that the session is broken.
+    `held` is None if it doesn't tell: it answers at random moments, and the time of arrival would show it there then.
+    `broken`: it knows that the session is broken.
     """
 
     newest: int

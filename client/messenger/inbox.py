@@ -108,7 +108,8 @@ class Inbox:
         # `settled` is when it said so (1 and less: it did not, so it may not have heard of the new session yet).
         if settled > 1 and now >= settled + GRACE and contact not in self._core.blocked:
             self._warn(contact, TOLD, now)
-            if arrival.block is not None and now >= self._answered.get(session, 0.0) + _PAUSE:
+            hushed = contact in self._core.hushed  # an answer at once would show that we are there
+            if arrival.block is not None and not hushed and now >= self._answered.get(session, 0.0) + _PAUSE:
                 self._answered[session] = now
                 nothing = tuple(LaneReport(0, {}) for _ in range(LANES))
                 raw = acks.Ack(arrival.transmission, 0.0, nothing, broken=True).encode(channel)
