@@ -14,6 +14,8 @@ from client.e2e.group_changes import PARENTS_LIMIT, SIZE_LIMIT, Key
 RECEIPT_SIZE = 17  # a member's index, and its MAC
 GROUP_BODY_LIMIT = 62_000
 CHANGES_AT_ONCE = 40
+SHOWN_LIMIT = 6144  # bytes of a post as its author signed it, without what it says
+DIFFER_LIMIT = 8
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 _Plan = Annotated[int, msgspec.Meta(ge=0, lt=62)]
 _Name = Annotated[str, msgspec.Meta(max_length=64)]
@@ -113,6 +115,19 @@ class GroupBehind(_GroupBody, frozen=True, tag=29):
     post: Annotated[bytes, msgspec.Meta(max_length=GROUP_BODY_LIMIT)]
 
 
+class GroupDiffer(_GroupBody, frozen=True, tag=30):
+    """Posts as their authors signed them, without what they say: the receiver has others, by what it wrote.
+
+    `asks`: the receiver shall show its own.
+    """
+
+    group: Key
+    posts: Annotated[
+        tuple[Annotated[bytes, msgspec.Meta(max_length=SHOWN_LIMIT)], ...], msgspec.Meta(max_length=DIFFER_LIMIT)
+    ]
+    asks: bool
+
+
 GroupBody = (
     GroupOffer
     | GroupAnswer
@@ -124,4 +139,5 @@ GroupBody = (
     | GroupPass
     | GroupSeen
     | GroupBehind
+    | GroupDiffer
 )

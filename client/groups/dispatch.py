@@ -19,14 +19,16 @@ from client.e2e.bodies import MessageEvent
 from client.e2e.group_bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts, sequence
+from client.groups.agreement import Agreement
 from client.groups.leavers import LATE, Leavers
 from client.groups.missing_parents import HeldPosts
 from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming
+from client.groups.older_posts import take_over
 from client.groups.ordering import Filing
 from client.groups.posts import Post
 from client.groups.receipts_due import send_receipts
 from client.groups.registry import Group, Registry
-from client.groups.relay import CopyQueue
+from client.groups.relay import CopyQueue, OpenPost
 from client.groups.rollercoaster import Branch
 from client.groups.roster import Roster
 from client.model.group_views import GroupState
@@ -53,12 +55,14 @@ class Dispatch:
         self._timing = TreeTiming.of(core.settings)
         self.leavers, self.holding = Leavers(core, registry), HeldPosts(core)
         self.filing = Filing(core, registry, self.leavers)
+        self.agreement = Agreement(core, registry, self.leavers)
         self._out = CopyQueue(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
         core.on_reload.append(self._load)
         core.on_attempt.append(self._remember)
+        take_over(core, registry)
         self._load()
 
     def _remember(self) -> Callable[[], object]:
@@ -125,6 +129,7 @@ class Dispatch:
             change=b"" if change is None else change.raw,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
             lapsing=sequence.told(self._store, group, number, passed),
+            seen=self.agreement.to_tell(group),
         )
         # The readers are the members by the changes that the post builds on. Who is put out by it hears of that from
         # `Membership.commit`, and has no place in the tree.
@@ -158,22 +163,26 @@ class Dispatch:
         if post.author == group.me:
             expires = min(expires, ends or math.inf)
         query = (
-            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires, ends)"
-            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
+            "INSERT INTO group_posts (grp, author, number, raw, message, delivered, plans, expires, ends, told)"
+            " VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?)"
         )
-        return self._store.insert(query, group.id, post.author, post.number, post.raw, message, expires, ends)
+        raw = post.closed() if post.is_over(now) else post.raw
+        ours = post.author == group.me
+        return self._store.insert(query, group.id, post.author, post.number, raw, message, expires, ends, ours)
 
     def _queue(self, group: Group, post: int, plan: TreePlan[bytes]) -> None:
         """Let a tree of ours begin; who has no session with us gets it through one who has."""
         peers = self._registry.peers(group)
         able = sorted(key for key, peer in peers.items() if self._registry.reachable(peer.contact))
         had = [key for key in able if key not in self._deliveries[post].missing]
+        own = posts.parse_untrusted(self._raw(post))
+        way = OpenPost(group, post, own, self._registry.roster_at(group, own.heads).order())
         for branch in plan.branches:
             hop = branch
             peer = peers.get(branch.child)
             if (peer is None or not self._registry.reachable(peer.contact)) and able:
                 hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
-            self._out.add(self._order(post), post, plan.number, hop, plan.spares)
+            self._out.add(way, plan.number, hop, plan.spares)
         self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
 
     def _order(self, post: int) -> tuple[bytes, ...]:
@@ -202,6 +211,7 @@ class Dispatch:
             if post.number >= max(expected or 0, post.floor) + _HELD_LIMIT:
                 raise RemoteError("a message of a group far ahead of its author's others")
             row = (self._insert(group, post, None, now), 0)
+            self.agreement.came(group, post, now)
         # Who sent it here has it: a spare copy that waits for that member is not needed.
         self._store.run("DELETE FROM group_hops WHERE post = ? AND target = ? AND plan = ?", row[0], sender, SPARE_PLAN)
         if post.is_over(now):  # it has its place in its author's order, and no tree that was served
@@ -210,23 +220,22 @@ class Dispatch:
         # The bit is set in the same change as the hops and the receipt below, so a tree is served whole or not at all.
         if row[1] >> body.plan & 1 or (body.plan == SPARE_PLAN and not news):
             return
-        self._store.run(
-            "UPDATE group_posts SET plans = ?, raw = ? WHERE id = ?", row[1] | 1 << body.plan, post.raw, row[0]
-        )
+        taken = "UPDATE group_posts SET plans = ?, raw = iif(delivered, ?, ?) WHERE id = ?"
+        self._store.run(taken, row[1] | 1 << body.plan, post.closed(), post.raw, row[0])
         if news or body.plan:  # else it was on its way already when the first tree came here
             own, due = self._own_receipt(group, post, then), now + self._timing.gather
         else:
             own, due = b"", None
         values = (row[0], body.plan, contact, own, due)
         self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
-        self._out.pass_on(group, post, row[0], body, order)
+        way = OpenPost(group, row[0], post, order)
+        self._out.pass_on(way, body)
         if news and body.spares:
-            served = {post.author, sender, *(order[index] for index in body.onward)}
-            self._out.spare(group, row[0], body, order, served, rng=self._rng)
+            self._out.spare(way, body, sender, self._rng)
         self.filing.file(group, post.author, now, post.floor)
 
     def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
-        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, post.said, ours=True)
+        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, post.identity, ours=True)
         return bytes([then.order().index(group.me)]) + proof
 
     # receipts
@@ -274,7 +283,7 @@ class Dispatch:
         if delivery is None:
             return
         order, roster, refused = self._order(post), self._registry.roster(group), 0
-        said = posts.parse_untrusted(self._raw(post)).said
+        said = posts.parse_untrusted(self._raw(post)).identity
         for at in range(0, len(body.receipts), RECEIPT_SIZE):
             index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
             member = roster.members.get(order[index]) if index < len(order) else None
@@ -330,6 +339,14 @@ class Dispatch:
                 if message is not None:
                     self._store.run("UPDATE group_messages SET members = members - 1 WHERE message = ?", message)
                 self._finish(post, message)
+
+    def left(self, group: Group) -> None:
+        """We are in it no more: what came and is not shown yet won't be, and what isn't shown isn't kept."""
+        self.holding.drop_all(group)
+        query = "SELECT id, raw FROM group_posts WHERE grp = ? AND delivered = 0 AND author <> ?"
+        for stored, raw in self._store.all(query, group.id, group.me):
+            closed = posts.parse_untrusted(bytes(raw)).closed()
+            self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL, raw = ? WHERE id = ?", closed, stored)
 
     def ended(self, group: Group) -> None:
         """We were removed: nothing of ours goes on."""
@@ -392,6 +409,7 @@ class Dispatch:
                 "SELECT min(due) FROM group_receipts UNION ALL SELECT min(expires) FROM group_posts"
                 " UNION ALL SELECT min(retry) FROM group_posts UNION ALL"
                 " SELECT min(p.ends) FROM group_posts p JOIN group_hops h ON h.post = p.id UNION ALL"
+                " SELECT min(expires) FROM group_claims UNION ALL SELECT min(expires) FROM group_proofs UNION ALL"
                 " SELECT min(expires) FROM group_held UNION ALL SELECT min(until) FROM group_leavers"
             )
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
@@ -407,6 +425,7 @@ class Dispatch:
         self._out.expire(now)
         self.leavers.expire(now)
         self.holding.expire(now)
+        self.agreement.expire(now)
         self.filing.look_again(now)
         over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
         for post, message, _, _ in over:

@@ -16,6 +16,7 @@ from client.e2e.group_bodies import (
     GroupBehind,
     GroupBody,
     GroupChanges,
+    GroupDiffer,
     GroupHello,
     GroupOffer,
     GroupPass,
@@ -288,8 +289,8 @@ class Groups:
                 self._membership.passed_untrusted(group, contact, body, now)
             case GroupSeen():
                 self.reading.seen_untrusted(group, contact, body, now)
-            case GroupBehind():
-                self._copies.told_untrusted(group, contact, body, now)
+            case GroupBehind() | GroupDiffer():
+                self._copies.heard_untrusted(group, contact, body, now)
         # Any of these may have brought the changes for which posts wait.
         self._take_held(now)
 
@@ -309,19 +310,20 @@ class Groups:
             if group is not None and group.state is GroupState.LEFT:
                 self._membership.say_gone(group, contact, now)
             return
-        self._dispatch.leavers.admit_untrusted(group, contact, post, now)
+        post = post.opened_untrusted(group.agree)
+        sender = self._dispatch.leavers.admit_untrusted(group, contact, post, now)
         if self._registry.is_blocked(group, post.author):
             # As if we were away, though the group's changes are heard, which are not for its author alone.
             if post.change:
                 self._take_change_untrusted(group, contact, post, now)
             return
         if self._copies.is_one(group, post):
-            self._copies.tell(group, post, now)
+            self._copies.tell(group, post, sender, now)
             return
         try:
             self._dispatch.take_untrusted(group, contact, body, post, now)
         except MissingParents:
-            self._dispatch.holding.add(contact, body, now)
+            self._dispatch.holding.add(group, contact, body, post, now)
             self._membership.ask(group, contact, now)
             return
         if post.change:

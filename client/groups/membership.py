@@ -98,7 +98,7 @@ class Membership:
             # Tried before anything is stored: others must be able to read the change, and we to agree on a secret
             # with the newcomer's key.
             group_changes.parse_untrusted(added.raw)
-            self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, (b"", b""), ours=True)
+            self._registry.pair(group, Member(body.key, body.agree, body.name, False)).receipt(0, b"", ours=True)
         except MixnetError:
             raise RemoteError("an answer to an invitation with an impossible name or key") from None
         self._store.run("DELETE FROM group_offers WHERE grp = ? AND contact = ?", group.id, contact)
@@ -247,6 +247,7 @@ class Membership:
         elif group.me in before.members:
             leaves = any(change.author == change.subject == group.me for change in self._last(group))
             self._registry.step(group, GroupState.LEFT)
+            self._dispatch.left(group)
             if not leaves:
                 self._dispatch.ended(group)
         self._registry.changed(group)

@@ -7,10 +7,14 @@ pushes out others' by sending many. Whatever changes here is written in the call
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from client.core.state import Core
 from client.e2e.group_bodies import GroupPost
+from client.groups.posts import Post
+from client.groups.registry import Group
 
 HELD = 64
 _SURPLUS = """
@@ -27,11 +31,12 @@ class HeldPosts:
     def __init__(self, core: Core) -> None:
         self._core, self._store = core, core.store
 
-    def add(self, contact: int, body: GroupPost, now: float) -> None:
-        """Let a post that came from a contact wait."""
-        expires = now + self._core.settings.message_lifetime
-        query = "INSERT INTO group_held (contact, body, expires) VALUES (?, ?, ?)"
-        self._store.run(query, contact, msgspec.msgpack.encode(body), expires)
+    def add(self, group: Group, contact: int, body: GroupPost, post: Post, now: float) -> None:
+        """Let a post that came from a contact wait, until it is over."""
+        expires = min(now + self._core.settings.message_lifetime, post.expires or math.inf)
+        query = "INSERT INTO group_held (contact, body, expires, grp, author, number) VALUES (?, ?, ?, ?, ?, ?)"
+        of = group.id, post.author, post.number
+        self._store.run(query, contact, msgspec.msgpack.encode(body), expires, *of)
         self._store.run(_SURPLUS, HELD)
 
     def all(self) -> list[tuple[int, int, GroupPost]]:
@@ -42,6 +47,10 @@ class HeldPosts:
     def drop(self, number: int) -> None:
         """It waits no more."""
         self._store.run("DELETE FROM group_held WHERE id = ?", number)
+
+    def drop_all(self, group: Group) -> None:
+        """Nothing of a group waits any more."""
+        self._store.run("DELETE FROM group_held WHERE grp = ?", group.id)
 
     def expire(self, now: float) -> None:
         """Forget what has waited too long."""

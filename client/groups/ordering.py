@@ -1,7 +1,8 @@
 """Stores the posts of others in their authors' order (spec/07-client.md 7.17).
 
 Promises: a post is filed once, after all that its author wrote before it for us, but for what was given up or expired;
-what came when its time was over, or from somebody blocked, has its place in that order and is not shown.
+what came when its time was over, or from somebody blocked, has its place in that order and is not shown. Once it is
+filed, what it says can be read in its message and nowhere else.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from client.storage.messages import NewMessage
 
 # The first one that waits is looked at again, and all behind it with it.
 _WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND author = ? AND delivered = 0"
+
+_HELD_COPIES = "DELETE FROM group_held WHERE grp = ? AND author = ? AND number = ?"
 
 
 class Filing:
@@ -54,7 +57,10 @@ class Filing:
                 if plans and shown:  # without: it came when its time was over
                     self._file(group, post, now)
                 expected = post.number + 1
-            self._store.run("UPDATE group_posts SET delivered = 1, retry = NULL WHERE id = ?", stored)
+            # What it says is a message now, or nothing: from here on only the receivers of its copies can read it.
+            query = "UPDATE group_posts SET delivered = 1, retry = NULL, raw = ? WHERE id = ?"
+            self._store.run(query, post.closed(), stored)
+            self._store.run(_HELD_COPIES, group.id, author, post.number)
         self._leavers.expect(group, author, max(expected, floor))
 
     def look_again(self, now: float) -> None:

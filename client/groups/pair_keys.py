@@ -27,12 +27,12 @@ class Pair:
         """That the writer in the session of these channels (16 bytes each) is us (`ours`), or the other."""
         return self._mac(b"hello", self._ours if ours else self._theirs, *sorted(channels))
 
-    def receipt(self, number: int, said: tuple[bytes, bytes], *, ours: bool) -> bytes:
-        """That we have the other's post `number`, or (not `ours`) that the other has ours, and what it says.
+    def receipt(self, number: int, said: bytes, *, ours: bool) -> bytes:
+        """That we have the other's post `number`, or (not `ours`) that the other has ours, and what it says (32 bytes).
 
         An old copy of a profile gives numbers again: what was said for one post is none for another.
         """
-        return self._mac(b"receipt", self._ours if ours else self._theirs, number.to_bytes(8, "big"), *said)
+        return self._mac(b"receipt", self._ours if ours else self._theirs, number.to_bytes(8, "big"), said)
 
     def seal(self, plaintext: bytes) -> bytes:
         """Nonce 12 · ciphertext · tag 16. So few are made under one key that random nonces don't meet."""

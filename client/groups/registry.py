@@ -120,7 +120,10 @@ class Registry:
 
     def again(self, group: Group, sponsor: int) -> None:
         """Forget what was before we left: another invitation came. Keys are new, since old ones never come back."""
-        for table in ("group_changes", "group_peers", "group_leavers", "group_passes", "group_posts", "group_offers"):
+        for table in (
+            *("group_changes", "group_peers", "group_leavers", "group_passes", "group_posts", "group_offers"),
+            *("group_held", "group_claims", "group_proofs"),
+        ):
             self._store.run(f"DELETE FROM {table} WHERE grp = ?", group.id)  # noqa: S608  # our own names
         query = "UPDATE groups SET state = ?, key = ?, agree = ?, sponsor = ?, next_number = 0 WHERE id = ?"
         keys = SigningKey.generate().expose(), SphinxSecret.generate().expose()

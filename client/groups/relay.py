@@ -1,7 +1,7 @@
 """Passes posts on: which member gets a copy next (spec/07-client.md 7.17).
 
-Promises: hops leave one at a time, in the order of their tree, and spare copies when nothing else waits; what is stored
-here is stored in the caller's transaction.
+Promises: hops leave one at a time, in the order of their tree, and spare copies when nothing else waits; a copy that
+waits can be read by its receiver alone, and not here; what is stored here is stored in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from client.groups.multicast import SPARE_PLAN, TreeTiming, spare_targets
 from client.groups.posts import Post
 from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.rollercoaster import Branch, split
+from mixnet.errors import RemoteError
 
 _LANE = 0
 _TEXTS = 4  # places in a session's window that copies leave to texts
@@ -37,6 +38,17 @@ class PostCopy:
     onward: bytes
     spares: int
     account: int
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPost:
+    """A post of a group that can be read here still; `order` is what an index of a member means in it."""
+
+    group: Group
+    id: int
+    post: Post
+    order: tuple[bytes, ...]
 
 
 class CopyQueue:
@@ -50,38 +62,37 @@ class CopyQueue:
         """Forget what isn't in the store."""
         self._fed = {}
 
-    def add(self, order: tuple[bytes, ...], post: int, plan: int, branch: Branch[bytes], spares: int) -> None:
-        """Let a hop wait; `order` is what an index of a member means."""
-        onward = bytes(order.index(key) for key in branch.onward if key != branch.child)
-        query = "INSERT INTO group_hops (post, target, plan, onward, spares) VALUES (?, ?, ?, ?, ?)"
-        self._store.run(query, post, branch.child, plan, onward, spares)
+    def add(self, way: OpenPost, plan: int, branch: Branch[bytes], spares: int) -> None:
+        """Let a hop wait. From here on its receiver alone can read it, so what it says may be deleted here."""
+        member = self._registry.roster(way.group).members.get(branch.child)
+        if member is None:
+            return
+        try:
+            key = way.post.key_for_untrusted(member.agree)
+        except RemoteError:  # whoever added it gave it a key of which nothing can be made
+            return
+        onward = bytes(way.order.index(key) for key in branch.onward if key != branch.child)
+        query = "INSERT INTO group_hops (post, target, plan, onward, spares, key) VALUES (?, ?, ?, ?, ?, ?)"
+        self._store.run(query, way.id, branch.child, plan, onward, spares, key)
 
-    def pass_on(self, group: Group, post: Post, stored: int, body: GroupPost, order: tuple[bytes, ...]) -> None:
+    def pass_on(self, way: OpenPost, body: GroupPost) -> None:
         """To those who still are members and whom we can reach; its author sees by the others' silence who isn't."""
-        if self._is_full(group):
+        if self._is_full(way.group):
             return
-        there = self._there(group, (order[index] for index in body.onward))
-        targets = [key for key in there if key != post.author]
+        there = self._there(way.group, (way.order[index] for index in body.onward))
+        targets = [key for key in there if key != way.post.author]
         for branch in split(targets, self._timing.latency):
-            self.add(order, stored, body.plan, branch, body.spares)
+            self.add(way, body.plan, branch, body.spares)
 
-    def spare(
-        self,
-        group: Group,
-        stored: int,
-        body: GroupPost,
-        order: tuple[bytes, ...],
-        served: set[bytes],
-        *,
-        rng: random.Random,
-    ) -> None:
+    def spare(self, way: OpenPost, body: GroupPost, sender: bytes, rng: random.Random) -> None:
         """Send copies to a few who may be behind somebody who is away."""
-        if self._is_full(group):
+        if self._is_full(way.group):
             return
-        there = self._there(group, (key for key in order if key not in served))
+        served = {way.post.author, sender, *(way.order[index] for index in body.onward)}
+        there = self._there(way.group, (key for key in way.order if key not in served))
         others = [key for key, peer in there.items() if not peer.doubted]
         for key in spare_targets(others, body.spares, rng):
-            self.add(order, stored, SPARE_PLAN, Branch(key, ()), body.spares)
+            self.add(way, SPARE_PLAN, Branch(key, ()), body.spares)
 
     def _is_full(self, group: Group) -> bool:
         query = (
@@ -116,15 +127,15 @@ class CopyQueue:
         if ours in self._fed and self._is_next(*self._fed[ours]):
             return None
         rows = self._store.all(
-            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares, p.grp"
+            "SELECT h.id, h.post, q.contact, h.plan, h.onward, h.spares, h.key, p.grp"
             " FROM group_hops h JOIN group_posts p ON p.id = h.post"
             " JOIN group_peers q ON q.grp = p.grp AND q.key = h.target"
             " WHERE (h.post IN (SELECT post FROM group_awaited)) = ? ORDER BY h.plan = ?, h.id",
             *(ours, SPARE_PLAN),
         )
-        for hop, post, contact, plan, onward, spares, grp in rows:
+        for hop, post, contact, plan, onward, spares, key, grp in rows:
             if contact is not None and self._has_place(contact):
-                return PostCopy(hop, post, contact, plan, bytes(onward), spares, USER if ours else grp)
+                return PostCopy(hop, post, contact, plan, bytes(onward), spares, USER if ours else grp, bytes(key))
         return None
 
     def _is_next(self, contact: int, row: int) -> bool:
@@ -174,7 +185,7 @@ class CopyQueue:
         lifetime = row[2] - now
         if hop.plan == SPARE_PLAN:
             lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
-        body = GroupPost(bytes(row[0]), hop.plan, hop.onward, hop.spares)
+        body = GroupPost(posts.addressed(bytes(row[0]), hop.key), hop.plan, hop.onward, hop.spares)
         place = self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime, account=hop.account)
         self._fed[hop.account == USER] = (hop.contact, place)
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from client.core.state import Core
 from client.e2e import group_changes
-from client.e2e.group_bodies import GroupBehind
+from client.e2e.group_bodies import GroupBehind, GroupDiffer
 from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.posts import Post
@@ -34,12 +34,18 @@ class ReusedNumbers:
         row = self._store.one(query, group.id, post.author, post.number)
         if row is not None:
             taken = posts.parse_untrusted(bytes(row[0]))
-            return taken.said != post.said
+            return taken.identity != post.identity
         peer = self._registry.peers(group).get(post.author)
         return peer is not None and peer.expected is not None and post.number < peer.expected
 
-    def tell(self, group: Group, post: Post, now: float) -> None:
-        """Tell its author, if it can be reached, by a post of its own that shows it: of this number, or the newest."""
+    def tell(self, group: Group, post: Post, sender: bytes, now: float) -> None:
+        """Tell its author, if it can be reached, by a post of its own that shows it: of this number, or the newest.
+
+        If another member passed it on, that one has it under this number: the two of us were told different things.
+        """
+        if sender != post.author:
+            for taken in self._dispatch.agreement.others(group, post):
+                self._dispatch.agreement.proven(group, taken, post, now)
         peer = self._registry.peers(group).get(post.author)
         if peer is None or peer.contact is None or not self._registry.reachable(peer.contact):
             return
@@ -48,10 +54,17 @@ class ReusedNumbers:
         query = "SELECT raw FROM group_posts WHERE grp = ? AND author = ? ORDER BY number = ? DESC, number DESC LIMIT 1"
         row = self._store.one(query, group.id, post.author, post.number)
         if row is not None:
-            body = GroupBehind(group.identifier, post.number, bytes(row[0]))
+            body = GroupBehind(group.identifier, post.number, posts.parse_untrusted(bytes(row[0])).shown())
             self._core.enqueue(peer.contact, _LANE, body, None, now)
 
-    def told_untrusted(self, group: Group, contact: int, body: GroupBehind, now: float) -> None:
+    def heard_untrusted(self, group: Group, contact: int, body: GroupBehind | GroupDiffer, now: float) -> None:
+        """A member has another post than we have, of ours or of somebody else. RemoteError."""
+        if isinstance(body, GroupBehind):
+            self._told_untrusted(group, contact, body, now)
+        else:
+            self._dispatch.agreement.differ_untrusted(group, contact, body, now)
+
+    def _told_untrusted(self, group: Group, contact: int, body: GroupBehind, now: float) -> None:
         """A member has others of our posts: go on after them. RemoteError unless one that we signed shows it."""
         member, shown = self._registry.member_of(group, contact), posts.parse_untrusted(body.post)
         if member is None or (shown.author, shown.group) != (group.me, group.identifier):
@@ -63,7 +76,7 @@ class ReusedNumbers:
         row = self._store.one(query, group.id, group.me, body.number, member.key)
         post = None if row is None else posts.parse_untrusted(bytes(row[2]))
         behind = shown.number >= max(group.next_number, body.number)
-        twice = post is not None and shown.number == post.number and shown.said != post.said
+        twice = post is not None and shown.number == post.number and shown.identity != post.identity
         if behind:
             self._registry.skip_numbers(group, shown.number + 1)
         if row is not None and post is not None and (behind or twice):

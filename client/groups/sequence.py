@@ -50,15 +50,5 @@ def sign_again(store: Store, group: Group) -> None:
     for stored, raw in store.all("SELECT DISTINCT p.id, p.raw" + _OURS, group.id, group.me):
         post = posts.parse_untrusted(bytes(raw))
         if post.floor < lowest:
-            again = posts.write(
-                group.key,
-                group.identifier,
-                post.number,
-                lowest,
-                post.heads,
-                text=post.text,
-                change=post.change,
-                expires=post.expires,
-                lapsing=post.lapsing,
-            )
+            again = posts.with_floor(group.key, post, lowest)
             store.run("UPDATE group_posts SET raw = ? WHERE id = ?", again.raw, stored)

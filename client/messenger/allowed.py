@@ -31,6 +31,7 @@ from client.e2e.group_bodies import (
     GroupAnswer,
     GroupBehind,
     GroupChanges,
+    GroupDiffer,
     GroupHello,
     GroupOffer,
     GroupPass,
@@ -85,6 +86,7 @@ ALLOWED: dict[type[Body | AnonymousBody], frozenset[Peer]] = {
     GroupPass: _IN_GROUPS,
     GroupSeen: _IN_GROUPS,
     GroupBehind: _IN_GROUPS,
+    GroupDiffer: _IN_GROUPS,
     Opening: _NOBODY,  # as a greeting
     AnonymousText: frozenset({Peer.STRANGER, Peer.OWNER}),
     Supply: frozenset({Peer.STRANGER}),

@@ -7,7 +7,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 from __future__ import annotations
 
 from client.storage.schema_devices import DEVICE_GROUPS, DEVICES
-from client.storage.schema_groups import GROUP_LEAVERS, GROUP_SPARES, GROUPS
+from client.storage.schema_groups import GROUP_AGREEMENT, GROUP_LEAVERS, GROUP_SPARES, GROUPS
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -306,4 +306,5 @@ MIGRATIONS = (
     _NAMES,
     _ACCOUNTS,
     _DISCRETION,
+    GROUP_AGREEMENT,
 )

@@ -80,3 +80,28 @@ CREATE TABLE group_held (
     id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL, body BLOB NOT NULL, expires REAL NOT NULL
 );
 """
+
+# `group_posts.raw` and copies are readable by their receivers alone once a post is filed: `group_hops.key` has its key,
+# sealed for the target. What has the old encoding and is filed can't be passed on any more; what isn't is made anew
+# (client/groups/older_posts.py). `told`: a post of ours has named it.
+# group_claims: marks of posts that others have and that are not here yet; `key` is what the marks were made with.
+# group_proofs: two posts under one number, both signed by their author, without what they say.
+GROUP_AGREEMENT = """
+ALTER TABLE group_posts ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE group_hops ADD COLUMN key BLOB NOT NULL DEFAULT x'';
+DELETE FROM group_hops;
+DELETE FROM group_posts WHERE delivered = 1 AND id NOT IN (SELECT post FROM group_awaited);
+DELETE FROM group_held;
+ALTER TABLE group_held ADD COLUMN grp INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE group_held ADD COLUMN author BLOB NOT NULL DEFAULT x'';
+ALTER TABLE group_held ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE group_claims (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL, author BLOB NOT NULL, number INTEGER NOT NULL,
+    mark BLOB NOT NULL, key BLOB NOT NULL, claimant BLOB NOT NULL, expires REAL NOT NULL
+);
+CREATE INDEX group_claims_of_post ON group_claims (grp, author, number);
+CREATE TABLE group_proofs (
+    grp INTEGER NOT NULL, author BLOB NOT NULL, number INTEGER NOT NULL, first BLOB NOT NULL, second BLOB NOT NULL,
+    told INTEGER NOT NULL, expires REAL NOT NULL, PRIMARY KEY (grp, author, number)
+) WITHOUT ROWID;
+"""
