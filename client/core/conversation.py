@@ -54,6 +54,7 @@ class Parcel:
     size: int
     expires: float
     account: int = PEER  # on whose it takes slots, if it is no message of the user's
+    kept: bool = True  # until it is delivered, so that it can go out in another session
 
     @property
     def charged(self) -> int:
@@ -147,7 +148,7 @@ class Conversation:
         sealed = self._session.encrypt(parcel.body)
         self._store.run("UPDATE sessions SET ratchet = ? WHERE id = ?", sealed.session.serialize(), self.id)
         self._session = sealed.session
-        if parcel.lane == 0:
+        if parcel.lane == 0 and parcel.kept:
             self.history.posted(self.sender.next_number(0), parcel.body)
         self.post_sealed(sealed.message, parcel)
 

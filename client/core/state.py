@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import shlex
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
@@ -117,6 +117,7 @@ class Core:
         self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
         self._feeders: list[Feeder] = []
         self._setbacks = Setbacks[int]()  # of feeders
+        self.on_delete: list[Callable[[Sequence[int]], object]] = []  # who has more of messages than their rows
         self.version = 0  # rises with each change
         self.refused = 0  # how often something that a peer asked for was taken back
         self.faults = 0  # how often that was for an error that is no RemoteError, which is a fault of this program
@@ -413,6 +414,13 @@ class Core:
         most = self.settings.message_lifetime
         if lifetime is not None and not 0 < lifetime <= most:
             raise BadLifetime(f"a message waits for more than 0s and at most {spoken(most)}: choose another time")
+
+    def delete_messages(self, numbers: Sequence[int]) -> None:
+        """Delete messages, and what else has their texts and files' names; in a change."""
+        for forget in self.on_delete:
+            forget(numbers)
+        for number in numbers:
+            self.store.run("DELETE FROM messages WHERE id = ?", number)
 
     def expires(self, when: float) -> None:
         """Something expires at `when`."""

@@ -51,6 +51,7 @@ class Devices:
         core.on_sibling_changed = self.changed
         core.on_deleted.append(self._feed.tell_deleted)
         core.on_expiry.append(self.pending.expire)
+        core.on_delete += [self.files.forget, self.pending.forget]
         introductions.for_devices = self.linking
         messenger.parts.inbox.on_sibling = self.heard_untrusted
         core.add_feeder(self, first=True)

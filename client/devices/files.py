@@ -8,6 +8,7 @@ at home, in the folder `sent` of the downloads.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from client.core.state import Core
@@ -194,6 +195,19 @@ class DeviceFiles:
     def drop_incoming(self, device: int, number: int) -> None:
         """Take no more of a file."""
         self._set(device, number, _DONE)
+
+    def forget(self, messages: Sequence[int]) -> None:
+        """The user has deleted messages: their files go no further between devices, and nobody keeps their names."""
+        for message in messages:
+            number = self._replica.remote(message) or message  # of a satellite's, the home's
+            asked = self._pending.made(message)
+            for device in self._core.device_table.all():
+                at_home = device.role is DeviceRole.SATELLITE
+                out, back = (message, None) if at_home else (asked, number)
+                if out is not None:
+                    self.give_up(device.contact, out, Reason.CANCELLED)
+                if back is not None:
+                    self.drop_incoming(device.contact, back)
 
     def drop_all(self, device: int) -> None:
         """Neither send nor take files any more."""

@@ -7,6 +7,7 @@ is revoked nothing is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from client.core.state import Core
@@ -129,19 +130,28 @@ class PendingRequests:
             raise UnknownGroup
         return shown
 
-    def _not_begun(self) -> set[int]:
-        """The requests of which nothing has left: those that wait whole. One that follows its file is not known."""
-        store, found = self._core.store, set()
+    def _not_begun(self) -> dict[int, int]:
+        """The requests of which nothing has left: those that wait whole, and their rows. One that follows its file is not known."""
+        store = self._core.store
+        found: dict[int, int] = {}
         home = self._core.device_table.home()
-        query = "SELECT body FROM waiting WHERE contact = ? AND lane = ?"
-        for (body,) in store.all(query, 0 if home is None else home.contact, CONTROL_LANE):
+        query = "SELECT id, body FROM waiting WHERE contact = ? AND lane = ?"
+        for row, body in store.all(query, 0 if home is None else home.contact, CONTROL_LANE):
             piece = decode_untrusted(bytes(body))
             if isinstance(piece, DevicePiece) and not piece.left:
                 with suppress(RemoteError):  # the last piece of several
                     request = bodies.decode_untrusted(piece.content)
                     if isinstance(request, DeviceRequest):
-                        found.add(request.number)
+                        found[request.number] = row
         return found
+
+    def forget(self, messages: Sequence[int]) -> None:
+        """The user has deleted messages: what still waits to ask for them isn't sent, since it has their texts."""
+        asked = {self.made(message) for message in messages} - {None}
+        for number, row in self._not_begun().items() if asked else ():
+            if number in asked:
+                self._core.store.run("DELETE FROM waiting WHERE id = ?", row)
+                self._core.store.run("DELETE FROM device_asks WHERE number = ?", number)
 
     def expire(self, now: float) -> None:
         """Messages that the home did not take over in time have failed; inside of a change."""

@@ -178,5 +178,5 @@ class Replica:
     def _gone(self, number: int) -> None:
         local = self.local(number)
         if local is not None:
-            self._core.store.run("DELETE FROM messages WHERE id = ?", local)
-            self._core.store.truncate_journal()
+            self._core.delete_messages([local])
+            self._core.store.forget_remnants()

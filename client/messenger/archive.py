@@ -7,6 +7,7 @@ free pages and the journal when the call returns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -20,6 +21,7 @@ from client.storage.export_jsonl import Record, settled
 from client.storage.retention import check_period
 from client.storage.search import TIME, Filter
 
+CLEAN_EVERY = 3600.0  # seconds between sweeps after which the store is written anew: it is much to write
 BATCH = 500  # messages that one transaction deletes: mail waits for it
 _SELECT = """
 SELECT coalesce(i.origin, ?), coalesce(i.number, m.id), c.identity, c.name, m.outgoing, m.kind, m.state, m.text, m.size,
@@ -39,6 +41,7 @@ class ArchiveOps:
     def __init__(self, core: Core, receiving: FileReceiver) -> None:
         self._core, self._store, self._receiving = core, core.store, receiving
         self.limited = False
+        self._cleaned, self._unclean = -math.inf, False  # when a sweep left no remnants last, and whether it has since
         self._look()
 
     # files
@@ -93,14 +96,14 @@ class ArchiveOps:
         self._core.messages.contact_of(number)
         if not self._delete("m.id = ?", (number,)):
             raise StillUnderWay
-        self._store.truncate_journal()
+        self._store.forget_remnants()
 
     def clear(self, contact: str) -> tuple[int, int]:
         """Delete up to BATCH messages of a conversation: how many, and how many are left; UnknownContact."""
         whom = self._core.contacts.named(contact).id
         deleted = self._delete("m.contact = ?", (whom,))
         if deleted < BATCH:
-            self._store.truncate_journal()
+            self._store.forget_remnants()
         return deleted, self._store.value(int, "SELECT count(*) FROM messages WHERE contact = ?", whom) or 0
 
     def sweep(self, now: float) -> bool:
@@ -108,7 +111,11 @@ class ArchiveOps:
         past = "m.contact IN (SELECT contact FROM retention) AND m.created_at < ? AND"
         period = "(SELECT seconds FROM retention r WHERE r.contact = m.contact)"
         deleted = self._delete(f"{past} {TIME} < ? - {period}", (now, now))
-        if 0 < deleted < BATCH:
+        self._unclean = self._unclean or deleted > 0
+        if self._unclean and now >= self._cleaned + CLEAN_EVERY:
+            self._cleaned, self._unclean = now, False
+            self._store.forget_remnants()
+        elif deleted:
             self._store.truncate_journal()
         return deleted == BATCH
 
@@ -119,8 +126,7 @@ class ArchiveOps:
         found = [row[0] for row in self._store.all(query, *values)]
         if found:
             with self._core.change():
-                for number in found:
-                    self._store.run("DELETE FROM messages WHERE id = ?", number)
+                self._core.delete_messages(found)
         return len(found)
 
     # how long

@@ -258,7 +258,9 @@ class Outbox:
         if first is not None:
             number, body, message, expires, account = first
             core.store.run("DELETE FROM waiting WHERE id = ?", number)
-            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires, account))
+            # Sessions between devices are never renewed, and what they carry may be deleted before it is delivered.
+            kept = contact not in core.siblings
+            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires, account, kept))
         if not core.store.has("SELECT 1 FROM waiting WHERE contact = ? AND lane = ? AND NOT held", contact, lane):
             core.waiting.discard((contact, lane))
 

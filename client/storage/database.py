@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from mixnet.crypto import SymmetricKey
 T = TypeVar("T")
 Row = tuple[Any, ...]
 _BUSY_MILLISECONDS = 2000
+REWRITE_LIMIT = 8 << 20  # bytes of a store that is written anew when something is deleted
 # What SQLite says of values, by which a peer may have asked for too much; all else that it says is about the store.
 _OF_VALUES = (apsw.ConstraintError, apsw.TooBigError, apsw.RangeError, apsw.MismatchError, apsw.SQLError)
 _UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.BusyError, apsw.LockedError)
@@ -35,6 +36,7 @@ class Store:
         self._connection = connection
         self._depth = 0
         self._cut = False  # the journal, when the transaction ends
+        self._remnants = False  # pages may keep rows that were moved before they were deleted
 
     @classmethod
     def open(cls, path: Path | str, key: SymmetricKey) -> Store:
@@ -100,7 +102,24 @@ class Store:
         """
         self._cut = self._depth > 0
         if not self._cut:
+            self._rewrite()
             self.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def forget_remnants(self) -> None:
+        """As `truncate_journal`, and no page that is in use keeps an older copy of a row that was moved and deleted.
+
+        SQLite overwrites what it deletes, but not where a row was before its page was divided: only writing all pages
+        anew does. It takes 30 ms a megabyte, so larger stores keep such pieces until a page is used again.
+        """
+        self._remnants = True
+        self.truncate_journal()
+
+    def _rewrite(self) -> None:
+        pages, size = self.one("PRAGMA page_count"), self.one("PRAGMA page_size")
+        if self._remnants and pages is not None and size is not None and pages[0] * size[0] <= REWRITE_LIMIT:
+            with suppress(StoreUnavailable):  # the disk may be too full for it: next time
+                self.run("VACUUM")
+                self._remnants = False
 
     @property
     def changes(self) -> int:
