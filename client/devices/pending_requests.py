@@ -131,7 +131,7 @@ class PendingRequests:
         return shown
 
     def _not_begun(self) -> dict[int, int]:
-        """The requests of which nothing has left: those that wait whole, and their rows. One that follows its file is not known."""
+        """The rows of requests of which nothing has left, that wait whole. One that follows its file is not known."""
         store = self._core.store
         found: dict[int, int] = {}
         home = self._core.device_table.home()
