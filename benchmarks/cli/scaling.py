@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def register(bench: App) -> None:
     """Add the commands to `mixnet bench`."""
-    for command in (scale, idle, start, history):
+    for command in (scale, idle, start, hostile, history):
         bench.command(command)
 
 
@@ -83,6 +83,23 @@ def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json
     """
     with needed():
         from benchmarks.cost.start import measure  # noqa: PLC0415
+
+        return _show([measure], one_size(quick, full), seed, as_json=as_json)
+
+
+def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure what hostile links cost the honest clients of a provider: round trips, losses, CPU.
+
+    Example: mixnet bench hostile --quick
+
+    Args:
+        quick: A minute and a half: enough for the controls, not for the figures.
+        full: Half an hour.
+        seed: What the honest clients' sending times follow from.
+        as_json: Print one JSON object instead of a table.
+    """
+    with needed():
+        from benchmarks.cost.hostile import measure  # noqa: PLC0415
 
         return _show([measure], one_size(quick, full), seed, as_json=as_json)
 

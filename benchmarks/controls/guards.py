@@ -14,10 +14,17 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from OpenSSL import SSL
+
 import mixnet.pki.topology
+import mixnode.node
 from benchmarks.controls.cover import Switch, all_off
 from mixnet.bucket import TokenBucket
+from mixnet.counters import Counters, Dropped
 from mixnet.crypto import SphinxSecret
+from mixnet.errors import RemoteError
+from mixnet.link.stream import READ_SIZE
+from mixnet.link.tls import TlsSession
 from mixnet.pki import document as documents
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import Document, Node
@@ -25,7 +32,9 @@ from mixnet.sphinx import engine, header, payload
 from mixnet.sphinx.geometry import GEOMETRY
 from mixnet.sphinx.keys import SharedSecret
 from mixnet.sphinx.packet import Hop, Layer
+from mixnode.arrival import ROOM, Arrived
 from mixnode.delays import Delays
+from mixnode.queues import DropQueue
 from mixnode.replay import Replay
 
 BATCH = 20  # packets at which a mix by count sends
@@ -56,6 +65,38 @@ def mixes_by_count() -> AbstractContextManager[object]:
 def rates_unlimited() -> AbstractContextManager[object]:
     """Providers take as much from a client as it sends."""
     return patch.object(TokenBucket, "take", lambda _self, wanted, _now: wanted)
+
+
+def arrivals_unshared() -> AbstractContextManager[object]:
+    """All links have one queue in a node, first come, first served."""
+
+    def one_queue(counters: Counters) -> DropQueue[Arrived]:
+        return DropQueue(ROOM, counters, Dropped.PEEL_FULL)
+
+    return patch.object(mixnode.node, "ArrivalQueue", one_queue)
+
+
+def records_unchecked() -> AbstractContextManager[object]:
+    """OpenSSL gets what comes and does what it asks for, as long as whole frames come of it."""
+
+    def put(self: TlsSession, data: bytes) -> None:
+        if not self._check.secured:
+            self._handshake.put(data)
+        elif data:
+            self._connection.bio_write(data)
+
+    def take(self: TlsSession) -> bytes:
+        frames = []
+        try:
+            while True:
+                frames.append(self._connection.recv(READ_SIZE))
+        except SSL.WantReadError:
+            return b"".join(frames)
+        except SSL.Error:
+            raise RemoteError("bytes that are no TLS records of this link") from None
+
+    missing = property(lambda _self: 1)
+    return patch.multiple(TlsSession, put_untrusted=put, open_untrusted=take, missing=missing)
 
 
 @contextmanager
@@ -136,6 +177,8 @@ GUARDS: dict[str, Switch] = {
     "replay": replay_unchecked,
     "pools": mixes_by_count,
     "rates": rates_unlimited,
+    "shares": arrivals_unshared,
+    "records": records_unchecked,
     "headers": headers_unauthenticated,
     "bodies": bodies_unprotected,
     "permutation": bodies_unpermuted,

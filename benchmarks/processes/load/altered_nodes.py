@@ -6,7 +6,8 @@ Promises: everything but what is named here is the real node's. `heavier` does t
 and holds it `LATE` seconds longer; `clear` does no cryptography on packets at all: it reads where they go in plain
 bytes; `leaking` keeps `LEAK` bytes of each packet for ever; `slowing` works longer on each packet than on the one
 before; `hoarding` keeps `HOARD` bytes more of each client than of the one before; `counting` counts what its store
-does, in a file beside it.
+does, in a file beside it; `trusting` has no share for each link, no allowance for a client, and lets OpenSSL take what
+it is sent.
 Never: a way to start either from a node's own configuration.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import trio
 
+from benchmarks.controls.guards import without_guards
 from benchmarks.processes.load import syncs
 from benchmarks.processes.load.packets import clear_tag, open_clear
 from mixnet.crypto import SphinxSecret, keyed_hash, x25519
@@ -125,6 +127,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "slowing": SlowingEngine,
     "hoarding": SphinxEngine,
     "counting": SphinxEngine,
+    "trusting": SphinxEngine,
 }
 
 
@@ -139,7 +142,8 @@ def main(arguments: list[str]) -> None:
         hoard()
     elif arguments[0] == "counting":
         syncs.count(config.data_dir / syncs.COUNTS)
-    with closing(Log(config.log_file)) as log:
+    off = ("rates", "shares", "records") if arguments[0] == "trusting" else ()
+    with closing(Log(config.log_file)) as log, without_guards(off):
         trio.run(run, config, ENGINES[arguments[0]](), log)
 
 
