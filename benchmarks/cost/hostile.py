@@ -8,7 +8,7 @@ a provider without allowances, shares and a look at records, to which the same i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -42,6 +42,7 @@ _REST = 1.0  # seconds after hostile links
 _WARM = 0.3  # seconds, whose times don't count
 _SPARE = 1.4  # times as many packets as are sent on average
 _CONTROL_ROUNDS = 2
+_DEAR_FROM = 1e6  # bytes a second, of which a megabyte's cost can be told
 _LOST = 0.01  # what must be lost at least without the defence
 
 
@@ -225,24 +226,23 @@ def _setting(size: Size, defended: Pairs, calm: Sequence[Phase]) -> str:
     median, share = 1e3 * middle([one.p50 for one in calm]).value, middle([one.cpu for one in calm]).value
     return (
         f"{size}: {CLIENTS} clients, each sending {_DEFAULTS.send_rate:g} packets a second through one provider; "
-        f"{ROUNDS[size]} rounds of {SECONDS[size]:g} s calm and as long beside links of each kind; in calm the median is "
-        f"{median:.2f} ms, at {share:.0%} of a core; hostile connections begun a second: {came}"
+        f"{ROUNDS[size]} rounds of {SECONDS[size]:g} s calm and as long beside links of each kind; in calm the "
+        f"median is {median:.2f} ms, at {share:.0%} of a core; hostile connections begun a second: {came}"
     )
 
 
-def _figures(name: str, mode: Mode, pairs: Sequence[Pair]) -> Iterable[Figure]:
+def _figures(name: str, mode: Mode, pairs: Sequence[Pair]) -> Iterator[Figure]:
     key, beside = f"hostile_{name}", [pair.beside for pair in pairs]
-    cost = [1e9 * (pair.beside.cpu - pair.calm.cpu) / pair.beside.hostile for pair in pairs if pair.beside.hostile]
     through, share = [1e-6 * one.hostile for one in beside], [100 * one.cpu for one in beside]
-    return (
-        Figure(f"{key}_p50_ratio", f"{mode.links} links, {mode.what}: median round trip, over calm",
-            middle(_ratios(pairs, "p50")), "", mode.slower),
-        Figure(f"{key}_p90_ratio", "the same, nine of ten", middle(_ratios(pairs, "p90"))),
-        Figure(f"{key}_lost", "share of honest packets lost", _lost(beside), "", Bound(0)),
-        Figure(f"{key}_mb_s", "what they got through", middle(through), "MB/s"),
-        Figure(f"{key}_cpu", "the provider's share of a core", middle(share), "%"),
-        Figure(f"{key}_ms_mb", "its CPU a hostile megabyte, beyond calm", middle(cost or [0.0]), "ms/MB"),
-    )  # fmt: skip
+    yield Figure(f"{key}_p50_ratio", f"{mode.links} links, {mode.what}: median round trip, over calm",
+        middle(_ratios(pairs, "p50")), "", mode.slower)  # fmt: skip
+    yield Figure(f"{key}_p90_ratio", "the same, nine of ten", middle(_ratios(pairs, "p90")))
+    yield Figure(f"{key}_lost", "share of honest packets lost", _lost(beside), "", Bound(0))
+    yield Figure(f"{key}_mb_s", "what they got through", middle(through), "MB/s")
+    yield Figure(f"{key}_cpu", "the provider's share of a core", middle(share), "%")
+    if mode.rate >= _DEAR_FROM and all(through):
+        cost = [1e9 * (pair.beside.cpu - pair.calm.cpu) / pair.beside.hostile for pair in pairs]
+        yield Figure(f"{key}_ms_mb", "its CPU a hostile megabyte, beyond calm", middle(cost), "ms/MB")
 
 
 def _ratios(pairs: Sequence[Pair], quantile: str) -> list[float]:
