@@ -1,6 +1,6 @@
-"""Growth, rest and history: `mixnet bench scale`, `idle`, `start` and `history`.
+"""Growth, rest, hostile links and history: `mixnet bench scale`, `idle`, `start`, `hostile` and `history`.
 
-See spec/13-measurements.md 13.10 to 13.12.
+See spec/13-measurements.md 13.10 to 13.12, and 13.14.
 
 Promises: `--json` prints one object for programs and nothing else; what takes long says on standard error what it is
 doing. Exit status 1 if a control failed. Never: an import of anything heavy until a command runs.

@@ -52,9 +52,9 @@ class Part:
 
             return [measured.measure(size, seed=seed, say=say) for measured in (provider, node)]
         if self.name == REST:
-            from benchmarks.cost import idle, start  # noqa: PLC0415
+            from benchmarks.cost import hostile, idle, start  # noqa: PLC0415
 
-            return [measured.measure(size, seed=seed, say=say) for measured in (idle, start)]
+            return [measured.measure(size, seed=seed, say=say) for measured in (idle, start, hostile)]
         if self.name == ANONYMITY:
             from benchmarks.anonymity.measure import measure as anonymity  # noqa: PLC0415
 
