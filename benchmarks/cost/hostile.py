@@ -41,7 +41,7 @@ _HONEST, _HOSTILE = 0, 1  # load generators
 _REST = 1.0  # seconds after hostile links
 _WARM = 0.3  # seconds, whose times don't count
 _SPARE = 1.4  # times as many packets as are sent on average
-_CONTROL_ROUNDS = 2
+_CONTROL_ROUNDS, _CONTROL_SECONDS = 2, 2.5
 _DEAR_FROM = 1e6  # bytes a second, of which a megabyte's cost can be told
 _LOST = 0.01  # what must be lost at least without the defence
 
@@ -110,7 +110,7 @@ async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = 
     """Measure on a network that runs already."""
     defended = await _Course(testbed, PROVIDER, SECONDS[size], seed, say).run(MODES, ROUNDS[size])
     say("control: a provider without the defence")
-    trusting = await _Course(testbed, TRUSTING, SECONDS[Size.QUICK], seed, say).run(_CONTROLS, _CONTROL_ROUNDS)
+    trusting = await _Course(testbed, TRUSTING, _CONTROL_SECONDS, seed, say).run(_CONTROLS, _CONTROL_ROUNDS)
     return finding(size, defended, trusting)
 
 

@@ -76,8 +76,7 @@ def test_a_phase_is_what_came_back_and_what_got_through():
 
 
 @pytest.mark.timeout(300)
-async def test_real_links_beside_real_clients(monkeypatch):
-    monkeypatch.setitem(hostile.SECONDS, Size.QUICK, 0.5)
+async def test_real_links_beside_real_clients():
     async with open_testbed(setup=hostile.SETUP) as testbed:
         course = hostile._Course(testbed, hostile.PROVIDER, 0.5, 1, print)
         seen = await course.run(MODES, 1)
