@@ -367,14 +367,16 @@ def seen(channel):
     return plaintexts
 
 
+DECODE = anonymous_bodies.decode_untrusted
+
+
 def decrypted(channel, monkeypatch):
-    """All contents that alice decrypts, from now on."""
+    """All contents that alice decrypts, from now on; what an earlier call gave gets no more of them."""
     bodies = []
-    original = anonymous_bodies.decode_untrusted
 
     def keep(raw):
         bodies.append(raw)
-        return original(raw)
+        return DECODE(raw)
 
     for module in ("client.anonymous.address_owner", "client.e2e.anonymous_bodies"):
         monkeypatch.setattr(f"{module}.decode_untrusted", keep)
@@ -397,7 +399,7 @@ def test_nothing_of_the_writer_is_in_what_the_receiver_gets(channel, monkeypatch
             assert not pieces(secret) & pieces(raw)
         assert home.name.encode() not in raw or len(home.name) < 4
     allowed = (Opening, AnonymousText, Supply)
-    assert {type(anonymous_bodies.decode_untrusted(raw)) for raw in bodies} == set(allowed)
+    assert {type(DECODE(raw)) for raw in bodies} == set(allowed)
 
 
 def test_two_conversations_of_one_writer_have_no_bytes_in_common(channel, monkeypatch):
