@@ -181,7 +181,7 @@ class Anonymous:
 
     def _in_turns(self, account: int, now: float, get: Callable[[int], Outgoing | None]) -> Outgoing | None:
         for contact in self._in_turn(account):
-            if self._setbacks.until(contact) > now:
+            if self._setbacks.waits(contact, now):
                 continue
             outgoing = None
             try:

@@ -26,6 +26,7 @@ from client.model.errors import (
     TooManyConversations,
 )
 from client.model.views import ContactState, Role
+from client.storage.database import is_of_store
 from client.storage.reply_blocks import KEPT, Given, SurbMaker, UnknownBlock, end_of
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
@@ -80,6 +81,8 @@ class AnonymousSenders:
             try:
                 made.append(self._make(contact, entry, epoch))
             except Unavailable as error:  # a node may have published fewer keys than there are epochs
+                if is_of_store(error):
+                    raise
                 missing = error
             if len(made) == FIRST_BLOCKS:
                 break
@@ -135,7 +138,9 @@ class AnonymousSenders:
             for _ in range(min(lacking, SUPPLY_BLOCKS - len(made))):
                 try:
                     made.append(self._make(conversation.contact, conversation.destination.provider, epoch))
-                except Unavailable:  # a provider or a key is not in this document: the next one may have it
+                except Unavailable as error:  # a provider or a key is not in this document: the next one may have it
+                    if is_of_store(error):
+                        raise
                     return made
         return made
 

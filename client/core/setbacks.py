@@ -28,6 +28,11 @@ class Setbacks(Generic[K]):
         """It works, again."""
         self._of.pop(part, None)
 
+    def waits(self, part: K, now: float) -> bool:
+        """Whether it is to be left alone; never because a clock was set back, by however much."""
+        until, pause = self._of.get(part, (0.0, 0.0))
+        return until - pause <= now < until
+
     def until(self, part: K) -> float:
         """When it may be tried again; 0.0 if nothing is known against it."""
         return self._of.get(part, (0.0, 0.0))[0]

@@ -253,7 +253,7 @@ class Core:
     def feed(self, now: float) -> None:
         """Let all parts hand over what is due. One that fails is left alone for a while, and the others go on."""
         for feeder in self._feeders:
-            if self._setbacks.until(id(feeder)) <= now:
+            if not self._setbacks.waits(id(feeder), now):
                 try:
                     with self.refusing():
                         feeder.feed(now)

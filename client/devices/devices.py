@@ -166,7 +166,7 @@ class Devices:
         self.files.sweep()
         self.linking.forget_told()
         for device in self._linked():
-            if self._setbacks.until(device.contact) <= now and self._due(device):
+            if not self._setbacks.waits(device.contact, now) and self._due(device):
                 if core.attempt(partial(self._tell, device)) is None:
                     self._setbacks.succeeded(device.contact)
                 else:

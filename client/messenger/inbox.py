@@ -181,8 +181,11 @@ class Inbox:
                     floors = dict(enumerate(content.floors))
                 # Below its floor the sender has given up: what is missing there never comes, so the lane goes on.
                 for lane, floor in floors.items():
-                    conversation.skip(lane, floor)
-                    refused = self._deliver_ready_untrusted(conversation, lane, now) or refused
+                    # What was refused in one lane may have made the conversation again, or ended it.
+                    current = self._core.conversations.get(conversation.id)
+                    if current is not None:
+                        current.skip(lane, floor)
+                        refused = self._deliver_ready_untrusted(current, lane, now) or refused
         if arrival.broken:
             self._warn(conversation.contact, TOLD, now)
         # After the change: what is acknowledged through this reply block is stored. What was refused may have been

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trio
@@ -139,14 +140,15 @@ class Matching:
 
     async def _try_visit(self, look: Look) -> None:
         self._visited[look.address] = self.clock.now()
-        try:
-            await self._visit(look)
-        except Unavailable:
-            pass  # its turn comes again
-        except Exception as error:  # whatever the other side or a provider made go wrong ends this entry's day alone
-            if is_of_store(error):
+        with suppress(Unavailable):  # also of the store, in whatever is done: its turn comes again
+            try:
+                await self._visit(look)
+            except Unavailable:
                 raise
-            await self._spoil(look)
+            except Exception as error:  # whatever the other side or a provider made go wrong ends its day alone
+                if is_of_store(error):
+                    raise
+                await self._spoil(look)
         self._wake()
 
     async def _spoil(self, look: Look) -> None:

@@ -71,6 +71,7 @@ class Store:
         self._depth += 1
         try:
             yield
+            self._check_transaction()
             with _translated():
                 self._connection.execute("COMMIT")
         except BaseException:
@@ -94,6 +95,11 @@ class Store:
                 self.run("RELEASE part")
             raise
         self.run("RELEASE part")
+
+    def _check_transaction(self) -> None:
+        """Nothing of a transaction that is gone may be stored alone, whoever passed over the error that ended it."""
+        if self._depth and not self._connection.in_transaction:
+            raise StoreUnavailable
 
     def truncate_journal(self) -> None:
         """Write the journal back and cut it off: it holds older versions of pages, with what was deleted since.
@@ -127,7 +133,8 @@ class Store:
         return int(self._connection.total_changes())
 
     def run(self, statement: str, *values: object) -> None:
-        """Execute a statement that gives no rows."""
+        """Execute a statement that gives no rows; StoreUnavailable once a full disk has ended the transaction."""
+        self._check_transaction()
         with _translated():
             self._connection.execute(statement, values)
 

@@ -29,6 +29,7 @@ from client.model.errors import (
     NoLongerReached,
     NotAnonymous,
     OwnAddress,
+    StoreUnavailable,
     TooManyAddresses,
     UnknownAddress,
 )
@@ -658,3 +659,24 @@ def test_a_blocked_stranger_is_heard_no_more_and_finds_nobody_there(channel):
     assert settle(channel, "bob", number) is MessageState.SENT
     assert channel["alice"].inbox() == ["who am I?"]
     assert (channel["alice"].fragments, channel["alice"].replies) == left
+
+
+def test_a_full_disk_is_no_missing_key(channel, monkeypatch):
+    """Reply blocks that can't be stored: neither a conversation nor a supply begins without them."""
+    address, given = published(channel), at(channel, "bob").anonymous._senders.given
+    kept = at(channel, "bob").send_anonymous(address, "first", channel.now)
+
+    def full(*_values):
+        raise StoreUnavailable
+
+    with monkeypatch.context() as now:
+        now.setattr(given, "add", full)
+        before = channel["bob"].store.all("SELECT * FROM anonymous")
+        with pytest.raises(StoreUnavailable):
+            at(channel, "bob").send_anonymous(address, "second", channel.now)
+        later = channel.now + BLOCK_LIFE
+        with pytest.raises(StoreUnavailable):
+            for _ in range(20):
+                at(channel, "bob").next_outgoing(later)
+        assert channel["bob"].store.all("SELECT * FROM anonymous") == before
+    assert settle(channel, "bob", kept) is MessageState.DELIVERED

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from client.arq.fragments import Fragment, FragmentToSend, ProbeToSend
 from client.core.conversation import Parcel
 from client.e2e import group_changes
 from client.e2e.bodies import Text, WireId, encode
 from client.e2e.group_bodies import GroupChanges
 from client.messenger.allowed import ALLOWED, Peer
 from mixnet.errors import RemoteError
+from tests.client.worlds.agreement import check_agreement
 from tests.client.worlds.bodies import TYPES, Hostile
 from tests.client.worlds.circle import CLUB, Circle
 
@@ -82,6 +84,7 @@ class Stage(Circle):
             with core.change():
                 core.routes[contact].post(Parcel(0, raw, None, False, 0, self.now + 1e5))
             self.pump(sender, VICTIM)
+            check_agreement(self[VICTIM].messenger)
 
     def prepare(self, state: str, peer: str) -> None:
         victim, _ = self[VICTIM].messenger, self[peer].messenger
@@ -138,6 +141,7 @@ class Stage(Circle):
                 if outgoing is not None:
                     messenger.transmitted(outgoing, self.now, 0.1)
                 messenger.wake_at()
+                check_agreement(messenger)
             for group in messenger.groups.list():
                 messenger.groups.show(group.name)
             messenger.contacts(), messenger.messages(), messenger.take_events()
@@ -264,3 +268,38 @@ def test_what_expires_and_fails_at_it_keeps_nothing_else(stage, monkeypatch):
     assert victim.message(numbers[1]).state == "failed"
     assert tried.count(numbers[0]) <= 2
     assert victim.next_expiry is None or victim.next_expiry > stage.now + 49.0
+
+
+def test_what_is_refused_in_one_lane_leaves_the_other_lane_in_order(stage, monkeypatch):
+    """One packet that says where both lanes go on lets a message be read in each; the first one fails half-way."""
+    stage.again()
+    victim, sender = stage[VICTIM].messenger, stage["erin"].messenger._core
+    contact, here = stage.rows("erin", VICTIM)
+    route, back = sender.routes[contact], victim._core.routes[here]
+    numbers = route.sender.floors()
+    for lane in (0, 1):
+        with sender.change():
+            for text in ("never arrives", f"lane {lane}"):
+                route.post(Parcel(lane, encode(Text(WIRE, text)), None, False, 0, stage.now + 1e5))
+    for lane in (0, 1):
+        query = "SELECT ciphertext FROM sealed WHERE session = ? AND lane = ? AND number = ?"
+        (sealed,) = stage["erin"].store.one(query, route.id, lane, numbers[lane] + 1)
+        fragment = Fragment(lane, numbers[lane] + 1, numbers[lane], 0, len(sealed), bytes(sealed))
+        victim.delivered_untrusted(FragmentToSend(route.outgoing, lane, fragment).encode(None), stage.now)
+    original = victim._inbox._handle
+
+    def fails_in_the_first(whose, body, now):
+        if body.text == "lane 0":
+            victim._core.routes[here].post(Parcel(0, encode(body), None, False, 0, now + 9))
+            raise KeyError
+        original(whose, body, now)
+
+    monkeypatch.setattr(victim._inbox, "_handle", fails_in_the_first)
+    probe = ProbeToSend(route.outgoing, 7, (numbers[0] + 1, numbers[1] + 1))
+    with pytest.raises(RemoteError):
+        victim.delivered_untrusted(probe.encode(None), stage.now)
+    assert victim._core.conversations[back.id] is not back
+    check_agreement(victim)
+    assert "lane 1" in stage[VICTIM].inbox() and "lane 0" not in stage[VICTIM].inbox()
+    monkeypatch.undo()
+    stage.check()

@@ -9,12 +9,13 @@ import trio
 from trio.testing import MockClock
 
 from client.model.address_entries import Entry
+from client.model.errors import StoreUnavailable
 from client.model.match_states import MatchState
 from client.model.views import ContactInfo, ContactState
 from client.pairing import matching
 from client.pairing.exchange import reply_slot
 from client.pairing.matching import SPOILED, day_secret, meeting
-from client.pairing.matching_store import Answering, Look, MatchTable, Progress, Replying
+from client.pairing.matching_store import Answering, Look, MatchTable, Progress, Replying, Spoiled
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall, cheap
 
@@ -136,3 +137,23 @@ async def test_who_finds_no_room_for_its_reply_tries_again(
     assert (await visit(hall, "bob", ALICE)).state is MatchState.MET
     assert (await visit(hall, "alice", BOB)).state is MatchState.MET
     assert (await visit(hall, "bob", ALICE)).state is MatchState.FOUND
+
+
+async def test_a_full_disk_while_a_day_is_spoiled_ends_nothing(
+    hall: Hall, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stranger made go wrong is noted in the store, which may be full: then it goes wrong again later."""
+    begin(hall, "alice", ALICE, BOB)
+    matcher = hall.matching["alice"]
+
+    async def wrong(_entry: Look) -> None:
+        raise ValueError
+
+    def full(*_values: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(matcher, "_visit", wrong)
+    with monkeypatch.context() as now:
+        now.setattr(matcher.table, "keep", full)
+        assert (await visit(hall, "alice", BOB)).state is MatchState.LOOKING
+    assert isinstance((await visit(hall, "alice", BOB)).progress, Spoiled)

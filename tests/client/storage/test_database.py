@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,20 @@ def test_a_full_disk_changes_nothing_and_passes(tmp_path):
     store.run(f"PRAGMA max_page_count = {pages + 10_000}")
     store.set_setting("large", bytes(1 << 20))
     assert len(store.setting("large")) == 1 << 20
+
+
+def test_what_a_full_disk_has_ended_is_not_stored_in_parts_by_who_passes_over_it(tmp_path):
+    """SQLite may end a transaction by itself: what follows in the block would be stored alone, and at once."""
+    store = Store.open(tmp_path / "store.db", KEY)
+    with pytest.raises(StoreUnavailable), store.transaction():
+        store.set_setting("before", b"1")
+        store._connection.execute("ROLLBACK")
+        with suppress(StoreUnavailable):
+            store.set_setting("after", b"1")
+    assert store.setting("before") is None and store.setting("after") is None
+    with pytest.raises(StoreUnavailable), store.transaction():
+        store.set_setting("before", b"1")
+        store._connection.execute("ROLLBACK")  # and nothing follows
+    with store.transaction():
+        store.set_setting("after", b"1")
+    assert store.setting("after") == b"1"
