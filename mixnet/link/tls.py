@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from OpenSSL import SSL, crypto
 
 from mixnet.crypto import SigningKey, certificate_identity_untrusted, credentials
-from mixnet.errors import RemoteError
+from mixnet.errors import LocalError, RemoteError
 from mixnet.link.handshake import GROUP, HandshakeRefused, HandshakeSide, WeakEncryption, WrongPeer
 from mixnet.link.records import (
     MOST_TICKETS,
@@ -37,6 +37,16 @@ _OPEN = b"SSL negotiation finished successfully"  # states of OpenSSL
 _TICKET = b"SSLv3/TLS read server session ticket"
 
 
+def _allow_one_group(context: SSL.Context) -> None:
+    """Neither offer nor take another key exchange: with ffdhe3072 a greeting costs six times as much before we refuse.
+
+    pyOpenSSL has a call for classical curves only, so this is OpenSSL's own.
+    """
+    library = SSL._lib  # type: ignore[attr-defined]  # it is not meant for others
+    if library.SSL_CTX_set1_curves_list(context._context, GROUP.encode()) != 1:
+        raise LocalError(f"this OpenSSL has no {GROUP}: install a newer `cryptography`")
+
+
 class TlsIdentity:
     """An identity's certificate and all settings; makes any number of sessions, on either side."""
 
@@ -46,6 +56,7 @@ class TlsIdentity:
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.set_max_proto_version(SSL.TLS1_3_VERSION)
         context.set_tls13_ciphersuites(CIPHER)
+        _allow_one_group(context)
         context.use_privatekey(key)
         context.use_certificate(shown)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)

@@ -9,7 +9,7 @@ from OpenSSL import SSL
 
 from mixnet.crypto import credentials
 from mixnet.errors import RemoteError, Unavailable
-from mixnet.link import Frame, FrameKind, HandshakeRefused, Peer, Role, WeakEncryption, WrongNetwork, WrongPeer
+from mixnet.link import Frame, FrameKind, HandshakeRefused, Peer, Role, WrongNetwork, WrongPeer
 from mixnet.link.connect import HANDSHAKE_TIMEOUT, HandshakeTimeout
 from mixnet.link.handshake import hello
 from mixnet.network import Address
@@ -96,7 +96,7 @@ async def test_an_impostor_gets_nothing_but_the_first_flight(autojump_clock):
     network.tap = lambda _when, source, _target, size: sent.append((source, size))
     client, _ = await both(network, connecting_with={"source": "127.0.0.2"}, accepting_with={"identity": STRANGER})
     assert isinstance(client, WrongPeer)
-    assert sent == [("127.0.0.2", 1443), ("127.0.0.1", 1724)]
+    assert sent == [("127.0.0.2", 1387), ("127.0.0.1", 1724)]
 
 
 async def test_an_impostor_that_dials_is_refused(autojump_clock):
@@ -110,7 +110,7 @@ async def test_an_impostor_that_dials_is_refused(autojump_clock):
     )
     assert isinstance(server, WrongPeer)
     assert isinstance(client, Unavailable)
-    assert sent == [("127.0.0.2", 1443), ("127.0.0.1", 1724), ("127.0.0.2", 3522)]  # and no greeting back
+    assert sent == [("127.0.0.2", 1387), ("127.0.0.1", 1724), ("127.0.0.2", 3522)]  # and no greeting back
 
 
 async def test_an_identity_in_another_role_can_be_refused(autojump_clock):
@@ -240,7 +240,7 @@ async def test_weak_encryption_is_refused_in_silence(autojump_clock):
     context = raw_context()
     context.set_tmp_ecdh(ec.SECP256R1())
     outcome, received = await from_raw_client(simulated(), context, GREETING)
-    assert isinstance(outcome, WeakEncryption)
+    assert isinstance(outcome, HandshakeRefused)
     assert received == b""
 
 
@@ -268,12 +268,13 @@ async def test_the_initiator_refuses_weak_encryption_before_it_shows_itself(auto
         async with await listener.accept() as stream:
             while data := await stream.receive_some():
                 given_to(raw, data)
-                step(raw)
+                with contextlib.suppress(SSL.Error):  # it finds no key of its kind, and says so
+                    step(raw)
                 await stream.send_all(taken(raw))
 
     async with await network.listen(HERE) as listener, trio.open_nursery() as nursery:
         nursery.start_soon(serve, listener)
-        with pytest.raises(WeakEncryption):
+        with pytest.raises(HandshakeRefused):
             await connecting(network, listener.address)
     assert credentials(SERVER)[1] not in shown
     assert not shown
@@ -290,7 +291,7 @@ async def test_a_silent_server_is_given_up(autojump_clock):
             await connecting(network, listener.address)
         assert trio.current_time() - begun == pytest.approx(HANDSHAKE_TIMEOUT)
         stream = await listener.accept()
-        assert len(await stream.receive_some()) == 1443
+        assert len(await stream.receive_some()) == 1387
         assert await stream.receive_some() == b""
 
 

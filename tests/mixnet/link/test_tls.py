@@ -15,6 +15,7 @@ from OpenSSL import SSL, crypto
 
 from mixnet.crypto import SigningKey, certificate, credentials
 from mixnet.errors import RemoteError
+from mixnet.link import tls
 from mixnet.link.frames import FRAME_SIZE
 from mixnet.link.handshake import GROUP, TLS_VERSION, HandshakeRefused, HandshakeSide, WeakEncryption, WrongPeer
 from mixnet.link.tls import TlsIdentity, _verify
@@ -102,7 +103,7 @@ def test_what_is_sealed_is_opened_in_any_pieces(numbers, text, piece):
 def test_every_handshake_has_the_same_sizes(one, other):
     left = TlsIdentity(SigningKey(one)).session(HandshakeSide.INITIATOR, accept_any)
     right = TlsIdentity(SigningKey(other)).session(HandshakeSide.RESPONDER, accept_any)
-    assert [len(flight) for flight in shake_hands(left, right)] == [1443, 1724, 404, 158]
+    assert [len(flight) for flight in shake_hands(left, right)] == [1387, 1724, 404, 158]
 
 
 def test_a_pin_that_refuses_ends_the_handshake_on_either_side():
@@ -162,13 +163,11 @@ def only_aes():
 
 
 @pytest.mark.parametrize("server", [False, True])
-@pytest.mark.parametrize(
-    ("weak", "named"), [(only_p256, WeakEncryption), (only_tls12, HandshakeRefused), (only_aes, HandshakeRefused)]
-)
-def test_weaker_settings_are_refused(weak, named, server):
+@pytest.mark.parametrize("weak", [only_p256, only_tls12, only_aes])
+def test_weaker_settings_are_refused(weak, server):
     ours = initiator() if server else responder()
     raw = raw_session(weak(), server=server)
-    with pytest.raises(named):
+    with pytest.raises(HandshakeRefused):
         try:
             against_raw(ours, raw)
         except SSL.Error:  # the other side gives up first, and says so
@@ -188,7 +187,7 @@ def test_a_classical_key_exchange_is_refused(tmp_path):
     context.load_cert_chain(chain)
     ours, incoming, outgoing = responder(), ssl.MemoryBIO(), ssl.MemoryBIO()
     classical = context.wrap_bio(incoming, outgoing)
-    with pytest.raises(WeakEncryption):
+    with pytest.raises(HandshakeRefused):
         for _ in range(3):
             with suppress(ssl.SSLWantReadError):
                 classical.do_handshake()
@@ -197,12 +196,45 @@ def test_a_classical_key_exchange_is_refused(tmp_path):
             incoming.write(ours.take())
 
 
-def test_the_initiator_shows_nothing_over_a_weak_key_exchange():
+@pytest.mark.parametrize("group", ["X25519", "P-256", "P-521", "X448", "ffdhe2048", "ffdhe3072", "SecP256r1MLKEM768"])
+def test_no_other_key_exchange_is_begun(group):
+    """Some cost six times as much as ours, and a stranger could choose."""
+    context = raw_context()
+    assert SSL._lib.SSL_CTX_set1_curves_list(context._context, group.encode()) == 1
+    raw, ours = raw_session(context), responder()
+    step(raw)
+    ours.put_untrusted(taken(raw))
+    with pytest.raises(HandshakeRefused):
+        ours.handshake_untrusted()
+    assert len(ours.take()) < RECORD_HEADER + 32  # an alert, which nobody is sent, and no key
+    left = initiator()
+    left.handshake_untrusted()
+    server = raw_session(context, server=True)
+    server.bio_write(left.take())
+    with pytest.raises(SSL.Error):  # it isn't offered
+        server.do_handshake()
+
+
+def test_a_key_exchange_that_lost_its_setting_is_refused_all_the_same(monkeypatch):
+    """The group is looked at again when the peer shows its certificate."""
+    monkeypatch.setattr(tls, "_allow_one_group", lambda _context: None)
+    loose = TlsIdentity(SERVER)
+    for ours, server in (
+        (loose.session(HandshakeSide.INITIATOR, accept_any), True),
+        (loose.session(HandshakeSide.RESPONDER, accept_any), False),
+    ):
+        with pytest.raises(WeakEncryption):
+            against_raw(ours, raw_session(only_p256(), server=server))
+
+
+def test_the_initiator_shows_nothing_over_a_weak_key_exchange(monkeypatch):
     seen = []
     context = only_p256()
     context.set_verify(SSL.VERIFY_PEER, lambda *what: bool(seen.append(what)) or True)
+    monkeypatch.setattr(tls, "_allow_one_group", lambda _context: None)
+    ours = TlsIdentity(CLIENT).session(HandshakeSide.INITIATOR, accept_any)
     with pytest.raises(WeakEncryption):
-        against_raw(initiator(), raw_session(context, server=True))
+        against_raw(ours, raw_session(context, server=True))
     assert not seen
 
 
