@@ -174,7 +174,7 @@ class _Server:
             self._count(LinkEvent.FULL)
             return
         if standing is not Standing.STRANGER:
-            self._doorstep.expect(origin)
+            self._doorstep.expect(origin, link.peer.identity)
         self._count(LinkEvent.ACCEPTED)
         lifetime = self._limits.stranger_lifetime if standing is Standing.STRANGER else math.inf
         try:
