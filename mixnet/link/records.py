@@ -1,9 +1,9 @@
 """Looks at the headers of TLS records before OpenSSL does: frames bound the work (spec/03-links.md 3.2). Pure.
 
-Promises: a handshake has at most 16 records and 8 KiB in a direction, and is given out one record at a time; after it
-each record holds one to five whole frames, and what has another size is refused by its header, before any of it is
-opened. Kept are a handshake's record that has begun, and then no more than the beginning of a header. Never: a
-judgement about what is in a record.
+Promises: a handshake has at most 16 records and 8 KiB in a direction, 640 bytes of them sealed, and is given out one
+record at a time; after it each record holds one to five whole frames, and what has another size is refused by its
+header, before any of it is opened. Kept are a handshake's record that has begun, and then no more than the beginning of
+a header. Never: a judgement about what is in a record.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ SHORTEST_RECORD = FRAME_SIZE + RECORD_OVERHEAD
 MOST_TICKETS = 2
 MOST_HANDSHAKE_RECORDS = 16  # our own initiator sends 5 and our responder 6
 MOST_HANDSHAKE_BYTES = 8192
+# Of them in sealed records: our initiator sends 398 and our responder 503. They hold the certificate, and OpenSSL takes
+# keys apart before it shows us whose they are: for explicit curves that is a millisecond for each 400 bytes.
+MOST_SEALED_BYTES = 640
 
 _TYPES = range(20, 24)  # change_cipher_spec, alert, handshake, application_data: all that TLS 1.3 has
 _SEALED = b"\x17\x03\x03"
@@ -39,6 +42,7 @@ class HandshakeRecords:
         self._data = b""
         self._records = 0
         self._bytes = 0
+        self._sealed = 0
 
     @property
     def missing(self) -> int:
@@ -62,11 +66,15 @@ class HandshakeRecords:
         known = self._data[0] in _TYPES and self._data[1] == 3
         if not known or self._records == MOST_HANDSHAKE_RECORDS or self._bytes + size > MOST_HANDSHAKE_BYTES:
             raise RemoteError("a handshake that is none of TLS, or too long")
+        sealed = size if self._data[0] == _SEALED[0] else 0
+        if self._sealed + sealed > MOST_SEALED_BYTES:
+            raise RemoteError("a certificate that is longer than ours")
         if len(self._data) < size:
             return None
         record, self._data = self._data[:size], self._data[size:]
         self._records += 1
         self._bytes += size
+        self._sealed += sealed
         return record
 
     @property

@@ -1,5 +1,7 @@
 """Headers of records are judged before anything is opened, however their bytes are cut."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from mixnet.link.records import (
     FRAMES_OF_A_RECORD,
     MOST_HANDSHAKE_BYTES,
     MOST_HANDSHAKE_RECORDS,
+    MOST_SEALED_BYTES,
     MOST_TICKETS,
     RECORD_OVERHEAD,
     FrameRecords,
@@ -137,7 +140,11 @@ def taken(gate):
     st.lists(st.integers(1, 900)),
 )
 def test_a_handshake_is_given_out_record_by_record(sizes, rest, cuts):
-    records = [record(size, bytes((20 + size % 4, 3, 3))) for size in sizes]
+    sealed = list(itertools.accumulate(size + 5 if size % 4 == 3 else 0 for size in sizes))  # would be too many
+    records = [
+        record(size, bytes((20 + size % 4 if total <= MOST_SEALED_BYTES else 22, 3, 3)))
+        for size, total in zip(sizes, sealed, strict=True)
+    ]
     gate, got = HandshakeRecords(), []
     for piece in pieces(b"".join(records) + rest, cuts):
         gate.put(piece)
@@ -153,9 +160,17 @@ def test_the_bounds_of_a_handshake_are_exact():
         assert gate.take_untrusted()
     with pytest.raises(RemoteError):
         gate.take_untrusted()
-    for size, accepted in ((MOST_HANDSHAKE_BYTES - 5, True), (MOST_HANDSHAKE_BYTES - 4, False)):
+    for size, kind, accepted in (
+        (MOST_HANDSHAKE_BYTES - 5, 22, True),
+        (MOST_HANDSHAKE_BYTES - 4, 22, False),
+        (MOST_SEALED_BYTES - 100 - 5, 23, True),
+        (MOST_SEALED_BYTES - 100 - 4, 23, False),
+    ):
         gate = HandshakeRecords()
-        gate.put(b"\x16\x03\x01" + size.to_bytes(2))
+        if kind == 23:
+            gate.put(record(95))
+            assert gate.take_untrusted()
+        gate.put(bytes([kind]) + b"\x03\x01" + size.to_bytes(2))
         if accepted:
             assert gate.take_untrusted() is None
         else:
