@@ -11,8 +11,11 @@ import errno
 import ipaddress
 import socket
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, Self, runtime_checkable
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -25,6 +28,8 @@ IPV6_SHARED = 64  # bits of an IPv6 address that say whose it is; the rest its o
 BACKLOG = 256  # connections that wait to be accepted
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _RESOURCE_PAUSE = 0.1  # seconds before another attempt to accept when descriptors have run out
+_MOST_ANSWERS = 8  # IP addresses of a name that are tried
+_HEAD_START = 0.25  # seconds until the next one is tried beside those before (RFC 8305 section 5)
 _PEER_TIMEOUT_MS = 30_000  # how long the kernel keeps unacknowledged bytes before it gives up the connection
 
 
@@ -114,10 +119,13 @@ class TCP:
     def __init__(self, reach: Reach = Reach.MACHINE) -> None:
         """Dial what `reach` allows: by default everything that leads somewhere."""
         self._reach = reach
+        self._names: WeakValueDictionary[str, trio.CapacityLimiter] = WeakValueDictionary()
 
     def within(self, reach: Reach) -> Self:
         """See `Network.within`."""
-        return type(self)(reach)
+        same = type(self)(reach)
+        same._names = self._names
+        return same
 
     async def listen(self, address: Address) -> Listener:
         """A listening socket; Unavailable if the address is in use or not ours."""
@@ -145,8 +153,7 @@ class TCP:
         """A connected socket; Unavailable after ten seconds, or at once if the connection is refused."""
         try:
             with trio.fail_after(DIAL_TIMEOUT):
-                host = await self._allowed(address)
-                stream = await trio.open_tcp_stream(host, address.port, local_address=source)
+                stream = await _first_to_answer(await self._allowed(address), address.port, source)
         except trio.TooSlowError:
             raise Unavailable(f"{address} does not answer: is it running, and is the address right?") from None
         except (OSError, UnicodeError) as error:
@@ -154,15 +161,57 @@ class TCP:
         _give_up_on_silence(stream)
         return TcpStream(stream)
 
-    async def _allowed(self, address: Address) -> str:
-        """The host to dial. If not every one may be, the name is resolved here, so that no second answer differs."""
-        if self._reach is Reach.MACHINE:
-            return address.host
-        found = await trio.socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-        host = next((str(where[0]) for *_, where in found if self._reach.allows(str(where[0]))), None)
-        if host is None:
+    async def _allowed(self, address: Address) -> list[str]:
+        """The IP addresses to dial. A name is resolved once, and here, so that no second answer differs."""
+        found = await self._resolved(address)
+        hosts = [host for host in found if self._reach is Reach.MACHINE or self._reach.allows(host)]
+        if not hosts:
             raise Unavailable(f"{address} lies inside a machine or a private network, where this network has no nodes")
-        return host
+        return hosts[:_MOST_ANSWERS]
+
+    async def _resolved(self, address: Address) -> list[str]:
+        """What a host stands for, in the system's order. A name has one thread at a time, which may be held for long.
+
+        So names that never get an answer, which corrupt nodes may have, take no thread that others wait for.
+        """
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(address.host)
+            return [address.host]
+        turn = self._names.setdefault(address.host, trio.CapacityLimiter(1))
+        resolve = partial(socket.getaddrinfo, address.host, address.port, type=socket.SOCK_STREAM)
+        answers = await trio.to_thread.run_sync(resolve, abandon_on_cancel=True, limiter=turn)
+        return list(dict.fromkeys(str(where[0]) for *_, where in answers))
+
+
+async def _first_to_answer(hosts: Sequence[str], port: int, source: str | None) -> trio.SocketStream:
+    """A stream to one of them: each has a moment for itself, or until it refuses. OSError of the first if none answers.
+
+    Many machines have IPv6 addresses that lead nowhere.
+    """
+    streams: list[trio.SocketStream] = []
+    errors: dict[str, OSError] = {}
+
+    async def attempt(host: str, refused: trio.Event) -> None:
+        try:
+            streams.append(await trio.open_tcp_stream(host, port, local_address=source))
+            nursery.cancel_scope.cancel()
+        except OSError as error:
+            errors[host] = error
+            refused.set()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            for host in hosts:
+                refused = trio.Event()
+                nursery.start_soon(attempt, host, refused)
+                with trio.move_on_after(_HEAD_START):
+                    await refused.wait()
+        if not streams:
+            raise errors[hosts[0]]
+        return streams.pop(0)
+    finally:
+        for stream in streams:  # one that answered at the same time, or all of them if we were cancelled
+            await trio.aclose_forcefully(stream)
 
 
 class _SocketListener(Listener):

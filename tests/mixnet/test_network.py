@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mixnet import network
 from mixnet.errors import LocalError, Unavailable
 from mixnet.network import TCP, Address
+from mixnet.reach import Reach
 
 LOOPBACK = Address("127.0.0.1", 0)
 
@@ -169,3 +171,76 @@ async def test_a_listener_does_not_hide_other_errors(monkeypatch):
     async with await TCP().listen(LOOPBACK) as listener:
         with pytest.raises(OSError, match="broken"):
             await listener.accept()
+
+
+def resolving(monkeypatch, *hosts):
+    """Every name stands for `hosts`."""
+    real = socket.getaddrinfo
+
+    def resolve(host, port, *more, **named):
+        found = [host] if host == "127.0.0.1" or host in hosts else hosts
+        return [one for ip in found for one in real(ip, port, *more, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+async def test_an_address_that_answers_is_found_behind_others_that_don_t(monkeypatch):
+    """A node with an IPv6 address that leads nowhere is dialled at its other one."""
+    resolving(monkeypatch, "127.0.0.2", "127.0.0.1", "127.0.0.3")
+    async with (
+        await TCP().listen(LOOPBACK) as listener,
+        await TCP().dial(Address("node.example.org", listener.address.port)) as stream,
+    ):
+        assert stream.remote_host == "127.0.0.1"
+
+
+async def test_an_address_that_stays_silent_holds_up_the_next_for_a_moment(monkeypatch, autojump_clock):
+    tried, closed = [], []
+
+    class Answering(trio.abc.AsyncResource):
+        async def aclose(self):
+            closed.append(self)
+
+    async def dial(host, _port, **_named):
+        tried.append((host, trio.current_time() - begun))
+        if host != "127.0.0.1":
+            with suppress(trio.Cancelled):
+                await trio.sleep_forever()
+        return Answering()
+
+    monkeypatch.setattr(trio, "open_tcp_stream", dial)
+    begun = trio.current_time()
+    stream = await network._first_to_answer(["127.0.0.2", "127.0.0.3", "127.0.0.1"], 1, None)
+    assert tried == [("127.0.0.2", 0.0), ("127.0.0.3", 0.25), ("127.0.0.1", 0.5)]
+    assert len(closed) == 2  # those that answered in the same moment
+    assert stream not in closed
+
+
+async def test_a_name_that_gets_no_answer_takes_one_thread_and_nobody_else_s(monkeypatch):
+    """Corrupt nodes choose names, and each name the time that it takes; disks wait for threads, too."""
+    held, asked = threading.Event(), []
+
+    def resolve(host, port, *more, **named):
+        if host == "127.0.0.1":
+            return real(host, port, *more, **named)
+        asked.append(host)
+        if host.startswith("never"):
+            held.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    tcp, real = TCP(), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    try:
+        async with await TCP().listen(LOOPBACK) as listener, trio.open_nursery() as nursery:
+            port = listener.address.port
+            names = [f"never{number}.example.org" for number in range(50)]
+            for name in names * 3:
+                nursery.start_soon(tcp.within(Reach.MACHINE).dial, Address(name, port))
+            while len(asked) < len(names):
+                await trio.sleep(0.001)
+            await trio.to_thread.run_sync(int)  # of the threads that everybody shares, one is free
+            await (await tcp.dial(Address("quick.example.org", port))).aclose()
+            assert sorted(asked) == sorted([*names, "quick.example.org"])
+            nursery.cancel_scope.cancel()
+    finally:
+        held.set()

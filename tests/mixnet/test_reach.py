@@ -54,7 +54,7 @@ def test_a_network_reaches_as_far_as_the_nearest_of_its_authorities() -> None:
 async def test_what_a_name_stands_for_is_judged_when_it_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[str] = []
 
-    async def resolve(_host: object, port: int, **_named: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+    def resolve(_host: object, port: int, **_named: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in answers]
 
     dialled: list[str] = []
@@ -63,7 +63,7 @@ async def test_what_a_name_stands_for_is_judged_when_it_is_dialled(monkeypatch: 
         dialled.append(host)
         raise OSError("nobody is asked")
 
-    monkeypatch.setattr(trio.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(trio, "open_tcp_stream", dial)
     network, address = TCP().within(Reach.ANYWHERE), Address("node.example.org", 4000)
     for answers[:], expected in (["127.0.0.1", "169.254.169.254"], []), (["10.0.0.1", "1.1.1.1"], ["1.1.1.1"]):
