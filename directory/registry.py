@@ -25,6 +25,10 @@ class Untimely(Refused):
     """The descriptor is not for the present epoch, the last or the next: check the node's clock."""
 
 
+class TooMany(Refused):
+    """The node brings another descriptor all the time: find out why it makes new keys."""
+
+
 class Unreachable(Refused):
     """The node's address lies inside a machine or a private network, and the authorities' don't: correct it."""
 
@@ -63,6 +67,10 @@ class NodeRegistry:
     def epochs(self, identity: bytes) -> tuple[int, ...]:
         """The epochs for which a descriptor of the node is held, ascending."""
         return tuple(sorted(self._held.get(identity, ())))
+
+    def holds(self, descriptor: Descriptor, raw: bytes) -> bool:
+        """Whether this very descriptor, `raw` when encoded, is held already."""
+        return self._held.get(descriptor.identity, {}).get(descriptor.epoch) == raw
 
     def take_untrusted(self, raw: bytes, present: int) -> Descriptor:
         """The descriptor in `raw`, now held, in epoch `present`.

@@ -33,6 +33,7 @@ def verified_evidence(
 
 _REASONS = {
     "Unapproved": "it came in another role or from another network than it is approved for",
+    "TooMany": "it brings another descriptor all the time: find out why it makes new keys",
     "Unreachable": "its address lies inside a machine or a private network: correct `address`",
     "Untimely": "it was made for another time: check the node's clock",
     "Forged": "its signature does not verify",

@@ -14,8 +14,9 @@ import trio
 
 from directory.context import AuthorityContext
 from directory.guests import Guests
-from directory.registry import Unapproved
+from directory.registry import TooMany, Unapproved
 from directory.voting import Round
+from mixnet.bucket import TokenBuckets
 from mixnet.counters import Dropped, Event
 from mixnet.errors import RemoteError
 from mixnet.link import Link, Peer, Role, answer_requests
@@ -46,6 +47,7 @@ from mixnet.pki.requests import (
 )
 
 WAIT = 5.0  # seconds for which an answer waits for what it is about
+UPLOADS, UPLOADS_AT_ONCE = 4.0, 8  # descriptors of one node that are written down: in an epoch, and at once
 _MAX_REQUEST = 4096
 
 
@@ -56,6 +58,8 @@ class RequestHandler:
         """`rounds` are those under way or just over, by epoch and attempt."""
         self._context, self._rounds, self._guests = context, rounds, guests
         self._archive, self._registry, self._counters = context.archive, context.registry, context.counters
+        rate = UPLOADS / context.trust.epochs.length
+        self._uploads: TokenBuckets[bytes] = TokenBuckets(rate, UPLOADS_AT_ONCE, trio.current_time())
 
     def admit(self, identity: bytes, role: Role) -> bool:
         """Whether a peer may ask anything at all: only an authority may say that it is one."""
@@ -123,15 +127,21 @@ class RequestHandler:
             # Else anybody could bring an older one of the same epoch back, and so take a node's newer keys away.
             if peer.role != Role.NODE or peer.identity not in self._registry.approved:
                 raise Unapproved
-            if Descriptor.parse_untrusted(raw).identity != peer.identity:
+            offered = Descriptor.parse_untrusted(raw)
+            if offered.identity != peer.identity:
                 raise RemoteError("a descriptor that another than its node brings")
+            fresh = not self._registry.holds(offered, raw)
+            # All else here waits while one is written to the disk.
+            if fresh and not self._uploads.take(peer.identity, 1, trio.current_time()):
+                raise TooMany
             descriptor = self._registry.take_untrusted(raw, self._context.present())
         except RemoteError as refusal:
             self._counters.drop(Dropped.REQUEST)
             if peer.role == Role.NODE:
                 self._registry.note_refusal(peer.identity, type(refusal).__name__)
             return False
-        self._context.ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
+        if fresh:
+            self._context.ledger.keep_descriptor(descriptor.epoch, descriptor.identity, raw)
         self._context.changed.wake()
         return True
 

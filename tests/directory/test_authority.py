@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from directory.authority import Authority
+from directory.requests import UPLOADS, UPLOADS_AT_ONCE
 from directory.schedule import late
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped
@@ -17,6 +19,7 @@ from mixnet.link import Role, ask, connect
 from mixnet.network import TCP, Address
 from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.errors import NoDocument
+from mixnet.pki.fetch import Caller
 from mixnet.pki.requests import AskStep, encode
 from mixnet.randomness import SeededSource
 from tests.directory.authority_world import AuthorityWorld
@@ -301,6 +304,29 @@ async def test_hostile_questions_end_the_link_and_nothing_else(
     world.enter(*EVERYBODY)
     await world.fetch_when_ready()
     assert signatures((await world.fetch_from(0))[1]) == 3
+
+
+async def test_a_node_that_brings_descriptors_all_the_time_buys_few_writes(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """All else at an authority waits for its disk meanwhile."""
+    world = AuthorityWorld(TOWN, nursery)
+    await world.start(0)
+    authority = world.authorities[0]
+    written: list[bytes] = []
+    authority._context.ledger.keep_descriptor = lambda *entry: written.append(entry[2])  # type: ignore[method-assign]
+    (name, (identity, _)), *_ = TOWN.nodes.items()
+    caller = Caller(TOWN.bootstrap, world.network, identity=identity, role=Role.NODE)
+    where = TOWN.bootstrap.authorities[0]
+    others = [TOWN.descriptor(name, 0, keys=tuple(os.urandom(32) for _ in range(3))) for _ in range(100)]
+    taken = [await caller.offer(where, raw) for raw in others]
+    assert written == [raw for raw, yes in zip(others, taken, strict=True) if yes]
+    assert len(written) <= UPLOADS_AT_ONCE + UPLOADS
+    for _ in range(100):  # the last one is no news
+        assert await caller.offer(where, written[-1])
+    assert len(written) == sum(taken)
+    await trio.sleep(TOWN.epoch_length / UPLOADS)
+    assert await caller.offer(where, others[-1])
 
 
 async def test_nobody_but_an_authority_is_one(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
