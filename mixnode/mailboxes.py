@@ -26,6 +26,7 @@ from typing import NamedTuple
 from mixnet.errors import LocalError, Unavailable
 
 GRAINS = 168
+_PATIENCE_MS = 5000  # how long a transaction waits for another program that writes the file: an operator's
 SLICE = 32  # packets that one transaction deletes: overwriting one takes about a tenth of a millisecond
 EXPIRED = 64  # mailboxes that one sweep deletes
 _SCHEMA = """
@@ -172,7 +173,9 @@ class Mailboxes:
         self._log_holds = True  # whether the write-ahead log may hold copies of what was deleted
         try:
             # Calls never overlap, but a pool may run them on one thread after another.
-            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(
+                path or ":memory:", _PATIENCE_MS / 1000, check_same_thread=False, isolation_level=None
+            )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
                 self._database.execute(f"PRAGMA {pragma}")
             self._database.executescript(_SCHEMA)
@@ -253,7 +256,11 @@ class Mailboxes:
         Raises Unavailable.
         """
         try:
-            (busy, _, _), *_ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._database.execute("PRAGMA busy_timeout=0")  # mail can't wait until another program has read the file
+            try:
+                (busy, _, _), *_ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._database.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
         except sqlite3.Error as error:
             raise Unavailable(f"can't write the mailboxes: {error}") from None
         self._log_holds = bool(busy)

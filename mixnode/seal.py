@@ -7,14 +7,15 @@ how much was written.
 
 Promises: `proves` says yes only if the tag file is the very file that the seal was made for, and either closed and
 untouched since, or left open under the boot that still runs and no shorter than what was written to it. So a power cut,
-a shortened or missing file, and a folder that was copied back from a backup all give a no. Never: a tag, or a time
-other than the file system's own.
+a shortened or missing file, and a backup that was copied back, be it into the very files, all give a no. Never: a tag,
+or a time but that of the last change of a file.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +27,7 @@ SEAL = ".seal"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NEW = ".seal-new"
 _COUNT = ".count"
-_SIZE = struct.Struct("<Q")
+_COUNTED = struct.Struct("<QQ")
 _TOLERANCE = 10 * 10**9  # nanoseconds that a disk may take to write a seal down
 
 
@@ -41,9 +42,10 @@ class Seal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Count:
-    """How many bytes of tags were written while the seal is open: as the tags are, with the kernel when a kill comes.
+    """How many bytes of tags were written while the seal is open, and when: with the kernel when a kill comes.
 
-    It is a file of its own, since writing to the seal would change the time by which a copy of the seal is known.
+    It is a file of its own, since writing to the seal would change the time by which a copy of the seal is known. One
+    that was written back into its place is known by its own time: the file changed later than it says.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -63,7 +65,7 @@ class Count:
 
     def set(self, size: int) -> None:
         """So many bytes are with the kernel now. Raises OSError."""
-        if os.pwrite(self._descriptor, _SIZE.pack(size), 0) != _SIZE.size:
+        if os.pwrite(self._descriptor, _COUNTED.pack(size, time.time_ns()), 0) != _COUNTED.size:
             raise OSError("the disk is full")
 
     def close(self) -> None:
@@ -72,8 +74,11 @@ class Count:
 
     @staticmethod
     def read(tags: Path) -> int:
-        """What was counted; OSError, struct.error if nothing was."""
-        (size,) = _SIZE.unpack(tags.with_suffix(_COUNT).read_bytes())
+        """What was counted; OSError, struct.error if nothing was, or another time."""
+        path = tags.with_suffix(_COUNT)
+        size, written = _COUNTED.unpack(path.read_bytes())
+        if abs(path.stat().st_ctime_ns - written) >= _TOLERANCE:
+            raise OSError("a count that was written back")
         return int(size)
 
 
@@ -123,6 +128,8 @@ def reseal(tags: Path) -> None:
     """Make the seal of a copy of `tags` fit the copy. For simulations, where a copy stands for what a kill left."""
     seal = msgspec.msgpack.decode(tags.with_suffix(SEAL).read_bytes(), type=Seal)
     if seal.boot:
+        (counted, _) = _COUNTED.unpack(tags.with_suffix(_COUNT).read_bytes())
+        Count.begin(tags, counted).close()
         write_open(tags, seal.boot)
     else:
         write_closed(tags)

@@ -106,7 +106,7 @@ def test_one_write_of_tags_and_one_of_their_count_a_batch(tmp_path: Path, monkey
     replay.begin()
     writes.clear()
     replay.admit([bytes([number]) * TAG_SIZE for number in range(32)])
-    assert writes == [32 * TAG_SIZE, 8]
+    assert writes == [32 * TAG_SIZE, 16]
     assert (tmp_path / "0.tags").stat().st_mode & 0o077 == 0
     replay.close()
 

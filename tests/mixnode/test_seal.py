@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -122,6 +123,25 @@ def test_a_key_is_retired_after(tmp_path: Path, harm: Harm, clean: bool) -> None
         again.replay.discard()
     harm(folder)
     assert reload(folder).retired == [0]
+
+
+@pytest.mark.parametrize(
+    "restored", [("0.tags", "0.count"), ("0.tags",), ("0.count",), ("0.tags", "0.count", "0.seal")]
+)
+def test_after_a_kill_a_backup_of_the_same_boot_in_its_place_retires_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: tuple[str, ...]
+) -> None:
+    """It is written into the files that are there: all that it lacks are the last tags."""
+    real, ago = time.time_ns, 60 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: real() - ago)  # when the backup was made
+    key = used(tmp_path)
+    backup = {name: (tmp_path / name).read_bytes() for name in restored}
+    monkeypatch.setattr(time, "time_ns", real)
+    key.replay.admit([bytes([98]) * 16])
+    key.replay.discard()
+    for name, content in backup.items():
+        (tmp_path / name).write_bytes(content)
+    assert reload(tmp_path).retired == [0]
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)

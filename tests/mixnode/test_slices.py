@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -233,4 +234,24 @@ async def test_erasures_that_never_end_keep_no_other_erasure_waiting(
     await storage.perform([Erase(ME)])
     with trio.fail_after(60):
         await storage.cleaned(ME)
+    nursery.cancel_scope.cancel()
+
+
+async def test_nobody_is_told_that_all_is_gone_while_another_program_keeps_a_copy_in_the_log(
+    autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    """Such as a backup that is being made of the file."""
+    boxes = filled(number=5, path=tmp_path / "m.sqlite")
+    storage = MailboxStorage(boxes, lambda: LIMITS, VirtualClock(0.0), on_thread=False)
+    nursery.start_soon(storage.run)
+    with closing(sqlite3.connect(tmp_path / "m.sqlite", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM packets").fetchone()
+        await storage.perform([Erase(ME)])
+        with trio.move_on_after(60) as waiting:
+            await storage.cleaned(ME)
+        assert waiting.cancelled_caught
+        reader.execute("COMMIT")
+    await storage.cleaned(ME)
+    assert not boxes.log_holds
     nursery.cancel_scope.cancel()
