@@ -1,6 +1,6 @@
 """What hostile links cost the honest clients of a provider (spec/13-measurements.md 13.14).
 
-Promises: all are real processes on loopback, the hostile ones at the lowest priority. Honest clients send at the
+Promises: all are real processes on loopback, the hostile ones at a low priority. Honest clients send at the
 network's rate; in turns, they are alone and beside hostile links of one kind, so each figure is over that of the calm
 just before it. What the hostile side got through is measured, and so is what it cost the provider's CPU. The control is
 a provider without allowances, shares and a look at records, to which the same is sent.

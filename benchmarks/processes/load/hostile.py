@@ -3,7 +3,7 @@
     python -m benchmarks.processes.load.hostile FOLDER NAME     orders on standard input, answers on standard output
 
 Promises: every link has an identity and an address of its own, which no member has; a link that is ended comes again at
-once, as fast as the provider's door lets it; packets are made before they are sent. All at the lowest priority, so many
+once, as fast as the provider's door lets it; packets are made before they are sent. All at a low priority, so many
 links, so many bytes a second and so long as an order says, so that nothing but the provider is what is attacked.
 """
 
@@ -34,9 +34,9 @@ from mixnet.pki.document import Node
 from mixnet.sphinx import GEOMETRY
 
 FLOOD = "flood"  # the stock that floods are taken from
-_LOWEST = 19  # priority
+_LOW = 10  # priority: how much nicer than the others
 _AGAIN = 0.002  # seconds until a link that was ended comes again
-_RECORDS = 100  # made by hand for one write
+_FEW, _MANY = 100, 2000  # records made by hand for one write: the first one of a link, and the next ones
 _TOGETHER = 5  # frames of one write
 _KINDS_OF_GARBAGE = 64
 _GONE = (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -99,13 +99,13 @@ class Attacker:
         """New keys, and new keys, once TLS is done: before the hello, so before anybody is judged."""
         async with self._secured() as (stream, forger):
             made = (forger.updated(forger.record(KEY_UPDATE, HANDSHAKE)) for _ in itertools.count())
-            await self._pour(stream.send_all, map(b"".join, _lots(made, _RECORDS)))
+            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, first=_FEW)))
 
     async def send_tiny_records(self) -> None:
         """Frames, but each byte of them in a record of its own."""
         async with self._secured() as (stream, forger):
             made = (forger.record(b"\0") for _ in itertools.count())
-            await self._pour(stream.send_all, map(b"".join, _lots(made, _RECORDS)))
+            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, first=_FEW)))
 
     async def drip(self) -> None:
         """The first message of TLS, byte by byte; the next time again."""
@@ -142,7 +142,9 @@ class Attacker:
             await trio.sleep_until(begun + poured / self.rate)
 
 
-def _lots(pieces: Iterator[bytes], number: int) -> Iterator[list[bytes]]:
+def _lots(pieces: Iterator[bytes], number: int, *, first: int = 0) -> Iterator[list[bytes]]:
+    if first:
+        yield list(itertools.islice(pieces, first))
     while True:
         yield list(itertools.islice(pieces, number))
 
@@ -163,9 +165,9 @@ class Hostile(LoadGenerator):
     order = HostileOrder
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Take the place of the mix `name`, below everybody else's priority."""
+        """Take the place of the mix `name`, at a low priority."""
         super().__init__(folder, name)
-        os.nice(_LOWEST)
+        os.nice(_LOW)
 
     async def obey(self, order: Any) -> dict[str, Any]:
         """Carry out one order; what it gave."""
