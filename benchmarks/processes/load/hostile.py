@@ -36,7 +36,8 @@ from mixnet.sphinx import GEOMETRY
 FLOOD = "flood"  # the stock that floods are taken from
 _LOW = 10  # priority: how much nicer than the others
 _AGAIN = 0.002  # seconds until a link that was ended comes again
-_FEW, _MANY = 100, 2000  # records made by hand for one write: the first one of a link, and the next ones
+_FEW, _MANY = 100, 2000  # records made by hand for one write: of a link's first ones, and of the next
+_FIRST = 20  # writes, in which a server that refuses them has ended the link
 _TOGETHER = 5  # frames of one write
 _KINDS_OF_GARBAGE = 64
 _GONE = (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -99,13 +100,13 @@ class Attacker:
         """New keys, and new keys, once TLS is done: before the hello, so before anybody is judged."""
         async with self._secured() as (stream, forger):
             made = (forger.updated(forger.record(KEY_UPDATE, HANDSHAKE)) for _ in itertools.count())
-            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, first=_FEW)))
+            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, begin=_FEW)))
 
     async def send_tiny_records(self) -> None:
         """Frames, but each byte of them in a record of its own."""
         async with self._secured() as (stream, forger):
             made = (forger.record(b"\0") for _ in itertools.count())
-            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, first=_FEW)))
+            await self._pour(stream.send_all, map(b"".join, _lots(made, _MANY, begin=_FEW)))
 
     async def drip(self) -> None:
         """The first message of TLS, byte by byte; the next time again."""
@@ -142,9 +143,9 @@ class Attacker:
             await trio.sleep_until(begun + poured / self.rate)
 
 
-def _lots(pieces: Iterator[bytes], number: int, *, first: int = 0) -> Iterator[list[bytes]]:
-    if first:
-        yield list(itertools.islice(pieces, first))
+def _lots(pieces: Iterator[bytes], number: int, *, begin: int = 0) -> Iterator[list[bytes]]:
+    for _ in range(_FIRST if begin else 0):
+        yield list(itertools.islice(pieces, begin))
     while True:
         yield list(itertools.islice(pieces, number))
 
