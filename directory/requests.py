@@ -9,6 +9,7 @@ word about why something was refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import trio
 
@@ -80,9 +81,9 @@ class RequestHandler:
         self._counters.add(Event.REQUESTS)
         match request:
             case AskDocument():
-                answer: Answers = DocumentAnswer(await self._document(request.epoch, peer))
+                return _document_answer(await self._document(request.epoch, peer))
             case Upload():
-                answer = UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer))
+                answer: Answers = UploadAnswer(self._take_descriptor_untrusted(request.descriptor, peer))
             case AskDigest():
                 document = self._archive.document(request.epoch)
                 answer = DigestAnswer(None if document is None else document.digest)
@@ -162,6 +163,12 @@ class RequestHandler:
     def _step(self, request: AskStep) -> bytes | None:
         round_ = self._rounds.get((request.epoch, request.attempt))
         return None if round_ is None else round_.bundle(request.step)
+
+
+@lru_cache(maxsize=4)  # epochs that are asked for at one time
+def _document_answer(raw: bytes | None) -> bytes:
+    """The same bytes for all that ask: hundreds may wait for their turns with them."""
+    return encode(DocumentAnswer(raw))
 
 
 def _authorities_only(peer: Peer) -> None:

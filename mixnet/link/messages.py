@@ -8,6 +8,7 @@ The frames' counters stay free for whoever sends them: parts are numbered in the
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mixnet.errors import LocalError, RemoteError
@@ -22,16 +23,24 @@ _KINDS = (FrameKind.REQUEST, FrameKind.RESPONSE)
 
 
 def split(message: bytes, kind: FrameKind, stream_id: int) -> list[Frame]:
-    """The frames of `message` (at most 4 MiB), which the peer's `Assembler` tells apart by `stream_id` (32 bits)."""
+    """All frames of a message, as `parts` gives them."""
+    return list(parts(message, kind, stream_id))
+
+
+def parts(message: bytes, kind: FrameKind, stream_id: int) -> Iterator[Frame]:
+    """The frames of `message` (at most 4 MiB), which the peer's `Assembler` tells apart by `stream_id` (32 bits).
+
+    Each is made when it is taken: a peer that takes nothing holds no copy of the message.
+    """
     if kind not in _KINDS or not 0 <= stream_id <= _LARGEST_ID:
         raise LocalError("a message travels in REQUEST or RESPONSE frames, under a number of 32 bits")
     if len(message) > MESSAGE_LIMIT:
         raise LocalError(f"a message has at most {MESSAGE_LIMIT} bytes, not {len(message)}")
     starts = range(0, max(len(message), 1), PART_SIZE)
-    return [
+    return (
         Frame(kind, _PART.pack(stream_id, number, len(message)) + message[start : start + PART_SIZE])
         for number, start in enumerate(starts)
-    ]
+    )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ an origin that is kept after its last link, or that leaves this object.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, NamedTuple, TypeVar
@@ -82,33 +82,35 @@ class Places(Generic[T]):
         standing = self._standing(identity)
         replaced = older[: max(0, len(older) + 1 - self._room.per_peer)]
         displaced: list[T] = []
-        if not replaced and not self._has_room(standing):
-            loser = self._loser(standing, identity, origin)
-            if loser is not None:
-                displaced = [loser]
-            elif older:
-                replaced = older
-            else:
-                return Entry(admitted=False)
+        if not replaced and len(self._holders) >= self._room.connections - self._room.reserved:
+            ranks = {one: self._standing(holder.identity) for one, holder in self._holders.items()}
+            if not self._has_room(standing, ranks):
+                loser = self._loser(standing, ranks, identity, origin)
+                if loser is not None:
+                    displaced = [loser]
+                elif older:
+                    replaced = older
+                else:
+                    return Entry(admitted=False)
         for one in (*replaced, *displaced):
             del self._holders[one]
         self._holders[link] = _Holder(identity, origin)
         return Entry(True, tuple(replaced), tuple(displaced))
 
-    def _has_room(self, standing: Standing) -> bool:
+    def _has_room(self, standing: Standing, ranks: Mapping[T, Standing]) -> bool:
+        """Whether a place is free for such a newcomer; `ranks` are the standings of those who are here."""
         room = self._room
         if standing is not Standing.STRANGER:
-            return len(self._holders) < room.connections
-        strangers = sum(self._standing(one.identity) is Standing.STRANGER for one in self._holders.values())
-        return len(self._holders) < room.connections and strangers < room.connections - room.reserved
+            return len(ranks) < room.connections
+        strangers = sum(rank is Standing.STRANGER for rank in ranks.values())
+        return len(ranks) < room.connections and strangers < room.connections - room.reserved
 
-    def _loser(self, standing: Standing, identity: bytes, origin: str) -> T | None:
+    def _loser(self, standing: Standing, ranks: Mapping[T, Standing], identity: bytes, origin: str) -> T | None:
         """Who gives way to a newcomer: the lowest below it, or else who has more than its share among its equals."""
-        present = [(self._standing(holder.identity), one) for one, holder in self._holders.items()]
-        lowest = min((rank for rank, _ in present), default=None)
+        lowest = min(ranks.values(), default=None)
         if lowest is None or lowest > standing:
             return None
-        shares = [(one, self._share(one, lowest)) for rank, one in present if rank is lowest]
+        shares = [(one, self._share(one, lowest)) for one, rank in ranks.items() if rank is lowest]
         held = Counter(share for _, share in shares)
         most = max(held.values())
         if lowest is standing:

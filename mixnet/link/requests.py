@@ -6,16 +6,16 @@ Promises: a question gets its own answer or an error, within its time; a peer's 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.frames import FRAME_SIZE, Frame, FrameKind
-from mixnet.link.messages import MESSAGE_LIMIT, Assembler, split
+from mixnet.link.messages import MESSAGE_LIMIT, Assembler, parts, split
 from mixnet.link.stream import Link
 
-BATCH = 32  # frames a write
+BATCH = 10  # frames a write: a peer that takes nothing holds five copies of them
 ANSWER_TIMEOUT = 30.0  # seconds
 
 _numbers = itertools.count(1)
@@ -81,10 +81,11 @@ async def answer_requests(
                 answered = await answer(request)
                 if spend is not None:
                     await spend(len(answered))
-                await send_message(link, split(answered, FrameKind.RESPONSE, number))
+                await send_message(link, parts(answered, FrameKind.RESPONSE, number))
 
 
-async def send_message(link: Link, frames: list[Frame]) -> None:
+async def send_message(link: Link, frames: Iterable[Frame]) -> None:
     """Send the frames of a message in batches, so that others can send between them."""
-    for start in range(0, len(frames), BATCH):
-        await link.send(frames[start : start + BATCH])
+    rest = iter(frames)
+    while batch := list(itertools.islice(rest, BATCH)):
+        await link.send(batch)

@@ -144,3 +144,18 @@ async def test_a_long_message_lets_others_send_between_its_parts(autojump_clock)
         while len(kinds) < len(frames) + 1:
             kinds += [frame.kind for frame in await server.receive()]
         assert kinds.index(FrameKind.PAD) <= BATCH
+
+
+async def test_an_answer_that_nobody_takes_is_no_second_one_in_memory(autojump_clock):
+    """Hundreds may ask and read nothing: each is sent a batch at a time, made when it leaves."""
+    made = []
+
+    def frames():
+        for number in range(100 * BATCH):
+            made.append(number)
+            yield Frame(FrameKind.PAD)
+
+    async with linked(simulated()) as (_client, server):
+        with trio.move_on_after(1):
+            await send_message(server, frames())
+        assert len(made) <= 12 * BATCH  # what the network holds, and one that waits
