@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from mixnet.errors import RemoteError
 from tests.client.worlds.agreement import check_agreement
 from tests.client.worlds.bodies import TYPES, Hostile
 from tests.client.worlds.circle import CLUB, Circle
+from tests.client.worlds.stage import Frozen
 
 # `HOSTILE_EXAMPLES=5000 pytest tests/client/messenger/test_hostile_bodies.py` for a long run.
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))
@@ -27,8 +27,8 @@ PEERS = ("alice", "carol", "erin")  # contact and founder of the group; known by
 STATES = ("as it is", "verified", "blocked", "left", "removed", "invited", "joining", "file")
 
 
-class Stage(Circle):
-    """A world that can be set back to what it was, without virtual time in between."""
+class Stage(Frozen, Circle):
+    """A group of four, of whom the victim knows one, and two contacts of the victim outside of it."""
 
     def __init__(self, tmp):
         super().__init__(tmp, 4, seed=3)
@@ -42,35 +42,7 @@ class Stage(Circle):
         self[VICTIM].messenger.send_text("erin", "hi", self.now)
         self.groups(VICTIM).send(CLUB, "hi all", self.now)
         self.run(120)
-        self.begun = self.now
-        self.first = tmp / "first"
-        for name, person in self.people.items():
-            person.store.close()
-            shutil.copytree(person.folder, self.first / name)
-
-    def again(self):
-        self.now = self.begun
-        for name, person in self.people.items():
-            person.store._connection.close()
-            for path in person.folder.glob("store.db*"):
-                path.unlink()
-            shutil.copy(self.first / name / "store.db", person.folder / "store.db")
-        for name in (VICTIM, FRIEND, *PEERS):
-            self[name].open()
-
-    def pump(self, sender: str, receiver: str, slots: int = 60) -> None:
-        """What one wants to send, without a network; replies are lost."""
-        for _ in range(slots):
-            self.now += 0.05
-            outgoing = self[sender].messenger.next_outgoing(self.now)
-            if outgoing is None:
-                return
-            self[sender].messenger.transmitted(outgoing, self.now, 0.1)
-            if hasattr(outgoing, "destination") and outgoing.destination.mailbox.rstrip(b".").decode() == receiver:
-                try:
-                    self[receiver].messenger.delivered_untrusted(outgoing.encode(None), self.now)
-                except RemoteError:
-                    self[receiver].refused += 1
+        self.freeze()
 
     def rows(self, sender: str, receiver: str) -> tuple[int, int]:
         """What stands for the receiver at the sender, and for the sender at the receiver."""
@@ -79,12 +51,7 @@ class Stage(Circle):
 
     def say(self, sender: str, raws: list[bytes]) -> None:
         contact, _ = self.rows(sender, VICTIM)
-        core = self[sender].messenger._core
-        for raw in raws:
-            with core.change():
-                core.routes[contact].post(Parcel(0, raw, None, False, 0, self.now + 1e5))
-            self.pump(sender, VICTIM)
-            check_agreement(self[VICTIM].messenger)
+        self.say_in(sender, VICTIM, contact, raws)
 
     def prepare(self, state: str, peer: str) -> None:
         victim, _ = self[VICTIM].messenger, self[peer].messenger
@@ -145,8 +112,7 @@ class Stage(Circle):
             for group in messenger.groups.list():
                 messenger.groups.show(group.name)
             messenger.contacts(), messenger.messages(), messenger.take_events()
-            self[VICTIM].store.close()
-            self[VICTIM].open()
+            self.reopen(VICTIM)
         for sender, receiver in ((FRIEND, VICTIM), (VICTIM, FRIEND)):
             name = next(c.name for c in self[sender].messenger.contacts() if c.name in (receiver, f"{receiver} 2"))
             self[sender].messenger.send_text(name, f"from {sender}", self.now)
@@ -302,4 +268,34 @@ def test_what_is_refused_in_one_lane_leaves_the_other_lane_in_order(stage, monke
     check_agreement(victim)
     assert "lane 1" in stage[VICTIM].inbox() and "lane 0" not in stage[VICTIM].inbox()
     monkeypatch.undo()
+    stage.check()
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.sampled_from(PEERS),
+    st.sampled_from(STATES),
+    st.lists(st.sampled_from(TYPES), min_size=1, max_size=3),
+    st.integers(0, 1 << 32),
+)
+def test_what_fails_at_its_very_end_is_taken_back_whole(stage, peer, state, types, seed):
+    """Whatever a body has done by then, on disk and in memory; the next one, after a restart, finds it so."""
+    stage.again()
+    stage.prepare(state, peer)
+    hostile = stage.hostile(peer, random.Random(seed))
+    for type_ in types:
+        inbox, raw = stage[VICTIM].messenger._inbox, hostile.body(type_)
+        original = inbox._read_untrusted
+
+        def fails(session, plaintext, now, read=original):
+            read(session, plaintext, now)
+            raise KeyError
+
+        inbox._read_untrusted = fails
+        before = content(stage[VICTIM])
+        stage.say(peer, [raw])
+        assert content(stage[VICTIM]) == before
+        stage.reopen(VICTIM)
+        check_agreement(stage[VICTIM].messenger)
+        stage.say(peer, [raw])
     stage.check()

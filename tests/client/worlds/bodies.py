@@ -6,6 +6,7 @@ import typing
 import msgspec
 from msgspec import inspect
 
+from client.devices import bodies as device_bodies
 from client.e2e import anonymous_bodies, bodies, group_changes
 from client.e2e.group_changes import ChangeKind
 from client.groups import posts
@@ -15,6 +16,7 @@ LOW_ORDER = bytes(32)
 SIZE = bodies.BODY_LIMIT - 64
 # Taken by their field's name, where the bytes themselves have a form: a signed change, a post, reply blocks.
 TYPES = (*typing.get_args(bodies.Body), *typing.get_args(anonymous_bodies.AnonymousBody))
+VERBS = typing.get_args(device_bodies.DeviceVerb)
 
 
 class Hostile:
@@ -24,6 +26,12 @@ class Hostile:
         self.rng, self.known, self.numbers, self.key, self.group = rng, known, numbers, key, group
         self.heads: tuple[bytes, ...] = (group,)
         self.made: list[bytes] = []  # hashes of our changes
+
+    def struct(self, type_: type) -> list[object]:
+        """The values of one of our tagged types, or of one without a tag."""
+        info = inspect.type_info(type_)
+        tag = [] if info.tag is None else [info.tag]
+        return [*tag, *(self._value(field.type, field.name) for field in info.fields)]
 
     def body(self, type_: type) -> bytes:
         """A body of this type, encoded; RuntimeError never: any value will do."""
@@ -38,7 +46,18 @@ class Hostile:
             return [self._change() for _ in range(rng.choice((0, 1, 1, 2, 3)))]
         if name == "post":
             return self._post()
+        if name == "records":
+            records = typing.get_args(device_bodies.Record)
+            return [self.struct(rng.choice(records)) for _ in range(rng.choice((0, 1, 2, 5)))]
+        if name == "request":
+            return self.struct(rng.choice(VERBS))
         match kind:
+            case inspect.StructType():
+                return self.struct(kind.cls)
+            case inspect.UnionType():
+                return self._value(rng.choice(kind.types), name)
+            case inspect.NoneType():
+                return None
             case inspect.BoolType():
                 return rng.random() < 0.5
             case inspect.IntType():
