@@ -117,9 +117,9 @@ def skeleton(text: str) -> str:
 def looks(name: str) -> frozenset[str]:
     """What a name looks like, for eyes that mind neither case nor spaces: names that share one are not told apart."""
     # The table has letters with their accents, too, which a skeleton takes apart before it looks.
-    forms = (name, "".join(_prototype(one) for one in same(name)))
+    forms = (name, "".join(_prototype(one) for one in same(name)), unicodedata.normalize("NFKC", name))
     skeletons = {skeleton(one).casefold() for one in forms} | {skeleton(one.casefold()) for one in forms}
-    return frozenset(_bare(one) for one in skeletons)
+    return frozenset(_bare(one) for one in skeletons) | {_bare(_undecorated(one)) for one in skeletons}
 
 
 def alike(one: str, other: str) -> bool:
@@ -215,9 +215,25 @@ def _bare(look: str) -> str:
     return letters.replace("i", "l")
 
 
+def _undecorated(look: str) -> str:
+    """Without signs, such as one that stands for `verified`, and without marks that are no part of a letter."""
+    letters = [one for one in same(look) if not (_is_symbol(one) or _is_loose_mark(one))]
+    return "".join(letters) or look
+
+
+def _is_symbol(letter: str) -> bool:
+    return unicodedata.category(letter) in ("So", "Sm", "Sk")
+
+
+def _is_loose_mark(letter: str) -> bool:
+    """An accent or line of no script's own, for which there is no letter that has it."""
+    return unicodedata.combining(letter) > 0 and unicodedata.name(letter, "").startswith("COMBINING")
+
+
 def _claims(name: str) -> bool:
     """Whether a name says what only we say."""
-    states = any(looks(word) & _looks_of(_OUR_STATES) for word in name.split())
+    words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in name).split()
+    states = any(looks(word) & _looks_of(_OUR_STATES) for word in (*words, *name.split()))
     beginning = skeleton(name).casefold().startswith(_our_beginnings())
     return states or beginning or bool(looks(name) & _looks_of(OUR_WORDS))
 

@@ -20,6 +20,7 @@ from client.model.names import (
     is_sign,
     look_alikes,
     looks,
+    numbered,
     same,
     skeleton,
 )
@@ -155,3 +156,22 @@ def test_each_character_of_unicodes_table_looks_like_what_it_is_said_to_look_lik
 def test_who_looks_like_an_earlier_one_is_listed():
     assert look_alikes(["alice", "bob", "аlice", "AIice"]) == {"аlice": "alice", "AIice": "alice"}
     assert look_alikes(["alice", "bob"]) == {}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["alice✓", "✓alice", "alice ✔", "alice☑", "alice √", "alice 🌸", "a̲lice", "ali̇ce", "ALİCE", "Ⓐⓛⓘⓒⓔ", "🄰lice"],
+)
+def test_signs_and_loose_marks_make_no_other_name(wanted):
+    """What stands beside the letters, above or around them says nothing of who it is."""
+    assert Names(["alice"]).free(wanted) == numbered(clean(wanted), 2)
+
+
+@pytest.mark.parametrize("wanted", ["alice-verified", "alice—verified", "alice.verified", "verified✓", "x_blocked"])
+def test_a_state_of_ours_is_marked_however_it_is_joined(wanted):
+    assert Names([]).free(wanted) == numbered(clean(wanted), 2)
+
+
+@pytest.mark.parametrize(("one", "other"), [("jose", "josé"), ("✓", "☑"), ("alice", "alicia"), ("कु", "क")])
+def test_letters_that_have_their_marks_are_their_own(one, other):
+    assert not alike(one, other)
