@@ -1,9 +1,7 @@
-"""The state of the messenger: the store, the open sessions, what waits to be sent, transactions and events.
+"""The state of the messenger: the open sessions, what waits to be sent, and what its user is told of.
 
-Promises: a change is one transaction; if it fails, memory is as the store is, so the two never disagree
-(spec/07-client.md 7.7). What a peer asks for is done whole or not at all, whatever goes wrong with it, and then memory
-is as it was before, without the work of making all of it again, so nobody can order that. A failure of the store is
-none of a peer's: it is raised, so that nothing is acknowledged that isn't stored.
+Promises: it is changed with the store, or not at all (client/core/changes.py); after a start it is what the store says.
+Of what peers order no more than a bounded number of bodies waits for a contact.
 """
 
 from __future__ import annotations
@@ -11,14 +9,15 @@ from __future__ import annotations
 import random
 import shlex
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
 from client.arq.fragments import Arrival, ReplyBlock
 from client.arq.sender import PEER, USER
+from client.core.changes import Changes
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import MessengerSettings
 from client.core.pauses import Pauses
@@ -34,7 +33,6 @@ from client.model.names import Names, check_sent
 from client.model.views import (
     AckChoice,
     ContactChanged,
-    Event,
     MessageKind,
     MessageReceived,
     MessageState,
@@ -43,7 +41,7 @@ from client.model.views import (
     Role,
 )
 from client.storage.contacts import Contact, ContactTable
-from client.storage.database import Row, Store, is_of_store
+from client.storage.database import Row, Store
 from client.storage.devices import DeviceTable
 from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
@@ -75,7 +73,7 @@ class Feeder(Protocol):
         """When `feed` has something to do: 0.0 for at once, None for never."""
 
 
-class Core:
+class Core(Changes):
     """The shared state of one profile's messenger."""
 
     def __init__(
@@ -83,7 +81,8 @@ class Core:
     ) -> None:
         """Take up where the store left off; a new store gets an identity. `pauses` draws random pauses and no more."""
         check_sent(home.name)
-        self.store, self.settings, self.jitter, self.home = store, settings, jitter, home
+        super().__init__(store)
+        self.settings, self.jitter, self.home = settings, jitter, home
         self.identity = self._own_identity()
         self.identity_public = identity_public(self.identity)
         self.messages, self.contacts = MessageTable(store), ContactTable(store, self.identity_public)
@@ -106,8 +105,6 @@ class Core:
         self.next_expiry: float | None = None
         # (contact, …): answers to those who use an old copy, in sessions that were given up. Not more than a few.
         self.last_words: deque[tuple[int, ReplyBlock, bytes]] = deque(maxlen=8)
-        self._events: list[Event] = []
-        self._changing = False
         self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
         self.on_attempt: list[Callable[[], Callable[[], object]]] = []  # who gives what makes that as it is now again
         self.on_deleted: list[Callable[[bytes], object]] = []  # who is told, in the change, whose contact is deleted
@@ -118,71 +115,9 @@ class Core:
         self._feeders: list[Feeder] = []
         self._setbacks = Setbacks[int]()  # of feeders
         self.on_delete: list[Callable[[Sequence[int]], object]] = []  # who has more of messages than their rows
-        self.version = 0  # rises with each change
-        self.refused = 0  # how often something that a peer asked for was taken back
-        self.faults = 0  # how often that was for an error that is no RemoteError, which is a fault of this program
         with store.transaction():  # what was let go and did not leave: at a start it would show the start
             store.run(_HOLD_BACK)
         self.reload()
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """One transaction over store and memory; a change inside a change joins it."""
-        if self._changing:
-            yield
-            return
-        before, take_back = len(self._events), self._remember()
-        self._changing = True
-        try:
-            with self.store.transaction():
-                yield
-        except BaseException as error:
-            del self._events[before:]
-            if isinstance(error, Exception) and not is_of_store(error):
-                take_back()
-            else:
-                self.reload()
-            raise
-        finally:
-            self._changing = False
-            self.version += 1
-
-    def attempt(self, do: Callable[[], object]) -> RemoteError | None:
-        """Do what a peer asks for, whole or not at all; gives why it was refused, if it was.
-
-        Whatever is raised means that, but for what the store can't do. A conversation may be another object afterwards.
-        """
-        with self.change():
-            before, take_back = len(self._events), self._remember()
-            try:
-                with self.store.savepoint():
-                    do()
-            except Exception as error:
-                if is_of_store(error):
-                    raise
-                del self._events[before:]
-                take_back()
-                return self._refusal(error)
-        return None
-
-    @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Whatever goes wrong inside is a RemoteError, but for what the store can't do."""
-        try:
-            yield
-        except RemoteError:
-            raise
-        except Exception as error:
-            if is_of_store(error):
-                raise
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: Exception) -> RemoteError:
-        self.refused += 1
-        if isinstance(error, RemoteError):
-            return error
-        self.faults += 1
-        return RemoteError("a peer's bytes that this program could not deal with")
 
     def _remember(self) -> Callable[[], None]:
         """What makes memory again as it is now, once the store is as it is now again."""
@@ -207,11 +142,6 @@ class Core:
                 restore()
 
         return take_back
-
-    @property
-    def changing(self) -> bool:
-        """Whether a change is under way, so that nothing of it is on disk yet."""
-        return self._changing
 
     def _own_identity(self) -> SymmetricKey:
         raw = self.store.setting(_IDENTITY)
@@ -456,16 +386,7 @@ class Core:
         taken = [self.home.name, *self.contacts.shown_names(), *members]
         return Names(taken, self.contacts.was_used).free(wanted, ours=ours)
 
-    # events
-
-    def emit(self, event: Event) -> None:
-        """Keep an event until it is taken."""
-        self._events.append(event)
-
-    def take_events(self) -> list[Event]:
-        """All events since the last call."""
-        taken, self._events = self._events, []
-        return taken
+    # messages and who is told of them
 
     def contact_changed(self, contact: int) -> None:
         """Tell of a contact's new state, or of a device's."""
