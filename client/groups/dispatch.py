@@ -26,11 +26,10 @@ from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming
 from client.groups.older_posts import take_over
 from client.groups.ordering import Filing
 from client.groups.posts import Post
-from client.groups.receipts_due import send_receipts
+from client.groups.receipts import Receipts
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue, OpenPost
 from client.groups.rollercoaster import Branch
-from client.groups.roster import Roster
 from client.model.group_views import GroupState
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import NewMessage
@@ -56,7 +55,7 @@ class Dispatch:
         self.leavers, self.holding = Leavers(core, registry), HeldPosts(core)
         self.filing = Filing(core, registry, self.leavers)
         self.agreement = Agreement(core, registry, self.leavers)
-        self._out = CopyQueue(core, registry, self._timing)
+        self._out, self._receipts = CopyQueue(core, registry, self._timing), Receipts(core, registry, self._timing)
         self._deliveries: dict[int, Delivery[bytes]] = {}
         self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
@@ -222,21 +221,13 @@ class Dispatch:
             return
         taken = "UPDATE group_posts SET plans = ?, raw = iif(delivered, ?, ?) WHERE id = ?"
         self._store.run(taken, row[1] | 1 << body.plan, post.closed(), post.raw, row[0])
-        if news or body.plan:  # else it was on its way already when the first tree came here
-            own, due = self._own_receipt(group, post, then), now + self._timing.gather
-        else:
-            own, due = b"", None
-        values = (row[0], body.plan, contact, own, due)
-        self._store.run("INSERT OR REPLACE INTO group_receipts VALUES (?, ?, ?, ?, ?)", *values)
         way = OpenPost(group, row[0], post, order)
+        # Without our own if it was on its way already when the first tree came here.
+        self._receipts.begin(way, body.plan, contact, then if news or body.plan else None, now)
         self._out.pass_on(way, body)
         if news and body.spares:
             self._out.spare(way, body, sender, self._rng)
         self.filing.file(group, post.author, now, post.floor)
-
-    def _own_receipt(self, group: Group, post: Post, then: Roster) -> bytes:
-        proof = self._registry.pair(group, then.members[post.author]).receipt(post.number, post.identity, ours=True)
-        return bytes([then.order().index(group.me)]) + proof
 
     # receipts
 
@@ -265,17 +256,7 @@ class Dispatch:
         if body.author == group.me:
             self._note_untrusted(group, row[0], body, now)
             return
-        # Who had the message by a tree before it sent spare copies has no other way up for their receipts.
-        query = (
-            "SELECT receipts, due, plan FROM group_receipts WHERE post = ? AND (plan = ? OR ?)"
-            " ORDER BY plan = ? DESC, plan LIMIT 1"
-        )
-        up = self._store.one(query, row[0], body.plan, body.plan == SPARE_PLAN, body.plan)
-        if up is None or len(up[0]) + len(body.receipts) > 100 * RECEIPT_SIZE:
-            raise RemoteError("receipts for a tree that is not served here")
-        due = now + self._timing.gather if up[1] is None else up[1]
-        query = "UPDATE group_receipts SET receipts = ?, due = ? WHERE post = ? AND plan = ?"
-        self._store.run(query, bytes(up[0]) + body.receipts, due, row[0], up[2])
+        self._receipts.gather_untrusted(row[0], body, now)
 
     def _note_untrusted(self, group: Group, post: int, body: GroupReceipts, now: float) -> None:
         """Whose proofs are right has the post."""
@@ -394,7 +375,7 @@ class Dispatch:
             return
         with self._core.change():
             self._expire(now)
-            send_receipts(self._core, now)
+            self._receipts.send(now)
             self._look_after(now)
             for ours in (True, False):
                 hop = self._out.next(ours=ours)

@@ -75,7 +75,7 @@ class Groups:
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
         core.add_feeder(self._dispatch)
         core.add_feeder(self._membership)
-        core.on_block += [self._dispatch.silence, self._membership.silence]
+        core.on_block += [self._dispatch.silence, self._membership.passes.silence]
 
     # what the user does
 
@@ -286,7 +286,7 @@ class Groups:
             case GroupReceipts():
                 self._dispatch.receipts_untrusted(group, body, now)
             case GroupPass():
-                self._membership.passed_untrusted(group, contact, body, now)
+                self._membership.passes.take_untrusted(group, contact, body, now)
             case GroupSeen():
                 self.reading.seen_untrusted(group, contact, body, now)
             case GroupBehind() | GroupDiffer():

@@ -28,6 +28,7 @@ from client.e2e.group_changes import Change, ChangeKind, Newcomer
 from client.e2e.invitation import Invitation
 from client.groups.crowded_changes import CrowdedChanges
 from client.groups.dispatch import Dispatch
+from client.groups.passes import Passes
 from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.roster import Crowded, Member, MissingParents, Roster
 from client.model.errors import MalformedInvitation
@@ -38,7 +39,6 @@ from mixnet import crypto
 from mixnet.errors import MixnetError, RemoteError
 
 _LANE = 0
-_PASSES = 200  # of a group, that wait for a session
 _TRIES = 6
 _RETRY = 600.0  # seconds after which an introduction goes another way, times the number of tries,
 _LOST = -1.0  # for the time of an introduction, of a member with whom another session is to be begun
@@ -59,6 +59,7 @@ class Membership:
         self._retry: float | None = None
         self._stuck_until = 0.0  # before that no introduction is tried again for which nobody was there
         self._crowded = CrowdedChanges(registry, dispatch.holding)
+        self.passes = Passes(core, registry, self._meet_untrusted)
         self._renewed: dict[int, float] = {}  # when a session with a member was begun again because it asked
 
     # what we do
@@ -166,29 +167,6 @@ class Membership:
         if history is not None and any(head not in history for head in body.heads):
             self.ask(group, contact, now)
 
-    def passed_untrusted(self, group: Group, contact: int, body: GroupPass, now: float) -> None:
-        """An invitation on its way: for us, or for somebody whom we may know."""
-        if self._registry.member_of(group, contact) is None or body.source == body.target:
-            raise RemoteError("an introduction from one who isn't in the group")
-        if self._registry.is_blocked(group, body.source):
-            return
-        if self._passes(group) >= _PASSES:  # those that lead to nobody here give way
-            known = (group.id, *self._registry.roster(group).members)
-            marks = ", ".join("?" * (len(known) - 1))
-            self._store.run(f"DELETE FROM group_passes WHERE grp = ? AND target NOT IN ({marks})", *known)  # noqa: S608
-        if self._passes(group) < _PASSES:
-            query = "INSERT OR REPLACE INTO group_passes VALUES (?, ?, ?, ?)"
-            self._store.run(query, group.id, body.source, body.target, body.sealed)
-        self._move_passes(group, now)
-
-    def _passes(self, group: Group) -> int:
-        return self._store.value(int, "SELECT count(*) FROM group_passes WHERE grp = ?", group.id) or 0
-
-    def silence(self, contact: int) -> None:
-        """Hand on no invitation of who is blocked."""
-        query = "DELETE FROM group_passes WHERE (grp, source) IN (SELECT grp, key FROM group_peers WHERE contact = ?)"
-        self._store.run(query, contact)
-
     def say_gone(self, group: Group, contact: int, now: float) -> None:
         """A post came for us, who have left: its author did not know, or left at the same time and can't hear of it."""
         history = self._registry.history(group)
@@ -243,7 +221,7 @@ class Membership:
                 self._greet_sponsor(group, now)
             # Both look through the rows that were made above.
             self._introduce(group, now)
-            self._move_passes(group, now)
+            self.passes.move(group, now)
         elif group.me in before.members:
             leaves = any(change.author == change.subject == group.me for change in self._last(group))
             self._registry.step(group, GroupState.LEFT)
@@ -274,7 +252,7 @@ class Membership:
             self._registry.set_peer(group, key, expected=first)
         if not peer.greeted:
             self._greet(group, key, contact, now)
-        self._move_passes(group, now)
+        self.passes.move(group, now)
         self._dispatch.filing.file(group, key, now)
         self._registry.changed(group)
 
@@ -378,25 +356,6 @@ class Membership:
 
     def _is_due(self, peer: GroupPeer, now: float) -> bool:
         return peer.tries == 0 or (peer.tries < _TRIES and peer.introduced + peer.tries * self._pause <= now)
-
-    def _move_passes(self, group: Group, now: float) -> None:
-        """Take the invitations that are for us, and hand on those whose receivers we can reach."""
-        peers, roster = self._registry.peers(group), self._registry.roster(group)
-        rows = self._store.all("SELECT source, target, sealed FROM group_passes WHERE grp = ?", group.id)
-        for source, target, sealed in ((bytes(a), bytes(b), bytes(c)) for a, b, c in rows):
-            if target == group.me:
-                done = source in roster.members
-                if done:
-                    self._core.attempt(partial(self._meet_untrusted, group, roster.members[source], sealed, now))
-            else:
-                contact = peers[target].contact if target in peers else None
-                done = contact is not None and self._may_answer(contact) and self._registry.reachable(contact)
-                if done and contact is not None:
-                    body = GroupPass(group.identifier, source, target, sealed)
-                    self._core.enqueue(contact, _LANE, body, None, now, account=group.id)
-            if done:
-                query = "DELETE FROM group_passes WHERE grp = ? AND source = ? AND target = ?"
-                self._store.run(query, group.id, source, target)
 
     def _meet_untrusted(self, group: Group, member: Member, sealed: bytes, now: float) -> None:
         """Use a member's invitation; what is wrong with it is its maker's trouble.
