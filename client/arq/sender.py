@@ -110,7 +110,7 @@ class Sender:
 
     def hush(self) -> None:
         """From now on send again, and what is under way go on with, only when told to by `retry`."""
-        self._hushed, self._burst = True, 0
+        self._hushed, self._burst, self._silent = True, 0, 0
         for lane in self._lanes:
             for message in lane.messages.values():
                 message.parked = True

@@ -166,9 +166,8 @@ class Core(Changes):
         self.load_devices()
         rows = self.store.all("SELECT contact, role FROM anonymous")
         self.anonymous = {contact: Role(role) for contact, role in rows}
-        rows = self.store.all("SELECT DISTINCT contact, lane FROM waiting WHERE NOT held")
-        self.waiting = {(contact, lane) for contact, lane in rows}
-        self.find_held()
+        self.find_waiting()
+        self.last_words.clear()  # who was to have one may be gone
         for forget in self.on_reload:
             forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
@@ -229,13 +228,33 @@ class Core(Changes):
 
     def hush_contact(self, contact: int, *, hushed: bool) -> None:
         """The user has said whether answers to a contact are held back. In a change."""
-        (self.hushed.add if hushed else self.hushed.discard)(contact)
+        if hushed:
+            self.hushed.add(contact)
+            self.hold_back(contact)
+            return
+        self.hushed.discard(contact)
         for conversation in self.conversations.values():
             if conversation.contact == contact:
-                conversation.sender.hush() if hushed else conversation.sender.speak()
+                conversation.sender.speak()
 
-    def find_held(self) -> None:
-        """Look up for whom something is held back."""
+    def hold_back(self, contact: int) -> None:
+        """As at a start: what a hushed contact could have had long ago waits for a pause. In a change."""
+        if contact in self.hushed:
+            self.store.run(_HOLD_BACK + " AND contact = ?", contact)
+            self.find_waiting()
+            self.forget_last_words(contact)
+            for conversation in self.conversations.values():
+                if conversation.contact == contact:
+                    self.hush(conversation)
+
+    def forget_last_words(self, contact: int) -> None:
+        """Say nothing more in the sessions with a contact that were given up."""
+        self.last_words = deque((one for one in self.last_words if one[0] != contact), self.last_words.maxlen)
+
+    def find_waiting(self) -> None:
+        """Look up for whom something waits, and for whom something is held back."""
+        rows = self.store.all("SELECT DISTINCT contact, lane FROM waiting WHERE NOT held")
+        self.waiting = {(contact, lane) for contact, lane in rows}
         self.held = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM waiting WHERE held")}
 
     def solicited(self, conversation: Conversation, arrival: Arrival, now: float, *, new: bool) -> None:

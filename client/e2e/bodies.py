@@ -234,6 +234,7 @@ class MessageEvent(StrEnum):
     DELIVER = "deliver"  # the other side has it
     SEE = "see"  # a user has read it
     FAIL = "fail"
+    REFUSE = "refuse"  # the other side could not keep a file, all pieces of which it may have acknowledged
     COMPLETE = "complete"  # all of an incoming file is here
 
 
@@ -243,6 +244,7 @@ TRANSITIONS: dict[tuple[MessageState, MessageEvent], MessageState] = {
     **{(state, MessageEvent.DELIVER): MessageState.DELIVERED for state in _OPEN},
     **{(state, MessageEvent.SEE): MessageState.READ for state in (*_OPEN, MessageState.DELIVERED)},
     **{(state, MessageEvent.FAIL): MessageState.FAILED for state in (*_OPEN, MessageState.RECEIVING)},
+    (MessageState.DELIVERED, MessageEvent.REFUSE): MessageState.FAILED,
     (MessageState.RECEIVING, MessageEvent.COMPLETE): MessageState.RECEIVED,
     (MessageState.RECEIVED, MessageEvent.SEE): MessageState.READ,
 }

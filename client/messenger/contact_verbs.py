@@ -107,7 +107,9 @@ class ContactVerbs:
         contact = self._core.contacts.person(name)
 
         def judge() -> bool:
-            self._core.blocked.discard(contact.id)
+            if contact.id in self._core.blocked:
+                self._core.blocked.discard(contact.id)
+                self._core.hold_back(contact.id)  # else what waited would show the moment
             return self._core.contacts.judge(contact, ContactVerdict.UNBLOCK)
 
         return self._decide(contact, judge)

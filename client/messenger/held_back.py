@@ -2,7 +2,7 @@
 
 Promises: nothing that was held back leaves but at a moment of `Pauses`, and then no more than the contact's windows
 have room for, so that no answer of the contact decides when the rest leaves. Messages under way to a contact whose
-acknowledgements are delayed are sent again at these moments only.
+acknowledgements are delayed are sent again at these moments only, and while it is blocked, none comes.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ class HeldBack:
         """The contacts for whom a moment is needed."""
         core = self._core
         retried = {one.contact for one in core.conversations.values() if one.sender.waits_for_retry()}
-        return retried | {contact for contact in core.held if contact in core.routes and contact not in core.blocked}
+        return (retried | core.held & core.routes.keys()) - core.blocked
 
     def _release(self, contact: int, now: float) -> None:
         core = self._core
-        if contact in core.held and contact in core.routes and contact not in core.blocked:
+        if contact in core.blocked:
+            return
+        if contact in core.held and contact in core.routes:
             with core.change():
                 for lane in range(LANES):
                     self._let_wait(contact, lane)
-                core.find_held()
+                core.find_waiting()
         for conversation in core.conversations.values():
             if conversation.contact == contact:
                 conversation.sender.retry(now)
@@ -53,4 +55,3 @@ class HeldBack:
         query = "SELECT id FROM waiting WHERE contact = ? AND lane = ? AND held ORDER BY id LIMIT ?"
         for (number,) in core.store.all(query, contact, lane, core.routes[contact].sender.room(lane)):
             core.store.run("UPDATE waiting SET held = 0 WHERE id = ?", number)
-            core.waiting.add((contact, lane))

@@ -39,7 +39,7 @@ from client.files.sender import FileSender
 from client.groups.groups import Groups
 from client.messenger.allowed import Peer, check_untrusted
 from client.messenger.old_copies import BROKEN, OUTDATED, TOLD, UNOPENED
-from client.model.views import DeviceRole, Role
+from client.model.views import DeviceRole, MessageKind, Role
 from client.signing.attestations import Attestations
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
@@ -287,7 +287,17 @@ class Inbox:
             case Abort():
                 self._receiving.aborted(contact, body)
             case Refuse():
-                if (number := self._core.messages.ours(body.id, contact)) is not None:
-                    self._core.fail_message(number, REASONS[body.reason])
+                self._refused(contact, body)
             case _:  # a confirmation has done its work by opening
                 self._attestations.take(contact, body, now)
+
+    def _refused(self, contact: int, body: Refuse) -> None:
+        """A file of ours is not kept there, even if the acknowledgement of its end came before this."""
+        core = self._core
+        number = core.messages.ours(body.id, contact)
+        if number is None:
+            return
+        is_file = core.messages.get(number).kind is MessageKind.FILE
+        late = is_file and core.messages.step(number, MessageEvent.REFUSE) is not None
+        if not core.fail_message(number, REASONS[body.reason]) and late:
+            core.message_changed(number)

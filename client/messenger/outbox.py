@@ -303,6 +303,7 @@ class Outbox:
         for conversation in self._core.conversations.values():
             if conversation.contact == contact:
                 conversation.receiver.hush()
+        self._core.forget_last_words(contact)
         for silence in self._core.on_block:
             silence(contact)
 

@@ -21,6 +21,7 @@ from client.model.views import (
     MessageKind,
     MessageReceived,
     MessageState,
+    ReadReceiptChoice,
     ReceiptState,
 )
 from client.storage.messages import NewMessage
@@ -147,8 +148,10 @@ class Attestations:
             if give:
                 give_one = partial(self._signatures.give, number, origin=signed.origin)
                 self._say(contact.id, give_one(ReceiptKind.DELIVERY, time=message.received_at), now)
-                if message.state is MessageState.READ:
-                    self._say(contact.id, give_one(ReceiptKind.READING, time=core.read_at(contact.id, now)), now)
+                off = core.contacts.reading(contact.id) is ReadReceiptChoice.OFF
+                if message.state is MessageState.READ and not off:
+                    receipt = give_one(ReceiptKind.READING, time=core.read_at(contact.id, now))
+                    self._say(contact.id, receipt, now, held=core.hides_reading(contact.id))
             elif not self._signatures.receipts(number):
                 self._say(contact.id, NoReceipt(WireId(signed.origin.number), Without.DECLINED), now)
             core.message_changed(number)

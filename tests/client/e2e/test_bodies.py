@@ -149,6 +149,7 @@ def test_states_go_forward_only():
             assert order.index(reached) >= order.index(state)
     assert after(MessageState.READ, MessageEvent.DELIVER) is MessageState.READ
     assert after(MessageState.DELIVERED, MessageEvent.FAIL) is MessageState.DELIVERED
+    assert after(MessageState.DELIVERED, MessageEvent.REFUSE) is MessageState.FAILED
     for final in (MessageState.FAILED, MessageState.READ):
         assert {after(final, event) for event in MessageEvent} == {final}
 

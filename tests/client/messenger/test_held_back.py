@@ -3,6 +3,8 @@
 import pytest
 
 from client.arq import acks
+from client.e2e.bodies import Seen, WireId
+from client.e2e.statements import ReceiptKind
 from client.model.errors import UnknownContact
 from client.model.views import AckChoice, MessageKind, MessageState, ReadReceiptChoice
 from client.storage.receipts import Rule
@@ -47,6 +49,10 @@ class Watched(Channel):
 
 def state(person: Person, number: int) -> MessageState:
     return person.messenger.message(number).state
+
+
+def received_or_read(person: Person) -> int:
+    return next(m.id for m in person.messenger.messages() if not m.outgoing)
 
 
 def received(person: Person) -> int:
@@ -261,3 +267,80 @@ def test_prompt_again_lets_all_go_on(tmp_path):
     assert channel.run(20 * PAUSE, lambda: state(channel["alice"], number) is MessageState.DELIVERED)
     number = channel["alice"].messenger.send_text("bob", "hi", channel.now)
     assert channel.run(10, lambda: state(channel["alice"], number) is MessageState.DELIVERED)
+
+
+@pytest.mark.parametrize("away", [1, 10 * PAUSE])
+def test_an_unblock_shows_no_contact_its_moment(tmp_path, away):
+    """What was let go before the block, or under way, would all leave at once."""
+    channel = Watched(tmp_path, downloads=None)
+    channel.hush()
+    refused_file(channel)
+    channel.run(2)
+    channel["alice"].online = False
+    assert channel.run(20 * PAUSE, lambda: channel.bob.store.has("SELECT 1 FROM outbound"))
+    channel.run(PAUSE)
+    channel.bob.messenger.people.block("alice", channel.now)
+    channel.left.clear(), channel.moments.clear()
+    channel.run(away)
+    assert not channel.left and len(channel.moments) <= 1  # one was drawn before
+    channel.bob.messenger.people.unblock("alice")
+    channel["alice"].online = True
+    channel.run(8 * PAUSE)
+    assert channel.left and channel.all_left_at_moments()
+    assert not channel.bob.store.has("SELECT 1 FROM outbound") and not channel.bob.messenger._core.held
+
+
+@pytest.mark.parametrize("unblocked", [False, True])
+def test_what_waits_is_held_back_from_the_choice_on(tmp_path, unblocked):
+    """Bodies for which the window has no room, as if `alice` let bob fill it."""
+    channel = Watched(tmp_path)
+    channel["alice"].online = False
+    core = channel.bob.messenger._core
+    (alice,) = (one.id for one in core.contacts.all())
+    with core.change():
+        for number in range(100):
+            core.enqueue(alice, 0, Seen((WireId(number),)), None, channel.now)
+    channel.run(30)
+    if unblocked:
+        channel.bob.messenger.people.block("alice", channel.now)
+    channel.hush()
+    if unblocked:
+        channel.bob.messenger.people.unblock("alice")
+    channel.run(2)
+    channel.left.clear(), channel.moments.clear()
+    channel["alice"].online = True
+    channel.run(12 * PAUSE)
+    assert channel.left and channel.all_left_at_moments()
+    assert not channel.bob.store.has("SELECT 1 FROM waiting") and not core.held and not core.waiting
+
+
+@pytest.mark.parametrize("choice", [OFF, DELAYED])
+def test_consent_given_afterwards_tells_no_more_of_reading(tmp_path, choice):
+    channel = Watched(tmp_path)
+    channel.bob.messenger.people.read_receipts("alice", choice)
+    number = channel["alice"].messenger.send_text("bob", "hi", channel.now, signed=True)
+    assert channel.run(60, channel.settled)
+    channel.bob.messenger.mark_read(received(channel.bob), channel.now)
+    channel.run(12 * PAUSE)
+    channel.left.clear(), channel.moments.clear()
+    channel.bob.messenger.attestations.consent(received_or_read(channel.bob), True, channel.now)
+    channel.run(SOON)
+    receipts = lambda: [one.kind for one in channel["alice"].messenger._core.signatures.receipts(number)]  # noqa: E731
+    assert receipts() == [ReceiptKind.DELIVERY]
+    channel.run(12 * PAUSE)
+    assert receipts() == [ReceiptKind.DELIVERY, ReceiptKind.READING][: 1 + (choice is DELAYED)]
+
+
+@pytest.mark.parametrize("hushed", [False, True])
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_the_sender_of_a_file_that_was_refused_learns_of_it(tmp_path, hushed, size):
+    """Even if all pieces are acknowledged first, as they are where the refusal waits for the same moment."""
+    channel = Watched(tmp_path, downloads=None)
+    if hushed:
+        channel.hush()
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    number = channel["alice"].messenger.send_file("bob", path, channel.now)
+    assert channel.run(12 * PAUSE, lambda: state(channel["alice"], number) is MessageState.FAILED)
+    assert "could not store" in channel["alice"].messenger.message(number).error
+    assert channel["alice"].events[-1].message.error
