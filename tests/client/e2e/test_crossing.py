@@ -25,6 +25,8 @@ STRUCTS = {
     **{one.__name__: one for one in (*get_args(bodies.Body), *get_args(anonymous_bodies.AnonymousBody), Origin)},
     **{one.__name__: one for one in get_args(GroupBody)},
     "post": posts._Core,
+    "what a post says": posts._Content,
+    "signed post": posts._Signed,
     "change": group_changes._Core,
 }
 CLASSES = {

@@ -39,14 +39,17 @@ FIELDS = {
     "GroupPass": {"group": KEY, "source": KEY, "target": KEY, "sealed": SAID},
     "GroupSeen": {"group": KEY, "numbers": GROUP},
     "GroupBehind": {"group": KEY, "number": GROUP, "post": SAID},
+    "GroupDiffer": {"group": KEY, "posts": SAID, "asks": OWN},
     "Opening": {"blocks": KEY},
     "AnonymousText": {"text": SAID},
     "Supply": {"blocks": KEY, "next_number": SESSION, "partial": SESSION},
     # what is inside of a group's post and change
     "post": {
-        **{"group": KEY, "author": KEY, "number": GROUP, "floor": GROUP, "heads": KEY, "text": SAID, "change": SAID},
-        **{"expires": MOMENT, "lapsing": GROUP},
+        **{"group": KEY, "author": KEY, "number": GROUP, "floor": GROUP, "heads": KEY, "digest": KEY},
+        **{"expires": MOMENT, "lapsing": GROUP, "seen": GROUP},
     },
+    "what a post says": {"text": SAID, "change": SAID},
+    "signed post": {"core": SAID, "signature": KEY, "sealed": SAID, "key": KEY},
     "change": {
         **{"group": KEY, "parents": KEY, "author": KEY, "kind": SAID, "subject": KEY, "agree": KEY, "name": SAID},
         "title": SAID,
