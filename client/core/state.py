@@ -10,8 +10,6 @@ import random
 import shlex
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Protocol
 
 import msgspec
 
@@ -19,9 +17,9 @@ from client.arq.fragments import Arrival, ReplyBlock
 from client.arq.sender import PEER, USER
 from client.core.changes import Changes
 from client.core.conversation import Conversation, NewSession
+from client.core.feeders import Feeders
 from client.core.outgoing import MessengerSettings
 from client.core.pauses import Pauses
-from client.core.setbacks import Setbacks
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent, WireId
 from client.e2e.x3dh import identity_public
@@ -46,7 +44,6 @@ from client.storage.devices import DeviceTable
 from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
 from mixnet.crypto import SymmetricKey
-from mixnet.errors import RemoteError
 
 _IDENTITY = "identity"
 _EXPIRING = (
@@ -61,16 +58,6 @@ _HOLD_BACK = (
 )
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
-
-
-class Feeder(Protocol):
-    """A part that hands bodies to the sessions by the passing of time: asked before each slot."""
-
-    def feed(self, now: float) -> None:
-        """Let wait what is due."""
-
-    def wake_at(self) -> float | None:
-        """When `feed` has something to do: 0.0 for at once, None for never."""
 
 
 class Core(Changes):
@@ -112,8 +99,7 @@ class Core(Changes):
         self.on_block: list[Callable[[int], object]] = []  # who stops what is under way for a contact, in the change
         self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
         self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
-        self._feeders: list[Feeder] = []
-        self._setbacks = Setbacks[int]()  # of feeders
+        self.feeders = Feeders(self)
         self.on_delete: list[Callable[[Sequence[int]], object]] = []  # who has more of messages than their rows
         with store.transaction():  # what was let go and did not leave: at a start it would show the start
             store.run(_HOLD_BACK)
@@ -172,34 +158,6 @@ class Core(Changes):
             forget()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
-
-    # what is done by the passing of time
-
-    def add_feeder(self, feeder: Feeder, *, first: bool = False) -> None:
-        """Ask this part before each slot; `first`: before those that are there."""
-        self._feeders.insert(0 if first else len(self._feeders), feeder)
-
-    def feed(self, now: float) -> None:
-        """Let all parts hand over what is due. One that fails is left alone for a while, and the others go on."""
-        for feeder in self._feeders:
-            if not self._setbacks.waits(id(feeder), now):
-                try:
-                    with self.refusing():
-                        feeder.feed(now)
-                except RemoteError:
-                    self._setbacks.failed(id(feeder), now)
-                else:
-                    self._setbacks.succeeded(id(feeder))
-
-    def fed_at(self) -> list[float]:
-        """When the parts next have something to hand over."""
-        times: list[float] = []
-        for feeder in self._feeders:
-            with suppress(RemoteError), self.refusing():
-                due = feeder.wake_at()
-                if due is not None:
-                    times.append(max(due, self._setbacks.until(id(feeder))))
-        return times
 
     def load_devices(self) -> None:
         """The other devices have sessions too; a satellite speaks for the identity of its home."""

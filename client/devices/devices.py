@@ -54,7 +54,7 @@ class Devices:
         core.on_delete += [self.files.forget, self.pending.forget]
         introductions.for_devices = self.linking
         messenger.parts.inbox.on_sibling = self.heard_untrusted
-        core.add_feeder(self, first=True)
+        core.feeders.add(self, first=True)
 
     @property
     def user(self) -> UserVerbs:

@@ -73,8 +73,8 @@ class Groups:
         self._membership = Membership(core, self._registry, self._dispatch, introductions)
         self.reading = ReadReceipts(core, self._registry, self._dispatch)
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
-        core.add_feeder(self._dispatch)
-        core.add_feeder(self._membership)
+        core.feeders.add(self._dispatch)
+        core.feeders.add(self._membership)
         core.on_block += [self._dispatch.silence, self._membership.passes.silence]
 
     # what the user does

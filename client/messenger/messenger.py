@@ -95,7 +95,7 @@ class Messenger(Lookups):
         self.anonymous = Anonymous(self._core, surbs or NoSurbs())
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
         self.people = ContactVerbs(self._core, self._outbox)
-        core.add_feeder(HeldBack(core))
+        core.feeders.add(HeldBack(core))
         self.groups = Groups(self._core, self._introductions)
         self.attestations = Attestations(self._core, self._receiving)
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)

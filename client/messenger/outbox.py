@@ -64,7 +64,7 @@ class Outbox:
         """What the next slot should carry, or None."""
         core, shares = self._core, self._shares
         self.expire(now)
-        core.feed(now)
+        core.feeders.feed(now)
         outgoing = None
         if shares.peers_first:
             outgoing = self._of_peers(now)
@@ -102,7 +102,7 @@ class Outbox:
         times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
         with suppress(RemoteError), core.refusing():
             times.append(self._anonymous.wake_at())
-        times += core.fed_at()
+        times += core.feeders.due()
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
     def _may_refill(self, contact: int, lane: int) -> bool:

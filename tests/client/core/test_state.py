@@ -184,17 +184,17 @@ class Broken:
 def test_a_part_that_fails_is_left_alone_for_longer_and_longer_and_stops_no_other(core):
     broken, sound = Broken(), Broken()
     sound.fails = False
-    core.add_feeder(broken)
-    core.add_feeder(sound)
+    core.feeders.add(broken)
+    core.feeders.add(sound)
     for second in range(100):
-        core.feed(float(second))
+        core.feeders.feed(float(second))
     assert sound.fed == 100
     assert 5 <= broken.fed <= 8
-    assert max(core.fed_at()) > 100.0
+    assert max(core.feeders.due()) > 100.0
     broken.fails = False
-    core.feed(1000.0)
-    core.feed(1000.1)
-    assert broken.fed >= 7 and max(core.fed_at()) == 0.0
+    core.feeders.feed(1000.0)
+    core.feeders.feed(1000.1)
+    assert broken.fed >= 7 and max(core.feeders.due()) == 0.0
 
 
 def test_a_failed_change_tells_of_nothing_and_keeps_what_was_told_before(channel, core):
