@@ -201,9 +201,8 @@ class Core(Changes):
             self.store.run(_HOLD_BACK + " AND contact = ?", contact)
             self.find_waiting()
             self.forget_last_words(contact)
-            for conversation in self.conversations.values():
-                if conversation.contact == contact:
-                    self.hush(conversation)
+            for one in [one for one in self.conversations.values() if one.contact == contact]:
+                self.hush(one)
 
     def forget_last_words(self, contact: int) -> None:
         """Say nothing more in the sessions with a contact that were given up."""
