@@ -56,7 +56,7 @@ class Figures:
             "dropped": {
                 "link": self.link.lost_frames,
                 "refused": self.receiver.counts["refused"],
-                "faults": self.messenger.faults + self.receiver.faults,
+                "faults": self.messenger.faults + self.receiver.faults + self.sender.faults,
             },
             "frames": dict(up),
             "received": {kind.name.lower(): count for kind, count in down.items()} | dict(self.receiver.counts),

@@ -50,10 +50,17 @@ async def serve_profile(
             log.write(LogEntry.STARTED, role="client")
             try:
                 await _run(profile, store, log, tell)
-            except (MixnetError, BaseExceptionGroup):  # what a nursery lets through comes in a group
-                log.write(LogEntry.FAILED, role="client")
+            except (MixnetError, BaseExceptionGroup) as error:  # what a nursery lets through comes in a group
+                log.write(LogEntry.FAILED, role="client", problem=_names(error))
                 raise
             log.write(LogEntry.STOPPED, role="client")
+
+
+def _names(error: BaseException) -> str:
+    """What kinds of errors it is made of, and nothing of what they say."""
+    if isinstance(error, BaseExceptionGroup):
+        return ", ".join(sorted({_names(one) for one in error.exceptions}))
+    return type(error).__name__
 
 
 async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], None]) -> None:

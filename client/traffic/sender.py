@@ -15,6 +15,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
@@ -23,6 +24,7 @@ from client.concurrency.worker import Worker
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
 from client.messenger.messenger import Messenger
 from client.model.views import Event
+from client.storage.database import is_of_store
 from client.traffic.loops import Alarm, LoopMonitor
 from client.traffic.packets import Packer
 from client.traffic.provider_link import ProviderLink
@@ -35,12 +37,16 @@ from mixnet.link.frames import FrameKind
 from mixnet.pki.parameters import Parameters
 from mixnet.randomness import Source
 
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
+
 RESERVE_TIME = 0.2  # seconds of slots for which cover is kept ready
 OLDEST = 30.0  # seconds after which a prepared packet is made anew
 OLDEST_SLOTS = 10  # of the slowest schedule: a message that is ready must not grow old before its slot comes
 TICK = 1.0  # seconds after which a lost loop is noticed even if nothing wakes the sender; more where slots are rare
 AHEAD_TIME = 0.1  # seconds of payload slots for which messages are ready, since several may come while one is made
 RETRY = 2.0  # seconds after the store could not be written
+FAULT = "this program failed at what it wanted to send: it tries again"
 SHORTEST_NAP = 0.01  # seconds between two visits to a messenger that had nothing to send
 
 
@@ -93,6 +99,7 @@ class PacketSender:
         self._wake_at = math.inf
         self._ahead = 1
         self.problem = ""
+        self.faults = 0  # visits to the messenger that failed for errors that are faults of this program
         self.counts: Counter[str] = Counter()
         self.adopt(parameters)
 
@@ -175,27 +182,23 @@ class PacketSender:
                 self._loops.on_sent(sent.prepared.loop, sent.slot, sent.prepared.drawn_delay)
             if sent.prepared.outgoing is not None:
                 messages.append((sent.prepared.outgoing, sent.slot + ahead, sent.prepared.drawn_delay))
-        if messages:
-            try:
-                self._publish(await self._worker.call(_report, self._messenger, messages))
-            except Unavailable as error:  # it did leave, and its acknowledgement will say so
-                self._wait_for_store(error)
+        if messages:  # what can't be noted did leave, and its acknowledgement will say so
+            self._publish(await self._visit(_report, messages) or [])
 
     async def _give_up(self) -> None:
         """Take back what was given up before its slot; while nothing may be sent, let expire what waits."""
         queue, now = self._payload.queue, self._clock.now()
         doubtful, self._doubtful = self._doubtful, False
         if doubtful and queue.messages:
-            queue.take_back(await self._worker.call(_unwanted, self._messenger, queue.in_front()))
+            queue.take_back(await self._visit(_unwanted, queue.in_front()) or [])
         if self._may_send():
             self._expires_at = 0.0
         elif doubtful or now >= self._expires_at:
-            try:
-                events, expiry = await self._worker.call(_expire, self._messenger, now)
-            except Unavailable as error:
-                self._wait_for_store(error)
+            done = await self._visit(_expire, now)
+            if done is None:
                 self._expires_at = now + RETRY
             else:
+                events, expiry = done
                 self._publish(events)
                 self._expires_at = math.inf if expiry is None else expiry
 
@@ -253,11 +256,10 @@ class PacketSender:
         if not self._may_send() or not (self._stirred or now >= self._wake_at):
             return None
         self._stirred = False
-        try:
-            outgoing, wake_at, events = await self._worker.call(_next, self._messenger, now)
-        except Unavailable as error:
-            self._wait_for_store(error)
+        said = await self._visit(_next, now)
+        if said is None:
             return None
+        outgoing, wake_at, events = said
         self.problem = ""
         self._publish(events)
         self._wake_at = math.inf if wake_at is None else max(wake_at, now + SHORTEST_NAP)
@@ -265,10 +267,21 @@ class PacketSender:
             self._stirred = True  # there may be more behind it
         return outgoing
 
-    def _wait_for_store(self, error: Unavailable) -> None:
-        """Nothing can be written now: messages wait, the slots go on."""
-        self.problem = str(error)
-        self._wake_at = self._clock.now() + RETRY
+    async def _visit(self, ask: Callable[[Messenger, *Given], T], *given: *Given) -> T | None:
+        """What the messenger says; None if it can't now: messages wait for a while, and the slots go on.
+
+        Nothing can be written, or it is a fault of this program, which must not end it: that may be what a peer wants.
+        """
+        try:
+            return await self._worker.call(ask, self._messenger, *given)
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                if is_of_store(error):
+                    raise
+                self.faults += 1
+            self.problem = str(error) if isinstance(error, Unavailable) else FAULT
+            self._wake_at = self._clock.now() + RETRY
+            return None
 
 
 def _next(messenger: Messenger, now: float) -> tuple[Outgoing | None, float | None, list[Event]]:

@@ -1,7 +1,8 @@
 """Counting how often SQLite makes the disk durable, in the process that uses it (spec/13-measurements.md 13.10).
 
 Promises: what is counted are SQLite's own calls of `xSync`, at the interface between it and the operating system, with
-the work done as ever; batches are transactions of a provider's store that wrote something. Both are in a small file
+the work done as ever; batches are transactions of a provider's store that wrote something, slices that were deleted
+and an emptying of the log among them. Both are in a small file
 that others may read at any time. Never: outside of an altered node for a measurement. Unavailable where Python's SQLite
 can't be reached in this way.
 """
@@ -12,7 +13,7 @@ import _sqlite3
 import ctypes
 import mmap
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,7 +98,16 @@ def _count_batches(add: Any) -> None:
             add(3, sum(isinstance(operation, StorePacket) for operation in operations))
         return results
 
+    def also(work: Callable[[Mailboxes], None]) -> Callable[[Mailboxes], None]:
+        def cleaned(self: Mailboxes) -> None:
+            work(self)
+            add(2)
+
+        return cleaned
+
     Mailboxes.perform = counted  # type: ignore[method-assign]
+    Mailboxes.clean_slice = also(Mailboxes.clean_slice)  # type: ignore[method-assign, assignment]
+    Mailboxes.empty_log = also(Mailboxes.empty_log)  # type: ignore[method-assign, assignment]
 
 
 def _count_syncs(add: Any) -> None:

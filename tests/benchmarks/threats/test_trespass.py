@@ -12,7 +12,7 @@ from benchmarks.threats.scenario import live
 from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
 from client.model.views import ContactState
 from directory.requests import RequestHandler
-from mixnet.link import Role
+from mixnode.arrival import NODES
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -34,7 +34,7 @@ def test_nodes_that_take_what_they_must_not_are_reported(seen):
     arrived, erase = mixnode.clients.Arrived, mixnode.clients.Erase
     take, victim = RequestHandler._take_descriptor_untrusted, seen.clients["client-2"]
     with (
-        patch.object(mixnode.clients, "Arrived", lambda body, now, _role: arrived(body, now, Role.NODE)),
+        patch.object(mixnode.clients, "Arrived", lambda body, now, _sender: arrived(body, now, NODES)),
         patch.object(mixnode.clients, "Erase", lambda _mailbox: erase(victim)),
         patch.object(RequestHandler, "_take_descriptor_untrusted", lambda *args: take(*args) or True),
     ):
