@@ -15,6 +15,7 @@ from benchmarks.simulation import virtual
 from client.api.connection import Connection
 from client.api.daemon_api import PATIENCE, StillWaiting
 from client.concurrency.worker import InlineWorker
+from client.messenger.messenger import Messenger
 from client.model.errors import StoreUnavailable
 from client.model.views import ContactState, MessageKind, MessageState
 from client.storage.database import Store
@@ -315,6 +316,35 @@ def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
         full = False
         await alice.wait_delivered(number)
         assert [message.text async for message in bob.messages() if not message.outgoing] == ["keep this"]
+
+    play(program)
+
+
+@pytest.mark.parametrize("visit", ["next_outgoing", "wake_at", "transmitted", "wants"])
+def test_a_fault_of_this_program_in_what_is_sent_ends_no_daemon(monkeypatch, visit):
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        whole, failed = getattr(Messenger, visit), []
+
+        def fail(self, *given):
+            if len(failed) < 5:
+                failed.append(visit)
+                raise KeyError
+            return whole(self, *given)
+
+        monkeypatch.setattr(Messenger, visit, fail)
+        numbers = [await alice.send("bob", f"{n}") for n in range(3)]
+        if visit == "wants":  # asked only when something that is ready was given up
+            await alice.cancel(numbers.pop())
+        await trio.sleep(60.0)
+        for number in numbers:
+            await alice.wait_delivered(number)
+        if failed:
+            told = [(await one.status())["dropped"]["faults"] for one in (alice, bob)]
+            assert sum(told) == len(failed)
+        assert failed or visit == "wants"
 
     play(program)
 
