@@ -25,7 +25,7 @@ from client.cli.options import (
     talk,
     text_given,
 )
-from client.model.names import look_alikes
+from client.model.names import look_alikes, same
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -164,18 +164,17 @@ async def contacts(
     default_read_receipts
         The same for all contacts of whom you said nothing else: delayed in a new profile.
     acknowledgements
-        Acknowledgements show when your daemon runs. They can't be off, since without them nothing is delivered; with
+        Prompt or delayed. They show when your daemon runs, and can't be off, since without them nothing is delivered;
         delayed, they and all else that leaves by itself go to this contact after random times, some minutes on
         average. Messages arrive as fast as before; their sender learns it later, and files take much longer.
     delete
-        Forget this contact: its keys, all messages with it, your choices about it. It isn't told, and what it sends
-        is dropped. Files that came stay in the folder of downloads. In groups that you share it stays a member.
-        You can become contacts again by a new invitation. `mixnet archive export` saves the messages before.
+        Forget this contact: its keys, the conversation with it, your choices about it, a block too. It isn't told,
+        and what it sends is dropped. Files that came stay in the folder of downloads. In groups that you share it
+        stays a member, whose posts you get. You can become contacts again by a new invitation. `mixnet export`
+        saves the messages before.
     """
     from client.model.views import AckChoice, ReadReceiptChoice  # noqa: PLC0415
 
-    if delete is not None:
-        confirm(f"{delete!r} and all messages with it will be gone, from your other devices too.", yes=yes)
     async with talk(folder, name) as me:
         if verify is not None:
             await me.verify(verify)
@@ -196,6 +195,8 @@ async def contacts(
         if relink is not None:
             await me.relink(*relink)
         if delete is not None:
+            if same(delete) in {same(one.name) for one in await me.contacts()}:  # else it is told of the name
+                confirm(f"{delete!r} and the conversation with it will be gone, from your other devices too.", yes=yes)
             await me.delete_contact(delete)
         known = await me.contacts()
         groups = await me.groups.list() if relink is not None else []

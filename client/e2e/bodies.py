@@ -53,7 +53,7 @@ REASONS = {
     Reason.CHANGED: "the file changed while it was sent: send it again",
     Reason.EXPIRED: "it could not be delivered in time: send it again",
     Reason.TOO_LARGE: "the file is larger than the receiver accepts: send it in parts",
-    Reason.NO_ROOM: "the receiver could not store the file: free some space there, then send it again",
+    Reason.NO_ROOM: "the receiver has no room for the file now: ask there, and send it again later",
     Reason.DAMAGED: "the file did not arrive as it was sent: send it again",
     Reason.CANCELLED: "the sender cancelled it: ask for it if you still want it",
 }

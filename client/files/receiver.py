@@ -24,12 +24,12 @@ _FILES_AT_ONCE = 32  # of one contact
 _PATIENCE = 3600.0  # seconds after a start in which pieces that waited at the provider may still come
 _BLOCK = 4096  # bytes that the smallest file takes
 _TOO_MANY = (
-    "refused: this contact has sent as much within a day as `daily_files` in profile.toml allows ({limit} bytes); raise"
-    " it and start the daemon again, or ask for the file tomorrow"
+    "refused: with this file it would be more of this contact within a day than `daily_files` in profile.toml allows"
+    " ({limit:,} bytes): raise it and start the daemon again, or ask for the file tomorrow"
 )
 _NO_SPACE = (
-    "refused: it would leave less of the disk free than `disk_reserve` in profile.toml says ({limit} bytes): free some"
-    " space, then ask for the file again"
+    "refused: it would leave less of the disk free than `disk_reserve` in profile.toml says ({limit:,} bytes): free"
+    " some space, then ask for the file again"
 )
 _OF_A_DAY = (
     "SELECT coalesce(sum(max(size, ?)), 0) FROM messages WHERE contact = ? AND NOT outgoing AND kind = 'file'"

@@ -242,8 +242,8 @@ class ContactTable:
         self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
 
     def hide(self, contact: int, name: str) -> None:
-        """From now on known by a group only, called `name`; what the user chose for it goes on to hold."""
-        query = "UPDATE contacts SET role = 'member', name = ?, note = '', state = ? WHERE id = ?"
+        """From now on known by a group only, called `name`; not blocked any more, since nobody could unblock it."""
+        query = "UPDATE contacts SET role = 'member', name = ?, note = '', state = ?, standing = 'open' WHERE id = ?"
         self._store.run(query, name, ContactState.ESTABLISHED.value, contact)
 
     def use(self, contact: int, session: int | None) -> None:

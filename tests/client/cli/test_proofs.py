@@ -12,7 +12,7 @@ from client.api.connection import connect
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
-from client.cli import daemon, messages, proofs, render
+from client.cli import contacts, daemon, messages, proofs, render
 from client.concurrency.worker import InlineWorker
 from client.e2e.proof import BadProof
 from client.model import paths
@@ -79,6 +79,8 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
         assert "receipts for all contacts of whom nothing else was said: ask" in shown(capsys)
         await proofs.receipts("bob", "always", contact="alice", as_json=True, **where)
         assert json.loads(shown(capsys)) == {"contact": "alice", "receipts": "always"}
+        await contacts.contacts("bob", default_read_receipts="on", **where)  # else that of reading leaves later
+        shown(capsys)
         await proofs.consent("bob", 1, **where)
         assert "[receipt given]" in shown(capsys)
         settle(friends)

@@ -146,7 +146,8 @@ def test_a_process_that_dies_leaves_it_whole_or_deleted(tmp_path, monkeypatch):
     assert deaths > 20
 
 
-def test_in_a_group_it_stays_a_member_and_no_more(tmp_path):
+@pytest.mark.parametrize("blocked", [False, True])
+def test_in_a_group_it_stays_a_member_and_no_more(tmp_path, blocked):
     circle = Circle(tmp_path, 3, seed=11)
     circle.found()
     assert circle.run(300, lambda: circle["alice"].store.one("SELECT 1 FROM group_awaited") is None)
@@ -157,6 +158,8 @@ def test_in_a_group_it_stays_a_member_and_no_more(tmp_path):
     circle[other].messenger.send_text("alice", SECRET, circle.now)
     circle.run(60)
     alice.messenger.people.note(other, SECRET)
+    if blocked:  # which nobody could take back of whom is no contact
+        alice.messenger.people.block(other, circle.now)
     alice.messenger.delete_contact(other)
     assert holds(alice.store, SECRET.encode()) == []
     assert other not in [one.name for one in alice.messenger.contacts()]

@@ -43,7 +43,7 @@ def refusals(channel) -> list[str]:
 def test_one_contact_has_a_share_of_a_day(world):
     assert [send(world) for _ in range(4)] == ["delivered"] * 3 + ["failed"]
     (error,) = refusals(world)
-    assert "daily_files" in error and str(3 * SIZE) in error
+    assert "daily_files" in error and f"{3 * SIZE:,}" in error
     assert send(world, who="carol") == "delivered"  # others have their own
     world["bob"].store.run("UPDATE messages SET received_at = received_at - ?", DAY)  # a day later
     assert send(world) == "delivered"
