@@ -21,11 +21,13 @@ from client.api.command import Command
 from client.api.daemon import Follow
 from client.api.daemon_api import DaemonApi
 from client.api.protocol import command_untrusted, event_map
-from mixnet.errors import MixnetError, RemoteError
+from client.storage.database import is_of_store
+from mixnet.errors import LocalError, MixnetError, RemoteError
 
 CONNECTIONS = 32
 READ_SIZE = 65536
 SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
+_FAULT = "the daemon failed at this, by a fault of its own, and goes on: please report it with what you did"
 
 
 async def serve_api(
@@ -92,6 +94,10 @@ class _Connection:
             encoded = framing.encode({"id": command.id, "ok": answer})
         except (MixnetError, OSError) as error:
             encoded = framing.encode(framing.error_reply(command.id, error))
+        except Exception as error:  # a fault of this program, which must not take the daemon with it
+            if is_of_store(error):
+                raise
+            encoded = framing.encode(framing.error_reply(command.id, LocalError(f"{_FAULT} ({type(error).__name__})")))
         await self._send(encoded)
 
     async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

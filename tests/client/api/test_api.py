@@ -227,6 +227,19 @@ async def test_a_named_pipe_is_no_file_and_nobody_waits_for_its_writer(tmp_path)
             await me.send_file("bob", tmp_path / os.fsdecode(b"\xff"))
 
 
+async def test_a_fault_of_the_program_is_an_error_of_that_request_and_the_daemon_lives(tmp_path, monkeypatch):
+    def fail(*_given):
+        raise KeyError("a secret")
+
+    async with served(tmp_path), client.connect(tmp_path) as me:
+        with monkeypatch.context() as patch:
+            patch.setattr("client.messenger.messenger.Messenger.contacts", fail)
+            with pytest.raises(LocalError, match="KeyError") as told:
+                await me.contacts()
+            assert "secret" not in str(told.value)
+        assert await me.contacts() == []
+
+
 async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_path, monkeypatch):
     async with served(tmp_path) as _, client.connect(tmp_path) as me:
 
