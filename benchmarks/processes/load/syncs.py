@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mixnet.errors import Unavailable
-from mixnode.mailboxes import Acknowledge, Erase, Limits, Mailboxes, Open, Operation, Result, StorePacket
+from mixnode.mailboxes import Limits, Mailboxes, Operation, Result, StorePacket
 
 COUNTS = "counts"
 _FORMAT = struct.Struct("=4Q")
-_WRITES = Acknowledge | Erase | Open | StorePacket
 _DATABASE = 0x100  # SQLITE_OPEN_MAIN_DB
 _kept: list[Any] = []  # what C code points to must not be collected
 
@@ -92,8 +91,9 @@ def _count_batches(add: Any) -> None:
     perform = Mailboxes.perform
 
     def counted(self: Mailboxes, operations: Sequence[Operation], limits: Limits, now: float) -> list[Result]:
+        before = self._database.total_changes
         results = perform(self, operations, limits, now)
-        if any(isinstance(operation, _WRITES) for operation in operations):
+        if self._database.total_changes > before:
             add(2)
             add(3, sum(isinstance(operation, StorePacket) for operation in operations))
         return results

@@ -22,7 +22,8 @@ async def test_a_real_provider_and_its_controls(monkeypatch):
         assert (await testbed.figures(provider.PROVIDER))["dropped"] == {}
     assert figures["provider_client_kb"] > 10
     assert figures["provider_frame_ratio"] > 1  # a frame in two is peeled
-    assert figures["provider_syncs_batch"] == 1
+    # One more where the log was emptied just before: the header of a new log is synchronised by itself.
+    assert 1 <= figures["provider_syncs_batch"] < 1.15
     assert 0 < figures["provider_syncs_packet"] <= 1
     assert all(control.passed for control in finding.controls if control.role is Role.POSITIVE)
     assert not any(alive(process) for process in nodes)
