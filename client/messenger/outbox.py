@@ -324,7 +324,7 @@ class Outbox:
                 " WHERE o.expires <= ? AND o.lane = 0 AND o.number = 0 AND s.entry IS NOT NULL"
             )
             for (session,) in core.store.all(first, now):
-                attempt(partial(self._give_up_contact, core.conversations[session].contact, now))
+                attempt(partial(self._give_up_contact, session, now))
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
                 attempt(partial(self._sending.give_up, message, Reason.EXPIRED, now))
             # All three are read before anything is given up, since that deletes rows of them.
@@ -332,7 +332,7 @@ class Outbox:
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
             for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
-                attempt(partial(self.give_up, message, Reason.EXPIRED, now, self._lapse(message)))
+                attempt(partial(self._lapse, message, now))
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
             core.store.run("DELETE FROM stranded WHERE expires <= ?", now)
             for session, lane, number, _ in under_way:
@@ -346,16 +346,16 @@ class Outbox:
                 core.next_expiry = now + _LOOK_AGAIN
         self._receiving.sweep()
 
-    def _lapse(self, message: int) -> str:
-        """Why a message whose time is over has failed."""
-        core = self._core
-        if core.messages.last_error(core.messages.contact_of(message)) in BROKEN:
-            return LAPSED
-        return REASONS[Reason.EXPIRED]
+    def _lapse(self, message: int, now: float) -> None:
+        """The time of a message is over: it fails, with the reason if one is known."""
+        messages = self._core.messages
+        broken = messages.last_error(messages.contact_of(message)) in BROKEN
+        self.give_up(message, Reason.EXPIRED, now, LAPSED if broken else REASONS[Reason.EXPIRED])
 
-    def _give_up_contact(self, number: int, now: float) -> None:
-        """Nobody answered: the contact is expired, and so is what was written to it."""
+    def _give_up_contact(self, session: int, now: float) -> None:
+        """Nobody answered in a session: its contact is expired, and so is what was written to it."""
         core = self._core
+        number = core.conversations[session].contact
         contact = core.contacts.get(number)
         if contact.state is not ContactState.PENDING:
             if contact.role != "member":  # nobody shows these: the group mends it
