@@ -30,11 +30,15 @@ class TokenBucket:
 
     def take(self, wanted: int, now: float) -> int:
         """How many of `wanted` frames may pass at `now` (seconds); those tokens are gone."""
-        self._tokens = min(self._burst, self._tokens + self._rate * max(0.0, now - self._when))
-        self._when = max(self._when, now)
+        self._fill(now)
         granted = min(wanted, max(0, int(self._tokens)))
         self._tokens -= granted
         return granted
+
+    def has(self, now: float) -> bool:
+        """Whether one may pass at `now` (seconds); no token is gone by that."""
+        self._fill(now)
+        return self._tokens >= 1
 
     def charge(self, number: float) -> None:
         """Take tokens for what has been done already: they may be owed, but never more than `burst`."""
@@ -43,6 +47,10 @@ class TokenBucket:
     def full(self, now: float) -> bool:
         """Whether it has been refilled by `now`, so that a new one is the same."""
         return self._tokens + self._rate * max(0.0, now - self._when) >= self._burst
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + self._rate * max(0.0, now - self._when))
+        self._when = max(self._when, now)
 
 
 class TokenBuckets(Generic[T]):

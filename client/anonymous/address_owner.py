@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from math import inf
 
 from client.anonymous.lifecycle import Correspondence
 from client.arq.acks import Ack, LaneReport
 from client.arq.fragments import Arrival, Fragment, FragmentToSend, Probe, ReplyBlock, Unverified, spans
-from client.arq.rate_limit import RateLimit
 from client.arq.sender import Transmission
 from client.core.conversation import Conversation, NewSession
 from client.core.outgoing import OutgoingAnswer
@@ -35,6 +35,7 @@ from client.model.views import ContactState, Role
 from client.storage.addresses import AddressTable, OpenAddress
 from client.storage.reply_blocks import Pool, SurbMaker, end_of
 from mixnet import crypto
+from mixnet.bucket import TokenBucket
 from mixnet.crypto import Label
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
@@ -59,7 +60,7 @@ class AddressOwners:
     def __init__(self, core: Core, addresses: AddressTable, surbs: SurbMaker, shared: Correspondence) -> None:
         self._core, self._addresses, self._surbs, self._shared = core, addresses, surbs, shared
         self.pool = Pool(core.store)
-        self._openings, self._texts = RateLimit(*OPENINGS), RateLimit(*TEXTS)
+        self._openings, self._texts = _allowance(*OPENINGS), _allowance(*TEXTS)
 
     # first messages
 
@@ -88,7 +89,7 @@ class AddressOwners:
     def _answer_untrusted(
         self, listening: OpenAddress, arrival: Arrival, hello: bytes, digest: bytes, now: float
     ) -> None:
-        if not self._openings.spend(now):
+        if not self._openings.take(1, now):
             raise RemoteError("more first anonymous messages than are taken")
         answered = listening.prekeys.answer_untrusted(hello, listening.address.transcript)
         body = decode_untrusted(answered.plaintext)
@@ -158,7 +159,7 @@ class AddressOwners:
         core, contact = self._core, conversation.contact
         core.store.run("UPDATE anonymous SET touched = ? WHERE contact = ?", now, contact)
         if isinstance(body, AnonymousText):
-            self._texts.spend(now)
+            self._texts.take(1, now)
             core.received_text(contact, body.text, None, now)
         elif isinstance(body, Supply):
             self._take_blocks(contact, body.blocks, now)
@@ -284,3 +285,8 @@ def _through(block: ReplyBlock, conversation: Conversation, place: tuple[int, in
     assert isinstance(content, FragmentToSend)  # noqa: S101  it has a place
     # The block's length was checked when it came; what is in it only the network can judge.
     return OutgoingAnswer(Surb.parse_untrusted(block.surb), content.encode(None), conversation.id, transmission.id)
+
+
+def _allowance(number: int, seconds: float) -> TokenBucket:
+    """So many at once, and so many more in that time."""
+    return TokenBucket(number / seconds, number, -inf)

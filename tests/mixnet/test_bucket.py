@@ -1,5 +1,8 @@
 """The token bucket never lets more pass than it says, and never refuses who keeps to the rate."""
 
+from math import inf
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +48,32 @@ def test_another_rate_counts_from_now_on() -> None:
     bucket.adapt(100.0, 50)
     assert bucket.take(100, 0.1) == 10
     assert bucket.take(100, 100.0) == 50
+
+
+def test_a_burst_happens_at_once_and_no_more():
+    it = TokenBucket(3 / 60.0, 3, -inf)
+    assert [it.take(1, 100.0) for _ in range(5)] == [True, True, True, False, False]
+    assert not it.has(100.0)
+
+
+def test_it_fills_evenly_and_never_above_its_burst():
+    it = TokenBucket(2 / 60.0, 2, -inf)
+    assert it.take(1, 0.0) and it.take(1, 0.0)
+    assert not it.take(1, 29.0) and it.has(30.0)
+    assert it.take(1, 30.0) and not it.take(1, 59.0) and it.take(1, 60.5)
+    assert [it.take(1, 10_000.0) for _ in range(3)] == [True, True, False]
+
+
+def test_asking_costs_nothing_and_a_refusal_costs_nothing():
+    it = TokenBucket(1 / 10.0, 1, -inf)
+    assert all(it.has(5.0) for _ in range(3)) and it.take(1, 5.0)
+    assert [it.take(1, 5.0 + second) for second in (3.0, 6.0, 9.0)] == [False, False, False]
+    assert it.take(1, 15.0)
+
+
+@pytest.mark.parametrize("back", [0.0, 50.0])
+def test_a_clock_that_goes_back_gives_nothing_even_for_a_while(back: float):
+    it = TokenBucket(1 / 10.0, 1, -inf)
+    assert it.take(1, 100.0)
+    assert not it.has(100.0 - back)
+    assert not it.has(109.0) and it.has(110.0)

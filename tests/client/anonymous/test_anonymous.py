@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from client.anonymous.address_owner import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
 from client.anonymous.anonymous import LANE
 from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
-from client.arq.rate_limit import RateLimit
 from client.core.outgoing import OutgoingFragment, OutgoingReply
 from client.e2e import anonymous_bodies
 from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
@@ -35,6 +35,7 @@ from client.model.errors import (
 )
 from client.model.views import MessageState, Role
 from client.storage.reply_blocks import EACH_EPOCH, STOCK
+from mixnet.bucket import TokenBucket
 from mixnet.crypto import KEM_CIPHERTEXT_SIZE, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
@@ -641,10 +642,10 @@ def test_strangers_take_one_turn_among_a_contacts_lanes(tmp_path):
 
 @given(st.integers(1, 5), st.lists(st.floats(0, 50), min_size=1, max_size=60))
 def test_an_allowance_gives_no_more_than_it_says(burst, pauses):
-    allowance, now, given = RateLimit(burst, 100.0), 0.0, []
+    allowance, now, given = TokenBucket(burst / 100.0, burst, -inf), 0.0, []
     for pause in pauses:
         now += pause
-        if allowance.spend(now):
+        if allowance.take(1, now):
             given.append(now)
     assert given
     for at_ in given:
