@@ -3,7 +3,7 @@
 import pytest
 
 from client.arq import acks
-from client.e2e.bodies import Seen, WireId
+from client.e2e.bodies import REASONS, Reason, Seen, WireId
 from client.e2e.statements import ReceiptKind
 from client.model.errors import UnknownContact
 from client.model.views import AckChoice, MessageKind, MessageState, ReadReceiptChoice
@@ -342,5 +342,5 @@ def test_the_sender_of_a_file_that_was_refused_learns_of_it(tmp_path, hushed, si
     path.write_bytes(bytes(size))
     number = channel["alice"].messenger.send_file("bob", path, channel.now)
     assert channel.run(12 * PAUSE, lambda: state(channel["alice"], number) is MessageState.FAILED)
-    assert "could not store" in channel["alice"].messenger.message(number).error
+    assert channel["alice"].messenger.message(number).error == REASONS[Reason.NO_ROOM]
     assert channel["alice"].events[-1].message.error
