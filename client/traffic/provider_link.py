@@ -61,7 +61,7 @@ class ProviderLink:
         if self._queue is not None:
             try:
                 self._queue.send_nowait(frame)
-            except (trio.WouldBlock, trio.BrokenResourceError):
+            except trio.WouldBlock:
                 pass
             else:
                 return True
@@ -104,19 +104,21 @@ class ProviderLink:
         sending, waiting = trio.open_memory_channel[Frame](QUEUE)
         self.acknowledged = 0
         self.connections += 1
-        self._queue, self.problem = sending, ""
-        try:
-            async with sending, waiting, trio.open_nursery() as nursery:
-                nursery.start_soon(link.end_after_silence, self._silence())
-                nursery.start_soon(self._send, link, waiting)
-                while True:
-                    for frame in await link.receive():
-                        _hand_untrusted(frame, on_frame)
-        except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
-            self.problem = _first_line(ended)
-        finally:
-            self._queue = None
-            on_lost()
+        # Nothing is awaited between the end of the channel and that of `_queue`: a slot would find it closed.
+        with sending, waiting:
+            self._queue, self.problem = sending, ""
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(link.end_after_silence, self._silence())
+                    nursery.start_soon(self._send, link, waiting)
+                    while True:
+                        for frame in await link.receive():
+                            _hand_untrusted(frame, on_frame)
+            except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
+                self.problem = _first_line(ended)
+            finally:
+                self._queue = None
+                on_lost()
 
     async def _send(self, link: Link, waiting: trio.MemoryReceiveChannel[Frame]) -> None:
         async for frame in waiting:

@@ -132,6 +132,30 @@ async def test_a_lost_link_is_dialled_again_and_old_receipts_say_nothing(nursery
     assert tested.acknowledged == 3
 
 
+@pytest.mark.parametrize("end", ["closed", "refused", "lost"])
+async def test_a_slot_may_come_at_any_step_of_a_link_s_end(nursery, end):
+    """A machine that stood still has several slots due at once, and the end of the link among them."""
+    link = FakeLink()
+    tested = provider_link([link, *[Unavailable("gone")] * 100])
+    nursery.start_soon(tested.run)
+    while not tested.connected:
+        await trio.lowlevel.checkpoint()
+    if end == "closed":
+        link.down.close()
+    elif end == "refused":
+        await link.down.send(Frame(FrameKind.HELLO, b"x"))
+    else:
+        link.send = lost
+    for _ in range(30):
+        assert not tested.offer(PACKET) or tested.connected
+        await trio.lowlevel.checkpoint()
+    assert not tested.connected and len(tested.lost) == 1
+
+
+async def lost(_frames) -> None:
+    raise Unavailable("the link is gone")
+
+
 async def test_a_frame_that_no_provider_sends_ends_the_link(nursery, autojump_clock):
     link = FakeLink()
     tested = provider_link([link, *[Unavailable("gone")] * 100])
