@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mixnet import overview
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status
+from mixnet.help import HelpLayout
 from mixnet.memory_privacy import keep_memory_private
 
 if TYPE_CHECKING:
     from cyclopts import App
-    from cyclopts.help import HelpPanel, PlainFormatter
-    from rich.console import Console, ConsoleOptions
 
 HEAD = (
     "A private messaging network: hides who talks with whom, when, how often, and whether at all.\n\n"
     "Try it with `mixnet demo`; run a network of your own with `mixnet up`."
 )
 _HELP: tuple[list[str], ...] = (["--help"], ["-h"], [])
-_WIDE = 10_000  # columns
 
 
 class WrongCommandLine(LocalError):
@@ -37,28 +35,6 @@ class WrongCommandLine(LocalError):
 def _default(value: object) -> str | None:
     """How `--help` shows what holds where an option isn't given; that a switch is off, nobody needs to read."""
     return None if value is None or isinstance(value, bool) else str(value)
-
-
-class _Plain:
-    """Help elsewhere than at a terminal: without frames, and no line is broken."""
-
-    def _real(self, console: Console) -> PlainFormatter:
-        from cyclopts.help import PlainFormatter  # noqa: PLC0415
-
-        console.width = _WIDE
-        return PlainFormatter()
-
-    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """Print a list of commands or parameters."""
-        self._real(console)(console, options, panel)
-
-    def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
-        """Print how the command is called."""
-        self._real(console).render_usage(console, options, usage)
-
-    def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
-        """Print what the command does."""
-        self._real(console).render_description(console, options, description)
 
 
 def build(only: str | None = None) -> App:
@@ -71,7 +47,7 @@ def build(only: str | None = None) -> App:
         version=lambda: metadata.version("mixnet"),
         backend="trio",
         help_format="plaintext",  # Markdown would cost a sixth of the whole time to show a few words differently
-        help_formatter="default" if sys.stdout.isatty() else _Plain(),
+        help_formatter=HelpLayout(terminal=sys.stdout.isatty()),
         default_parameter=Parameter(show_default=_default),
         result_action="return_int_as_exit_code_else_zero",
         print_error=False,

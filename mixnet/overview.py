@@ -15,10 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from mixnet.help import LEAST_WIDTH, columns
+
 GROUP = "mixnet.commands"
 LIST = Path(__file__).parent / "overview.txt"
-_LEAST_WIDTH = 60
-_INDENT = 2
 
 
 class ListedCommand(NamedTuple):
@@ -55,14 +55,8 @@ def render(head: str, lines: Iterable[ListedCommand], *, terminal: bool) -> str:
     page = ["Usage: mixnet COMMAND", "", head, "", "Commands:"]
     if not terminal:
         return "\n".join([*page, *(f"  {row.name}: {row.help}" for row in rows)]) + "\n"
-    from textwrap import wrap  # noqa: PLC0415 -- it costs 10 ms that nobody else pays
-
-    width = max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
-    margin = max(len(row.name) for row in rows) + 2 * _INDENT
-    for row in rows:
-        first, *more = wrap(row.help, width - margin) or [""]
-        page.append(f"{' ' * _INDENT}{row.name:<{margin - _INDENT}}{first}")
-        page += [" " * margin + part for part in more]
+    width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
+    page += columns([(row.name, row.help) for row in rows], width)
     return "\n".join(page) + "\n"
 
 

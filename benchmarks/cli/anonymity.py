@@ -64,7 +64,7 @@ def anonymity(
     Without a network, a sweep or a trace: all figures with targets and controls. With a network or a sweep: the model
     alone. With a trace and its truth: the entropy of what was recorded.
 
-    Example: mixnet bench anonymity --clients 1000000 --width 50 --sweep delay,corrupt
+    Example: `mixnet bench anonymity --clients 1000000 --width 50 --sweep delay,corrupt`
 
     Args:
         clients: Users of the modelled network, up to a million and more.
@@ -125,7 +125,7 @@ def plan(
 
     Exit status 1 if there are none; then what would have to change is said.
 
-    Example: mixnet plan --users 1000 --latency 10 --entropy 12 --bandwidth 10kB/s
+    Example: `mixnet plan --users 1000 --latency 10 --entropy 12 --bandwidth 10kB/s`
 
     Args:
         users: Clients that are connected at a time.

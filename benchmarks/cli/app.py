@@ -28,7 +28,7 @@ report.register(bench, app)
 def sphinx(*, as_json: Json = False) -> None:
     """Time packet creation and peeling against X25519 and against sphinxmix, in the same run.
 
-    Example: mixnet bench sphinx --json
+    Example: `mixnet bench sphinx --json`
 
     Args:
         as_json: Print one JSON object instead of a table.
@@ -54,7 +54,7 @@ def world(
 ) -> None:
     """Run a whole network in one process and in virtual time, and record what an observer of all links sees.
 
-    Example: mixnet bench world --clients 20 --minutes 10 --seed 1 --trace trace.csv --truth truth.ndjson
+    Example: `mixnet bench world --clients 20 --minutes 10 --seed 1 --trace trace.csv --truth truth.ndjson`
 
     Args:
         clients: How many client daemons run, each with one packet a second; they talk in pairs.
@@ -75,7 +75,7 @@ def world(
 def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_json: Json = False) -> None:
     """Count the bytes and the CPU that a round of the directory authorities costs.
 
-    Example: mixnet bench directory --authorities 7 --nodes 1000
+    Example: `mixnet bench directory --authorities 7 --nodes 1000`
 
     Args:
         authorities: How many authorities vote, 1 to 31.
@@ -93,7 +93,7 @@ def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_
 def groups(*, trials: Count = 40, seed: int = 1, as_json: Json = False) -> None:
     """Compare how long a message takes to reach a group with plain unicast, on the client's own schedule.
 
-    Example: mixnet bench groups --json
+    Example: `mixnet bench groups --json`
 
     Args:
         trials: How many messages each mean is taken over, 2 at least for an interval.

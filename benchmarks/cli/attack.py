@@ -46,7 +46,7 @@ def attack(
 
     Without files the real actors run in virtual time, which takes a few minutes. Exit status 1 if a control failed.
 
-    Example: mixnet attack correlation --quick
+    Example: `mixnet attack correlation --quick`
 
     Args:
         name: Which attack.

@@ -41,7 +41,7 @@ def register(bench: App) -> None:
 def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
     """Measure what a network of real processes adds to the delays that senders drew, idle and under load.
 
-    Example: mixnet bench latency --size quick
+    Example: `mixnet bench latency --size quick`
 
     Args:
         size: quick (half a minute), standard (a few minutes), or full (half an hour).
@@ -57,7 +57,7 @@ def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = Fals
 def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
     """Saturate one real node, and a whole network, over real links: CPU a packet, packets a second, loss, memory.
 
-    Example: mixnet bench throughput --json
+    Example: `mixnet bench throughput --json`
 
     Args:
         size: quick (20 seconds at saturation), standard (45, and load steps), or full (five minutes).
@@ -82,7 +82,7 @@ def observe(
 ) -> int:
     """Record what an observer of all links of a local network sees: t_ns, src, dst, bytes.
 
-    Example: mixnet bench observe --seconds 60 --out trace.csv --clients 4 --truth truth.ndjson
+    Example: `mixnet bench observe --seconds 60 --out trace.csv --clients 4 --truth truth.ndjson`
 
     Args:
         folder: Folder of the network; $MIXNET_DIR or your data folder if not given.

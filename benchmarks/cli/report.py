@@ -41,7 +41,7 @@ def everything(
     Exit status 1 if a part failed or a control did. With --full, or neither size, a second start goes on where the
     first one ended.
 
-    Example: mixnet bench all --quick --out report
+    Example: `mixnet bench all --quick --out report`
 
     Args:
         out: Folder to write to.
@@ -84,7 +84,7 @@ def threats(
 
     Figures are those of a report; checks of what must be refused run at once. Exit status 1 if something is not met.
 
-    Example: mixnet threats --report report/report.json
+    Example: `mixnet threats --report report/report.json`
 
     Args:
         report: A report.json of `mixnet bench all`; report/report.json if there is one, else a quick one is measured.

@@ -38,7 +38,7 @@ def scale(
 
     Its processes are real; a provider gets up to 1,000 clients and 10,000 mailboxes, a node up to 100,000 packets.
 
-    Example: mixnet bench scale --plots plots
+    Example: `mixnet bench scale --plots plots`
 
     Args:
         quick: About a minute, with 60 clients and a few thousand packets: enough for the controls, not for the figures.
@@ -56,7 +56,7 @@ def scale(
 def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure what a client's daemon takes while nobody uses it, at a network's default rates, and why.
 
-    Example: mixnet bench idle
+    Example: `mixnet bench idle`
 
     Args:
         quick: Half a minute.
@@ -73,7 +73,7 @@ def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json:
 def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure how long `mixnet --help` and a node take to start, beside Python itself.
 
-    Example: mixnet bench start --quick
+    Example: `mixnet bench start --quick`
 
     Args:
         quick: A few starts of each.
@@ -90,7 +90,7 @@ def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json
 def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure what hostile links cost the honest clients of a provider: round trips, losses, CPU.
 
-    Example: mixnet bench hostile --quick
+    Example: `mixnet bench hostile --quick`
 
     Args:
         quick: A minute and a half: enough for the controls, not for the figures.
@@ -113,7 +113,7 @@ def history(
 ) -> int:
     """Compare a report with earlier runs on the same processor, ratio by ratio. Exit status 1 if a figure got worse.
 
-    Example: mixnet bench history --add
+    Example: `mixnet bench history --add`
 
     Args:
         report: A report.json of `mixnet bench all`.
