@@ -22,14 +22,14 @@ class CreateAddress(Command[AddressInfo], frozen=True, tag="create_address"):
     expires: float | None = None
 
     async def run(self, daemon: DaemonApi) -> AddressInfo:
-        return await daemon.visit(daemon.user.anonymous.create_address, daemon.now(), self.expires)
+        return await daemon.visit(daemon.home.anonymous.create_address, daemon.now(), self.expires)
 
 
 class Addresses(Command[list[AddressInfo]], frozen=True, tag="addresses"):
     """-> all addresses, oldest first."""
 
     async def run(self, daemon: DaemonApi) -> list[AddressInfo]:
-        return await daemon.read(daemon.user.anonymous.addresses)
+        return await daemon.read(daemon.home.anonymous.addresses)
 
 
 class RetireAddress(Command[AddressInfo], frozen=True, tag="retire_address"):
@@ -38,7 +38,7 @@ class RetireAddress(Command[AddressInfo], frozen=True, tag="retire_address"):
     address: str
 
     async def run(self, daemon: DaemonApi) -> AddressInfo:
-        return await daemon.visit(daemon.user.anonymous.retire_address, self.address)
+        return await daemon.visit(daemon.home.anonymous.retire_address, self.address)
 
 
 class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
@@ -50,7 +50,7 @@ class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
     expires: float | None = None
 
     async def run(self, daemon: DaemonApi) -> int:
-        send = daemon.user.send_anonymous
+        send = daemon.home.send_anonymous
         return await daemon.visit(send, self.address, self.text, daemon.now(), self.answers, self.expires)
 
 
@@ -58,7 +58,7 @@ class Correspondents(Command[list[CorrespondentInfo]], frozen=True, tag="corresp
     """-> all anonymous conversations, oldest first."""
 
     async def run(self, daemon: DaemonApi) -> list[CorrespondentInfo]:
-        return await daemon.read(daemon.user.anonymous.correspondents)
+        return await daemon.read(daemon.home.anonymous.correspondents)
 
 
 class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
@@ -67,7 +67,7 @@ class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
     name: str
 
     async def run(self, daemon: DaemonApi) -> None:
-        await daemon.visit(daemon.user.anonymous.end, self.name)
+        await daemon.visit(daemon.home.anonymous.end, self.name)
 
 
 class AnonymousAccess(Access):

@@ -76,7 +76,7 @@ class Import(Command[int], frozen=True, tag="import"):
 
     async def run(self, daemon: DaemonApi) -> int:
         checked = [check_untrusted(record) for record in self.records]
-        added = await daemon.visit(daemon.user.archive.take_in, checked)
+        added = await daemon.visit(daemon.home.archive.take_in, checked)
         daemon.retention_changed.wake()
         return added
 
@@ -120,13 +120,12 @@ class Retain(Command[None], frozen=True, tag="retain"):
 
 
 async def sweep_regularly(daemon: DaemonApi) -> None:
-    """Delete what is past its period, for ever; as long as no conversation has one, only wait."""
-    archive = daemon.user.archive
+    """Delete what is past its period, for ever."""
     while True:
         changed = daemon.retention_changed.listen()
-        pause = SWEEP_EVERY if archive.limited else float("inf")
+        pause = SWEEP_EVERY
         try:
-            while archive.limited and await daemon.read(archive.sweep, daemon.now()):
+            while await daemon.read(daemon.user.archive.sweep, daemon.now()):
                 pass
         except Unavailable:
             pause = RETRY

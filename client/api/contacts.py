@@ -16,7 +16,7 @@ class Invite(Command[str], frozen=True, tag="invite"):
     """-> the text of a new invitation."""
 
     async def run(self, daemon: DaemonApi) -> str:
-        return (await daemon.visit(daemon.user.create_invitation, daemon.name, daemon.now())).encode()
+        return (await daemon.visit(daemon.home.create_invitation, daemon.name, daemon.now())).encode()
 
 
 class Accept(Command[ContactInfo], frozen=True, tag="accept"):
@@ -91,7 +91,7 @@ class DefaultReadReceipts(Command[ReadReceiptChoice], frozen=True, tag="default_
     choice: ReadReceiptChoice | None = None
 
     async def run(self, daemon: DaemonApi) -> ReadReceiptChoice:
-        return await daemon.visit(daemon.user.default_read_receipts, self.choice)
+        return await daemon.visit(daemon.home.default_read_receipts, self.choice)
 
 
 class Block(Command[ContactInfo], frozen=True, tag="block"):
@@ -119,7 +119,7 @@ class Relink(Command[ContactInfo], frozen=True, tag="relink"):
     new: str
 
     async def run(self, daemon: DaemonApi) -> ContactInfo:
-        return await daemon.visit(daemon.user.relink, self.contact, self.new, daemon.now())
+        return await daemon.visit(daemon.home.relink, self.contact, self.new, daemon.now())
 
 
 class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
@@ -128,7 +128,7 @@ class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
     contact: str
 
     async def run(self, daemon: DaemonApi) -> None:
-        await daemon.visit(daemon.user.delete_contact, self.contact)
+        await daemon.visit(daemon.home.delete_contact, self.contact)
 
 
 class ContactAccess(Access):

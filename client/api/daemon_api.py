@@ -18,8 +18,8 @@ import trio
 from client.api.events import EventBus
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
-from client.devices.devices import Devices
-from client.messenger.verbs import UserVerbs
+from client.devices.devices import Devices, User
+from client.messenger.messenger import Messenger
 from client.model.views import Event
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
@@ -100,9 +100,14 @@ class DaemonApi:
     # what commands work on; StillWaiting as long as it isn't there
 
     @property
-    def user(self) -> UserVerbs:
+    def user(self) -> User:
         """What has the verbs of the user: the messenger, or on a satellite what asks the home."""
         return self.devices.user
+
+    @property
+    def home(self) -> Messenger:
+        """What has the verbs that a satellite does not have; HomeOnly on one."""
+        return self.devices.home
 
     @property
     def devices(self) -> Devices:
@@ -112,7 +117,7 @@ class DaemonApi:
     @property
     def codes(self) -> Codes:
         """Contacts by spoken codes; HomeOnly on a satellite."""
-        self._refuse_satellites()
+        self.devices.check_home()
         return self._there(self._codes)
 
     @codes.setter
@@ -122,7 +127,7 @@ class DaemonApi:
     @property
     def matching(self) -> Matching:
         """Contacts by the address books of both; HomeOnly on a satellite."""
-        self._refuse_satellites()
+        self.devices.check_home()
         return self._there(self._matching)
 
     @matching.setter
@@ -142,11 +147,6 @@ class DaemonApi:
         if part is None:
             raise StillWaiting(f"not yet: the daemon is {self.waits_for}")
         return part
-
-    def _refuse_satellites(self) -> None:
-        """What makes contacts of its own isn't for a satellite, which has the home's."""
-        if self._devices is not None:
-            self._devices.check_home()
 
     # how commands work on it
 

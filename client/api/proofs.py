@@ -27,7 +27,7 @@ class ExportProof(Command[tuple[int, bytes]], frozen=True, tag="proof"):
     start: Number = 0
 
     async def run(self, daemon: DaemonApi) -> tuple[int, bytes]:
-        raw = await daemon.read(daemon.user.proof, self.number)
+        raw = await daemon.read(daemon.home.proof, self.number)
         return len(raw), raw[self.start : self.start + PIECE]
 
 
@@ -38,7 +38,7 @@ class Consent(Command[MessageInfo], frozen=True, tag="consent"):
     give: bool
 
     async def run(self, daemon: DaemonApi) -> MessageInfo:
-        return await daemon.visit(daemon.user.attestations.consent, self.number, self.give, daemon.now())
+        return await daemon.visit(daemon.home.attestations.consent, self.number, self.give, daemon.now())
 
 
 class ReceiptRule(Command[Rule], frozen=True, tag="receipt_rule"):
@@ -48,7 +48,7 @@ class ReceiptRule(Command[Rule], frozen=True, tag="receipt_rule"):
     rule: Rule | None = None
 
     async def run(self, daemon: DaemonApi) -> Rule:
-        attestations = daemon.user.attestations
+        attestations = daemon.home.attestations
         if self.rule is not None:
             await daemon.visit(attestations.set_rule, self.contact, self.rule)
         return await daemon.read(attestations.rule, self.contact)
@@ -61,7 +61,7 @@ class Forge(Command[str], frozen=True, tag="forge"):
     texts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=FORGED_TEXTS)]
 
     async def run(self, daemon: DaemonApi) -> str:
-        return await daemon.read(daemon.user.forge, self.contact, self.texts, daemon.now())
+        return await daemon.read(daemon.home.forge, self.contact, self.texts, daemon.now())
 
 
 class ProofAccess(Access):

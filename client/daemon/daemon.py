@@ -83,7 +83,7 @@ async def _serve_client(around: Surroundings, directory: DirectoryParts, api: Da
         assembly.open(api)
         nursery.start_soon(archive.sweep_regularly, api)
         queries, rng = assembly.provider_queries, around.rng.stream("witnesses")
-        submitter = Submitter(api.user, around.worker, queries, keeper, directory.trust, rng, provider)
+        submitter = Submitter(assembly.timestamps, around.worker, queries, keeper, directory.trust, rng, provider)
         nursery.start_soon(submitter.find_witnesses, api.signed)
         await assembly.serve()
 

@@ -225,7 +225,7 @@ class Assembly:
         )
         figures = Figures(profile.name, provider, document, keeper, link, messenger, sender, receiver, frames, loops)
 
-        self.provider_queries = provider_queries
+        self.provider_queries, self.timestamps = provider_queries, messenger.timestamps
         self._around, self._devices, self._mailbox, self._figures = around, devices, mailbox, figures
         self._sender, self._receiver, self._link, self._frames = sender, receiver, link, frames
         self._codes, self._matching = codes, matching

@@ -21,12 +21,13 @@ from client.devices.request_handler import DeviceRequestHandler
 from client.devices.satellite import Satellite
 from client.e2e.bodies import Abort, Body, Chunk, DevicePiece, End, Offer, Refuse
 from client.messenger.messenger import Messenger
-from client.messenger.verbs import UserVerbs
 from client.model.errors import NotAtHome
 from client.model.names import check_name
 from client.model.views import ContactState, DeviceChanged, DeviceInfo, DeviceRole
 from client.storage.devices import PROBLEMS, Broken, Device
 from mixnet.errors import RemoteError
+
+User = Messenger | Satellite  # whatever the API calls both have, or the type checker says so
 
 
 class Devices:
@@ -57,9 +58,15 @@ class Devices:
         core.feeders.add(self, first=True)
 
     @property
-    def user(self) -> UserVerbs:
+    def user(self) -> User:
         """What does the verbs of the user: the messenger, or on a satellite what asks the home."""
         return self._satellite if self._core.satellite else self._messenger
+
+    @property
+    def home(self) -> Messenger:
+        """What does the verbs that take the keys of a home; HomeOnly on a satellite."""
+        self.check_home()
+        return self._messenger
 
     def check_home(self) -> None:
         """HomeOnly on a satellite."""

@@ -1,9 +1,8 @@
 """The user's verbs on a satellite: it shows what is stored here, and asks the home for the rest.
 
 Promises: a verb is stored, here and as a request, before it returns; what it says of contacts and messages holds here
-at once and is confirmed or undone by what the home tells. What a satellite can't ask for is refused, in
-satellite_refusals.py. With those that only show what is stored (client/messenger/lookups.py) it has all verbs of
-client/messenger/verbs.py.
+at once and is confirmed or undone by what the home tells. A verb that takes keys which only a home has does not stand
+here: the API asks `Devices.home` for it, which refuses that on a satellite.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.satellite_archive import SatelliteArchive
 from client.devices.satellite_groups import SatelliteGroups
-from client.devices.satellite_refusals import RefusedAnonymous, RefusedAttestations, RefusedVerbs
 from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
 from client.files.disk import examine
 from client.messenger.lookups import Lookups
@@ -35,7 +33,7 @@ from client.storage.messages import NewMessage
 _FINAL: Final = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 
 
-class Satellite(Lookups, RefusedVerbs):
+class Satellite(Lookups):
     """Stands for the messenger where the user's programs ask."""
 
     def __init__(
@@ -50,13 +48,11 @@ class Satellite(Lookups, RefusedVerbs):
     ) -> None:
         super().__init__(core, messenger.parts.transfers)
         self._messenger = messenger
-        self.timestamps = messenger.timestamps  # none of a satellite's: the daemon looks through them at each start
         self._introductions = introductions
         self._pending, self._replica, self._files = pending, replica, files
         self.people = SatelliteContacts(core, self._ask_about)
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
-        self.archive = SatelliteArchive(core, messenger.archive, pending, replica)
-        self.anonymous, self.attestations = RefusedAnonymous(core), RefusedAttestations(core)
+        self.archive = SatelliteArchive(core, messenger.parts.receiving, pending, replica)
 
     # contacts
 

@@ -36,13 +36,11 @@ _SETTLED = f"m.state NOT IN ('queued', 'sent', 'receiving') AND m.id NOT IN ({_U
 
 
 class ArchiveOps:
-    """What is done with many messages at once. `limited`: some conversation is not kept for ever."""
+    """What is done with many messages at once."""
 
     def __init__(self, core: Core, receiving: FileReceiver) -> None:
         self._core, self._store, self._receiving = core, core.store, receiving
-        self.limited = False
         self._cleaned, self._unclean = -math.inf, False  # when a sweep left no remnants last, and whether it has since
-        self._look()
 
     # files
 
@@ -143,10 +141,6 @@ class ArchiveOps:
             self._store.run("DELETE FROM retention WHERE contact = ?", whom)
             if seconds is not None:
                 self._store.run("INSERT INTO retention VALUES (?, ?)", whom, check_period(seconds))
-        self._look()
-
-    def _look(self) -> None:
-        self.limited = self._store.has("SELECT 1 FROM retention")
 
 
 def _record(row: Row) -> Record:

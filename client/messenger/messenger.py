@@ -63,6 +63,7 @@ class MessengerParts:
     core: Core
     introductions: Introductions
     transfers: Transfers
+    receiving: FileReceiver
     inbox: Inbox
 
 
@@ -109,7 +110,7 @@ class Messenger(Lookups):
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._inbox)
+        self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._receiving, self._inbox)
 
     # contacts
 

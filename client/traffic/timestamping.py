@@ -10,23 +10,19 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import trio
 
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.e2e.timestamp import Consensus, check_untrusted
-from client.storage.timestamps import Pending, small_enough
+from client.storage.timestamps import Pending, TimestampTable, small_enough
 from client.traffic.provider_queries import ProviderQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.document import Document
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.trust import Trust
 from mixnet.timestamp import TimestampToken, question
-
-if TYPE_CHECKING:
-    from client.messenger.verbs import UserVerbs
 
 RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
 
@@ -35,7 +31,7 @@ RETRY = 60.0  # seconds after which those that nobody witnessed are tried again
 class Submitter:
     """Asks providers for timestamps; `home` is the identity of our own provider."""
 
-    messenger: UserVerbs
+    table: TimestampTable
     worker: Worker
     provider_queries: ProviderQueries
     keeper: DocumentKeeper
@@ -56,10 +52,10 @@ class Submitter:
     async def _all(self) -> bool:
         """Ask for each message once; whether all have a witness."""
         after, done = 0, True
-        while (pending := await self.worker.call(self.messenger.timestamps.next, after)) is not None:
+        while (pending := await self.worker.call(self.table.next, after)) is not None:
             after = pending.message
             done = await self._one(pending) and done
-        return done and not await self.worker.call(self.messenger.timestamps.promised)
+        return done and not await self.worker.call(self.table.promised)
 
     async def _one(self, pending: Pending) -> bool:
         document = self.keeper.current
@@ -75,7 +71,7 @@ class Submitter:
             check_untrusted(token, witness, document, pending.commitment)
         except Exception:  # whatever a witness says, another one is asked: nothing is stored here
             return False
-        await self.worker.call(self.messenger.timestamps.keep, pending.message, witness, token, consensus)
+        await self.worker.call(self.table.keep, pending.message, witness, token, consensus)
         return True
 
     def _consensus(self, document: Document) -> Consensus | None:

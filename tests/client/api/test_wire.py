@@ -280,7 +280,7 @@ def daemon_of(noted: list[str]) -> DaemonApi:
     clock = SimpleNamespace(now=lambda: NOW)
     daemon = DaemonApi(name="alice", worker=InlineWorker(), clock=clock, event_bus=EventBus())  # type: ignore[arg-type]
     devices: Any = Messenger(noted, ANSWERS, "devices")
-    devices.user = Messenger(noted, ANSWERS)
+    devices.user = devices.home = Messenger(noted, ANSWERS)
     daemon.open(devices, stir=lambda: noted.append(STIR), snapshot=lambda: ASKED["status"][3])
     codes: Any = SimpleNamespace(
         open=lambda: CODE,

@@ -53,8 +53,8 @@ def submitter(friends, say, trust=None):
     keeper = SimpleNamespace(current=parse_untrusted(raw)[0], raw=lambda _epoch: raw)
     providers = Providers(say)
     trust = trust or Trust(TOWN.bootstrap)
-    messenger = friends["alice"].messenger
-    return Submitter(messenger, InlineWorker(), providers, keeper, trust, random.Random(1), HOME.public), providers  # type: ignore[arg-type]
+    table = friends["alice"].messenger.timestamps
+    return Submitter(table, InlineWorker(), providers, keeper, trust, random.Random(1), HOME.public), providers  # type: ignore[arg-type]
 
 
 async def live(one, wakeup, seconds):
