@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command
+from client.api.command import Access, Asks, Command
 from client.model.views import AddressInfo, CorrespondentInfo
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Addresses(Command[list[AddressInfo]], frozen=True, tag="addresses"):
 
 
 class RetireAddress(Command[AddressInfo], frozen=True, tag="retire_address"):
-    """-> the address, which takes nothing more."""
+    """-> the address, which takes no more first messages; conversations that have begun go on."""
 
     address: str
 
@@ -42,7 +42,10 @@ class RetireAddress(Command[AddressInfo], frozen=True, tag="retire_address"):
 
 
 class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
-    """-> the number of the queued text; answers are taken for `answers` seconds."""
+    """-> the number of the queued text, in a new conversation with an address (its whole text), without a name.
+
+    Answers are taken for `answers` seconds from now (nil: a day), as long as the daemon runs now and then.
+    """
 
     address: str
     text: str
@@ -55,14 +58,14 @@ class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
 
 
 class Correspondents(Command[list[CorrespondentInfo]], frozen=True, tag="correspondents"):
-    """-> all anonymous conversations, oldest first."""
+    """-> all anonymous conversations of either side, oldest first."""
 
     async def run(self, daemon: DaemonApi) -> list[CorrespondentInfo]:
         return await daemon.read(daemon.home.anonymous.correspondents)
 
 
 class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
-    """-> nothing; the conversation has ended here, and the other side is not told."""
+    """-> nothing; the conversation has ended here: its messages stay, and the other side is not told."""
 
     name: str
 
@@ -73,29 +76,9 @@ class EndCorrespondence(Command[None], frozen=True, tag="end_correspondence"):
 class AnonymousAccess(Access):
     """What a program may ask about them. Answers are sent with `Connection.send` to the name of the conversation."""
 
-    async def create_address(self, *, expires: float | None = None) -> AddressInfo:
-        """A new address, good for `expires` seconds (None: until it is retired)."""
-        return await self._ask(CreateAddress(expires=expires))
-
-    async def addresses(self) -> list[AddressInfo]:
-        """All addresses, oldest first."""
-        return await self._ask(Addresses())
-
-    async def retire_address(self, address: str) -> AddressInfo:
-        """Take no more first messages at the address with this id; conversations that have begun go on."""
-        return await self._ask(RetireAddress(address=address))
-
-    async def send(self, address: str, text: str, *, answers: float | None = None, expires: float | None = None) -> int:
-        """Queue a text to an address (its whole text) in a new conversation, without a name; its number.
-
-        Answers are taken for `answers` seconds from now (None: a day), as long as the daemon runs now and then.
-        """
-        return await self._ask(SendAnonymous(address=address, text=text, answers=answers, expires=expires))
-
-    async def correspondents(self) -> list[CorrespondentInfo]:
-        """All anonymous conversations of either side, oldest first."""
-        return await self._ask(Correspondents())
-
-    async def end(self, name: str) -> None:
-        """End a conversation here; its messages stay, and the other side is not told."""
-        await self._ask(EndCorrespondence(name=name))
+    create_address = Asks(CreateAddress)
+    addresses = Asks(Addresses)
+    retire_address = Asks(RetireAddress)
+    send = Asks(SendAnonymous)
+    correspondents = Asks(Correspondents)
+    end = Asks(EndCorrespondence)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import msgspec
 import trio
 
-from client.api.command import Access, Command, Number
+from client.api.command import Access, Asks, Command, Number
 from client.api.pages import PAGE, page
 from client.model.names import clean
 from client.profile.atomic_file import new_file
@@ -52,7 +52,7 @@ class Export(Command[list[tuple[int, Record]]], frozen=True, tag="export"):
 
 
 class WhoAmI(Command[str], frozen=True, tag="identity"):
-    """-> the profile's identity, 64 hexadecimal digits."""
+    """-> the profile's identity, by which contacts know it: an Ed25519 key, 64 hexadecimal digits."""
 
     async def run(self, daemon: DaemonApi) -> str:
         user = daemon.user
@@ -82,7 +82,7 @@ class Import(Command[int], frozen=True, tag="import"):
 
 
 class Delete(Command[None], frozen=True, tag="delete"):
-    """-> nothing; the message is gone."""
+    """-> nothing; the message is gone here, and the contact keeps theirs."""
 
     number: Number
 
@@ -100,7 +100,7 @@ class Clear(Command[tuple[int, int]], frozen=True, tag="clear"):
 
 
 class Retention(Command[float | None], frozen=True, tag="retention"):
-    """-> for how many seconds messages with the contact are kept; nil: for ever."""
+    """-> for how many seconds messages with the contact are kept here; nil: for ever."""
 
     contact: str
 
@@ -109,7 +109,7 @@ class Retention(Command[float | None], frozen=True, tag="retention"):
 
 
 class Retain(Command[None], frozen=True, tag="retain"):
-    """-> nothing; messages with the contact are kept for so many seconds (nil: for ever)."""
+    """-> nothing; messages with the contact are kept for so many seconds, here only (nil: for ever)."""
 
     contact: str
     seconds: float | None
@@ -181,9 +181,7 @@ class ArchiveAccess(Access):
                 file.write(export_jsonl.line(ArchiveEnd(count)))
         return count
 
-    async def identity(self) -> str:
-        """By which contacts know this profile: an Ed25519 key, 64 hexadecimal digits."""
-        return await self._ask(WhoAmI())
+    identity = Asks(WhoAmI)
 
     async def import_file(self, path: Path | str, *, known_only: bool = False) -> Imported:
         """File the messages of an exported JSON file as past ones; RemoteError, UnknownPeople."""
@@ -206,9 +204,7 @@ class ArchiveAccess(Access):
             strangers.update(unknown)
         return strangers
 
-    async def delete(self, number: int) -> None:
-        """Delete one message here; the contact keeps theirs."""
-        await self._ask(Delete(number=number))
+    delete = Asks(Delete)
 
     async def clear(self, contact: str) -> Cleared:
         """Delete all messages with a contact that are not under way."""
@@ -219,13 +215,8 @@ class ArchiveAccess(Access):
             if not deleted:
                 return Cleared(total, left)
 
-    async def retention(self, contact: str) -> float | None:
-        """For how many seconds messages with a contact are kept here; None: for ever."""
-        return await self._ask(Retention(contact=contact))
-
-    async def retain(self, contact: str, seconds: float | None) -> None:
-        """Keep messages with a contact for so many seconds, here only; None: for ever."""
-        await self._ask(Retain(contact=contact, seconds=seconds))
+    retention = Asks(Retention)
+    retain = Asks(Retain)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command, Number, wait_for
+from client.api.command import Access, Asks, Command, Number, wait_for
 from client.model.code_states import SETTLED, CodeInfo, CodeState
 from client.model.errors import UnknownCode
 from mixnet.errors import RemoteError
@@ -29,7 +29,7 @@ class CodeOpen(Command[CodeInfo], frozen=True, tag="code_open"):
 
 
 class CodeEnter(Command[CodeInfo], frozen=True, tag="code_enter"):
-    """-> the code that somebody said, on its way to a contact."""
+    """-> the code that somebody said, on its way to a contact: `wait` says how it ends; LocalError if it is none."""
 
     code: str
     name: str | None = None
@@ -46,7 +46,7 @@ class CodeList(Command[list[CodeInfo]], frozen=True, tag="codes"):
 
 
 class CodeCancel(Command[CodeInfo], frozen=True, tag="code_cancel"):
-    """-> the code, given up."""
+    """-> the code, given up; LocalError if there is none of this number."""
 
     number: Number
 
@@ -65,17 +65,9 @@ class CodeAccess(Access):
         """A code of ours, once it can be said; CodeFailed, LocalError if there are too many."""
         return await self.wait((await self._ask(CodeOpen())).id, on_change, until=CodeState.WAITING)
 
-    async def enter(self, code: str, name: str | None = None) -> CodeInfo:
-        """Use the code that somebody said; `wait` says how it ends. LocalError if it is none."""
-        return await self._ask(CodeEnter(code=code, name=name))
-
-    async def all(self) -> list[CodeInfo]:
-        """Those under way, and the last ones that are over."""
-        return await self._ask(CodeList())
-
-    async def cancel(self, number: int) -> CodeInfo:
-        """Give one up; LocalError if there is none of this number."""
-        return await self._ask(CodeCancel(number=number))
+    enter = Asks(CodeEnter)
+    all = Asks(CodeList)
+    cancel = Asks(CodeCancel)
 
     async def wait(
         self,

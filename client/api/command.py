@@ -6,7 +6,7 @@ Promises: a verb is written once, as a class with what it takes, what it answers
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, get_args, get_origin
 
 import msgspec
 import trio
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a program that only asks need not load what a daemon is mad
 
 LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing was announced
 
+P = ParamSpec("P")
 R = TypeVar("R")
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
 
@@ -51,6 +52,21 @@ class Access:
         """`next_change` gives what is set when something happens after it, or the daemon ends."""
         self._ask = ask
         self._next_change = next_change
+
+
+class Asks(Generic[P, R]):
+    """A method of such a part, for a request that is only asked: it takes what the request takes."""
+
+    def __init__(self, request: Callable[P, Command[R]]) -> None:
+        """Ask `request`, and answer as that says."""
+        self._request, self.__doc__ = request, request.__doc__
+
+    def __get__(self, access: Access, owner: type[Access]) -> Callable[P, Awaitable[R]]:
+        def ask(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+            return access._ask(self._request(*args, **kwargs))
+
+        ask.__doc__ = self.__doc__
+        return ask
 
 
 async def wait_for(change: trio.Event) -> None:

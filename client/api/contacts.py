@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command, wait_for
+from client.api.command import Access, Asks, Command, wait_for
 from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from mixnet.errors import RemoteError
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Invite(Command[str], frozen=True, tag="invite"):
-    """-> the text of a new invitation."""
+    """-> the text of a new single-use invitation, for one person."""
 
     async def run(self, daemon: DaemonApi) -> str:
         return (await daemon.visit(daemon.home.create_invitation, daemon.name, daemon.now())).encode()
 
 
 class Accept(Command[ContactInfo], frozen=True, tag="accept"):
-    """-> the contact that the invitation makes."""
+    """-> the contact that the invitation makes: the inviter, called `name` here (nil: as the invitation says)."""
 
     invitation: str
     name: str | None = None
@@ -30,14 +30,14 @@ class Accept(Command[ContactInfo], frozen=True, tag="accept"):
 
 
 class Contacts(Command[list[ContactInfo]], frozen=True, tag="contacts"):
-    """-> all contacts."""
+    """-> all contacts, oldest first."""
 
     async def run(self, daemon: DaemonApi) -> list[ContactInfo]:
         return await daemon.read(daemon.user.contacts)
 
 
 class Verify(Command[ContactInfo], frozen=True, tag="verify"):
-    """-> the contact, now verified."""
+    """-> the contact, now verified: both of you compared the safety number, and it matched."""
 
     contact: str
 
@@ -46,7 +46,7 @@ class Verify(Command[ContactInfo], frozen=True, tag="verify"):
 
 
 class Rename(Command[ContactInfo], frozen=True, tag="rename"):
-    """-> the contact, under its new name."""
+    """-> the contact, under its new name, which only this profile knows."""
 
     contact: str
     name: str
@@ -56,7 +56,7 @@ class Rename(Command[ContactInfo], frozen=True, tag="rename"):
 
 
 class Note(Command[ContactInfo], frozen=True, tag="note"):
-    """-> the contact, with the note."""
+    """-> the contact, with the note, which only your devices have; "" removes it."""
 
     contact: str
     note: str
@@ -66,7 +66,10 @@ class Note(Command[ContactInfo], frozen=True, tag="note"):
 
 
 class SetReadReceipts(Command[ContactInfo], frozen=True, tag="read_receipts"):
-    """-> the contact, who learns from now on what is read, or doesn't, or after a random pause."""
+    """-> the contact, who learns from now on that you have read what it wrote ("on"), or doesn't ("off").
+
+    Or it learns that after a random pause ("delayed"), or as is said for all ("default").
+    """
 
     contact: str
     choice: ReadReceiptChoice
@@ -76,7 +79,10 @@ class SetReadReceipts(Command[ContactInfo], frozen=True, tag="read_receipts"):
 
 
 class SetAcknowledgements(Command[ContactInfo], frozen=True, tag="acknowledgements"):
-    """-> the contact, to whom acknowledgements go at once from now on, or after random pauses."""
+    """-> the contact, to whom acknowledgements go at once from now on ("prompt"), or after random pauses.
+
+    Those are of minutes ("delayed").
+    """
 
     contact: str
     choice: AckChoice
@@ -95,7 +101,10 @@ class DefaultReadReceipts(Command[ReadReceiptChoice], frozen=True, tag="default_
 
 
 class Block(Command[ContactInfo], frozen=True, tag="block"):
-    """-> the contact, now blocked."""
+    """-> the contact, now blocked: nothing is heard from it or sent to it.
+
+    It sees what it would see if you were away.
+    """
 
     contact: str
 
@@ -104,7 +113,10 @@ class Block(Command[ContactInfo], frozen=True, tag="block"):
 
 
 class Unblock(Command[ContactInfo], frozen=True, tag="unblock"):
-    """-> the contact, no longer blocked."""
+    """-> the contact, no longer blocked.
+
+    What it sent while blocked arrives if its client still tries to deliver it.
+    """
 
     contact: str
 
@@ -113,7 +125,11 @@ class Unblock(Command[ContactInfo], frozen=True, tag="unblock"):
 
 
 class Relink(Command[ContactInfo], frozen=True, tag="relink"):
-    """-> the contact, now with the identity of `new`, which is no contact of its own any more."""
+    """-> the contact, now with the identity of `new`, which is no contact of its own any more.
+
+    So a contact is who came back as `new` with another identity, because you know that it is the same person. It keeps
+    its name and archive, and is verified only if `new` was. What it did not get goes out again.
+    """
 
     contact: str
     new: str
@@ -123,7 +139,10 @@ class Relink(Command[ContactInfo], frozen=True, tag="relink"):
 
 
 class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
-    """-> nil; the contact is forgotten, with its session, its keys and its conversation."""
+    """-> nil; the contact is forgotten, with its session, its keys and all messages.
+
+    It isn't told. It can be invited again.
+    """
 
     contact: str
 
@@ -134,60 +153,19 @@ class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
 class ContactAccess(Access):
     """What a program may ask about contacts."""
 
-    async def invite(self) -> str:
-        """The text of a new single-use invitation, for one person."""
-        return await self._ask(Invite())
-
-    async def accept(self, invitation: str, name: str | None = None) -> ContactInfo:
-        """Become a contact of the inviter, called `name` here (None: as the invitation says)."""
-        return await self._ask(Accept(invitation=invitation, name=name))
-
-    async def contacts(self) -> list[ContactInfo]:
-        """All contacts, oldest first."""
-        return await self._ask(Contacts())
-
-    async def verify(self, contact: str) -> ContactInfo:
-        """Record that both of you compared the safety number, and it matched."""
-        return await self._ask(Verify(contact=contact))
-
-    async def rename(self, contact: str, name: str) -> ContactInfo:
-        """Call a contact by another name; only this profile knows it."""
-        return await self._ask(Rename(contact=contact, name=name))
-
-    async def note(self, contact: str, note: str) -> ContactInfo:
-        """Write down a note about a contact; only your devices have it. "" removes it."""
-        return await self._ask(Note(contact=contact, note=note))
-
-    async def read_receipts(self, contact: str, choice: ReadReceiptChoice) -> ContactInfo:
-        """Say whether a contact learns that you have read what it wrote: "on", "off", "delayed" or "default"."""
-        return await self._ask(SetReadReceipts(contact=contact, choice=choice))
-
-    async def default_read_receipts(self, choice: ReadReceiptChoice | None = None) -> ReadReceiptChoice:
-        """What holds for contacts whose choice is "default"; set first if given."""
-        return await self._ask(DefaultReadReceipts(choice=choice))
-
-    async def acknowledgements(self, contact: str, choice: AckChoice) -> ContactInfo:
-        """Send acknowledgements to a contact at once ("prompt"), or after random pauses of minutes ("delayed")."""
-        return await self._ask(SetAcknowledgements(contact=contact, choice=choice))
-
-    async def block(self, contact: str) -> ContactInfo:
-        """Neither hear from a contact nor send to it: it sees what it would see if you were away."""
-        return await self._ask(Block(contact=contact))
-
-    async def unblock(self, contact: str) -> ContactInfo:
-        """Hear from a contact again; what it sent while blocked arrives if its client still tries to deliver it."""
-        return await self._ask(Unblock(contact=contact))
-
-    async def relink(self, contact: str, new: str) -> ContactInfo:
-        """Let a contact be who came back as `new` with another identity, because you know that it is the same person.
-
-        It keeps its name and archive, and is verified only if `new` was. What it did not get goes out again.
-        """
-        return await self._ask(Relink(contact=contact, new=new))
-
-    async def delete_contact(self, contact: str) -> None:
-        """Forget a contact with its session, its keys and all messages; it isn't told. It can be invited again."""
-        await self._ask(DeleteContact(contact=contact))
+    invite = Asks(Invite)
+    accept = Asks(Accept)
+    contacts = Asks(Contacts)
+    verify = Asks(Verify)
+    rename = Asks(Rename)
+    note = Asks(Note)
+    read_receipts = Asks(SetReadReceipts)
+    default_read_receipts = Asks(DefaultReadReceipts)
+    acknowledgements = Asks(SetAcknowledgements)
+    block = Asks(Block)
+    unblock = Asks(Unblock)
+    relink = Asks(Relink)
+    delete_contact = Asks(DeleteContact)
 
     async def wait_established(self, contact: str) -> ContactInfo:
         """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired.

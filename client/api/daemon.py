@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from client.api.command import Access, Command
+from client.api.command import Access, Asks, Command
 from client.api.sockets import DaemonEnded
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ class Stop(Command[None], frozen=True, tag="stop"):
 class DaemonAccess(Access):
     """What a program may ask about the daemon."""
 
-    async def status(self) -> dict[str, Any]:
-        """The daemon's figures."""
-        return await self._ask(Status())
+    status = Asks(Status)
 
     async def stop(self) -> None:
         """End the daemon. Cover traffic ends with it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command, Number, wait_for
+from client.api.command import Access, Asks, Command, Number, wait_for
 from client.model.views import DeviceInfo, DeviceRole, DeviceState
 from mixnet.errors import RemoteError
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class LinkDevice(Command[str], frozen=True, tag="device_link"):
-    """-> the text of an invitation for another device, called `name` (nil: as its profile is)."""
+    """-> the text of a single-use invitation for another device of the user.
+
+    The device is called `name` (nil: as its profile is).
+    """
 
     name: str | None = None
 
@@ -27,7 +30,7 @@ class LinkDevice(Command[str], frozen=True, tag="device_link"):
 
 
 class AcceptDevice(Command[DeviceInfo], frozen=True, tag="device_accept"):
-    """-> the home device, of which this profile becomes a satellite."""
+    """-> the home device, which made the invitation, and of which this profile, a new one, becomes a satellite."""
 
     invitation: str
 
@@ -36,14 +39,14 @@ class AcceptDevice(Command[DeviceInfo], frozen=True, tag="device_accept"):
 
 
 class Devices(Command[list[DeviceInfo]], frozen=True, tag="devices"):
-    """-> all other devices."""
+    """-> all other devices, oldest first: on a satellite, the home."""
 
     async def run(self, daemon: DaemonApi) -> list[DeviceInfo]:
         return await daemon.read(daemon.devices.all)
 
 
 class RevokeDevice(Command[DeviceInfo], frozen=True, tag="device_revoke"):
-    """-> the device, now revoked and under another name."""
+    """-> the satellite, which is not heard or told anything more, under another name. At home only."""
 
     device: str
 
@@ -52,7 +55,7 @@ class RevokeDevice(Command[DeviceInfo], frozen=True, tag="device_revoke"):
 
 
 class RenameDevice(Command[DeviceInfo], frozen=True, tag="device_rename"):
-    """-> the device, under its new name."""
+    """-> the device, under its new name, here only."""
 
     device: str
     name: str
@@ -62,7 +65,10 @@ class RenameDevice(Command[DeviceInfo], frozen=True, tag="device_rename"):
 
 
 class FetchFile(Command[None], frozen=True, tag="device_fetch"):
-    """-> nothing; the file of the message is on its way here from the home device."""
+    """-> nothing; on a satellite, the file of the message is on its way here from the home device.
+
+    The message has its `path` once it is here.
+    """
 
     number: Number
 
@@ -73,13 +79,8 @@ class FetchFile(Command[None], frozen=True, tag="device_fetch"):
 class DeviceAccess(Access):
     """What a program may ask about the user's other devices."""
 
-    async def link(self, name: str | None = None) -> str:
-        """The text of a single-use invitation for another device of the user, called `name` (None: as its profile)."""
-        return await self._ask(LinkDevice(name=name))
-
-    async def accept(self, invitation: str) -> DeviceInfo:
-        """Make this profile, which must be new, a satellite of the one that made the invitation."""
-        return await self._ask(AcceptDevice(invitation=invitation))
+    link = Asks(LinkDevice)
+    accept = Asks(AcceptDevice)
 
     async def wait_linked(self, *, history: bool = False) -> DeviceInfo:
         """On a satellite: return once the home has answered, and with `history` once all that it has is here too."""
@@ -92,18 +93,7 @@ class DeviceAccess(Access):
                 return home
             await wait_for(change)
 
-    async def all(self) -> list[DeviceInfo]:
-        """The other devices, oldest first: on a satellite, the home."""
-        return await self._ask(Devices())
-
-    async def revoke(self, device: str) -> DeviceInfo:
-        """At home: hear nothing more from a satellite, and send it nothing more."""
-        return await self._ask(RevokeDevice(device=device))
-
-    async def rename(self, device: str, name: str) -> DeviceInfo:
-        """Call a device by another name, here only."""
-        return await self._ask(RenameDevice(device=device, name=name))
-
-    async def fetch(self, number: int) -> None:
-        """On a satellite: bring the file of a message here; `Connection.message` has its `path` once it is here."""
-        await self._ask(FetchFile(number=number))
+    all = Asks(Devices)
+    revoke = Asks(RevokeDevice)
+    rename = Asks(RenameDevice)
+    fetch = Asks(FetchFile)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command, Number, wait_for
+from client.api.command import Access, Asks, Command, Number, wait_for
 from client.api.devices import Devices
 from client.api.pages import PAGE, message_size, page
 from client.model.views import DeviceRole, Leg, MessageState, Transfer
@@ -33,7 +33,7 @@ class Files(Command[list[Transfer]], frozen=True, tag="files"):
 
 
 class FileOf(Command[Transfer], frozen=True, tag="file"):
-    """-> how far the file of a message is, on its way or not."""
+    """-> how far the file of a message is, on its way or not; LocalError if it is a text."""
 
     number: Number
 
@@ -55,9 +55,7 @@ class FileAccess(Access):
             found += more
         return found
 
-    async def one(self, number: int) -> Transfer:
-        """How far the file of a message is, on its way or not; LocalError if it is a text."""
-        return await self._ask(FileOf(number=number))
+    one = Asks(FileOf)
 
     async def wait(self, number: int, on_change: Callable[[Transfer], None] = lambda _: None) -> Transfer:
         """Return once the file is here, or at the contact if it is ours; NotComplete if it never will be.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import msgspec
 import trio
 
-from client.api.command import Access, Command
+from client.api.command import Access, Asks, Command
 from client.model.errors import HomeSilent
 from client.model.group_views import GroupInfo, PendingRequest
 
@@ -40,7 +40,7 @@ async def _change(
 
 
 class Groups(Command[list[GroupInfo]], frozen=True, tag="groups"):
-    """-> all groups."""
+    """-> all groups, oldest first."""
 
     async def run(self, daemon: DaemonApi) -> list[GroupInfo]:
         return await daemon.read(daemon.user.groups.list)
@@ -56,7 +56,7 @@ class GroupShow(Command[GroupInfo], frozen=True, tag="group_show"):
 
 
 class GroupCreate(Command[GroupInfo], frozen=True, tag="group_create"):
-    """-> the new group, with us as its admin."""
+    """-> the new group, with this profile as its first admin."""
 
     group: str
 
@@ -75,7 +75,7 @@ class GroupInvite(Command[GroupInfo], frozen=True, tag="group_invite"):
 
 
 class GroupAccept(Command[GroupInfo], frozen=True, tag="group_accept"):
-    """-> the group, which we join."""
+    """-> the group, to which a contact invited this profile, and which it joins."""
 
     group: str
 
@@ -84,7 +84,7 @@ class GroupAccept(Command[GroupInfo], frozen=True, tag="group_accept"):
 
 
 class GroupLeave(Command[GroupInfo], frozen=True, tag="group_leave"):
-    """-> the group, which we are no member of any more."""
+    """-> the group, which we are no member of any more; or whose invitation we turn down."""
 
     group: str
 
@@ -93,7 +93,7 @@ class GroupLeave(Command[GroupInfo], frozen=True, tag="group_leave"):
 
 
 class GroupRemove(Command[GroupInfo], frozen=True, tag="group_remove"):
-    """-> the group without the member."""
+    """-> the group without the member, who reads nothing new from then on."""
 
     group: str
     member: str
@@ -135,7 +135,7 @@ class GroupRename(Command[GroupInfo], frozen=True, tag="group_rename"):
 
 
 class GroupSend(Command[int], frozen=True, tag="group_send"):
-    """-> the number of the queued text."""
+    """-> the number of the queued text, which is given up `expires` seconds from now if not all members have it."""
 
     group: str
     text: str
@@ -157,50 +157,15 @@ class GroupReaders(Command[tuple[str, ...]], frozen=True, tag="group_readers"):
 class GroupAccess(Access):
     """What a program may ask about groups. Members are named as the group has them."""
 
-    async def list(self) -> list[GroupInfo]:
-        """All groups, oldest first."""
-        return await self._ask(Groups())
-
-    async def show(self, group: str) -> GroupInfo:
-        """One group and its members."""
-        return await self._ask(GroupShow(group=group))
-
-    async def create(self, group: str) -> GroupInfo:
-        """A new group, with this profile as its first admin."""
-        return await self._ask(GroupCreate(group=group))
-
-    async def invite(self, group: str, contact: str) -> GroupInfo:
-        """Ask a contact to join."""
-        return await self._ask(GroupInvite(group=group, contact=contact))
-
-    async def accept(self, group: str) -> GroupInfo:
-        """Join a group that a contact invited this profile to."""
-        return await self._ask(GroupAccept(group=group))
-
-    async def leave(self, group: str) -> GroupInfo:
-        """Leave a group, or turn an invitation down."""
-        return await self._ask(GroupLeave(group=group))
-
-    async def remove(self, group: str, member: str) -> GroupInfo:
-        """Put a member out, who reads nothing new from then on."""
-        return await self._ask(GroupRemove(group=group, member=member))
-
-    async def promote(self, group: str, member: str) -> GroupInfo:
-        """Make a member an admin."""
-        return await self._ask(GroupPromote(group=group, member=member))
-
-    async def demote(self, group: str, member: str) -> GroupInfo:
-        """Make an admin a plain member."""
-        return await self._ask(GroupDemote(group=group, member=member))
-
-    async def rename(self, group: str, name: str, *, here: bool = False) -> GroupInfo:
-        """Call a group by another name, for all of its members, or `here` only."""
-        return await self._ask(GroupRename(group=group, name=name, here=here))
-
-    async def send(self, group: str, text: str, *, expires: float | None = None) -> int:
-        """Queue a text for all members; its number. It is given up `expires` seconds from now if not all have it."""
-        return await self._ask(GroupSend(group=group, text=text, expires=expires))
-
-    async def readers(self, number: int) -> tuple[str, ...]:
-        """The members who have read a text of ours, by name."""
-        return await self._ask(GroupReaders(number=number))
+    list = Asks(Groups)
+    show = Asks(GroupShow)
+    create = Asks(GroupCreate)
+    invite = Asks(GroupInvite)
+    accept = Asks(GroupAccept)
+    leave = Asks(GroupLeave)
+    remove = Asks(GroupRemove)
+    promote = Asks(GroupPromote)
+    demote = Asks(GroupDemote)
+    rename = Asks(GroupRename)
+    send = Asks(GroupSend)
+    readers = Asks(GroupReaders)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Command
+from client.api.command import Access, Asks, Command
 from client.api.daemon import Stop
 from client.api.sockets import DaemonEnded
 from client.profile import holdings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Mailbox(Command[MailboxInfo], frozen=True, tag="mailbox"):
-    """-> what the provider says that it keeps of us."""
+    """-> what the provider says that it keeps of us; ProviderAway, NotAnswered."""
 
     async def run(self, daemon: DaemonApi) -> MailboxInfo:
         return await provider_mailbox.look(daemon.kept.mailbox)
@@ -38,7 +38,7 @@ class EraseMailbox(Command[None], frozen=True, tag="erase_mailbox"):
 
 
 class Holdings(Command[list[Holding]], frozen=True, tag="holdings"):
-    """-> what this profile holds, by kind of data."""
+    """-> what this profile holds, by the kinds of data of the inventory."""
 
     async def run(self, daemon: DaemonApi) -> list[Holding]:
         kept = daemon.kept
@@ -49,9 +49,7 @@ class Holdings(Command[list[Holding]], frozen=True, tag="holdings"):
 class MailboxAccess(Access):
     """What a program may ask about the mailbox, and about what the profile holds."""
 
-    async def show(self) -> MailboxInfo:
-        """What the provider says that it keeps of us; ProviderAway, NotAnswered."""
-        return await self._ask(Mailbox())
+    show = Asks(Mailbox)
 
     async def erase(self, *, leave: bool = False) -> None:
         """Have the provider delete the mailbox and what waits in it.
@@ -64,6 +62,4 @@ class MailboxAccess(Access):
             with suppress(DaemonEnded):  # it may end before its answer is out
                 await self._ask(Stop())
 
-    async def holdings(self) -> list[Holding]:
-        """What this profile holds, by the kinds of data of the inventory."""
-        return await self._ask(Holdings())
+    holdings = Asks(Holdings)

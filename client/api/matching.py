@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from client.api.command import Access, Command
+from client.api.command import Access, Asks, Command
 from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry
 from client.model.match_states import MatchStatus
 
@@ -33,7 +33,7 @@ class MatchStart(Command[MatchStatus], frozen=True, tag="match_start"):
 
 
 class MatchStop(Command[None], frozen=True, tag="match_stop"):
-    """-> nothing; matching is off, and all entries are forgotten."""
+    """-> nothing; matching is off, and all entries are forgotten; contacts that were found stay."""
 
     async def run(self, daemon: DaemonApi) -> None:
         await daemon.matching.stop()
@@ -53,10 +53,5 @@ class MatchAccess(Access):
         """Look for these entries and no others, for somebody whose own address is `me`; LocalError if one is none."""
         return await self._ask(MatchStart(me=me, entries=[(entry.address, entry.label) for entry in entries]))
 
-    async def stop(self) -> None:
-        """Look for nobody, and forget all entries; contacts that were found stay."""
-        await self._ask(MatchStop())
-
-    async def status(self) -> MatchStatus:
-        """What there is to know."""
-        return await self._ask(MatchShow())
+    stop = Asks(MatchStop)
+    status = Asks(MatchShow)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import trio
 
-from client.api.command import Access, Command, Number, wait_for
+from client.api.command import Access, Asks, Command, Number, wait_for
 from client.api.pages import PAGE, message_size, page
 from client.model.views import MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter
@@ -58,7 +58,7 @@ class SendFile(Command[int], frozen=True, tag="send_file"):
 
 
 class Cancel(Command[MessageInfo], frozen=True, tag="cancel"):
-    """-> the message, given up."""
+    """-> the message, queued or under way until now, and given up: it has failed; LocalError if it is too late."""
 
     number: Number
 
@@ -67,7 +67,10 @@ class Cancel(Command[MessageInfo], frozen=True, tag="cancel"):
 
 
 class Estimate(Command[float | None], frozen=True, tag="estimate"):
-    """-> seconds that a file of ours still takes at the network's rate; nil if there is nothing to tell."""
+    """-> seconds that a file of ours still takes at this network's rate, with all else that waits now.
+
+    It is a contact that is there, and no loss, which it is reckoned for. Nil for anything but a file on its way.
+    """
 
     number: Number
 
@@ -95,7 +98,7 @@ class MessagePage(Command[list[MessageInfo]], frozen=True, tag="messages"):
 
 
 class MarkRead(Command[None], frozen=True, tag="mark_read"):
-    """-> nothing; the sender will learn it."""
+    """-> nothing; the sender of the message will learn that it was read."""
 
     number: Number
 
@@ -104,7 +107,7 @@ class MarkRead(Command[None], frozen=True, tag="mark_read"):
 
 
 class Search(Command[list[MessageInfo]], frozen=True, tag="search"):
-    """-> the newest messages with all the words, newest first."""
+    """-> the newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
 
     words: str
     where: Filter = ANY
@@ -150,20 +153,9 @@ class MessageAccess(Access):
             await self.wait_delivered(number)
         return number
 
-    async def cancel(self, number: int) -> MessageInfo:
-        """Give up a message that is queued or under way: it has failed then; LocalError if it is too late."""
-        return await self._ask(Cancel(number=number))
-
-    async def estimate(self, number: int) -> float | None:
-        """Seconds that a file of ours still takes at this network's rate, with all else that waits now.
-
-        It is a contact that is there, and no loss, which it is reckoned for. None for anything but a file on its way.
-        """
-        return await self._ask(Estimate(number=number))
-
-    async def message(self, number: int) -> MessageInfo:
-        """One message."""
-        return await self._ask(Message(number=number))
+    cancel = Asks(Cancel)
+    estimate = Asks(Estimate)
+    message = Asks(Message)
 
     async def wait_delivered(
         self, number: int, on_change: Callable[[MessageInfo], None] = lambda _message: None
@@ -197,17 +189,9 @@ class MessageAccess(Access):
         """
         return Messages(self, contact, after, follow, coming)
 
-    async def page(self, contact: str | None, after: int) -> list[MessageInfo]:
-        """The first messages with numbers above `after`; empty if there are none."""
-        return await self._ask(MessagePage(contact=contact, after=after))
-
-    async def search(self, words: str, where: Filter = ANY, limit: int = FOUND_LIMIT) -> list[MessageInfo]:
-        """The newest messages with all the words, "phrases" and beginnings*, newest first; `where` says of which."""
-        return await self._ask(Search(words=words, where=where, limit=limit))
-
-    async def mark_read(self, number: int) -> None:
-        """Tell the sender of a message that it was read."""
-        await self._ask(MarkRead(number=number))
+    page = Asks(MessagePage)
+    search = Asks(Search)
+    mark_read = Asks(MarkRead)
 
     async def next_change(self) -> trio.Event:
         """What is set when something happens after this call, or the daemon ends."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from client.api.archive import WhoAmI
-from client.api.command import Access, Command, Number
+from client.api.command import Access, Asks, Command, Number
 from client.model.views import MessageInfo
 from client.storage.receipts import Rule
 from mixnet.errors import Unavailable
@@ -77,9 +77,7 @@ class ProofAccess(Access):
             raw, size = raw + piece, known
         return raw
 
-    async def identity(self) -> str:
-        """The key that our signatures are verified with, in hexadecimal."""
-        return await self._ask(WhoAmI())
+    identity = Asks(WhoAmI)
 
     async def consent(self, number: int, *, give: bool = True) -> MessageInfo:
         """Sign receipts for a signed message that came; with `give` false, say that none will come."""
