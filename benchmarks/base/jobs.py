@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,55 +45,19 @@ def here(function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[in
         yield number, function(**job)
 
 
-def spread(workers: int) -> Source:
-    """Over so many processes of this machine."""
+def spread(pool: Executor) -> Source:
+    """Over the processes of a pool, here or on other machines."""
 
     def source(function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            numbers = {pool.submit(function, **job): number for number, job in enumerate(jobs)}
-            try:
-                for piece in as_completed(numbers):
-                    yield numbers[piece], piece.result()
-            finally:
-                for piece in numbers:
-                    piece.cancel()
+        numbers = {pool.submit(function, **job): number for number, job in enumerate(jobs)}
+        try:
+            for piece in as_completed(numbers):
+                yield numbers[piece], piece.result()
+        finally:
+            for piece in numbers:
+                piece.cancel()
 
     return source
-
-
-@contextmanager
-def dask(address: str, workers: int | None = None) -> Iterator[Source]:
-    """On a dask cluster: of the scheduler at `address`, whose machines need this package; or LOCAL, made here."""
-    from distributed import Client, LocalCluster, as_completed  # noqa: PLC0415  # of the extra `bench`
-
-    made: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    cluster = LocalCluster(**made) if address == LOCAL else None  # type: ignore[no-untyped-call]
-    try:
-        with Client(cluster or address) as client:  # type: ignore[no-untyped-call]
-
-            def source(function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
-                futures = [client.submit(function, **job, pure=False) for job in jobs]
-                numbers = {future.key: number for number, future in enumerate(futures)}
-                try:
-                    for future in as_completed(futures):  # type: ignore[no-untyped-call]
-                        yield numbers[future.key], future.result()
-                finally:
-                    client.cancel(futures)
-
-            yield source
-    finally:
-        if cluster is not None:
-            cluster.close()
-
-
-@contextmanager
-def shared(workers: int, scheduler: str | None) -> Iterator[Source]:
-    """By the dask scheduler, if there is one; otherwise by so many processes here."""
-    if scheduler:
-        with dask(scheduler) as source:
-            yield source
-    else:
-        yield here if workers == 1 else spread(workers)
 
 
 # What runs them.
@@ -142,7 +106,11 @@ class Kept:
         part.replace(path.with_suffix(".npz" if arrays else ".json"))
 
 
-def runner(source: Source, *, kept: Kept | None = None, watch: Watch = lambda _done, _total: None) -> Run:
+def unheard(_done: int, _total: int) -> None:
+    """Nobody hears it."""
+
+
+def runner(source: Source, *, kept: Kept | None = None, watch: Watch = unheard) -> Run:
     """A runner on a source, which looks among what is kept first, and tells `watch` how many pieces are done."""
 
     def run(function: Callable[..., T], jobs: Sequence[Job], /) -> list[T]:
@@ -166,9 +134,25 @@ def runner(source: Source, *, kept: Kept | None = None, watch: Watch = lambda _d
 inline: Run = runner(here)
 
 
-def processes(workers: int) -> Run:
-    """A runner that spreads the work over so many processes of this machine."""
-    return runner(spread(workers))
+@contextmanager
+def shared(
+    workers: int, scheduler: str | None = None, *, kept: Kept | None = None, watch: Watch = unheard
+) -> Iterator[Run]:
+    """A runner on so many processes of this machine, or on a dask cluster.
+
+    That is the cluster of the scheduler at this address, whose machines need this package; LOCAL makes one here.
+    """
+    with ExitStack() as stack:
+        source: Source = here
+        if scheduler:
+            from distributed import Client  # noqa: PLC0415  # of the extra `bench`
+
+            made: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+            client = stack.enter_context(Client(**(made if scheduler == LOCAL else {"address": scheduler})))  # type: ignore[no-untyped-call]
+            source = spread(client.get_executor(pure=False))
+        elif workers > 1:
+            source = spread(stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))))
+        yield runner(source, kept=kept, watch=watch)
 
 
 def code() -> str:

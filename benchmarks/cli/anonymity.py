@@ -7,18 +7,16 @@ runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Above, Count, Json, Switch, print_json, show, size_of
+from benchmarks.cli.options import Above, Count, Json, Seed, Switch, Workers, listed, print_json, show, size_of
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -30,12 +28,6 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 _RATE = re.compile(r"([0-9]*\.?[0-9]+)\s*(|k|M)(|B|bit|b)(|/s|ps)")
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
 RELAY = 3.0  # CPU time of a relayed packet over the floor, the whole process: what docs/measuring.md allows at most
-
-
-def register(bench: App, app: App) -> None:
-    """Add the commands to `mixnet bench` and to `mixnet`."""
-    bench.command(anonymity)
-    app.command(plan)
 
 
 def anonymity(
@@ -51,12 +43,12 @@ def anonymity(
     trace: Path | None = None,
     truth: Path | None = None,
     since: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
-    workers: Count = 1,
+    workers: Workers = 1,
     scheduler: str | None = None,
     size: Size = Size.STANDARD,
     quick: Switch = False,
     full: Switch = False,
-    seed: int = 1,
+    seed: Seed = 1,
     as_json: Json = False,
 ) -> int:
     """Measure how well packets hide: entropy against its optimum, on the real actors and on a model of any size.
@@ -78,13 +70,10 @@ def anonymity(
         trace: A recorded trace, as `mixnet bench world` writes it.
         truth: The truth that belongs to it.
         since: Seconds of the trace to leave out, until everybody was connected.
-        workers: Processes that share the work.
         scheduler: Address of a dask scheduler whose workers share it instead, such as tcp://10.0.0.1:8786.
         size: quick, standard, or full (hours).
         quick: The same as --size quick.
         full: The same as --size full.
-        seed: What every random choice follows from.
-        as_json: Print one JSON object instead of tables.
     """
     size = size_of(quick, full, size)
     chosen = {"users": clients, "rate": rate, "delay": delay, "layers": layers, "width": width}
@@ -95,17 +84,17 @@ def anonymity(
     }
     if (trace is None) != (truth is None):
         raise LocalError("a trace and its truth belong together: name both, or none")
-    with needed(), _runner(workers, scheduler) as run:
+    with needed():
         if trace is not None and truth is not None:
             _recorded(trace, truth, since, as_json=as_json)
             return 0
-        if not given and not sweep:
-            from benchmarks.anonymity.measure import measure  # noqa: PLC0415
+        from benchmarks.anonymity.measure import measure  # noqa: PLC0415
+        from benchmarks.base.jobs import shared  # noqa: PLC0415
 
-            return show(measure(size, run, seed=seed), as_json=as_json)
-        _model(
-            given, [name.strip() for name in (sweep or "").split(",") if name.strip()], size, run, seed, as_json=as_json
-        )
+        with shared(workers, scheduler) as run:
+            if not given and not sweep:
+                return show(measure(size, run, seed=seed), as_json=as_json)
+            _model(given, listed(sweep or ""), size, run, seed, as_json=as_json)
         return 0
 
 
@@ -136,7 +125,6 @@ def plan(
         layers: Layers of mixes, 1 to 3. If not given: 3, or fewer if the wish can't be had with 3.
         packet_cpu: Microseconds of CPU that a packet costs a node; if not given, 3 times two X25519 operations here.
         seed: What the simulation that checks the plan follows from.
-        as_json: Print one JSON object instead of tables.
     """
     with needed():
         from benchmarks.plan import plan as planning  # noqa: PLC0415
@@ -209,12 +197,3 @@ def _model(given: dict[str, Any], names: list[str], size: Size, run: Run, seed: 
         return
     for name, rows in found.items():
         tables.show_sweep(name, rows)
-
-
-@contextmanager
-def _runner(workers: int, scheduler: str | None) -> Iterator[Run]:
-    """What shares the work out."""
-    from benchmarks.base.jobs import runner, shared  # noqa: PLC0415
-
-    with shared(workers, scheduler) as source:
-        yield runner(source)

@@ -6,22 +6,30 @@ Never: an import of anything heavy until a command runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from cyclopts import App
 
-from benchmarks.cli import anonymity, attack, real, report, scaling
-from benchmarks.cli.options import Above, Count, Json, show_figures
+from benchmarks.cli.anonymity import anonymity, plan
+from benchmarks.cli.attack import attack
+from benchmarks.cli.options import Above, Count, Json, Seed, show_figures
+from benchmarks.cli.real import hostile, idle, latency, observe, scale, start, throughput
+from benchmarks.cli.report import everything, history, threats
 
 bench = App(name="bench", help="Measure speed and privacy on the running code.\n\nExample: `mixnet bench sphinx`")
 app = App()
 app.command(bench)
-real.register(bench)
-scaling.register(bench)
-anonymity.register(bench, app)
-attack.register(app)
-report.register(bench, app)
+COMMANDS: tuple[Callable[..., int], ...] = (attack, plan, threats)
+MEASUREMENTS: tuple[Callable[..., int], ...] = (
+    anonymity, history, hostile, idle, latency, observe, scale, start, throughput,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command(command)
+for measurement in MEASUREMENTS:
+    bench.command(measurement)
+bench.command(everything, name="all")
 
 
 @bench.command
@@ -29,9 +37,6 @@ def sphinx(*, as_json: Json = False) -> None:
     """Time packet creation and peeling against X25519 and against sphinxmix, in the same run.
 
     Example: `mixnet bench sphinx --json`
-
-    Args:
-        as_json: Print one JSON object instead of a table.
     """
     from benchmarks.cost.sphinx import measure, render  # noqa: PLC0415
     from deploy.display import progress  # noqa: PLC0415
@@ -63,7 +68,6 @@ def world(
         codec: "plain" replaces the packets' public-key operations by hashes, for large studies of traffic.
         trace: Where to write the trace: CSV with the columns t_ns, src, dst, bytes.
         truth: Where to write what really happened: NDJSON, one packet a line.
-        as_json: Print one JSON object instead of a table.
     """
     from benchmarks.cost.conversations import measure, render  # noqa: PLC0415
 
@@ -81,7 +85,6 @@ def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_
         authorities: How many authorities vote, 1 to 31.
         nodes: How many nodes they vote about, 10,000 at most.
         seed: What all keys follow from.
-        as_json: Print one JSON object instead of a table.
     """
     from benchmarks.cost.directory import measure, render  # noqa: PLC0415
 
@@ -90,15 +93,13 @@ def directory(*, authorities: Count = 7, nodes: Count = 1000, seed: int = 1, as_
 
 
 @bench.command
-def groups(*, trials: Count = 40, seed: int = 1, as_json: Json = False) -> None:
+def groups(*, trials: Count = 40, seed: Seed = 1, as_json: Json = False) -> None:
     """Compare how long a message takes to reach a group with plain unicast, on the client's own schedule.
 
     Example: `mixnet bench groups --json`
 
     Args:
         trials: How many messages each mean is taken over, 2 at least for an interval.
-        seed: What everything follows from.
-        as_json: Print one JSON object instead of tables.
     """
     from benchmarks.base.extra import needed  # noqa: PLC0415
 

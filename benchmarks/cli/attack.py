@@ -9,11 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import App
-
 from benchmarks.attacks import ATTACKS, load
 from benchmarks.base.extra import needed
-from benchmarks.cli.options import Count, Json, Switch, show, size_of
+from benchmarks.cli.options import Json, Seed, Switch, Workers, print_json, show, size_of
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -25,11 +23,6 @@ class HalfTheFiles(LocalError):
     """An attack on files needs both of them: give `--trace` and `--truth`."""
 
 
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(attack)
-
-
 def attack(
     name: str | None = None,
     /,
@@ -38,8 +31,8 @@ def attack(
     truth: Path | None = None,
     quick: Switch = False,
     full: Switch = False,
-    workers: Count = 1,
-    seed: int = 1,
+    workers: Workers = 1,
+    seed: Seed = 1,
     as_json: Json = False,
 ) -> int:
     """Attack the network, with the defence and without; or a recorded trace. Without a name: list all attacks.
@@ -54,12 +47,7 @@ def attack(
         truth: NDJSON of what really happened; it only keeps the score.
         quick: A glance, in less than a minute.
         full: At full size, hours.
-        workers: Processes that share the work.
-        seed: What every random choice follows from.
-        as_json: Print one JSON object instead of tables.
     """
-    from deploy.display import say_json  # noqa: PLC0415
-
     if name is None:
         _list(as_json=as_json)
         return 0
@@ -70,11 +58,11 @@ def attack(
         if trace is not None and truth is not None:
             finding = _from_files(chosen, trace, truth)
         else:
-            from benchmarks.base.jobs import inline, processes  # noqa: PLC0415
+            from benchmarks.base.jobs import shared  # noqa: PLC0415
 
-            runner = inline if workers == 1 else processes(workers)
-            finding = chosen.measure(size_of(quick, full), runner, seed=seed)
-    return show(finding, as_json=as_json, write=say_json)
+            with shared(workers) as run:
+                finding = chosen.measure(size_of(quick, full), run, seed=seed)
+        return show(finding, as_json=as_json)
 
 
 def _from_files(chosen: Attack, trace: Path, truth: Path) -> Finding:
@@ -85,9 +73,9 @@ def _from_files(chosen: Attack, trace: Path, truth: Path) -> Finding:
 
 
 def _list(*, as_json: bool) -> None:
-    from deploy.display import say_json, tabulate  # noqa: PLC0415
+    from deploy.display import tabulate  # noqa: PLC0415
 
     if as_json:
-        say_json({name: entry.summary for name, entry in ATTACKS.items()})
+        print_json({name: entry.summary for name, entry in ATTACKS.items()})
     else:
         tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), [(k, e.summary) for k, e in ATTACKS.items()])

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Mapping[str, object])
 Switch = Annotated[bool, Parameter(negative=())]
-Json = Annotated[bool, Parameter(name="--json", negative=())]
+Json = Annotated[Switch, Parameter(name="--json", help="Print one JSON object instead of tables.")]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
+Seed = Annotated[int, Parameter(help="What every random choice follows from.")]
+Workers = Annotated[Count, Parameter(help="Processes that share the work.")]
 
 
 class TwoSizes(LocalError):
@@ -39,6 +42,11 @@ class NoReport(LocalError):
 def size_of(quick: bool, full: bool, otherwise: Size = Size.STANDARD) -> Size:
     """The size that the switches choose; --quick goes before --full."""
     return Size.QUICK if quick else Size.FULL if full else otherwise
+
+
+def listed(text: str) -> list[str]:
+    """Names with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def one_size(quick: bool, full: bool) -> Size:
@@ -56,26 +64,47 @@ def read_report(path: Path, pick: Callable[[dict[str, Any]], T]) -> T:
         raise NoReport(f"{path} is no report: make one with `mixnet bench all --quick`") from error
 
 
-def print_json(figures: Mapping[str, object]) -> None:
-    """One object on one line."""
-    sys.stdout.write(json.dumps(figures) + "\n")
+def print_json(value: object) -> None:
+    """One value on one line, for programs; NumPy's numbers are numbers, and what is no number is null."""
+    sys.stdout.write(msgspec.json.encode(value, enc_hook=float).decode() + "\n")
+
+
+def say(what: str) -> None:
+    """What is being done, for whoever waits for it."""
+    sys.stderr.write(f"{what} ...\n")
 
 
 def show_figures(figures: F, render: Callable[[F], None], *, as_json: bool) -> None:
     """Print figures that have no targets."""
-    if as_json:
-        print_json(figures)
-    else:
-        render(figures)
+    (print_json if as_json else render)(figures)
 
 
-def show(finding: Finding, *, as_json: bool, write: Callable[[dict[str, object]], None] = print_json) -> int:
+def show(finding: Finding, *, as_json: bool) -> int:
     """Print a finding; the exit status, 1 if a control failed."""
     from benchmarks.base.figures import flat  # noqa: PLC0415
     from benchmarks.base.tables import render  # noqa: PLC0415
 
     if as_json:
-        write({**flat([finding]), "finding": finding.as_map()})
+        print_json({**flat([finding]), "finding": finding.as_map()})
     else:
         render(finding)
     return 0 if finding.credible else 1
+
+
+def show_all(findings: Sequence[Finding], *, as_json: bool, plots: Path | None = None) -> int:
+    """Print findings and draw them into the folder `plots`; the exit status, 1 if a control failed."""
+    from benchmarks.base.figures import flat  # noqa: PLC0415
+    from benchmarks.base.tables import render  # noqa: PLC0415
+
+    drawn: list[str] = []
+    if plots is not None:
+        from benchmarks.report.plots import save  # noqa: PLC0415
+
+        drawn = [str(path) for one in findings for path in save(one.as_map(), plots)]
+    if as_json:
+        print_json({**flat(findings), "findings": [one.as_map() for one in findings], "plots": drawn})
+    else:
+        for one in findings:
+            render(one)
+        sys.stdout.writelines(f"{path}\n" for path in drawn)
+    return 0 if all(one.credible for one in findings) else 1

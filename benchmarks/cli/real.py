@@ -1,41 +1,24 @@
-"""The commands that measure real processes: `mixnet bench latency`, `throughput` and `observe`.
+"""The commands that measure real processes.
 
-See spec/13-measurements.md 13.6 to 13.8.
+`mixnet bench latency`, `throughput`, `scale`, `idle`, `start`, `hostile` and `observe`: see spec/13-measurements.md
+13.6 to 13.8, 13.10, 13.11 and 13.14.
 
-Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
-runs.
+Promises: `--json` prints one object for programs and nothing else; what takes long says on standard error what it is
+doing. Exit status 1 if a control failed. Never: an import of anything heavy until a command runs.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Json, Switch, show
-
-if TYPE_CHECKING:
-    from benchmarks.base.figures import Finding
+from benchmarks.cli.options import Json, Switch, one_size, print_json, say, show, show_all
 
 Chosen = Annotated[Size, Parameter(name="--size")]
-
-
-class Measure(Protocol):
-    """What measures one thing on a network of its own."""
-
-    def __call__(self, size: Size, *, seed: int, say: Callable[[str], None]) -> Finding:
-        """What was found; `say` hears what is done at the moment."""
-
-
-def register(bench: App) -> None:
-    """Add the commands to `mixnet bench`."""
-    for command in (latency, throughput, observe):
-        bench.command(command)
 
 
 def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
@@ -46,12 +29,11 @@ def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = Fals
     Args:
         size: quick (half a minute), standard (a few minutes), or full (half an hour).
         seed: What the drawn delays and sending times follow from.
-        as_json: Print one JSON object instead of a table.
     """
     with needed():
         from benchmarks.cost.latency import measure  # noqa: PLC0415
 
-        return _show(measure, size, seed, as_json=as_json)
+        return show(measure(size, seed=seed, say=say), as_json=as_json)
 
 
 def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
@@ -62,12 +44,82 @@ def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = F
     Args:
         size: quick (20 seconds at saturation), standard (45, and load steps), or full (five minutes).
         seed: What the drawn delays follow from.
-        as_json: Print one JSON object instead of a table.
     """
     with needed():
         from benchmarks.cost.throughput import measure  # noqa: PLC0415
 
-        return _show(measure, size, seed, as_json=as_json)
+        return show(measure(size, seed=seed, say=say), as_json=as_json)
+
+
+def scale(
+    *, quick: Switch = False, full: Switch = False, plots: Path | None = None, seed: int = 1, as_json: Json = False
+) -> int:
+    """Measure how memory and CPU grow with clients, packets and epochs, and whether they do so in straight lines.
+
+    Its processes are real; a provider gets up to 1,000 clients and 10,000 mailboxes, a node up to 100,000 packets.
+
+    Example: `mixnet bench scale --plots plots`
+
+    Args:
+        quick: About a minute, with 60 clients and a few thousand packets: enough for the controls, not for the figures.
+        full: Half an hour, with a million packets.
+        plots: Folder to write pictures of the lines to.
+        seed: What times and routes follow from.
+    """
+    with needed():
+        from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
+
+        size = one_size(quick, full)
+        found = [measured.measure(size, seed=seed, say=say) for measured in (provider, node)]
+        return show_all(found, plots=plots, as_json=as_json)
+
+
+def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure what a client's daemon takes while nobody uses it, at a network's default rates, and why.
+
+    Example: `mixnet bench idle`
+
+    Args:
+        quick: Half a minute.
+        full: Ten minutes.
+        seed: As of other measurements; nothing is drawn here.
+    """
+    with needed():
+        from benchmarks.cost.idle import measure  # noqa: PLC0415
+
+        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
+
+
+def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure how long `mixnet --help` and a node take to start, beside Python itself.
+
+    Example: `mixnet bench start --quick`
+
+    Args:
+        quick: A few starts of each.
+        full: A hundred.
+        seed: As of other measurements; nothing is drawn here.
+    """
+    with needed():
+        from benchmarks.cost.start import measure  # noqa: PLC0415
+
+        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
+
+
+def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+    """Measure what hostile links cost the honest clients of a provider: round trips, losses, CPU.
+
+    Example: `mixnet bench hostile --quick`
+
+    Args:
+        quick: A minute and a half: enough for the controls, not for the figures.
+        full: Half an hour.
+        seed: What the honest clients' sending times follow from.
+    """
+    with needed():
+        from benchmarks.cost.hostile import measure  # noqa: PLC0415
+
+        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
 
 
 def observe(
@@ -91,7 +143,6 @@ def observe(
         truth: Where to write what the test clients know, NDJSON.
         clients: Test clients that take part; each two talk to each other.
         taps: Start the network behind forwarding taps, where nobody may sniff; it must not be running.
-        as_json: Print one JSON object instead of a table.
     """
     import trio  # noqa: PLC0415
 
@@ -99,7 +150,7 @@ def observe(
     from benchmarks.processes.observer.observe import observe as record  # noqa: PLC0415
     from client.cli.options import network_folder  # noqa: PLC0415
     from deploy.background import until_signal  # noqa: PLC0415
-    from deploy.display import progress, say_json, tabulate  # noqa: PLC0415
+    from deploy.display import progress, tabulate  # noqa: PLC0415
     from mixnet.explain import INTERRUPTED  # noqa: PLC0415
 
     wish = RecordingOptions(network_folder(folder), seconds, out, truth, clients, taps).check()
@@ -110,19 +161,9 @@ def observe(
         if seen is None:
             return INTERRUPTED
         if as_json:
-            say_json(seen)
+            print_json(seen)
         else:
             tabulate(f"{out}", ("", ""), list(seen.items()))
         return 0
 
     return trio.run(run)
-
-
-def _show(measure: Measure, size: Size, seed: int, *, as_json: bool) -> int:
-    """Measure, print, and fail if a control did."""
-
-    def say(what: str) -> None:
-        if not as_json and sys.stderr.isatty():
-            sys.stderr.write(f"{what} ...\n")
-
-    return show(measure(size, seed=seed, say=say), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`mixnet bench all` and `mixnet threats` (spec/13-measurements.md 13.9).
+"""`mixnet bench all`, `mixnet threats` and `mixnet bench history` (spec/13-measurements.md 13.9 and 13.12).
 
 Promises: `--json` prints one object for programs and nothing else. Never: an import of anything heavy until a command
 runs.
@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-from cyclopts import App
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.base.extra import needed, require
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Count, Json, Switch, one_size, read_report
+from benchmarks.cli.options import Count, Json, Seed, Switch, listed, one_size, print_json, read_report
 
-
-def register(bench: App, app: App) -> None:
-    """Add the commands to `mixnet bench` and to `mixnet`."""
-    app.command(threats)
-    bench.command(everything, name="all")
+if TYPE_CHECKING:
+    from benchmarks.base.history import FigureChange
 
 
 def everything(
@@ -33,7 +29,7 @@ def everything(
     only: str = "",
     workers: Count | None = None,
     scheduler: str | None = None,
-    seed: int = 1,
+    seed: Seed = 1,
     as_json: Json = False,
 ) -> int:
     """Measure everything and write a report: report.json, report.md, and report.html with plots.
@@ -50,8 +46,6 @@ def everything(
         only: Parts to measure, with commas, such as anonymity,correlation; all if not given.
         workers: Processes that share the work; one for each core if not given.
         scheduler: Address of a dask scheduler whose workers share it instead, or `local` to make one here.
-        seed: What every random choice follows from.
-        as_json: Print the report as one JSON object instead of a table.
     """
     size = one_size(quick, full)
     with needed():
@@ -59,13 +53,12 @@ def everything(
         from benchmarks.report.children import ReportOptions  # noqa: PLC0415
         from benchmarks.report.parts import parts  # noqa: PLC0415
         from benchmarks.report.run import ReportJob, make, sound  # noqa: PLC0415
-        from deploy.display import say_json  # noqa: PLC0415
 
-        chosen = parts((name.strip() for name in only.split(",") if name.strip()), size=size)
+        chosen = parts(listed(only), size=size)
         wish = ReportOptions(size, seed, workers or os.cpu_count() or 1, scheduler)
         report = make(ReportJob(chosen, wish, out), _teller(quiet=as_json))
     if as_json:
-        say_json(report)
+        print_json(report)
     else:
         _show(report, out)
     return 0 if sound(report) else 1
@@ -77,7 +70,7 @@ def threats(
     quick: Switch = False,
     markdown: Path | None = None,
     workers: Count | None = None,
-    seed: int = 1,
+    seed: Seed = 1,
     as_json: Json = False,
 ) -> int:
     """Tell how the network stands to each threat and each adversary: what was tried, the figure, its target.
@@ -91,14 +84,11 @@ def threats(
         quick: Measure a quick one even if there is a report.
         markdown: Where to write the catalogue as a page of documentation.
         workers: Processes that share the work if it is measured; one for each core if not given.
-        seed: What every random choice follows from.
-        as_json: Print one JSON object instead of tables.
     """
     with needed():
         require()
         from benchmarks.report.parts import absent  # noqa: PLC0415
         from benchmarks.threats import catalogue, checks, render  # noqa: PLC0415
-        from deploy.display import say_json  # noqa: PLC0415
 
         found = _given(report, quick=quick)
         if found is None:
@@ -109,10 +99,56 @@ def threats(
     if markdown is not None:
         markdown.write_text(render.page(found, findings), encoding="utf-8")
     if as_json:
-        say_json({**catalogue.as_map(findings), "report": found["report"], "machine": found["machine"]})
+        print_json({**catalogue.as_map(findings), "report": found["report"], "machine": found["machine"]})
     else:
         render.show(findings)
     return 1 if any(row.verdict == catalogue.NOT_MET for row in catalogue.rows(findings)) else 0
+
+
+def history(
+    *,
+    report: Path = Path("report/report.json"),
+    file: Path | None = None,
+    add: Switch = False,
+    as_json: Json = False,
+) -> int:
+    """Compare a report with earlier runs on the same processor, ratio by ratio. Exit status 1 if a figure got worse.
+
+    Example: `mixnet bench history --add`
+
+    Args:
+        report: A report.json of `mixnet bench all`.
+        file: The earlier runs; benchmarks/history.jsonl if not given.
+        add: Keep this run as one of the earlier ones.
+    """
+    from benchmarks.base import history as past  # noqa: PLC0415
+    from deploy.display import say, tabulate  # noqa: PLC0415
+
+    path = file or past.FILE
+    run = read_report(report, past.run_of)
+    earlier, bad = past.read(path)
+    changes = past.compare(run, earlier)
+    if add and run not in earlier:
+        past.add(path, run)
+    if as_json:
+        print_json({"run": run, "changes": [asdict(one) for one in changes], "unreadable": bad})
+    else:
+        rows = [
+            (past.FIGURES[one.key], f"{one.value:.4g}", *_before(one), str(one.runs), str(one.verdict))
+            for one in changes
+        ]
+        head = ("figure", "now", "median", "change", "tolerance", "earlier runs", "")
+        tabulate(f"Against earlier runs on {run.cpu}, size {run.size}", head, rows)
+        if bad:
+            say(f"{bad} lines of {path} can't be read and are left out")
+    return int(any(one.verdict is past.Trend.WORSE for one in changes))
+
+
+def _before(change: FigureChange) -> tuple[str, str, str]:
+    """The earlier median, the change and the tolerance, in words; nothing where there is none."""
+    if change.median != change.median:
+        return "", "", ""
+    return f"{change.median:.4g}", f"{change.change:+.1%}", f"{change.tolerance:.1%}"
 
 
 def _given(report: Path | None, *, quick: bool) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.base.jobs import Kept, Run, runner, shared
+from benchmarks.base.jobs import Kept, shared
 from benchmarks.base.size import Size
 from benchmarks.report.parts import Part, as_maps
 from mixnet.errors import MixnetError
@@ -66,7 +66,10 @@ def outcome(part: Part, wish: ReportOptions, say: Callable[[str], None]) -> Part
     """Measure in this process; whatever is raised is in the outcome."""
     begun = time.monotonic()
     try:
-        with _run(wish, lambda done, total: say(f"{done} of {total}")) as run:
+        kept = Kept(wish.kept, wish.code) if wish.kept else None
+        with shared(
+            wish.workers, wish.scheduler, kept=kept, watch=lambda done, total: say(f"{done} of {total}")
+        ) as run:
             findings = as_maps(part.measure(wish.size, run, wish.seed, say))
     except Exception as error:  # the other parts go on, and the report says what happened
         return PartOutcome(part.name, [], time.monotonic() - begun, _reason(error))
@@ -172,13 +175,6 @@ def _work(pipe: Connection, wish: ReportOptions) -> None:
     with suppress(EOFError):
         while True:
             pipe.send(outcome(pipe.recv(), wish, pipe.send))
-
-
-@contextmanager
-def _run(wish: ReportOptions, watch: Callable[[int, int], None]) -> Iterator[Run]:
-    kept = Kept(wish.kept, wish.code) if wish.kept else None
-    with shared(wish.workers, wish.scheduler) as source:
-        yield runner(source, kept=kept, watch=watch)
 
 
 def _reason(error: Exception) -> str:

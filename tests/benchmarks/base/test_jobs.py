@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.base import jobs
-from benchmarks.base.jobs import Kept, here, inline, processes, runner, spread
+from benchmarks.base.jobs import Kept, here, inline, runner, shared
 
 
 def square(*, number):
@@ -42,8 +42,10 @@ def counting(called):
 
 def test_results_are_in_the_order_of_the_jobs():
     assert inline(square, JOBS) == [{"square": number**2} for number in range(5)]
-    assert processes(2)(slow_first, JOBS[:3]) == [0, 1, 2]
     assert inline(square, []) == []
+    with shared(2) as run:
+        assert run(slow_first, JOBS[:3]) == [0, 1, 2]
+        assert run(square, JOBS[:1]) == [{"square": 0}]  # by the same processes
 
 
 @pytest.mark.parametrize("function", [square, arrays])
@@ -97,13 +99,15 @@ def test_progress_counts_what_was_kept_too(tmp_path):
 
 
 def test_a_failure_in_a_process_is_raised_here():
-    with pytest.raises(ValueError, match="three"):
-        runner(spread(1))(fails_at_three, JOBS)
+    with pytest.raises(ValueError, match="three"), shared(2) as run:
+        run(fails_at_three, JOBS)
 
 
 def test_a_cluster_made_here():
-    with jobs.dask(jobs.LOCAL, 1) as source:
-        assert runner(source)(square, JOBS) == inline(square, JOBS)
+    with shared(1, jobs.LOCAL) as run:
+        assert run(square, JOBS) == inline(square, JOBS)
+        with pytest.raises(ValueError, match="three"):
+            run(fails_at_three, JOBS)
 
 
 def test_the_code_has_one_name():

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.anonymity import model, sweep
 from benchmarks.anonymity.network import NetworkModel, flow
-from benchmarks.base import jobs
 from benchmarks.base.size import Size
 from benchmarks.cli.app import app
 from mixnet.errors import LocalError
@@ -70,16 +69,6 @@ def test_a_wrong_sweep_is_refused_before_anything_runs(monkeypatch):
 def test_processes_find_what_one_finds(capsys):
     alone = call([*SMALL, "--json"], capsys)
     assert call([*SMALL, "--workers", "2", "--json"], capsys) == alone
-
-
-def test_jobs_keep_their_order():
-    numbers = [{"x": number, "y": 2} for number in range(5)]
-    assert jobs.inline(pow_, numbers) == [0, 1, 4, 9, 16]
-    assert jobs.processes(2)(pow, [{"base": 2, "exp": n} for n in range(4)]) == [1, 2, 4, 8]
-
-
-def pow_(x, y):
-    return x**y
 
 
 def test_the_commands_load_nothing_heavy():
