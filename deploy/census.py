@@ -10,16 +10,12 @@ import trio
 from deploy.folders import BOOTSTRAP
 from deploy.local import load_plan, status
 from deploy.plan import MemberKind
+from directory.client import newest_document
 from directory.queries import DirectoryQueries
-from mixnet.clock import WallClock
-from mixnet.crypto import SigningKey
-from mixnet.link import Role
 from mixnet.network import TCP
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import parse_untrusted
-from mixnet.pki.fetch import fetch_document
 from mixnet.pki.trust import Trust
-from mixnet.randomness import SystemSource
 
 IDLE = 4.0  # seconds over which the load of an idle network is taken
 
@@ -49,14 +45,7 @@ async def idle_load(folder: Path) -> float:
 
 async def count_signatures(folder: Path) -> int:
     """How many authorities signed the document that is valid now; it is verified as a client would."""
-    _, raw = await fetch_document(
-        Trust(Bootstrap.load(folder / BOOTSTRAP)),
-        network=TCP(),
-        clock=WallClock(),
-        identity=SigningKey.generate(),
-        role=Role.CLIENT,
-        rng=SystemSource().stream("fetch"),
-    )
+    _, raw = await newest_document(Trust(Bootstrap.load(folder / BOOTSTRAP)))
     _, signatures = parse_untrusted(raw)
     return len(signatures)
 

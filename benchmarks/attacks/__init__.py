@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mixnet.errors import LocalError
 
@@ -31,25 +31,18 @@ class Attack(Protocol):
         """Attack the real actors and the model, with controls."""
 
 
-class Entry(NamedTuple):
-    """An attack's module, and what it tries in one line."""
-
-    module: str
-    summary: str
-
-
-ATTACKS: dict[str, Entry] = {
-    "correlation": Entry("benchmarks.attacks.correlation", "whose packets come out at whom, by their times"),
-    "disclosure": Entry("benchmarks.attacks.disclosure", "who somebody's contacts are, from many rounds of counts"),
-    "activity": Entry("benchmarks.attacks.activity", "whether somebody is writing or idle, by classifiers"),
-    "isolation": Entry("benchmarks.attacks.isolation", "one client's packets, by holding back everybody else's (n-1)"),
-    "flooding": Entry("benchmarks.attacks.flooding", "whether packets of his own in a mix take anonymity from others"),
-    "dropping": Entry("benchmarks.attacks.dropping", "how long corrupt mixes may swallow packets before anybody warns"),
-    "replay": Entry("benchmarks.attacks.replay", "whether a recorded packet is accepted a second time"),
-    "tagging": Entry("benchmarks.attacks.tagging", "whether a packet that was changed on its way is delivered"),
-    "position": Entry("benchmarks.attacks.position", "how far a packet has come and how far it goes, from its header"),
-    "split_view": Entry("benchmarks.attacks.split_view", "whether readers believe false directory documents"),
-    "compromise": Entry("benchmarks.attacks.compromise", "what a share of corrupt mixes sees beside all links"),
+ATTACKS = {  # by the name of its module: what it finds out
+    "correlation": "whose packets come out at whom, by their times",
+    "disclosure": "who somebody's contacts are, from many rounds of counts",
+    "activity": "whether somebody is writing or idle, by classifiers",
+    "isolation": "one client's packets, by holding back everybody else's (n-1)",
+    "flooding": "whether packets of his own in a mix take anonymity from others",
+    "dropping": "how long corrupt mixes may swallow packets before anybody warns",
+    "replay": "whether a recorded packet is accepted a second time",
+    "tagging": "whether a packet that was changed on its way is delivered",
+    "position": "how far a packet has come and how far it goes, from its header",
+    "split_view": "whether readers believe false directory documents",
+    "compromise": "what a share of corrupt mixes sees beside all links",
 }
 
 
@@ -61,4 +54,4 @@ def load(name: str) -> Attack:
     """The module of an attack; UnknownAttack if there is none."""
     if name not in ATTACKS:
         raise UnknownAttack(f"there is no attack `{name}`: choose one of {', '.join(sorted(ATTACKS))}")
-    return cast("Attack", import_module(ATTACKS[name].module))
+    return cast("Attack", import_module(f"{__name__}.{name}"))

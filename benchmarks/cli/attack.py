@@ -76,6 +76,6 @@ def _list(*, as_json: bool) -> None:
     from deploy.display import tabulate  # noqa: PLC0415
 
     if as_json:
-        print_json({name: entry.summary for name, entry in ATTACKS.items()})
+        print_json(ATTACKS)
     else:
-        tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), [(k, e.summary) for k, e in ATTACKS.items()])
+        tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), list(ATTACKS.items()))

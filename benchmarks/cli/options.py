@@ -69,7 +69,7 @@ def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value, enc_hook=float).decode() + "\n")
 
 
-def say(what: str) -> None:
+def working(what: str) -> None:
     """What is being done, for whoever waits for it."""
     sys.stderr.write(f"{what} ...\n")
 
@@ -82,19 +82,17 @@ def show_figures(figures: F, render: Callable[[F], None], *, as_json: bool) -> N
 def show(finding: Finding, *, as_json: bool) -> int:
     """Print a finding; the exit status, 1 if a control failed."""
     from benchmarks.base.figures import flat  # noqa: PLC0415
-    from benchmarks.base.tables import render  # noqa: PLC0415
 
     if as_json:
         print_json({**flat([finding]), "finding": finding.as_map()})
     else:
-        render(finding)
+        _render(finding)
     return 0 if finding.credible else 1
 
 
 def show_all(findings: Sequence[Finding], *, as_json: bool, plots: Path | None = None) -> int:
     """Print findings and draw them into the folder `plots`; the exit status, 1 if a control failed."""
     from benchmarks.base.figures import flat  # noqa: PLC0415
-    from benchmarks.base.tables import render  # noqa: PLC0415
 
     drawn: list[str] = []
     if plots is not None:
@@ -105,6 +103,19 @@ def show_all(findings: Sequence[Finding], *, as_json: bool, plots: Path | None =
         print_json({**flat(findings), "findings": [one.as_map() for one in findings], "plots": drawn})
     else:
         for one in findings:
-            render(one)
+            _render(one)
         sys.stdout.writelines(f"{path}\n" for path in drawn)
     return 0 if all(one.credible for one in findings) else 1
+
+
+def _render(finding: Finding) -> None:
+    """Tables for a person, as a report has them: figures with their targets, then the controls."""
+    from benchmarks.base import summary  # noqa: PLC0415
+    from deploy.display import say, tabulate  # noqa: PLC0415
+
+    told = finding.as_map()
+    tabulate(finding.title, summary.HEAD[:-1], summary.shown(told))
+    tabulate("Controls", summary.CONTROLS_HEAD, summary.control_rows(told))
+    say(finding.setting)
+    if finding.note:
+        say(finding.note)

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Json, Switch, one_size, print_json, say, show, show_all
+from benchmarks.cli.options import Json, Switch, one_size, print_json, show, show_all, working
 
 Chosen = Annotated[Size, Parameter(name="--size")]
 
@@ -33,7 +33,7 @@ def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = Fals
     with needed():
         from benchmarks.cost.latency import measure  # noqa: PLC0415
 
-        return show(measure(size, seed=seed, say=say), as_json=as_json)
+        return show(measure(size, seed=seed, say=working), as_json=as_json)
 
 
 def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
@@ -48,7 +48,7 @@ def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = F
     with needed():
         from benchmarks.cost.throughput import measure  # noqa: PLC0415
 
-        return show(measure(size, seed=seed, say=say), as_json=as_json)
+        return show(measure(size, seed=seed, say=working), as_json=as_json)
 
 
 def scale(
@@ -70,7 +70,7 @@ def scale(
         from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
 
         size = one_size(quick, full)
-        found = [measured.measure(size, seed=seed, say=say) for measured in (provider, node)]
+        found = [measured.measure(size, seed=seed, say=working) for measured in (provider, node)]
         return show_all(found, plots=plots, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json:
     with needed():
         from benchmarks.cost.idle import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
+        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
 def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
@@ -103,7 +103,7 @@ def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json
     with needed():
         from benchmarks.cost.start import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
+        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
 def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
@@ -119,7 +119,7 @@ def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_js
     with needed():
         from benchmarks.cost.hostile import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=say)], as_json=as_json)
+        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
 def observe(

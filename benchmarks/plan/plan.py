@@ -18,11 +18,11 @@ from scipy.stats import qmc
 
 from benchmarks.anonymity import model
 from benchmarks.anonymity.network import NetworkModel
-from benchmarks.anonymity.optimum import degree, optimum
+from benchmarks.anonymity.optimum import degree
 from benchmarks.base.statistics import Estimate, mean
 from client.arq.fragments import LARGE, SMALL
 from mixnet.errors import LocalError
-from mixnet.pki.parameters import MAX_DELAY, Parameters
+from mixnet.pki.parameters import MAX_DELAY, Parameters, parameters_from
 
 FRAME = 3118  # bytes on the wire (spec/03-links.md 3.3)
 PAYLOAD, LOOP, DROP = 0.8, 0.1, 0.1  # shares of a client's slots
@@ -84,33 +84,33 @@ class ParameterPlan:
     sender: Estimate | None = None
 
     @property
-    def parameters(self) -> Parameters:
-        """As an authority takes them; raises BadParameters if they are out of range."""
+    def settings(self) -> dict[str, float]:
+        """What goes into the section [parameters]."""
         payload, loop = PAYLOAD * self.send_rate, LOOP * self.send_rate
         holds = self.wish.layers + 1
         spread = 2 * math.sqrt(2 * holds) * self.delay
-        return Parameters(
-            layers=self.wish.layers,
-            mean_delay=_digits(self.delay),
-            payload_rate=_digits(payload),
-            loop_rate=_digits(loop),
-            drop_rate=_digits(DROP * self.send_rate),
-            downlink_rate=_digits(HEADROOM * (payload + loop)),
-            node_loop_rate=NODE_LOOPS,
-            link_latency=LINK,
-            ack_delay=_digits(min(10.0, max(0.25, 2 / payload))),
-            retransmit_timeout=_digits(max(2.0, spread)),
-        )
+        return {
+            "layers": self.wish.layers,
+            "mean_delay": _digits(self.delay),
+            "payload_rate": _digits(payload),
+            "loop_rate": _digits(loop),
+            "drop_rate": _digits(DROP * self.send_rate),
+            "downlink_rate": _digits(HEADROOM * (payload + loop)),
+            "node_loop_rate": NODE_LOOPS,
+            "link_latency": LINK,
+            "ack_delay": _digits(min(10.0, max(0.25, 2 / payload))),
+            "retransmit_timeout": _digits(max(2.0, spread)),
+        }
+
+    @property
+    def parameters(self) -> Parameters:
+        """As an authority takes them; raises BadParameters if they are out of range."""
+        return parameters_from(self.settings)
 
     @property
     def network(self) -> NetworkModel:
         """The model's name for it."""
         return NetworkModel(self.wish.users, self.send_rate, self.delay, self.wish.layers, self.width, self.providers)
-
-    @property
-    def optimum(self) -> float:
-        """H* in bits."""
-        return optimum(self.wish.users * self.send_rate, self.wish.layers + 1, self.delay)
 
     @property
     def bytes_per_second(self) -> float:
@@ -199,8 +199,9 @@ def expected(plan: ParameterPlan) -> float:
 
     The second part is a fit to simulations of 2 or 3 mixes a layer that hold 1 to 40 packets each; `verify` checks it.
     """
-    pool = plan.network.pool
-    return plan.optimum - 0.5 / pool - 0.65 / pool**2
+    network = plan.network
+    pool = network.pool
+    return network.optimum - 0.5 / pool - 0.65 / pool**2
 
 
 def find(wish: PlanGoal, *, seed: int = 1) -> ParameterPlan | Refusal:

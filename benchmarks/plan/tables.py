@@ -9,24 +9,10 @@ import math
 import statistics
 from typing import Any
 
-import msgspec
-
 from benchmarks.base import timing
 from benchmarks.plan.plan import ParameterPlan, Refusal, degree_of
 from deploy.display import say, tabulate
 
-_NAMES = (
-    "layers",
-    "mean_delay",
-    "payload_rate",
-    "loop_rate",
-    "drop_rate",
-    "downlink_rate",
-    "node_loop_rate",
-    "link_latency",
-    "ack_delay",
-    "retransmit_timeout",
-)
 _INSTEAD = ("entropy", "latency", "bandwidth", "users")
 _TIMED = 0.2  # CPU seconds
 
@@ -34,12 +20,6 @@ _TIMED = 0.2  # CPU seconds
 def floor() -> float:
     """CPU seconds of two X25519 scalar multiplications, timed now."""
     return statistics.median(timing.timed({"floor": timing.floor()}, _TIMED)["floor"])
-
-
-def parameters(plan: ParameterPlan) -> dict[str, float]:
-    """What goes into the section [parameters]."""
-    values = msgspec.structs.asdict(plan.parameters)
-    return {name: values[name] for name in _NAMES}
 
 
 def as_map(answer: ParameterPlan | Refusal) -> dict[str, Any]:
@@ -50,13 +30,13 @@ def as_map(answer: ParameterPlan | Refusal) -> dict[str, Any]:
     mean, p95 = answer.text_latency
     return {
         "possible": True,
-        "parameters": parameters(answer),
+        "parameters": answer.settings,
         "layers": answer.wish.layers,
         "width": answer.width,
         "mixes": answer.wish.layers * answer.width,
         "providers": answer.providers,
         "entropy": None if answer.verified is None else list(answer.verified),
-        "optimum": answer.optimum,
+        "optimum": answer.network.optimum,
         "sender_entropy": None if answer.sender is None else list(answer.sender),
         "degree": degree_of(answer),
         "mix_pool": answer.network.pool,
@@ -86,7 +66,7 @@ def show(answer: ParameterPlan | Refusal, *, asked: int | None) -> None:
     what = as_map(answer)
     wish = answer.wish
     low, high = what["entropy"][1:]
-    gap = answer.optimum - what["entropy"][0]
+    gap = answer.network.optimum - what["entropy"][0]
     tabulate(
         f"A network for {wish.users:,} users",
         ("", ""),

@@ -40,7 +40,7 @@ class Part:
     def measure(self, size: Size, run: Run, seed: int, say: Say) -> list[Finding]:
         """What it finds; `run` shares the work out, where the part does so, and `say` hears what is being done."""
         if self.name == SPHINX:
-            from benchmarks.report.floor import finding  # noqa: PLC0415
+            from benchmarks.cost.sphinx import finding  # noqa: PLC0415
 
             return [finding(_SPHINX_SECONDS[size])]
         if self.name == PROCESSES:

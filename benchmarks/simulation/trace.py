@@ -11,7 +11,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from mixnet.errors import LocalError
 
@@ -59,13 +59,9 @@ class Trace:
     def write(self, path: Path) -> None:
         """Write the CSV file."""
         with path.open("w", newline="") as file:
-            self.dump(file)
-
-    def dump(self, file: TextIO) -> None:
-        """Write the header and the rows to an open text file."""
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self.rows)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(self.rows)
 
 
 def read(path: Path) -> Trace:

@@ -126,7 +126,7 @@ async def _step(
     testbed: Testbed, name: str, clients: int, seconds: float, *, idle: int = 0, seed: int, mail: float = MAIL
 ) -> Step:
     """Have so many clients, and let them send and fetch."""
-    joined = await testbed.order(0, "join", target=name, clients=clients)
+    joined = await testbed.order(0, "join", target=name, count=clients)
     if joined["clients"] < clients * (1 - _MOST_LOST):
         raise LocalError(
             f"only {joined['clients']} of {clients} clients could connect: this machine is too busy to measure on"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import resource
 import sys
 import time
 from array import array
@@ -23,43 +22,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import trio
 
-from benchmarks.processes.load.load_generator import BATCH, LoadGenerator, serve
+from benchmarks.processes.load.load_generator import BATCH, LoadGenerator, LoadOrder, serve
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey
 from mixnet.errors import Unavailable
 from mixnet.explain import exit_status
-from mixnet.link import Frame, FrameKind, Link, Role, TlsIdentity, connect
-from mixnet.network import TCP, Address
+from mixnet.link import Frame, FrameKind, Link
+from mixnet.open_files import allow_files
 from mixnet.pki.document import Node
 from mixnet.sphinx import GEOMETRY, Command, Kind, header, microseconds
 from mixnet.sphinx.keys import establish
 
 _AT_ONCE = 8  # handshakes under way, fewer than a server takes
 _ATTEMPTS = 3  # at having all clients that are wanted
-_SPARE_FILES = 64
 _SILENCE = 30.0  # seconds
 _MEAN_DELAY = 0.05  # seconds
 
 
-class CrowdOrder(msgspec.Struct, kw_only=True):
+class CrowdOrder(LoadOrder, kw_only=True):
     """One line of standard input.
 
-    "join": have `clients` clients at the node `target`. "mingle": let each send `rate` frames a second on average, for
+    "join": have `count` clients at the node `target`. "mingle": let each send `rate` frames a second on average, for
     `seconds`, while `mail` packets a second come for mailboxes drawn from `mailboxes` idle ones (`idle_mailbox`) and
     the clients'.
     """
 
-    do: str
-    target: str = ""
-    clients: int = 0
-    rate: float = 0.0
     mail: float = 0.0
     mailboxes: int = 0
-    seconds: float = 0.0
-    seed: int = 0
 
 
 def idle_mailbox(number: int) -> bytes:
@@ -85,24 +76,19 @@ class Crowd(LoadGenerator):
         """Take the place of the mix `name`; nobody has joined yet."""
         super().__init__(folder, name)
         self._clients: dict[str, list[_Client]] = {}
-        self._nursery: trio.Nursery | None = None
         self._body = os.urandom(GEOMETRY.body_size)
         self._mail = 0
-
-    def attach(self, nursery: trio.Nursery) -> None:
-        """Where the clients' receivers run."""
-        self._nursery = nursery
 
     async def obey(self, order: Any) -> dict[str, Any]:
         """Carry out one order; what it gave."""
         if order.do == "join":
-            await self._join(order.target, order.clients)
+            await self._join(order.target, order.count)
             return {"clients": len(self._clients[order.target])}
         return await self._mingle(order)
 
     async def _join(self, target: str, number: int) -> None:
         node, clients = await self._node(target), self._clients.setdefault(target, [])
-        _allow_files(number + _SPARE_FILES)
+        allow_files(number)
         room = trio.CapacityLimiter(_AT_ONCE)
 
         async def one() -> None:
@@ -110,8 +96,7 @@ class Crowd(LoadGenerator):
                 with suppress(Unavailable):  # the answer says how many there are
                     client = await self._arrive(node)
                     clients.append(client)
-                    assert self._nursery is not None  # noqa: S101 -- `attach` came first
-                    self._nursery.start_soon(self._listen_to, client, clients)
+                    self._keep(self._listen_to, client, clients)
 
         async with trio.open_nursery() as waiting:
             waiting.start_soon(self._stay)
@@ -131,16 +116,7 @@ class Crowd(LoadGenerator):
 
     async def _arrive(self, node: Node) -> _Client:
         identity = SigningKey.generate()
-        link = await connect(
-            TCP(),
-            Address.parse(node.address),
-            identity=TlsIdentity(identity),
-            role=Role.CLIENT,
-            network_id=self._trust.network_id,
-            expect=node.identity,
-            source=self._me.host,
-        )
-        return _Client(link, identity.public)
+        return _Client(await self._join_as(identity, node), identity.public)
 
     async def _listen_to(self, client: _Client, friends: list[_Client]) -> None:
         """Take the down-link until it ends."""
@@ -225,12 +201,6 @@ async def _in_lots(rate: float, rng: random.Random, act: Any) -> None:
         await act(rng.randint(1, BATCH))
 
     await _at_random(rate / lot, rng, some)
-
-
-def _allow_files(wanted: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted <= hard or (hard == resource.RLIM_INFINITY and soft < wanted):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

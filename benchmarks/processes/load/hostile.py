@@ -22,12 +22,12 @@ from typing import Any
 import trio
 
 from benchmarks.processes.load.forger import HANDSHAKE, KEY_UPDATE, Forger
-from benchmarks.processes.load.load_generator import LoadGenerator, LoadOrder, serve
+from benchmarks.processes.load.load_generator import LoadGenerator, LoadOrder, link_of_client, serve
 from deploy.plan import MEMBERS_LIMIT
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.explain import exit_status
-from mixnet.link import FRAME_SIZE, Frame, FrameKind, Role, TlsIdentity, connect
+from mixnet.link import FRAME_SIZE, Frame, FrameKind, TlsIdentity
 from mixnet.link.handshake import HandshakeSide
 from mixnet.network import TCP, Address
 from mixnet.pki.document import Node
@@ -85,15 +85,7 @@ class Attacker:
 
     async def send_frames(self) -> None:
         """What was made before, over a link as any client's, round and round; what comes down stays where it is."""
-        async with await connect(
-            TCP(),
-            Address.parse(self.node.address),
-            identity=self._tls,
-            role=Role.CLIENT,
-            network_id=self.network_id,
-            expect=self.node.identity,
-            source=self.source,
-        ) as link:
+        async with await link_of_client(self._tls, self.node, self.network_id, self.source) as link:
             await self._pour(link.send_bytes, _lots(itertools.cycle(self.frames), _TOGETHER))
 
     async def send_key_updates(self) -> None:

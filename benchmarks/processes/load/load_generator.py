@@ -13,7 +13,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -88,6 +88,7 @@ class LoadGenerator:
         self._stocks: dict[str, Stock] = {}
         self._ledgers: dict[bytes, PacketLedger] = {}
         self._back = Broadcast()
+        self._nursery: trio.Nursery | None = None
 
     async def publish(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Give the authorities a descriptor, as a node does; nobody will ever need the secrets of its keys."""
@@ -124,6 +125,7 @@ class LoadGenerator:
 
     def attach(self, nursery: trio.Nursery) -> None:
         """Where tasks may run that outlive an order."""
+        self._nursery = nursery
 
     async def obey(self, order: Any) -> dict[str, Any]:
         """Carry out one order; what it gave."""
@@ -212,6 +214,15 @@ class LoadGenerator:
             source=self._me.host,
         )
 
+    def _keep(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run a task that outlives the order."""
+        assert self._nursery is not None  # noqa: S101 -- `attach` came first
+        self._nursery.start_soon(task, *args)
+
+    async def _join_as(self, identity: SigningKey, node: Node) -> Link:
+        """A client's link to its provider."""
+        return await link_of_client(TlsIdentity(identity), node, self._trust.network_id, self._me.host)
+
     async def _node(self, name: str) -> Node:
         """A node as the document has it."""
         if self._document is None:
@@ -228,6 +239,14 @@ class LoadGenerator:
             if node.address == self._members[name].address:
                 return node
         raise Unavailable(f"the directory document doesn't list {name}: start the network again")
+
+
+async def link_of_client(identity: TlsIdentity, node: Node, network_id: bytes, source: str) -> Link:
+    """A link to a provider as any client has one."""
+    address = Address.parse(node.address)
+    return await connect(
+        TCP(), address, identity=identity, role=Role.CLIENT, network_id=network_id, expect=node.identity, source=source
+    )
 
 
 async def _send(link: Link, frames: Sequence[bytes]) -> None:

@@ -24,8 +24,7 @@ from benchmarks.processes.load.load_generator import DRAIN, LoadGenerator, LoadO
 from mixnet.crypto import SigningKey
 from mixnet.errors import Unavailable
 from mixnet.explain import exit_status
-from mixnet.link import Link, Role, connect
-from mixnet.network import TCP, Address
+from mixnet.link import Link
 
 
 class RatedClients(LoadGenerator):
@@ -35,11 +34,6 @@ class RatedClients(LoadGenerator):
         """Take the place of the mix `name`; there is no client yet."""
         super().__init__(folder, name)
         self._clients: list[Link] = []
-        self._nursery: trio.Nursery | None = None
-
-    def attach(self, nursery: trio.Nursery) -> None:
-        """Where the clients' receivers run."""
-        self._nursery = nursery
 
     async def obey(self, order: Any) -> dict[str, Any]:
         """Carry out one order; what it gave."""
@@ -49,24 +43,12 @@ class RatedClients(LoadGenerator):
         return await super().obey(order)
 
     async def _join(self, target: str, number: int) -> None:
-        assert self._nursery is not None  # noqa: S101 -- `attach` came first
         node = await self._node(target)
         for link in self._clients:
             await link.aclose()
-        self._clients = [
-            await connect(
-                TCP(),
-                Address.parse(node.address),
-                identity=SigningKey.generate(),
-                role=Role.CLIENT,
-                network_id=self._trust.network_id,
-                expect=node.identity,
-                source=self._me.host,
-            )
-            for _ in range(number)
-        ]
+        self._clients = [await self._join_as(SigningKey.generate(), node) for _ in range(number)]
         for link in self._clients:
-            self._nursery.start_soon(_listen_to, link)
+            self._keep(_listen_to, link)
 
     async def _drive(self, order: LoadOrder) -> dict[str, Any]:
         stock = self._stocks[order.stock]

@@ -20,6 +20,7 @@ from typing import TextIO
 
 import trio
 
+from benchmarks.processes.load.load_generator import link_of_client
 from benchmarks.simulation.ground_truth import LOOP, Journey
 from client.model.destination import Destination
 from client.traffic.routes import Map, Route
@@ -28,7 +29,7 @@ from deploy.plan import LocalPlan
 from mixnet.clock import WallClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import RemoteError
-from mixnet.link import Frame, FrameKind, Link, Role, connect
+from mixnet.link import Frame, FrameKind, Link, Role, TlsIdentity
 from mixnet.network import TCP, Address
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.document import Document
@@ -101,15 +102,7 @@ class TestClient:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Be a client until cancelled; started when its link is up."""
-        link = await connect(
-            TCP(),
-            Address.parse(self._home.address),
-            identity=self._identity,
-            role=Role.CLIENT,
-            network_id=self.trust.network_id,
-            expect=self._home.identity,
-            source=self.host,
-        )
+        link = await link_of_client(TlsIdentity(self._identity), self._home, self.trust.network_id, self.host)
         rates = self.document.parameters
         async with link, trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, link)

@@ -45,14 +45,12 @@ def parse_untrusted(packet: bytes) -> Segment | None:
     return Segment(socket.inet_ntoa(source), socket.inet_ntoa(target), size)
 
 
-def program(subnet: str | None) -> bytes:
+def program(subnet: str) -> bytes:
     """The filter: TCP segments, both of whose ends are in `subnet` (its first three numbers), cut to `SNAP` bytes."""
-    conditions = [(_LOAD_BYTE, _PROTOCOL, 0, _TCP)]
-    if subnet is not None:
-        network = int.from_bytes(socket.inet_aton(f"{subnet}.0"), "big")
-        conditions += [(_LOAD_WORD, _SOURCE, _MASK, network), (_LOAD_WORD, _TARGET, _MASK, network)]
+    network = int.from_bytes(socket.inet_aton(f"{subnet}.0"), "big")
+    ends = [(_LOAD_WORD, _SOURCE, _MASK, network), (_LOAD_WORD, _TARGET, _MASK, network)]
     steps: list[tuple[int, int, int]] = []  # (code, jump marker, operand)
-    for load, offset, mask, wanted in conditions:
+    for load, offset, mask, wanted in [(_LOAD_BYTE, _PROTOCOL, 0, _TCP), *ends]:
         steps.append((load, 0, offset))
         if mask:
             steps.append((_AND, 0, mask))

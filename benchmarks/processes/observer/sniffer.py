@@ -71,8 +71,8 @@ class Sniffer:
 
 
 @contextmanager
-def open_sniffer(subnet: str | None) -> Iterator[Sniffer]:
-    """See all TCP on the loopback device, or that within `subnet`, such as `127.0.3`; NoRawSockets if not allowed."""
+def open_sniffer(subnet: str) -> Iterator[Sniffer]:
+    """See all TCP on the loopback device within `subnet`, such as `127.0.3`; NoRawSockets if not allowed."""
     try:
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)  # it sees nothing before it is bound
     except PermissionError:

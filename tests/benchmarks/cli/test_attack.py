@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_without_a_name_all_attacks_are_listed(capsys):
     assert attack() == 0
     shown = capsys.readouterr().out
-    assert all(name in shown and entry.summary in shown for name, entry in ATTACKS.items())
+    assert all(name in shown and what in shown for name, what in ATTACKS.items())
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -74,7 +74,7 @@ def test_a_thin_network_pays_for_its_gap():
     wish = PlanGoal(users=20, latency=60.0, entropy=5.0, bandwidth=50_000.0)
     plan = find(wish)
     assert plan.verified.high >= 5.0
-    assert plan.optimum >= 5.0
+    assert plan.network.optimum >= 5.0
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_every_plan_is_within_its_wish_and_an_authority_takes_it(users, latency,
         return
     assert plan.bytes_per_second <= bandwidth * 1.001
     assert plan.text_latency[0 if meant is Meant.MEAN else 1] <= latency * 1.001
-    assert plan.optimum >= entropy - 0.01
-    assert parameters_from(tables.parameters(plan)).layers == layers
+    assert plan.network.optimum >= entropy - 0.01
+    assert plan.parameters.layers == layers
 
 
 @pytest.mark.parametrize(

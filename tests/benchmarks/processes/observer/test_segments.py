@@ -83,8 +83,3 @@ def test_no_bytes_are_an_error(data):
 )
 def test_the_filter_keeps_one_networks_segments_and_their_headers(data, kept):
     assert run(program("127.0.9"), data) == (SNAP if kept else 0)
-
-
-def test_without_a_network_it_keeps_all_segments():
-    assert run(program(None), packet(src="127.3.2.1", dst="127.9.9.9")) == SNAP
-    assert run(program(None), packet(protocol=1)) == 0
