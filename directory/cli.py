@@ -23,12 +23,14 @@ from directory.options import (
     load_trust,
 )
 from directory.proposing import propose, succession, withdraw
+from mixnet.exclusive import exclusive, option
 
 app = App(name="directory-commands")
 directory = App(
     name="directory", help="Look at the directory document: which nodes there are, and who vouches for them."
 )
 app.command(directory)
+_SHOWN = exclusive()
 authority = App(
     name="authority", help="Decide for a directory authority: which nodes are in, which authorities follow."
 )
@@ -42,8 +44,8 @@ async def show(
     *,
     folder: Folder = None,
     bootstrap: BootstrapFile = None,
-    save: Path | None = None,
-    why: str | None = None,
+    save: Annotated[Path | None, option(_SHOWN)] = None,
+    why: Annotated[str | None, option(_SHOWN)] = None,
     json: Json = False,
 ) -> None:
     """Ask the authorities for the newest document, verify it and show it.

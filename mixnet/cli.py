@@ -76,7 +76,7 @@ def _run() -> Any:
     from cyclopts import CycloptsError, UnusedCliTokensError  # noqa: PLC0415
 
     try:
-        return build(overview.room_of(asked[0], lines) if asked else None)()
+        return build(overview.room_of(asked[0], lines) if asked else None)(asked)
     except CycloptsError as error:
         help_ = " ".join(["mixnet", *(error.command_chain or ()), "--help"])
         problem = str(error).rstrip(".")

@@ -16,7 +16,19 @@ from cyclopts.validators import Number
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Above, Count, Json, Seed, Switch, Workers, listed, print_json, show, size_of
+from benchmarks.cli.options import (
+    Above,
+    Count,
+    Json,
+    OneSize,
+    Seed,
+    SizeSwitch,
+    Workers,
+    listed,
+    print_json,
+    show,
+    size_of,
+)
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -45,9 +57,9 @@ def anonymity(
     since: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     workers: Workers = 1,
     scheduler: str | None = None,
-    size: Size = Size.STANDARD,
-    quick: Switch = False,
-    full: Switch = False,
+    size: OneSize = Size.STANDARD,
+    quick: SizeSwitch = False,
+    full: SizeSwitch = False,
     seed: Seed = 1,
     as_json: Json = False,
 ) -> int:

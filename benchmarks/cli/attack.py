@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.attacks import ATTACKS, load
 from benchmarks.base.extra import needed
-from benchmarks.cli.options import Json, Seed, Switch, Workers, print_json, show, size_of
+from benchmarks.cli.options import Json, Seed, SizeSwitch, Workers, print_json, show, size_of
 from mixnet.errors import LocalError
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def attack(
     *,
     trace: Path | None = None,
     truth: Path | None = None,
-    quick: Switch = False,
-    full: Switch = False,
+    quick: SizeSwitch = False,
+    full: SizeSwitch = False,
     workers: Workers = 1,
     seed: Seed = 1,
     as_json: Json = False,

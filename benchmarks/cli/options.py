@@ -17,6 +17,7 @@ from cyclopts.validators import Number
 
 from benchmarks.base.size import Size
 from mixnet.errors import LocalError
+from mixnet.exclusive import exclusive, option
 
 if TYPE_CHECKING:
     from benchmarks.base.figures import Finding
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Mapping[str, object])
 Switch = Annotated[bool, Parameter(negative=())]
+_SIZE = exclusive()
+SizeSwitch = Annotated[Switch, option(_SIZE)]
+OneSize = Annotated[Size, option(_SIZE)]
 Json = Annotated[Switch, Parameter(name="--json", help="Print one JSON object instead of tables.")]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
@@ -31,29 +35,18 @@ Seed = Annotated[int, Parameter(help="What every random choice follows from.")]
 Workers = Annotated[Count, Parameter(help="Processes that share the work.")]
 
 
-class TwoSizes(LocalError):
-    """A measurement has one size: give --quick, or --full, or neither."""
-
-
 class NoReport(LocalError):
     """The file is no report of `mixnet bench all`: make one, or name another with --report."""
 
 
 def size_of(quick: bool, full: bool, otherwise: Size = Size.STANDARD) -> Size:
-    """The size that the switches choose; --quick goes before --full."""
+    """The size that the switches choose."""
     return Size.QUICK if quick else Size.FULL if full else otherwise
 
 
 def listed(text: str) -> list[str]:
     """Names with commas between them."""
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def one_size(quick: bool, full: bool) -> Size:
-    """The same; TwoSizes if both are given."""
-    if quick and full:
-        raise TwoSizes("give --quick or --full, not both")
-    return size_of(quick, full)
 
 
 def read_report(path: Path, pick: Callable[[dict[str, Any]], T]) -> T:

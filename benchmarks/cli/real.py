@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from benchmarks.base.extra import needed
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Json, Switch, one_size, print_json, show, show_all, working
+from benchmarks.cli.options import Json, SizeSwitch, Switch, print_json, show, show_all, size_of, working
 
 Chosen = Annotated[Size, Parameter(name="--size")]
 
@@ -52,7 +52,12 @@ def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = F
 
 
 def scale(
-    *, quick: Switch = False, full: Switch = False, plots: Path | None = None, seed: int = 1, as_json: Json = False
+    *,
+    quick: SizeSwitch = False,
+    full: SizeSwitch = False,
+    plots: Path | None = None,
+    seed: int = 1,
+    as_json: Json = False,
 ) -> int:
     """Measure how memory and CPU grow with clients, packets and epochs, and whether they do so in straight lines.
 
@@ -69,12 +74,12 @@ def scale(
     with needed():
         from benchmarks.cost.scaling import node, provider  # noqa: PLC0415
 
-        size = one_size(quick, full)
+        size = size_of(quick, full)
         found = [measured.measure(size, seed=seed, say=working) for measured in (provider, node)]
         return show_all(found, plots=plots, as_json=as_json)
 
 
-def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+def idle(*, quick: SizeSwitch = False, full: SizeSwitch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure what a client's daemon takes while nobody uses it, at a network's default rates, and why.
 
     Example: `mixnet bench idle`
@@ -87,10 +92,10 @@ def idle(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json:
     with needed():
         from benchmarks.cost.idle import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
+        return show_all([measure(size_of(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
-def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+def start(*, quick: SizeSwitch = False, full: SizeSwitch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure how long `mixnet --help` and a node take to start, beside Python itself.
 
     Example: `mixnet bench start --quick`
@@ -103,10 +108,10 @@ def start(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json
     with needed():
         from benchmarks.cost.start import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
+        return show_all([measure(size_of(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
-def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_json: Json = False) -> int:
+def hostile(*, quick: SizeSwitch = False, full: SizeSwitch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure what hostile links cost the honest clients of a provider: round trips, losses, CPU.
 
     Example: `mixnet bench hostile --quick`
@@ -119,7 +124,7 @@ def hostile(*, quick: Switch = False, full: Switch = False, seed: int = 1, as_js
     with needed():
         from benchmarks.cost.hostile import measure  # noqa: PLC0415
 
-        return show_all([measure(one_size(quick, full), seed=seed, say=working)], as_json=as_json)
+        return show_all([measure(size_of(quick, full), seed=seed, say=working)], as_json=as_json)
 
 
 def observe(

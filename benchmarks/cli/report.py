@@ -11,21 +11,24 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from benchmarks.base.extra import needed, require
 from benchmarks.base.size import Size
-from benchmarks.cli.options import Count, Json, Seed, Switch, listed, one_size, print_json, read_report
+from benchmarks.cli.options import Count, Json, Seed, SizeSwitch, Switch, listed, print_json, read_report, size_of
+from mixnet.exclusive import exclusive, option
 
 if TYPE_CHECKING:
     from benchmarks.base.history import FigureChange
+
+_FIGURES = exclusive()
 
 
 def everything(
     *,
     out: Path = Path("report"),
-    quick: Switch = False,
-    full: Switch = False,
+    quick: SizeSwitch = False,
+    full: SizeSwitch = False,
     only: str = "",
     workers: Count | None = None,
     scheduler: str | None = None,
@@ -47,7 +50,7 @@ def everything(
         workers: Processes that share the work; one for each core if not given.
         scheduler: Address of a dask scheduler whose workers share it instead, or `local` to make one here.
     """
-    size = one_size(quick, full)
+    size = size_of(quick, full)
     with needed():
         require()  # before the measuring, not after it
         from benchmarks.report.children import ReportOptions  # noqa: PLC0415
@@ -66,8 +69,8 @@ def everything(
 
 def threats(
     *,
-    report: Path | None = None,
-    quick: Switch = False,
+    report: Annotated[Path | None, option(_FIGURES)] = None,
+    quick: Annotated[Switch, option(_FIGURES)] = False,
     markdown: Path | None = None,
     workers: Count | None = None,
     seed: Seed = 1,

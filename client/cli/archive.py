@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from client.cli import render
 from client.cli.options import Contact, Flag, Folder, Json, Profile, agrees, talk
 from mixnet.errors import LocalError
+from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
     from client.storage.search import Filter
@@ -19,6 +20,7 @@ When = datetime | None
 Since = Annotated[When, Parameter(help="Only messages from this time on.")]
 Until = Annotated[When, Parameter(help="Only messages before this time.")]
 Conversation = Annotated[str | None, Parameter(help="Only the conversation with this contact.")]
+_DELETED = exclusive(required=True)
 _FORMATS = Literal["json", "mbox"]
 _LOCAL_ONLY = "only here: the contact keeps theirs"
 
@@ -173,10 +175,10 @@ async def retention(
 
 async def delete(
     name: Profile,
-    number: int | None = None,
+    number: Annotated[int | None, argument(_DELETED)] = None,
     /,
     *,
-    conversation: str | None = None,
+    conversation: Annotated[str | None, option(_DELETED)] = None,
     yes: Flag = False,
     folder: Folder = None,
     as_json: Json = False,
@@ -194,8 +196,6 @@ async def delete(
     yes
         Don't ask before a conversation is deleted.
     """
-    if (number is None) == (conversation is None):
-        raise LocalError("give either the number of a message or --conversation CONTACT")
     if conversation is not None and not yes:
         question = f"Delete all messages with {render.harmless(conversation)} here, for good?"
         if not agrees(question):

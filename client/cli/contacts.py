@@ -26,13 +26,18 @@ from client.cli.options import (
     text_given,
 )
 from client.model.names import look_alikes, same
-from mixnet.errors import LocalError
+from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
     from client.model.views import ContactInfo
 
 # In a docstring a parameter of this name would be taken for the heading of a section.
 ReadChoice = Literal["on", "off", "delayed", "default"]
+_QR, _QR_FILE, _OUT = exclusive(), exclusive(), exclusive()  # a code is said, not drawn or written
+_INVITED = exclusive(required=True)
+_DECISION = exclusive()  # so that nothing is half done if the second one can't be
+Decided = Annotated[str | None, option(_DECISION)]
+DecidedTwo = Annotated[tuple[str, str] | None, option(_DECISION), Parameter(negative="")]
 _NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
@@ -40,10 +45,10 @@ async def invite(
     name: Profile,
     /,
     *,
-    qr: Qr = False,
-    qr_file: Path | None = None,
-    out: PrivateFile = None,
-    code: Flag = False,
+    qr: Annotated[Qr, option(_QR)] = False,
+    qr_file: Annotated[Path | None, option(_QR_FILE)] = None,
+    out: Annotated[PrivateFile, option(_OUT)] = None,
+    code: Annotated[Flag, option(_QR, _QR_FILE, _OUT)] = False,
     wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
@@ -64,8 +69,6 @@ async def invite(
     from client.profile.atomic_file import write_new  # noqa: PLC0415
 
     if code:
-        if qr or qr_file or out:
-            raise LocalError("a code is said, not drawn or written: leave --qr, --qr-file and --out out")
         _show_new(folder, name, await invite_by_code(folder, name, wait=wait, as_json=as_json), as_json=as_json)
         return
     async with talk(folder, name) as me:
@@ -79,10 +82,10 @@ async def invite(
 
 async def accept(
     name: Profile,
-    invitation: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    invitation: Annotated[str | None, argument(_INVITED), Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
-    code: str | None = None,
+    code: Annotated[str | None, option(_INVITED)] = None,
     contact: Annotated[str | None, Parameter(name="--as")] = None,
     wait: bool = True,
     folder: Folder = None,
@@ -103,8 +106,6 @@ async def accept(
     wait
         Wait until the inviter's daemon has answered; --no-wait returns at once.
     """
-    if (invitation is None) == (code is None):
-        raise LocalError("give either an invitation or --code: mixnet accept NAME INVITATION")
     if code is not None:
         made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
         _show_new(folder, name, made, as_json=as_json)
@@ -126,21 +127,25 @@ async def contacts(
     name: Profile,
     /,
     *,
-    verify: str | None = None,
-    rename: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
-    note: Annotated[tuple[str, str] | None, Parameter(help=_NOTE, negative="")] = None,
-    block: str | None = None,
-    unblock: str | None = None,
-    relink: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
-    read_receipts: Annotated[tuple[str, ReadChoice] | None, Parameter(negative="")] = None,
-    default_read_receipts: Literal["on", "off", "delayed"] | None = None,
-    acknowledgements: Annotated[tuple[str, Literal["prompt", "delayed"]] | None, Parameter(negative="")] = None,
-    delete: str | None = None,
+    verify: Decided = None,
+    rename: DecidedTwo = None,
+    note: Annotated[DecidedTwo, Parameter(help=_NOTE)] = None,
+    block: Decided = None,
+    unblock: Decided = None,
+    relink: DecidedTwo = None,
+    read_receipts: Annotated[tuple[str, ReadChoice] | None, option(_DECISION), Parameter(negative="")] = None,
+    default_read_receipts: Annotated[Literal["on", "off", "delayed"] | None, option(_DECISION)] = None,
+    acknowledgements: Annotated[
+        tuple[str, Literal["prompt", "delayed"]] | None, option(_DECISION), Parameter(negative="")
+    ] = None,
+    delete: Decided = None,
     yes: Yes = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """List your contacts with their safety numbers, and decide about them. Nobody else learns what you decide.
+    """List your contacts with their safety numbers, or decide about one. Nobody else learns what you decide.
+
+    One decision at a time.
 
     Example: `mixnet contacts alice --verify bob` or `mixnet contacts alice --rename bob robert`
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import App
 
@@ -22,7 +23,9 @@ from client.cli.options import (
     unlock,
 )
 from mixnet.errors import LocalError
+from mixnet.exclusive import exclusive, option
 
+_PASSPHRASE = exclusive()
 _NO_PROVIDER = "a provider's identity has 64 hexadecimal digits: `mixnet directory show` lists them"
 
 daemon = App(
@@ -36,8 +39,8 @@ async def init(
     /,
     *,
     folder: Folder = None,
-    passphrase: Flag = False,
-    passphrase_file: PassphraseFile = None,
+    passphrase: Annotated[Flag, option(_PASSPHRASE)] = False,
+    passphrase_file: Annotated[PassphraseFile, option(_PASSPHRASE)] = None,
     provider: str | None = None,
     source: str | None = None,
     bootstrap: Path | None = None,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from client.cli import render
 from client.cli.options import Flag, Folder, Json, Profile, talk
 from mixnet.errors import LocalError
+from mixnet.exclusive import exclusive, option
 
 if TYPE_CHECKING:
     from client.model.match_states import MatchStatus
+
+_ME, _CONTACTS = exclusive(), exclusive()
 
 
 async def match(
     name: Profile,
     /,
     *,
-    me: str | None = None,
-    contacts: Path | None = None,
-    off: Flag = False,
+    me: Annotated[str | None, option(_ME)] = None,
+    contacts: Annotated[Path | None, option(_CONTACTS)] = None,
+    off: Annotated[Flag, option(_ME, _CONTACTS)] = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -42,8 +45,8 @@ async def match(
     """
     from client.model import address_entries  # noqa: PLC0415
 
-    if (me is None) != (contacts is None) or (off and me is not None):
-        raise LocalError("give --me and --contacts together, or --off, or none of them")
+    if (me is None) != (contacts is None):
+        raise LocalError("give --me and --contacts together, or none of them")
     async with talk(folder, name) as mine:
         if off:
             await mine.matching.stop()

@@ -26,22 +26,26 @@ from client.cli.options import (
     text_given,
 )
 from mixnet.errors import LocalError
+from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
     from client.model.views import MessageInfo
+
+_SENT = exclusive(required=True)
+_NO_FILE, _NO_NAME = exclusive(), exclusive()  # files can't be sent anonymously, and a signature would name its writer
 
 
 async def send(
     sender: Profile,
     to: Contact,
-    text: Text = None,
+    text: Annotated[Text, argument(_SENT)] = None,
     /,
     *,
-    file: Path | None = None,
+    file: Annotated[Path | None, option(_SENT, _NO_FILE)] = None,
     wait: Flag = False,
     expires: str | None = None,
-    signed: Flag = False,
-    anonymous: Flag = False,
+    signed: Annotated[Flag, option(_NO_NAME)] = False,
+    anonymous: Annotated[Flag, option(_NO_FILE, _NO_NAME)] = False,
     answers: str | None = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -74,14 +78,8 @@ async def send(
     from client.cli import watching  # noqa: PLC0415
     from client.model import durations  # noqa: PLC0415
 
-    if (text is None) == (file is None):
-        raise LocalError('give either a text or --file: mixnet send FROM TO "text"')
     if to.startswith("mixnet-address1:") and not anonymous:
         raise LocalError("this is a public address, no contact: add --anonymous to write to it without a name")
-    if anonymous and text is None:
-        raise LocalError("files can't be sent anonymously: send a text")
-    if anonymous and signed:
-        raise LocalError("a signature would name you: leave out --signed or --anonymous")
     if answers is not None and not anonymous:
         raise LocalError("--answers is for an anonymous text: add --anonymous, or leave it out")
     within, taken = seconds(expires), seconds(answers)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.cli import report
 from benchmarks.cli.app import app
-from benchmarks.cli.options import NoReport, TwoSizes
+from benchmarks.cli.options import NoReport
 from benchmarks.cli.report import everything, threats
 from benchmarks.report import parts as table
 from benchmarks.threats import checks
@@ -43,11 +43,6 @@ def test_a_report_in_all_its_forms(offered, tmp_path, capsys):
 def test_what_fails_makes_the_exit_status_one(offered, tmp_path, way):
     offered[:] = [Study("one", way, alone=True)]
     assert everything(out=tmp_path, quick=True) == 1
-
-
-def test_a_report_has_one_size(tmp_path):
-    with pytest.raises(TwoSizes):
-        everything(out=tmp_path, quick=True, full=True)
 
 
 def test_the_catalogue_of_a_report(offered, tmp_path, capsys, monkeypatch):

@@ -175,10 +175,6 @@ async def test_bad_input_is_one_named_error(network, tmp_path):
             await contacts.accept("alice", "", folder=network)
         with pytest.raises(LocalError, match="carol"):
             await messages.send("alice", "carol", "hi", folder=network)
-        with pytest.raises(LocalError, match="either a text or --file"):
-            await messages.send("alice", "carol", folder=network)
-        with pytest.raises(LocalError, match="either a text or --file"):
-            await messages.send("alice", "carol", "hi", file=tmp_path, folder=network)
         with pytest.raises(FileExistsError):
             await contacts.invite("alice", out=network / "bootstrap.json", folder=network)
     with pytest.raises(NoProfile):
@@ -398,8 +394,6 @@ async def test_what_can_t_be_sent_anonymously_is_said(network):
     async with daemon_of(network, "alice"):
         (network / "note.txt").write_text("no address")
         sent = {"folder": network}
-        with pytest.raises(LocalError, match="files can't be sent anonymously"):
-            await messages.send("alice", "mixnet-address1:x", file=network / "note.txt", anonymous=True, **sent)
         with pytest.raises(LocalError, match="add --anonymous"):
             await messages.send("alice", "mixnet-address1:x", "hi", **sent)
         with pytest.raises(LocalError, match="--answers is for"):
