@@ -27,6 +27,8 @@ def delete(core: Core, contact: Contact, *, in_group: bool) -> None:
             core.store.run(f"DELETE FROM {table} WHERE contact = ?", contact.id)  # noqa: S608  # our own names
         left = "UPDATE groups SET state = 'left' WHERE sponsor = ? AND state IN ('invited', 'joining')"
         core.store.run(left, contact.id)
+        # What another device refused may have quoted the name.
+        core.store.run("UPDATE devices SET problem = '' WHERE instr(problem, ?)", repr(contact.name))
         if in_group:
             _keep_for_groups(core, contact)
         else:

@@ -87,6 +87,7 @@ class Devices:
         with core.change():
             core.device_table.rename(device, new_name)
             self.changed(device.contact)
+        core.store.forget_remnants()
         return core.device_table.info(core.device_table.named(new_name))
 
     def fetch(self, number: int) -> None:

@@ -79,6 +79,7 @@ class Linking:
         """The row of a new device, whose profile is called `name`."""
         core = self._core
         asked = core.store.value(str, "SELECT name FROM device_invitations WHERE invitation = ?", invitation)
+        core.store.run("UPDATE device_invitations SET name = NULL WHERE invitation = ?", invitation)
         names = core.device_table.names()
         wanted = Names([core.home.name, *names]).free(name) if asked is None else free_for_user(asked, names)
         contact = core.contacts.add(_HIDDEN + identity.hex(), identity, ContactState.ESTABLISHED, now)
@@ -147,6 +148,7 @@ class Linking:
                 if not core.store.has(f"{under_way} UNION ALL {waits}", device.contact, device.contact):
                     with core.change():
                         self._forget(device)
+                    core.store.forget_remnants()
 
     def _forget(self, device: Device) -> None:
         """No trace of a device is left but in what it did."""

@@ -7,9 +7,11 @@ is revoked nothing is asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from contextlib import suppress
 
+from client.arq.sender import USER
+from client.core.conversation import Parcel
 from client.core.state import Core
 from client.devices import bodies
 from client.devices.bodies import DeviceRequest, DeviceResponse, DeviceVerb, encode, raw
@@ -21,6 +23,7 @@ from client.model.contact_states import ContactEvent
 from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
 from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import ContactState
+from client.storage.database import Row
 from client.storage.devices import Device
 from mixnet.errors import RemoteError
 
@@ -88,12 +91,17 @@ class PendingRequests:
             return
         message = row[0]
         self._remember(answer.number, answer.error, answer.group)
-        if message is not None and answer.message and core.store.has("SELECT 1 FROM messages WHERE id = ?", message):
+        here = message is not None and core.store.has("SELECT 1 FROM messages WHERE id = ?", message)
+        if here and answer.message:
             self._replica.link(message, answer.message)
         if answer.error:
             core.device_table.trouble(home, answer.error)
             self.failed(answer.number, answer.error)
         core.store.run("DELETE FROM device_asks WHERE number = ?", answer.number)
+        asked = core.device_table.home()
+        if message is not None and not here and answer.message and asked is not None:
+            # The user deleted it here when the request for it had left already.
+            self.ask(asked, self.number("delete"), bodies.Delete(answer.message))
 
     def failed(self, number: int, error: str) -> None:
         """A request will not be done: nor will its message be sent, or its invitation be accepted."""
@@ -130,28 +138,50 @@ class PendingRequests:
             raise UnknownGroup
         return shown
 
-    def _not_begun(self) -> dict[int, int]:
-        """The rows of requests of which nothing has left, that wait whole. One that follows its file is not known."""
-        store = self._core.store
-        found: dict[int, int] = {}
+    def _waiting(self) -> tuple[dict[int, list[int]], list[Row]]:
+        """The rows of each request of which nothing has left; and those of one of which a part has.
+
+        A request that follows its file is not known.
+        """
         home = self._core.device_table.home()
-        query = "SELECT id, body FROM waiting WHERE contact = ? AND lane = ?"
-        for row, body in store.all(query, 0 if home is None else home.contact, CONTROL_LANE):
-            piece = decode_untrusted(bytes(body))
-            if isinstance(piece, DevicePiece) and not piece.left:
-                with suppress(RemoteError):  # the last piece of several
-                    request = bodies.decode_untrusted(piece.content)
-                    if isinstance(request, DeviceRequest):
-                        found[request.number] = row
-        return found
+        query = "SELECT id, body FROM waiting WHERE contact = ? AND lane = ? ORDER BY id"
+        whole: dict[int, list[int]] = {}
+        begun: list[Row] = []
+        rows: list[Row] = []
+        content = b""
+        for row in self._core.store.all(query, 0 if home is None else home.contact, CONTROL_LANE):
+            piece = decode_untrusted(bytes(row[1]))
+            if not isinstance(piece, DevicePiece):
+                continue
+            rows.append(row)
+            content += piece.content
+            if piece.left:
+                continue
+            try:
+                request = bodies.decode_untrusted(content)
+            except RemoteError:  # its beginning has left
+                begun += rows
+            else:
+                if isinstance(request, DeviceRequest):
+                    whole[request.number] = [number for number, _ in rows]
+            rows, content = [], b""
+        return whole, begun
 
     def forget(self, messages: Sequence[int]) -> None:
         """The user has deleted messages: what still waits to ask for them isn't sent, since it has their texts."""
-        asked = {self.made(message) for message in messages} - {None}
-        for number, row in self._not_begun().items() if asked else ():
-            if number in asked:
-                self._core.store.run("DELETE FROM waiting WHERE id = ?", row)
-                self._core.store.run("DELETE FROM device_asks WHERE number = ?", number)
+        run = self._core.store.run
+        asked = {number for message in messages if (number := self.made(message)) is not None}
+        home = self._core.device_table.home()
+        if not asked or home is None:
+            return
+        whole, begun = self._waiting()
+        for number in asked & whole.keys():
+            for row in whole[number]:
+                run("DELETE FROM waiting WHERE id = ?", row)
+            run("DELETE FROM device_asks WHERE number = ?", number)
+        for row, body in begun:  # what devices have encrypted nobody can read here any more
+            run("DELETE FROM waiting WHERE id = ?", row)
+            self._core.routes[home.contact].post(Parcel(CONTROL_LANE, body, None, False, 0, math.inf, USER, False))
 
     def expire(self, now: float) -> None:
         """Messages that the home did not take over in time have failed; inside of a change."""
@@ -163,7 +193,7 @@ class PendingRequests:
 
     def revoked(self) -> None:
         """Nothing that waits will be done, and nothing more is told: of what has left the home may have done some."""
-        here = self._not_begun()
+        here, _ = self._waiting()
         for (number,) in self._core.store.all("SELECT number FROM device_asks ORDER BY number"):
             self.failed(number, REVOKED if number in here else UNTOLD)
         for (message,) in self._core.store.all(_OPEN):

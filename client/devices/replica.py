@@ -106,11 +106,14 @@ class Replica:
         (core.blocked.add if current.blocked else core.blocked.discard)(known.id)
         if before != current:
             core.contact_changed(known.id)
+        if before is not None and (before.name, before.note) != (current.name, current.note):
+            core.store.forget_remnants()
 
     def _gone_contact(self, record: GoneContactRecord) -> None:
         known = self._core.contacts.known(record.identity)
         if known is not None and known.id not in self._core.siblings and known.role == "contact":
             delete(self._core, known, in_group=False)
+            self._core.store.forget_remnants()
 
     def _follow(self, former: bytes, identity: bytes) -> None:
         """A contact has another identity from now on: what was filed under the one is filed under the other."""

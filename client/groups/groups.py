@@ -6,7 +6,7 @@ by its own right change by change; a body about a group that we have nothing to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from client.contacts.introductions import Introductions
 from client.core.state import Core
@@ -39,6 +39,7 @@ from client.model.group_views import GroupInfo, GroupState
 from client.model.names import check_name, free_for_user, same
 from client.model.text_limits import check_text
 from client.model.views import ContactState
+from client.storage.contacts import Contact
 from mixnet.errors import LocalError, RemoteError
 
 
@@ -56,6 +57,14 @@ class UnknownMember(LocalError):
 
 class LastAdmin(LocalError):
     """You are the group's only admin: make somebody else one first with `mixnet group promote`."""
+
+
+_OF_GROUP = "messages m ON m.id = x.message JOIN groups g ON g.contact = m.contact"
+_KNOWN_AS = f"""
+SELECT grp, key FROM group_peers WHERE contact = ? UNION SELECT grp, key FROM group_leavers WHERE contact = ?
+UNION SELECT g.id, x.writer FROM group_messages x JOIN {_OF_GROUP} WHERE x.author = ? AND x.writer IS NOT NULL
+UNION SELECT g.id, x.member FROM group_reads x JOIN {_OF_GROUP} WHERE x.name = ?
+"""  # noqa: S608  # our own names
 
 
 class NotEstablished(LocalError):
@@ -108,6 +117,20 @@ class Groups:
         """Whether a contact is a member of a group that we are in."""
         groups = [group for group in self._registry.all() if group.state is GroupState.MEMBER]
         return any(self._registry.member_of(group, contact) is not None for group in groups)
+
+    def known_as(self, contact: Contact) -> Sequence[tuple[int, bytes]]:
+        """(group, key) of whatever somebody whose contact is about to be deleted was called by its name in groups."""
+        rows = self._core.store.all(_KNOWN_AS, contact.id, contact.id, contact.name, contact.name)
+        return [(grp, bytes(key)) for grp, key in rows]
+
+    def call_anew(self, members: Sequence[tuple[int, bytes]]) -> None:
+        """What these wrote and read is by who they are called in their groups now: the contact's name is gone."""
+        run = self._core.store.run
+        for grp, key in members:
+            name = self._registry.called(self._registry.get(grp)).get(key, "")
+            run("UPDATE group_messages SET author = ? WHERE writer = ?", name, key)
+            query = "INSERT OR REPLACE INTO group_reads SELECT message, member, ? FROM group_reads WHERE member = ?"
+            run(query, name, key)
 
     def has(self, name: str) -> bool:
         """Whether a group is called so."""
@@ -185,6 +208,7 @@ class Groups:
         with self._core.change():
             if self._core.contacts.rename(self._core.contacts.get(group.contact), chosen):
                 self._registry.changed(group)
+        self._core.store.forget_remnants()
         return self._registry.info(group)
 
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:

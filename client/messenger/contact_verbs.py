@@ -1,8 +1,8 @@
 """The user's verbs on contacts: verify, rename, block, unblock, and what they learn of reading and presence.
 
-Promises: nothing of it goes to the contact; a blocked contact sees what it would see if the user were away, since
-nothing leaves for it. What it sends while blocked comes after an unblock, if its client still tries then; what was on
-its way to it has failed, with the reason. A satellite
+Promises: nothing of it goes to the contact; a name or a note that another one replaces is nowhere any more. A blocked
+contact sees what it would see if the user were away, since nothing leaves for it: what it sends while blocked comes
+after an unblock, if its client still tries then; what was on its way to it has failed, with the reason. A satellite
 decides the same way and asks its home to follow (client/devices/contacts.py): a test compares the two.
 """
 
@@ -50,7 +50,9 @@ class ContactVerbs:
         """Call a contact by another name, on the user's devices only; BadName, NameTaken."""
         contact = self._core.contacts.person(name)
         chosen = check_name(new_name)
-        return self._decide(contact, lambda: self._core.contacts.rename(contact, chosen))
+        info = self._decide(contact, lambda: self._core.contacts.rename(contact, chosen))
+        self._core.store.forget_remnants()
+        return info
 
     def note(self, name: str, note: str) -> ContactInfo:
         """Write down a note about a contact, on the user's devices only; "" removes it.
@@ -62,7 +64,9 @@ class ContactVerbs:
             raise AnonymousOnly("a note stands in the list of contacts, where nobody anonymous is: name a contact")
         if note:
             check_text(note, NOTE_LIMIT, f"a note has at most {NOTE_LIMIT} bytes: shorten it")
-        return self._decide(contact, lambda: self._core.contacts.annotate(contact, note))
+        info = self._decide(contact, lambda: self._core.contacts.annotate(contact, note))
+        self._core.store.forget_remnants()
+        return info
 
     def read_receipts(self, name: str, choice: ReadReceiptChoice) -> ContactInfo:
         """Say whether a contact learns that what it wrote was read; AnonymousOnly."""

@@ -155,9 +155,12 @@ class Messenger(Lookups):
         contact = self._core.contacts.person(name)
         if contact.id in self._core.anonymous:
             raise AnonymousOnly("nobody anonymous is a contact: end the conversation, and delete its messages")
-        delete(self._core, contact, in_group=self.groups.shares(contact.id))
+        with self._core.change():
+            known_as = self.groups.known_as(contact)
+            delete(self._core, contact, in_group=self.groups.shares(contact.id))
+            self.groups.call_anew(known_as)
         self._receiving.forget()
-        self._core.store.truncate_journal()
+        self._core.store.forget_remnants()
 
     # messages
 

@@ -98,12 +98,14 @@ class MatchTable:
                     entry.address,
                     entry.label,
                 )
+        self._store.forget_remnants()
 
     def end(self) -> None:
         """Forget all of it."""
         with self._store.transaction():
             self._store.delete_setting(_ME)
             self._store.run("DELETE FROM matching")
+        self._store.forget_remnants()
 
     def all(self) -> list[Look]:
         """All entries."""
