@@ -83,7 +83,7 @@ def test_who_writes_to_the_old_copy_is_told_what_it_could_not_open(channel):
     channel.run(60)
     assert (errors(channel["alice"]), errors(channel["bob"])) == ([TOLD], [UNOPENED])
     before = channel["alice"].fragments
-    channel.run(3600)
+    channel.rest(3600)
     assert channel["alice"].fragments - before < 100, "ever more seldom: nothing of it can be opened"
 
 
@@ -95,14 +95,14 @@ def test_a_copy_from_before_a_renewal_is_told_as_soon_as_it_writes(channel, invi
     channel.introduce(inviter, OTHER[inviter])
     channel.run(60)
     exchange(channel, 1, ("alice", "bob"))
-    channel.run(3700)
+    channel.rest(3700)
     restore(channel["bob"], saved)
     sent = write(channel, writers)
     channel.run(60)
     assert (errors(channel["alice"]), errors(channel["bob"])) == ([TOLD], [TOLD])
     assert {state for state, _ in outcomes(channel, sent)} == {MessageState.SENT}
     replies = channel["alice"].replies
-    channel.run(3600)
+    channel.rest(3600)
     assert channel["alice"].replies - replies <= 7  # one in ten minutes at most: it is no work to be ordered
     channel.introduce("bob", "alice")
     assert channel.run(600, channel.settled)
@@ -117,7 +117,7 @@ def test_what_was_under_way_at_a_renewal_is_no_sign_of_an_old_copy(channel):
     channel.introduce("alice", "bob")
     channel.run(2)
     channel["bob"].online = False
-    channel.run(2 * 3600)
+    channel.rest(2 * 3600)
     channel["bob"].online = True
     assert channel.run(900, channel.settled)
     assert errors(channel["alice"]) == errors(channel["bob"]) == []
@@ -128,7 +128,7 @@ def test_a_blocked_contact_with_an_old_copy_is_told_nothing(channel):
     channel.introduce("alice", "bob")
     channel.run(60)
     exchange(channel, 1, ("alice", "bob"))
-    channel.run(3700)
+    channel.rest(3700)
     channel["alice"].messenger.people.block("bob", channel.now)
     restore(channel["bob"], saved)
     write(channel, ("bob",))

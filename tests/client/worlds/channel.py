@@ -156,6 +156,25 @@ class Channel:
         self.now = end
         return until()
 
+    def rest(self, seconds: float) -> None:
+        """As `run`, but slots that nobody has anything for are passed over: hours cost what happens in them."""
+        end = self.now + seconds
+        while self.now < end:
+            pause = min(self._next_event(), end) - self.now
+            if pause > 0:  # slots come at random, so that they may all be later by as much
+                later = [(at + pause * (what == "slot"), order, what, *rest) for at, order, what, *rest in self._queue]
+                self._queue = sorted(later)
+                self.now += pause
+            self.run(min(0.2, end - self.now))
+
+    def _next_event(self) -> float:
+        """When something arrives, or somebody who is there may have something to send or to give up."""
+        times = [at for at, _, what, *_ in self._queue if what != "slot"]
+        for person in self.people.values():
+            if person.online:
+                times += [at for at in (person.messenger.wake_at(), person.messenger.next_expiry) if at is not None]
+        return min(times, default=float("inf"))
+
     def settled(self) -> bool:
         return all(set(p.states()) <= {"delivered", "read", "failed"} for p in self.people.values())
 
