@@ -20,7 +20,7 @@ from benchmarks.anonymity.network import NetworkModel
 from benchmarks.anonymity.optimum import tail
 from benchmarks.anonymity.pool import Numbers, Times, Visits, beginning, by_owner, entropies, propagate
 from benchmarks.base.statistics import Estimate, mean
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import NODE_LOOP, Journey
 from benchmarks.simulation.trace import Trace
 from mixnet.errors import LocalError
 
@@ -28,7 +28,6 @@ FRAME = 3096  # bytes; what a write adds: spec/03-links.md 3.3
 PER_RECORD, OVERHEAD = 5, 22
 EARLY = 1e-6  # seconds: rounding of the files
 APART = 4.0  # mean holds after which pools have forgotten
-NODE_LOOP = "node-loop"
 
 
 class ObservedEntropy(NamedTuple):

@@ -24,7 +24,7 @@ from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, over, rate
 from benchmarks.controls.guards import without_guards
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import NODE_LOOP, Journey
 from benchmarks.simulation.trace import Trace
 from client.model.destination import Destination
 from client.traffic.routes import Map
@@ -56,7 +56,7 @@ DRAWS = 200  # choices of corrupt mixes for that
 
 def score(_trace: Trace, journeys: Sequence[Journey], *, seed: int = 1) -> Finding:
     """Which of a recorded network's packets a third of its mixes saw through, on average over who they are."""
-    whole = [one for one in journeys if one.kind != "node-loop" and len(one.path) > 2 and one.received_ns is not None]
+    whole = [one for one in journeys if one.kind != NODE_LOOP and len(one.path) > 2 and one.received_ns is not None]
     paths = [tuple(one.path[1:-1]) for one in whole]  # of a packet under way, the mixes to come would be missing
     if not paths:
         raise LocalError("the truth has no packet that came through a mix")

@@ -20,12 +20,11 @@ from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.detecting import client_alarms, finite, node_alarms, node_detector_on
 from benchmarks.attacks.isolation import LASTS as CALM_LASTS
 from benchmarks.attacks.isolation import PARAMETERS, hold_back
-from benchmarks.attacks.residence import NODE_LOOP
 from benchmarks.base.figures import Control, Figure, Finding, Subject
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, rate
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import NODE_LOOP, Journey
 from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError

@@ -21,14 +21,14 @@ from benchmarks.anonymity.pool import Visits, beginning, entropies, propagate
 from benchmarks.attacks.adversary import dial, document
 from benchmarks.attacks.alarms import Alarms
 from benchmarks.attacks.isolation import PARAMETERS
-from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, as_it_went, residence
+from benchmarks.attacks.residence import Passages, Residence, as_it_went, residence
 from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean, rate
 from benchmarks.controls.guards import BATCH, without_guards
 from benchmarks.simulation.codec import codec
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import NODE_LOOP, Journey
 from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.crypto import SigningKey

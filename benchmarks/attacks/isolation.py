@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from benchmarks.attacks.acting import per_hour, share
 from benchmarks.attacks.adversary import document
 from benchmarks.attacks.alarms import Alarms
-from benchmarks.attacks.residence import NODE_LOOP, Passages, Residence, alone, residence
+from benchmarks.attacks.residence import Passages, Residence, alone, residence
 from benchmarks.base.figures import Control, Figure, Finding, Subject, at_least
 from benchmarks.base.jobs import Run
 from benchmarks.base.size import Size
 from benchmarks.base.statistics import Estimate, exact, mean
-from benchmarks.simulation.ground_truth import Journey
+from benchmarks.simulation.ground_truth import NODE_LOOP, Journey
 from benchmarks.simulation.trace import Trace
 from benchmarks.simulation.world import World, WorldConfig, run_world
 from mixnet.errors import LocalError

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.base.statistics import Sample
-from benchmarks.simulation.ground_truth import GroundTruth, Journey, link_latency
+from benchmarks.simulation.ground_truth import NODE_LOOP, GroundTruth, Journey, link_latency
 from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Peeled
 
-NODE_LOOP = "node-loop"
 Numbers = NDArray[np.int64]
 
 

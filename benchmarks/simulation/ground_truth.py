@@ -22,6 +22,7 @@ from mixnet.errors import LocalError
 from mixnet.sphinx import GEOMETRY, Deliver, Drop, Engine, Forward, Hop, Kind, Mailbox, Peeled, Reply, Surb, SurbKeys
 
 _FORMAT = ("msg", "kind", "sender", "receiver", "path", "delays", "sent_ns", "received_ns")
+NODE_LOOP = "node-loop"  # the kind of the loops that nodes send
 LOOP = 0  # the first byte of a client's plaintext that marks a loop (client/arq/fragments.py has the table)
 
 
@@ -170,5 +171,5 @@ class _Witness:
         if last is Kind.DROP:
             return "drop"
         if not self.client:
-            return "node-loop"
+            return NODE_LOOP
         return "loop" if message[:1] == bytes([LOOP]) else "payload"
