@@ -104,12 +104,11 @@ async def _ready_again(testbed: Testbed, name: str, before: int) -> tuple[float,
 
 def finding(size: Size, waited: dict[str, list[float]], worked: dict[str, list[float]], ready: Ready) -> Finding:
     """What the times say."""
-    added = {name: [1e3 * (one - bare) for one, bare in zip(times, waited["bare"], strict=True)]
-             for name, times in waited.items()}  # fmt: skip
+    added = {name: _beyond_bare(waited, name) for name in waited}
     figures = (
         Figure("help_added_ms", "`mixnet --help`, beyond bare Python", middle(added["help"]), "ms", Bound(150)),
         Figure("help_added_least_ms", "the same, the least", exact(min(added["help"])), "ms"),
-        Figure("help_added_cpu_ms", "the same, CPU", middle(_beyond(worked, "help")), "ms"),
+        Figure("help_added_cpu_ms", "the same, CPU", middle(_beyond_bare(worked, "help")), "ms"),
         Figure("command_added_ms", "the help of one command, beyond bare Python", middle(added["command"]), "ms"),
         Figure("bare_ms", "bare Python", middle([1e3 * one for one in waited["bare"]]), "ms"),
         *(figure for name, times in ready.items() for figure in _ready(name.partition("-")[0], times)),
@@ -139,5 +138,6 @@ def _ready(kind: str, times: Sequence[tuple[float, float]]) -> list[Figure]:
     ]
 
 
-def _beyond(worked: dict[str, list[float]], name: str) -> list[float]:
-    return [1e3 * (one - bare) for one, bare in zip(worked[name], worked["bare"], strict=True)]
+def _beyond_bare(seconds: dict[str, list[float]], name: str) -> list[float]:
+    """Milliseconds more than bare Python took in the same round."""
+    return [1e3 * (one - bare) for one, bare in zip(seconds[name], seconds["bare"], strict=True)]
