@@ -27,6 +27,8 @@ from directory.voting import step_count
 from mixnet.clock import Clock
 from mixnet.counters import Counters, Dropped, Event, Published
 from mixnet.errors import LocalError, RemoteError
+from mixnet.explain import explain
+from mixnet.faults import named
 from mixnet.link import LinkEvent, LinkLimits, Role, serve_links
 from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
@@ -59,12 +61,18 @@ async def serve(
 ) -> None:
     """Run one authority until cancelled; started with the address once it listens. Unavailable if it can't listen."""
     authority = Authority(config, network=network, clock=clock, rng=rng, counters=counters or Counters())
-    async with trio.open_nursery() as nursery:
-        address = await nursery.start(authority.listen)
-        if config.data_dir is not None:
-            await nursery.start(authority.report)
-        task_status.started(address)
-        await authority.live()
+    try:
+        async with trio.open_nursery() as nursery:
+            address = await nursery.start(authority.listen)
+            if config.data_dir is not None:
+                await nursery.start(authority.report)
+            task_status.started(address)
+            await authority.live()
+    except* Exception as error:
+        authority.failed(error)
+        raise
+    finally:
+        authority.close()
 
 
 class Authority:
@@ -113,6 +121,14 @@ class Authority:
                 count=self._count,
                 task_status=task_status,
             )
+
+    def failed(self, error: Exception) -> None:
+        """Leave a line in the log about what ends it."""
+        self._log.write(LogEntry.FAILED, problem=explain(error) or named(error))
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._log.close()
 
     async def report(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tell the operator on the status socket until cancelled."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from mixnet.errors import MixnetError
+from mixnet.faults import leaves
 
 USER_ERROR = 2
 INTERRUPTED = 130  # what a shell reports of a process that SIGINT ended
@@ -32,21 +33,12 @@ _ADVICE = {
 }
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The single errors in a group of groups: a Trio nursery wraps what it lets through."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
 def explain(error: BaseException) -> str | None:
     """The line that the user reads about `error`, or None if it is a bug, whose traceback must be seen."""
-    leaves = list(_leaves(error))
-    if not all(isinstance(leaf, MixnetError | OSError) for leaf in leaves):
+    found = list(leaves(error))
+    if not all(isinstance(leaf, MixnetError | OSError) for leaf in found):
         return None
-    first = min(leaves, key=lambda leaf: not isinstance(leaf, MixnetError))
+    first = min(found, key=lambda leaf: not isinstance(leaf, MixnetError))
     if isinstance(first, OSError):
         advice = _ADVICE.get(first.errno or 0, first.strerror or str(first))
         return f"{first.filename}: {advice}" if first.filename else advice
@@ -65,7 +57,7 @@ def exit_status(run: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (MixnetError, OSError, BaseExceptionGroup) as error:
-        if any(isinstance(leaf, KeyboardInterrupt) for leaf in _leaves(error)):
+        if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
         line = explain(error)
         if line is None:

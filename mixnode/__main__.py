@@ -22,6 +22,7 @@ from mixnet.clock import WallClock
 from mixnet.counters import Published
 from mixnet.errors import LocalError
 from mixnet.explain import exit_status, explain
+from mixnet.faults import named
 from mixnet.files import make_folder
 from mixnet.log import Log, LogEntry
 from mixnet.memory_privacy import keep_memory_private
@@ -92,7 +93,7 @@ def _run_logged(arguments: list[str]) -> None:
         try:
             trio.run(run, config, engine, log)
         except BaseException as error:
-            log.write(LogEntry.FAILED, problem=explain(error) or type(error).__name__)
+            log.write(LogEntry.FAILED, problem=explain(error) or named(error))
             raise
 
 

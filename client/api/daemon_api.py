@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import trio
 
 from client.api.events import EventBus
+from client.concurrency.lasting import Lasting
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.devices.devices import Devices, User
@@ -58,10 +59,12 @@ class DaemonApi:
         worker: Worker,
         clock: Clock,
         event_bus: EventBus,
+        lasting: Lasting | None = None,
         problem: Callable[[], str] = str,
     ) -> None:
-        """`problem` says what is wrong with the directory; empty if that is not known."""
+        """`lasting` hears of faults; `problem` says what is wrong with the directory; empty if that is not known."""
         self.name = name
+        self.lasting = lasting or Lasting()
         self.event_bus = event_bus
         self.opened = trio.Event()
         self.stopping = trio.Event()

@@ -21,7 +21,6 @@ from client.api.command import Command
 from client.api.daemon import Follow
 from client.api.daemon_api import DaemonApi
 from client.api.protocol import command_untrusted, event_map
-from client.storage.database import is_of_store
 from mixnet.errors import LocalError, MixnetError, RemoteError
 
 CONNECTIONS = 32
@@ -47,6 +46,8 @@ async def serve_api(
                     await _Connection(stream, daemon).run()
             except* (RemoteError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 pass  # this program is cut off; the others never notice
+            except* Exception as failed:
+                daemon.lasting.fault("a program", failed)
             finally:
                 places.release_on_behalf_of(stream)
 
@@ -95,8 +96,7 @@ class _Connection:
         except (MixnetError, OSError) as error:
             encoded = framing.encode(framing.error_reply(command.id, error))
         except Exception as error:  # a fault of this program, which must not take the daemon with it
-            if is_of_store(error):
-                raise
+            self._daemon.lasting.fault("a command", error)
             encoded = framing.encode(framing.error_reply(command.id, LocalError(f"{_FAULT} ({type(error).__name__})")))
         await self._send(encoded)
 

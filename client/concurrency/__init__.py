@@ -1,1 +1,1 @@
-"""Helpers for Trio: the store's worker, and a wake-up for one task (spec/07-client.md 7.8)."""
+"""Helpers for Trio: the store's worker, a wake-up for one task, and tasks that last (spec/07-client.md 7.8)."""

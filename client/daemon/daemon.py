@@ -8,17 +8,21 @@ and one of many in virtual time, where nothing waits on a thread and a profile w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import trio
 
 from client.api import archive
 from client.api.daemon_api import PATIENCE, DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
+from client.concurrency.lasting import Lasting
 from client.concurrency.worker import InlineWorker, Worker
 from client.daemon.wiring import Assembly, DirectoryParts, Surroundings, directory_parts
 from client.model import paths
 from client.profile.profile import Profile
-from client.storage.database import Store
+from client.storage.database import Store, is_of_store
 from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
 from mixnet.network import Network
@@ -42,16 +46,19 @@ async def serve(
     store: Store,
     worker: Worker | None = None,
     hash_worker: Worker | None = None,
+    tell: Callable[[str], None] = lambda _problem: None,
     task_status: trio.TaskStatus[DaemonApi] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until cancelled or told to stop.
 
     `worker` says where the store is used, and `hash_worker` where what takes a second is computed: in place by default.
+    `tell` hears which tasks failed and begin anew; what can't be mended so is raised.
     `started` gives the user's side, once there is a document, or after PATIENCE seconds; its sockets listen from the
     first moment on.
     """
+    lasting = Lasting(is_of_store, tell)
     around = Surroundings(
-        profile, network, clock, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker()
+        profile, network, clock, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker(), lasting
     )
     directory = await directory_parts(around)
     api = DaemonApi(
@@ -59,12 +66,13 @@ async def serve(
         worker=around.worker,
         clock=clock,
         event_bus=EventBus(),
+        lasting=lasting,
         problem=lambda: directory.keeper.problem,
     )
     async with trio.open_nursery() as nursery:
         if profile.directory is not None:
-            await nursery.start(serve_api, profile.file(paths.API_SOCKET), api)
-            await nursery.start(serve_status, profile.file(STATUS_SOCKET), api.snapshot)
+            await lasting.start(nursery, partial(serve_api, profile.file(paths.API_SOCKET), api))
+            await lasting.start(nursery, partial(serve_status, profile.file(STATUS_SOCKET), api.snapshot))
         nursery.start_soon(_serve_client, around, directory, api)
         with trio.move_on_after(PATIENCE):
             await _either(api.opened, api.stopping)
@@ -75,16 +83,16 @@ async def serve(
 
 async def _serve_client(around: Surroundings, directory: DirectoryParts, api: DaemonApi) -> None:
     """Wait for a document, however long that takes; then be a client."""
-    keeper = directory.keeper
+    keeper, lasting = directory.keeper, around.lasting
     async with trio.open_nursery() as nursery:
-        await nursery.start(keeper.run)
+        await lasting.start(nursery, keeper.run)
         provider = await around.worker.call(_registered, around, keeper.current)
         assembly = Assembly(around, directory, provider, api.event_bus)
         assembly.open(api)
-        nursery.start_soon(archive.sweep_regularly, api)
+        nursery.start_soon(lasting.run, archive.sweep_regularly, api)
         queries, rng = assembly.provider_queries, around.rng.stream("witnesses")
         submitter = Submitter(assembly.timestamps, around.worker, queries, keeper, directory.trust, rng, provider)
-        nursery.start_soon(submitter.find_witnesses, api.signed)
+        nursery.start_soon(lasting.run, submitter.find_witnesses, api.signed)
         await assembly.serve()
 
 

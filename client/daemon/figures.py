@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from client.concurrency.lasting import Lasting
 from client.messenger.messenger import Messenger
 from client.traffic.frame_receiver import FrameReceiver
 from client.traffic.loops import LoopMonitor
@@ -35,6 +36,7 @@ class Figures:
     receiver: PacketReceiver
     frames: FrameReceiver
     loops: LoopMonitor
+    lasting: Lasting
 
     def snapshot(self) -> dict[str, Any]:
         """All of them now. client/api/daemon_api.py has the same names for a daemon without a document."""
@@ -56,7 +58,7 @@ class Figures:
             "dropped": {
                 "link": self.link.lost_frames,
                 "refused": self.receiver.counts["refused"],
-                "faults": self.messenger.faults + self.receiver.faults + self.sender.faults,
+                "faults": sum(part.faults for part in (self.messenger, self.receiver, self.sender, self.lasting)),
             },
             "frames": dict(up),
             "received": {kind.name.lower(): count for kind, count in down.items()} | dict(self.receiver.counts),

@@ -22,7 +22,7 @@ from client.profile import lock
 from client.profile.profile import Profile, load, open_store
 from client.storage.database import Store
 from mixnet.clock import WallClock
-from mixnet.errors import MixnetError
+from mixnet.faults import named
 from mixnet.log import Log, LogEntry
 from mixnet.network import TCP
 from mixnet.randomness import SystemSource
@@ -50,17 +50,10 @@ async def serve_profile(
             log.write(LogEntry.STARTED, role="client")
             try:
                 await _run(profile, store, log, tell)
-            except (MixnetError, BaseExceptionGroup) as error:  # what a nursery lets through comes in a group
-                log.write(LogEntry.FAILED, role="client", problem=_names(error))
+            except BaseException as error:
+                log.write(LogEntry.FAILED, role="client", problem=named(error))
                 raise
             log.write(LogEntry.STOPPED, role="client")
-
-
-def _names(error: BaseException) -> str:
-    """What kinds of errors it is made of, and nothing of what they say."""
-    if isinstance(error, BaseExceptionGroup):
-        return ", ".join(sorted({_names(one) for one in error.exceptions}))
-    return type(error).__name__
 
 
 async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], None]) -> None:
@@ -81,6 +74,7 @@ async def _run(profile: Profile, store: Store, log: Log, tell: Callable[[str], N
                     store=store,
                     worker=ThreadWorker(),
                     hash_worker=ThreadWorker(),
+                    tell=lambda problem: log.write(LogEntry.RETRYING, role="client", problem=problem),
                     task_status=task_status,
                 )
                 nursery.cancel_scope.cancel()

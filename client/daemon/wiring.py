@@ -16,6 +16,7 @@ import trio
 
 from client.api.daemon_api import DaemonApi, Kept
 from client.api.events import EventBus
+from client.concurrency.lasting import Lasting
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.core.outgoing import MessengerSettings
@@ -62,7 +63,7 @@ REPLY_LIFETIME = 600.0  # seconds for which a reply block is remembered, at leas
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a client is given: its profile, and the network, clock, randomness and store that it uses."""
+    """What a client is given: its profile, and the network, clock, randomness, store and tasks that it uses."""
 
     profile: Profile
     network: Network
@@ -72,6 +73,7 @@ class Surroundings:
     store: Store
     worker: Worker
     hash_worker: Worker
+    lasting: Lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,9 @@ class Assembly:
             connected=lambda: link.connected,
             forget_loops=loops.on_link_lost,
         )
-        figures = Figures(profile.name, provider, document, keeper, link, messenger, sender, receiver, frames, loops)
+        figures = Figures(
+            profile.name, provider, document, keeper, link, messenger, sender, receiver, frames, loops, around.lasting
+        )
 
         self.provider_queries, self.timestamps = provider_queries, messenger.timestamps
         self._around, self._devices, self._mailbox, self._figures = around, devices, mailbox, figures
@@ -240,13 +244,14 @@ class Assembly:
 
     async def serve(self) -> None:
         """Send, receive and keep the document fresh, for ever."""
+        lasting = self._around.lasting
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._receiver.take_packets)
-            nursery.start_soon(self._sender.send_slots)
-            nursery.start_soon(self._link.keep_up, self._frames.take_untrusted, self._frames.link_lost)
-            nursery.start_soon(self._follower.follow)
-            nursery.start_soon(self._codes.exchange_all)
-            nursery.start_soon(self._matching.look_regularly)
+            nursery.start_soon(lasting.run, self._receiver.take_packets)
+            nursery.start_soon(lasting.run, self._sender.send_slots, lasting)
+            nursery.start_soon(lasting.run, self._link.keep_up, self._frames.take_untrusted, self._frames.link_lost)
+            nursery.start_soon(lasting.run, self._follower.follow)
+            nursery.start_soon(lasting.run, self._codes.exchange_all)
+            nursery.start_soon(lasting.run, self._matching.look_regularly)
 
 
 def messenger_settings(profile: Profile, parameters: Parameters) -> MessengerSettings:

@@ -84,10 +84,12 @@ class PacketReceiver:
         """Deal with all that is offered, for ever."""
         async for packet, done in self._out:
             self._working = True
-            await quiet_passed(self.schedules)
-            await self._take(packet)
-            done()
-            self._working = False
+            try:
+                await quiet_passed(self.schedules)
+                await self._take(packet)
+                done()
+            finally:
+                self._working = False
 
     async def _take(self, packet: bytes) -> None:
         """Deal with one packet, however often the store has to be tried."""

@@ -19,6 +19,7 @@ from typing import TypeVar, TypeVarTuple
 
 import trio
 
+from client.concurrency.lasting import Lasting
 from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingReply
@@ -123,22 +124,25 @@ class PacketSender:
         self._stirred = self._doubtful = True
         self._wakeup.wake()
 
-    async def send_slots(self) -> None:
-        """Emit and prepare, for ever."""
+    async def send_slots(self, lasting: Lasting) -> None:
+        """Emit and prepare, for ever. What fails in one of these tasks stops none of the others."""
         await self._refill()
         async with trio.open_nursery() as nursery:
             for stream in self._streams:
-                nursery.start_soon(Emitter(stream.schedule, stream.queue, self._emit).emit_slots)
-            nursery.start_soon(self._keep_cover)
-            while True:
-                rung = self._wakeup.listen()
-                await self._account()
-                await self._give_up()
-                while self._has_place() and await self._prepare_message():
-                    pass
-                self._loops.on_tick(trio.current_time())
-                with trio.move_on_after(self._nap()):
-                    await rung.wait()
+                nursery.start_soon(lasting.run, Emitter(stream.schedule, stream.queue, self._emit).emit_slots)
+            nursery.start_soon(lasting.run, self._keep_cover)
+            nursery.start_soon(lasting.run, self._keep_messages)
+
+    async def _keep_messages(self) -> None:
+        while True:
+            rung = self._wakeup.listen()
+            await self._account()
+            await self._give_up()
+            while self._has_place() and await self._prepare_message():
+                pass
+            self._loops.on_tick(trio.current_time())
+            with trio.move_on_after(self._nap()):
+                await rung.wait()
 
     def _emit(self, sent: Sent) -> None:
         """A slot came. The same for every kind of frame."""

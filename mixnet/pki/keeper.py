@@ -158,19 +158,20 @@ class DocumentKeeper:
 
     def _recall(self) -> None:
         """Take over the document of an earlier run: as one to use, or as one that the next may not be older than."""
-        if self._initial is not None:
+        initial, self._initial = self._initial, None  # once, however often it is run
+        if initial is not None:
             try:
-                document = timeless_untrusted(self._initial, self._trust)
+                document = timeless_untrusted(initial, self._trust)
             except RemoteError:
                 return
             self._newest = document
-            self._views.fits(document, self._initial)
-            self._trust.follow(document, self._initial)
+            self._views.fits(document, initial)
+            self._trust.follow(document, initial)
             try:
-                verify_untrusted(self._initial, self._trust, self._clock.now())
+                verify_untrusted(initial, self._trust, self._clock.now())
             except RemoteError:
                 return
-            self._hold(document, self._initial)
+            self._hold(document, initial)
 
     async def _due(self) -> int:
         """The epoch whose document is needed next, once it is time to ask for it."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
+from directory.authority import Authority, serve
 from directory.requests import UPLOADS, UPLOADS_AT_ONCE
 from directory.schedule import late
 from mixnet.clock import WallClock
@@ -349,3 +352,19 @@ def test_a_key_that_is_not_in_the_bootstrap_file_is_refused() -> None:
     config = authority_config(TOWN, 0, identity=key("stranger"))
     with pytest.raises(LocalError, match="key file"):
         Authority(config, network=TCP(), clock=WallClock(), rng=rng, counters=Counters())
+
+
+async def test_the_log_says_what_ended_an_authority(
+    autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_limits: object) -> None:
+        raise KeyError("secret")
+
+    world = AuthorityWorld(TOWN, nursery)
+    monkeypatch.setattr("directory.authority.LinkLimits", fail)
+    config = replace(authority_config(TOWN, 0), log_file=tmp_path / "node.log")
+    with pytest.raises(ExceptionGroup):
+        await serve(config, network=world.network, clock=world.clock, rng=world.rng)
+    last = json.loads((tmp_path / "node.log").read_text().splitlines()[-1])
+    assert last["event"] == "failed"
+    assert re.fullmatch(r"KeyError at directory/authority\.py:\d+", last["problem"])

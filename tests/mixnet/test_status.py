@@ -117,6 +117,18 @@ async def test_odd_questions_harm_nothing(tmp_path: Path, question: bytes) -> No
         nursery.cancel_scope.cancel()
 
 
+async def test_figures_that_cannot_be_told_cost_the_answer_alone(tmp_path: Path) -> None:
+    told: list[dict[str, object]] = []
+    path = tmp_path / "status.sock"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_status, path, lambda: told[0])
+        with pytest.raises(Unavailable):
+            await read_status(path)
+        told.append(SNAPSHOT)
+        assert await read_status(path) == SNAPSHOT
+        nursery.cancel_scope.cancel()
+
+
 def test_the_figures_of_this_process_are_plausible() -> None:
     figures = process_figures()
     assert 5e6 < figures["memory_bytes"] < 5e9
