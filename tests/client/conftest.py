@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.client.worlds import faults
@@ -23,5 +25,5 @@ def pytest_runtest_call(item):
         result = yield
     finally:
         noted = faults.taken()
-    assert not noted or item.get_closest_marker("faults"), f"faults of the program: {noted}"
+    assert not noted or item.get_closest_marker("faults"), f"faults of the program: {Counter(noted)}"
     return result

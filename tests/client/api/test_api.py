@@ -227,6 +227,7 @@ async def test_a_named_pipe_is_no_file_and_nobody_waits_for_its_writer(tmp_path)
             await me.send_file("bob", tmp_path / os.fsdecode(b"\xff"))
 
 
+@pytest.mark.faults
 async def test_a_fault_of_the_program_is_an_error_of_that_request_and_the_daemon_lives(tmp_path, monkeypatch):
     def fail(*_given):
         raise KeyError("a secret")

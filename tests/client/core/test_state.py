@@ -110,6 +110,7 @@ def test_who_keeps_more_in_memory_is_told_of_a_failure(core):
     assert told == ["as it was", "from the store"]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("error", [Refused, RemoteError, LocalError, KeyError, OverflowError, RecursionError, OSError])
 def test_what_is_refused_is_taken_back_whole_and_what_is_around_it_stays(channel, core, error):
     contact = contact_of(core)
@@ -135,6 +136,7 @@ def test_what_is_refused_is_taken_back_whole_and_what_is_around_it_stays(channel
     assert memory(core) == seen
 
 
+@pytest.mark.faults
 def test_a_refusal_leaves_conversations_alone_that_it_did_not_change(channel, core):
     """To make all again would cost every contact its timers: nobody can order that."""
     before = dict(core.conversations)
@@ -159,6 +161,7 @@ def test_a_failure_of_the_store_is_no_refusal(core, error):
     assert core.refused == 0
 
 
+@pytest.mark.faults
 def test_values_that_the_store_refuses_are_a_peers_fault(core):
     for values in ((1 << 63,), (None,), ("x" * 10,)):
         query = "INSERT INTO device_asks (kind, message, contact, expires) VALUES (?, 1, 1, 1.0)"
@@ -181,6 +184,7 @@ class Broken:
         return 0.0
 
 
+@pytest.mark.faults
 def test_a_part_that_fails_is_left_alone_for_longer_and_longer_and_stops_no_other(core):
     broken, sound = Broken(), Broken()
     sound.fails = False

@@ -320,6 +320,7 @@ def test_mail_is_acknowledged_only_after_it_is_stored(monkeypatch):
     play(program)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("visit", ["next_outgoing", "wake_at", "transmitted", "wants"])
 def test_a_fault_of_this_program_in_what_is_sent_ends_no_daemon(monkeypatch, visit):
     async def program(town: Town, nursery: trio.Nursery) -> None:

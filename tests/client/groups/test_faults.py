@@ -40,6 +40,7 @@ def still(person, now):
     return due is None or due > now
 
 
+@pytest.mark.faults
 def test_a_greeting_that_fails_keeps_no_other_back(circle, monkeypatch):
     alice, failed = circle["alice"].messenger, []
     group = alice.groups._registry.named(CLUB)
@@ -53,6 +54,7 @@ def test_a_greeting_that_fails_keeps_no_other_back(circle, monkeypatch):
     assert still(circle["alice"], circle.now)
 
 
+@pytest.mark.faults
 def test_a_copy_that_cannot_be_sent_is_given_up_and_the_rest_arrives(circle, monkeypatch):
     alice, failed = circle["alice"].messenger, []
     bob = alice._core.contacts.named("bob").id
@@ -66,6 +68,7 @@ def test_a_copy_that_cannot_be_sent_is_given_up_and_the_rest_arrives(circle, mon
     assert circle["alice"].messenger.message(number).reached >= 2
 
 
+@pytest.mark.faults
 def test_a_post_that_cannot_be_looked_after_stops_no_other(circle, monkeypatch):
     failed = []
     circle["dave"].online = False
@@ -80,6 +83,7 @@ def test_a_post_that_cannot_be_looked_after_stops_no_other(circle, monkeypatch):
     assert circle.run(120, lambda: circle.delivered("alice", second))
 
 
+@pytest.mark.faults
 def test_an_introduction_that_fails_is_not_tried_for_ever(circle, monkeypatch):
     failed = []
     monkeypatch.setattr(Membership, "_introduce_to", failing(Membership._introduce_to, lambda *_: True, failed))

@@ -246,6 +246,7 @@ def test_a_signed_text_of_a_member_is_not_filed(stage):
     assert content(stage[VICTIM]) == before
 
 
+@pytest.mark.faults
 def test_a_fault_of_this_program_refuses_one_body_and_no_more(stage, monkeypatch):
     """An error that is no RemoteError, in the middle of what a body does: nothing of it stays, and it comes no more."""
     stage.again()
@@ -272,6 +273,7 @@ def test_a_fault_of_this_program_refuses_one_body_and_no_more(stage, monkeypatch
     stage.check()
 
 
+@pytest.mark.faults
 def test_what_expires_and_fails_at_it_keeps_nothing_else(stage, monkeypatch):
     """Where one message can't be given up, the others are, and it is not tried in each slot."""
     stage.again()
@@ -294,6 +296,7 @@ def test_what_expires_and_fails_at_it_keeps_nothing_else(stage, monkeypatch):
     assert victim.next_expiry is None or victim.next_expiry > stage.now + 49.0
 
 
+@pytest.mark.faults
 def test_what_is_refused_in_one_lane_leaves_the_other_lane_in_order(stage, monkeypatch):
     """One packet that says where both lanes go on lets a message be read in each; the first one fails half-way."""
     stage.again()
@@ -329,6 +332,7 @@ def test_what_is_refused_in_one_lane_leaves_the_other_lane_in_order(stage, monke
     stage.check()
 
 
+@pytest.mark.faults
 @settings(max_examples=EXAMPLES // 2)
 @given(*PLOTS)
 def test_what_fails_at_its_very_end_is_taken_back_whole(stage, peer, state, steps, seed):
