@@ -4,7 +4,6 @@
 record a new request: `python -m tests.client.api.test_wire` writes the file anew; look at what changed.
 """
 
-import ast
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-import msgpack
 import msgspec
 import pytest
 import trio
@@ -58,8 +56,8 @@ from client.storage.search import Filter
 from client.traffic import provider_mailbox
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import RemoteError
+from tests.client.worlds.recorded import RECORDED, WIRE, plain
 
-RECORDED = Path(__file__).with_name("wire.txt")
 NOW = 1_800_000_000.0
 
 CONTACT = ContactInfo("bob", ContactState.ESTABLISHED, "12345 67890", True, NOW, False, True)
@@ -370,23 +368,6 @@ async def ask(op: str, answers: dict[str, Any]) -> tuple[bytes, Any]:
 def alone(op: str) -> bytes:
     """The bytes of a request that no verb makes alone."""
     return framing.encode(msgspec.to_builtins(command_untrusted({"op": op, "id": 0, **ALONE[op]})))
-
-
-def plain(raw: bytes) -> Any:
-    return msgpack.unpackb(raw[4:])
-
-
-def recorded() -> dict[str, tuple[bytes, bytes, list[str]]]:
-    """op → (request, answer, calls); an event's request is empty."""
-    found = {}
-    for line in RECORDED.read_text().splitlines():
-        op, *rest = line.split("\t")
-        request, answer, calls = map(ast.literal_eval, rest)
-        found[op] = request, answer, calls
-    return found
-
-
-WIRE = recorded() if RECORDED.exists() else {}
 
 
 def test_all_requests_and_events_are_recorded():

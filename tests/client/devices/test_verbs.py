@@ -18,8 +18,8 @@ from client.messenger.messenger import Messenger
 from client.model.errors import HomeOnly
 from mixnet.clock import VirtualClock
 from mixnet.errors import MixnetError
-from tests.client.api.test_wire import WIRE, plain
 from tests.client.worlds.devices import HOME, PHONE, Family
+from tests.client.worlds.recorded import WIRE, plain
 
 # Whoever adds a request decides what a satellite does with it. All others it shows, or asks the home for.
 REFUSED = {
