@@ -1,4 +1,4 @@
-"""The bytes of every request, answer and event of the local protocol, as they were recorded in tests/client/api/wire.txt."""
+"""The bytes of every request, answer and event of the local protocol, as tests/client/api/wire.txt has them."""
 
 import ast
 from pathlib import Path
