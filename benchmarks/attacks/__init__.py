@@ -40,6 +40,7 @@ ATTACKS = {  # by the name of its module: what it finds out
     "dropping": "how long corrupt mixes may swallow packets before anybody warns",
     "replay": "whether a recorded packet is accepted a second time",
     "tagging": "whether a packet that was changed on its way is delivered",
+    "presence": "when a contact's daemon runs, by what it answers",
     "position": "how far a packet has come and how far it goes, from its header",
     "split_view": "whether readers believe false directory documents",
     "compromise": "what a share of corrupt mixes sees beside all links",

@@ -68,6 +68,7 @@ class NetworkPlan:
         self._parameters = parameters
         self._disks = disks
         self._rng = rng
+        self._stores: dict[Actor, Store] = {}
         self._keys = {member: SigningKey(self._bytes("identity", member.name)) for member in self.actors}
         self.bootstrap = Bootstrap(
             GENESIS,
@@ -128,10 +129,11 @@ class NetworkPlan:
         return Profile(member.name, self.bootstrap, source=member.name, provider=provider, downloads=downloads)
 
     def store(self, member: Actor) -> Store:
-        """A new store in memory for a client, with keys that follow from the seed."""
-        store = Store.open(":memory:", SymmetricKey(self._bytes("store", member.name)))
-        save_keys(store, Keys(self._keys[member], SphinxSecret(self._bytes("sphinx", member.name))))
-        return store
+        """A client's store in memory, which outlives its crashes, with keys that follow from the seed."""
+        if member not in self._stores:
+            store = self._stores[member] = Store.open(":memory:", SymmetricKey(self._bytes("store", member.name)))
+            save_keys(store, Keys(self._keys[member], SphinxSecret(self._bytes("sphinx", member.name))))
+        return self._stores[member]
 
     def folder(self, member: Actor) -> Path:
         """The folder of one actor."""

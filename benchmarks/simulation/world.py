@@ -151,7 +151,9 @@ class World:
         await self._roles[name].ended.wait()
         member = self.plan.member(name)
         self.plan.put_back(member)
-        await self._start(member)
+        started = await self._start(member)
+        if isinstance(started, DaemonApi):
+            self.clients[member.number - 1] = Connection(DirectChannel(started))
 
     # What workloads share.
 
