@@ -89,7 +89,9 @@ def _figures(people: Sequence[Watched]) -> Iterator[Figure]:
     for choice, what in ((AckChoice.PROMPT, "answers at once"), (AckChoice.DELAYED, "delayed answers")):
         mine = [one for one in people if one.choice == choice]
         known = [seconds for one in mine for seconds in one.known]
-        yield Figure(f"presence_{choice}_auc", f"{what}: AUC of the daemon being on in a minute", area(mine))
+        seen = area(mine)
+        seen = rate(len(mine), len(mine)) if seen.value == 1.0 else seen  # of so many people, all
+        yield Figure(f"presence_{choice}_auc", f"{what}: AUC of the daemon being on in a minute", seen)
         late = middle(known) if known else Estimate(math.nan, 0.0, math.inf)
         first = f"{what}: from coming on to the first, median of {len(known)}"
         yield Figure(f"presence_{choice}_known_s", first, late, "s")
@@ -111,8 +113,7 @@ def _controls(people: Sequence[Watched]) -> tuple[Control, ...]:
 def area(people: Sequence[Watched], shift: int = 0) -> Estimate:
     """The mean of the areas under each person's ROC curve: people are independent, the minutes of one are not.
 
-    Where all are won the bound is that of as many successes. With a `shift` each one's answers are held against the
-    daemon of somebody that many places further on.
+    With a `shift` each one's answers are held against the daemon of somebody that many places further on.
     """
     areas = []
     for one, other in zip(people, [*people[shift:], *people[:shift]], strict=True):
@@ -124,8 +125,7 @@ def area(people: Sequence[Watched], shift: int = 0) -> Estimate:
     if not areas:
         raise LocalError("nobody's daemon was both on and off")
     found = mean(areas)
-    low = rate(len(areas), len(areas)).low if min(areas) == 1.0 else max(found.low, 0.0)
-    return Estimate(found.value, low, min(found.high, 1.0))
+    return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
 def watch(*, hours: float, seed: int, choices: Sequence[str] = PEOPLE) -> list[Watched]:
