@@ -42,7 +42,8 @@ class Offers:
         if known is None:
             self._begin_untrusted(contact, body, now)
         elif known.state is GroupState.JOINING and known.sponsor == contact:
-            self.answer(known, self._core.home.name, now)  # it asks again: our answer was not heard
+            if not self._core.crowded(contact):
+                self.answer(known, self._core.home.name, now)  # it asks again: our answer was not heard
         elif known.state is GroupState.LEFT:
             history = self._registry.history(known)
             if history is not None and self._registry.member_of(known, contact) is None:

@@ -1,6 +1,8 @@
 """What any number of peers order takes no more than its share of the payload slots (spec/07-client.md 7.5)."""
 
 import random
+import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,18 +10,27 @@ from hypothesis import strategies as st
 
 from client.arq.fragments import Fragment, FragmentToSend, ProbeToSend, ReplyBlock
 from client.arq.sender import PEER, USER
+from client.core import state
 from client.core.outgoing import OutgoingFragment
 from client.core.shares import Shares
+from client.core.state import BACKLOG
 from client.e2e.bodies import Offer, SignedText
+from client.e2e.group_bodies import GroupDiffer, GroupOffer, GroupPost, GroupWant
+from client.e2e.statements import Origin, text_digest
+from client.groups import posts, relay
+from client.model.group_views import GroupState
 from client.model.views import ContactState, MessageState
+from client.storage.receipts import Rule
 from mixnet.sphinx import GEOMETRY, Surb
 from tests.client.worlds import channel as worlds
-from tests.client.worlds.channel import Channel
+from tests.client.worlds.channel import Channel, FakeSurbs
+from tests.client.worlds.circle import CLUB
 
 SIZE = 40_000  # bytes of a text to a friend
 LIMIT = 1.35  # times as long as in calm, at most
 CROWD = 10
 SLOTS = 4.0  # a second
+ROWS = 70  # that wait of what peers ordered, at most: few, so that a flood is short
 
 
 class EvenSlots(random.Random):
@@ -57,10 +68,43 @@ class Siege(Channel):
         self._surbs[surb.first_hop] = (name, self.session(name).id)
         return ReplyBlock(surb.serialize(), int(self.now + worlds.BLOCK_LIFE))
 
-    def attack(self, act):
-        """From now on each hostile contact does `act` in every payload slot, and nothing else."""
+    def found(self):
+        """A group of the victim and the hostile contacts, who don't get to know each other."""
+        victim = self["victim"].messenger.groups
+        victim.create(CLUB, self.now)
         for name in self.hostile:
-            self[name].messenger.next_outgoing = lambda now: None
+            self[name].messenger.groups._membership._introduce = lambda group, now: None
+            victim.invite(CLUB, name, self.now)
+        assert self.run(60, lambda: all(self[name].messenger.groups.list() for name in self.hostile))
+        for name in self.hostile:
+            self[name].messenger.groups.accept(CLUB, self.now)
+        groups = [self[name].messenger.groups for name in ("victim", *self.hostile)]
+        everybody = CROWD + 1
+        assert self.run(300, lambda: all(len(one.show(CLUB).members) == everybody for one in groups))
+        assert self.run(300, lambda: all(one.connected for one in victim.show(CLUB).members))
+
+    def again(self, tmp):
+        """The same people and what they have, on another network; these are closed."""
+        twin = Siege.__new__(Siege)
+        Channel.__init__(twin, tmp, names=())
+        twin.rng, twin.now, twin.hostile, twin._surbs = EvenSlots(1), self.now, self.hostile, dict(self._surbs)
+        for name, one in self.people.items():
+            shutil.copytree(one.folder, tmp / name)
+            rng = random.Random(name)
+            twin.people[name] = replace(one, folder=tmp / name, rng=rng, surbs=FakeSurbs(twin, name), events=[])
+            twin._later(twin.rng.random() / SLOTS, "slot", name)
+        return twin
+
+    def group(self, name):
+        """Somebody's registry of groups, and the group in it."""
+        registry = self[name].messenger.groups._registry
+        return registry, registry.named(CLUB)
+
+    def attack(self, act, *, answers=False):
+        """From now on each hostile contact does `act` in every payload slot, and nothing else unless it `answers`."""
+        for name in self.hostile:
+            if not answers:
+                self[name].messenger.next_outgoing = lambda now: None
             self._later(self.rng.random() / SLOTS, "hostility", name, act)
 
     def _hostility(self, name, act):
@@ -106,7 +150,7 @@ def order(make):
         core, outbox = messenger._core, messenger._outbox
         if not core.waiting:
             with core.change():
-                core.enqueue(core.contacts.named("victim").id, 0, make(siege), None, siege.now)
+                core.enqueue(core.contacts.named("victim").id, 0, make(siege, name), None, siege.now)
         outgoing = outbox._of_peers(siege.now)
         if isinstance(outgoing, OutgoingFragment):
             siege._send(siege[name], outgoing, 4 * worlds.MEAN_DELAY)
@@ -122,11 +166,64 @@ def silence(siege, name):
     siege._travel(4 * worlds.MEAN_DELAY, "delivered", "victim", content.encode(None))
 
 
+def post(siege, name, text="x", **values):
+    """A new post of a member, to be passed on to all others."""
+    registry, group = siege.group(name)
+    with siege[name].messenger._core.change():
+        number = registry.take_number(group)
+    return posts.write(group.key, group.identifier, number, number, registry.history(group).heads, text=text, **values)
+
+
+def for_victim(siege, name, written, *, onward):
+    """A copy of a post for the victim, with the longest way on that there is, or none."""
+    (registry, group), (_, theirs) = siege.group(name), siege.group("victim")
+    roster = registry.roster(group)
+    way = [at for at, key in enumerate(roster.order()) if onward and key not in (group.me, theirs.me)]
+    key = written.key_for_untrusted(roster.members[theirs.me].agree)
+    return GroupPost(posts.addressed(written.closed(), key), 0, bytes(way), 0)
+
+
+def signed(siege, name):
+    """A text with a genuine signature, for which a receipt must be signed and sent."""
+    core, victim = siege[name].messenger._core, siege["victim"].messenger._core
+    number, time = siege.rng.randrange(1 << 40), int(siege.now)
+    who = core.home.network_id, core.identity_public, victim.identity_public
+    signature = Origin(*who, number, time, "text", 1, text_digest("x")).sign(core.signatures._key)
+    return SignedText(number, "x", time, signature)
+
+
+def differ(siege, name):
+    """Ask for the victim's proof that an author signed two posts: first there is one, then there are others."""
+    shown = siege.__dict__.setdefault("shown", {})
+    if name not in shown:
+        first = post(siege, name)
+        group = siege.group(name)[1]
+        other = posts.write(group.key, group.identifier, first.number, first.number, first.heads, text="y")
+        shown[name] = other.shown()
+        return for_victim(siege, name, first, onward=False)
+    return GroupDiffer(siege.group(name)[1].identifier, (shown[name],) * 8, True)
+
+
+def offer(siege, name):
+    """Invite the victim to a group that it wants to join, again and again: each time it says so."""
+    groups, title = siege["victim"].messenger.groups, f"of {name}"
+    if any(one.name == title and one.state is GroupState.INVITED for one in groups.list()):
+        groups.accept(title, siege.now)
+    return GroupOffer(name.encode().ljust(32), title)
+
+
+FLOODS = {
+    "wants": lambda siege, name: GroupWant(siege.group(name)[1].identifier, ()),
+    "posts": lambda siege, name: for_victim(siege, name, post(siege, name), onward=True),
+    "signed texts": signed,
+    "proofs": differ,
+    "group offers": offer,
+}
 ATTACKS = {
     "probes": probe,
     "old fragments": repeat,
-    "offers to refuse": order(lambda siege: Offer(siege.rng.randrange(1 << 40), "x", 1 << 50)),
-    "signatures to refuse": order(lambda siege: SignedText(siege.rng.randrange(1 << 40), "x", 5, bytes(64))),
+    "offers to refuse": order(lambda siege, name: Offer(siege.rng.randrange(1 << 40), "x", 1 << 50)),
+    "signatures to refuse": order(lambda siege, name: SignedText(siege.rng.randrange(1 << 40), "x", 5, bytes(64))),
     "silence": silence,
 }
 
@@ -151,6 +248,43 @@ def test_without_shares_ten_contacts_take_nearly_all_slots(siege, monkeypatch):
     siege.attack(probe)
     siege.run(30)
     assert siege.took(1) > 2 * calm
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory):
+    """People with a group, and how long a text takes in calm: each test goes on from there with copies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worlds, "RATE", SLOTS)
+        siege = Siege(tmp_path_factory.mktemp("founded"))
+        siege["victim"].messenger.attestations.set_rule(None, Rule.ALWAYS)
+        siege.found()
+        siege.run(60)
+        calm = siege.took(2)
+    for one in siege.people.values():
+        one.store.close()
+    return siege, calm
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_ten_members_of_a_group_take_their_share_of_slots_and_of_the_disk(founded, flood, tmp_path, monkeypatch):
+    monkeypatch.setattr(worlds, "RATE", SLOTS)
+    monkeypatch.setattr(state, "ORDERED", ROWS)
+    monkeypatch.setattr(relay, "_HOPS", ROWS)
+    founded, calm = founded
+    siege = founded.again(tmp_path)
+    victim, store = siege["victim"].messenger, siege["victim"].store
+    siege.attack(order(FLOODS[flood]), answers=True)
+    siege.run(10)
+    besieged = siege.took(2)
+    assert besieged <= LIMIT * calm, (besieged / calm, besieged, calm)
+    rows = store.all("SELECT count(*) FROM waiting WHERE account <> ? GROUP BY contact", USER)
+    most = ROWS if flood in ("posts", "signed texts") else BACKLOG  # of answers that can be asked for again
+    assert len(rows) == CROWD and BACKLOG / 2 < max(rows)[0] <= most, "they order more than leaves"
+    assert store.value(int, "SELECT count(*) FROM group_hops") <= ROWS + CROWD
+    # Without shares a text takes more than twice as long.
+    monkeypatch.setattr(Shares, "peers_first", True)
+    number = victim.send_text("friend", "x" * SIZE, siege.now)
+    assert not siege.run(2 * calm, lambda: victim.message(number).state is MessageState.DELIVERED)
 
 
 def test_what_the_user_leaves_is_for_peers(siege):
