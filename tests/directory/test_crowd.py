@@ -20,7 +20,7 @@ from mixnet.pki.requests import AskDocument, encode
 from tests.directory.authority_world import AuthorityWorld
 from tests.mixnet.pki.builders import Town
 
-PLACES = 8
+PLACES = 4
 STRANGERS = 10 * PLACES
 TOWN = Town(mixes=3, providers=1, epoch_length=20.0)
 ADDRESSES = [f"10.0.0.{number}:7000" for number in (1, 2, 3)]

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ RATE = 30.0
 MEAN_DELAY = 0.05
 START = 1_800_000_000.0
 BLOCK_LIFE = 1200.0  # seconds: an epoch
+IDLE = object()  # what an event gives that nothing came of
 
 
 class FakeSurbs:
@@ -69,6 +71,8 @@ class Person:
     replies: int = 0
     refused: int = 0
     online: bool = True
+    _asleep: tuple[object, ...] | None = None  # what the messenger was like when it had nothing to send
+    _wakes: float = math.inf
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,6 +84,22 @@ class Person:
         self.store = Store.open(self.folder / "store.db", self.key)
         self.store._connection.pragma("synchronous", 0)  # a crash of the process only: the tests need no disk
         self.messenger, self.devices = messenger_and_devices(self.store, self.settings, self.rng, self.home, self.surbs)
+
+    def sleeps(self, now: float) -> bool:
+        """Whether it need not be asked: there was nothing, nothing has happened since, and it is not yet time."""
+        return now < self._wakes and self._asleep == self._seen()
+
+    def nap(self) -> None:
+        """It had nothing to send."""
+        wakes = self.messenger.wake_at()
+        self._asleep, self._wakes = self._seen(), math.inf if wakes is None else wakes
+
+    def stir(self) -> None:
+        """Something has come."""
+        self._asleep = None
+
+    def _seen(self) -> tuple[object, ...]:
+        return self.messenger, self.messenger._core.version, self.store.changes
 
     def crash(self) -> None:
         """As kill -9: what is in the files at this moment is all that survives, journal included."""
@@ -101,6 +121,8 @@ class Person:
 
 class Channel:
     """`loss` and `duplication` are probabilities of one way; replies take the same kind of way back."""
+
+    naps = True  # a messenger that has nothing to do is asked only when it says, as a daemon does it
 
     def __init__(
         self, tmp: Path, seed: int = 0, *, loss: float = 0.0, duplication: float = 0.0, names=("alice", "bob")
@@ -146,13 +168,16 @@ class Channel:
         self[acceptor].messenger.accept_invitation(invitation.encode(), None, self.now)
 
     def run(self, seconds: float, until=lambda: False) -> bool:
-        """Let time pass; whether `until` came true."""
-        end = self.now + seconds
+        """Let time pass; whether `until` came true. It is asked when something has happened, and once a second."""
+        end, ask_at = self.now + seconds, self.now
         while self._queue and self._queue[0][0] <= end:
             self.now, _, what, *rest = heapq.heappop(self._queue)
-            getattr(self, "_" + what)(*rest)
+            idle = getattr(self, "_" + what)(*rest) is IDLE
+            if idle and self.now < ask_at:
+                continue
             if until():
                 return True
+            ask_at = self.now + 1.0
         self.now = end
         return until()
 
@@ -181,14 +206,16 @@ class Channel:
     def _later(self, delay: float, *what) -> None:
         heapq.heappush(self._queue, (self.now + delay, next(self._order), *what))
 
-    def _slot(self, name: str) -> None:
+    def _slot(self, name: str) -> object:
         self._later(self.rng.expovariate(RATE), "slot", name)
         person = self[name]
-        if not person.online:
-            return
+        if not person.online or (self.naps and person.sleeps(self.now)):
+            return IDLE
         outgoing = person.messenger.next_outgoing(self.now)
         if outgoing is None:
-            return
+            if self.naps:
+                person.nap()
+            return None
         drawn = sum(self.rng.expovariate(1 / MEAN_DELAY) for _ in range(4))
         if isinstance(outgoing, OutgoingReply):
             person.replies += 1
@@ -203,6 +230,7 @@ class Channel:
             self._send(person, outgoing, drawn)
         person.messenger.transmitted(outgoing, self.now, drawn)
         person.events += person.messenger.take_events()
+        return None
 
     def _send(self, person: Person, outgoing: OutgoingFragment, drawn: float) -> None:
         block = None
@@ -231,6 +259,7 @@ class Channel:
             return
         if self.watch is not None:
             self.watch(name, what, plaintext)
+        person.stir()
         try:
             if what == "delivered":
                 person.events += person.messenger.delivered_untrusted(plaintext, self.now)
