@@ -23,8 +23,6 @@ READER, WRITER, FRIEND = "alice", "bob", "carol"
 class Letters(Frozen, Channel):
     """Bob writes to Alice without a name; she has a friend, too."""
 
-    naps = False  # with naps the expiry of one sequence (seed 501) is not that of a fresh messenger: not explained
-
     def __init__(self, tmp):
         super().__init__(tmp, seed=5, names=(READER, WRITER, FRIEND))
         self.introduce(READER, FRIEND)

@@ -81,7 +81,7 @@ def test_memory_does_not_grow_with_a_file(tmp_path):
     peaks = []
     for size in (1_200_000, 3_000_000):
         channel = Channel(tmp_path / str(size), seed=2)
-        channel.naps = False  # the bounds below were set with a visit in each slot
+        channel.naps = False  # a visit in each slot: when memory is collected depends on it
         befriend(channel)
         for person in channel.people.values():
             person.events = deque(maxlen=10)  # else the test itself remembers each chunk's progress
