@@ -101,7 +101,7 @@ class Introductions:
     def accept(self, text: str, name: str | None, now: float, *, hidden: bool = False) -> ContactInfo:
         """Begin a session with the inviter, whom `name` (None: the invitation's) stands for, unless `hidden`."""
         core = self._core
-        name = None if name is None else check_name(name)
+        name = None if name is None else check_name(name, core.home.name)
         invitation, known = self.readable(text, name, now)
         started = self.begin(invitation)
         with core.change():
@@ -149,7 +149,7 @@ class Introductions:
         """An invitation that can be accepted, and the contact that its maker is already; errors as `accept`."""
         core, invitation = self._core, Invitation.parse_untrusted(text)
         if name is not None:
-            check_name(name)
+            check_name(name, core.home.name)
         if invitation.device:
             raise NoContactInvitation
         check_usable(core, invitation, now)

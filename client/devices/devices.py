@@ -83,7 +83,7 @@ class Devices:
         """Call a device by another name, here only; UnknownDevice, BadName, DeviceNameTaken."""
         core = self._core
         device = core.device_table.named(name)
-        new_name = check_name(new_name)
+        new_name = check_name(new_name, core.home.name)
         with core.change():
             core.device_table.rename(device, new_name)
             self.changed(device.contact)

@@ -52,7 +52,7 @@ class Linking:
         core = self._core
         if core.device_table.home() is not None:
             raise core.home_only()
-        name = None if name is None else check_name(name)
+        name = None if name is None else check_name(name, core.home.name)
         if name is not None and core.device_table.has_name(name):
             raise DeviceNameTaken
         core.device_table.check_room()

@@ -91,7 +91,7 @@ class Groups:
     def create(self, title: str, now: float) -> GroupInfo:
         """A new group, with us as its first admin; BadName."""
         with self._core.change():
-            title = check_name(title)
+            title = check_name(title, self._core.home.name)
             group = self._registry.begin(b"", title, GroupState.MEMBER, None, now)
             first = group_changes.create(group.key, group.agree.public, self._core.home.name, title)
             self._registry.identify(group, first.hash)
@@ -193,7 +193,7 @@ class Groups:
         """Give the group another title, for all, and another name here; UnknownGroup, NoMember, NotAllowed, BadName."""
         group, history = self._member(name)
         self._check_admin(group)
-        title, contacts = check_name(title), self._core.contacts
+        title, contacts = check_name(title, self._core.home.name), self._core.contacts
         change = group_changes.rename(group.key, group.identifier, history.heads, title)
         with self._core.change():
             self._commit(group, change, now)
@@ -204,7 +204,7 @@ class Groups:
 
     def call(self, name: str, new_name: str, now: float) -> GroupInfo:
         """Call a group by another name, on the user's devices only; UnknownGroup, BadName, NameTaken."""
-        group, chosen = self._registry.named(name), check_name(new_name)
+        group, chosen = self._registry.named(name), check_name(new_name, self._core.home.name)
         with self._core.change():
             if self._core.contacts.rename(self._core.contacts.get(group.contact), chosen):
                 self._registry.changed(group)

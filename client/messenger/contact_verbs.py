@@ -49,7 +49,7 @@ class ContactVerbs:
     def rename(self, name: str, new_name: str) -> ContactInfo:
         """Call a contact by another name, on the user's devices only; BadName, NameTaken."""
         contact = self._core.contacts.person(name)
-        chosen = check_name(new_name)
+        chosen = check_name(new_name, self._core.home.name)
         info = self._decide(contact, lambda: self._core.contacts.rename(contact, chosen))
         self._core.store.forget_remnants()
         return info

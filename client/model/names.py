@@ -14,10 +14,15 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 
 from client.model.errors import BadName
+from client.model.group_views import GroupState
+from client.model.views import ContactState, DeviceRole, DeviceState, MessageState
 
 NAME_LIMIT = 64  # characters, and cells of a terminal
 NAMELESS = "unnamed"
-OUR_WORDS = ("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS)  # for people, in our own output
+OUR_WORDS = (  # for people, and for how it stands with them, in our own output
+    *("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS, "admin", "renewing"),
+    *(one.value for states in (ContactState, MessageState, GroupState, DeviceRole, DeviceState) for one in states),
+)
 _OUR_STATES = ("verified", "blocked", "signed", "revoked")  # no word of a name claims such a thing unmarked
 _OUR_BEGINNINGS = ("anonymous-", "address-")  # of the names that conversations with strangers get
 _MARK = re.compile(r" \([0-9]+\)\Z")
@@ -48,8 +53,8 @@ def same(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def check_name(name: str) -> str:
-    """The name that a user types, in NFC; BadName, which says what is wrong with it."""
+def check_name(name: str, myself: str = "") -> str:
+    """The name that a user types, in NFC; BadName, which says what is wrong with it. `myself`: the user's own one."""
     name = same(name)
     chosen = _MARK.sub("", name)  # a name that has a number of ours already may be kept
     if not 0 < len(name) <= NAME_LIMIT or cells(name) > NAME_LIMIT:
@@ -58,15 +63,17 @@ def check_name(name: str) -> str:
         raise BadName("a name has no characters that don't show: choose another one")
     for sign in chosen:
         if is_sign(sign):
-            raise BadName(f"a name has no {sign} in it, which stands between names: choose another one")
+            raise BadName(f"a name has no {sign} in it, which means something in what is shown: choose another one")
     if " ".join(name.split()) != name:
         raise BadName("a name has no space at its ends, and only one between two words: choose another one")
     if name.startswith("-") or unicodedata.combining(name[0]):
         raise BadName("a name begins with no hyphen and no accent: choose another one")
     if _without_piles(name) != name:
         raise BadName(f"a letter of a name has at most {_MARKS} accents: choose another one")
-    if name.casefold() in OUR_WORDS[:2]:
-        raise BadName(f"{name} means yourself: choose another name")
+    if chosen == name and _claims(name):
+        raise BadName(f"{name!r} would look like a word of this program in what is shown: choose another name")
+    if myself and alike(name, myself):
+        raise BadName(f"{name!r} looks like your own name: choose another one")
     return name
 
 
@@ -234,7 +241,7 @@ def _claims(name: str) -> bool:
     """Whether a name says what only we say."""
     words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in name).split()
     states = any(looks(word) & _looks_of(_OUR_STATES) for word in (*words, *name.split()))
-    beginning = skeleton(name).casefold().startswith(_our_beginnings())
+    beginning = any(skeleton(one).casefold().startswith(_our_beginnings()) for one in (name, name.casefold()))
     return states or beginning or bool(looks(name) & _looks_of(OUR_WORDS))
 
 

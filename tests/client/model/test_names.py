@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.model.errors import BadName
+from client.model.group_views import GroupState
 from client.model.names import (
     NAME_LIMIT,
+    OUR_WORDS,
     Names,
     alike,
     cells,
@@ -24,6 +26,7 @@ from client.model.names import (
     same,
     skeleton,
 )
+from client.model.views import ContactState, DeviceRole, DeviceState, MessageState
 from tests.client.worlds.names import HOSTILE, KNOWN
 
 NAMES = st.text(max_size=80) | st.text(st.sampled_from("aAlI10Oоο ()2-/\u0301\u3164\u200dé"), max_size=12)
@@ -77,6 +80,41 @@ def test_names_that_stand_for_something_else(name):
 @pytest.mark.parametrize("name", ["bob", "O'Brien", "Anna-Lena", "Zoë", "张伟", "book club 2", "bob (2)", "👍", "ไทยกู้"])
 def test_names_that_a_user_may_give(name):
     assert check_name(name) == unicodedata.normalize("NFC", name)
+
+
+MARKS = [*OUR_WORDS, "verified", "blocked", "signed", "revoked", "anonymous-3f2a", "address-1", "(2)", "a (you)"]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_what_our_output_uses_as_a_mark_is_nobodys_name(mark):
+    for said in (mark, mark.upper()):
+        with pytest.raises(BadName, match="choose another"):
+            check_name(said)
+    shown = Names([]).free(mark)
+    assert shown.casefold() not in MARKS
+    assert check_name(shown) == shown  # as it is marked it may be kept
+
+
+def test_states_that_are_shown_are_words_of_ours():
+    for state in (*ContactState, *MessageState, *GroupState, *DeviceState, *DeviceRole):
+        assert state.value in OUR_WORDS
+
+
+@pytest.mark.parametrize("name", ["alice", "AIice", "\u0430lice", "Alice"])
+def test_nobody_is_called_as_the_user_is(name):
+    with pytest.raises(BadName, match="your own name"):
+        check_name(name, "alice")
+    assert check_name(name + "x", "alice")
+
+
+def test_the_reason_says_what_is_wrong_with_each_sign():
+    for sign in '/\\:;,|<>[](){}"`→':
+        with pytest.raises(BadName) as caught:
+            check_name(f"a{sign}b")
+        assert (
+            str(caught.value)
+            == f"a name has no {sign} in it, which means something in what is shown: choose another one"
+        )
 
 
 @given(NAMES)
