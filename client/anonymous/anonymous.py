@@ -120,7 +120,9 @@ class Anonymous:
         """End a conversation here; the other side is not told. Its messages stay. NotAnonymous."""
         contact = self._core.contacts.find_named(name)
         if contact is None or contact.id not in self._core.anonymous:
-            raise NotAnonymous(f"{name!r} is no anonymous conversation: `mixnet anonymous` shows those there are")
+            raise NotAnonymous(
+                f"{name!r} is no anonymous conversation: `mixnet anonymous PROFILE` shows those there are"
+            )
         if contact.id in self._core.routes:
             with self._core.change():
                 self._shared.end(contact.id)

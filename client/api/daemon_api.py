@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class StillWaiting(Unavailable):
-    """The daemon still waits for the network's directory: `mixnet client status` says why."""
+    """The daemon still waits for the network's directory: `mixnet client status PROFILE` says why."""
 
 
 @dataclass(frozen=True, slots=True)

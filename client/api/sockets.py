@@ -17,11 +17,11 @@ from mixnet.errors import Unavailable
 
 
 class NotRunning(Unavailable):
-    """No daemon runs on this profile: start it with `mixnet client start NAME`."""
+    """No daemon runs on this profile: start it with `mixnet client start PROFILE`."""
 
 
 class DaemonEnded(Unavailable):
-    """The daemon has ended: start it again with `mixnet client start NAME`."""
+    """The daemon has ended: start it again with `mixnet client start PROFILE`."""
 
 
 @contextmanager

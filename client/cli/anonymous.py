@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, seconds, talk
+from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, none_yet, seconds, talk
 
 if TYPE_CHECKING:
     from client.model.views import AddressInfo, CorrespondentInfo
@@ -76,7 +75,7 @@ async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = Fals
     """
     async with talk(folder, name) as me:
         known = await me.anonymous.addresses()
-    render.jsons(known) if as_json else _show_addresses(known)
+    render.jsons(known) if as_json else _show_addresses(known, name, folder)
 
 
 @address.command
@@ -112,7 +111,7 @@ async def retire(name: Profile, id: AddressId, /, *, folder: Folder = None, as_j
     """
     async with talk(folder, name) as me:
         retired = await me.anonymous.retire_address(id)
-    render.json(retired) if as_json else _show_addresses([retired])
+    render.json(retired) if as_json else _show_addresses([retired], name, folder)
 
 
 async def anonymous(name: Profile, /, *, end: str | None = None, folder: Folder = None, as_json: Json = False) -> None:
@@ -133,7 +132,7 @@ async def anonymous(name: Profile, /, *, end: str | None = None, folder: Folder 
         if end is not None:
             await me.anonymous.end(end)
         known = await me.anonymous.correspondents()
-    render.jsons(known) if as_json else _show_correspondents(known)
+    render.jsons(known) if as_json else _show_correspondents(known, name, folder)
 
 
 async def reply(
@@ -162,9 +161,9 @@ async def reply(
     render.json(message) if as_json else render.message(message)
 
 
-def _show_addresses(known: Sequence[AddressInfo]) -> None:
+def _show_addresses(known: Sequence[AddressInfo], name: str, folder: Path | None) -> None:
     if not known:
-        sys.stderr.write("no addresses yet: make one with `mixnet address create NAME`\n")
+        none_yet("no addresses yet: make one with `mixnet address create PROFILE`", name, folder)
         return
     rows = [(one.id, _address_state(one), render.moment(one.created_at)) for one in known]
     render.table(("id", "state", "made"), rows)
@@ -176,9 +175,10 @@ def _address_state(one: AddressInfo) -> str:
     return f"open until {render.moment(one.expires_at)}" if one.expires_at else "open"
 
 
-def _show_correspondents(known: Sequence[CorrespondentInfo]) -> None:
+def _show_correspondents(known: Sequence[CorrespondentInfo], name: str, folder: Path | None) -> None:
     if not known:
-        sys.stderr.write("no anonymous conversations: begin one with `mixnet send NAME ADDRESS TEXT --anonymous`\n")
+        begin = "`mixnet send PROFILE ADDRESS TEXT --anonymous`"
+        none_yet(f"no anonymous conversations yet: begin one with {begin}", name, folder)
         return
     rows = [(one.name, _side(one), one.address, _answers(one)) for one in known]
     render.table(("name", "who is anonymous", "address", "answers"), rows)

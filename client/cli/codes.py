@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client.cli import render
-from client.cli.options import Folder, Json, Profile, talk
+from client.cli.options import Folder, Json, Profile, none_yet, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
@@ -34,6 +34,9 @@ async def codes(name: Profile, /, *, cancel: int | None = None, folder: Folder =
         known = await me.codes.all()
     if as_json:
         render.jsons(known)
+        return
+    if not known:
+        none_yet("no codes yet: make one with `mixnet invite PROFILE --code`", name, folder)
         return
     rows = [(str(one.id), one.code or "theirs", one.state, one.contact or one.error) for one in known]
     render.table(("number", "code", "state", "contact, or what went wrong"), rows)

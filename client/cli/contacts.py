@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,15 +21,19 @@ from client.cli.options import (
     Qr,
     Yes,
     compare_with,
+    completed,
     confirm,
     hand_over,
+    none_yet,
     talk,
     text_given,
 )
 from client.model.names import look_alikes, same
+from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
+    from client.api.connection import Connection
     from client.model.views import ContactInfo
 
 # In a docstring a parameter of this name would be taken for the heading of a section.
@@ -204,10 +209,34 @@ async def contacts(
                 confirm(f"{delete!r} and the conversation with it will be gone, from your other devices too.", yes=yes)
             await me.delete_contact(delete)
         known = await me.contacts()
+        default = await _default(me)
         groups = await me.groups.list() if relink is not None else []
-    render.jsons(known) if as_json else _show(known)
+    _list(known, default, name, folder, as_json=as_json)
     if relink is not None and groups:
         render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
+
+
+async def _default(me: Connection) -> str | None:
+    """What holds for read receipts; None on a satellite, which doesn't know it: its home sends them."""
+    with suppress(LocalError):
+        return await me.default_read_receipts()
+    return None
+
+
+def _list(known: list[ContactInfo], default: str | None, name: str, folder: Path | None, *, as_json: bool) -> None:
+    """All contacts, and what holds for those of whom nothing was said."""
+    if as_json:
+        render.json([{**asdict(one), "default_read_receipts": default} for one in known])
+        return
+    if known:
+        _show(known)
+    else:
+        none_yet("no contacts yet: make an invitation with `mixnet invite PROFILE`", name, folder)
+    if known and default is not None:
+        change = "`mixnet contacts PROFILE --{}`".format
+        reading = f"read receipts are {default}: {change('default-read-receipts on|off|delayed')}"
+        acks = f"acknowledgements prompt: {change('acknowledgements CONTACT delayed')}"
+        render.note(completed(f"unless you said otherwise of a contact, {reading}; {acks}", name, folder))
 
 
 def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *, as_json: bool) -> None:
@@ -224,9 +253,6 @@ def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *,
 
 def _show(known: list[ContactInfo]) -> None:
     """Contacts and their safety numbers."""
-    if not known:
-        sys.stderr.write("no contacts yet: make an invitation with `mixnet invite NAME`\n")
-        return
     like = look_alikes([one.name for one in known])
     if any(one.note for one in known):
         noted = [(one.name, _state(one, like), one.safety_number, one.note) for one in known]

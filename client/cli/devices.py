@@ -19,6 +19,7 @@ from client.cli.options import (
     checked,
     command,
     hand_over,
+    none_yet,
     talk,
     text_given,
 )
@@ -115,7 +116,12 @@ async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = Fals
     """
     async with talk(folder, name) as me:
         known = await me.devices.all()
-    render.jsons(known) if as_json else _show(known)
+    if as_json:
+        render.jsons(known)
+    elif known:
+        _show(known)
+    else:
+        none_yet("no other devices yet: make an invitation for one with `mixnet device link PROFILE`", name, folder)
 
 
 @device.command
@@ -182,9 +188,6 @@ async def fetch(name: str, number: int, /, *, wait: Flag = False, folder: Folder
 def _show(known: Sequence[DeviceInfo]) -> None:
     import time  # noqa: PLC0415
 
-    if not known:
-        sys.stderr.write("no other devices: at home, make an invitation for one with `mixnet device link NAME`\n")
-        return
     rows = [
         (
             one.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, talk
+from client.cli.options import Flag, Folder, Json, Profile, none_yet, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
@@ -35,7 +35,12 @@ async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None
     async with talk(folder, name) as me:
         if not follow:
             known = await me.files.under_way()
-            render.jsons(known) if as_json else render_files.files(known)
+            if as_json:
+                render.jsons(known)
+            elif known:
+                render_files.files(known)
+            else:
+                none_yet("no file is on its way: send one with `mixnet send PROFILE CONTACT --file PATH`", name, folder)
         elif as_json:
             await me.files.changes(_Changed())
         else:

@@ -19,6 +19,7 @@ from client.cli.options import (
     Profile,
     Text,
     command,
+    none_yet,
     seconds,
     talk,
 )
@@ -70,7 +71,7 @@ async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = Fals
         )
         say_asked(known, name, folder)
     else:
-        render.note("no groups yet: begin one with `mixnet group create PROFILE GROUP`")
+        none_yet("no groups yet: begin one with `mixnet group create PROFILE GROUP`", name, folder)
 
 
 @group.command

@@ -6,10 +6,11 @@ Never: an import of anything heavy before a command runs.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +18,12 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.model.names import same
-from mixnet.errors import LocalError
+from mixnet.errors import LocalError, MixnetError
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
 
+_HINT = re.compile(r"`(mixnet [^`]* )PROFILE\b([^`]*)`")
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation or an address
 
 Profile = Annotated[str, Parameter(help="Your profile.")]
@@ -78,6 +80,27 @@ def command(folder: Path | None, *words: object) -> str:
     return shlex.join(map(str, ["mixnet", *words, *network]))
 
 
+def completed(text: str, name: str, folder: Path | None) -> str:
+    """`text`, in which the commands for a PROFILE are as they are typed for this one, on the same network."""
+    network = "" if folder is None else f" --dir {shlex.quote(str(folder))}"
+    return _HINT.sub(lambda hint: f"`{hint[1]}{shlex.quote(name)}{hint[2]}{network}`", text)
+
+
+@contextmanager
+def hints_for(name: str, folder: Path | None) -> Iterator[None]:
+    """Let errors that tell of commands tell them so."""
+    try:
+        yield
+    except MixnetError as error:
+        error.args = (completed(str(error), name, folder),)
+        raise
+
+
+def none_yet(text: str, name: str, folder: Path | None) -> None:
+    """Say beside the output that what was asked for is empty, and how to change that."""
+    render.note(completed(text, name, folder))
+
+
 def compare_with(name: str, contact: str, folder: Path | None) -> None:
     """Say how to verify a new contact."""
     verify = command(folder, "contacts", name, "--verify", render.harmless(contact))
@@ -105,16 +128,19 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
     from client.model.paths import LOCK, check_profile  # noqa: PLC0415
     from client.profile import lock  # noqa: PLC0415
 
-    directory = profile_folder(folder, name)
-    check_profile(directory)
-    if lock.holder(directory / LOCK) is None:
-        if not agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
-            raise NotRunning(f"no daemon runs for {name}: start it with `{command(folder, 'client', 'start', name)}`")
-        from client.daemon import background  # noqa: PLC0415
+    with hints_for(name, folder):
+        directory = profile_folder(folder, name)
+        check_profile(directory)
+        if lock.holder(directory / LOCK) is None:
+            if not agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
+                raise NotRunning(
+                    f"no daemon runs for {name}: start it with `{command(folder, 'client', 'start', name)}`"
+                )
+            from client.daemon import background  # noqa: PLC0415
 
-        await background.start(directory, unlock(directory, None))
-    async with connect(directory) as me:
-        yield me
+            await background.start(directory, unlock(directory, None))
+        async with connect(directory) as me:
+            yield me
 
 
 def confirm(lost: str, *, yes: bool) -> None:

@@ -23,7 +23,6 @@ Show = Callable[[Sequence[Transfer]], None]
 def files(under_way: Sequence[Transfer]) -> None:
     """All of them as a table."""
     if not under_way:
-        sys.stderr.write("no file is on its way: send one with `mixnet send NAME CONTACT --file PATH`\n")
         return
     columns = ("message", "who", "file", "bytes", "share", "rate", "left", "state")
     table(columns, [_row(one) for one in under_way])

@@ -53,4 +53,4 @@ def _check(core: Core, old: Contact, new: Contact) -> None:
         if one.blocked:
             raise ContactBlocked(core.unblock_first(one))
     if new.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED) or new.id not in core.routes:
-        raise WrongStep(f"{new.name!r} has not answered yet: wait until `mixnet contacts` shows it as established")
+        raise WrongStep(f"{new.name!r} has not answered yet: wait until `mixnet contacts PROFILE` says established")

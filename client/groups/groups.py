@@ -56,7 +56,7 @@ class UnknownMember(LocalError):
 
 
 class LastAdmin(LocalError):
-    """You are the group's only admin: make somebody else one first with `mixnet group promote`."""
+    """You are the group's only admin: make somebody else one first with `mixnet group promote PROFILE GROUP MEMBER`."""
 
 
 _OF_GROUP = "messages m ON m.id = x.message JOIN groups g ON g.contact = m.contact"
@@ -68,7 +68,7 @@ UNION SELECT g.id, x.member FROM group_reads x JOIN {_OF_GROUP} WHERE x.name = ?
 
 
 class NotEstablished(LocalError):
-    """This contact has not answered yet: wait until `mixnet contacts` shows it as established."""
+    """This contact has not answered yet: wait until `mixnet contacts PROFILE` shows it as established."""
 
 
 class Groups:

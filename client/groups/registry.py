@@ -17,7 +17,7 @@ from client.groups.member_names import MemberNames
 from client.groups.pair_keys import Pair
 from client.groups.roster import GroupHistory, Member, Roster
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
-from client.model.names import clean, free_for_user
+from client.model.names import clean, free_for_user, near
 from client.model.views import ContactState
 from client.storage.database import Row
 from mixnet.crypto import SigningKey, SphinxSecret
@@ -142,7 +142,10 @@ class Registry:
         contact = self._core.contacts.find_named(name)
         group = None if contact is None else self.of(contact.id)
         if group is None:
-            raise UnknownGroup(f"there is no group named {name!r}: `mixnet group list PROFILE` shows those there are")
+            meant = near(name, [self._core.contacts.get(one.contact).name for one in self.all()])
+            raise UnknownGroup(
+                f"there is no group named {name!r}{meant}: `mixnet group list PROFILE` shows those there are"
+            )
         return group
 
     def known(self, identifier: bytes) -> Group | None:

@@ -65,7 +65,7 @@ STANDINGS: dict[tuple[Standing, ContactVerdict], Standing] = {
 
 
 class WrongStep(LocalError):
-    """The contact is not ready for this step: `mixnet contacts` shows how far it has come."""
+    """The contact is not ready for this step: `mixnet contacts PROFILE` shows how far it has come."""
 
 
 def after(state: ContactState, event: ContactEvent) -> ContactState:

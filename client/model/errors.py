@@ -38,11 +38,11 @@ class OwnInvitation(LocalError):
 
 
 class AlreadyContact(LocalError):
-    """You already have this contact: `mixnet contacts` shows the name."""
+    """You already have this contact: `mixnet contacts PROFILE` shows the name."""
 
 
 class UnknownContact(LocalError):
-    """There is no contact of this name: `mixnet contacts` shows those there are."""
+    """There is no contact of this name: `mixnet contacts PROFILE` shows those there are."""
 
 
 class SameContact(LocalError):
@@ -66,7 +66,7 @@ class BadLifetime(LocalError):
 
 
 class NotUnderWay(LocalError):
-    """This message is not under way, so it can't be cancelled: `mixnet message` shows what became of it."""
+    """This message is not under way, so it can't be cancelled: `mixnet message PROFILE NUMBER` says why."""
 
 
 class NotSigned(LocalError):
@@ -74,7 +74,7 @@ class NotSigned(LocalError):
 
 
 class NoSession(LocalError):
-    """This contact has not answered yet, so there are no keys to forge with: `mixnet contacts` shows who has."""
+    """This contact has not answered yet, so there are no keys to forge with: `mixnet contacts PROFILE` says who has."""
 
 
 class TextTooLong(LocalError):
@@ -94,7 +94,7 @@ class FileTooLarge(LocalError):
 
 
 class UnknownMessage(LocalError):
-    """There is no message of this number: `mixnet inbox` shows those there are."""
+    """There is no message of this number: `mixnet inbox PROFILE` shows those there are."""
 
 
 class StillUnderWay(LocalError):
@@ -106,7 +106,7 @@ class SearchTooLong(LocalError):
 
 
 class UnknownDevice(LocalError):
-    """There is no device of this name: `mixnet device list` shows those there are."""
+    """There is no device of this name: `mixnet device list PROFILE` shows those there are."""
 
 
 class DeviceNameTaken(LocalError):
@@ -114,15 +114,15 @@ class DeviceNameTaken(LocalError):
 
 
 class TooManyDevices(LocalError):
-    """A home has at most 5 satellites: revoke one with `mixnet device revoke` first."""
+    """A home has at most 5 satellites: revoke one with `mixnet device revoke PROFILE DEVICE` first."""
 
 
 class NoContactInvitation(RemoteError):
-    """This links devices of one person: use it with `mixnet device accept`, in a new profile of yours."""
+    """This links devices of one person: use it with `mixnet device accept NEW-PROFILE TEXT`."""
 
 
 class NoDeviceInvitation(RemoteError):
-    """This makes contacts, not devices: use it with `mixnet accept`, or make one with `mixnet device link` at home."""
+    """This makes contacts, not devices: use it with `mixnet accept PROFILE TEXT`, or link the device at home."""
 
 
 class NotFresh(LocalError):
@@ -146,11 +146,11 @@ class HomeSilent(Unavailable):
 
 
 class RefusedAtHome(LocalError):
-    """Your home device has refused this: `mixnet device list` shows why."""
+    """Your home device has refused this: `mixnet device list PROFILE` shows why."""
 
 
 class NoFile(LocalError):
-    """This message is a text: only files have a progress. `mixnet message` shows what became of it."""
+    """This message is a text: only files have a progress. `mixnet message PROFILE NUMBER` shows what became of it."""
 
 
 class NotAtHome(LocalError):
@@ -182,11 +182,11 @@ class OwnAddress(LocalError):
 
 
 class UnknownAddress(LocalError):
-    """There is no address of this number: `mixnet address list` shows those there are."""
+    """There is no address of this number: `mixnet address list PROFILE` shows those there are."""
 
 
 class TooManyAddresses(LocalError):
-    """This profile has as many addresses as it can have: retire one with `mixnet address retire`."""
+    """This profile has as many addresses as it can have: retire one with `mixnet address retire PROFILE ID`."""
 
 
 class AnonymousOnly(LocalError):
@@ -198,7 +198,7 @@ class AnonymousTextTooLong(LocalError):
 
 
 class NotAnonymous(LocalError):
-    """This is no anonymous conversation: `mixnet anonymous` shows those there are."""
+    """This is no anonymous conversation: `mixnet anonymous PROFILE` shows those there are."""
 
 
 class NoLongerReached(Unavailable):
@@ -206,7 +206,7 @@ class NoLongerReached(Unavailable):
 
 
 class ConversationEnded(LocalError):
-    """This anonymous conversation has ended: write to the address again with `mixnet send --anonymous`."""
+    """This conversation has ended: write to the address anew, `mixnet send PROFILE ADDRESS TEXT --anonymous`."""
 
 
 class TooManyConversations(Unavailable):

@@ -19,10 +19,10 @@ API_SOCKET: Final = "api.sock"
 
 
 class NoProfile(LocalError):
-    """There is no such profile: make it with `mixnet client init NAME`."""
+    """There is no such profile: make it with `mixnet client init PROFILE`."""
 
 
 def check_profile(directory: Path) -> None:
     """Raise NoProfile unless there is a profile in `directory`."""
     if not (directory / SETTINGS).is_file():
-        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init NAME`")
+        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init PROFILE`")

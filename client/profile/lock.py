@@ -15,7 +15,7 @@ from mixnet.errors import LocalError
 
 
 class AlreadyRunning(LocalError):
-    """A daemon runs on this profile already: use it, or stop it with `mixnet client stop NAME`."""
+    """A daemon runs on this profile already: use it, or stop it with `mixnet client stop PROFILE`."""
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class AddressTable:
         """One of them; UnknownAddress."""
         address = self._store.row(_info, _SELECT + "WHERE id = ?", id_)
         if address is None:
-            raise UnknownAddress(f"there is no address {id_!r}: `mixnet address list` shows those there are")
+            raise UnknownAddress(f"there is no address {id_!r}: `mixnet address list PROFILE` shows those there are")
         return address
 
     def retire(self, id_: str) -> AddressInfo:

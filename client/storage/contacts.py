@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from client.e2e.safety_number import safety_number
 from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
-from client.model.names import looks, same
+from client.model.names import looks, near, same
 from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from client.storage.database import Row, Store
 from mixnet import crypto
@@ -103,7 +103,8 @@ class ContactTable:
         """The contact of a name; UnknownContact."""
         contact = self.find_named(name)
         if contact is None:
-            raise UnknownContact(f"there is no contact named {name!r}: `mixnet contacts` shows those there are")
+            meant = near(name, self.shown_names())
+            raise UnknownContact(f"there is no contact named {name!r}{meant}: `mixnet contacts PROFILE` lists them")
         return contact
 
     def find_named(self, name: str) -> Contact | None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from client.model.errors import DeviceNameTaken, TooManyDevices, UnknownDevice
-from client.model.names import same
+from client.model.names import near, same
 from client.model.views import ContactState, DeviceInfo, DeviceRole, DeviceState
 from client.storage.database import Row, Store
 
@@ -87,7 +87,10 @@ class DeviceTable:
             (one for one in self.all() if same(one.name) == same(name)), None
         )
         if device is None:
-            raise UnknownDevice
+            meant = near(name, [one.name for one in self.all()])
+            raise UnknownDevice(
+                f"there is no device named {name!r}{meant}: `mixnet device list PROFILE` shows those there are"
+            )
         return device
 
     def names(self) -> set[str]:

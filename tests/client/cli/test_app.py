@@ -384,7 +384,7 @@ async def test_addresses_are_made_shown_and_retired(network, capsys):
         assert json.loads(capsys.readouterr().out)["retired"]
         await anonymous.list_("alice", folder=network)
         assert capsys.readouterr().out.split("\t")[:2] == [made["id"], "retired"]
-        with pytest.raises(LocalError, match="'nobody' is no anonymous conversation: `mixnet anonymous`"):
+        with pytest.raises(LocalError, match="'nobody' is no anonymous conversation: `mixnet anonymous alice --dir"):
             await anonymous.anonymous("alice", end="nobody", folder=network)
         await anonymous.anonymous("alice", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out) == []

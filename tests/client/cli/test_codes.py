@@ -70,6 +70,13 @@ async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
         await contacts.accept("alice", "mixnet1:x")
 
 
+async def test_no_codes_are_told_of_as_other_empty_lists_are(hall, capsys):
+    await codes.codes("alice")
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "mixnet: no codes yet: make one with `mixnet invite alice --code`\n"
+
+
 async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys):
     table = tmp_path / "book.txt"
     table.write_text("bob@x.org\n030 12\n")
