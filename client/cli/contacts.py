@@ -28,7 +28,7 @@ from client.cli.options import (
     talk,
     text_given,
 )
-from client.model.names import look_alikes, same
+from client.model.names import is_numbered, look_alikes, same
 from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
@@ -269,5 +269,6 @@ def _state(one: ContactInfo, like: Mapping[str, str]) -> str:
         f"read receipts {one.read_receipts}": one.read_receipts != "default",
         "delayed acknowledgements": one.acknowledgements == "delayed",
         f"looks like {like.get(one.name)}": one.name in like,
+        "numbered: its name is or was another's": is_numbered(one.name),
     }
     return ", ".join([str(one.state), *(mark for mark, holds in marks.items() if holds)])

@@ -20,6 +20,7 @@ from client.cli.options import (
     Text,
     command,
     none_yet,
+    say_numbered,
     seconds,
     talk,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from client.model.group_views import GroupInfo
 
+_RENAME = "group rename PROFILE {} NEW-NAME --here"
 Member = Annotated[str, Parameter(help="The member, as `mixnet group show` names it.")]
 
 group = App(
@@ -52,7 +54,9 @@ async def create(name: Profile, group: str, /, *, folder: Folder = None, as_json
         What the group shall be called.
     """
     async with talk(folder, name) as me:
-        _show(await me.groups.create(group), as_json=as_json)
+        made = await me.groups.create(group)
+    _show(made, as_json=as_json)
+    say_numbered(name, made.name, _RENAME, folder)
 
 
 @group.command(name="list")
@@ -116,6 +120,7 @@ async def accept(name: Profile, group: str, /, *, folder: Folder = None, as_json
     async with talk(folder, name) as me:
         joined = await me.groups.accept(group)
     see = command(folder, "group", "show", name, group)
+    say_numbered(name, joined.name, _RENAME, folder)
     _show(joined, as_json=as_json, then=f"you are in when the client of who asked you has answered: see `{see}`")
 
 
@@ -184,7 +189,9 @@ async def rename(
         Only on your own devices: members are not told.
     """
     async with talk(folder, name) as me:
-        _show(await me.groups.rename(group, new, here=here), as_json=as_json)
+        made = await me.groups.rename(group, new, here=here)
+    _show(made, as_json=as_json)
+    say_numbered(name, made.name, _RENAME, folder)
 
 
 @group.command
@@ -291,6 +298,7 @@ def say_asked(groups: Sequence[GroupInfo], name: str, folder: Path | None) -> No
     """Say how to come into those groups to which somebody has asked us."""
     for one in groups:
         if one.state.value == "invited":
+            say_numbered(name, one.name, _RENAME, folder)
             come_in = command(folder, "group", "accept", name, one.name)
             render.note(f"you are asked into the group {one.name!r}: come in with `{come_in}`")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from client.cli import render
-from client.model.names import same
+from client.model.names import is_numbered, same
 from mixnet.errors import LocalError, MixnetError
 
 if TYPE_CHECKING:
@@ -101,8 +101,16 @@ def none_yet(text: str, name: str, folder: Path | None) -> None:
     render.note(completed(text, name, folder))
 
 
+def say_numbered(profile: str, called: str, rename: str, folder: Path | None) -> None:
+    """Say why a name that was just given has a number, if it has one, and how to change it: `rename` it."""
+    if is_numbered(called):
+        why = f"{called!r} has a number, since its name is or was another's here, or looks like a word of this program"
+        render.note(completed(f"{why}: `mixnet {rename.format(shlex.quote(called))}` changes it", profile, folder))
+
+
 def compare_with(name: str, contact: str, folder: Path | None) -> None:
-    """Say how to verify a new contact."""
+    """Say how to verify a new contact, and why it is called otherwise than it said."""
+    say_numbered(name, contact, "contacts PROFILE --rename {} NEW-NAME", folder)
     verify = command(folder, "contacts", name, "--verify", render.harmless(contact))
     sys.stderr.write(f"compare the safety number with them; if it is the same: `{verify}`\n")
 

@@ -186,6 +186,11 @@ def numbered(name: str, number: int) -> str:
     return _cut(name, NAME_LIMIT - len(ending)) + ending
 
 
+def is_numbered(name: str) -> bool:
+    """Whether a name has a number that was given here."""
+    return _MARK.search(name) is not None
+
+
 def free_for_user(wanted: str, taken: Iterable[str]) -> str:
     """What the user chose, numbered only if it is in use: looks are no matter among a user's own choices."""
     used, name, number = {same(one) for one in taken}, wanted, 1

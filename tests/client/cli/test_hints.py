@@ -138,3 +138,24 @@ async def test_what_holds_by_default_is_shown_and_how_to_change_it(network, caps
             assert "acknowledgements prompt: `mixnet contacts alice --acknowledgements CONTACT delayed" in said
             await contacts.contacts("alice", folder=network, as_json=True)
             assert json.loads(capsys.readouterr().out)[0]["default_read_receipts"] == choice
+
+
+async def test_a_number_in_a_name_is_explained_with_how_to_change_it(network, capsys):
+    async with (
+        daemon_of(network, "alice") as alice,
+        daemon_of(network, "bob") as bob,
+        daemon_of(network, "carol") as carol,
+    ):
+        await alice.accept(await bob.invite(), "carol")
+        capsys.readouterr()
+        await contacts.accept("alice", await carol.invite(), wait=False, folder=network)
+        shown = capsys.readouterr()
+        assert f"`mixnet contacts alice --rename 'carol (2)' NEW-NAME --dir {network}`" in shown.err
+        assert "numbered: its name is or was another's" in shown.out
+        for title in ("club", "other"):
+            await alice.groups.create(title)
+        capsys.readouterr()
+        await groups.rename("alice", "other", "club", folder=network)
+        assert f"`mixnet group rename alice 'club (2)' NEW-NAME --here --dir {network}`" in capsys.readouterr().err
+        await groups.create("alice", "club", folder=network)
+        assert "'club (3)' NEW-NAME --here" in capsys.readouterr().err
