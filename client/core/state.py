@@ -398,7 +398,9 @@ class Core(Changes):
     def fail_message(self, number: int, error: str) -> bool:
         """A message has failed: record why, and withdraw what of it waits or is under way."""
         self.messages.explain(number, error)
-        self.store.run("DELETE FROM waiting WHERE message = ?", number)
+        for whom in self.store.all("DELETE FROM waiting WHERE message = ? RETURNING contact, lane", number):
+            if self.next_waiting(*whom) is None:
+                self.waiting.discard(whom)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
         self.store.run("DELETE FROM stranded WHERE message = ?", number)
         for session, lane, place in self.store.all(

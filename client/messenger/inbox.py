@@ -38,7 +38,7 @@ from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.groups.groups import Groups
 from client.messenger.allowed import Peer, check_untrusted
-from client.messenger.old_copies import BROKEN, OUTDATED, TOLD, UNOPENED
+from client.messenger.old_copies import ANONYMOUS, BETWEEN_DEVICES, BROKEN, OUTDATED, TOLD, UNOPENED
 from client.model.views import DeviceRole, MessageKind, Role
 from client.signing.attestations import Attestations
 from mixnet.crypto import SymmetricKey
@@ -228,11 +228,11 @@ class Inbox:
     def _warn(self, contact: int, error: str, now: float) -> None:
         """Show the user that a conversation is broken, once until something arrives in it again."""
         core = self._core
-        if contact in core.anonymous:  # whoever has no name has nobody who could ask in another way
-            return
+        if contact in core.anonymous:  # nobody can ask in another way, or renew it
+            error = ANONYMOUS
         if contact in core.siblings:
             with core.change():
-                core.device_table.trouble(contact, error)
+                core.device_table.trouble(contact, BETWEEN_DEVICES)
         elif core.contacts.get(contact).role == "member":  # nobody shows these: the group mends it
             with core.change():
                 self._groups.lost_touch(contact, now)

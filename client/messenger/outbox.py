@@ -24,7 +24,7 @@ from client.core.state import Core
 from client.e2e.bodies import REASONS, MessageEvent, Reason
 from client.files.receiver import FileReceiver
 from client.files.sender import FILE_LANE, FileSender
-from client.messenger.old_copies import BROKEN, LAPSED
+from client.messenger.old_copies import ANONYMOUS, BROKEN, LAPSED
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
@@ -349,8 +349,9 @@ class Outbox:
     def _lapse(self, message: int, now: float) -> None:
         """The time of a message is over: it fails, with the reason if one is known."""
         messages = self._core.messages
-        broken = messages.last_error(messages.contact_of(message)) in BROKEN
-        self.give_up(message, Reason.EXPIRED, now, LAPSED if broken else REASONS[Reason.EXPIRED])
+        error = messages.last_error(messages.contact_of(message))
+        why = error if error == ANONYMOUS else LAPSED if error in BROKEN else REASONS[Reason.EXPIRED]
+        self.give_up(message, Reason.EXPIRED, now, why)
 
     def _give_up_contact(self, session: int, now: float) -> None:
         """Nobody answered in a session: its contact is expired, and so is what was written to it."""

@@ -4,10 +4,12 @@ import itertools
 
 import pytest
 
-from client.messenger.old_copies import BROKEN, LAPSED, OUTDATED, TOLD, UNOPENED
+from client.messenger.old_copies import ANONYMOUS, BETWEEN_DEVICES, BROKEN, LAPSED, OUTDATED, TOLD, UNOPENED
 from client.model.views import MessageState
 from tests.client.worlds.channel import Channel
+from tests.client.worlds.circle import Circle
 from tests.client.worlds.crashes import copy, restore
+from tests.client.worlds.devices import HOME, PHONE, Family
 from tests.client.worlds.friends import befriend, errors
 
 DAY = 86_400
@@ -149,3 +151,78 @@ def test_one_who_restores_and_renews_is_told_no_more(channel):
     exchange(channel, 2, ("alice", "bob"))
     assert [len(errors(channel[me])) for me in ("alice", "bob")] == told
     assert all("failed" not in channel[me].states() for me in ("alice", "bob"))
+
+
+def past(channel, *names):
+    """Long after: what is under way has failed."""
+    for name in names:
+        channel[name].messenger.expire(channel.now + 8 * DAY)
+        assert not {"queued", "sent"} & set(channel[name].states()), name
+
+
+@pytest.mark.parametrize("whose", ["alice", "bob"])
+def test_both_sides_of_an_anonymous_conversation_are_told(tmp_path, whose):
+    channel = Channel(tmp_path, seed=3)
+    address = channel["bob"].messenger.anonymous.create_address(channel.now).text
+    channel["alice"].messenger.send_anonymous(address, "first", channel.now)
+    channel.run(60)
+    names = {me: channel[me].messenger.anonymous.correspondents()[0].name for me in ("alice", "bob")}
+    saved = copy(channel[whose])
+    for n in range(2):
+        for me in ("bob", "alice"):
+            channel[me].messenger.send_text(names[me], f"{n}", channel.now)
+            channel.run(30)
+    restore(channel[whose], saved)
+    for me in ("bob", "alice"):
+        channel[me].messenger.send_text(names[me], "new", channel.now)
+    channel.rest(600)
+    assert errors(channel["alice"]) == errors(channel["bob"]) == [ANONYMOUS]
+    assert "new" not in channel["alice"].inbox() + channel["bob"].inbox()
+    past(channel, "alice", "bob")
+    channel["alice"].messenger.send_anonymous(address, "anew", channel.now)
+    channel.run(60)
+    assert channel["bob"].inbox().count("anew") == 1
+
+
+@pytest.mark.parametrize("whose", [HOME, PHONE])
+def test_both_devices_say_so(tmp_path, whose):
+    family = Family(tmp_path, 4, satellites=(PHONE,))
+    family.meet()
+    family.link_all()
+    saved = copy(family[whose])
+    family.user(PHONE).send_text("bob", "old", family.now)
+    assert family.run(120, family.calm)
+    restore(family[whose], saved)
+    family.user(PHONE).send_text("bob", "of phone", family.now)
+    family[HOME].messenger.send_text("bob", "of home", family.now)
+    family.rest(120)
+    assert {family[name].devices.all()[0].problem for name in (HOME, PHONE)} == {BETWEEN_DEVICES}
+    past(family, HOME, PHONE)
+    family[HOME].devices.linking.revoke(PHONE, family.now)
+    assert all(family["bob"].inbox().count(text) <= 1 for text in ("old", "of phone", "of home"))
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_a_group_goes_on_after_a_renewal(tmp_path, rounds):
+    circle = Circle(tmp_path, 3, seed=5)
+    circle.found()
+    saved = copy(circle["bob"])
+    for n in range(rounds):
+        circle.send("bob", f"{n} of bob")
+        circle.send("alice", f"{n} of alice")
+        circle.run(30)
+    restore(circle["bob"], saved)
+    circle.send("bob", "new of bob")
+    circle.send("alice", "new of alice")
+    circle.rest(300)
+    assert [len(errors(circle[name])) for name in ("alice", "bob", "carol")] == [1, 1, 0]
+    circle.introduce("bob", "alice")
+    circle.rest(1200)
+    circle.send("bob", "after of bob")
+    circle.send("alice", "after of alice")
+    circle.rest(600)
+    for name in circle.names:
+        heard = circle.texts(name)
+        assert len(heard) == len(set(heard)), name
+        assert {f"after of {other}" for other in ("alice", "bob") if other != name} <= set(heard), name
+        assert "sent" not in circle[name].states(), name
