@@ -139,7 +139,7 @@ class Agreement:
         self._store.run("INSERT INTO group_proofs VALUES (?, ?, ?, ?, ?, 0, ?)", *values)
         if self._leavers.contact(group, ours.author) in self._core.blocked:  # nothing of it is shown
             return
-        name = self._registry.roster_at(group, ours.heads).members[ours.author].name
+        name = self._registry.called(group)[ours.author]
         self._core.warn(group.contact, _DIFFERENT.format(name=name, number=ours.number), now)
 
     def expire(self, now: float) -> None:

@@ -123,11 +123,14 @@ class Groups:
         rows = self._core.store.all(_KNOWN_AS, contact.id, contact.id, contact.name, contact.name)
         return [(grp, bytes(key)) for grp, key in rows]
 
-    def call_anew(self, members: Sequence[tuple[int, bytes]]) -> None:
+    def call_anew(self, members: Sequence[tuple[int, bytes]], former: str) -> None:
         """What these wrote and read is by who they are called in their groups now: the contact's name is gone."""
         run = self._core.store.run
         for grp, key in members:
-            name = self._registry.called(self._registry.get(grp)).get(key, "")
+            group = self._registry.get(grp)
+            name = self._registry.called(group).get(key, "")
+            query = "UPDATE messages SET error = ? || substr(error, ?) WHERE contact = ? AND instr(error, ?) = 1"
+            run(query, name, len(former) + 1, group.contact, f"{former} ")  # client/groups/agreement.py
             run("UPDATE group_messages SET author = ? WHERE writer = ?", name, key)
             query = "INSERT OR REPLACE INTO group_reads SELECT message, member, ? FROM group_reads WHERE member = ?"
             run(query, name, key)

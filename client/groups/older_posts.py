@@ -65,7 +65,7 @@ def take_over(core: Core, registry: Registry) -> None:
                     remote=said.number,
                 )
                 message = core.messages.add(entry, came)
-                name = registry.roster_at(group, said.heads).members[author].name
+                name = registry.called(group)[author]
                 core.store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", message, name, author)
 
 

@@ -158,7 +158,7 @@ class Messenger(Lookups):
         with self._core.change():
             known_as = self.groups.known_as(contact)
             delete(self._core, contact, in_group=self.groups.shares(contact.id))
-            self.groups.call_anew(known_as)
+            self.groups.call_anew(known_as, contact.name)
         self._receiving.forget()
         self._core.store.forget_remnants()
 

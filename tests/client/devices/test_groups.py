@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from client.devices.changelog import ChangeFeed
+from client.groups import posts
 from client.groups.groups import NoMember, UnknownMember
 from client.groups.posts import TEXT_LIMIT
 from client.groups.registry import UnknownGroup
@@ -446,3 +447,27 @@ def test_nothing_is_asked_by_a_revoked_device_and_who_waits_learns_of_it(family)
     with pytest.raises(DeviceRevoked):
         family.user(PHONE).groups.create("mine", family.now)
     assert family.user(HOME).groups.show(CLUB).state is GroupState.MEMBER
+
+
+def test_two_texts_under_one_number_are_shown_by_the_members_name_here_as_long_as_it_has_it(tmp_path):
+    family = Family(tmp_path, 4, satellites=(PHONE,))
+    family.meet()
+    family.link_all()
+    found(family)
+    home, registry = family[HOME].messenger, family["bob"].messenger.groups._registry
+    home.people.rename("bob", "robert")
+    group = registry.named(CLUB)
+    number, heads = registry.take_number(group), registry.history(group).heads
+    one, other = (posts.write(group.key, group.identifier, number, number, heads, text=text) for text in ("yes", "no"))
+    ours = home.groups._registry.named(CLUB)
+    with home._core.change():
+        home.groups._dispatch.agreement.proven(ours, one, other, family.now)
+    assert family.run(120, family.calm)
+    said = "sent two different messages as one"
+    for name in (HOME, PHONE):
+        assert [f"robert {said}" in m.error for m in family[name].messenger.messages(CLUB)] == [True], name
+    home.delete_contact("robert")
+    assert family.run(120, family.calm)
+    for name in (HOME, PHONE):
+        (error,) = [m.error for m in family[name].messenger.messages(CLUB)]
+        assert said in error and "robert" not in error, name
