@@ -171,7 +171,10 @@ class AddressOwners:
         epochs = self._surbs.epochs
         present = epochs.at(now)
         ends = frozenset(end_of(epochs, epoch) for epoch in range(present, present + 3))
-        self.pool.keep(contact, blocks_untrusted(raw, ends))
+        blocks = blocks_untrusted(raw, ends)
+        self.pool.keep(contact, blocks)
+        for block in blocks:
+            self._core.expires(block.until)
         until = self.pool.until(contact)
         self._core.store.run("UPDATE anonymous SET listens = max(listens, ?) WHERE contact = ?", until, contact)
         self._shared.look_at(contact, until or now + LINGER)

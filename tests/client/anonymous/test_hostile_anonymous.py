@@ -96,3 +96,17 @@ def test_what_a_side_may_not_say_is_neither_filed_nor_answered(letters, sender, 
             said += 1
     assert said > 5 and other.refused > refused
     assert (other.store.all("SELECT * FROM messages"), other.store.all("SELECT * FROM contacts")) == before
+
+
+def test_what_new_reply_blocks_expire_at_is_known_at_once(letters):
+    """Blocks of this epoch that come when there are only later ones."""
+    letters.again()
+    store, core = letters[READER].store, letters[READER].messenger._core
+    with core.change():
+        store.run("DELETE FROM anonymous_blocks WHERE expires = (SELECT min(expires) FROM anonymous_blocks)")
+        core.find_next_expiry()
+    later = core.next_expiry
+    letters[WRITER].store.run("DELETE FROM anonymous_given")
+    letters[WRITER].store.run("UPDATE anonymous SET supply = 0")
+    assert letters.run(120, lambda: core.next_expiry < later)
+    check_agreement(letters[READER].messenger)

@@ -1,5 +1,6 @@
 """A world that can be set back to what it was, and in which one body after the other is said, without a network."""
 
+import random
 import shutil
 
 from client.core.conversation import Parcel
@@ -13,12 +14,18 @@ class Frozen(Channel):
 
     def freeze(self) -> None:
         self.begun, self.first = self.now, self.tmp / "first"
+        self.drawn = [source.getstate() for source in self._sources()]
         for name, person in self.people.items():
             person.store.close()
             shutil.copytree(person.folder, self.first / name)
 
+    def _sources(self) -> list[random.Random]:
+        return [self.rng, *(person.rng for person in self.people.values())]
+
     def again(self, *names: str) -> None:
         self.now = self.begun
+        for source, state in zip(self._sources(), self.drawn, strict=True):
+            source.setstate(state)
         for name, person in self.people.items():
             person.store._connection.close()
             for path in person.folder.glob("store.db*"):
