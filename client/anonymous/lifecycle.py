@@ -49,7 +49,7 @@ class Correspondence:
         for (message,) in store.all(unsettled, contact):
             core.fail_message(message, ENDED)
         store.run("DELETE FROM waiting WHERE contact = ?", contact)
-        core.waiting.discard((contact, 0))
+        core.find_waiting()
         store.run("DELETE FROM anonymous_parts WHERE session = ?", conversation.id)
         for table in ("anonymous_blocks", "anonymous_given"):
             store.run(f"DELETE FROM {table} WHERE contact = ?", contact)  # noqa: S608

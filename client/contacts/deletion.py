@@ -35,8 +35,7 @@ def delete(core: Core, contact: Contact, *, in_group: bool) -> None:
             _delete_sessions(core, contact.id)
             core.store.run("DELETE FROM contacts WHERE id = ?", contact.id)
         core.reload()
-        for tell in core.on_deleted:
-            tell(contact.identity)
+        core.own_devices.contact_deleted(contact.identity)
 
 
 def _delete_messages(core: Core, contact: int) -> None:

@@ -159,10 +159,7 @@ class Renewal:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             )
             core.store.run(query, first + at, *values, held)
-            if held:
-                core.held.add(contact)
-            else:
-                core.waiting.add((contact, 0))
+            core.waits(contact, 0, values[-1], held=held)
         files = core.store.all(
             "SELECT number, tag, message, last, expires FROM stranded WHERE session = ? AND lane = 1 ORDER BY number",
             session,

@@ -10,6 +10,7 @@ import random
 import shlex
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,7 @@ from client.core.changes import Changes
 from client.core.conversation import Conversation, NewSession
 from client.core.feeders import Feeders
 from client.core.outgoing import MessengerSettings
+from client.core.parts import Memory, OwnDevices
 from client.core.pauses import Pauses
 from client.e2e.anonymous_bodies import AnonymousBody
 from client.e2e.bodies import Body, MessageEvent, WireId
@@ -39,7 +41,7 @@ from client.model.views import (
     Role,
 )
 from client.storage.contacts import Contact, ContactTable
-from client.storage.database import Row, Store
+from client.storage.database import Store
 from client.storage.devices import DeviceTable
 from client.storage.messages import MessageTable, NewMessage
 from client.storage.signatures import SignatureTable
@@ -58,6 +60,16 @@ _HOLD_BACK = (
 )
 _UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
+
+
+class WaitingBody(NamedTuple):
+    """A row of `waiting`: a body that is not encrypted yet."""
+
+    id: int
+    body: bytes
+    message: int | None
+    expires: float
+    account: int
 
 
 class Core(Changes):
@@ -82,7 +94,8 @@ class Core(Changes):
         self.by_incoming: dict[bytes, Conversation] = {}
         self.by_outgoing: dict[bytes, Conversation] = {}
         self.routes: dict[int, Conversation] = {}  # contact → where messages to it go out
-        self.waiting: set[tuple[int, int]] = set()  # (contact, lane) with bodies that are not encrypted yet
+        # (contact, lane) with bodies that are not encrypted yet → on which accounts
+        self.waiting: dict[tuple[int, int], frozenset[int]] = {}
         self.files: set[int] = set()  # contacts with files that are not read to their ends yet
         self.blocked: set[int] = set()  # contacts that nothing is heard from or written to
         self.hushed: set[int] = set()  # contacts to whom nothing leaves by itself but after random pauses
@@ -92,15 +105,9 @@ class Core(Changes):
         self.next_expiry: float | None = None
         # (contact, …): answers to those who use an old copy, in sessions that were given up. Not more than a few.
         self.last_words: deque[tuple[int, ReplyBlock, bytes]] = deque(maxlen=8)
-        self.on_reload: list[Callable[[], object]] = []  # what else is kept in memory
-        self.on_attempt: list[Callable[[], Callable[[], object]]] = []  # who gives what makes that as it is now again
-        self.on_deleted: list[Callable[[bytes], object]] = []  # who is told, in the change, whose contact is deleted
-        self.on_route: list[Callable[[int], object]] = []  # who is told of contacts that have another session
-        self.on_block: list[Callable[[int], object]] = []  # who stops what is under way for a contact, in the change
-        self.on_sibling_changed: Callable[[int], object] = lambda _device: None  # who tells of the user's devices
-        self.on_expiry: list[Callable[[float], object]] = []  # who else gives up what waited too long, in the change
+        self.memories: list[Memory] = []  # of rooms above
+        self.own_devices = OwnDevices()
         self.feeders = Feeders(self)
-        self.on_delete: list[Callable[[Sequence[int]], object]] = []  # who has more of messages than their rows
         with store.transaction():  # what was let go and did not leave: at a start it would show the start
             store.run(_HOLD_BACK)
         self.reload()
@@ -109,9 +116,9 @@ class Core(Changes):
         """What makes memory again as it is now, once the store is as it is now again."""
         revisions = {number: (one, one.revision) for number, one in self.conversations.items()}
         routes = {contact: one.id for contact, one in self.routes.items()}
-        waiting, files, blocked, anonymous = set(self.waiting), set(self.files), set(self.blocked), dict(self.anonymous)
-        held, hushed, next_expiry = set(self.held), set(self.hushed), self.next_expiry
-        parts = [remember() for remember in self.on_attempt]
+        waiting, files, blocked = dict(self.waiting), set(self.files), set(self.blocked)
+        anonymous, held, hushed, next_expiry = dict(self.anonymous), set(self.held), set(self.hushed), self.next_expiry
+        parts = [memory.remember() for memory in self.memories]
 
         def take_back() -> None:
             self.conversations, self.by_incoming, self.by_outgoing = {}, {}, {}
@@ -154,8 +161,8 @@ class Core(Changes):
         self.anonymous = {contact: Role(role) for contact, role in rows}
         self.find_waiting()
         self.last_words.clear()  # who was to have one may be gone
-        for forget in self.on_reload:
-            forget()
+        for memory in self.memories:
+            memory.reload()
         self.files = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM sending")}
         self.find_next_expiry()
 
@@ -210,9 +217,16 @@ class Core(Changes):
 
     def find_waiting(self) -> None:
         """Look up for whom something waits, and for whom something is held back."""
-        rows = self.store.all("SELECT DISTINCT contact, lane FROM waiting WHERE NOT held")
-        self.waiting = {(contact, lane) for contact, lane in rows}
-        self.held = {row[0] for row in self.store.all("SELECT DISTINCT contact FROM waiting WHERE held")}
+        self.waiting, self.held = {}, set()
+        for contact, lane, account, held in self.store.all("SELECT DISTINCT contact, lane, account, held FROM waiting"):
+            self.waits(contact, lane, account, held=held)
+
+    def waits(self, contact: int, lane: int, account: int, *, held: bool) -> None:
+        """A body waits for a contact from now on, or is held back."""
+        if held:
+            self.held.add(contact)
+        else:
+            self.waiting[contact, lane] = self.waiting.get((contact, lane), frozenset()) | {account}
 
     def solicited(self, conversation: Conversation, arrival: Arrival, now: float, *, new: bool) -> None:
         """An answer is wanted: at once, or at a random moment if the user has said so of the contact."""
@@ -239,8 +253,8 @@ class Core(Changes):
         """Let messages to its contact go out in this conversation from now on."""
         self.contacts.use(conversation.contact, conversation.id)
         self.routes[conversation.contact] = conversation
-        for tell in self.on_route:
-            tell(conversation.contact)
+        # An old copy of a profile, for which another session was begun, may not have heard who we are in groups.
+        self.store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", conversation.contact)
 
     def leave(self, conversation: Conversation) -> None:
         """Give a conversation up: nothing comes or goes in it any more, and nothing of that is kept. In a change."""
@@ -285,18 +299,16 @@ class Core(Changes):
             "INSERT INTO waiting (contact, lane, body, message, expires, account, held) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         row = self.store.insert(query, contact, lane, msgspec.msgpack.encode(body), message, expires, account, held)
-        if held:
-            self.held.add(contact)
-        else:
-            self.waiting.add((contact, lane))
+        self.waits(contact, lane, account, held=held)
         self.expires(expires)
         return row
 
-    def next_waiting(self, contact: int, lane: int) -> Row | None:
-        """(id, body, message, expires, account) of what is encrypted next: what goes around in groups last."""
+    def next_waiting(self, contact: int, lane: int) -> WaitingBody | None:
+        """What is encrypted next: what goes around in groups last."""
         query = "SELECT id, body, message, expires, account FROM waiting WHERE contact = ? AND lane = ? AND NOT held"
         direct = self.store.one(query + " AND account <= ? ORDER BY id LIMIT 1", contact, lane, PEER)
-        return direct or self.store.one(query + " ORDER BY id LIMIT 1", contact, lane)
+        row = direct or self.store.one(query + " ORDER BY id LIMIT 1", contact, lane)
+        return None if row is None else WaitingBody(*row)
 
     def hides_reading(self, contact: int) -> bool:
         """Whether a contact learns that the user has read something, and not when."""
@@ -323,8 +335,7 @@ class Core(Changes):
 
     def delete_messages(self, numbers: Sequence[int]) -> None:
         """Delete messages, and what else has their texts and files' names; in a change."""
-        for forget in self.on_delete:
-            forget(numbers)
+        self.own_devices.messages_deleted(numbers)
         for number in numbers:
             self.store.run("DELETE FROM messages WHERE id = ?", number)
 
@@ -367,7 +378,7 @@ class Core(Changes):
     def contact_changed(self, contact: int) -> None:
         """Tell of a contact's new state, or of a device's."""
         if contact in self.siblings:
-            self.on_sibling_changed(contact)
+            self.own_devices.changed(contact)
         else:
             self.emit(ContactChanged(self.contacts.info(contact)))
 

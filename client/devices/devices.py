@@ -7,8 +7,10 @@ payload slot like any other message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from client.core.parts import OwnDevices
 from client.core.setbacks import Setbacks
 from client.devices.bodies import DeviceRequest, DeviceResponse, Revoked, Sync, Welcome
 from client.devices.changelog import ChangeFeed
@@ -30,7 +32,7 @@ from mixnet.errors import RemoteError
 User = Messenger | Satellite  # whatever the API calls both have, or the type checker says so
 
 
-class Devices:
+class Devices(OwnDevices):
     """The user's devices."""
 
     def __init__(self, messenger: Messenger) -> None:
@@ -49,10 +51,7 @@ class Devices:
         self._setbacks = Setbacks[int]()  # of devices
         self._idle_at = -1  # `Store.changes` when there was nothing to do
         self.files.sweep()
-        core.on_sibling_changed = self.changed
-        core.on_deleted.append(self._feed.tell_deleted)
-        core.on_expiry.append(self.pending.expire)
-        core.on_delete += [self.files.forget, self.pending.forget]
+        core.own_devices = self
         introductions.for_devices = self.linking
         messenger.parts.inbox.on_sibling = self.heard_untrusted
         core.feeders.add(self, first=True)
@@ -106,6 +105,19 @@ class Devices:
         device = core.device_table.get(contact)
         if device is not None:
             core.emit(DeviceChanged(core.device_table.info(device)))
+
+    def contact_deleted(self, identity: bytes) -> None:
+        """Satellites hear of it at once: nothing of it is left to log."""
+        self._feed.tell_deleted(identity)
+
+    def messages_deleted(self, numbers: Sequence[int]) -> None:
+        """See `OwnDevices`."""
+        self.files.forget(numbers)
+        self.pending.forget(numbers)
+
+    def expire(self, now: float) -> None:
+        """See `OwnDevices`."""
+        self.pending.expire(now)
 
     # the network
 

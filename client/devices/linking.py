@@ -129,7 +129,7 @@ class Linking:
         """Withdraw all that waits or is under way to a device."""
         core = self._core
         core.store.run("DELETE FROM waiting WHERE contact = ?", device.contact)
-        core.waiting -= {(device.contact, 0), (device.contact, 1)}
+        core.find_waiting()
         query = (
             "SELECT o.session, o.lane, o.number FROM outbound o JOIN sessions s ON s.id = o.session WHERE s.contact = ?"
         )

@@ -9,37 +9,31 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 
-from client.arq.fragments import spans
 from client.core.state import Core
 from client.e2e.bodies import MessageEvent
 from client.e2e.group_bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts, sequence
 from client.groups.agreement import Agreement
+from client.groups.deliveries import Deliveries
 from client.groups.leavers import LATE, Leavers
 from client.groups.missing_parents import HeldPosts
-from client.groups.multicast import SPARE_PLAN, Delivery, TreePlan, TreeTiming
+from client.groups.multicast import SPARE_PLAN, TreeTiming
 from client.groups.older_posts import take_over
 from client.groups.ordering import Filing
 from client.groups.posts import Post
 from client.groups.receipts import Receipts
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue, OpenPost
-from client.groups.rollercoaster import Branch
 from client.model.group_views import GroupState
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import NewMessage
-from mixnet import crypto
 from mixnet.errors import LocalError, RemoteError
 
 _LANE = 0
 _HELD_LIMIT = LATE  # posts of one author that wait for earlier ones
-_LATELY = 3600.0  # seconds for which a member that answered is taken to be there
-_AROUND = 256  # bytes that a body and its encryption add to a post
 
 
 class TooManyExpiring(LocalError):
@@ -56,44 +50,10 @@ class Dispatch:
         self.filing = Filing(core, registry, self.leavers)
         self.agreement = Agreement(core, registry, self.leavers)
         self._out, self._receipts = CopyQueue(core, registry, self._timing), Receipts(core, registry, self._timing)
-        self._deliveries: dict[int, Delivery[bytes]] = {}
-        self._fresh: set[int] = set()  # deliveries that were made again from the store and have no tree yet
+        self.deliveries = Deliveries(core, registry, self._out, self._timing, rng)
         self._version, self._due, self._hops = -1, math.inf, False  # what `wake_at` found in the store last
-        core.on_reload.append(self._load)
-        core.on_attempt.append(self._remember)
         take_over(core, registry)
-        self._load()
-
-    def _remember(self) -> Callable[[], object]:
-        deliveries, fresh = {post: one.copy() for post, one in self._deliveries.items()}, set(self._fresh)
-
-        def take_back() -> None:
-            self._deliveries, self._fresh = deliveries, fresh
-
-        return take_back
-
-    def _load(self) -> None:
-        self._deliveries, self._fresh = {}, set()
-        self._out.reload()
-        ours = "SELECT DISTINCT p.id, p.grp, p.plans, p.raw FROM group_posts p JOIN group_awaited a ON a.post = p.id"
-        for number, grp, plans, raw in self._store.all(ours):
-            awaited = self._store.all("SELECT member FROM group_awaited WHERE post = ?", number)
-            members = [bytes(row[0]) for row in awaited]
-            with suppress(RemoteError), self._core.refusing():  # one that fails waits until it expires, alone
-                self._deliveries[number] = self._delivery(self._registry.get(grp), members, bytes(raw), plans)
-                self._fresh.add(number)
-
-    def _delivery(self, group: Group, members: Iterable[bytes], raw: bytes, plans: int = 0) -> Delivery[bytes]:
-        peers = self._registry.peers(group)
-        doubted = {key for key, peer in peers.items() if peer.doubted or not self._registry.reachable(peer.contact)}
-        packets = len(spans(len(raw) + _AROUND))
-        return Delivery(members, doubted, self._timing, self._rng, packets=packets, plans=plans)
-
-    def _start(self, group: Group, post: int, now: float) -> None:
-        """Let the first tree of a post of ours begin."""
-        peers = self._registry.peers(group).items()
-        unheard = {key for key, peer in peers if not max(0.0, now - _LATELY) < peer.answered <= now}
-        self._queue(group, post, self._deliveries[post].start(now, unheard))
+        self.deliveries.reload()
 
     # writing
 
@@ -138,11 +98,8 @@ class Dispatch:
         stored = self._insert(group, post, message, now)
         # Of a post of ours `plans` counts the trees that were begun; of another's it has a bit for each one served.
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
-        for key in targets:
-            self._store.run("INSERT INTO group_awaited VALUES (?, ?)", stored, key)
         if targets:
-            self._deliveries[stored] = self._delivery(group, targets, post.raw)
-            self._start(group, stored, now)
+            self.deliveries.begin(group, stored, targets, post.raw, now)
         elif message is not None:
             self._core.step_message(message, MessageEvent.DELIVER)
         return message
@@ -168,26 +125,6 @@ class Dispatch:
         raw = post.closed() if post.is_over(now) else post.raw
         ours = post.author == group.me
         return self._store.insert(query, group.id, post.author, post.number, raw, message, expires, ends, ours)
-
-    def _queue(self, group: Group, post: int, plan: TreePlan[bytes]) -> None:
-        """Let a tree of ours begin; who has no session with us gets it through one who has."""
-        peers = self._registry.peers(group)
-        able = sorted(key for key, peer in peers.items() if self._registry.reachable(peer.contact))
-        had = [key for key in able if key not in self._deliveries[post].missing]
-        own = posts.parse_untrusted(self._raw(post))
-        way = OpenPost(group, post, own, self._registry.roster_at(group, own.heads).order())
-        for branch in plan.branches:
-            hop = branch
-            peer = peers.get(branch.child)
-            if (peer is None or not self._registry.reachable(peer.contact)) and able:
-                hop = Branch(self._rng.choice(had or able), (branch.child, *branch.onward))
-            self._out.add(way, plan.number, hop, plan.spares)
-        self._store.run("UPDATE group_posts SET plans = ? WHERE id = ?", plan.number + 1, post)
-
-    def _order(self, post: int) -> tuple[bytes, ...]:
-        row = self._store.one("SELECT raw, grp FROM group_posts WHERE id = ?", post)
-        assert row is not None  # noqa: S101  it is under way
-        return self._registry.roster_at(self._registry.get(row[1]), posts.parse_untrusted(bytes(row[0])).heads).order()
 
     # taking
 
@@ -254,72 +191,9 @@ class Dispatch:
         if len(body.receipts) % RECEIPT_SIZE:
             raise RemoteError("receipts of the wrong size")
         if body.author == group.me:
-            self._note_untrusted(group, row[0], body, now)
+            self.deliveries.note_untrusted(group, row[0], body, now)
             return
         self._receipts.gather_untrusted(row[0], body, now)
-
-    def _note_untrusted(self, group: Group, post: int, body: GroupReceipts, now: float) -> None:
-        """Whose proofs are right has the post."""
-        delivery = self._deliveries.get(post)
-        if delivery is None:
-            return
-        order, roster, refused = self._order(post), self._registry.roster(group), 0
-        said = posts.parse_untrusted(self._raw(post)).identity
-        for at in range(0, len(body.receipts), RECEIPT_SIZE):
-            index, proof = body.receipts[at], body.receipts[at + 1 : at + RECEIPT_SIZE]
-            member = roster.members.get(order[index]) if index < len(order) else None
-            if member is None or member.key not in delivery.missing:
-                continue
-            if not crypto.equal(self._registry.pair(group, member).receipt(body.number, said, ours=False), proof):
-                refused += 1
-                continue
-            self._reached(group, post, member.key, now)
-        if refused == len(body.receipts) // RECEIPT_SIZE > 0:
-            raise RemoteError("receipts that were not made by their members")
-
-    def has_it(self, group: Group, number: int, key: bytes, now: float) -> None:
-        """A member has our post of this number, as something else than a receipt says."""
-        query = "SELECT id FROM group_posts WHERE grp = ? AND author = ? AND number = ?"
-        row = self._store.one(query, group.id, group.me, number)
-        if row is not None and row[0] in self._deliveries and key in self._deliveries[row[0]].missing:
-            self._reached(group, row[0], key, now)
-
-    def _reached(self, group: Group, post: int, key: bytes, now: float) -> None:
-        self._deliveries[post].acknowledged(key)
-        self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
-        self._registry.set_peer(group, key, doubted=0, answered=now)
-        message = self._store.value(int, "SELECT message FROM group_posts WHERE id = ?", post)
-        if message is not None:
-            self._store.run("UPDATE group_messages SET reached = reached + 1 WHERE message = ?", message)
-        self._finish(post, message)
-
-    def _finish(self, post: int, message: int | None) -> None:
-        """All who are still members have it, or news of how many."""
-        done = post not in self._deliveries or not self._deliveries[post].missing
-        if done:
-            self._forget(post)
-        if message is None or not self._store.has("SELECT 1 FROM messages WHERE id = ?", message):
-            return
-        if not done or not self._core.step_message(message, MessageEvent.DELIVER):
-            self._core.message_changed(message)
-
-    # members come and go
-
-    def removed(self, group: Group, keys: Iterable[bytes]) -> None:
-        """Send nothing more to those who are no members any more, and wait for nothing from them."""
-        for key in keys:
-            self._out.forget(key, group)
-            rows = (
-                "SELECT a.post, p.message FROM group_awaited a JOIN group_posts p ON p.id = a.post"
-                " WHERE a.member = ? AND p.grp = ?"
-            )
-            for post, message in self._store.all(rows, key, group.id):
-                self._store.run("DELETE FROM group_awaited WHERE post = ? AND member = ?", post, key)
-                if post in self._deliveries:
-                    self._deliveries[post].drop(key)
-                if message is not None:
-                    self._store.run("UPDATE group_messages SET members = members - 1 WHERE message = ?", message)
-                self._finish(post, message)
 
     def left(self, group: Group) -> None:
         """We are in it no more: what came and is not shown yet won't be, and what isn't shown isn't kept."""
@@ -332,29 +206,7 @@ class Dispatch:
     def ended(self, group: Group) -> None:
         """We were removed: nothing of ours goes on."""
         for (post,) in self._store.all("SELECT id FROM group_posts WHERE grp = ?", group.id):
-            self._give_up(post, "you were removed from the group before all had it: ask an admin")
-
-    def _give_up(self, post: int, error: str) -> None:
-        message = self._store.value(int, "SELECT message FROM group_posts WHERE id = ?", post)
-        self._forget(post)
-        if message is not None:
-            self._core.fail_message(message, error)
-
-    def _forget(self, post: int) -> None:
-        self._store.run("DELETE FROM group_posts WHERE id = ?", post)
-        self._deliveries.pop(post, None)
-        self._fresh.discard(post)
-
-    def taken_back(self, post: int, group: Group, number: int) -> bool:
-        """Send no more of a post of ours, without a word on its message; whether nobody has answered for it."""
-        awaited = self._store.value(int, "SELECT count(*) FROM group_awaited WHERE post = ?", post) or 0
-        among = self._registry.roster_at(group, posts.parse_untrusted(self._raw(post)).heads)
-        self._forget(post)
-        self._out.recall(group, number)
-        return awaited >= len(among.members.keys() & self._registry.roster(group).members.keys()) - 1
-
-    def _raw(self, post: int) -> bytes:
-        return self._store.value(bytes, "SELECT raw FROM group_posts WHERE id = ?", post) or b""
+            self.deliveries.give_up(post, "you were removed from the group before all had it: ask an admin")
 
     def cancelled(self, message: int, now: float) -> None:
         """A message of ours is given up by its user, if it is a text in a group: nobody waits for it."""
@@ -362,7 +214,7 @@ class Dispatch:
         if row is None:
             return
         group = self._registry.get(row[1])
-        self.taken_back(row[0], group, row[2])
+        self.deliveries.taken_back(row[0], group, row[2])
         if group.state is GroupState.MEMBER and sequence.is_missed(self._store, group, row[2]):
             sequence.sign_again(self._store, group)
             self.write(group, now, passed=row[2])
@@ -376,7 +228,7 @@ class Dispatch:
         with self._core.change():
             self._expire(now)
             self._receipts.send(now)
-            self._look_after(now)
+            self.deliveries.look_after(now)
             for ours in (True, False):
                 hop = self._out.next(ours=ours)
                 if hop is not None and self._core.attempt(partial(self._out.send, hop, now)) is not None:
@@ -396,10 +248,9 @@ class Dispatch:
             times = [row[0] for row in self._store.all(query) if row[0] is not None]
             self._due = min(times, default=math.inf)
             self._hops = self._store.has("SELECT 1 FROM group_hops")
-        if self._fresh or (self._hops and any(self._out.next(ours=ours) is not None for ours in (True, False))):
+        if self._hops and any(self._out.next(ours=ours) is not None for ours in (True, False)):
             return 0.0
-        due = min((one.next_due for one in self._deliveries.values()), default=math.inf)
-        due = min(due, self._due)
+        due = min(self.deliveries.next_due(), self._due)
         return due if math.isfinite(due) else None
 
     def _expire(self, now: float) -> None:
@@ -413,37 +264,7 @@ class Dispatch:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
             had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
             error = f"it could not be delivered to all in time{had}: send it again"
-            if self._core.attempt(partial(self._give_up, post, error)) is not None:
-                self._forget(post)
+            if self._core.attempt(partial(self.deliveries.give_up, post, error)) is not None:
+                self.deliveries.forget(post)
         for grp in {row[2] for row in over}:
             self._core.attempt(partial(sequence.sign_again, self._store, self._registry.get(grp)))
-
-    def _look_after(self, now: float) -> None:
-        failed = "SELECT p.id FROM group_posts p JOIN messages m ON m.id = p.message WHERE m.state = ?"
-        over = {row[0] for row in self._store.all(failed, MessageState.FAILED.value)} | self._fresh
-        due = [post for post, delivery in self._deliveries.items() if post in over or delivery.next_due <= now]
-        for post in sorted(due):
-            if self._core.attempt(partial(self._look_after_one, post, now)) is not None:
-                self._forget(post)  # it would fail again, and no other post shall wait for it
-
-    def _look_after_one(self, post: int, now: float) -> None:
-        delivery = self._deliveries[post]
-        row = self._store.one(
-            "SELECT p.grp, m.state FROM group_posts p LEFT JOIN messages m ON m.id = p.message WHERE p.id = ?", post
-        )
-        if row is None or row[1] == MessageState.FAILED.value:
-            self._give_up(post, "")
-            return
-        group = self._registry.get(row[0])
-        # Before it is asked who is late: nobody can answer for a copy that still waits for a slot here.
-        if delivery.next_due <= now and self._out.waits(post):
-            delivery.held_up(now)
-        plans = [] if post in self._fresh else delivery.due(now)
-        if post in self._fresh:  # its deadlines were in memory only, so it begins anew with those who are left
-            self._fresh.discard(post)
-            self._start(group, post, now)
-        for plan in plans:
-            self._out.supersede(post, plan.branches)
-            self._queue(group, post, plan)
-        for key in delivery.doubted if plans else ():
-            self._registry.set_peer(group, key, doubted=1)

@@ -84,7 +84,6 @@ class Groups:
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
         core.feeders.add(self._dispatch)
         core.feeders.add(self._membership)
-        core.on_block += [self._dispatch.silence, self._membership.passes.silence]
 
     # what the user does
 
@@ -280,6 +279,11 @@ class Groups:
         if not me.admin:
             raise NotAllowed
         return me
+
+    def silence(self, contact: int) -> None:
+        """Hand on nothing of who is blocked. In the caller's change."""
+        self._dispatch.silence(contact)
+        self._membership.passes.silence(contact)
 
     def lost_touch(self, contact: int, now: float) -> None:
         """The session with somebody whom we know by groups only is broken."""

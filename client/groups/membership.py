@@ -53,7 +53,6 @@ class Membership:
         self._introductions = introductions
         self._rng: random.Random = core.jitter
         self._pause = max(_RETRY, _ROUND_TRIPS * core.settings.round_trip)
-        core.on_route.append(self._greet_again)
         self._version = -1  # of what `wake_at` found in the store last:
         self._silent: list[tuple[int, bytes, int]] = []  # members whom we know, and who don't know it yet
         self._retry: float | None = None
@@ -185,7 +184,7 @@ class Membership:
             if key is None or change.group != group.identifier or change.kind is not ChangeKind.REMOVE:
                 continue
             if change.subject == key:
-                self._dispatch.removed(group, [key])
+                self._dispatch.deliveries.removed(group, [key])
             elif change.subject == group.me and change.author in members and members[change.author].admin:
                 self._dispatch.ended(group)
 
@@ -213,7 +212,7 @@ class Membership:
                 self._store.run(query, group.id, key, group.next_number)
             # Who went: nothing waits for them any more; of those who left by themselves earlier posts may still come.
             gone = peers.keys() - roster.members.keys()
-            self._dispatch.removed(group, gone)
+            self._dispatch.deliveries.removed(group, gone)
             for key in sorted(gone):
                 self._dispatch.leavers.keep(group, peers[key], now)
                 self._store.run("DELETE FROM group_peers WHERE grp = ? AND key = ?", group.id, key)
@@ -270,10 +269,6 @@ class Membership:
         heads = () if history is None else history.heads
         self._say(contact, GroupHello(group.identifier, group.me, tag, first, heads), now)
         self._registry.set_peer(group, key, greeted=1)
-
-    def _greet_again(self, contact: int) -> None:
-        """In another session: an old copy of a profile, for which it was begun, may not have heard us before."""
-        self._store.run("UPDATE group_peers SET greeted = 0 WHERE contact = ?", contact)
 
     def feed(self, now: float) -> None:
         """Greet those whose sessions have come up, and try introductions again that lead to nothing."""

@@ -65,7 +65,7 @@ class ReadReceipts:
             return
         name = self._registry.called(group)[member.key]
         self._store.run("INSERT INTO group_reads VALUES (?, ?, ?)", message, member.key, name)
-        self._dispatch.has_it(group, number, member.key, now)
+        self._dispatch.deliveries.has_it(group, number, member.key, now)
         query = (
             "SELECT members, (SELECT count(*) FROM group_reads WHERE message = ?) FROM group_messages WHERE message = ?"
         )

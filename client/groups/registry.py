@@ -72,11 +72,15 @@ class Registry:
         self._core, self._store = core, core.store
         self._histories: dict[int, GroupHistory] = {}
         self._names = MemberNames(core)
-        core.on_reload.append(self._histories.clear)
-        core.on_attempt.append(self._remember)
+        core.memories.append(self)
         self._name_all()
 
-    def _remember(self) -> Callable[[], object]:
+    def reload(self) -> None:
+        """See `Memory`."""
+        self._histories.clear()
+
+    def remember(self) -> Callable[[], object]:
+        """See `Memory`."""
         lengths = {number: len(history) for number, history in self._histories.items()}
         kept = dict(self._histories)
 

@@ -143,7 +143,7 @@ class CopyQueue:
         if (contact, _LANE) not in self._core.waiting or not self._has_place(contact):
             return False
         first = self._core.next_waiting(contact, _LANE)
-        return first is not None and first[0] == row
+        return first is not None and first.id == row
 
     def recall(self, group: Group, number: int) -> None:
         """Let copies of a post of ours that sessions have already go no further."""

@@ -85,7 +85,8 @@ class ReusedNumbers:
     def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
         stored, message, _, ends = row
         lifetime = None if ends is None else ends - now
-        nobody, over = self._dispatch.taken_back(stored, group, post.number), lifetime is not None and lifetime <= 0
+        nobody = self._dispatch.deliveries.taken_back(stored, group, post.number)
+        over = lifetime is not None and lifetime <= 0
         if not nobody or over:
             if message is not None:
                 self._core.fail_message(message, OVER if nobody else DOUBTFUL)

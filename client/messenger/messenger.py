@@ -94,10 +94,10 @@ class Messenger(Lookups):
         self._introductions = Introductions(self._core, self._renewal)
         self.archive = ArchiveOps(self._core, self._receiving)
         self.anonymous = Anonymous(self._core, surbs or NoSurbs())
-        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous)
-        self.people = ContactVerbs(self._core, self._outbox)
         core.feeders.add(HeldBack(core))
         self.groups = Groups(self._core, self._introductions)
+        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous, self.groups)
+        self.people = ContactVerbs(self._core, self._outbox)
         self.attestations = Attestations(self._core, self._receiving)
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)
         self._inbox = Inbox(

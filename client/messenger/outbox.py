@@ -9,8 +9,8 @@ is sent until it is unblocked. Never: the same fragment twice without a reason t
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 
@@ -20,15 +20,15 @@ from client.arq.sender import PEER, USER, Transmission
 from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.core.shares import Shares
-from client.core.state import Core
+from client.core.state import Core, WaitingBody
 from client.e2e.bodies import REASONS, MessageEvent, Reason
 from client.files.receiver import FileReceiver
 from client.files.sender import FILE_LANE, FileSender
+from client.groups.groups import Groups
 from client.messenger.old_copies import ANONYMOUS, BROKEN, LAPSED
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
 from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.database import Row
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
 
@@ -49,28 +49,40 @@ _UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state
 class Outbox:
     """Decides what leaves next, of all that waits."""
 
-    def __init__(self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous) -> None:
+    def __init__(
+        self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous, groups: Groups
+    ) -> None:
         self._core = core
         self._sending, self._receiving = sending, receiving
-        self._anonymous = anonymous
-        # (conversation, lane); the first one is next. All anonymous conversations have one turn together.
-        self._turns: deque[tuple[int, int]] = deque([(_STRANGERS, 0)])
-        self._known: set[int] = set()  # conversations that have turns
+        self._anonymous, self._groups = anonymous, groups
+        # (conversation, lane) → in which of the user's turns it was last: who waits the longest is next. All anonymous
+        # conversations have one turn together.
+        self._served: dict[tuple[int, int], int] = {}
+        self._turn = 0
         self._shares = Shares()
         self._peers: dict[int, int] = {}  # contact → whose share what it orders is
-        core.on_reload.append(self._peers.clear)
+        core.memories.append(self)
+
+    def reload(self) -> None:
+        """See `Memory`."""
+        self._peers.clear()
+
+    def remember(self) -> Callable[[], object]:
+        """See `Memory`: what is looked up again is as it was."""
+        return self._peers.clear
 
     def next(self, now: float) -> Outgoing | None:
         """What the next slot should carry, or None."""
         core, shares = self._core, self._shares
         self.expire(now)
         core.feeders.feed(now)
-        outgoing = None
-        if shares.peers_first:
-            outgoing = self._of_peers(now)
-        if outgoing is None and (outgoing := self._of_user(now)) is not None:
+        offers = self._offers(now)
+        outgoing = self._of_peers(offers, now) if shares.peers_first else None
+        if outgoing is None and (outgoing := self._of_user(offers, now)) is not None:
             shares.taken_by_user()
-        elif outgoing is None and (outgoing := self._of_peers(now)) is None:
+        elif outgoing is None and not shares.peers_first:
+            outgoing = self._of_peers(offers, now)
+        if outgoing is None:
             shares.left_over()
         return outgoing
 
@@ -109,39 +121,57 @@ class Outbox:
         route = self._core.routes.get(contact)
         return contact not in self._core.blocked and route is not None and route.sender.has_window(lane)
 
+    # who has something
+
+    def _offers(self, now: float) -> dict[Conversation, list[set[int]]]:
+        """The conversations that may have something for this slot: on which accounts, of each lane."""
+        core = self._core
+        waited_for = core.files | {contact for contact, _ in core.waiting}
+        busy = [one for one in self._named() if one.contact in waited_for or one.wants_slot()]
+        return {one: [self._accounts(one, lane, now) for lane in range(LANES)] for one in busy}
+
+    def _accounts(self, conversation: Conversation, lane: int, now: float) -> set[int]:
+        """On which accounts something could leave in a lane; what waits behind other bodies counts, too."""
+        core, sender, contact = self._core, conversation.sender, conversation.contact
+        accounts = sender.accounts(lane)
+        if lane == 0 and sender.busy():
+            asks = sender.wake_at()
+            if asks is not None and asks <= now:
+                accounts.add(sender.asker)
+        waiting = core.waiting.get((contact, lane), frozenset())
+        if lane == FILE_LANE and contact in core.files:
+            waiting |= {USER}
+        return accounts | waiting if waiting and self._goes_out_in(conversation, lane) else accounts
+
     # the user's own
 
-    def _of_user(self, now: float) -> Outgoing | None:
+    def _of_user(self, offers: Mapping[Conversation, Sequence[Set[int]]], now: float) -> Outgoing | None:
         """What is on the user's account, of the lane whose turn it is."""
-        core = self._core
-        for conversation in self._named():
-            if conversation.id not in self._known:
-                self._known.add(conversation.id)
-                self._turns.extend((conversation.id, lane) for lane in range(LANES))
-        for _ in range(len(self._turns)):
-            id_, lane = self._turns[0]
-            self._turns.rotate(-1)
+        lanes = [(one.id, lane) for one, lanes in offers.items() for lane in range(LANES) if USER in lanes[lane]]
+        for place in sorted([(_STRANGERS, 0), *lanes], key=lambda one: self._served.get(one, 0)):
             outgoing = None
-            with suppress(RemoteError), core.refusing():  # whatever fails in one, the others have their turns
-                if id_ == _STRANGERS:
+            with suppress(RemoteError), self._core.refusing():  # whatever fails in one, the others have their turns
+                if place[0] == _STRANGERS:
                     outgoing = self._anonymous.next(now, self._refill, self._fragment)
-                elif id_ in core.conversations and core.conversations[id_].contact not in core.blocked:
-                    outgoing = self._fragment(core.conversations[id_], lane, USER, now)
+                else:
+                    outgoing = self._fragment_in(*place, USER, now)
             if outgoing is not None:
+                self._turn += 1
+                self._served[place] = self._turn
                 return outgoing
         return None
 
     # what peers order
 
-    def _of_peers(self, now: float) -> Outgoing | None:
+    def _of_peers(self, offers: Mapping[Conversation, Sequence[Set[int]]], now: float) -> Outgoing | None:
         """What somebody ordered, of the peer that had least lately: an answer, if one is due, else a fragment."""
         ordered: defaultdict[int, list[Callable[[], Outgoing | None]]] = defaultdict(list)
-        for conversation in self._named():
+        for conversation, lanes in offers.items():
             due = conversation.receiver.due_at()
             if due is not None and due <= now:
                 ordered[self._peer(conversation, PEER)].insert(0, partial(self._answer, conversation.id, now))
-            for lane in range(LANES):
-                for account in self._ordered_in(conversation, lane, now):
+            for lane, accounts in enumerate(lanes):
+                for account in accounts - {USER}:
                     fragment = partial(self._fragment_in, conversation.id, lane, account, now)
                     ordered[self._peer(conversation, account)].append(fragment)
         for contact, block, raw in self._core.last_words:
@@ -172,19 +202,6 @@ class Outbox:
                     return _UNKNOWN
                 self._peers[contact] = -group
         return self._peers[contact]
-
-    def _ordered_in(self, conversation: Conversation, lane: int, now: float) -> set[int]:
-        """The accounts on which something could leave in a lane, but for the user's."""
-        sender, contact = conversation.sender, conversation.contact
-        accounts = sender.accounts(lane) if sender.busy() else set()
-        asks = sender.wake_at() if lane == 0 and sender.busy() else None
-        if asks is not None and asks <= now:
-            accounts.add(sender.asker)
-        if (contact, lane) in self._core.waiting and self._goes_out_in(conversation, lane):
-            first = self._core.next_waiting(contact, lane)
-            if first is not None:
-                accounts.add(first[4])
-        return accounts - {USER}
 
     def _answer(self, session: int, now: float) -> OutgoingReply | None:
         conversation = self._core.conversations.get(session)
@@ -244,7 +261,7 @@ class Outbox:
             return
         if (contact, lane) in core.waiting:
             first = core.next_waiting(contact, lane)
-            if first is None or first[4] == account:
+            if first is None or first.account == account:
                 with core.change():
                     self._post_waiting(conversation, lane, first)
         elif lane == FILE_LANE and contact in core.files and account == USER:
@@ -253,16 +270,17 @@ class Outbox:
                 if parcel is not None:
                     conversation.post(parcel)
 
-    def _post_waiting(self, conversation: Conversation, lane: int, first: Row | None) -> None:
+    def _post_waiting(self, conversation: Conversation, lane: int, first: WaitingBody | None) -> None:
         core, contact = self._core, conversation.contact
         if first is not None:
-            number, body, message, expires, account = first
-            core.store.run("DELETE FROM waiting WHERE id = ?", number)
+            core.store.run("DELETE FROM waiting WHERE id = ?", first.id)
             # Sessions between devices are never renewed, and what they carry may be deleted before it is delivered.
-            kept = contact not in core.siblings
-            conversation.post(Parcel(lane, bytes(body), message, message is not None, 0, expires, account, kept))
-        if not core.store.has("SELECT 1 FROM waiting WHERE contact = ? AND lane = ? AND NOT held", contact, lane):
-            core.waiting.discard((contact, lane))
+            kept, text = contact not in core.siblings, first.message is not None
+            conversation.post(Parcel(lane, first.body, first.message, text, 0, first.expires, first.account, kept))
+        query = "SELECT DISTINCT account FROM waiting WHERE contact = ? AND lane = ? AND NOT held"
+        core.waiting[contact, lane] = frozenset(row[0] for row in core.store.all(query, contact, lane))
+        if not core.waiting[contact, lane]:
+            del core.waiting[contact, lane]
 
     # giving up
 
@@ -304,8 +322,7 @@ class Outbox:
             if conversation.contact == contact:
                 conversation.receiver.hush()
         self._core.forget_last_words(contact)
-        for silence in self._core.on_block:
-            silence(contact)
+        self._groups.silence(contact)
 
     def sweep(self) -> None:
         """Remove from the disk what was given up, once that is stored."""
@@ -339,7 +356,7 @@ class Outbox:
                 if session in core.conversations:  # also what could not be given up just now: nothing waits for ever
                     core.conversations[session].withdraw(lane, number)
             core.store.run("DELETE FROM invitations WHERE expires <= ?", now)
-            for expire in (*core.on_expiry, self._anonymous.expire, self._receiving.expire):
+            for expire in (core.own_devices.expire, self._anonymous.expire, self._receiving.expire):
                 attempt(partial(expire, now))
             core.find_next_expiry()
             if core.next_expiry is not None and core.next_expiry <= now:  # what failed is not tried in each slot

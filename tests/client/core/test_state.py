@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -52,7 +53,7 @@ def memory(core: Core) -> dict[str, object]:
         },
         "channels": (set(core.by_incoming), set(core.by_outgoing)),
         "routes": {contact: one.id for contact, one in core.routes.items()},
-        "waiting": set(core.waiting),
+        "waiting": dict(core.waiting),
         "files": set(core.files),
         "blocked": set(core.blocked),
         "expiry": core.next_expiry,
@@ -97,8 +98,10 @@ def test_after_a_failure_the_next_text_arrives_once_and_in_its_place(channel, co
 
 def test_who_keeps_more_in_memory_is_told_of_a_failure(core):
     told: list[str] = []
-    core.on_attempt.append(lambda: lambda: told.append("as it was"))
-    core.on_reload.append(lambda: told.append("from the store"))
+    memory = SimpleNamespace(
+        remember=lambda: lambda: told.append("as it was"), reload=lambda: told.append("from the store")
+    )
+    core.memories.append(memory)
     with core.change():
         pass
     assert told == []
@@ -259,10 +262,10 @@ def test_a_body_waits_as_long_as_the_network_says_or_shorter(channel, core):
         core.enqueue(contact, 0, Confirm(), None, channel.now, lifetime=5.0)
         core.enqueue(contact, 0, Confirm(), None, channel.now, lifetime=9.0)
     assert texts_of(core, contact) == [(1, channel.now + most), (0, channel.now + 5), (0, channel.now + 9)]
-    assert core.waiting == {(contact, 0), (contact, 1)}
+    assert core.waiting.keys() == {(contact, 0), (contact, 1)}
     assert core.next_expiry == channel.now + 5
     core.reload()
-    assert core.next_expiry == channel.now + 5 and core.waiting == {(contact, 0), (contact, 1)}
+    assert core.next_expiry == channel.now + 5 and core.waiting.keys() == {(contact, 0), (contact, 1)}
 
 
 def test_only_what_is_no_message_of_the_user_counts_as_backlog(channel, core):
@@ -320,29 +323,36 @@ def test_a_session_that_is_left_has_nothing_under_way_and_no_way_out(channel, co
     assert core.contacts.get(contact).session is None
 
 
-def test_who_is_told_of_routes_hears_of_each(channel, core):
+def greeted(core, contact):
+    return core.store.value(int, "SELECT greeted FROM group_peers WHERE contact = ?", contact)
+
+
+def greet(core, contact):
+    columns = "grp, key, first, contact, greeted"
+    core.store.run(f"INSERT INTO group_peers ({columns}) VALUES (1, x'00', 0, ?, 1)", contact)
+
+
+def test_in_another_session_a_member_of_groups_is_greeted_again(channel, core):
     contact = contact_of(core)
     conversation = core.routes[contact]
-    told: list[int] = []
-    core.on_route.append(told.append)
+    greet(core, contact)
     with core.change():
         core.contacts.use(contact, None)
         core.routes.clear()
         core.route(conversation)
-    assert told == [contact] and core.routes == {contact: conversation}
+    assert greeted(core, contact) == 0 and core.routes == {contact: conversation}
     assert core.contacts.get(contact).session == conversation.id
 
 
 def test_an_answer_opens_a_route_only_where_there_is_none_and_nothing_is_held(channel, core):
     contact = contact_of(core)
     conversation = core.routes[contact]
-    told: list[int] = []
-    core.on_route.append(told.append)
+    greet(core, contact)
     core.establish(conversation)
-    assert told == []
+    assert greeted(core, contact) == 1
     core.contacts.use(contact, None)
     core.establish(conversation)
-    assert told == [contact] and not core.holds(contact)
+    assert greeted(core, contact) == 0 and not core.holds(contact)
     assert core.take_events() == []  # established already: no news
 
 
@@ -385,7 +395,7 @@ def test_a_new_store_gets_an_identity_that_it_keeps(channel, core):
 
 def test_a_contact_s_change_is_told_to_the_user_and_a_device_s_to_its_keeper(core, monkeypatch):
     contact, told = contact_of(core), []
-    monkeypatch.setattr(core, "on_sibling_changed", told.append)
+    monkeypatch.setattr(core.own_devices, "changed", told.append)
     core.contact_changed(contact)
     (event,) = core.take_events()
     assert isinstance(event, ContactChanged) and event.contact == core.contacts.info(contact) and told == []

@@ -391,7 +391,7 @@ def test_what_the_home_refuses_about_a_group_is_said_and_leaves_nothing(family):
         phone.invite(CLUB, "other", family.now)
     with pytest.raises(BadName):
         phone.create(" ", family.now)
-    assert family[HOME].messenger.groups._dispatch._deliveries == {}
+    assert family[HOME].messenger.groups._dispatch.deliveries._under_way == {}
     assert family.run(60, family.calm)
     agree(family)
     number = phone.send("other", "still works", family.now)
@@ -413,7 +413,7 @@ def test_a_refused_change_leaves_no_trace_in_memory(family):
     with pytest.raises(RefusedAtHome, match="Only admins"):
         answered(family, phone.demote("other", "bob", family.now))
     groups = family[HOME].messenger.groups
-    assert groups._dispatch._deliveries == {}
+    assert groups._dispatch.deliveries._under_way == {}
     assert family[HOME].store.one("SELECT 1 FROM group_hops UNION ALL SELECT 1 FROM group_awaited") is None
     assert family.run(60, family.calm)
     agree(family)

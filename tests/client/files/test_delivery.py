@@ -129,7 +129,7 @@ def test_a_refusal_that_comes_late_changes_nothing(friends):
     core = friends["bob"].messenger._core
     core.enqueue(core.contacts.named("alice").id, 0, Refuse(number, Reason.NO_ROOM), None, friends.now)
     friends.run(60)
-    assert core.waiting == set()
+    assert core.waiting == {}
     info = friends["alice"].messenger.message(number)
     assert (info.state, info.error) == (MessageState.DELIVERED, "")
 

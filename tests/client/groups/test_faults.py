@@ -5,7 +5,7 @@ import pytest
 from client.e2e import group_changes
 from client.e2e.group_bodies import GroupChanges, GroupOffer
 from client.e2e.group_changes import ChangeKind, Newcomer
-from client.groups.dispatch import Dispatch
+from client.groups.deliveries import Deliveries
 from client.groups.membership import Membership
 from client.groups.relay import CopyQueue
 from client.model.group_views import GroupState
@@ -74,8 +74,8 @@ def test_a_post_that_cannot_be_looked_after_stops_no_other(circle, monkeypatch):
     circle["dave"].online = False
     first = circle.send("alice", "first")
     stored = circle["alice"].store.one("SELECT id FROM group_posts WHERE message = ?", first)[0]
-    original = Dispatch._look_after_one
-    monkeypatch.setattr(Dispatch, "_look_after_one", failing(original, lambda post, _now: post == stored, failed))
+    original = Deliveries._look_after_one
+    monkeypatch.setattr(Deliveries, "_look_after_one", failing(original, lambda post, _now: post == stored, failed))
     circle.run(20)
     assert len(failed) == 1
     circle["dave"].online = True

@@ -151,7 +151,7 @@ def order(make):
         if not core.waiting:
             with core.change():
                 core.enqueue(core.contacts.named("victim").id, 0, make(siege, name), None, siege.now)
-        outgoing = outbox._of_peers(siege.now)
+        outgoing = outbox._of_peers(outbox._offers(siege.now), siege.now)
         if isinstance(outgoing, OutgoingFragment):
             siege._send(siege[name], outgoing, 4 * worlds.MEAN_DELAY)
             outbox.left(outgoing, siege.now, 4 * worlds.MEAN_DELAY)
@@ -327,15 +327,31 @@ def test_a_message_that_others_ordered_is_on_their_account(tmp_path):
     channel = Channel(tmp_path, 2)
     channel.introduce()
     channel.run(30)
-    core = channel["bob"].messenger._core
+    core, outbox = channel["bob"].messenger._core, channel["bob"].messenger._outbox
     contact = core.contacts.named("alice").id
     sender = core.routes[contact].sender
     with core.change():
         core.enqueue(contact, 0, Offer(1, "x", 1), None, channel.now)
-    assert channel["bob"].messenger._outbox._of_user(channel.now) is None
+    assert outbox._of_user(outbox._offers(channel.now), channel.now) is None
     number = channel["bob"].messenger.send_text("alice", "mine", channel.now)
-    assert channel["bob"].messenger._outbox._of_peers(channel.now) is not None
+    assert outbox._of_peers(outbox._offers(channel.now), channel.now) is not None
     assert sender.asker == PEER
-    assert channel["bob"].messenger._outbox._of_user(channel.now) is not None
+    assert outbox._of_user(outbox._offers(channel.now), channel.now) is not None
     assert sender.asker == USER
     assert channel.run(60, lambda: channel["bob"].messenger.message(number).state is MessageState.DELIVERED)
+
+
+def test_only_who_may_have_something_for_a_slot_is_looked_at(tmp_path):
+    channel = Channel(tmp_path, 2, names=("alice", "bob", "carol"))
+    for name in ("bob", "carol"):
+        channel.introduce("alice", name)
+    channel.run(60)
+    core, outbox = channel["alice"].messenger._core, channel["alice"].messenger._outbox
+    assert outbox._offers(channel.now) == {}
+    contact = core.contacts.named("bob").id
+    with core.change():
+        core.enqueue(contact, 0, Offer(1, "x", 1), None, channel.now)
+    assert [one.contact for one in outbox._offers(channel.now)] == [contact]
+    assert outbox._offers(channel.now)[core.routes[contact]] == [{PEER}, set()]
+    core.blocked.add(contact)
+    assert outbox._offers(channel.now) == {}

@@ -31,14 +31,14 @@ def memory(messenger: Messenger) -> dict[str, object]:
             for one in (*core.by_incoming.values(), *core.by_outgoing.values(), *core.routes.values())
         ),
         "routes": {contact: one.id for contact, one in core.routes.items()},
-        "waiting": set(core.waiting),
+        "waiting": dict(core.waiting),
         "files": set(core.files),
         "silent": (set(core.blocked), dict(core.anonymous), set(core.siblings), core.satellite, core.identity_public),
         "histories": {
             group.id: None if (it := registry.history(group)) is None else (it.missing(()), set(it.heads), it.roster())
             for group in registry.all()
         },
-        "posts": {post: set(one.missing) for post, one in dispatch._deliveries.items()},
+        "posts": {post: set(one.missing) for post, one in dispatch.deliveries._under_way.items()},
     }
 
 
