@@ -1,14 +1,13 @@
 """What the devices of a user share about a contact: what a home tells of it, and what a satellite's user decides.
 
 Promises: a decision holds on the satellite at once, and is stored together with the request that the home does the
-same, or not at all; what changes nothing asks for nothing. Every verb of `ContactVerbs` stands here: one left out would
-hold on one device only, and a test says so. Whatever column a record has is told, stored and shown on all devices.
+same, or not at all; what changes nothing asks for nothing. Whatever column a record has is told, stored and shown on
+all devices, and asked for where a user changes it: one left out would hold on one device only, and a test says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from client.messenger.contact_verbs import NOTE_LIMIT, ContactVerbs
 from client.model.contact_states import Standing
 from client.model.names import NAME_LIMIT
 from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
+from client.storage.contacts import Contact
 
 _ANY_LIFE = 1e11  # seconds
 
@@ -138,6 +138,17 @@ class _NothingUnderWay:
         """Nothing was given up."""
 
 
+# Column of a contact's row → what the home is asked for when the user has changed it here.
+ASKED: Final[Mapping[str, Callable[[Contact], AnyContactRequest]]] = {
+    "name": lambda now: Rename(now.identity, now.name),
+    "state": lambda now: Verify(now.identity),
+    "standing": lambda now: Block(now.identity, now.blocked),
+    "note": lambda now: Annotate(now.identity, now.note),
+    "read_receipts": lambda now: TellReading(now.identity, now.read_receipts),
+    "acknowledgements": lambda now: Acknowledge(now.identity, now.acknowledgements),
+}
+
+
 class SatelliteContacts(ContactVerbs):
     """The same verbs. Each raises DeviceRevoked, too."""
 
@@ -146,41 +157,12 @@ class SatelliteContacts(ContactVerbs):
         super().__init__(core, _NothingUnderWay())
         self._ask = ask
 
-    def verify(self, name: str) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().verify, name), Verify)
-
-    def rename(self, name: str, new_name: str) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().rename, name, new_name), lambda who: Rename(who, new_name))
-
-    def note(self, name: str, note: str) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().note, name, note), lambda who: Annotate(who, note))
-
-    def read_receipts(self, name: str, choice: ReadReceiptChoice) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().read_receipts, name, choice), lambda who: TellReading(who, choice))
-
-    def acknowledgements(self, name: str, choice: AckChoice) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().acknowledgements, name, choice), lambda who: Acknowledge(who, choice))
-
-    def block(self, name: str, now: float) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().block, name, now), lambda who: Block(who, True))
-
-    def unblock(self, name: str) -> ContactInfo:
-        """As at home."""
-        return self._share(name, partial(super().unblock, name), lambda who: Block(who, False))
-
-    def _share(
-        self, name: str, decide: Callable[[], ContactInfo], request: Callable[[bytes], AnyContactRequest]
-    ) -> ContactInfo:
-        """Decide, and ask the home for the same if that changed the contact's row here."""
+    def _decide(self, contact: Contact, change: Callable[[], bool]) -> ContactInfo:
+        """As at home, and ask the home for the same, if that changed the contact's row here."""
         with self._core.change():
-            before = self._core.contacts.person(name)
-            info = decide()
-            if self._core.contacts.get(before.id) != before:
-                self._ask(request(before.identity))
+            info = super()._decide(contact, change)
+            after = self._core.contacts.get(contact.id)
+            for column, request in ASKED.items():
+                if getattr(after, column) != getattr(contact, column):
+                    self._ask(request(after))
         return info

@@ -49,7 +49,7 @@ from client.signing.proofs import proof_of
 from client.storage.contacts import Contact
 from client.storage.database import Store
 from client.storage.messages import NewMessage
-from client.storage.reply_blocks import NoSurbs, SurbMaker
+from client.storage.reply_blocks import SurbMaker
 from client.storage.timestamps import TimestampTable
 
 _TEXT_LANE = 0
@@ -76,16 +76,15 @@ class Messenger(Lookups):
         settings: MessengerSettings,
         jitter: random.Random,
         home: Home,
-        surbs: SurbMaker | None = None,
+        surbs: SurbMaker,
         *,
-        pauses: random.Random | None = None,
+        pauses: random.Random,
     ) -> None:
         """Take up where the store left off; `home` is where contacts reach us and what we are called.
 
-        `surbs` makes the reply blocks of anonymous messages; without one there are none. `pauses` is the stream of
-        random pauses (None: the system's).
+        `surbs` makes the reply blocks of anonymous messages, `pauses` is the stream of random pauses.
         """
-        core = Core(store, settings, jitter, home, pauses or random.SystemRandom())
+        core = Core(store, settings, jitter, home, pauses)
         super().__init__(core, Transfers(core))
         # Each part is made after those that it is given. The inbox is last: it hands what comes to all of them.
         self._sending = FileSender(self._core, self._transfers)
@@ -93,7 +92,7 @@ class Messenger(Lookups):
         self._renewal = Renewal(self._core, self._sending, self._receiving)
         self._introductions = Introductions(self._core, self._renewal)
         self.archive = ArchiveOps(self._core, self._receiving)
-        self.anonymous = Anonymous(self._core, surbs or NoSurbs())
+        self.anonymous = Anonymous(self._core, surbs)
         core.feeders.add(HeldBack(core))
         self.groups = Groups(self._core, self._introductions)
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous, self.groups)

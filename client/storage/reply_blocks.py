@@ -15,13 +15,12 @@ from client.arq.fragments import ReplyBlock
 from client.model.durations import DAY
 from client.storage.database import Store
 from mixnet.clock import Epochs
-from mixnet.errors import LocalError, RemoteError
+from mixnet.errors import RemoteError
 from mixnet.sphinx import SurbKeys
 
 HELD = 24  # reply blocks of one conversation that its reader keeps
 STOCK = 4  # unused blocks of one epoch that a writer has out
 EACH_EPOCH = 12  # blocks of one epoch that a writer gives in all, however many were used
-_NONE = "anonymous messages need a daemon, which makes their reply blocks: start one"
 KEPT = DAY  # seconds after its epoch for which a block's answer may wait in our mailbox
 
 
@@ -49,27 +48,6 @@ class SurbMaker(Protocol):
 
     def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
         """The plaintext that came back; RemoteError if it was altered."""
-
-
-class NoSurbs:
-    """For a messenger that makes no reply blocks: whatever needs one is refused."""
-
-    @property
-    def epochs(self) -> Epochs:
-        """See `SurbMaker`."""
-        raise LocalError(_NONE)
-
-    def open_epochs(self, now: float) -> list[int]:  # as the protocol has it
-        """See `SurbMaker`."""
-        raise LocalError(_NONE)
-
-    def make(self, entry: bytes, epoch: int) -> OwnSurb:
-        """See `SurbMaker`."""
-        raise LocalError(_NONE)
-
-    def open_untrusted(self, keys: SurbKeys, body: bytes) -> bytes:
-        """See `SurbMaker`."""
-        raise LocalError(_NONE)
 
 
 def end_of(epochs: Epochs, epoch: int) -> int:

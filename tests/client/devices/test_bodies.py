@@ -167,7 +167,7 @@ def test_a_piece_fits_into_a_body_and_a_message_into_its_pieces():
 def profile(name: str) -> Messenger:
     store = Store.open(":memory:", SymmetricKey(bytes(32)))
     home = Home(name, bytes(32), Destination(bytes(32), name.ljust(32).encode(), bytes(31) + b"\x09"))
-    return Messenger(store, MessengerSettings(), random.Random(1), home)
+    return Messenger(store, MessengerSettings(), random.Random(1), home, None, pauses=random.Random(2))
 
 
 VERBS = ("write", "come", "step", "delete", "rename", "swap", "block", "tell", "meet", "lose", "found", "say")

@@ -10,12 +10,14 @@ from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.concurrency.worker import InlineWorker
 from client.devices.bodies import DeviceVerb
-from client.devices.contacts import ContactRequest, SatelliteContacts
+from client.devices.contacts import ASKED, CONTACT_COLUMNS, ContactRequest, SatelliteContacts
 from client.devices.satellite_archive import SatelliteArchive
 from client.messenger.archive import ArchiveOps
 from client.messenger.contact_verbs import ContactVerbs
 from client.messenger.messenger import Messenger
+from client.model.contact_states import ContactVerdict
 from client.model.errors import HomeOnly
+from client.model.views import AckChoice, ContactState, ReadReceiptChoice
 from mixnet.clock import VirtualClock
 from mixnet.errors import MixnetError
 from tests.client.worlds.devices import HOME, PHONE, Family
@@ -70,11 +72,26 @@ def test_a_home_does_the_verbs_itself_and_a_satellite_does_not(family):
     assert not isinstance(family.user(PHONE), Messenger)
 
 
-def test_a_satellite_asks_its_home_for_every_verb_about_contacts():
-    """One that it only inherits would hold on this device and be undone by the next thing that the home tells."""
-    decided = {name for name in vars(ContactVerbs) if not name.startswith("_")}
-    assert len(decided) >= 4
-    assert decided - vars(SatelliteContacts).keys() == set()
+def test_a_satellite_asks_its_home_for_whatever_its_user_changes_of_a_contact():
+    """What it does not ask for would hold on this device and be undone by the next thing that the home tells."""
+    assert ASKED.keys() == set(CONTACT_COLUMNS) - {"added_at"}  # which nobody changes
+
+
+@pytest.mark.parametrize("verb", [name for name in vars(ContactVerbs) if not name.startswith("_")])
+def test_a_satellite_asks_for_one_thing_by_each_verb_that_changes_something(family, verb):
+    core, asked = family[PHONE].messenger._core, []
+    people = SatelliteContacts(core, asked.append)
+    with core.change():
+        contact = core.contacts.add(verb, verb.encode().ljust(32), ContactState.ESTABLISHED, family.now)
+        if verb == "unblock":
+            core.contacts.judge(contact, ContactVerdict.BLOCK)
+    args = {"rename": ("other " + verb,), "note": ("x",), "block": (family.now,)}
+    args |= {"read_receipts": (ReadReceiptChoice.OFF,), "acknowledgements": (AckChoice.DELAYED,)}
+    getattr(people, verb)(verb, *args.get(verb, ()))
+    (request,) = asked
+    assert isinstance(request, ContactRequest) and request.identity == contact.identity
+    getattr(people, verb)(core.contacts.get(contact.id).name, *args.get(verb, ()))
+    assert len(asked) == 1  # it is so already
 
 
 def test_a_satellite_only_inherits_what_shows_or_shortens_its_own_archive():

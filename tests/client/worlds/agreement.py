@@ -1,5 +1,7 @@
 """Whether what a messenger has in memory is what it would make of its store."""
 
+import random
+
 from client.messenger.messenger import Messenger
 
 
@@ -55,7 +57,7 @@ def check_agreement(messenger: Messenger) -> None:
     here = memory(messenger)
     try:
         with store.transaction():
-            fresh = Messenger(store, core.settings, core.jitter, core.home)
+            fresh = Messenger(store, core.settings, core.jitter, core.home, None, pauses=random.Random(1))
             there, expiry = memory(fresh), fresh.next_expiry
             raise _Over
     except _Over:

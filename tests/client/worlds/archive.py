@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 
 def messenger_of(store):
     home = Home("alice", bytes(32), Destination(bytes(32), bytes(32), bytes(31) + b"\x09"))
-    messenger = Messenger(store, MessengerSettings(), random.Random(1), home)
+    messenger = Messenger(store, MessengerSettings(), random.Random(1), home, None, pauses=random.Random(2))
     if not messenger.contacts():
         for number, name in enumerate(("bob", "carol"), 1):
             messenger._core.contacts.add(name, bytes([number]) * 32, ContactState.ESTABLISHED, NOW)
