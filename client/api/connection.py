@@ -115,7 +115,7 @@ class DirectChannel:
     async def next_change(self) -> trio.Event:
         """See `Channel.next_change`."""
         await trio.lowlevel.checkpoint()
-        return self._daemon.next_change()
+        return self._daemon.event_bus.next_change()
 
 
 class SocketChannel:

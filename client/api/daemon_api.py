@@ -8,7 +8,6 @@ for, and can be stopped. Never: a socket: server.py serves this over one, a simu
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,7 +20,6 @@ from client.concurrency.wakeup import Wakeup
 from client.concurrency.worker import Worker
 from client.devices.devices import Devices, User
 from client.messenger.messenger import Messenger
-from client.model.views import Event
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
 from client.storage.database import Store
@@ -172,14 +170,6 @@ class DaemonApi:
     async def _changed(self) -> None:
         self.event_bus.publish(await self._worker.call(self.user.take_events))
         self._stir()
-
-    def follow(self) -> AbstractContextManager[trio.MemoryReceiveChannel[Event]]:
-        """What happens from now on."""
-        return self.event_bus.follow()
-
-    def next_change(self) -> trio.Event:
-        """What is set when something happens after this call."""
-        return self.event_bus.next_change()
 
     def _early(self) -> dict[str, Any]:
         return {**starting_figures(self.name, self.waits_for), **process_figures()}

@@ -31,7 +31,7 @@ async def _change(
         return done
     with trio.move_on_after(PATIENCE):
         while True:
-            change = daemon.next_change()
+            change = daemon.event_bus.next_change()
             group = await daemon.read(daemon.devices.pending.outcome, done)
             if group is not None:
                 return group

@@ -101,7 +101,7 @@ class _Connection:
         await self._send(encoded)
 
     async def _forward(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        with self._daemon.follow() as events:
+        with self._daemon.event_bus.follow() as events:
             task_status.started()
             async for event in events:
                 await self._send(framing.encode(event_map(event)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from client.e2e.bodies import Body
+
 
 class Memory(Protocol):
     """A part that keeps in memory what the store says."""
@@ -21,6 +23,9 @@ class OwnDevices:
 
     def changed(self, contact: int) -> None:
         """A device, by its row of contacts, is in another state."""
+
+    def heard_untrusted(self, contact: int, body: Body, now: float) -> None:
+        """A device says something, in this change."""
 
     def contact_deleted(self, identity: bytes) -> None:
         """A contact is deleted, in this change."""

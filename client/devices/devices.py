@@ -53,7 +53,6 @@ class Devices(OwnDevices):
         self.files.sweep()
         core.own_devices = self
         introductions.for_devices = self.linking
-        messenger.parts.inbox.on_sibling = self.heard_untrusted
         core.feeders.add(self, first=True)
 
     @property

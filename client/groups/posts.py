@@ -99,7 +99,7 @@ class Post:
 
     def closed(self) -> bytes:
         """The encoding without the key: what is left of it where it was read, to be passed on."""
-        return _with_key(self.raw, b"")
+        return with_key(self.raw, b"")
 
     def shown(self) -> bytes:
         """The encoding without ciphertext and key: what its author signed, at most SHOWN_LIMIT bytes."""
@@ -178,9 +178,9 @@ def parse_untrusted(raw: bytes) -> Post:
     return _opened_untrusted(post, signed) if len(signed.key) == crypto.KEY_SIZE else post
 
 
-def addressed(closed: bytes, key: bytes) -> bytes:
-    """A closed post, with the key that `key_for_untrusted` made for its receiver."""
-    return _with_key(closed, key)
+def with_key(raw: bytes, key: bytes) -> bytes:
+    """A post with another key: with none it is closed, with one of `key_for_untrusted` it is for its receiver."""
+    return msgspec.msgpack.encode(msgspec.structs.replace(_SIGNED.decode(raw), key=key))
 
 
 def _seen_entry(key: bytes, post: Post) -> bytes:
@@ -214,10 +214,6 @@ def _opened_untrusted(post: Post, signed: _Signed) -> Post:
         raise RemoteError("a group's message whose fields contradict each other")
     raw = msgspec.msgpack.encode(signed)
     return replace(post, text=content.text, change=content.change, open=True, raw=raw)
-
-
-def _with_key(raw: bytes, key: bytes) -> bytes:
-    return msgspec.msgpack.encode(msgspec.structs.replace(_SIGNED.decode(raw), key=key))
 
 
 def _digest(key: bytes, sealed: bytes) -> bytes:

@@ -185,7 +185,7 @@ class CopyQueue:
         lifetime = row[2] - now
         if hop.plan == SPARE_PLAN:
             lifetime = min(lifetime, _SPARE_WAYS * (self._timing.one_way + self._timing.slot))
-        body = GroupPost(posts.addressed(bytes(row[0]), hop.key), hop.plan, hop.onward, hop.spares)
+        body = GroupPost(posts.with_key(bytes(row[0]), hop.key), hop.plan, hop.onward, hop.spares)
         place = self._core.enqueue(hop.contact, _LANE, body, None, now, lifetime=lifetime, account=hop.account)
         self._fed[hop.account == USER] = (hop.contact, place)
         if row[1] is not None and self._core.step_message(row[1], MessageEvent.SEND):

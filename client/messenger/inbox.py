@@ -7,7 +7,6 @@ a blocked contact sends is dropped unread, as if nobody were here: nothing is st
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from client.anonymous.anonymous import Anonymous
@@ -72,7 +71,6 @@ class Inbox:
         self._sending, self._receiving = sending, receiving
         self._attestations, self._groups, self._anonymous = attesting, groups, anonymous
         self._answered: dict[int, float] = {}  # session that was given up → when its contact was last told so
-        self.on_sibling: Callable[[int, Body, float], object] = lambda _device, _body, _now: None  # set by the devices
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
@@ -253,7 +251,7 @@ class Inbox:
         if isinstance(body, Resume):
             self._renewal.resumed(conversation, body, now)
         elif peer in (Peer.SATELLITE, Peer.HOME):
-            self.on_sibling(contact, body, now)
+            self._core.own_devices.heard_untrusted(contact, body, now)
         elif isinstance(body, GroupBody):
             self._groups.handle_untrusted(contact, body, now)
         else:

@@ -58,13 +58,12 @@ _ANSWERED = (ContactState.ESTABLISHED, ContactState.VERIFIED)
 
 @dataclass(frozen=True, slots=True)
 class MessengerParts:
-    """What the user's devices build on: they stand above the messenger, share its state and set its hooks."""
+    """What the user's devices build on: they stand above the messenger, and share its state."""
 
     core: Core
     introductions: Introductions
     transfers: Transfers
     receiving: FileReceiver
-    inbox: Inbox
 
 
 class Messenger(Lookups):
@@ -109,7 +108,7 @@ class Messenger(Lookups):
             groups=self.groups,
             anonymous=self.anonymous,
         )
-        self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._receiving, self._inbox)
+        self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._receiving)
 
     # contacts
 

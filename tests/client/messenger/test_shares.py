@@ -180,7 +180,7 @@ def for_victim(siege, name, written, *, onward):
     roster = registry.roster(group)
     way = [at for at, key in enumerate(roster.order()) if onward and key not in (group.me, theirs.me)]
     key = written.key_for_untrusted(roster.members[theirs.me].agree)
-    return GroupPost(posts.addressed(written.closed(), key), 0, bytes(way), 0)
+    return GroupPost(posts.with_key(written.closed(), key), 0, bytes(way), 0)
 
 
 def signed(siege, name):
