@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -59,6 +58,8 @@ def read_report(path: Path, pick: Callable[[dict[str, Any]], T]) -> T:
 
 def print_json(value: object) -> None:
     """One value on one line, for programs; NumPy's numbers are numbers, and what is no number is null."""
+    import msgspec  # noqa: PLC0415  # not for reading the commands
+
     sys.stdout.write(msgspec.json.encode(value, enc_hook=float).decode() + "\n")
 
 

@@ -228,6 +228,13 @@ class Core(Changes):
         else:
             self.waiting[contact, lane] = self.waiting.get((contact, lane), frozenset()) | {account}
 
+    def no_longer_waits(self, contact: int, lane: int) -> None:
+        """A body that waited is gone: look up on which accounts there are still some."""
+        query = "SELECT DISTINCT account FROM waiting WHERE contact = ? AND lane = ? AND NOT held"
+        self.waiting[contact, lane] = frozenset(row[0] for row in self.store.all(query, contact, lane))
+        if not self.waiting[contact, lane]:
+            del self.waiting[contact, lane]
+
     def solicited(self, conversation: Conversation, arrival: Arrival, now: float, *, new: bool) -> None:
         """An answer is wanted: at once, or at a random moment if the user has said so of the contact."""
         contact = conversation.contact
@@ -410,8 +417,7 @@ class Core(Changes):
         """A message has failed: record why, and withdraw what of it waits or is under way."""
         self.messages.explain(number, error)
         for whom in self.store.all("DELETE FROM waiting WHERE message = ? RETURNING contact, lane", number):
-            if self.next_waiting(*whom) is None:
-                self.waiting.discard(whom)
+            self.no_longer_waits(*whom)
         self.store.run("DELETE FROM sending WHERE message = ?", number)
         self.store.run("DELETE FROM stranded WHERE message = ?", number)
         for session, lane, place in self.store.all(

@@ -277,10 +277,7 @@ class Outbox:
             # Sessions between devices are never renewed, and what they carry may be deleted before it is delivered.
             kept, text = contact not in core.siblings, first.message is not None
             conversation.post(Parcel(lane, first.body, first.message, text, 0, first.expires, first.account, kept))
-        query = "SELECT DISTINCT account FROM waiting WHERE contact = ? AND lane = ? AND NOT held"
-        core.waiting[contact, lane] = frozenset(row[0] for row in core.store.all(query, contact, lane))
-        if not core.waiting[contact, lane]:
-            del core.waiting[contact, lane]
+        core.no_longer_waits(contact, lane)
 
     # giving up
 

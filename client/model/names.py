@@ -14,15 +14,10 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 
 from client.model.errors import BadName
-from client.model.group_views import GroupState
-from client.model.views import ContactState, DeviceRole, DeviceState, MessageState
 
 NAME_LIMIT = 64  # characters, and cells of a terminal
 NAMELESS = "unnamed"
-OUR_WORDS = (  # for people, and for how it stands with them, in our own output
-    *("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS, "admin", "renewing"),
-    *(one.value for states in (ContactState, MessageState, GroupState, DeviceRole, DeviceState) for one in states),
-)
+_OUR_PEOPLE = ("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS, "admin", "renewing")
 _OUR_STATES = ("verified", "blocked", "signed", "revoked")  # no word of a name claims such a thing unmarked
 _OUR_BEGINNINGS = ("anonymous-", "address-")  # of the names that conversations with strangers get
 _MARK = re.compile(r" \([0-9]+\)\Z")
@@ -256,7 +251,18 @@ def _claims(name: str) -> bool:
     words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in name).split()
     states = any(looks(word) & _looks_of(_OUR_STATES) for word in (*words, *name.split()))
     beginning = any(skeleton(one).casefold().startswith(_our_beginnings()) for one in (name, name.casefold()))
-    return states or beginning or bool(looks(name) & _looks_of(OUR_WORDS))
+    return states or beginning or bool(looks(name) & _looks_of(our_words()))
+
+
+@cache
+def our_words() -> tuple[str, ...]:
+    """What our own output calls people, and how it stands with them."""
+    # Not at the top: commands that only check or show a name would load msgspec.
+    from client.model.group_views import GroupState  # noqa: PLC0415
+    from client.model.views import ContactState, DeviceRole, DeviceState, MessageState  # noqa: PLC0415
+
+    states = (ContactState, MessageState, GroupState, DeviceRole, DeviceState)
+    return (*_OUR_PEOPLE, *(one.value for kind in states for one in kind))
 
 
 @cache

@@ -10,7 +10,6 @@ from client.model.errors import BadName
 from client.model.group_views import GroupState
 from client.model.names import (
     NAME_LIMIT,
-    OUR_WORDS,
     Names,
     alike,
     cells,
@@ -23,6 +22,7 @@ from client.model.names import (
     look_alikes,
     looks,
     numbered,
+    our_words,
     same,
     skeleton,
 )
@@ -82,7 +82,7 @@ def test_names_that_a_user_may_give(name):
     assert check_name(name) == unicodedata.normalize("NFC", name)
 
 
-MARKS = [*OUR_WORDS, "verified", "blocked", "signed", "revoked", "anonymous-3f2a", "address-1", "(2)", "a (you)"]
+MARKS = [*our_words(), "verified", "blocked", "signed", "revoked", "anonymous-3f2a", "address-1", "(2)", "a (you)"]
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -97,7 +97,7 @@ def test_what_our_output_uses_as_a_mark_is_nobodys_name(mark):
 
 def test_states_that_are_shown_are_words_of_ours():
     for state in (*ContactState, *MessageState, *GroupState, *DeviceState, *DeviceRole):
-        assert state.value in OUR_WORDS
+        assert state.value in our_words()
 
 
 @pytest.mark.parametrize("name", ["alice", "AIice", "\u0430lice", "Alice"])
