@@ -35,7 +35,7 @@ LEVELS = {
 }
 SECONDS = {Size.QUICK: 1.2, Size.STANDARD: 8.0, Size.FULL: 30.0}  # of each level
 MAILBOXES = {Size.QUICK: 300, Size.STANDARD: 10_000, Size.FULL: 10_000}
-COUNTED_CLIENTS, HOARDED = 20, (10, 25, 40, 55, 70)
+COUNTED_CLIENTS, HOARDED = 20, (10, 25, 40, 55, 70, 85)
 RATE, DOWN_RATE = 0.5, 1.0  # frames a second of each client, up and down
 MAIL = 60.0  # packets a second
 MUCH_MAIL = 200.0
@@ -113,6 +113,7 @@ async def on_testbed(testbed: Testbed, size: Size, *, seed: int = 1, say: Say = 
     after = await _counts(testbed)
     counts = syncs.Counts(*(late - early for late, early in zip(after, before, strict=True)))
     say("controls")
+    await _step(testbed, HOARDING, 2, 1.0, seed=seed, mail=0.0)
     hoarded = [await _step(testbed, HOARDING, clients, SECONDS[Size.QUICK], seed=seed, mail=0.0) for clients in HOARDED]
     hoarding = fit([step.clients for step in hoarded], [step.memory for step in hoarded])
     return _finding(size, ProviderSteps(tuple(steps), again, hoarding, counts))

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.timeout(300)
 async def test_a_real_provider_and_its_controls(monkeypatch):
     monkeypatch.setitem(provider.LEVELS, Size.QUICK, (4, 10, 16, 22))
     monkeypatch.setitem(provider.SECONDS, Size.QUICK, 0.6)
-    monkeypatch.setattr(provider, "HOARDED", (10, 25, 40, 55, 70))
     async with open_testbed(setup=provider.setup(Size.QUICK)) as testbed:
         nodes = [testbed.process(name) for name in (provider.PROVIDER, provider.COUNTED, provider.HOARDING)]
         finding = await provider.on_testbed(testbed, Size.QUICK)
