@@ -29,7 +29,9 @@ from mixnode.storage import MailboxStorage
 REQUEST_LIMIT = 1024  # bytes
 HEADROOM = 1.5  # how much above the network's rates a client may send
 FLOOD_PAUSE = 0.1  # seconds for which a client far above its rates is not read: TCP then slows it down, not us
-GARBAGE = 4  # tokens that a packet costs which no key opens
+# Tokens that a packet costs which no key opens. Not above the headroom: reply blocks of contacts, which it can't check,
+# can make a client send garbage in all of its slots, and it must lose nothing by that.
+GARBAGE = HEADROOM
 ERASURE_RATE, ERASURE_BURST = 1 / 60, 5  # of one mailbox: a second, and at once
 ERASED = b"erased"
 
@@ -88,7 +90,7 @@ class ClientSession:
                 await self._receive(link, nursery)
 
     def _pay_for_garbage(self, number: int) -> None:
-        """Packets that no key opens cost more than others, since all keys are tried: so they are fewer."""
+        """Packets that no key opens cost more than others, since all keys are tried."""
         self._around.allowances.charge(self.mailbox, number * (GARBAGE - 1))
 
     async def _send_down(self, link: Link, stream: random.Random) -> None:

@@ -14,7 +14,9 @@ from trio.testing import MockClock
 from mixnet.bucket import TokenBuckets
 from mixnet.counters import Counters, Dropped
 from mixnet.link import Role
+from mixnet.pki.parameters import Parameters
 from mixnode.arrival import LEAST, ROOM, SHARE, ArrivalQueue, Arrived, Sender
+from mixnode.clients import GARBAGE, allowance
 from mixnode.queues import BATCH, DropQueue
 
 CAPACITY = 1800.0  # packets that the node peels in a second
@@ -134,6 +136,15 @@ def test_who_connects_again_has_the_same_allowance() -> None:
     passed = sum(allowances.take(b"me", 200, 0.1 * number) for number in range(100))  # each time on a new link
     assert passed <= 60 + 51 * 10
     assert allowances.take(b"other", 200, 10.0) == 60
+
+
+@pytest.mark.parametrize("rates", [Parameters(), Parameters(payload_rate=3.0, loop_rate=0.0, drop_rate=0.2)])
+def test_a_client_loses_nothing_by_reply_blocks_that_no_key_opens(rates: Parameters) -> None:
+    buckets, rng, now = TokenBuckets[bytes](*allowance(rates), 0.0), random.Random(1), 0.0
+    for _ in range(20_000):  # every packet of its schedules is one that a contact's reply block spoiled
+        now += rng.expovariate(rates.send_rate)
+        assert buckets.take(b"me", 1, now) == 1
+        buckets.charge(b"me", GARBAGE - 1)
 
 
 def test_garbage_is_paid_for_and_the_debt_is_bounded() -> None:
