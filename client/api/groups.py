@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
-import msgspec
 import trio
 
-from client.api.command import Access, Asks, Command
+from client.api.command import Access, Asks, Command, Number
 from client.model.errors import HomeSilent
 from client.model.group_views import GroupInfo, PendingRequest
 
@@ -148,7 +147,7 @@ class GroupSend(Command[int], frozen=True, tag="group_send"):
 class GroupReaders(Command[tuple[str, ...]], frozen=True, tag="group_readers"):
     """-> names of the members who have read a text of ours."""
 
-    number: Annotated[int, msgspec.Meta(ge=0)]
+    number: Number
 
     async def run(self, daemon: DaemonApi) -> tuple[str, ...]:
         return tuple(await daemon.read(daemon.user.groups.reading.readers, self.number))

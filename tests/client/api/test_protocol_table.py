@@ -2,10 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from client.api import protocol
 from client.api.anonymous import AnonymousAccess
@@ -82,6 +84,29 @@ def test_every_request_is_in_the_specification_with_its_arguments_and_nothing_el
     for op, kind in ops().items():
         fields = {field.name for field in msgspec.structs.fields(kind)} - {"id"}
         assert rows()[op] == fields, op
+
+
+def integers(of: type | msgspec.inspect.Type) -> Iterator[msgspec.inspect.IntType]:
+    """All that a type, or what is in it, takes as whole numbers."""
+    info = of if isinstance(of, msgspec.inspect.Type) else msgspec.inspect.type_info(of)
+    match info:
+        case msgspec.inspect.IntType():
+            yield info
+        case msgspec.inspect.UnionType():
+            for one in info.types:
+                yield from integers(one)
+        case msgspec.inspect.StructType() | msgspec.inspect.DataclassType():
+            for field in info.fields:
+                yield from integers(field.type)
+        case msgspec.inspect.ListType() | msgspec.inspect.VarTupleType():
+            yield from integers(info.item_type)
+
+
+@pytest.mark.parametrize("op", sorted(ops()))
+def test_no_number_of_a_request_is_beyond_what_the_store_can_hold(op):
+    for number in integers(ops()[op]):
+        above = number.lt if number.le is None else number.le + 1
+        assert number.ge is not None and number.ge >= 0 and above is not None and above <= 1 << 63
 
 
 def test_every_request_has_its_method_in_python_with_a_docstring():
