@@ -60,7 +60,8 @@ class Outbox:
         self._served: dict[tuple[int, int], int] = {}
         self._turn = 0
         self._shares = Shares()
-        self._peers: dict[int, int] = {}  # contact → whose share what it orders is
+        self._peers: dict[int, int] = {}  # contact → whose share what it orders is,
+        self._role_changes = 0  # as of these
         core.memories.append(self)
 
     def reload(self) -> None:
@@ -192,6 +193,9 @@ class Outbox:
         core, contact = self._core, conversation.contact
         if account > PEER:
             return -account
+        if self._role_changes != core.contacts.role_changes:
+            self._role_changes = core.contacts.role_changes
+            self._peers.clear()
         if contact not in self._peers:
             role = "SELECT role FROM contacts WHERE id = ?"
             if core.store.value(str, role, contact) != "member":

@@ -64,6 +64,7 @@ class ContactTable:
         """Use the store's tables; `identity` is our own public key, for safety numbers."""
         self._store, self._identity = store, identity
         self._key = store.setting(_LOOKS_KEY) or self._begin()
+        self.role_changes = 0  # rises with each: whoever remembers what somebody is looks anew
 
     def _begin(self) -> bytes:
         """From here on each name is remembered; those from before as far as they are in use."""
@@ -235,15 +236,18 @@ class ContactTable:
 
     def set_role(self, contact: int, role: str) -> None:
         """No contact of the user, but known by a group only ("member"), a "group", or "anonymous"."""
+        self.role_changes += 1
         self._store.run("UPDATE contacts SET role = ? WHERE id = ?", role, contact)
 
     def show(self, contact: int, name: str) -> None:
         """From now on a contact of the user, called `name`."""
         self._remember(name)
+        self.role_changes += 1
         self._store.run("UPDATE contacts SET role = 'contact', name = ? WHERE id = ?", name, contact)
 
     def hide(self, contact: int, name: str) -> None:
         """From now on known by a group only, called `name`; not blocked any more, since nobody could unblock it."""
+        self.role_changes += 1
         query = "UPDATE contacts SET role = 'member', name = ?, note = '', state = ?, standing = 'open' WHERE id = ?"
         self._store.run(query, name, ContactState.ESTABLISHED.value, contact)
 

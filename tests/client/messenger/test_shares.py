@@ -24,7 +24,7 @@ from client.storage.receipts import Rule
 from mixnet.sphinx import GEOMETRY, Surb
 from tests.client.worlds import channel as worlds
 from tests.client.worlds.channel import Channel, FakeSurbs
-from tests.client.worlds.circle import CLUB
+from tests.client.worlds.circle import CLUB, Circle
 
 SIZE = 40_000  # bytes of a text to a friend
 LIMIT = 1.35  # times as long as in calm, at most
@@ -339,6 +339,19 @@ def test_a_message_that_others_ordered_is_on_their_account(tmp_path):
     assert outbox._of_user(outbox._offers(channel.now), channel.now) is not None
     assert sender.asker == USER
     assert channel.run(60, lambda: channel["bob"].messenger.message(number).state is MessageState.DELIVERED)
+
+
+def test_a_member_who_becomes_a_contact_has_a_share_of_its_own_from_then_on(tmp_path):
+    circle = Circle(tmp_path, 3, seed=3)
+    circle.found()
+    messenger, carol = circle["bob"].messenger, circle["carol"].messenger._core.identity_public
+    core, outbox = messenger._core, messenger._outbox
+    row = core.contacts.known(carol).id
+    assert outbox._peer(core.routes[row], PEER) == -messenger.groups._registry.named(CLUB).id
+    circle.introduce("carol", "bob")
+    assert outbox._peer(core.routes[row], PEER) == row
+    messenger.delete_contact("carol")
+    assert outbox._peer(core.routes[row], PEER) == -messenger.groups._registry.named(CLUB).id
 
 
 def test_only_who_may_have_something_for_a_slot_is_looked_at(tmp_path):
