@@ -139,8 +139,16 @@ class Agreement:
         self._store.run("INSERT INTO group_proofs VALUES (?, ?, ?, ?, ?, 0, ?)", *values)
         if self._leavers.contact(group, ours.author) in self._core.blocked:  # nothing of it is shown
             return
-        name = self._registry.called(group)[ours.author]
+        name = self._called(group, ours.author)
         self._core.warn(group.contact, _DIFFERENT.format(name=name, number=ours.number), now)
+
+    def _called(self, group: Group, author: bytes) -> str:
+        """By the name under which the user sees what it wrote: who was put out is perhaps not known otherwise."""
+        query = (
+            "SELECT x.author FROM group_messages x JOIN messages m ON m.id = x.message"
+            " WHERE m.contact = ? AND x.writer = ? ORDER BY m.id DESC LIMIT 1"
+        )
+        return self._store.value(str, query, group.contact, author) or self._registry.called(group)[author]
 
     def expire(self, now: float) -> None:
         """Forget what is as old as messages get."""

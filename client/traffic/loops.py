@@ -1,7 +1,8 @@
 """The client's loops: which came back, which late, which not, and when that is an attack (spec/04-mixing.md 4.6).
 
-Promises: a loop counts as late, or as lost, only when the mailbox was seen empty after its time, or long after it, so a
-backlog is no alarm; loops in flight while the link was down count for nothing, and time in which nothing came down,
+Promises: a loop counts as late, or as lost, only when the mailbox was seen empty after its time, or long after it. A
+mailbox that others keep full warns and never pauses, as long as any loop comes back: else whoever can write to us could
+stop our messages. Loops in flight while the link was down count for nothing, and time in which nothing came down,
 since this machine or its link stood still, doesn't count; the false-alarm rate is bounded by construction.
 Each detector is a CUSUM (mixnet/cusum.py) with h = ln 10^6: with two loops a second, whatever the true share up to its
 p0, it is wrong once in 5.8 days at most. What is late warns and never pauses: late packets do arrive, and a network of
@@ -24,7 +25,7 @@ THRESHOLD = math.log(LOOPS_BETWEEN_FALSE_ALARMS)
 PENDING_LIMIT = 10_000
 DUMMIES = 3  # in a row that say that a mailbox is empty: a single one may only mean that the provider's disk is slow
 SHORTEST_STALL = 0.75  # seconds without a frame, and ten slots, after which this machine or its link stood still
-GIVE_UP = 10.0  # times the allowed time, after which a loop is lost even if the mailbox never seemed empty
+GIVE_UP = 10.0  # times the allowed time, after which a loop is overdue even if the mailbox never seemed empty
 
 
 class Alarm(StrEnum):
@@ -81,13 +82,17 @@ class LoopAllowance(NamedTuple):
     late: float  # beyond the drawn delays, until a loop that is not back is late
     lost: float  # the same until it is lost, generously
     stall: float  # without a frame from the provider, after which nothing was to be seen meanwhile
+    drained: (
+        float  # for a full mailbox to come down: if no loop does for so long, it isn't others' mail that holds them
+    )
 
 
 def loop_allowance(parameters: Parameters) -> LoopAllowance:
     """How long a loop may take: on time, what links and busy machines need; not lost, generously more."""
     slots = 10 / parameters.downlink_rate if parameters.downlink_rate else 0.0
     lost = 5.0 + 2 * parameters.path_delay + slots
-    return LoopAllowance(late=parameters.loop_lateness, lost=lost, stall=max(SHORTEST_STALL, slots))
+    drained = parameters.mailbox_messages / parameters.downlink_rate if parameters.downlink_rate else 0.0
+    return LoopAllowance(parameters.loop_lateness, lost, max(SHORTEST_STALL, slots), drained)
 
 
 @dataclass(slots=True)
@@ -96,6 +101,7 @@ class _Awaited:
 
     due: float  # when it would be back if links and machines took no time
     late: bool = False
+    overdue: bool = False  # it is very late, and the mailbox was not seen empty since
 
 
 @dataclass(slots=True)
@@ -111,6 +117,7 @@ class LoopMonitor:
     lost: int = 0
     _dummies: int = 0
     _heard: float = math.inf  # when the newest frame came down; infinity if none did on this link
+    _returned: float = math.inf  # when the newest loop did, or the first one left on this link
     _pending: dict[bytes, _Awaited] = field(default_factory=dict)
     _suspicion: Cusum = field(default_factory=suspicion)
     _blackout: Cusum = field(default_factory=blackout)
@@ -124,6 +131,7 @@ class LoopMonitor:
     def on_sent(self, loop: bytes, now: float, drawn_delay: float) -> None:
         """A loop left at `now`; it may take what its sender drew and the allowance on top."""
         self.sent += 1
+        self._returned = min(self._returned, now)
         if len(self._pending) < PENDING_LIMIT:
             self._pending[loop] = _Awaited(now + drawn_delay)
 
@@ -136,6 +144,7 @@ class LoopMonitor:
         if awaited is None:
             return False
         self.returned += 1
+        self._returned = now
         self.late += awaited.late
         self._judge(lost=False)
         if awaited.late or now <= awaited.due + self.allowed.late:
@@ -149,6 +158,7 @@ class LoopMonitor:
             self._dummies = 0
             for awaited in self._pending.values():
                 awaited.due += gap
+            self._returned += gap
         self._heard = now
 
     def on_mail(self) -> None:
@@ -164,23 +174,38 @@ class LoopMonitor:
             self._expire(now)
 
     def on_tick(self, now: float) -> None:
-        """Some time went by: whatever the provider says, what is very late is lost."""
-        self._expire(now - GIVE_UP * self.allowed.lost)
+        """Some time went by: what is very late is lost if nothing returns, and else perhaps behind others' mail."""
+        if now - self._returned > self.allowed.drained:
+            self._expire(now - GIVE_UP * self.allowed.lost, dark=True)
+            return
+        for awaited in self._pending.values():
+            if not awaited.overdue and awaited.due + (1 + GIVE_UP) * self.allowed.lost < now:
+                awaited.overdue = True
+                self._suspicion.add(True)
+                self._step()
 
     def on_link_lost(self) -> None:
         """The link to the provider broke: what was in flight says nothing about the network."""
         self._pending.clear()
-        self._heard = math.inf
+        self._heard = self._returned = math.inf
 
-    def _expire(self, now: float) -> None:
+    def _expire(self, now: float, *, dark: bool = False) -> None:
+        """What was due long before `now` is lost; `dark`: nothing returns at all."""
         for loop in [loop for loop, one in self._pending.items() if one.due + self.allowed.lost < now]:
-            del self._pending[loop]
+            overdue = self._pending.pop(loop).overdue
             self.lost += 1
-            self._judge(lost=True)
+            if not overdue:
+                self._judge(lost=True)
+            elif dark:  # the suspicion has heard of it; otherwise the mailbox was full and took no more
+                self._blackout.add(True)
+                self._step()
 
     def _judge(self, *, lost: bool) -> None:
         self._suspicion.add(lost)
         self._blackout.add(lost)
+        self._step()
+
+    def _step(self) -> None:
         for event in self._events():
             self.alarm = TRANSITIONS[self.alarm, event]
 

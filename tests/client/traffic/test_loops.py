@@ -23,7 +23,8 @@ from client.traffic.loops import (
 
 ALLOWED = 5.0
 TIMELY = 1.0
-ALLOWANCE = LoopAllowance(late=TIMELY, lost=ALLOWED, stall=2.0)
+DRAINED = 200.0
+ALLOWANCE = LoopAllowance(late=TIMELY, lost=ALLOWED, stall=2.0, drained=DRAINED)
 
 
 def loop_id(number: int) -> bytes:
@@ -130,13 +131,61 @@ def test_a_loop_is_lost_only_when_the_mailbox_was_seen_empty_after_its_time():
     assert monitor.lost == 1
 
 
-def test_a_provider_that_never_says_empty_gains_time_only():
-    monitor = LoopMonitor(ALLOWANCE)
-    monitor.on_sent(loop_id(1), 0.0, 1.0)
-    monitor.on_tick(1.0 + ALLOWED + GIVE_UP * ALLOWED - 0.1)
+OVERDUE = ALLOWED + GIVE_UP * ALLOWED
+
+
+@pytest.mark.parametrize("drained", [0.0, DRAINED])
+def test_a_provider_that_never_says_empty_gains_time_only(drained):
+    """At most what a full mailbox takes to come down; where nothing has a schedule, none is ever full."""
+    monitor = LoopMonitor(ALLOWANCE._replace(drained=drained))
+    for number in range(40):
+        monitor.on_sent(loop_id(number), 0.0, 1.0)
+    end = max(1.0 + OVERDUE, drained)
+    monitor.on_tick(end - 0.1)
     assert monitor.lost == 0
-    monitor.on_tick(1.0 + ALLOWED + GIVE_UP * ALLOWED + 0.1)
-    assert monitor.lost == 1
+    assert monitor.alarm is (Alarm.WARNED if drained else Alarm.CALM)
+    monitor.on_tick(end + 0.1)
+    assert monitor.lost == 40
+    assert monitor.alarm is Alarm.PAUSED
+
+
+def flooded(monitor: LoopMonitor, loops: int, wait: float, keeps: int) -> float:
+    """A loop a second; each waits so long behind others' mail, and one in `keeps` finds room in the mailbox."""
+    now = 0.0
+    for now in map(float, range(loops)):
+        monitor.on_sent(loop_id(int(now)), now, 0.1)
+        back = int(now - wait)
+        if back >= 0 and back % keeps == 0:
+            assert monitor.on_returned(loop_id(back), now)
+        monitor.on_mail()
+        monitor.on_frame(now)
+        monitor.on_tick(now)
+        assert monitor.alarm is not Alarm.PAUSED
+    return now
+
+
+@pytest.mark.parametrize("keeps", [1, 20, 150])
+def test_whoever_fills_the_mailbox_pauses_nothing_as_long_as_a_loop_comes_back(keeps):
+    monitor = LoopMonitor(ALLOWANCE)
+    end = flooded(monitor, 2000, DRAINED - 1, keeps)
+    assert monitor.alarm is Alarm.WARNED
+    assert monitor.lost == 0
+    for number in range(int(end - DRAINED), int(end)):
+        monitor.on_returned(loop_id(number), end)
+    empty(monitor, end + 1 + ALLOWED)
+    assert monitor.alarm is not Alarm.PAUSED
+    assert monitor.returned + monitor.lost == monitor.sent
+
+
+def test_who_swallows_all_loops_and_fills_the_mailbox_is_found_when_a_full_one_would_have_come_down():
+    monitor = LoopMonitor(ALLOWANCE)
+    begun = flooded(monitor, 400, 100.0, 1)
+    found = next(
+        now
+        for now in range(int(begun), int(begun + 10 * DRAINED))
+        if monitor.on_tick(float(now)) or monitor.alarm is Alarm.PAUSED
+    )
+    assert begun + DRAINED < found <= begun + DRAINED + 2
 
 
 def test_a_lost_link_excuses_what_was_under_way():
