@@ -167,7 +167,8 @@ async def contacts(
         deliver it: for a week, unless the network or the contact says otherwise.
     relink
         A contact has a new profile: give its old name, and the name under which it came back. Name and messages of the
-        old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person.
+        old one stay; compare the safety number, which is a new one. Nothing but you vouches that it is the same person,
+        so you are asked; this can't be undone.
     read_receipts
         Whether this contact learns that you have read a message: on, off, delayed (after a random time, some minutes),
         or default (as for all).
@@ -203,7 +204,10 @@ async def contacts(
         if unblock is not None:
             await me.unblock(unblock)
         if relink is not None:
-            await me.relink(*relink)
+            old, new = relink
+            lost = f"{old!r} will be who came as {new!r}, with that safety number. This can't be undone."
+            confirm(lost, yes=yes, done="changed")
+            await me.relink(old, new)
         if delete is not None:
             if same(delete) in {same(one.name) for one in await me.contacts()}:  # else it is told of the name
                 confirm(f"{delete!r} and the conversation with it will be gone, from your other devices too.", yes=yes)

@@ -151,10 +151,10 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
             yield me
 
 
-def confirm(lost: str, *, yes: bool) -> None:
+def confirm(lost: str, *, yes: bool, done: str = "erased") -> None:
     """Return if the user wants what will be `lost` to be lost; LocalError if not, or if nobody is there to say so."""
     if not yes and not agrees(f"{lost} Go on?"):
-        raise LocalError(f"nothing was erased. {lost} Add --yes if that is what you want")
+        raise LocalError(f"nothing was {done}. {lost} Add --yes if that is what you want")
 
 
 def checked(number: int) -> int:

@@ -99,3 +99,13 @@ async def test_notes_at_the_command_line(network, capsys):
         assert len(capsys.readouterr().out.split("\t")) == 3
         with pytest.raises(LocalError, match="shorten it"):
             await contacts.contacts("alice", note=("bob", "x" * (NOTE_LIMIT + 1)), folder=network)
+
+
+@pytest.mark.parametrize("choice", [{"delete": "bob"}, {"relink": ("bob", "bob")}])
+async def test_what_cannot_be_undone_wants_a_yes(network, choice):
+    """Nobody is there to ask."""
+    async with daemon_of(network, "alice") as me, daemon_of(network, "bob") as bob:
+        await me.accept(await bob.invite(), "bob")
+        with pytest.raises(LocalError, match=r"nothing was (erased|changed).*'bob'.*Add --yes"):
+            await contacts.contacts("alice", **choice, folder=network)
+        assert [one.name for one in await me.contacts()] == ["bob"]
