@@ -47,6 +47,7 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary docs/programs/*.py
 
 coroutines: $(VENV)/.installed-test
 	@grep -rlZ --include='*.py' 'async ' $(CODE) | xargs -0 -n 16 -P 2 $(BIN)/flake8-async $(ASYNC)

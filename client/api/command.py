@@ -5,11 +5,11 @@ Promises: a verb is written once, as a class with what it takes, what it answers
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, get_args, get_origin
 
+import anyio
 import msgspec
-import trio
 
 if TYPE_CHECKING:  # a program that only asks need not load what a daemon is made of
     from client.api.daemon_api import DaemonApi
@@ -38,17 +38,24 @@ class Command(msgspec.Struct, Generic[R], frozen=True, tag_field="op", forbid_un
         raise NotImplementedError
 
 
+class Change(Protocol):
+    """What is set when something happens: an event of AnyIO's, or in the daemon's own process one of Trio's."""
+
+    async def wait(self) -> None:
+        """Return once it is set."""
+
+
 class Ask(Protocol):
     """How a part of a connection reaches the daemon: `Connection.ask`."""
 
-    async def __call__(self, command: Command[R]) -> R:
+    def __call__(self, command: Command[R]) -> Coroutine[Any, Any, R]:
         """The answer to `command`, or the error that it ended in."""
 
 
 class Access:
     """A part of a connection: what a program may ask about one thing."""
 
-    def __init__(self, ask: Ask, next_change: Callable[[], Awaitable[trio.Event]]) -> None:
+    def __init__(self, ask: Ask, next_change: Callable[[], Awaitable[Change]]) -> None:
         """`next_change` gives what is set when something happens after it, or the daemon ends."""
         self._ask = ask
         self._next_change = next_change
@@ -61,15 +68,15 @@ class Asks(Generic[P, R]):
         """Ask `request`, and answer as that says."""
         self._request, self.__doc__ = request, request.__doc__
 
-    def __get__(self, access: Access, owner: type[Access]) -> Callable[P, Awaitable[R]]:
-        def ask(*args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+    def __get__(self, access: Access, owner: type[Access]) -> Callable[P, Coroutine[Any, Any, R]]:
+        def ask(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
             return access._ask(self._request(*args, **kwargs))
 
         ask.__doc__ = self.__doc__
         return ask
 
 
-async def wait_for(change: trio.Event) -> None:
+async def wait_for(change: Change) -> None:
     """Wait until something happened, or long enough to look all the same."""
-    with trio.move_on_after(LOOK_AGAIN):
+    with anyio.move_on_after(LOOK_AGAIN):
         await change.wait()

@@ -17,14 +17,17 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio
+import anyio.abc
+import anyio.lowlevel
 import msgspec
-import trio
+from anyio.streams.memory import MemoryObjectSendStream
 
 from client.api import framing, sockets
 from client.api.anonymous import AnonymousAccess
 from client.api.archive import ArchiveAccess
 from client.api.codes import CodeAccess
-from client.api.command import Command, R
+from client.api.command import Change, Command, R
 from client.api.contacts import ContactAccess
 from client.api.daemon import DaemonAccess, Follow
 from client.api.devices import DeviceAccess
@@ -42,6 +45,7 @@ if TYPE_CHECKING:  # as in command.py
     from client.api.daemon_api import DaemonApi
 
 READ_SIZE = 65536
+_GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class Channel(Protocol):
@@ -50,7 +54,7 @@ class Channel(Protocol):
     async def ask(self, command: Command[Any]) -> Any:
         """The answer to `command`, or the error that it ended in."""
 
-    async def next_change(self) -> trio.Event:
+    async def next_change(self) -> Change:
         """What is set when something happens after this call, or the daemon ends."""
 
 
@@ -60,7 +64,7 @@ async def connect(profile: Path | str) -> AsyncIterator[Connection]:
     directory = Path(profile)
     paths.check_profile(directory)
     failure: Exception | None = None
-    async with await sockets.dial(directory / paths.API_SOCKET) as stream, trio.open_nursery() as nursery:
+    async with await sockets.dial(directory / paths.API_SOCKET) as stream, anyio.create_task_group() as nursery:
         channel = SocketChannel(stream)
         nursery.start_soon(channel.receive)
         try:
@@ -112,21 +116,21 @@ class DirectChannel:
         """See `Channel.ask`."""
         return msgspec.to_builtins(await command.run(self._daemon))
 
-    async def next_change(self) -> trio.Event:
+    async def next_change(self) -> Change:
         """See `Channel.next_change`."""
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         return self._daemon.event_bus.next_change()
 
 
 class SocketChannel:
     """Over the local socket; `receive` must run."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: anyio.abc.ByteStream) -> None:
         """Take over a stream to a daemon."""
         self._stream = stream
-        self._sending = trio.Lock()
-        self._answers: dict[int, trio.MemorySendChannel[framing.Map]] = {}
-        self._changed = trio.Event()
+        self._sending = anyio.Lock()
+        self._answers: dict[int, MemoryObjectSendStream[framing.Map]] = {}
+        self._changed = anyio.Event()
         self._following = False
         self._ended = False
 
@@ -134,10 +138,10 @@ class SocketChannel:
         """Sort what comes, until the daemon ends."""
         decoder = framing.Decoder()
         try:
-            while data := await self._stream.receive_some(READ_SIZE):
-                for message in decoder.feed_untrusted(bytes(data)):
+            while True:
+                for message in decoder.feed_untrusted(await self._stream.receive(READ_SIZE)):
                     self._sort(message)
-        except (trio.BrokenResourceError, trio.ClosedResourceError, RemoteError):
+        except (*_GONE, RemoteError):
             pass
         finally:
             self._ended = True
@@ -147,16 +151,16 @@ class SocketChannel:
 
     async def ask(self, command: Command[Any]) -> Any:
         """See `Channel.ask`."""
-        answered, answer = trio.open_memory_channel[framing.Map](1)
+        answered, answer = anyio.create_memory_object_stream[framing.Map](1)
         self._answers[command.id] = answered
         try:
             with answered, answer:
                 if self._ended:
                     raise DaemonEnded
                 async with self._sending:
-                    await self._stream.send_all(framing.encode(msgspec.to_builtins(command)))
+                    await self._stream.send(framing.encode(msgspec.to_builtins(command)))
                 reply = await answer.receive()
-        except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
+        except _GONE:
             raise DaemonEnded from None
         finally:
             del self._answers[command.id]
@@ -164,7 +168,7 @@ class SocketChannel:
             raise framing.error_of(reply)
         return reply.get("ok")
 
-    async def next_change(self) -> trio.Event:
+    async def next_change(self) -> Change:
         """See `Channel.next_change`."""
         if not self._following:
             self._following = True
@@ -175,7 +179,7 @@ class SocketChannel:
         """Give an answer to who asked; an event wakes everybody who waits."""
         if "event" in message:
             self._changed.set()
-            self._changed = trio.Event()
+            self._changed = anyio.Event()
         elif waiting := self._answers.get(message.get("id", -1)):
-            with suppress(trio.WouldBlock):
+            with suppress(anyio.WouldBlock):
                 waiting.send_nowait(message)

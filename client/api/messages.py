@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import trio
 
-from client.api.command import Access, Asks, Command, Number, wait_for
+from client.api.command import Access, Asks, Change, Command, Number, wait_for
 from client.api.pages import PAGE, message_size, page
-from client.model.views import MessageInfo, MessageState
-from client.storage.search import ANY, FOUND_LIMIT, Filter
+from client.model.views import Conversation, MessageInfo, MessageState
+from client.storage.search import ANY, FOUND_LIMIT, Filter, Moment
 from mixnet.errors import LocalError, Unavailable
 
 if TYPE_CHECKING:
@@ -88,17 +87,45 @@ class Message(Command[MessageInfo], frozen=True, tag="message"):
 
 
 class MessagePage(Command[list[MessageInfo]], frozen=True, tag="messages"):
-    """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty."""
+    """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty.
+
+    `since`: only those written or complete from that time on, and files that are still coming.
+    """
 
     contact: str | None = None
     after: Number = 0
+    since: Moment | None = None
 
     async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
-        return page(await daemon.read(daemon.user.messages, self.contact, self.after, PAGE), message_size)
+        found = await daemon.read(daemon.user.messages, self.contact, self.after, PAGE, self.since)
+        return page(found, message_size)
+
+
+class History(Command[list[MessageInfo]], frozen=True, tag="history"):
+    """-> the last page of a conversation, of messages with numbers below `before`, newest first.
+
+    Ask again before the last one of them until the page is empty.
+    """
+
+    contact: str
+    before: Number | None = None
+
+    async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
+        return page(await daemon.read(daemon.user.history, self.contact, self.before, PAGE), message_size)
+
+
+class Conversations(Command[list[Conversation]], frozen=True, tag="conversations"):
+    """-> all conversations, with contacts, groups and those who are anonymous, and how much of each is unread."""
+
+    async def run(self, daemon: DaemonApi) -> list[Conversation]:
+        return await daemon.read(daemon.user.conversations)
 
 
 class MarkRead(Command[None], frozen=True, tag="mark_read"):
-    """-> nothing; the sender of the message will learn that it was read."""
+    """-> nothing; the message, and what came before it in its conversation, is marked as read.
+
+    Their sender learns of it if the user's choice for that contact says so (`read_receipts`).
+    """
 
     number: Number
 
@@ -179,21 +206,27 @@ class MessageAccess(Access):
         contact: str | None = None,
         *,
         after: int = 0,
+        since: float | None = None,
         follow: bool = False,
         coming: Callable[[MessageInfo], None] = lambda _message: None,
     ) -> Messages:
         """Messages with numbers above `after`, oldest first, sent and received; with `follow`, new ones as they come.
 
+        `since` is a time as `time.time()` gives it: only what was written, or was complete, from then on. So a program
+        that answers what comes doesn't answer history; one that shall not miss what came while it did not run keeps
+        the number of the last message that it has dealt with, and goes on `after` that.
         An incoming file is given when it is complete, which may be after messages with higher numbers; `coming` sees
         it when it begins to come. `files` tells how far it is.
         """
-        return Messages(self, contact, after, follow, coming)
+        return Messages(self, contact=contact, after=after, since=since, follow=follow, coming=coming)
 
     page = Asks(MessagePage)
+    history = Asks(History)
+    conversations = Asks(Conversations)
     search = Asks(Search)
     mark_read = Asks(MarkRead)
 
-    async def next_change(self) -> trio.Event:
+    async def next_change(self) -> Change:
         """What is set when something happens after this call, or the daemon ends."""
         return await self._next_change()
 
@@ -208,8 +241,10 @@ class Messages:
     def __init__(
         self,
         access: MessageAccess,
+        *,
         contact: str | None,
         after: int,
+        since: float | None,
         follow: bool,
         coming: Callable[[MessageInfo], None],
     ) -> None:
@@ -217,6 +252,7 @@ class Messages:
         self._access = access
         self._contact = contact
         self._after = after
+        self._since = since
         self._follow = follow
         self._coming = coming
         self._ready: deque[MessageInfo] = deque()
@@ -238,7 +274,7 @@ class Messages:
 
     async def _look(self) -> None:
         """Read pages until one has something to give, or all is read."""
-        while not self._ready and (found := await self._access.page(self._contact, self._after)):
+        while not self._ready and (found := await self._access.page(self._contact, self._after, self._since)):
             self._after = found[-1].id
             for message in found:
                 if message.state is MessageState.RECEIVING:

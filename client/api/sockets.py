@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
+import anyio.abc
 import trio
 
 from mixnet import sockets
@@ -31,10 +33,10 @@ def listen(path: Path) -> Iterator[trio.SocketListener]:
         yield trio.SocketListener(trio.socket.from_stdlib_socket(listening))
 
 
-async def dial(path: Path) -> trio.SocketStream:
-    """Connect to the daemon at `path`; NotRunning if there is none."""
+async def dial(path: Path) -> anyio.abc.ByteStream:
+    """Connect to the daemon at `path`, under asyncio or Trio; NotRunning if there is none."""
     try:
         with sockets.short_name(path) as short:
-            return await trio.open_unix_socket(short)
+            return await anyio.connect_unix(short)
     except OSError:
         raise NotRunning from None

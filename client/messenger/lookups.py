@@ -10,10 +10,11 @@ import msgspec
 
 from client.core.state import Core
 from client.files.transfers import Transfers
-from client.model.views import ContactInfo, Event, MessageInfo, Transfer
+from client.model.views import ContactInfo, Conversation, Event, MessageInfo, Transfer
 from client.storage.search import ANY, Filter
 
 ALL = -1
+MOST = (1 << 63) - 1
 
 
 class Lookups:
@@ -52,10 +53,27 @@ class Lookups:
         """One message; UnknownMessage."""
         return self._core.messages.get(number)
 
-    def messages(self, contact: str | None = None, after: int = 0, limit: int = ALL) -> list[MessageInfo]:
-        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact."""
+    def messages(
+        self, contact: str | None = None, after: int = 0, limit: int = ALL, since: float | None = None
+    ) -> list[MessageInfo]:
+        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact.
+
+        `since`: only those written or complete from then on, and files that are still coming.
+        """
         whom = None if contact is None else self._core.contacts.named(contact).id
-        return self._core.messages.after(whom, after, limit)
+        return self._core.messages.after(whom, after, limit, since)
+
+    def history(self, contact: str, before: int | None, limit: int) -> list[MessageInfo]:
+        """The last `limit` messages of a conversation with numbers below `before` (None: any), newest first.
+
+        UnknownContact.
+        """
+        last = MOST if before is None else before
+        return self._core.messages.before(self._core.contacts.named(contact).id, last, limit)
+
+    def conversations(self) -> list[Conversation]:
+        """With contacts, groups and those who are anonymous, and how much of each is unread."""
+        return self._core.messages.conversations()
 
     def search(self, words: str, limit: int = ALL, where: Filter = ANY) -> list[MessageInfo]:
         """The newest `limit` messages whose text (or file name) matches; SearchTooLong, UnknownContact."""

@@ -130,6 +130,28 @@ class MessageInfo:
     readers: int = 0
 
 
+class ConversationKind(StrEnum):
+    """With whom a conversation is."""
+
+    CONTACT = "contact"
+    GROUP = "group"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All messages with somebody: `unread` of them came and are not marked as read. The `newest` was filed at `at`.
+
+    0 and 0.0 if there is none.
+    """
+
+    name: str
+    kind: ConversationKind
+    unread: int
+    newest: int
+    at: float
+
+
 class Leg(StrEnum):
     """Which part of a file's way is told of: a satellite of the user doesn't see what its home has of a contact."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from client.e2e.bodies import MessageEvent, WireId
 from client.e2e.bodies import after as state_after
 from client.model.errors import UnknownMessage
-from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
+from client.model.views import Conversation, ConversationKind, MessageInfo, MessageKind, MessageState, ReceiptState
 from client.storage.database import Row, Store
 from client.storage.search import ANY, TIME, Filter, expression
 
@@ -25,6 +25,12 @@ SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
 LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
 """
+_CONVERSATIONS = f"""
+SELECT c.name, c.role, (SELECT count(*) FROM messages m WHERE m.contact = c.id AND m.state = 'received'),
+       coalesce(m.id, 0), coalesce({TIME}, 0.0)
+FROM contacts c LEFT JOIN messages m ON m.id = (SELECT max(n.id) FROM messages n WHERE n.contact = c.id)
+WHERE c.role <> 'member' AND c.id NOT IN (SELECT contact FROM devices) ORDER BY c.id
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,31 @@ class MessageTable:
             raise UnknownMessage
         return _info(row)
 
-    def after(self, contact: int | None, after_number: int, limit: int) -> list[MessageInfo]:
-        """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first."""
-        whose, values = ("", ()) if contact is None else ("m.contact = ? AND ", (contact,))
-        where = f"WHERE {whose}m.id > ? ORDER BY m.id LIMIT ?"
-        return [_info(row) for row in self._store.all(_SELECT + where, *values, after_number, limit)]
+    def after(
+        self, contact: int | None, after_number: int, limit: int, since: float | None = None
+    ) -> list[MessageInfo]:
+        """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first.
+
+        `since`: only those written or complete from then on, and files that are still coming.
+        """
+        given = {
+            "m.contact = ?": contact,
+            "m.id > ?": after_number,
+            f"({TIME} >= ? OR m.state = 'receiving')": since,
+        }
+        where = {sql: value for sql, value in given.items() if value is not None}
+        query = f"{_SELECT}WHERE {' AND '.join(where)} ORDER BY m.id LIMIT ?"
+        return [_info(row) for row in self._store.all(query, *where.values(), limit)]
+
+    def before(self, contact: int, number: int, limit: int) -> list[MessageInfo]:
+        """The last `limit` messages of a contact below `number`, newest first."""
+        where = "WHERE m.contact = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?"
+        return [_info(row) for row in self._store.all(_SELECT + where, contact, number, limit)]
+
+    def conversations(self) -> list[Conversation]:
+        """All conversations, oldest contact first."""
+        rows = self._store.all(_CONVERSATIONS)
+        return [Conversation(name, ConversationKind(role), *rest) for name, role, *rest in rows]
 
     def search(self, words: str, limit: int, where: Filter = ANY) -> list[MessageInfo]:
         """The newest `limit` messages (-1: all) that match and that `where` lets through, newest first; SearchTooLong.

@@ -286,6 +286,9 @@ WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEG
 END;
 """
 
+# How many messages of a conversation are unread is asked for often, and few are.
+_UNREAD = "CREATE INDEX messages_unread ON messages (contact) WHERE state = 'received';"
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -307,4 +310,5 @@ MIGRATIONS = (
     _ACCOUNTS,
     _DISCRETION,
     GROUP_AGREEMENT,
+    _UNREAD,
 )

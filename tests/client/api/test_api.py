@@ -2,9 +2,6 @@
 
 import os
 import stat
-from contextlib import asynccontextmanager
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trio
@@ -29,7 +26,7 @@ from client.model.views import MessageKind, MessageState
 from client.storage.database import Store
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from tests.client.worlds.archive import KEY, messenger_of
-from tests.client.worlds.service import invitation, make_service
+from tests.client.worlds.service import invitation, make_service, served
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=20),
@@ -101,18 +98,6 @@ def test_any_map_is_a_command_or_refused(message):
     assert isinstance(command, Command)
 
 
-@asynccontextmanager
-async def served(directory: Path):
-    """A service behind a socket in `directory`."""
-    (directory / paths.SETTINGS).touch()
-    event_bus = EventBus()
-    service = make_service(event_bus)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(serve_api, directory / paths.API_SOCKET, service)
-        yield SimpleNamespace(service=service, event_bus=event_bus, nursery=nursery)
-        nursery.cancel_scope.cancel()
-
-
 async def test_the_python_api_over_the_socket(tmp_path):
     async with served(tmp_path), client.connect(tmp_path) as me:
         assert (await me.status())["role"] == "client"
@@ -177,7 +162,7 @@ async def test_a_socket_left_by_a_dead_daemon_is_replaced(tmp_path):
 @given(garbage=st.lists(st.binary(min_size=1, max_size=100), min_size=1, max_size=5), tail=st.binary(max_size=50))
 async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail):
     async with served(tmp_path), client.connect(tmp_path) as me:
-        async with await sockets.dial(tmp_path / paths.API_SOCKET) as stream:
+        async with await trio.open_unix_socket(tmp_path / paths.API_SOCKET) as stream:
             with trio.fail_after(10):
                 try:
                     for part in [*garbage, tail, b"\xff\xff\xff\xff"]:
@@ -208,7 +193,7 @@ async def test_garbage_is_cut_off_and_harms_nobody_else(tmp_path, garbage, tail)
 async def test_a_request_that_makes_no_sense_harms_nobody_else(tmp_path, request_):
     async with served(tmp_path), client.connect(tmp_path) as me:
         await me.accept(await invitation("bob"), "bob")
-        async with await sockets.dial(tmp_path / paths.API_SOCKET) as stream:
+        async with await trio.open_unix_socket(tmp_path / paths.API_SOCKET) as stream:
             await stream.send_all(framing.encode({"id": 1, **request_}))
             await stream.send_eof()
             with trio.fail_after(30):
@@ -256,9 +241,9 @@ async def test_an_answer_that_is_too_long_is_an_error_and_the_daemon_lives(tmp_p
 
 async def test_connections_are_bounded(tmp_path):
     async with served(tmp_path), trio.open_nursery() as nursery:
-        streams = [await sockets.dial(tmp_path / paths.API_SOCKET) for _ in range(CONNECTIONS)]
+        streams = [await trio.open_unix_socket(tmp_path / paths.API_SOCKET) for _ in range(CONNECTIONS)]
         await trio.testing.wait_all_tasks_blocked()
-        extra = await sockets.dial(tmp_path / paths.API_SOCKET)
+        extra = await trio.open_unix_socket(tmp_path / paths.API_SOCKET)
         with trio.fail_after(10):
             assert await extra.receive_some() == b""
         for stream in [*streams, extra]:

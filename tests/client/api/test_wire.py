@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import trio
 
-from client.api import framing, protocol, sockets
+from client.api import framing, protocol
 from client.api.connection import Connection
 from client.api.daemon_api import DaemonApi, Kept
 from client.api.events import EventBus
@@ -31,6 +31,8 @@ from client.model.views import (
     ContactChanged,
     ContactInfo,
     ContactState,
+    Conversation,
+    ConversationKind,
     CorrespondentInfo,
     DeviceChanged,
     DeviceInfo,
@@ -87,6 +89,7 @@ ADDRESS = AddressInfo("id", "mixnet-address1:x", NOW, 0.0, False)
 CORRESPONDENT = CorrespondentInfo("reader 1", Role.WRITER, "id", True, 0.0, NOW)
 MATCHING = MatchStatus("alice@example.org", 2.5, [MatchInfo("b@example.org", "B", MatchState.MET, "", "")])
 MAILBOX = MailboxInfo("aa" * 32, "bb" * 32, True, 3, 9216, NOW, None)
+CONVERSATION = Conversation("bob", ConversationKind.CONTACT, 2, 7, NOW)
 HOLDING = Holding("messages", 1, 2, None)
 RECORD = Record(
     origin="cd" * 32,
@@ -130,6 +133,8 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "estimate": ("estimate", (7,), {}, 1.5),
     "message": ("message", (7,), {}, MESSAGE),
     "messages": ("page", ("bob", 3), {}, [MESSAGE]),
+    "history": ("history", ("bob",), {"before": 9}, [MESSAGE]),
+    "conversations": ("conversations", (), {}, [CONVERSATION]),
     "mark_read": ("mark_read", (7,), {}, None),
     "search": ("search", ("words", WHERE, 20), {}, [MESSAGE]),
     "stop": ("stop", (), {}, None),
@@ -189,6 +194,7 @@ ALONE = {
 # Requests after which there is nothing new to send; codes, matching and the provider's mailbox see to that themselves.
 SHOWS = {"status", "contacts", "estimate", "message", "messages", "search", "files", "file", "stop", "follow"}
 SHOWS |= {"identity", "strangers", "export", "retention", "proof", "receipt_rule", "forge"}
+SHOWS |= {"history", "conversations"}
 SHOWS |= {"devices", "groups", "group_show", "group_readers", "addresses", "correspondents"}
 SHOWS |= {"code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"}
 SHOWS |= {"mailbox", "erase_mailbox", "holdings"}
@@ -247,6 +253,7 @@ ANSWERS = {
     **gives("", default_read_receipts=ReadReceiptChoice.ON, delete_contact=None),
     **all_give("people.", CONTACT, "verify", "rename", "note", "read_receipts", "acknowledgements", "block", "unblock"),
     **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, mark_read=None, search=[MESSAGE]),
+    **gives("", history=[MESSAGE], conversations=[CONVERSATION]),
     **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
     **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
     **gives("archive.", retention=None, delete=None, retain=None),
@@ -315,7 +322,7 @@ async def exchange(directory: Path, requests: dict[str, bytes]) -> dict[str, tup
     ):
         async with trio.open_nursery() as nursery:
             await nursery.start(serve_api, directory / "socket", daemon_of(noted))
-            async with await sockets.dial(directory / "socket") as stream:
+            async with await trio.open_unix_socket(directory / "socket") as stream:
                 for op, request in requests.items():
                     noted.clear()
                     await stream.send_all(request)

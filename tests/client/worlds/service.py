@@ -1,12 +1,19 @@
 """What a daemon answers its callers with, without a daemon and without a network."""
 
 import random
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import trio
 
 from client.api.connection import Connection, DirectChannel
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
+from client.api.server import serve_api
 from client.concurrency.worker import InlineWorker
 from client.core.outgoing import MessengerSettings
+from client.model import paths
 from client.model.destination import Destination, Home
 from client.storage.database import Store
 from mixnet.clock import WallClock
@@ -26,3 +33,15 @@ def make_service(event_bus: EventBus | None = None, name: str = "alice") -> Daem
 async def invitation(name: str) -> str:
     """The text of one that somebody else makes."""
     return await Connection(DirectChannel(make_service(name=name))).invite()
+
+
+@asynccontextmanager
+async def served(directory: Path):
+    """A service behind a socket in `directory`."""
+    (directory / paths.SETTINGS).touch()
+    event_bus = EventBus()
+    service = make_service(event_bus)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_api, directory / paths.API_SOCKET, service)
+        yield SimpleNamespace(service=service, event_bus=event_bus, nursery=nursery)
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,94 @@
+"""Talking to one's own daemon from a program, under asyncio or Trio: what users' programs import (docs/python.md).
+
+    from mixnet import client
+
+    async with client.connect(profile_directory) as me:
+        await me.send("bob", "hi")
+
+Promises: what is named here stays; the rest of the rooms is nobody's but theirs. Never: a name that two things have.
+"""
+
+from __future__ import annotations
+
+from client.api.codes import CodeFailed
+from client.api.connection import Connection, connect
+from client.api.files import NotComplete
+from client.api.messages import Messages, NotDelivered
+from client.api.sockets import DaemonEnded, NotRunning
+from client.model.address_entries import Entry
+from client.model.code_states import CodeInfo, CodeState
+from client.model.group_views import GroupInfo, GroupMember, GroupState
+from client.model.match_states import MatchInfo, MatchState, MatchStatus
+from client.model.paths import NoProfile
+from client.model.views import (
+    AckChoice,
+    AddressInfo,
+    ContactInfo,
+    ContactState,
+    Conversation,
+    ConversationKind,
+    CorrespondentInfo,
+    DeviceInfo,
+    DeviceRole,
+    DeviceState,
+    Leg,
+    MessageInfo,
+    MessageKind,
+    MessageState,
+    ReadReceiptChoice,
+    ReceiptState,
+    Role,
+    Transfer,
+)
+from client.profile.holdings import Holding
+from client.storage.receipts import Rule
+from client.storage.search import Filter
+from client.traffic.provider_mailbox import MailboxInfo
+from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
+
+__all__ = [
+    "AckChoice",
+    "AddressInfo",
+    "CodeFailed",
+    "CodeInfo",
+    "CodeState",
+    "Connection",
+    "ContactInfo",
+    "ContactState",
+    "Conversation",
+    "ConversationKind",
+    "CorrespondentInfo",
+    "DaemonEnded",
+    "DeviceInfo",
+    "DeviceRole",
+    "DeviceState",
+    "Entry",
+    "Filter",
+    "GroupInfo",
+    "GroupMember",
+    "GroupState",
+    "Holding",
+    "Leg",
+    "LocalError",
+    "MailboxInfo",
+    "MatchInfo",
+    "MatchState",
+    "MatchStatus",
+    "MessageInfo",
+    "MessageKind",
+    "MessageState",
+    "Messages",
+    "MixnetError",
+    "NoProfile",
+    "NotComplete",
+    "NotDelivered",
+    "NotRunning",
+    "ReadReceiptChoice",
+    "ReceiptState",
+    "RemoteError",
+    "Role",
+    "Rule",
+    "Transfer",
+    "Unavailable",
+    "connect",
+]
