@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from deploy.local import NodeStatus
+from mixnet.shown import one_line, table, width
 
 MEGABYTE = 1_000_000
 
@@ -39,7 +38,10 @@ def tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]
     head = any(columns[1:])
     texts = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _draw(title, columns, texts, head=head)
+        say(title)
+        clean = [[one_line(cell) for cell in row] for row in texts]
+        for drawn in table(columns if head else [""] * len(columns), clean, width(), right=True):
+            say(drawn)
         return
     widths = [max(len(line[number]) for line in [columns, *texts]) for number in range(len(columns))]
     say(title)
@@ -49,22 +51,6 @@ def tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]
             for number, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         say("  ".join([first, *rest]).rstrip())
-
-
-def _draw(title: str, columns: Sequence[str], texts: Sequence[Sequence[str]], *, head: bool) -> None:
-    """The table at a terminal: without frames, so that all fits into 80 columns; only the widest column is folded."""
-    console = Console(highlight=False)
-    table = Table(box=None, show_header=head, header_style="bold", pad_edge=False)
-    widths = [max(len(line[number]) for line in [columns, *texts]) for number in range(len(columns))]
-    table.padding = (0, 2 if sum(widths) + 2 * len(widths) <= console.width else 1, 0, 0)
-    longest = widths.index(max(widths[1:], default=0), 1) if len(widths) > 1 else 0
-    for number, column in enumerate(columns):
-        side: JustifyMethod = "left" if number == 0 else "right"
-        table.add_column(Text(column), justify=side, no_wrap=number != longest, overflow="fold")
-    for row in texts:
-        table.add_row(*map(Text, row))
-    console.print(Text(title, style="bold"))
-    console.print(table)
 
 
 @contextmanager

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from directory.evidence import ProvenContradiction
 from directory.reports import EpochReport, absences, sentence_about
@@ -21,6 +19,7 @@ from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
 from mixnet.pki.trust import Trust
+from mixnet.shown import one_line, table, width
 
 _SHORT = 16  # hexadecimal digits of an identity
 
@@ -165,13 +164,11 @@ def _time(when: float) -> str:
 
 
 def _tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if sys.stdout.isatty():
-        table = Table(*columns, title=title, title_justify="left")
-        for row in rows:
-            table.add_row(*row)
-        Console().print(table)
-        return
     say(title)
+    if sys.stdout.isatty():
+        for line in table(columns, [[one_line(cell) for cell in row] for row in rows], width()):
+            say(line)
+        return
     widths = [max(len(row[number]) for row in [columns, *rows]) for number in range(len(columns))]
     for row in [columns, *rows]:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

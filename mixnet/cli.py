@@ -17,6 +17,7 @@ from mixnet.errors import LocalError
 from mixnet.explain import exit_status
 from mixnet.help import HelpLayout
 from mixnet.memory_privacy import keep_memory_private
+from mixnet.streams import prepare
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -87,4 +88,5 @@ def _run() -> Any:
 
 def main() -> NoReturn:
     """The console script."""
+    prepare()
     sys.exit(exit_status(_run))

@@ -7,17 +7,20 @@ what to do, with exit status 2; an interrupted command ends with status 130; onl
 from __future__ import annotations
 
 import errno
-import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from mixnet.errors import MixnetError
 from mixnet.faults import leaves
+from mixnet.shown import isolated_names, lines
+from mixnet.streams import lost_output
 
 USER_ERROR = 2
 INTERRUPTED = 130  # what a shell reports of a process that SIGINT ended
 
+_BLANKS = re.compile("[ \t\r\n]+")
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and try again",
     errno.EDQUOT: "your disk quota is used up: free some space and try again",
@@ -41,8 +44,13 @@ def explain(error: BaseException) -> str | None:
     first = min(found, key=lambda leaf: not isinstance(leaf, MixnetError))
     if isinstance(first, OSError):
         advice = _ADVICE.get(first.errno or 0, first.strerror or str(first))
-        return f"{first.filename}: {advice}" if first.filename else advice
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(str(first).split()))
+        return _told(f"{first.filename}: {advice}" if first.filename else advice)
+    return _told(str(first))
+
+
+def _told(text: str) -> str:
+    """On one line; names in it can't steer a terminal."""
+    return " ".join(lines(_BLANKS.sub(" ", text).strip(" ")))
 
 
 def exit_status(run: Callable[[], Any]) -> int:
@@ -50,18 +58,19 @@ def exit_status(run: Callable[[], Any]) -> int:
     try:
         status = run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (`| head`) has left. What is still in the buffer would fail once more when Python closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except (MixnetError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
         line = explain(error)
+        lost = lost_output(error)
+        if isinstance(lost, BrokenPipeError):  # the reader (`| head`) has left, and wants no more
+            return 0
+        if lost is not None:
+            line = f"standard output can't be written ({lost.strerror}): send it elsewhere"
         if line is None:
             raise
-        sys.stderr.write(f"mixnet: {line}\n")
+        sys.stderr.write(f"mixnet: {isolated_names(line) if sys.stderr.isatty() else line}\n")
         return USER_ERROR
     return status if isinstance(status, int) else 0

@@ -66,9 +66,9 @@ def network_folder(folder: Path | None) -> Path:
 
 def profile_folder(folder: Path | None, name: str) -> Path:
     """The folder of the profile `name`, however that is spelt in Unicode; of a new one, in NFC."""
-    if "/" in name or name.startswith((".", "-")):
-        raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
     profiles, spelt = network_folder(folder) / "clients", same(name)
+    if not spelt or "/" in spelt or "\0" in spelt or spelt.startswith((".", "-")):
+        raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
     if name.isascii() or (profiles / spelt).exists() or not profiles.is_dir():
         return profiles / spelt
     return next((one for one in profiles.iterdir() if same(one.name) == spelt), profiles / spelt)

@@ -113,8 +113,9 @@ def verify(
     if as_json:
         render.json(render_proof.as_map(proven))
         return
-    for line in render_proof.sentences(proven):
-        render.line(render.harmless(line))
+    render.told(*render_proof.said(proven))
+    for sentence in render_proof.sentences(proven):
+        render.told("", sentence)
 
 
 def _show_transcript(raw: bytes, *, as_json: bool) -> None:
@@ -125,8 +126,10 @@ def _show_transcript(raw: bytes, *, as_json: bool) -> None:
     if as_json:
         render.json(render_proof.transcript_map(shown))
         return
-    for line in render_proof.transcript_sentences(shown):
-        render.line(render.harmless(line))
+    for record in shown.records:
+        render.told("text: ", record.text)
+    for sentence in render_proof.transcript_sentences(shown):
+        render.told("", sentence)
 
 
 def _read(file: Path, limit: int) -> bytes:

@@ -1,7 +1,8 @@
-"""How a client's commands show things: tables at a terminal, plain lines in a pipe, JSON for programs.
+r"""How a client's commands show things: tables at a terminal, plain lines in a pipe, JSON for programs.
 
-Promises: what is piped has one record a line, without colours or frames; what a contact wrote can't move the cursor,
-colour the screen or look like anything but text, and no two texts of contacts print alike.
+Promises: what is piped has one record a line, without colours, and no two texts of contacts give the same one: a line
+break in a text is `\n` there. At a terminal a text has its own lines, indented. What a contact wrote can't move the
+cursor, colour the screen, turn our words around or be taken for them: all that we say stands before it.
 """
 
 from __future__ import annotations
@@ -9,24 +10,22 @@ from __future__ import annotations
 import io
 import sys
 import time
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from client.model.names import is_invisible
+from mixnet import shown
 from mixnet.errors import LocalError
+from mixnet.letters import is_hidden
 
 if TYPE_CHECKING:
     import segno
 
     from client.model.views import MessageInfo, MessageState
 
-_EMOJI = "\ufe0f"  # says that the sign before it is one
-_MARKS = 4  # accents in a row that are shown as such; more reach into other lines
-_SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
-_ARROWS = {True: "→", False: "←"}
+_ARROWS = {True: ("→", ">"), False: ("←", "<")}
+_BARS_FROM = 60  # columns
 _RECEIPTS = {  # by the value of a ReceiptState
     "awaited": "no receipt yet: the contact decides",
     "declined": "the contact gives no receipt",
@@ -53,21 +52,42 @@ def moment(when: float) -> str:
 
 def note(text: str) -> None:
     """One line for the person at the keyboard, beside the output."""
-    sys.stderr.write(f"mixnet: {harmless(text)}\n")
+    said = shown.one_line(text)
+    sys.stderr.write(f"mixnet: {shown.isolated_names(said) if sys.stderr.isatty() else said}\n")
     sys.stderr.flush()
 
 
 def json(value: Any) -> None:
-    """One JSON value on one line, for a program."""
+    """One JSON value on one line, for a program; letters that don't show, or that the output doesn't have, as codes."""
     import msgspec  # noqa: PLC0415  # a list of commands needs none
 
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    made = msgspec.json.encode(plain).decode()
-    line("".join(one if one.isprintable() and not is_invisible(one) else _escaped(one) for one in made))
+    try:
+        made = msgspec.json.encode(plain).decode()
+    except UnicodeEncodeError:  # a path of bytes that are no text
+        from json import dumps  # noqa: PLC0415
+
+        made = dumps(msgspec.to_builtins(plain))
+    line("".join(_escaped(one) if is_hidden(one) or not _has(one) else one for one in made))
+
+
+def arrow(one: MessageInfo) -> str:
+    """Where a message goes."""
+    best, plain = _ARROWS[one.outgoing]
+    return best if _has(best) else plain
+
+
+def _has(letters: str) -> bool:
+    """Whether the output can show them."""
+    try:
+        letters.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escaped(letter: str) -> str:
-    """As JSON writes it in ASCII; nothing but the texts in a JSON value has letters that don't print."""
+    """As JSON writes it in ASCII; nothing but the texts in a JSON value has letters that don't show."""
     raw = letter.encode("utf-16-be")
     return "".join(f"\\u{raw[at : at + 2].hex()}" for at in range(0, len(raw), 2))
 
@@ -83,46 +103,32 @@ def counted(number: int, what: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` with every character that a terminal would act upon, or not show, made visible; no two texts print alike.
-
-    That is why a backslash is doubled: an escape that somebody typed is told from ours. What was made so once is not
-    given to this again.
-    """
-    shown, marks, last = list[str](), _MARKS, ""
-    for one in text:
-        marks = marks + 1 if unicodedata.combining(one) else 0
-        # The form of an emoji doesn't show, but belongs to it.
-        plain = (one == _EMOJI and last == "So") or (one.isprintable() and not is_invisible(one))
-        shown.append(one if plain and one != "\\" and marks <= _MARKS else _escape(one))
-        last = unicodedata.category(one)
-    return "".join(shown)
-
-
-def _escape(one: str) -> str:
-    short = _SHORT.get(one)
-    if short is not None:
-        return short
-    code = ord(one)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    """`text` as it may stand in a line of ours. What was made so once is not given to this again."""
+    made = shown.one_line(text)
+    return shown.isolated(made) if sys.stdout.isatty() else made
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows of text under column names at a terminal, tab-separated without them elsewhere."""
     clean = [[harmless(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in clean:
-            line("\t".join(row))
-        return
-    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    if sys.stdout.isatty():
+        made: Iterable[str] = shown.table([harmless(column) for column in columns], clean, shown.width())
+    else:
+        made = map("\t".join, clean)
+    for one in made:
+        line(one)
 
-    drawn = Table(header_style="bold")
-    for column in columns:
-        drawn.add_column(Text(harmless(column)))
-    for row in clean:
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+
+def told(ours: str, text: str) -> None:
+    """What somebody wrote, after words of ours: in its own lines at a terminal, on one line elsewhere."""
+    if not sys.stdout.isatty():
+        line(ours + shown.one_line(text))
+        return
+    first, *others = map(shown.isolated, shown.lines(text))
+    indent = " " * shown.INDENT
+    for one in (ours + first, *(indent + other for other in others)):
+        for part in shown.wrapped(one, shown.width()):
+            line(part)
 
 
 def answerable(until: float) -> str:
@@ -133,29 +139,34 @@ def answerable(until: float) -> str:
 
 
 def message(one: MessageInfo) -> None:
-    """One message on one line: number, time, who, what, and for our own what became of it."""
-    from client.model.views import MessageKind, MessageState  # noqa: PLC0415
+    """One message: number, time, what became of it, who, what; on one line, but for a text's lines at a terminal."""
+    from client.model.views import MessageKind  # noqa: PLC0415
 
-    when = moment(one.received_at or one.created_at)
-    state = f"  [{one.state}]" if one.outgoing or one.state is MessageState.FAILED else ""
-    if one.error:
-        state = f"  [{one.state}: {harmless(one.error)}]"
-    # In front of all that a contact can have chosen: whoever writes "signed" into a text or a name is not believed.
-    signed = "  signed" if one.signed else ""
-    receipt = "" if one.receipt is None else f"  [{_RECEIPTS[one.receipt].format(one.id)}]"
-    if one.outgoing and one.members:
-        state = f"{state}  {one.reached} of {one.members} have it, {one.readers} have read it"
-    if one.answer_until is not None:
-        state += f"  [{answerable(one.answer_until)}]"
+    # All of ours stands in front of what a contact can have chosen: whoever writes "signed" or a state is not believed.
     author = f"/{harmless(one.author)}" if one.author else ""
-    who = f"{_ARROWS[one.outgoing]} {harmless(one.contact)}{author}"
-    content = harmless(one.text) if one.kind is MessageKind.TEXT else _file(one)
-    line(f"{one.id}  {when}{signed}  {who}: {content}{state}{receipt}")
+    who = f"{arrow(one)} {harmless(one.contact)}{author}"
+    ours = "  ".join([str(one.id), moment(one.received_at or one.created_at), *_remarks(one), who])
+    if one.kind is MessageKind.TEXT:
+        told(f"{ours}: ", one.text)
+    else:
+        told(f"{ours}: file of {one.size:,} bytes: ", one.text if one.outgoing else one.path or one.text)
 
 
-def _file(one: MessageInfo) -> str:
-    where = f", {harmless(one.path)}" if one.path and not one.outgoing else ""
-    return f"file {harmless(one.text)} ({one.size:,} bytes{where})"
+def _remarks(one: MessageInfo) -> list[str]:
+    from client.model.views import MessageState  # noqa: PLC0415
+
+    said = ["signed"] if one.signed else []
+    if one.error:
+        said.append(f"[{one.state}: {harmless(one.error)}]")
+    elif one.outgoing or one.state is MessageState.FAILED:
+        said.append(f"[{one.state}]")
+    if one.outgoing and one.members:
+        said.append(f"{one.reached} of {one.members} have it, {one.readers} have read it")
+    if one.answer_until is not None:
+        said.append(f"[{answerable(one.answer_until)}]")
+    if one.receipt is not None:
+        said.append(f"[{_RECEIPTS[one.receipt].format(one.id)}]")
+    return said
 
 
 def status(name: str, figures: Mapping[str, Any]) -> None:
@@ -236,19 +247,26 @@ class _Lines:
         self._said = one.state, tenth
 
 
+def has_bars() -> bool:
+    """Whether progress is shown as bars: a narrow terminal has no room for them beside what they are of."""
+    return sys.stderr.isatty() and shown.width() >= _BARS_FROM
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[Callable[[MessageInfo], None]]:
     """A sign that something goes on; a message that is given shows how far it has come.
 
-    A bar at a terminal; elsewhere a line of the standard error for each new state and each tenth of a file.
+    A bar at a wide terminal; elsewhere a line of the standard error for each new state and each tenth of a file.
     """
-    if not sys.stderr.isatty():
+    if not has_bars():
         yield _Lines()
         return
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    words = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
+    columns = (SpinnerColumn(), words, BarColumn(20), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda one: bar.update(task, completed=one.done, total=max(one.size, 1))

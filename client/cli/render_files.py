@@ -5,12 +5,11 @@ Promises: as client/cli/render.py: one record a line in a pipe, and nothing that
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from client.cli.render import harmless, note, table
+from client.cli.render import arrow, harmless, has_bars, note, table
 from client.model.durations import about
 from client.model.views import Leg, MessageState, Transfer
 
@@ -36,7 +35,7 @@ def _row(one: Transfer) -> tuple[str, ...]:
 
 
 def _who(one: Transfer) -> str:
-    return f"{'→' if one.message.outgoing else '←'} {one.message.contact}"
+    return f"{arrow(one.message)} {one.message.contact}"
 
 
 def _share(one: Transfer) -> str:
@@ -89,15 +88,19 @@ class _Lines:
 @contextmanager
 def bars() -> Iterator[Show]:
     """A bar for each file that is given, as long as it is; lines of the standard error elsewhere than at a terminal."""
-    if not sys.stderr.isatty():
+    if not has_bars():
         yield _Lines()
         return
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    words, pace_of = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[pace]}", markup=False)
+    def words(what: str) -> TextColumn:
+        return TextColumn(what, markup=False, table_column=Column(overflow="fold"))
+
     share = TextColumn("{task.fields[share]}", markup=False)
-    with Progress(words, BarColumn(), share, DownloadColumn(), pace_of, console=Console(stderr=True)) as drawn:
+    of, pace_of = words("{task.description}"), words("{task.fields[pace]}")
+    with Progress(of, BarColumn(10), share, DownloadColumn(), pace_of, console=Console(stderr=True)) as drawn:
         tasks: dict[int, TaskID] = {}
 
         def show(under_way: Sequence[Transfer]) -> None:

@@ -65,11 +65,9 @@ def _submission_map(proven: Proven) -> dict[str, Any] | None:
 
 
 def sentences(proven: Proven) -> list[str]:
-    """For people, one statement a line: first what is proven."""
+    """For people, one statement a line: what is proven of what is `said`."""
     origin = proven.origin
-    said = f"text: {proven.text}" if proven.text is not None else f"file: {proven.name}"
     lines = [
-        said,
         f"network: {origin.network.hex()} (the fingerprint of the authorities that it began with)",
         f"proven: origin: sender {origin.sender.hex()} signed on {moment(origin.time)} that it sends this "
         f"({origin.size:,} bytes) to receiver {origin.receiver.hex()} as its message {origin.number}",
@@ -86,6 +84,11 @@ def sentences(proven: Proven) -> list[str]:
         f"not proven: {kind.value}: no such statement is in this file" for kind in ReceiptKind if kind not in given
     ]
     return lines + [f"not proven: {one}" for one in NOT_PROVEN]
+
+
+def said(proven: Proven) -> tuple[str, str]:
+    """What it is, and the text or the name of the file."""
+    return ("file: ", proven.name or "") if proven.text is None else ("text: ", proven.text)
 
 
 def _submitted(one: Timestamp, document: Document | None) -> str:
@@ -110,7 +113,6 @@ def transcript_map(shown: Transcript) -> dict[str, Any]:
 def transcript_sentences(shown: Transcript) -> list[str]:
     """A transcript, for people."""
     return [
-        *(f"text: {record.text}" for record in shown.records),
         f"consistent: every message opens with the keys that {shown.sender} and {shown.receiver} share",
         f"not proven: who wrote it: {shown.receiver} has all of these keys and may have made it alone (`mixnet forge`)",
     ]

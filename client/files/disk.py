@@ -13,16 +13,18 @@ import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
-from unicodedata import normalize
 
 from client.e2e.bodies import CHUNK_SIZE, Reason
 from client.model.errors import FileMissing
-from client.model.names import is_invisible, same, skeleton
+from client.model.names import skeleton
 from mixnet import crypto
 from mixnet.crypto import Label
+from mixnet.letters import compatible, composed, graphemes, piled, without_hidden, words
 
 START_DIGEST = bytes(crypto.KEY_SIZE)
 _NAME_BYTES = 180
+_ENDING_BYTES = 60
+_LEFT_OUT = "…"
 _FALLBACK = "file"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _PATHS = ("/", "\\", ":")
@@ -146,17 +148,24 @@ def discard(partial: Path) -> None:
 
 
 def safe_name(wanted: str) -> str:
-    """A name for the downloads folder: no path, no control or invisible letters, not hidden, short enough."""
-    last = same(wanted).replace("\\", "/").rsplit("/", 1)[-1]
-    kept = " ".join("".join(_harmless(letter) for letter in last).split()).strip(" .")
-    stem, dot, ending = kept.rpartition(".")
-    if not dot:
-        stem, ending = kept, ""
-    ending = _cut(ending, 20)
-    stem = _cut(stem, _NAME_BYTES - len(ending.encode()) - 1).strip(" .") or _FALLBACK
-    if normalize("NFKC", stem.partition(".")[0].strip()).lower() in _RESERVED:
-        stem = "_" + stem
-    return f"{stem}.{ending}" if ending else stem
+    """A name for the downloads folder with all letters of the `wanted` one, but for the middle of one that is too long.
+
+    No path, no control or invisible letters, not hidden, no option of a command, none that Windows keeps for itself.
+    """
+    name, before = wanted, ""
+    while name != before:  # what is taken away may part what was joined, and join what was parted
+        before, name = name, _safer(name)
+    return name or _FALLBACK
+
+
+def _safer(name: str) -> str:
+    last = composed(name).replace("\\", "/").rsplit("/", 1)[-1]
+    kept = without_hidden("".join("_" if one in '<>:"|?*' or skeleton(one) in _PATHS else one for one in last))
+    piles = piled(kept)
+    kept = " ".join(words("".join(one for at, one in enumerate(kept) if at not in piles)))
+    kept = _cut(kept.lstrip(" .-~").rstrip(" ."))
+    reserved = compatible(kept.partition(".")[0].strip()).lower() in _RESERVED
+    return f"_{kept}" if reserved else kept
 
 
 def _appear(partial: Path, name: str) -> Path:
@@ -192,14 +201,24 @@ def _stamp(found: os.stat_result) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
-def _harmless(letter: str) -> str:
-    """The letter, or what stands for it: nothing for one that doesn't show, or turns the text around."""
-    if letter in '<>:"|?*' or skeleton(letter) in _PATHS:
-        return "_"
-    if letter.isspace():
-        return " "
-    return letter if letter.isprintable() and not is_invisible(letter) else ""
+def _cut(name: str) -> str:
+    """At most so many bytes; of more, those in the middle go, so that the ending stays, and no letter is halved."""
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    letters = list(graphemes(name))
+    return (
+        _begin(letters, _NAME_BYTES - _ENDING_BYTES - len(_LEFT_OUT.encode())).rstrip(" ")
+        + _LEFT_OUT
+        + _begin(letters[::-1], _ENDING_BYTES, backwards=True)
+    )
 
 
-def _cut(text: str, size: int) -> str:
-    return text.encode()[: max(0, size)].decode(errors="ignore")
+def _begin(letters: list[str], size: int, *, backwards: bool = False) -> str:
+    """As many of the letters as have at most `size` bytes."""
+    kept = list[str]()
+    for one in letters:
+        size -= len(one.encode())
+        if size < 0:
+            break
+        kept.append(one)
+    return "".join(kept[::-1] if backwards else kept)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from client.model.errors import BadAddress, NoEntries, TooManyEntries
+from mixnet.letters import is_hidden, without_hidden, words
 
 ENTRY_LIMIT = 500
 FILE_LIMIT = 8 << 20  # bytes; vCards may have pictures in them
@@ -44,7 +45,7 @@ def normal(text: str) -> str:
     bare = text.strip().casefold()
     bare = bare.removeprefix("mailto:").removeprefix("tel:").partition(";")[0]
     if "@" in bare:
-        if _EMAIL.fullmatch(bare) is None or not bare.isprintable():
+        if _EMAIL.fullmatch(bare) is None or any(map(is_hidden, bare)):
             raise BadAddress
         return bare
     return _phone(bare)
@@ -109,6 +110,6 @@ def _cards(text: str) -> Iterator[tuple[str, str]]:
             continue
         elif field[1].casefold() == "fn":
             plain = re.sub(r"\\([,;\\])", r"\1", field[2])
-            label = "".join(one for one in plain if one.isprintable()).strip()[:LABEL_LIMIT].strip()
+            label = " ".join(words(without_hidden(plain)))[:LABEL_LIMIT].strip()
         else:
             addresses.append(field[2])

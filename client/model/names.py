@@ -9,59 +9,65 @@ form. Looks are compared by the skeletons of UTS 39, which are taken from Unicod
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 
 from client.model.errors import BadName
+from mixnet.letters import (
+    category,
+    cells,
+    compatible,
+    composed,
+    decomposed,
+    graphemes,
+    is_hidden,
+    is_ignorable,
+    is_mark,
+    is_symbol,
+    steers,
+    unicode_name,
+    without_hidden,
+    words,
+)
 
 NAME_LIMIT = 64  # characters, and cells of a terminal
 NAMELESS = "unnamed"
 _OUR_PEOPLE = ("you", "me", "home", "anonymous", "nobody", "everybody", NAMELESS, "admin", "renewing")
 _OUR_STATES = ("verified", "blocked", "signed", "revoked")  # no word of a name claims such a thing unmarked
 _OUR_BEGINNINGS = ("anonymous-", "address-")  # of the names that conversations with strangers get
+_ISOLATES = "\u2066\u2067\u2068\u2069"
 _MARK = re.compile(r" \([0-9]+\)\Z")
 _MARKS = 4  # combining marks in a row; no script needs more
 # Of paths, commands, lists and marks. The second set has what looks like them.
 _SIGNS = frozenset('/\\:;,|<>[](){}"`→←')
 _SIGN_LOOKS = frozenset({"/", "\\", ":", ";", ",", "<", ">", "(", ")", "''"})
-# Default_Ignorable_Code_Point of Unicode, where the category doesn't tell, and blanks that are counted as signs.
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159") | frozenset(
-    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFFC), *range(0xE0000, 0xE1000)))
-)
-_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-
-def is_invisible(letter: str) -> bool:
-    """Whether a character doesn't show, moves others about, or means nothing (yet); spaces are no such ones."""
-    return letter in _INVISIBLE or unicodedata.category(letter) in _HIDDEN_CATEGORIES
 
 
 def is_sign(letter: str) -> bool:
     """Whether our output puts a character between names, or it looks like one that stands there."""
-    arrow = not letter.isascii() and "ARROW" in unicodedata.name(letter, "")
+    arrow = not letter.isascii() and "ARROW" in unicode_name(letter)
     return letter in _SIGNS or arrow or _prototype(letter) in _SIGN_LOOKS
 
 
 def same(name: str) -> str:
-    """What two spellings of one name have in common: NFC."""
-    return unicodedata.normalize("NFC", name)
+    """What two spellings of one name have in common: NFC, without what doesn't show."""
+    return composed("".join(one for one in name if not is_ignorable(one)))
 
 
 def check_name(name: str, myself: str = "") -> str:
     """The name that a user types, in NFC; BadName, which says what is wrong with it. `myself`: the user's own one."""
-    name = same(name)
+    name = composed(name.strip(_ISOLATES))  # as it is when copied from where we have put them around it
     chosen = _MARK.sub("", name)  # a name that has a number of ours already may be kept
     if not 0 < len(name) <= NAME_LIMIT or cells(name) > NAME_LIMIT:
         raise BadName(f"a name has 1 to {NAME_LIMIT} characters: choose another one")
-    if any(is_invisible(one) for one in name):
+    if without_hidden(name) != name or any(map(steers, name)):
         raise BadName("a name has no characters that don't show: choose another one")
     for sign in chosen:
         if is_sign(sign):
             raise BadName(f"a name has no {sign} in it, which means something in what is shown: choose another one")
-    if " ".join(name.split()) != name:
+    if " ".join(words(name)) != name:
         raise BadName("a name has no space at its ends, and only one between two words: choose another one")
-    if name.startswith("-") or unicodedata.combining(name[0]):
+    if name.startswith("-") or category(name[0])[0] == "M" or is_mark(name[0]):
         raise BadName("a name begins with no hyphen and no accent: choose another one")
     if _without_piles(name) != name:
         raise BadName(f"a letter of a name has at most {_MARKS} accents: choose another one")
@@ -74,26 +80,25 @@ def check_name(name: str, myself: str = "") -> str:
 
 def clean(name: str, otherwise: str = NAMELESS) -> str:
     """The name that somebody else chose as it may be shown; `otherwise` if nothing is left of it."""
-    shown = "".join(" " if one.isspace() or is_sign(one) else one for one in same(name) if not _is_dropped(one))
-    shown = _without_piles(same(" ".join(shown.split())))
-    while shown and (shown[0] in "- " or unicodedata.combining(shown[0])):
-        shown = shown[1:]
-    return _cut(shown, NAME_LIMIT) or otherwise
+    shown, before = name, ""
+    while shown != before:  # what is taken away may part what was joined, and join what was parted
+        before = shown
+        shown = "".join(" " if is_sign(one) else one for one in without_hidden(composed(shown)))
+        shown = _cut(_without_piles(" ".join(words(shown))), NAME_LIMIT)
+        while shown and (shown[0] in "- " or category(shown[0])[0] == "M" or is_mark(shown[0])):
+            shown = shown[1:]
+    return shown or otherwise
 
 
 def check_sent(name: str) -> str:
-    """A name as it may travel, 1 to 64 printable characters and no space at its ends; BadName. Its receiver cleans it.
+    """A name as it may travel, 1 to 64 characters that steer no terminal and no space at its ends; BadName.
 
-    Wider than what a user may type, so that profiles from before those rules can be heard.
+    Its receiver cleans it. Wider than what a user may type, so that profiles from before those rules can be heard, and
+    the same for whichever Unicode a client knows.
     """
-    if not 0 < len(name) <= NAME_LIMIT or name != name.strip() or not name.isprintable():
+    if not 0 < len(name) <= NAME_LIMIT or name != name.strip(" ") or any(map(steers, name)):
         raise BadName
     return name
-
-
-def cells(name: str) -> int:
-    """How much room a name takes on a terminal."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in name)
 
 
 @cache
@@ -110,16 +115,14 @@ def _prototype(letter: str) -> str:
 
 def skeleton(text: str) -> str:
     """The skeleton of UTS 39, section 4: two texts that look alike have the same one."""
-    decomposed = unicodedata.normalize("NFD", text)
-    mapped = "".join(_prototype(one) for one in decomposed if not is_invisible(one))
-    return unicodedata.normalize("NFD", mapped)
+    return decomposed("".join(_prototype(one) for one in decomposed(text) if not is_hidden(one)))
 
 
 @lru_cache(4096)
 def looks(name: str) -> frozenset[str]:
     """What a name looks like, for eyes that mind neither case nor spaces: names that share one are not told apart."""
     # The table has letters with their accents, too, which a skeleton takes apart before it looks.
-    forms = (name, "".join(_prototype(one) for one in same(name)), unicodedata.normalize("NFKC", name))
+    forms = (name, "".join(_prototype(one) for one in same(name)), compatible(name))
     skeletons = {skeleton(one).casefold() for one in forms} | {skeleton(one.casefold()) for one in forms}
     return frozenset(_bare(one) for one in skeletons) | {_bare(_undecorated(one)) for one in skeletons}
 
@@ -204,52 +207,46 @@ def near(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
-def _is_dropped(letter: str) -> bool:
-    return is_invisible(letter) and not letter.isspace()
-
-
 def _without_piles(name: str) -> str:
     """No letter with more than a few combining marks."""
     kept, marks = "", 0
     for one in name:
-        marks = marks + 1 if unicodedata.category(one) in ("Mn", "Me") else 0
+        marks = marks + 1 if is_mark(one) else marks if is_hidden(one) else 0
         if marks <= _MARKS:
             kept += one
     return kept
 
 
 def _cut(name: str, room: int) -> str:
-    name = name[:room]
-    while cells(name) > room:
-        name = name[:-1]
-    return name.rstrip()
+    kept = ""
+    for one in graphemes(name):
+        if len(kept + one) > room or cells(kept + one) > room:
+            break
+        kept += one
+    return kept.rstrip(" ")
 
 
 def _bare(look: str) -> str:
     """Without spaces and punctuation; i looks like l, since I does."""
-    letters = "".join(one for one in look if unicodedata.category(one)[0] not in "PZ") or look
+    letters = "".join(one for one in look if category(one)[0] not in "PZ") or look
     return letters.replace("i", "l")
 
 
 def _undecorated(look: str) -> str:
     """Without signs, such as one that stands for `verified`, and without marks that are no part of a letter."""
-    letters = [one for one in same(look) if not (_is_symbol(one) or _is_loose_mark(one))]
+    letters = [one for one in same(look) if not (is_symbol(one) or _is_loose_mark(one))]
     return "".join(letters) or look
-
-
-def _is_symbol(letter: str) -> bool:
-    return unicodedata.category(letter) in ("So", "Sm", "Sk")
 
 
 def _is_loose_mark(letter: str) -> bool:
     """An accent or line of no script's own, for which there is no letter that has it."""
-    return unicodedata.combining(letter) > 0 and unicodedata.name(letter, "").startswith("COMBINING")
+    return is_mark(letter) and unicode_name(letter).startswith("COMBINING")
 
 
 def _claims(name: str) -> bool:
     """Whether a name says what only we say."""
-    words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in name).split()
-    states = any(looks(word) & _looks_of(_OUR_STATES) for word in (*words, *name.split()))
+    parted = "".join(" " if category(one)[0] in "PSZ" or is_symbol(one) else one for one in name)
+    states = any(looks(word) & _looks_of(_OUR_STATES) for word in (*words(parted), *words(name)))
     beginning = any(skeleton(one).casefold().startswith(_our_beginnings()) for one in (name, name.casefold()))
     return states or beginning or bool(looks(name) & _looks_of(our_words()))
 

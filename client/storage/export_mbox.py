@@ -13,11 +13,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from client.model.names import is_invisible
 from client.model.views import MessageKind
 from client.storage.export_jsonl import Record
+from mixnet.letters import steers, words
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LONGEST_LINE = 900  # bytes; mail allows 998
 _DOMAIN = "mixnet.invalid"
 _POLICY = SMTP.clone(linesep="\n", cte_type="8bit")
@@ -46,7 +47,7 @@ def _address(name: str, identity: str) -> Address:
 
 
 def _clean(text: str) -> str:
-    return " ".join("".join(one if one.isprintable() and not is_invisible(one) else " " for one in text).split())
+    return " ".join(words("".join(" " if steers(one) or one in _DIRECTIONS else one for one in text)))
 
 
 def _encoding(text: str) -> str:
