@@ -11,26 +11,8 @@ from hypothesis import strategies as st
 import client
 import mixnet
 from mixnet.letters import category, cells, graphemes, is_hidden, is_ignorable, is_mark, piled, steers, without_hidden
+from tests.mixnet.written import WRITTEN
 
-WRITTEN = [  # as people write it
-    "می‌خواهم",
-    "👨‍👩‍👧",
-    "🏳️‍🌈",
-    "❤️",
-    "1️⃣",
-    "👍🏽",
-    "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
-    "🇨🇭",
-    "葛󠄀",
-    "क्‍ष",
-    "শ্‌চ",
-    "ཧྐྵྨླྺྼྻྂ",
-    "בְּרֵאשִׁ֖ית",
-    "Zoë\u0301",
-    "a\u3000b\xa0c\u2009d",
-    "\U0001fabf\U0001fae9",
-    "\U0003fffd\U0002fa20",
-]
 NEW = "\u0c5d\u088f\U0001fabf\U0001c000\U0003fffd\U0001aaaa"  # of Unicode 14, 15.1, 17 and none yet
 
 

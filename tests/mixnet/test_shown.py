@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mixnet.letters import RIGHT_TO_LEFT, cells, steers
 from mixnet.shown import INDENT, isolated, isolated_names, lines, one_line, table, wrapped
-from tests.mixnet.test_letters import WRITTEN
+from tests.mixnet.written import WRITTEN
 
 UGLY = st.text(
     st.characters() | st.sampled_from("\\\\abxu01\u0301\u3164\u202e\u202b\u202c\u2067\u2068\u2069\u200dא❤\x1b\n\t\r"),
