@@ -1,7 +1,7 @@
 """How a client's commands show things: tables at a terminal, plain lines in a pipe, JSON for programs.
 
 Promises: what is piped has one record a line, without colours, and no two texts of contacts give the same one: a line
-break in a text is an escape there. At a terminal a text has its own lines, indented. What a contact wrote can't move the
+break in a text is an escape there. At a terminal it has its own lines, indented. What a contact wrote can't move the
 cursor, colour the screen, turn our words around or be taken for them: all that we say stands before it.
 """
 
