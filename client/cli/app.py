@@ -12,6 +12,7 @@ from cyclopts import App
 from client.cli import (
     anonymous,
     archive,
+    chat,
     codes,
     contacts,
     daemon,
@@ -33,6 +34,7 @@ app.command(contacts.accept)
 app.command(contacts.contacts)
 app.command(codes.codes)
 app.command(matching.match)
+app.command(chat.chat)
 app.command(messages.send)
 app.command(messages.inbox)
 app.command(messages.message)

@@ -1,0 +1,351 @@
+"""The terminal program: conversations on the left, the open one on the right, below it where one writes.
+
+Promises: it asks the daemon as any program does, and sends nothing by itself: that a message was seen here is marked
+as read, and whether its sender learns that is the user's choice (`read_receipts`); if the daemon ends it says so, keeps
+what was written, and goes on when there is a daemon again. What others chose is text: nothing in it is interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar, TypeVar
+
+import anyio
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from client.api.command import LOOK_AGAIN
+from client.api.connection import Connection
+from client.chat import people, shown
+from client.chat.composer import Composer
+from client.chat.dialogs import Choice, Question, Reading
+from client.chat.history import History
+from client.chat.shown import Clean
+from client.model.group_views import GroupInfo
+from client.model.views import ContactInfo, Conversation, ConversationKind
+from mixnet.errors import MixnetError
+
+RETRY = 2.0  # seconds until the daemon is looked for again
+PAUSE = 0.1  # seconds between two looks, however much happens
+T = TypeVar("T")
+
+HELP = """\
+Tab            go from the conversations to the messages, and to where you write
+Up, Down       choose a conversation or a message; PgUp, PgDn a screen at a time
+Enter          open the conversation; all about the message; send what you wrote
+Ctrl-J         begin a new line
+Ctrl-O         send a file
+Ctrl-R         search in all conversations
+Ctrl-T         about this contact or group: safety number, members, receipts
+Ctrl-N         invite somebody, accept an invitation, begin a group
+Ctrl-Q         leave; the daemon goes on, and so does what you sent
+
+> is the open conversation, (3) so many unread messages, # a group, ? somebody anonymous.
+A message is marked as read when you have seen it here. Whether its sender learns that is
+your choice: Ctrl-T says what holds, and changes it."""
+
+
+class ChatApp(App[None]):
+    """The program; `connect` reaches the daemon, `clean` makes others' words harmless, `explain` completes hints."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #conversations { width: 26; height: 1fr; border: none; border-right: solid $foreground; padding: 0; }
+    .-narrow #conversations { width: 1fr; border: none; display: none; }
+    .-narrow.-listing #conversations { display: block; }
+    .-narrow.-listing #talk { display: none; }
+    #talk { width: 1fr; }
+    #heading { height: 1; text-style: bold; padding: 0 1; }
+    #history { height: 1fr; border: none; padding: 0 1; }
+    #composer { height: auto; min-height: 2; max-height: 8; border: none; border-top: solid $foreground; padding: 0 1; }
+    #status { height: auto; max-height: 3; text-style: reverse; padding: 0 1; }
+    OptionList > .option-list--option-highlighted { text-style: none; }
+    OptionList:focus > .option-list--option-highlighted { text-style: reverse; }
+    ModalScreen { align: center middle; }
+    .window { width: 90%; max-width: 100; height: auto; max-height: 90%; border: solid $foreground; padding: 0 1; }
+    .window VerticalScroll { height: auto; max-height: 40vh; }
+    .window OptionList { height: auto; max-height: 35vh; border: none; padding: 0; margin-top: 1; }
+    .window TextArea { height: auto; min-height: 3; max-height: 70vh; border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+g", "help", "Help", priority=True),
+        Binding("ctrl+o", "send_file", "File", priority=True),
+        Binding("ctrl+r", "search", "Search", priority=True),
+        Binding("ctrl+t", "about", "Contact", priority=True),
+        Binding("ctrl+n", "new", "New", priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("escape", "list", "List", show=False),
+    ]
+
+    def __init__(
+        self,
+        profile: str,
+        connect: Callable[[], AbstractAsyncContextManager[Connection]],
+        *,
+        clean: Clean,
+        explain: Callable[[str], str] = str,
+    ) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]
+        self.profile, self._connect, self.clean, self._explain = profile, connect, clean, explain
+        self.me: Connection | None = None
+        self.opened: Conversation | None = None
+        self.contacts: dict[str, ContactInfo] = {}
+        self.groups: dict[str, GroupInfo] = {}
+        self._conversations: list[Conversation] = []
+        self._drafts: dict[str, str] = {}
+        self._look = anyio.Event()
+
+    def compose(self) -> ComposeResult:
+        """Everything that is always there."""
+        with Horizontal():
+            yield OptionList(id="conversations", markup=False, compact=True)
+            with Vertical(id="talk"):
+                yield Static("", id="heading", markup=False)
+                yield History(self.clean)
+                yield Composer()
+        yield Static("", id="status", markup=False)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look for the daemon."""
+        self.screen.add_class("-listing")
+        self.query_one("#conversations").focus()
+        self.say("looking for the daemon…")
+        self._stay_connected()
+
+    # the daemon
+
+    @work
+    async def _stay_connected(self) -> None:
+        while True:
+            try:
+                async with self._connect() as me:
+                    self.me = me
+                    await self._follow(me)
+            except MixnetError as error:
+                self.say(self._explain(str(error)))
+            finally:
+                self.me = None
+            await anyio.sleep(RETRY)
+
+    async def _follow(self, me: Connection) -> None:
+        while True:
+            change, self._look = await me.next_change(), anyio.Event()
+            await self._refresh(me)
+            with anyio.move_on_after(LOOK_AGAIN):
+                async with anyio.create_task_group() as either:
+                    either.start_soon(_first, change.wait, either.cancel_scope)
+                    either.start_soon(_first, self._look.wait, either.cancel_scope)
+            await anyio.sleep(PAUSE)
+
+    async def _refresh(self, me: Connection) -> None:
+        """Look at everything that is shown."""
+        self.say(shown.trouble(await me.status()) or f"{self.profile} · connected")
+        self.contacts = {one.name: one for one in await me.contacts()}
+        self.groups = {one.name: one for one in await me.groups.list()}
+        known = await me.conversations()
+        self._conversations = sorted(known, key=lambda one: (-one.at, one.name))
+        if self.opened is not None:
+            await self._refresh_opened(me, self.opened.name)
+        self._show_conversations()
+
+    async def _refresh_opened(self, me: Connection, name: str) -> None:
+        self.opened = next((one for one in self._conversations if one.name == name), None)
+        history = self.query_one(History)
+        if self.opened is None:  # it was deleted or renamed by another program
+            self.query_one("#heading", Static).update("")
+            history.begin()
+            return
+        self.query_one("#heading", Static).update(Content(shown.heading(name, self.contacts.get(name), self.clean)))
+        page = await me.history(name)
+        if self.opened is not None and self.opened.name == name:
+            history.complete = history.complete or not page
+            history.show(page)
+            self.call_after_refresh(self._mark_seen)
+
+    def _mark_seen(self) -> None:
+        """What is in view was read; whether its sender learns that is the daemon's matter."""
+        number = self.query_one(History).unread
+        if number is not None and self.app_focus and self.screen is self.screen_stack[0] and not self._only_list():
+            self.ask(lambda me: me.mark_read(number))
+
+    def _only_list(self) -> bool:
+        return self.screen.has_class("-narrow") and self.screen.has_class("-listing")
+
+    def look(self) -> None:
+        """Look again soon."""
+        self._look.set()
+
+    async def asked(self, what: Callable[[Connection], Awaitable[T]]) -> T | None:
+        """What the daemon answers; None, and its user is told, if it can't."""
+        if self.me is None:
+            self.warn("no daemon runs: this waits until there is one again")
+            return None
+        try:
+            answer = await what(self.me)
+        except (MixnetError, OSError) as error:
+            self.warn(self._explain(str(error)))
+            return None
+        self.look()
+        return answer
+
+    async def answered(self, window: ModalScreen[T]) -> T | None:
+        """What the user answers in a window."""
+        return await self.push_screen_wait(window)
+
+    @work
+    async def ask(self, what: Callable[[Connection], Awaitable[object]]) -> None:
+        """Ask the daemon for something whose answer doesn't matter."""
+        await self.asked(what)
+
+    def warn(self, text: str) -> None:
+        """Tell that something did not work."""
+        self.notify(self.clean(text), severity="error", timeout=10, markup=False)
+
+    def say(self, text: str) -> None:
+        """The line about the daemon and the network."""
+        self.query_one("#status", Static).update(Content(self.clean(text)))
+
+    # the list of conversations
+
+    def _show_conversations(self) -> None:
+        widget = self.query_one("#conversations", OptionList)
+        opened = None if self.opened is None else self.opened.name
+        drawn = [
+            shown.conversation(one, self.contacts.get(one.name), opened=one.name == opened, clean=self.clean)
+            for one in self._conversations
+        ]
+        if not drawn:
+            drawn = ["nobody yet: ^N invites"]
+        if [str(option.prompt) for option in widget.options] != drawn:
+            chosen = widget.highlighted
+            widget.set_options(Option(Content(line)) for line in drawn)
+            widget.highlighted = min(chosen or 0, len(drawn) - 1)
+
+    @on(OptionList.OptionSelected, "#conversations")
+    async def _choose(self, event: OptionList.OptionSelected) -> None:
+        if event.option_index < len(self._conversations):
+            await self.open(self._conversations[event.option_index].name)
+
+    async def open(self, name: str, number: int | None = None) -> None:
+        """Show a conversation; or a message of it, however old."""
+        composer = self.query_one(Composer)
+        if self.opened is not None:
+            self._drafts[self.opened.name] = composer.text
+        self.opened = next((one for one in self._conversations if one.name == name), None)
+        composer.text = self._drafts.get(name, "")
+        composer.move_cursor(composer.document.end)
+        self.screen.remove_class("-listing")
+        history = self.query_one(History)
+        history.begin()
+        await self.asked(lambda me: self._refresh_opened(me, name))
+        self._show_conversations()
+        composer.focus()
+        if number is None:
+            return
+        while not history.has(number) and not history.complete and (history.oldest or 0) > number:
+            await self._load_older()
+        if history.has(number):
+            history.focus()
+            history.highlight(number)
+
+    def action_list(self) -> None:
+        """Back to the list."""
+        self.screen.add_class("-listing")
+        self.query_one("#conversations").focus()
+
+    # the conversation
+
+    @on(History.Older)
+    async def _scrolled_up(self) -> None:
+        if self.query_one(History).wants_older:
+            await self._load_older()
+
+    async def _load_older(self) -> None:
+        history, opened = self.query_one(History), self.opened
+        if opened is None or history.complete or history.oldest is None:
+            return
+        before = history.oldest
+        page = await self.asked(lambda me: me.history(opened.name, before))
+        if page is not None and self.opened is not None and self.opened.name == opened.name:
+            history.complete = not page
+            history.show(page)
+
+    @on(Composer.Written)
+    async def _send(self, event: Composer.Written) -> None:
+        opened, text = self.opened, event.text
+        if opened is None:
+            self.warn("choose a conversation first")
+            return
+        group = opened.kind is ConversationKind.GROUP
+        number = await self.asked(lambda me: me.groups.send(opened.name, text) if group else me.send(opened.name, text))
+        if number is not None and self.opened is not None and self.opened.name == opened.name:
+            self.query_one(Composer).clear()
+
+    @on(OptionList.OptionSelected, "#history")
+    @work
+    async def _about_message(self) -> None:
+        one = self.query_one(History).chosen
+        if one is not None:
+            await people.about_message(self, one)
+
+    @work
+    async def action_send_file(self) -> None:
+        """Send a file to the open conversation."""
+        opened = self.opened
+        if opened is None:
+            self.warn("choose a conversation first")
+            return
+        path = await self.answered(Question(f"The file to send to {self.clean(opened.name)}:"))
+        if path:
+            await self.asked(lambda me: people.send_file(me, opened.name, path))
+
+    @work
+    async def action_search(self) -> None:
+        """Find messages, and go to one."""
+        words = await self.answered(Question('Search for words, a "phrase" or the beginning of a word*:'))
+        found = await self.asked(lambda me: me.search(words)) if words else None
+        if found is None:
+            return
+        choices = [
+            (str(one.id), f"{shown.moment(one.created_at)} {self.clean(one.contact)}: {self.clean(one.text[:200])}")
+            for one in found
+        ]
+        count = f"{len(found)} found, newest first" if found else "nothing found"
+        chosen = await self.answered(Choice(count, choices or [("", "close")]))
+        for one in found:
+            if str(one.id) == chosen:
+                await self.open(one.contact, one.id)
+
+    @work
+    async def action_about(self) -> None:
+        """All about the open contact or group."""
+        if self.opened is None:
+            self.warn("choose a conversation first")
+        elif self.opened.name in self.contacts:
+            await people.about_contact(self, self.contacts[self.opened.name])
+        elif self.opened.name in self.groups:
+            await people.about_group(self, self.groups[self.opened.name])
+
+    @work
+    async def action_new(self) -> None:
+        """Make a contact or a group."""
+        await people.new(self)
+
+    @work
+    async def action_help(self) -> None:
+        """The keys."""
+        await self.answered(Reading("The keys (Esc closes this)", HELP))
+
+
+async def _first(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
+    await wait()
+    scope.cancel()

@@ -1,0 +1,186 @@
+"""What is said and done about a contact, a group, a message, an invitation: by questions and choices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from textual.screen import ModalScreen
+
+from client.api.connection import Connection
+from client.chat import shown
+from client.chat.dialogs import Choice, Question, Reading
+from client.chat.shown import Clean
+from client.model.group_views import GroupInfo, GroupState
+from client.model.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReadReceiptChoice
+from mixnet.errors import LocalError
+
+T = TypeVar("T")
+LIMIT = 1 << 16  # letters of a file with an invitation
+_RECEIPTS = {
+    ReadReceiptChoice.DEFAULT: "as for all contacts",
+    ReadReceiptChoice.ON: "yes, at once",
+    ReadReceiptChoice.DELAYED: "yes, after a random pause",
+    ReadReceiptChoice.OFF: "no",
+}
+
+
+class Desk(Protocol):
+    """What these need of the program that they are part of."""
+
+    clean: Clean
+
+    async def asked(self, what: Callable[[Connection], Awaitable[T]]) -> T | None:
+        """What the daemon answers; None, and its user is told, if it can't."""
+
+    async def answered(self, window: ModalScreen[T]) -> T | None:
+        """What the user answers."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Give it to the terminal's clipboard."""
+
+    def warn(self, text: str) -> None:
+        """Tell that something did not work."""
+
+
+async def send_file(me: Connection, contact: str, path: str) -> int:
+    """Queue a file; `~` is the user's folder."""
+    return await me.send_file(contact, _path(path))
+
+
+async def about_contact(desk: Desk, contact: ContactInfo) -> None:
+    """The safety number, what they learn of us, and what can be done about them."""
+    name = contact.name
+    choice = contact.read_receipts
+    if choice is ReadReceiptChoice.DEFAULT:
+        choice = await desk.asked(lambda me: me.default_read_receipts()) or choice
+    learns = _RECEIPTS[choice]
+    said = [f"{desk.clean(name)}: {contact.state}{', blocked' if contact.blocked else ''}"]
+    if contact.note:
+        said.append(shown.lines(contact.note, desk.clean))
+    said += ["", "Safety number: compare it with them, by voice or face to face.", contact.safety_number]
+    said += ["", f"They learn that you have read what they wrote: {learns}."]
+    choices = [] if contact.verified else [("verify", "The numbers are the same: mark as verified")]
+    choices += [("receipts", "Choose whether they learn that you have read"), ("rename", "Call them otherwise here")]
+    choices += [("unblock", "Hear them again")] if contact.blocked else [("block", "Block: hear nothing of them")]
+    match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
+        case "verify":
+            await desk.asked(lambda me: me.verify(name))
+        case "block":
+            await desk.asked(lambda me: me.block(name))
+        case "unblock":
+            await desk.asked(lambda me: me.unblock(name))
+        case "rename":
+            new = await desk.answered(Question(f"{desk.clean(name)} shall be called here:"))
+            if new:
+                await desk.asked(lambda me: me.rename(name, new))
+        case "receipts":
+            question = f"Shall {desk.clean(name)} learn that you have read what they wrote?"
+            chosen = await desk.answered(Choice(question, [(one.value, says) for one, says in _RECEIPTS.items()]))
+            if chosen:
+                await desk.asked(lambda me: me.read_receipts(name, ReadReceiptChoice(chosen)))
+
+
+async def about_group(desk: Desk, group: GroupInfo) -> None:
+    """Who is in it, and what can be done."""
+    name = group.name
+    said = [f"{desk.clean(name)}: {group.state}", ""]
+    said += [
+        f"{desk.clean(one.name)}{' (you)' if one.you else ''}{', admin' if one.admin else ''}" for one in group.members
+    ]
+    choices = {
+        GroupState.INVITED: [("accept", "Join"), ("leave", "Turn it down")],
+        GroupState.MEMBER: [("invite", "Invite a contact"), ("leave", "Leave the group")],
+    }.get(group.state, [])
+    match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
+        case "accept":
+            await desk.asked(lambda me: me.groups.accept(name))
+        case "leave":
+            await desk.asked(lambda me: me.groups.leave(name))
+        case "invite":
+            known = await desk.asked(lambda me: me.contacts()) or []
+            names = [(one.name, desk.clean(one.name)) for one in known]
+            chosen = await desk.answered(Choice("Whom?", names or [("", "no contacts yet")]))
+            if chosen:
+                await desk.asked(lambda me: me.groups.invite(name, chosen))
+
+
+async def about_message(desk: Desk, one: MessageInfo) -> None:
+    """All there is to know about a message, and its text to copy."""
+    said = [f"message {one.id}: {one.state}"]
+    said += [f"written {shown.moment(one.created_at)}"] if one.outgoing else [f"came {shown.moment(one.received_at)}"]
+    said += [shown.became(one, desk.clean)] if one.outgoing else []
+    if one.outgoing and one.members:
+        readers = await desk.asked(lambda me: me.groups.readers(one.id)) or ()
+        said.append(f"read by: {', '.join(map(desk.clean, readers)) or 'nobody yet'}")
+    choices = [("read", "Read or copy it")]
+    if one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT):
+        choices.append(("cancel", "Give it up"))
+    if one.kind is MessageKind.FILE and not one.path and not one.outgoing and one.state is MessageState.RECEIVED:
+        choices.append(("fetch", "Fetch the file from the home device"))
+    match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
+        case "read":
+            await desk.answered(Reading(said[0], shown.body(one, desk.clean)))
+        case "cancel":
+            await desk.asked(lambda me: me.cancel(one.id))
+        case "fetch":
+            await desk.asked(lambda me: me.devices.fetch(one.id))
+
+
+async def new(desk: Desk) -> None:
+    """Make a contact or a group."""
+    choices = [("invite", "Invite somebody"), ("accept", "Accept an invitation"), ("group", "Begin a group")]
+    match await desk.answered(Choice("New", choices)):
+        case "invite":
+            await _invite(desk)
+        case "accept":
+            given = await desk.answered(Question("Paste the invitation, or name the file that it is in:"))
+            if given:
+                await desk.asked(lambda me: _accept(me, given))
+        case "group":
+            name = await desk.answered(Question("The group shall be called:"))
+            if name:
+                await desk.asked(lambda me: me.groups.create(name))
+
+
+async def _invite(desk: Desk) -> None:
+    text = await desk.asked(lambda me: me.invite())
+    if text is None:
+        return
+    question = "An invitation for one person, once. Give it to them over a channel that both of you trust."
+    choices = [("file", "Write it to a file"), ("copy", "Copy it"), ("show", "Show it")]
+    match await desk.answered(Choice(question, choices)):
+        case "file":
+            path = await desk.answered(Question("The new file:", "~/invitation.txt"))
+            if path:
+                try:
+                    _write_private(_path(path), text)
+                except OSError as error:
+                    desk.warn(f"{path}: {error.strerror}: choose another file with ^N")
+        case "copy":
+            desk.copy_to_clipboard(text)
+        case "show":
+            await desk.answered(Reading("Select and copy all of it", text))
+
+
+async def _accept(me: Connection, given: str) -> ContactInfo:
+    """With the name that the inviter gave; ^T changes it."""
+    if not given.startswith("mixnet1:"):
+        try:
+            with _path(given).open(encoding="utf-8", errors="replace") as file:  # small, and on this machine
+                given = file.read(LIMIT).strip()
+        except OSError:
+            raise LocalError("this is neither an invitation (mixnet1:…) nor a file that can be read") from None
+    return await me.accept(given)
+
+
+def _path(given: str) -> Path:
+    return Path(given).expanduser()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file that only its user can read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")

@@ -1,0 +1,50 @@
+"""The command `mixnet chat`: the terminal program, for the profile's running daemon."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from client.cli import render
+from client.cli.options import Folder, Profile, completed, profile_folder, talk
+from mixnet.errors import LocalError
+
+
+class ChatMissing(LocalError):
+    """The terminal program needs a library that isn't installed."""
+
+
+def chat(name: Profile, /, *, folder: Folder = None) -> None:
+    """Talk in the terminal: conversations, files, groups, search and safety numbers on one screen.
+
+    The keys are shown at the bottom, and all of them with Ctrl-G. What you see in it is marked as read; whether its
+    sender learns that is your choice (`mixnet contacts --help`). When you leave, the daemon goes on.
+
+    Example: `mixnet chat alice`
+    """
+    try:
+        from client.chat.app import ChatApp  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "textual":
+            raise
+        install = shlex.join([sys.executable, "-m", "pip", "install", "textual>=8.2"])
+        raise ChatMissing(f"this needs a library that isn't installed: `{install}`, then try again") from None
+    import trio  # noqa: PLC0415
+
+    from client.api.connection import connect  # noqa: PLC0415
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LocalError("this needs a terminal: use `mixnet inbox` and `mixnet send` in a pipe")
+
+    async def greet() -> None:
+        async with talk(folder, name) as me:  # offers to start the daemon
+            await me.status()
+
+    trio.run(greet)
+    directory = profile_folder(folder, name)
+    ChatApp(
+        name,
+        lambda: connect(directory),
+        clean=render.harmless,
+        explain=lambda text: completed(text, name, folder),
+    ).run(mouse=False)
