@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client.api.command import Access, Asks, Command, wait_for
+from client.model.names import same
 from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from mixnet.errors import RemoteError
 
@@ -175,8 +176,8 @@ class ContactAccess(Access):
         while True:
             change = await self._next_change()
             for known in await self.contacts():
-                if known.name == contact and known.state is ContactState.EXPIRED:
+                if same(known.name) == same(contact) and known.state is ContactState.EXPIRED:
                     raise RemoteError("the invitation expired before it was answered: ask for a new one")
-                if known.name == contact and known.state is not ContactState.PENDING and not known.renewing:
+                if same(known.name) == same(contact) and known.state is not ContactState.PENDING and not known.renewing:
                     return known
             await wait_for(change)

@@ -102,7 +102,7 @@ class Codes:
         code = Code.parse(text)
         if contact is not None:
             contact = check_name(contact)
-            if contact in {same(one.name) for one in await self.worker.call(self.messenger.contacts)}:
+            if same(contact) in {same(one.name) for one in await self.worker.call(self.messenger.contacts)}:
                 raise NameTaken
         return self._begin(False, lambda number: self._join(number, code, contact))
 

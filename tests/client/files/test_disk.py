@@ -44,10 +44,28 @@ def test_a_strange_name_stays_in_the_folder(wanted):
         ("Bericht Mai.pdf", "Bericht Mai.pdf"),
         ("...", "file"),
         ("cafe\u0301.pdf", "caf\u00e9.pdf"),
+        *((f"{name}.jpg", f"{name}.jpg") for name in ("می‌خواهم", "👨‍👩‍👧", "葛󠄀", "❤️", "zed\U0001fabf", "ཧྐྵྨླྺྼྻྂ")),
+        ("CON.txt", "_CON.txt"),
+        ("lpt\u00b2.tar.gz", "_lpt\u00b2.tar.gz"),
+        ("-rf ~.sh", "rf ~.sh"),
+        ("~.profile", "profile"),
+        ("\u202egpj.exe", "gpj.exe"),
+        ("a\tb\u3000c\xa0d.txt", "a b c d.txt"),
+        ("nul", "_nul"),
     ],
 )
 def test_a_good_name_is_kept(wanted, name):
     assert safe_name(wanted) == name
+
+
+@pytest.mark.parametrize("letter", ["x", "漢", "👨‍👩‍👧", "e\u0323\u0302", "é"])
+@pytest.mark.parametrize("ending", [".jpeg", ".tar.gz", ".numbers-template", ""])
+def test_of_a_long_name_the_middle_goes_and_no_letter_is_halved(letter, ending):
+    name = safe_name(letter * 300 + ending)
+    begin, _, end = name.partition("…")
+    assert 140 < len(name.encode()) <= 180 and name.endswith(ending) and safe_name(name) == name
+    for part in (begin, end.removesuffix(ending)):
+        assert composed(letter) * (len(part) // len(composed(letter))) == part != ""
 
 
 def test_a_file_is_read_and_put_together(tmp_path):

@@ -210,3 +210,38 @@ def test_a_state_of_ours_is_marked_however_it_is_joined(wanted):
 @pytest.mark.parametrize(("one", "other"), [("jose", "josé"), ("✓", "☑"), ("alice", "alicia"), ("कु", "क")])
 def test_letters_that_have_their_marks_are_their_own(one, other):
     assert not alike(one, other)
+
+
+@pytest.mark.parametrize("name", ["می‌خواهم", "👨‍👩‍👧 family", "葛󠄀", "❤️", "zed\U0001fabf", "\U0003fffd", "שלום", "क्‍ष"])
+def test_names_as_people_write_them_are_names_whichever_unicode_knows_them(name):
+    assert check_name(name) == check_sent(name) == clean(name) == Names([]).free(name) == name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("می‌خواهم", "میخواهم"),
+        ("❤️", "❤"),
+        ("שלום", "\u2068שלום\u2069"),
+        ("bob", "bo\u00adb"),
+    ],
+)
+def test_spellings_of_one_name(one, other):
+    assert same(one) == same(other)
+    assert check_name(f"\u2068{one}\u2069") == one, "as it is copied from a terminal"
+
+
+@pytest.mark.parametrize(
+    "name", ["\u200d", "\u2067", "\u3164", "\u2800", "\ufe0f\ufe0f", "\U000e0061", "\u0301", "\ud800"]
+)
+def test_what_shows_nothing_is_no_name(name):
+    with pytest.raises(BadName):
+        check_name(name)
+    assert clean(name) == "unnamed"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b", "a\x9b", "a\ud800", "a\ufffe", "a\x7f", " a", "a ", "", "a" * 65])
+def test_names_that_do_not_travel(name):
+    with pytest.raises(BadName):
+        check_sent(name)
