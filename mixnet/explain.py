@@ -60,6 +60,10 @@ def exit_status(run: Callable[[], Any]) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):  # rich ends a process whose reader has left
+            return 0
+        raise
     except (MixnetError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED

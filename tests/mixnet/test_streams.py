@@ -66,3 +66,10 @@ def test_output_that_cannot_be_written_ends_in_a_line(tmp_path, shell, times, st
     assert done.returncode == status
     assert told in done.stderr and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
     assert b"beside" not in (tmp_path / "file").read_bytes(), "a file is taken for no stream"
+
+
+@pytest.mark.parametrize("words", ["--help", "directory --help"])
+def test_whoever_reads_only_the_beginning_of_help_makes_no_failure(words):
+    line = f'"$0" -m mixnet {words} | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", line, sys.executable], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -241,7 +241,7 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
     coming = transfer().message
     pages = [[coming], []]
 
-    async def page(_contact, _after):
+    async def page(_contact, _after, _since):
         await trio.lowlevel.checkpoint()
         return pages.pop(0)
 
