@@ -78,6 +78,7 @@ MADE_HERE = {("invite",), ("address", "create"), ("device", "link"), ("proof", "
 OTHERS = {("client", verb) for verb in ("init", "start", "stop", "status")} | {
     *((noun, verb) for noun in ("proof", "mailbox", "profile") for verb in ("export", "verify", "erase")),
     ("export",),
+    ("chat",),  # a screen of its own
     ("import",),
 }
 
