@@ -63,7 +63,8 @@ async def search(
     Parameters
     ----------
     words
-        Words, "a phrase in quotes", or the beginning of a word*; nothing else has a meaning.
+        Words, "a phrase in quotes", or the beginning of a word*; nothing else has a meaning. Of languages that are
+        written without spaces, such as Chinese, any part of a text.
     direction
         Only what came, or what you sent.
     kind

@@ -114,7 +114,7 @@ async def start(
     from client.daemon import background  # noqa: PLC0415
 
     with render.waiting("waiting for the network's directory"):
-        lacks = await background.start(directory, words)
+        lacks = await background.start(directory, words, render.note)
     stop_it = command(folder, "client", "stop", name)
     if lacks:
         sys.stdout.write(f"the daemon of {name} runs, and goes on {lacks}; stop it with `{stop_it}`\n")

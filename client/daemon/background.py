@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
@@ -37,9 +38,12 @@ class NotStopped(Unavailable):
     """The daemon has not stopped yet: wait, or end its process by hand."""
 
 
-async def start(directory: Path, passphrase: bytes | None = None) -> str:
+async def start(
+    directory: Path, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _progress: None
+) -> str:
     """Start the daemon of the profile in `directory`; what it waits for, empty if it can do all that it is for.
 
+    `tell` hears what it does before it answers: then it is waited for as long as it gets on.
     Raises AlreadyRunning, PassphraseNeeded, or NotStarted with what the daemon said.
     """
     profile = load(directory)
@@ -48,10 +52,14 @@ async def start(directory: Path, passphrase: bytes | None = None) -> str:
     if profile.lock is Lock.PASSPHRASE and passphrase is None:
         raise PassphraseNeeded
     process = await trio.to_thread.run_sync(_spawn, profile, passphrase)
+    said = ""
     with trio.move_on_after(_START_LIMIT) as limit:
         while process.poll() is None:
             if await _answers(directory):
                 break
+            if (line := _trouble(profile)) != said and line.endswith("%"):
+                said, limit.deadline = line, trio.current_time() + _START_LIMIT
+                tell(line)
             await trio.sleep(_LOOK)
         else:
             raise NotStarted(_trouble(profile))

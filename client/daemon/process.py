@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -34,19 +35,33 @@ SWITCH = 0.0002
 
 
 def run(directory: Path, passphrase: bytes | None = None) -> None:
-    """Run the daemon of the profile in `directory` until a signal or its user stops it."""
-    trio.run(serve_profile, directory, passphrase)
+    """Run the daemon of the profile in `directory` until a signal or its user stops it.
+
+    How far it is with a store of an older version goes to standard error, where `background.start` reads it.
+    """
+    trio.run(partial(serve_profile, directory, passphrase, migrating=_say))
+
+
+def _say(progress: str) -> None:
+    sys.stderr.write(f"{progress}\n")
+    sys.stderr.flush()
 
 
 async def serve_profile(
-    directory: Path, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _what: None
+    directory: Path,
+    passphrase: bytes | None = None,
+    tell: Callable[[str], None] = lambda _what: None,
+    migrating: Callable[[str], None] | None = None,
 ) -> None:
-    """The same inside of Trio's main task, which gets the signals. `tell` hears what a start waits for, if it does."""
+    """The same inside of Trio's main task, which gets the signals.
+
+    `tell` hears what a start waits for, if it does; `migrating` (or else `tell`) how far an update of the store is.
+    """
     sys.setswitchinterval(SWITCH)
     profile = load(directory)
     with lock.hold(profile.file(paths.LOCK)):
         log = Log(profile.file(paths.LOG))
-        with closing(log), closing(open_store(profile, passphrase)) as store:
+        with closing(log), closing(open_store(profile, passphrase, migrating or tell)) as store:
             log.write(LogEntry.STARTED, role="client")
             try:
                 await _run(profile, store, log, tell)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -152,18 +153,23 @@ def load(directory: Path) -> Profile:
     )
 
 
-def open_store(profile: Profile, passphrase: bytes | None = None) -> Store:
-    """Open the profile's store; WrongPassphrase (client.model.errors) if the key does not fit."""
+def open_store(
+    profile: Profile, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _progress: None
+) -> Store:
+    """Open the profile's store; WrongPassphrase (client.model.errors) if the key does not fit.
+
+    `tell` hears how far it is if the store is of an older version and takes a while.
+    """
     store = profile.file(paths.STORE)
     if not store.is_file():
         raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
-    return _open(store, _store_key(store.parent, profile.lock, passphrase))
+    return _open(store, _store_key(store.parent, profile.lock, passphrase), tell)
 
 
-def _open(path: Path, key: SymmetricKey) -> Store:
+def _open(path: Path, key: SymmetricKey, tell: Callable[[str], None] = lambda _progress: None) -> Store:
     from client.storage.database import Store  # noqa: PLC0415  # a program that only talks to a daemon needs no database
 
-    return Store.open(path, key)
+    return Store.open(path, key, tell)
 
 
 def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:

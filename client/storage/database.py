@@ -17,12 +17,14 @@ import apsw
 
 from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
 from client.storage.schema import MIGRATIONS
+from client.storage.search import separated
 from mixnet.crypto import SymmetricKey
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 _STATEMENTS = 512  # kept prepared; with the 100 that are usual a fifth were prepared anew
 _BUSY_MILLISECONDS = 2000
+_MANY = 1000  # messages of which a migration tells how far it is
 REWRITE_LIMIT = 8 << 20  # bytes of a store that is written anew when something is deleted
 # What SQLite says of values, by which a peer may have asked for too much; all else that it says is about the store.
 _OF_VALUES = (apsw.ConstraintError, apsw.TooBigError, apsw.RangeError, apsw.MismatchError, apsw.SQLError)
@@ -40,10 +42,10 @@ class Store:
         self._remnants = False  # pages may keep rows that were moved before they were deleted
 
     @classmethod
-    def open(cls, path: Path | str, key: SymmetricKey) -> Store:
+    def open(cls, path: Path | str, key: SymmetricKey, tell: Callable[[str], None] = lambda _progress: None) -> Store:
         """Open or create the database at `path` (0600); ":memory:" keeps it in memory, where encryption has no sense.
 
-        Raises WrongPassphrase, DamagedStore or StoreUnavailable.
+        `tell` hears how far a migration is. Raises WrongPassphrase, DamagedStore or StoreUnavailable.
         """
         if str(path) != ":memory:":
             _touch(Path(path))
@@ -51,7 +53,7 @@ class Store:
             connection = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
             try:
                 _unlock(connection, path, key)
-                _migrate(connection)
+                _migrate(connection, tell)
             except BaseException:
                 connection.close()
                 raise
@@ -210,15 +212,40 @@ def _unlock(connection: apsw.Connection, path: Path | str, key: SymmetricKey) ->
     connection.pragma("foreign_keys", 1)
 
 
-def _migrate(connection: apsw.Connection) -> None:
+def _migrate(connection: apsw.Connection, tell: Callable[[str], None]) -> None:
+    connection.create_scalar_function("separated", separated, 1, deterministic=True)
     version = connection.pragma("user_version")
     if version > len(MIGRATIONS):
         raise DamagedStore
     if version < len(MIGRATIONS):
-        with connection:  # all of them or none
+        with connection, _told(connection, tell if version else None):  # all of them or none
             for script in MIGRATIONS[version:]:
                 connection.execute(script)
             connection.pragma("user_version", len(MIGRATIONS))
+
+
+@contextmanager
+def _told(connection: apsw.Connection, tell: Callable[[str], None] | None) -> Iterator[None]:
+    """Tell how far a migration is, by the messages that went into the index; None: there is nothing to migrate."""
+    total = 0 if tell is None else connection.execute("SELECT count(*) FROM messages").fetchall()[0][0]
+    if tell is None or total < _MANY:
+        yield
+        return
+    done, tenths = 0, -1
+
+    def counted(text: str) -> str:
+        nonlocal done, tenths
+        done += 1
+        if 10 * done // total > tenths:
+            tenths = 10 * done // total
+            tell(f"making the search index of {total} messages anew: {tenths}0 %")
+        return separated(text)
+
+    connection.create_scalar_function("separated", counted, 1, deterministic=True)
+    try:
+        yield
+    finally:
+        connection.create_scalar_function("separated", separated, 1, deterministic=True)
 
 
 @contextmanager

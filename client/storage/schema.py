@@ -289,6 +289,27 @@ END;
 # How many messages of a conversation are unread is asked for often, and few are.
 _UNREAD = "CREATE INDEX messages_unread ON messages (contact) WHERE state = 'received';"
 
+# The index has texts as `separated` (client/storage/search.py) gives them; what is deleted is given to it once more.
+_PARTS = """
+DROP TRIGGER found_insert;
+DROP TRIGGER found_delete;
+DROP TRIGGER found_update;
+DROP TABLE found;
+CREATE VIRTUAL TABLE found USING fts5 (text, content = '');
+INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
+INSERT INTO found (rowid, text) SELECT id, separated(text) FROM messages;
+CREATE TRIGGER found_insert AFTER INSERT ON messages BEGIN
+    INSERT INTO found (rowid, text) VALUES (new.id, separated(new.text));
+END;
+CREATE TRIGGER found_delete AFTER DELETE ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, separated(old.text));
+END;
+CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
+    INSERT INTO found (found, rowid, text) VALUES ('delete', old.id, separated(old.text));
+    INSERT INTO found (rowid, text) VALUES (new.id, separated(new.text));
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -311,4 +332,5 @@ MIGRATIONS = (
     _DISCRETION,
     GROUP_AGREEMENT,
     _UNREAD,
+    _PARTS,
 )

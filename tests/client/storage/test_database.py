@@ -8,7 +8,9 @@ from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
 from client.model.views import ContactState
 from client.storage.contacts import ContactTable
 from client.storage.database import Store
-from client.storage.schema import MIGRATIONS
+from client.storage.messages import MessageTable
+from client.storage.schema import _PARTS, MIGRATIONS
+from client.storage.search import separated
 from mixnet.crypto import SymmetricKey, password_key
 
 KEY = SymmetricKey(b"k" * 32)
@@ -186,3 +188,67 @@ def test_what_a_full_disk_has_ended_is_not_stored_in_parts_by_who_passes_over_it
     with store.transaction():
         store.set_setting("after", b"1")
     assert store.setting("after") == b"1"
+
+
+OLD_TEXTS = ("前言你好世界", "すべての人間は尊厳と権利とについて平等", "ห้องสมุดอยู่ที่ไหน", "Grüße aus Köln")
+
+
+def _version_before(script, path, monkeypatch, count=0):
+    """A store of the version before `script`, with the texts, and `count` more."""
+    with monkeypatch.context() as patch:
+        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(script)])
+        store = Store.open(path, KEY)
+    store.run("INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob', ?, 'verified', 1.5)", b"i" * 32)
+    insert = (
+        "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error,"
+        " created_at, sent_at, drawn_delay, received_at) VALUES (1, 0, 'text', ?, ?, '', 0, 0, '', 0, 0, 0, 0)"
+    )
+    with store.transaction():
+        for text in (*OLD_TEXTS, *map(str, range(count))):
+            store.run(insert, "received", text)
+    return store
+
+
+def _found(store, words):
+    return [message.text for message in MessageTable(store).search(words, -1)]
+
+
+def test_old_messages_are_found_by_parts_after_an_update_that_was_killed_in_between(tmp_path, monkeypatch):
+    path = tmp_path / "store.db"
+    _version_before(_PARTS, path, monkeypatch, count=1500).close()
+    said = []
+
+    def killed(progress):
+        said.append(progress)
+        if "50 %" in progress:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store.open(path, KEY, killed)
+    assert said[-1] == "making the search index of 1504 messages anew: 50 %"
+    said.clear()
+    store = Store.open(path, KEY, said.append)
+    assert [line.split()[-2] for line in said] == [f"{tenth}0" for tenth in range(11)]
+    for words, text in zip(("你好", "権利", "สมุด", "KÖLN"), OLD_TEXTS, strict=True):
+        assert _found(store, words) == [text]
+    assert len(store.all("SELECT 1 FROM messages")) == 1504
+    store.run("DELETE FROM messages")
+    assert all(_found(store, words) == [] for words in ("你", "権", "ส", "grüße", "17"))
+    store.close()
+    said.clear()
+    Store.open(path, KEY, said.append).close()
+    assert said == []  # it is done once
+
+
+def test_an_index_of_before_leaves_nothing_of_what_is_deleted(tmp_path, monkeypatch):
+    store = _version_before(_PARTS, tmp_path / "store.db", monkeypatch)
+    store.close()
+    store = Store.open(tmp_path / "store.db", KEY)
+    with store.transaction():
+        store.run("DELETE FROM messages")
+        store.forget_remnants()
+    letters = [
+        separated(letter).strip().encode() for text in OLD_TEXTS for letter in text if separated(letter) != letter
+    ]
+    index = b"".join(bytes(block) for (block,) in store.all("SELECT block FROM found_data"))
+    assert letters and not [one for one in (*letters, b"koln") if one in index]
