@@ -11,6 +11,7 @@ small, and written a few times an epoch.
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,12 @@ _BRIEF = 4  # epochs for which everything else is kept
 MOST_EVIDENCE = 1000  # proofs that are kept: authorities are few, and one that lies is soon replaced
 _DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED = "documents", "descriptors", "votes", "signed"
 _EVIDENCE, _ROUNDS, _SPLITS, INTRODUCTIONS = "evidence", "rounds", "splits", "introductions"
+_FIRST = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED)  # what every authority has had from its first start on
+_NAME = re.compile(r"\d{15}-.*")
+_INSTEAD = (
+    "restore a copy of the whole folder; if there is none, have another authority with a new key succeed this one"
+    " (`mixnet authority succession`), which might contradict what it signed before"
+)
 _GROUPS = (_DOCUMENTS, _DESCRIPTORS, _VOTES, _SIGNED, _EVIDENCE, _ROUNDS, _SPLITS, INTRODUCTIONS)
 MOST_SPLITS = 8  # epochs for which two documents are kept: one is proof enough
 _MOST_REPORTS = 8  # rounds of one epoch of which the ends are remembered
@@ -58,10 +65,18 @@ class FileStore:
     """A folder for each group, a file for each entry, readable by their owner only."""
 
     def __init__(self, folder: Path) -> None:
-        """Make `folder` if need be; LocalError if that is not possible."""
+        """Make `folder` if need be; LocalError if that is not possible, or if a part of what was in it is lost."""
         self._folder = folder
+        there = [group for group in _GROUPS if (folder / group).is_dir()]
+        used = [group for group in there if self.names(group)]
         for group in _GROUPS:
+            if used and group in _FIRST and group not in there:
+                raise LocalError(f"{folder / group} is missing, and {folder / used[0]} is not empty: {_INSTEAD}")
             make_folder(folder / group)
+        for group in used:
+            for path in (folder / group / name for name in self.names(group)):
+                if not _NAME.fullmatch(path.name) or not path.is_file() or not path.stat().st_size:
+                    raise LocalError(f"{path} is empty or not a file of this authority: {_INSTEAD}")
 
     def get(self, group: str, name: str) -> bytes | None:
         """The entry, if there is one."""

@@ -171,5 +171,8 @@ def open_storage(context: NodeContext, members: Members) -> MailboxStorage:
             total=context.config.storage_limit,
         )
 
-    mailboxes = Mailboxes(context.config.data_dir / "mailboxes.sqlite" if on_disk else None)
+    # A document is kept after the mailboxes were made, however the first start ends.
+    ran = None if context.files is None else context.files.kept
+    instead = "" if ran is None else f"restore a copy of it, or remove {ran} too to begin with no mail"
+    mailboxes = Mailboxes(context.config.data_dir / "mailboxes.sqlite" if on_disk else None, instead=instead)
     return MailboxStorage(mailboxes, limits, context.clock, on_thread=on_disk)

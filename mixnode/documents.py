@@ -29,6 +29,12 @@ class DocumentFiles(DocumentMemory):
         self._folder = folder
         make_folder(folder)
 
+    @property
+    def kept(self) -> Path | None:
+        """The file with the document that was in use last, if there was one: then this node has run before."""
+        path = self._folder / _DOCUMENT
+        return path if path.exists() else None
+
     def newest(self) -> bytes | None:
         """The signed document that was in use last, if there was one."""
         return self._read(_DOCUMENT)

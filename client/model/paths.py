@@ -25,4 +25,10 @@ class NoProfile(LocalError):
 def check_profile(directory: Path) -> None:
     """Raise NoProfile unless there is a profile in `directory`."""
     if not (directory / SETTINGS).is_file():
+        left = [name for name in (STORE, KEY, BOOTSTRAP) if (directory / name).exists()]
+        if left:
+            raise NoProfile(
+                f"{directory} holds only a part of a profile ({', '.join(left)}), and no {SETTINGS}: restore a copy of"
+                " the whole folder, or remove what is left of it and make a new profile"
+            )
         raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init PROFILE`")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from client.model.errors import DamagedStore
 from client.storage.database import Store
 from mixnet.crypto import SigningKey, SphinxSecret
 
@@ -24,11 +25,13 @@ class Keys:
 
 
 def load_keys(store: Store) -> Keys:
-    """The profile's keys; made now if there are none yet."""
+    """The profile's keys; made now in a store that holds nothing yet, else DamagedStore if there are none."""
     with store.transaction():
         mailbox, sphinx = store.setting(_MAILBOX), store.setting(_SPHINX)
         if mailbox is not None and sphinx is not None:
             return Keys(SigningKey(mailbox), SphinxSecret(sphinx))
+        if store.has("SELECT 1 FROM settings UNION ALL SELECT 1 FROM contacts UNION ALL SELECT 1 FROM messages"):
+            raise DamagedStore
         keys = Keys(SigningKey.generate(), SphinxSecret.generate())
         save_keys(store, keys)
         return keys

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from client.storage.database import Store
 
 SALT_SIZE = 16
+_INSTEAD = "restore a copy of the whole folder, or remove what is left of it and make a new profile"
 
 
 class ProfileExists(LocalError):
@@ -117,7 +118,7 @@ def create(
         write_new(scratch / paths.SETTINGS, _encode(settings))
         trust.save(scratch / paths.BOOTSTRAP)
         write_new(scratch / paths.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
-        _open(scratch / paths.STORE, _store_key(scratch, lock, passphrase)).close()
+        _make_store(scratch / paths.STORE, _store_key(scratch, lock, passphrase))
         for made in scratch.iterdir():
             made.chmod(0o600)
         (scratch / paths.DOWNLOADS).mkdir(mode=0o700)
@@ -160,20 +161,45 @@ def open_store(
 
     `tell` hears how far it is if the store is of an older version and takes a while.
     """
+    from client.model.errors import DamagedStore, WrongPassphrase  # noqa: PLC0415  # as in `_make_store`
+    from client.storage.database import Store  # noqa: PLC0415
+
     store = profile.file(paths.STORE)
-    if not store.is_file():
-        raise BrokenProfile(f"{store} is missing: restore it from a backup, or make a new profile")
-    return _open(store, _store_key(store.parent, profile.lock, passphrase), tell)
+    key = _store_key(store.parent, profile.lock, passphrase)
+    if not store.is_file() or not store.stat().st_size:
+        what = "is empty" if store.is_file() else "is missing"
+        raise BrokenProfile(f"{store} {what}: {_INSTEAD}")
+    try:
+        return Store.open(store, key, tell, there=True)
+    except DamagedStore:
+        raise BrokenProfile(
+            f"{store} is damaged, or was written by a newer version: update the program, or {_INSTEAD}"
+        ) from None
+    except WrongPassphrase:
+        fits = "this passphrase" if profile.lock is Lock.PASSPHRASE else f"the file {paths.KEY} beside it"
+        raise WrongPassphrase(
+            f"{store} does not open with {fits}: check it and try again; if it is right, the store is damaged or"
+            f" another profile's: {_INSTEAD}"
+        ) from None
 
 
-def _open(path: Path, key: SymmetricKey, tell: Callable[[str], None] = lambda _progress: None) -> Store:
-    from client.storage.database import Store  # noqa: PLC0415  # a program that only talks to a daemon needs no database
+def _make_store(path: Path, key: SymmetricKey) -> None:
+    """A new store with a new identity: so one without an identity is never taken for a new profile's."""
+    from client.profile.keys import load_keys  # noqa: PLC0415  # who only talks to a daemon needs no database
+    from client.storage.database import Store  # noqa: PLC0415
 
-    return Store.open(path, key, tell)
+    store = Store.open(path, key)
+    try:
+        load_keys(store)
+    finally:
+        store.close()
 
 
 def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
-    raw = (directory / paths.KEY).read_bytes()
+    try:
+        raw = (directory / paths.KEY).read_bytes()
+    except FileNotFoundError:
+        raise BrokenProfile(f"{directory / paths.KEY} is missing: {_INSTEAD}") from None
     if lock is Lock.KEY_FILE:
         if len(raw) != SymmetricKey.SIZE:
             raise BrokenProfile(f"{directory / 'key'} is damaged: restore it from a backup")

@@ -42,18 +42,29 @@ class Store:
         self._remnants = False  # pages may keep rows that were moved before they were deleted
 
     @classmethod
-    def open(cls, path: Path | str, key: SymmetricKey, tell: Callable[[str], None] = lambda _progress: None) -> Store:
+    def open(
+        cls,
+        path: Path | str,
+        key: SymmetricKey,
+        tell: Callable[[str], None] = lambda _progress: None,
+        *,
+        there: bool = False,
+    ) -> Store:
         """Open or create the database at `path` (0600); ":memory:" keeps it in memory, where encryption has no sense.
 
-        `tell` hears how far a migration is. Raises WrongPassphrase, DamagedStore or StoreUnavailable.
+        `tell` hears how far a migration is; `there`: a new one is not made, and an empty one not touched. Raises
+        WrongPassphrase, DamagedStore or StoreUnavailable.
         """
         if str(path) != ":memory:":
+            # An empty file would be a new database to SQLite, which also removes the journal of the one before.
+            if there and not (Path(path).is_file() and Path(path).stat().st_size):
+                raise DamagedStore
             _touch(Path(path))
         with _translated():
             connection = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
             try:
                 _unlock(connection, path, key)
-                _migrate(connection, tell)
+                _migrate(connection, tell, there=there)
             except BaseException:
                 connection.close()
                 raise
@@ -212,10 +223,10 @@ def _unlock(connection: apsw.Connection, path: Path | str, key: SymmetricKey) ->
     connection.pragma("foreign_keys", 1)
 
 
-def _migrate(connection: apsw.Connection, tell: Callable[[str], None]) -> None:
-    connection.create_scalar_function("separated", separated, 1, deterministic=True)
+def _migrate(connection: apsw.Connection, tell: Callable[[str], None], *, there: bool) -> None:
+    _index_by(connection, separated)
     version = connection.pragma("user_version")
-    if version > len(MIGRATIONS):
+    if version > len(MIGRATIONS) or (there and version == 0):
         raise DamagedStore
     if version < len(MIGRATIONS):
         with connection, _told(connection, tell if version else None):  # all of them or none
@@ -227,7 +238,9 @@ def _migrate(connection: apsw.Connection, tell: Callable[[str], None]) -> None:
 @contextmanager
 def _told(connection: apsw.Connection, tell: Callable[[str], None] | None) -> Iterator[None]:
     """Tell how far a migration is, by the messages that went into the index; None: there is nothing to migrate."""
-    total = 0 if tell is None else connection.execute("SELECT count(*) FROM messages").fetchall()[0][0]
+    total = 0
+    if tell is not None:
+        ((total,),) = connection.execute("SELECT count(*) FROM messages")
     if tell is None or total < _MANY:
         yield
         return
@@ -241,11 +254,16 @@ def _told(connection: apsw.Connection, tell: Callable[[str], None] | None) -> It
             tell(f"making the search index of {total} messages anew: {tenths}0 %")
         return separated(text)
 
-    connection.create_scalar_function("separated", counted, 1, deterministic=True)
+    _index_by(connection, counted)
     try:
         yield
     finally:
-        connection.create_scalar_function("separated", separated, 1, deterministic=True)
+        _index_by(connection, separated)
+
+
+def _index_by(connection: apsw.Connection, separate: Callable[[str], str]) -> None:
+    """Let `separate` be what the schema calls `separated`."""
+    connection.create_scalar_function("separated", lambda *text: separate(str(text[0])), 1, deterministic=True)
 
 
 @contextmanager

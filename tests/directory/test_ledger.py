@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -102,3 +103,29 @@ def test_evidence_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("directory.ledger.MOST_EVIDENCE", 2)
     ledger = Ledger(MemoryStore())
     assert [ledger.keep_evidence(epoch, "", b"") for epoch in range(3)] == [True, True, False]
+
+
+LOST = {
+    "no signatures": lambda folder: shutil.rmtree(folder / "signed"),
+    "no votes": lambda folder: shutil.rmtree(folder / "votes"),
+    "no documents": lambda folder: shutil.rmtree(folder / "documents"),
+    "an empty vote": lambda folder: next((folder / "votes").iterdir()).write_bytes(b""),
+    "an empty document": lambda folder: next((folder / "documents").iterdir()).write_bytes(b""),
+    "somebody's file": lambda folder: (folder / "signed" / "notes.txt").write_text("mine"),
+}
+
+
+@pytest.mark.parametrize("damage", LOST)
+def test_an_authority_that_forgot_something_does_not_start(tmp_path: Path, damage: str) -> None:
+    def begin() -> Ledger:
+        return Ledger(FileStore(tmp_path))
+
+    (tmp_path / "documents").mkdir()  # a first start that was killed in between
+    for epoch in (2, 3):
+        begin().keep_document(epoch, b"document")
+        begin().keep_statement(epoch, 0, STATEMENT)
+        begin().may_sign(epoch, b"digest")
+    assert begin().documents() == {2: b"document", 3: b"document"}
+    LOST[damage](tmp_path)
+    with pytest.raises(LocalError, match="restore a copy of the whole folder"):
+        begin()

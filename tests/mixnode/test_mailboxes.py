@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,3 +218,40 @@ def test_a_sweep_names_the_mailboxes_that_it_deleted() -> None:
     mailboxes.perform([Open(b"b" * 32)], LIMITS, 100.0)
     (swept,) = mailboxes.perform([Sweep()], LIMITS, 200.0)
     assert swept == Applied(0, (b"a" * 32,))
+
+
+def foreign(path):
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE notes (text)")
+
+
+def truncated(path):
+    Mailboxes(path).close()
+    os.truncate(path, path.stat().st_size // 2)
+
+
+MADE = {
+    "missing": lambda path: None,
+    "empty": lambda path: path.write_bytes(b""),
+    "zeros": lambda path: path.write_bytes(bytes(8192)),
+    "foreign": foreign,
+    "truncated": truncated,
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_mail_that_is_lost_is_said(tmp_path, made):
+    MADE[made](tmp_path / "m.sqlite")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(LocalError, match=r"m.sqlite.*: restore it"):
+        Mailboxes(tmp_path / "m.sqlite", instead="restore it")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    if made not in ("missing", "empty"):
+        with pytest.raises(LocalError, match="move it away"):
+            Mailboxes(tmp_path / "m.sqlite")
+
+
+def test_a_first_start_that_was_killed_is_gone_on_with(tmp_path):
+    (tmp_path / "m.sqlite").write_bytes(b"")
+    Mailboxes(tmp_path / "m.sqlite").close()
+    Mailboxes(tmp_path / "m.sqlite", instead="restore it").close()

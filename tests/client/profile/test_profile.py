@@ -1,14 +1,16 @@
 """Profiles: whole or not at all, private, and opened by the right key only."""
 
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.model.errors import WrongPassphrase
+from client.model.errors import DamagedStore, WrongPassphrase
 from client.model.paths import NoProfile
 from client.profile import lock, profile
 from client.profile.keys import Keys, load_keys, save_keys
@@ -73,7 +75,7 @@ def test_a_second_profile_of_the_same_name_is_refused_and_the_first_unharmed(tmp
     assert (tmp_path / "alice" / "key").read_bytes() == before
 
 
-@pytest.mark.parametrize("step", ["write_new", "_open", "_encode"])
+@pytest.mark.parametrize("step", ["write_new", "_make_store", "_encode"])
 def test_a_failure_at_any_step_leaves_nothing(tmp_path, bootstrap, monkeypatch, step):
     def fail(*_arguments, **_named):
         raise OSError(28, "No space left on device")
@@ -101,24 +103,89 @@ def test_a_passphrase_opens_the_store_and_another_does_not(tmp_path, bootstrap, 
     assert not any(b"right" in path.read_bytes() for path in (tmp_path / "alice").iterdir() if path.is_file())
 
 
-def damage_settings(directory: Path) -> None:
-    (directory / "profile.toml").write_text("name = 5\n")
+DAMAGE = {
+    "settings": lambda folder: (folder / "profile.toml").write_text("name = 5\n"),
+    "no settings": lambda folder: (folder / "profile.toml").write_bytes(b""),
+    "short key": lambda folder: (folder / "key").write_bytes(b"short"),
+    "empty key": lambda folder: (folder / "key").write_bytes(b""),
+    "no key": lambda folder: (folder / "key").unlink(),
+    "no store": lambda folder: (folder / "store.db").unlink(),
+    "empty store": lambda folder: (folder / "store.db").write_bytes(b""),
+    "a folder": lambda folder: ((folder / "store.db").unlink(), (folder / "store.db").mkdir()),
+    "short store": lambda folder: os.truncate(folder / "store.db", 100),
+    "half a store": lambda folder: os.truncate(folder / "store.db", (folder / "store.db").stat().st_size // 2),
+    "zeros": lambda folder: (folder / "store.db").write_bytes(bytes((folder / "store.db").stat().st_size)),
+    "another's": lambda folder: Store.open(fresh(folder / "store.db"), SymmetricKey(b"o" * 32)).close(),
+    "anybody's": lambda folder: plain_database(fresh(folder / "store.db")),
+}
 
 
-def damage_key(directory: Path) -> None:
-    (directory / "key").write_bytes(b"short")
+def fresh(path: Path) -> Path:
+    path.unlink()
+    return path
 
 
-def lose_store(directory: Path) -> None:
-    (directory / "store.db").unlink()
+def plain_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE messages (text)")
 
 
-@pytest.mark.parametrize("damage", [damage_settings, damage_key, lose_store])
-def test_damage_is_named(tmp_path, bootstrap, damage):
+def without_tables(folder: Path) -> None:
+    """A database that opens with the right key and was made by something else."""
+    key = profile._store_key(folder, load(folder).lock, b"right")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("client.storage.database.MIGRATIONS", ())
+        Store.open(fresh(folder / "store.db"), key).close()
+
+
+DAMAGE["without tables"] = without_tables
+
+
+@pytest.mark.parametrize("words", [None, b"right"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_said_and_never_a_new_identity(tmp_path, bootstrap, cheap_passphrases, damage, words):
+    folder = tmp_path / "alice"
+    create(folder, name="alice", bootstrap=bootstrap, passphrase=words)
+    DAMAGE[damage](folder)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises((BrokenProfile, WrongPassphrase), match=r"restore|correct it") as caught:
+        open_store(load(folder), words)
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_journal_of_a_store_that_is_lost_stays(tmp_path, bootstrap):
+    made = create(tmp_path / "alice", name="alice", bootstrap=bootstrap)
+    store = open_store(made)
+    store.set_setting("a", b"1")
+    journal = (tmp_path / "alice/store.db-wal").read_bytes()
+    store.close()
+    (tmp_path / "alice/store.db-wal").write_bytes(journal)
+    (tmp_path / "alice/store.db").write_bytes(b"")
+    with pytest.raises(BrokenProfile, match="is empty"):
+        open_store(made)
+    assert (tmp_path / "alice/store.db-wal").read_bytes() == journal
+
+
+def test_a_part_of_a_profile_is_said_to_be_one(tmp_path, bootstrap):
     create(tmp_path / "alice", name="alice", bootstrap=bootstrap)
-    damage(tmp_path / "alice")
-    with pytest.raises(BrokenProfile):
-        open_store(load(tmp_path / "alice"))
+    (tmp_path / "alice/profile.toml").unlink()
+    with pytest.raises(NoProfile, match=r"only a part of a profile \(store.db, key, bootstrap.json\)"):
+        load(tmp_path / "alice")
+
+
+def test_a_profile_has_its_identity_from_the_beginning(tmp_path, bootstrap):
+    store = open_store(create(tmp_path / "alice", name="alice", bootstrap=bootstrap))
+    assert store.setting("mailbox identity") == load_keys(store).mailbox.expose()
+
+
+@pytest.mark.parametrize("lost", ["mailbox identity", "sphinx secret"])
+def test_keys_that_are_lost_are_not_made_anew(lost):
+    store = Store.open(":memory:", SymmetricKey(bytes(32)))
+    load_keys(store)
+    store.delete_setting(lost)
+    with pytest.raises(DamagedStore):
+        load_keys(store)
 
 
 def test_no_profile_says_how_to_make_one(tmp_path):
