@@ -117,7 +117,7 @@ class Ledger:
     def keep_document(self, epoch: int, raw: bytes) -> None:
         """Remember the signed document of an epoch, or the same with more signatures."""
         self._store.put(_DOCUMENTS, _name(epoch), raw)
-        self._prune(_DOCUMENTS, epoch - HISTORY)
+        self._prune(_DOCUMENTS, epoch, HISTORY)
 
     def descriptors(self) -> list[bytes]:
         """The signed descriptors of all nodes."""
@@ -126,7 +126,7 @@ class Ledger:
     def keep_descriptor(self, epoch: int, identity: bytes, raw: bytes) -> None:
         """Remember a node's signed descriptor for an epoch."""
         self._store.put(_DESCRIPTORS, _name(epoch, identity.hex()), raw)
-        self._prune(_DESCRIPTORS, epoch - _BRIEF)
+        self._prune(_DESCRIPTORS, epoch, _BRIEF)
 
     def statement(self, epoch: int, attempt: int) -> Statement | None:
         """What this authority has stated, or was about to, in a round."""
@@ -136,14 +136,14 @@ class Ledger:
     def keep_statement(self, epoch: int, attempt: int, statement: Statement) -> None:
         """Remember it before it leaves."""
         self._store.put(_VOTES, _name(epoch, str(attempt)), statement.secret + statement.vote)
-        self._prune(_VOTES, epoch - _BRIEF)
+        self._prune(_VOTES, epoch, _BRIEF)
 
     def may_sign(self, epoch: int, digest: bytes) -> bool:
         """Whether `digest` is the one document that this authority signs for `epoch`; it is, from the first call on."""
         signed = self._store.get(_SIGNED, _name(epoch))
         if signed is None:
             self._store.put(_SIGNED, _name(epoch), digest)
-            self._prune(_SIGNED, epoch - HISTORY)
+            self._prune(_SIGNED, epoch, HISTORY)
         return signed is None or signed == digest
 
     def evidence(self) -> list[bytes]:
@@ -186,15 +186,20 @@ class Ledger:
         """Remember how a round ended."""
         reports = (*self.reports(epoch), report)[-_MOST_REPORTS:]
         self._store.put(_ROUNDS, _name(epoch), msgspec.msgpack.encode(reports))
-        self._prune(_ROUNDS, epoch - HISTORY)
+        self._prune(_ROUNDS, epoch, HISTORY)
 
     def _all(self, group: str) -> list[tuple[str, bytes]]:
         entries = ((name, self._store.get(group, name)) for name in self._store.names(group))
         return [(name, entry) for name, entry in entries if entry is not None]
 
-    def _prune(self, group: str, before: int) -> None:
+    def _prune(self, group: str, epoch: int, kept: int) -> None:
+        """Remove what is `kept` epochs older than `epoch`, and than the newest document.
+
+        That takes a majority: the clock of this machine alone must not let it forget what it stated.
+        """
+        newest = max(map(_epoch, self._store.names(_DOCUMENTS)), default=-1)
         for name in self._store.names(group):
-            if _epoch(name) >= before:
+            if _epoch(name) >= min(epoch, newest + 1) - kept:
                 break
             self._store.delete(group, name)
 

@@ -22,6 +22,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the Unix epoch, in UTC."""
 
+    def past(self) -> float:
+        """What was over before this time may be destroyed; it is `now`, unless that is doubtful."""
+
     def timer(self) -> Timer:
         """A new timer, as exact as this clock has them."""
 
@@ -31,6 +34,10 @@ class WallClock:
 
     def now(self) -> float:
         """Seconds since the Unix epoch, as the operating system has them."""
+        return time.time()
+
+    def past(self) -> float:
+        """The same."""
         return time.time()
 
     def timer(self) -> Timer:
@@ -48,6 +55,10 @@ class VirtualClock:
     def now(self) -> float:
         """`start` plus what Trio's clock says; call it inside a Trio run only."""
         return self._start + trio.current_time()
+
+    def past(self) -> float:
+        """The same."""
+        return self.now()
 
     def timer(self) -> Timer:
         """One of Trio's, which virtual time makes exact."""

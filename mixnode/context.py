@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import trio
 
-from mixnet.clock import Clock, Epochs
+from mixnet.clock import Epochs
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.crypto import SigningKey
 from mixnet.link import Acquaintances, Link, LinkEvent, LinkLimits, Role, Standing, connect, serve_links
 from mixnet.log import Log, LogEntry
 from mixnet.network import Address, Network
+from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.document import Node
 from mixnet.pki.keeper import DocumentKeeper, keeper_of_authorities
@@ -53,7 +54,7 @@ class NodeContext:
     identity: SigningKey
     trust: Trust
     network: Network
-    clock: Clock
+    clock: AgreedClock
     rng: Source
     log: Log
     files: DocumentFiles | None  # where documents outlast the process, if they do
@@ -68,7 +69,8 @@ class NodeContext:
         return keeper_of_authorities(
             self.trust,
             network=self.network,
-            clock=self.clock,
+            clock=self.clock.wall,
+            agreed=self.clock,
             identity=self.identity,
             role=Role.NODE,
             rng=self.rng.stream("documents"),
@@ -151,7 +153,7 @@ def open_keys(context: NodeContext) -> Iterator[KeyRing]:
     store: KeyStore = FileKeys(config.data_dir / "keys", limit=limit) if on_disk else MemoryKeys(limit)
     keys = KeyRing(store, context.epochs, min(GRACE_SHARE * context.epochs.length, LONGEST_GRACE))
     try:
-        keys.turn(context.clock.now())
+        keys.turn(context.clock.now(), context.clock.past())
         yield keys
     finally:
         keys.close()

@@ -30,10 +30,10 @@ class KeyRotation:
         self._turning = trio.Lock()
         self._epochs: WeakValueDictionary[int, trio.Lock] = WeakValueDictionary()
 
-    async def turn(self, now: float) -> None:
+    async def turn(self, now: float, past: float | None = None) -> None:
         """Do what `KeyRing.turn` does, beside the packets. Raises LocalError if the disk refuses a new key."""
         async with self._turning:
-            for epoch in self.keys.forget(now):
+            for epoch in self.keys.forget(now if past is None else past):
                 await self._call(epoch, self.keys.store.delete, epoch)
             for epoch in self.keys.missing(now):
                 self.keys.add(await self._call(epoch, self.keys.store.create, epoch))

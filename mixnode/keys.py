@@ -94,29 +94,31 @@ class KeyRing:
         self._wake: Callable[[], None] = _nobody
         self._forgotten: Callable[[EpochKey], None] = _nobody
 
-    def turn(self, now: float) -> None:
+    def turn(self, now: float, past: float | None = None) -> None:
         """Make the keys of this epoch and the next ones, and delete those that are full or out of their grace.
+
+        Their grace is over if it was before `past`, which is `now` unless that is doubtful.
 
         This waits for the disk: while packets come, the same steps are a `KeyRotation`'s.
         """
-        for epoch in self.forget(now):
+        for epoch in self.forget(now if past is None else past):
             self.store.delete(epoch)
         for epoch in self.missing(now):
             self.add(self.store.create(epoch))
 
-    def forget(self, now: float) -> list[int]:
+    def forget(self, past: float) -> list[int]:
         """Give up the keys that are full or out of their grace: from now on nothing is peeled or admitted under them.
 
         The epochs of those that `store` has to delete, before it makes others in their place.
         """
         full = [epoch for epoch, key in self._keys.items() if key.replay.full]
         self._retired.update(dict.fromkeys(full, Retired.FULL))
-        gone = full + [epoch for epoch in self._keys if epoch not in full and self._over(epoch, now)]
+        gone = full + [epoch for epoch in self._keys if epoch not in full and self._over(epoch, past)]
         for epoch in gone:
             key = self._keys.pop(epoch)
             key.replay.discard()
             self._forgotten(key)
-        for epoch in [epoch for epoch in self._retired if self._over(epoch, now)]:
+        for epoch in [epoch for epoch in self._retired if self._over(epoch, past)]:
             del self._retired[epoch]
         return gone
 
@@ -129,8 +131,8 @@ class KeyRing:
         """Use and publish a key that `store` has made."""
         self._keys[key.epoch] = key
 
-    def _over(self, epoch: int, now: float) -> bool:
-        return self._epochs.end(epoch) + self._grace <= now
+    def _over(self, epoch: int, past: float) -> bool:
+        return self._epochs.end(epoch) + self._grace <= past
 
     @property
     def retired(self) -> dict[int, Retired]:

@@ -189,13 +189,16 @@ class Mailboxes:
         except sqlite3.Error as error:
             raise LocalError(f"can't use the mailboxes in {path} ({error}): {instead or _RESTORE}") from None
 
-    def perform(self, operations: Sequence[Operation], limits: Limits, now: float) -> list[Result]:
+    def perform(
+        self, operations: Sequence[Operation], limits: Limits, now: float, past: float | None = None
+    ) -> list[Result]:
         """Carry out the operations in order, in one transaction; `now` in seconds since the Unix epoch.
 
+        What was over before `past` is deleted, which is `now` unless that is doubtful.
         Raises Unavailable, having done nothing, if the disk refuses.
         """
         with self._transaction():
-            results = [self._do(operation, limits, now) for operation in operations]
+            results = [self._do(one, limits, now, now if past is None else past) for one in operations]
         if any(isinstance(operation, Erase | Sweep) for operation in operations):
             self._log_holds = True
         return results
@@ -313,10 +316,10 @@ class Mailboxes:
         for (last,) in self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'packets'"):
             self._last = last
 
-    def _do(self, operation: Operation, limits: Limits, now: float) -> Result:  # noqa: PLR0911  # one for each
+    def _do(self, operation: Operation, limits: Limits, now: float, past: float) -> Result:  # noqa: PLR0911  # one for each
         match operation:
             case Open(mailbox):
-                return self._open(mailbox, limits, now)
+                return self._open(mailbox, limits, now, sure=past == now)
             case StorePacket(mailbox, packet):
                 return self._store(mailbox, packet, limits, now)
             case Load(mailbox, after, most):
@@ -330,12 +333,14 @@ class Mailboxes:
             case Inspect(mailbox):
                 return self._look(mailbox)
             case Sweep():
-                return self._sweep(now)
+                return self._sweep(past)
 
-    def _open(self, mailbox: bytes, limits: Limits, now: float) -> Result:
+    def _open(self, mailbox: bytes, limits: Limits, now: float, *, sure: bool) -> Result:
         if mailbox not in self._usage and len(self._usage) >= limits.mailboxes:
             return Full()
         statement = "INSERT INTO mailboxes VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires"
+        if not sure:  # nobody's time is made shorter
+            statement += " WHERE excluded.expires > expires"
         self._database.execute(statement, (mailbox, _expiry(limits.age, now)))
         self._note(mailbox)
         self._usage.setdefault(mailbox, (0, 0))

@@ -34,8 +34,10 @@ from mixnet.identity import load_identity
 from mixnet.link import FrameKind, Link, Role
 from mixnet.log import Log
 from mixnet.network import Address, Network
+from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.descriptor import NodeRole
+from mixnet.pki.document import SKEW_SHARE
 from mixnet.pki.trust import Trust
 from mixnet.randomness import Source
 from mixnet.sphinx import Deliver, Drop, Engine, Forward, Mailbox, Peeled
@@ -345,7 +347,8 @@ async def serve(
     identity = identity or load_identity(config.key_file)
     root, files = trust or Bootstrap.load(config.bootstrap), document_files(config)
     follower = Trust(root, [] if files is None else files.introductions())
-    context = NodeContext(config, identity, follower, network, clock, rng, log or Log(), files)
+    agreed = AgreedClock(clock, SKEW_SHARE * follower.epoch_length)
+    context = NodeContext(config, identity, follower, network, agreed, rng, log or Log(), files)
     with open_keys(context) as keys, closing(clock.timer()) as timer:
         async with trio.open_nursery() as nursery:
             node = _Node(context, engine, keys, timer, nursery)

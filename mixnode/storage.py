@@ -141,12 +141,12 @@ class MailboxStorage:
     async def _commit(self, requests: list[_Request]) -> None:
         """One transaction for all; if the disk refuses it, nothing of any of them happened."""
         operations = [operation for request in requests for operation in request.operations]
-        limits, now = self._limits(), self._clock.now()
+        limits, now, past = self._limits(), self._clock.now(), self._clock.past()
         try:
             if self._on_thread:
-                results = await trio.to_thread.run_sync(self._mailboxes.perform, operations, limits, now)
+                results = await trio.to_thread.run_sync(self._mailboxes.perform, operations, limits, now, past)
             else:
-                results = self._mailboxes.perform(operations, limits, now)
+                results = self._mailboxes.perform(operations, limits, now, past)
         except Unavailable as problem:
             for request in requests:
                 request.problem = problem

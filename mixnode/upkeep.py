@@ -45,7 +45,7 @@ async def turn_keys(context: NodeContext, rotation: KeyRotation, address: Addres
     started = False
     while True:
         now = context.clock.now()
-        await rotation.turn(now)
+        await rotation.turn(now, context.clock.past())
         retired = rotation.keys.retired
         fresh = retired.keys() - told
         told = set(retired)
@@ -57,6 +57,7 @@ async def turn_keys(context: NodeContext, rotation: KeyRotation, address: Addres
         started = True
         with trio.CancelScope() as nap:
             rotation.keys.wake_when_full(nap.cancel)
+            context.clock.when_settled(nap.cancel)
             await sleep_until(context.clock, rotation.keys.next_turn(now))
 
 
@@ -91,7 +92,7 @@ async def _watch(
 async def _upload(context: NodeContext, rotation: KeyRotation, address: Address, rng: random.Random) -> bool:
     """Whether a majority of the authorities took the descriptor as of now."""
     now = context.clock.now()
-    await rotation.turn(now)
+    await rotation.turn(now, context.clock.past())
     descriptor = Descriptor(
         network_id=context.trust.network_id,
         identity=context.identity.public,

@@ -125,7 +125,7 @@ async def sweep_regularly(daemon: DaemonApi) -> None:
         changed = daemon.retention_changed.listen()
         pause = SWEEP_EVERY
         try:
-            while await daemon.read(daemon.user.archive.sweep, daemon.now()):
+            while await daemon.read(daemon.user.archive.sweep, daemon.past()):
                 pass
         except Unavailable:
             pause = RETRY

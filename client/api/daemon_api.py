@@ -155,6 +155,10 @@ class DaemonApi:
         """Seconds since the Unix epoch."""
         return self._clock.now()
 
+    def past(self) -> float:
+        """What was over before this may be deleted."""
+        return self._clock.past()
+
     async def read(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a verb of the messenger that changes nothing returns, or raises."""
         return await self._worker.call(verb, *args, **kwargs)

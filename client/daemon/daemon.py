@@ -26,7 +26,8 @@ from client.storage.database import Store, is_of_store
 from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
 from mixnet.network import Network
-from mixnet.pki.document import Document
+from mixnet.pki.agreed_clock import AgreedClock
+from mixnet.pki.document import SKEW_SHARE, Document
 from mixnet.pki.topology import sample_provider
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
@@ -57,14 +58,15 @@ async def serve(
     first moment on.
     """
     lasting = Lasting(is_of_store, tell)
+    agreed = AgreedClock(clock, SKEW_SHARE * profile.bootstrap.epoch_length)
     around = Surroundings(
-        profile, network, clock, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker(), lasting
+        profile, network, agreed, rng, engine, store, worker or InlineWorker(), hash_worker or InlineWorker(), lasting
     )
     directory = await directory_parts(around)
     api = DaemonApi(
         name=profile.name,
         worker=around.worker,
-        clock=clock,
+        clock=agreed,
         event_bus=EventBus(),
         lasting=lasting,
         problem=lambda: directory.keeper.problem,

@@ -47,9 +47,9 @@ from client.traffic.routes import Map
 from client.traffic.sender import PacketSender
 from client.traffic.surb_maker import SurbFactory
 from client.traffic.surb_table import ReplyTable
-from mixnet.clock import Clock
 from mixnet.link import TlsIdentity
 from mixnet.network import Network
+from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.document import Document
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.parameters import Parameters
@@ -67,7 +67,7 @@ class Surroundings:
 
     profile: Profile
     network: Network
-    clock: Clock
+    clock: AgreedClock
     rng: Source
     engine: Engine
     store: Store
@@ -98,7 +98,7 @@ async def directory_parts(around: Surroundings) -> DirectoryParts:
     source = directory_client.DocumentSource(
         trust=trust,
         network=around.network,
-        clock=around.clock,
+        clock=around.clock.wall,
         rng=around.rng.stream("authorities"),
         requests=requests,
         views=views,
@@ -107,7 +107,8 @@ async def directory_parts(around: Surroundings) -> DirectoryParts:
     keeper = DocumentKeeper(
         trust,
         source.fetch,
-        clock=around.clock,
+        clock=around.clock.wall,
+        agreed=around.clock,
         rng=around.rng.stream("documents"),
         initial=await worker.call(directory_client.kept, store),
         memory=directory_client.StoreMemory(store, worker),

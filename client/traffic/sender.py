@@ -32,9 +32,9 @@ from client.traffic.provider_link import ProviderLink
 from client.traffic.provider_queries import ProviderQueries
 from client.traffic.provider_requests import ProviderRequests
 from client.traffic.schedule import MOST_RESERVE, Emitter, Prepared, ReadyQueue, Schedule, Sent, quiet_passed
-from mixnet.clock import Clock
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link.frames import FrameKind
+from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.parameters import Parameters
 from mixnet.randomness import Source
 
@@ -68,7 +68,7 @@ class PacketSender:
         *,
         parameters: Parameters,
         rng: Source,
-        clock: Clock,
+        clock: AgreedClock,
         packer: Packer,
         messenger: Messenger,
         worker: Worker,
@@ -79,7 +79,10 @@ class PacketSender:
         wakeup: Wakeup,
         publish: Callable[[list[Event]], None],
     ) -> None:
-        """Start the three schedules now; each draws from a stream that nothing else touches."""
+        """Start the three schedules now; each draws from a stream that nothing else touches.
+
+        Packets are made for the time of the machine's clock, as documents are chosen by it; all else goes by `clock`.
+        """
         start = trio.current_time()
         self._payload = Stream(Schedule(parameters.payload_rate, rng.stream("payload"), start), packer.cover)
         self._streams = [
@@ -167,7 +170,7 @@ class PacketSender:
             while stream.queue.newer(oldest) < stream.schedule.reserve(RESERVE_TIME):
                 await quiet_passed(self.schedules)
                 try:
-                    stream.queue.add_cover(stream.make(self._clock.now(), trio.current_time()))
+                    stream.queue.add_cover(stream.make(self._clock.wall.now(), trio.current_time()))
                 except (
                     Unavailable,
                     RemoteError,
@@ -224,7 +227,7 @@ class PacketSender:
             return False
         await quiet_passed(self.schedules)
         try:
-            queue.put_front(self._packer.message(outgoing, self._clock.now(), trio.current_time()))
+            queue.put_front(self._packer.message(outgoing, self._clock.wall.now(), trio.current_time()))
         except (Unavailable, RemoteError):  # no way to this contact now: like a lost slot, others get their turn
             self._wakeup.wake()
             return False
@@ -237,7 +240,7 @@ class PacketSender:
             return False
         await quiet_passed(self.schedules)
         try:
-            prepared, block = self._packer.question(asked, self._clock.now(), trio.current_time())
+            prepared, block = self._packer.question(asked, self._clock.wall.now(), trio.current_time())
         except (Unavailable, RemoteError):
             self._queries.unsendable(asked)
         else:

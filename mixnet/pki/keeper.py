@@ -21,6 +21,7 @@ from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Role
 from mixnet.network import Network
+from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.document import SKEW_SHARE, Document, validity, verify_untrusted
 from mixnet.pki.errors import ClockWrong, NoDocument, SplitView
 from mixnet.pki.fetch import accept_untrusted, clock_error, clock_wrong, fetch_document
@@ -67,6 +68,7 @@ class DocumentKeeper:
         *,
         clock: Clock,
         rng: random.Random,
+        agreed: AgreedClock | None = None,
         initial: bytes | None = None,
         memory: DocumentMemory | None = None,
         views: Views | None = None,
@@ -74,6 +76,7 @@ class DocumentKeeper:
     ) -> None:
         """`initial`: a document kept from an earlier run: used at once if it is valid, and nothing older after it.
 
+        `agreed` hears what the documents say of `clock`, by which they are chosen.
         `trust`, with all introductions that `memory` kept, and `views` are shared with `fetch`, if that verifies too;
         `warn` hears of each new warning: its name, what to say.
         """
@@ -81,6 +84,7 @@ class DocumentKeeper:
         self._lasting = len(trust.introductions)  # so many of them outlast this process
         self._fetch = fetch
         self._clock = clock
+        self._agreed = agreed or AgreedClock(clock, 0.0)
         self._rng = rng
         self._initial = initial
         self._memory = memory or DocumentMemory()
@@ -165,6 +169,7 @@ class DocumentKeeper:
             except RemoteError:
                 return
             self._newest = document
+            self._agreed.not_before(document.valid_from)
             self._views.fits(document, initial)
             self._trust.follow(document, initial)
             try:
@@ -228,6 +233,8 @@ class DocumentKeeper:
     async def _tell(self) -> None:
         """Keep what proves something, and warn once of whatever begins to be wrong."""
         warnings = self.warnings
+        if CLOCK_WRONG in warnings:
+            self._agreed.contradict()
         for warning in warnings:
             if warning not in self._warned:
                 self._warn(warning, self.problem)
@@ -259,6 +266,9 @@ class DocumentKeeper:
         for epoch in begun:
             if epoch < newest.epoch:
                 del self._held[epoch]
+        skew, now = SKEW_SHARE * self._trust.epoch_length, self._clock.now()
+        if newest.valid_from - skew <= now <= newest.valid_until + skew:
+            self._agreed.agree(newest.valid_from, self._trust.epochs.end(newest.epoch))
         if newest is not self._current:
             self._current = self._newest = newest
             self._changed.wake()
@@ -277,6 +287,7 @@ def keeper_of_authorities(
     identity: SigningKey,
     role: Role,
     rng: random.Random,
+    agreed: AgreedClock | None = None,
     source: str | None = None,
     initial: bytes | None = None,
     evidence: Iterable[Contradiction] = (),
@@ -294,4 +305,6 @@ def keeper_of_authorities(
             epoch = NEWEST  # whatever our clock says: if it is wrong, what they hold shows it
         return (await ask(epoch=epoch, newest_epoch=newest_epoch, views=views))[1]
 
-    return DocumentKeeper(trust, fetch, clock=clock, rng=rng, initial=initial, memory=memory, views=views, warn=warn)
+    return DocumentKeeper(
+        trust, fetch, clock=clock, rng=rng, agreed=agreed, initial=initial, memory=memory, views=views, warn=warn
+    )

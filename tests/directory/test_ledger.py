@@ -129,3 +129,19 @@ def test_an_authority_that_forgot_something_does_not_start(tmp_path: Path, damag
     LOST[damage](tmp_path)
     with pytest.raises(LocalError, match="restore a copy of the whole folder"):
         begin()
+
+
+def test_a_clock_that_leaps_does_not_make_an_authority_forget_what_it_stated(reopen: Callable[[], Ledger]) -> None:
+    ledger = reopen()
+    ledger.keep_document(9, b"document")
+    for epoch in (9, 10):
+        ledger.keep_statement(epoch, 0, STATEMENT)
+        ledger.may_sign(epoch, b"one")
+        ledger.keep_descriptor(epoch, bytes(32), b"descriptor")
+    ledger.keep_statement(10_000, 0, STATEMENT)
+    ledger.keep_descriptor(10_000, bytes(32), b"far")
+    ledger.may_sign(10_000, b"far")
+    for epoch in (9, 10):
+        assert reopen().statement(epoch, 0) == STATEMENT
+        assert not reopen().may_sign(epoch, b"other")
+    assert reopen().descriptors().count(b"descriptor") == 2

@@ -56,11 +56,22 @@ class Member:
     serving: Serving | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     engine: Engine = field(default_factory=SphinxEngine)
-    skew: float = 0.0  # seconds by which its clock is ahead
+    skew: float = 0.0  # seconds by which its clock is ahead, set at any time
 
     def count(self, which: object) -> int:
         assert self.serving is not None
         return self.serving.counters[which]  # type: ignore[index]
+
+
+class Skewed(VirtualClock):
+    """The clock of one node, which somebody sets."""
+
+    def __init__(self, start: float, owner: Member) -> None:
+        super().__init__(start)
+        self._owner = owner
+
+    def now(self) -> float:
+        return super().now() + self._owner.skew
 
 
 class Town:
@@ -225,7 +236,7 @@ class Town:
             await serve(
                 self.config(member),
                 network=self.network,
-                clock=VirtualClock(self.genesis + member.skew),
+                clock=Skewed(self.genesis, member),
                 rng=self.rng.child(member.name),
                 engine=member.engine,
                 identity=member.identity,

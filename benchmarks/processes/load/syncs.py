@@ -90,9 +90,11 @@ def read(path: Path) -> Counts:
 def _count_batches(add: Any) -> None:
     perform = Mailboxes.perform
 
-    def counted(self: Mailboxes, operations: Sequence[Operation], limits: Limits, now: float) -> list[Result]:
+    def counted(
+        self: Mailboxes, operations: Sequence[Operation], limits: Limits, now: float, past: float | None = None
+    ) -> list[Result]:
         before = self._database.total_changes
-        results = perform(self, operations, limits, now)
+        results = perform(self, operations, limits, now, past)
         if self._database.total_changes > before:
             add(2)
             add(3, sum(isinstance(operation, StorePacket) for operation in operations))

@@ -22,7 +22,7 @@ from client.profile.keys import Keys, save_keys
 from client.profile.profile import Profile
 from client.storage.database import Store
 from client.traffic import directory_client
-from mixnet.clock import VirtualClock
+from mixnet.clock import Clock, VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Assembler, Frame, FrameKind, Link, LinkLimits, Role, answer_requests, serve_links, split
@@ -206,15 +206,21 @@ class Town:
         )
 
     async def start(
-        self, nursery: trio.Nursery, name: str, number: int, store: Store | None = None, downloads: Path | None = None
+        self,
+        nursery: trio.Nursery,
+        name: str,
+        number: int,
+        store: Store | None = None,
+        downloads: Path | None = None,
+        clock: Clock | None = None,
     ) -> Connection:
-        """A client daemon, as the simulated world runs it."""
+        """A client daemon, as the simulated world runs it; `clock`: one of its own."""
 
         async def live(task_status: trio.TaskStatus[object]) -> None:
             await serve(
                 self.profile(name, number, downloads),
                 network=self.network,
-                clock=self.clock,
+                clock=clock or self.clock,
                 rng=self.rng.child("client", name),
                 engine=self.engine,
                 store=store or self.store(name),

@@ -34,6 +34,9 @@ class Wrong:
     def now(self) -> float:
         return self._right.now() + self.by
 
+    def past(self) -> float:
+        return self.now()
+
     def timer(self) -> Timer:
         return self._right.timer()
 

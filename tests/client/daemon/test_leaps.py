@@ -1,0 +1,96 @@
+"""A client whose clock is set, forward or back: its history stays, and what waits is delivered."""
+
+import pytest
+import trio
+
+from client.model.views import MessageState
+from mixnet.clock import VirtualClock
+from tests.client.worlds.daemons import befriend, play
+from tests.client.worlds.town import Town
+from tests.mixnet.pki.test_keeper_clocks import Wrong
+
+MONTH = 30 * 86_400.0
+
+
+@pytest.mark.parametrize("leap", [MONTH, -MONTH])
+def test_a_leap_destroys_nothing_and_what_waited_is_delivered(leap):
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        await nursery.start(town.run_authority)
+        wall = Wrong(town.clock)
+        alice = await town.start(nursery, "alice", 1, clock=wall)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "before", wait=True)
+        await alice.archive.retain("bob", 7 * 86_400.0)
+        town.swallow = True  # bob isn't there
+        number = await alice.send("bob", "waits")
+        invitation = await alice.invite()
+        await alice.anonymous.create_address(86_400.0)
+        await trio.sleep(2.0)
+        wall.by = leap
+        written = await alice.send("bob", "written with a wrong clock")
+        await trio.sleep(100.0)
+        kept = [(one.text, one.state) for one in await alice.page(None, 0)]
+        assert [text for text, _ in kept] == ["before", "waits", "written with a wrong clock"]
+        assert MessageState.FAILED not in [state for _, state in kept]
+        wall.by = 0.0
+        await trio.sleep(70.0)  # what is ready is for keys of before
+        town.swallow = False
+        await alice.wait_delivered(number)
+        await alice.wait_delivered(written)
+        assert [one.retired for one in await alice.anonymous.addresses()] == [False]
+        carol = await town.start(nursery, "carol", 3)
+        await carol.accept(invitation, "alice")
+        await carol.wait_established("alice")
+
+    play(program)
+
+
+@pytest.mark.parametrize("by", [MONTH, -MONTH])
+def test_a_start_with_a_wrong_clock_destroys_nothing(by):
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        await nursery.start(town.run_authority)
+        store = town.store("alice")
+        alice = await town.start(nursery, "alice", 1, store)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "before", wait=True)
+        await alice.archive.retain("bob", 7 * 86_400.0)
+        town.swallow = True
+        number = await alice.send("bob", "waits")
+        await trio.sleep(5.0)
+        await alice.stop()
+        await trio.sleep(5.0)
+        wall = Wrong(town.clock, by)
+        alice = await town.start(nursery, "alice", 1, store, clock=wall)
+        await trio.sleep(40.0)
+        assert store.all("SELECT text FROM messages WHERE state != 'failed' ORDER BY id") == [("before",), ("waits",)]
+        wall.by, town.swallow = 0.0, False
+        while (await alice.status())["epoch"] is None:
+            await trio.sleep(1.0)
+        await alice.wait_delivered(number)
+        assert [one.text for one in await alice.page(None, 0)] == ["before", "waits"]
+
+    play(program)
+
+
+def test_what_is_over_goes_when_the_time_has_really_come():
+    """The control: a month that everybody has, of which this machine's own clock knows a part only."""
+
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        await nursery.start(town.run_authority)
+        alice = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "before", wait=True)
+        await alice.archive.retain("bob", 7 * 86_400.0)
+        town.swallow = True
+        number = await alice.send("bob", "waits")
+        await trio.sleep(10.0)
+        assert isinstance(town.clock, VirtualClock)
+        town.clock._start += MONTH
+        await trio.sleep(100.0)
+        assert [one.id for one in await alice.page(None, 0)] in ([], [number])
+        assert all(one.state is MessageState.FAILED for one in await alice.page(None, 0))
+
+    play(program)
