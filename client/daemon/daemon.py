@@ -9,7 +9,9 @@ and one of many in virtual time, where nothing waits on a thread and a profile w
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from math import inf
 
 import trio
 
@@ -19,15 +21,20 @@ from client.api.events import EventBus
 from client.api.server import serve_api
 from client.concurrency.lasting import Lasting
 from client.concurrency.worker import InlineWorker, Worker
-from client.daemon.wiring import Assembly, DirectoryParts, Surroundings, directory_parts
+from client.daemon.wiring import Assembly, DirectoryParts, Surroundings, directory_parts, messenger_settings
+from client.messenger.messenger import Messenger
 from client.model import paths
+from client.model.destination import Destination, Home
+from client.profile.keys import Keys
 from client.profile.profile import Profile
 from client.storage.database import Store, is_of_store
 from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
+from mixnet.errors import Unavailable
 from mixnet.network import Network
 from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.document import SKEW_SHARE, Document
+from mixnet.pki.parameters import Parameters
 from mixnet.pki.topology import sample_provider
 from mixnet.randomness import Source
 from mixnet.sphinx import Engine
@@ -35,6 +42,7 @@ from mixnet.status import SOCKET_NAME as STATUS_SOCKET
 from mixnet.status import serve_status
 
 _PROVIDER = "provider"
+_SWEEP_PAUSE = 3600.0  # seconds between deletions while there is no document
 
 
 async def serve(
@@ -87,7 +95,10 @@ async def _serve_client(around: Surroundings, directory: DirectoryParts, api: Da
     """Wait for a document, however long that takes; then be a client."""
     keeper, lasting = directory.keeper, around.lasting
     async with trio.open_nursery() as nursery:
-        await lasting.start(nursery, keeper.run)
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(_forget_meanwhile, around, directory)
+            await lasting.start(nursery, keeper.run)
+            waiting.cancel_scope.cancel()
         provider = await around.worker.call(_registered, around, keeper.current)
         assembly = Assembly(around, directory, provider, api.event_bus)
         assembly.open(api)
@@ -96,6 +107,28 @@ async def _serve_client(around: Surroundings, directory: DirectoryParts, api: Da
         submitter = Submitter(assembly.timestamps, around.worker, queries, keeper, directory.trust, rng, provider)
         nursery.start_soon(lasting.run, submitter.find_witnesses, api.signed)
         await assembly.serve()
+
+
+async def _forget_meanwhile(around: Surroundings, directory: DirectoryParts) -> None:
+    """Delete what is past its period, once the machine's clock is believed without any document."""
+    while True:
+        if around.clock.past() > -inf:
+            await around.worker.call(_sweep, around, directory.keys, around.clock.past())
+        await trio.sleep(_SWEEP_PAUSE)
+
+
+def _sweep(around: Surroundings, keys: Keys, past: float) -> None:
+    """With a messenger that is used for nothing else: what makes packets is never asked."""
+    provider = around.store.setting(_PROVIDER)
+    if provider is None:  # this profile was never in use
+        return
+    home = Destination(provider, keys.mailbox.public, keys.sphinx.public)
+    me = Home(around.profile.name, around.profile.bootstrap.network_id, home)
+    rng = around.rng.stream("no directory")
+    messenger = Messenger(around.store, messenger_settings(around.profile, Parameters()), rng, me, pauses=rng)
+    with suppress(Unavailable):  # the disk refuses: next time
+        while messenger.archive.sweep(past):
+            pass
 
 
 async def _either(*events: trio.Event) -> None:

@@ -1,10 +1,13 @@
 """A client whose clock is set, forward or back: its history stays, and what waits is delivered."""
 
+from functools import partial
+
 import pytest
 import trio
 
 from client.model.views import MessageState
 from mixnet.clock import VirtualClock
+from mixnet.pki.agreed_clock import ALONE
 from tests.client.worlds.daemons import befriend, play
 from tests.client.worlds.town import Town
 from tests.mixnet.pki.test_keeper_clocks import Wrong
@@ -94,3 +97,26 @@ def test_what_is_over_goes_when_the_time_has_really_come():
         assert all(one.state is MessageState.FAILED for one in await alice.page(None, 0))
 
     play(program)
+
+
+def test_a_period_holds_some_time_without_any_directory():
+    """Nobody confirms or contradicts the clock of this machine: after a day it is believed."""
+
+    async def program(town: Town, nursery: trio.Nursery) -> None:
+        store = town.store("alice")
+        alice = await town.start(nursery, "alice", 1, store)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(alice, bob)
+        await alice.send("bob", "before", wait=True)
+        await alice.archive.retain("bob", 7 * 86_400.0)
+        await alice.stop()
+        await bob.stop()
+        await trio.sleep(5.0)
+        wall = Wrong(town.clock, MONTH)
+        nursery.start_soon(partial(town.start, nursery, "alice", 1, store, clock=wall))
+        await trio.sleep(0.9 * ALONE)
+        assert store.all("SELECT text FROM messages") == [("before",)]
+        await trio.sleep(0.2 * ALONE)
+        assert store.all("SELECT text FROM messages") == []
+
+    play(program, hours=30)

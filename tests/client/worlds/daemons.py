@@ -29,12 +29,14 @@ async def wait_for(condition: Callable[[], Awaitable[bool]]) -> None:
         await trio.sleep(0.5)
 
 
-def play(program: Callable[[Town, trio.Nursery], Awaitable[None]], town: Town | None = None) -> Town:
-    """Run a town and a program in it, for at most an hour of virtual time."""
+def play(
+    program: Callable[[Town, trio.Nursery], Awaitable[None]], town: Town | None = None, hours: float = 1.0
+) -> Town:
+    """Run a town and a program in it, for at most so many hours of virtual time."""
     town = town or Town(3)
 
     async def run() -> None:
-        with trio.fail_after(3600):
+        with trio.fail_after(3600 * hours):
             async with trio.open_nursery() as nursery:
                 await nursery.start(town.run)
                 await program(town, nursery)
