@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mixnet.errors import LocalError, Unavailable
+from mixnode.mailbox_file import RESTORE, check
 
 GRAINS = 168
 _PATIENCE_MS = 5000  # how long a transaction waits for another program that writes the file: an operator's
 SLICE = 32  # packets that one transaction deletes: overwriting one takes about a tenth of a millisecond
 EXPIRED = 64  # mailboxes that one sweep deletes
-_RESTORE = "restore a copy of it, or move it away to begin with no mail"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS mailboxes (mailbox BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packets (
@@ -170,7 +170,7 @@ class Mailboxes:
         `instead`: there was one, so it is not made anew; what to do if it is lost.
         """
         if path is not None:
-            _check(path, instead)
+            check(path, instead)
         self._unsettled = False  # whether a failed transaction is still to be forgotten
         self._kept = self._kept_before = 0  # bytes of all packets, now and before this transaction
         self._last = self._last_before = 0  # the highest number that was given
@@ -187,7 +187,7 @@ class Mailboxes:
             self._database.executescript(_SCHEMA)
             self._measure()
         except sqlite3.Error as error:
-            raise LocalError(f"can't use the mailboxes in {path} ({error}): {instead or _RESTORE}") from None
+            raise LocalError(f"can't use the mailboxes in {path} ({error}): {instead or RESTORE}") from None
 
     def perform(
         self, operations: Sequence[Operation], limits: Limits, now: float, past: float | None = None
@@ -432,22 +432,6 @@ class Mailboxes:
 
 
 _NOTHING = Doomed(0, 0)
-
-
-def _check(path: Path, instead: str) -> None:
-    """Refuse to make a new database in the place of one that there was, or in somebody else's."""
-    if not path.exists() or not path.stat().st_size:
-        if instead:
-            what = "is empty" if path.exists() else "is missing"
-            raise LocalError(f"{path} {what}, which held the mail of this provider's clients: {instead}")
-        return
-    try:
-        with contextlib.closing(sqlite3.connect(path, _PATIENCE_MS / 1000, isolation_level=None)) as database:
-            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
-        raise LocalError(f"can't use the mailboxes in {path} ({error}): {instead or _RESTORE}") from None
-    if not {"mailboxes", "packets"} <= tables and (tables or instead):
-        raise LocalError(f"{path} does not hold the mail of a provider's clients: {instead or _RESTORE}")
 
 
 def _expiry(age: float, now: float) -> float:

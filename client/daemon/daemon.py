@@ -28,12 +28,15 @@ from client.model.destination import Destination, Home
 from client.profile.keys import Keys
 from client.profile.profile import Profile
 from client.storage.database import Store, is_of_store
+from client.traffic.routes import Map
+from client.traffic.surb_maker import SurbFactory
 from client.traffic.timestamping import Submitter
 from mixnet.clock import Clock
 from mixnet.errors import Unavailable
 from mixnet.network import Network
 from mixnet.pki.agreed_clock import AgreedClock
 from mixnet.pki.document import SKEW_SHARE, Document
+from mixnet.pki.errors import NoDocument
 from mixnet.pki.parameters import Parameters
 from mixnet.pki.topology import sample_provider
 from mixnet.randomness import Source
@@ -125,10 +128,15 @@ def _sweep(around: Surroundings, keys: Keys, past: float) -> None:
     home = Destination(provider, keys.mailbox.public, keys.sphinx.public)
     me = Home(around.profile.name, around.profile.bootstrap.network_id, home)
     rng = around.rng.stream("no directory")
-    messenger = Messenger(around.store, messenger_settings(around.profile, Parameters()), rng, me, pauses=rng)
+    surbs = SurbFactory(around.engine, home, _no_network, rng)
+    messenger = Messenger(around.store, messenger_settings(around.profile, Parameters()), rng, me, surbs, pauses=rng)
     with suppress(Unavailable):  # the disk refuses: next time
         while messenger.archive.sweep(past):
             pass
+
+
+def _no_network() -> Map:
+    raise NoDocument
 
 
 async def _either(*events: trio.Event) -> None:

@@ -54,10 +54,12 @@ class Counting(Mailboxes):
             yield
         self.rows.append(self._database.total_changes - before)
 
-    def perform(self, operations: Sequence[Operation], limits: Limits, now: float) -> list[object]:  # type: ignore[override]
+    def perform(
+        self, operations: Sequence[Operation], limits: Limits, now: float, past: float | None = None
+    ) -> list[object]:  # type: ignore[override]
         self.done.append(type(operations[0]).__name__)
         assert len(operations) == 1 or sum(one.most for one in operations if isinstance(one, Load)) <= MOST_READ
-        return list(super().perform(operations, limits, now))
+        return list(super().perform(operations, limits, now, past))
 
     def clean_slice(self) -> None:
         self.done.append("slice")

@@ -10,7 +10,7 @@ from mixnet.clock import VirtualClock
 from mixnet.pki.agreed_clock import ALONE
 from tests.client.worlds.daemons import befriend, play
 from tests.client.worlds.town import Town
-from tests.mixnet.pki.test_keeper_clocks import Wrong
+from tests.mixnet.pki.sources import Wrong
 
 MONTH = 30 * 86_400.0
 

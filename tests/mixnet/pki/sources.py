@@ -13,10 +13,28 @@ from mixnet.pki.keeper import DocumentKeeper, Fetch
 from mixnet.pki.requests import NEWEST
 from mixnet.pki.trust import Trust
 from mixnet.pki.views import Contradiction
+from mixnet.timer import Timer
 from tests.mixnet.pki.builders import START, Town
 
 TOWN = Town()
 LENGTH = TOWN.epoch_length
+
+
+class Wrong:
+    """A clock that someone sets; its town goes by the right one."""
+
+    def __init__(self, right: VirtualClock, by: float = 0.0) -> None:
+        self.by = by
+        self._right = right
+
+    def now(self) -> float:
+        return self._right.now() + self.by
+
+    def past(self) -> float:
+        return self.now()
+
+    def timer(self) -> Timer:
+        return self._right.timer()
 
 
 class Source:

@@ -18,8 +18,7 @@ from mixnet.pki.errors import ClockWrong
 from mixnet.pki.keeper import DocumentKeeper
 from mixnet.pki.requests import NEWEST
 from mixnet.pki.trust import Trust
-from tests.mixnet.pki.sources import LENGTH, TOWN
-from tests.mixnet.pki.test_keeper_clocks import Wrong
+from tests.mixnet.pki.sources import LENGTH, TOWN, Wrong
 
 TOLERANCE = 0.05 * LENGTH
 MONTH = 30 * 86_400.0

@@ -8,7 +8,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mixnet.clock import VirtualClock
 from mixnet.link import Role
 from mixnet.pki.errors import NoDocument
 from mixnet.pki.keeper import (
@@ -18,27 +17,9 @@ from mixnet.pki.keeper import (
 )
 from mixnet.pki.requests import NEWEST, AskDocument, DocumentAnswer, encode
 from mixnet.pki.trust import Trust
-from mixnet.timer import Timer
 from tests.mixnet.pki.builders import key
 from tests.mixnet.pki.liars import Liars
-from tests.mixnet.pki.sources import LENGTH, TOWN, Notes
-
-
-class Wrong:
-    """A clock that someone sets; its town goes by the right one."""
-
-    def __init__(self, right: VirtualClock, by: float = 0.0) -> None:
-        self.by = by
-        self._right = right
-
-    def now(self) -> float:
-        return self._right.now() + self.by
-
-    def past(self) -> float:
-        return self.now()
-
-    def timer(self) -> Timer:
-        return self._right.timer()
+from tests.mixnet.pki.sources import LENGTH, TOWN, Notes, Wrong
 
 
 async def authorities_at(epoch: int, nursery: trio.Nursery) -> Liars:
