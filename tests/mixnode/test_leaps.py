@@ -14,7 +14,7 @@ from tests.mixnode.mail import ME, deposit, fetch
 from tests.mixnode.town import Town
 
 MONTH = 30 * 86_400.0
-RULES = Parameters(epoch_length=120.0, node_loop_rate=0.0, downlink_rate=2.0, mailbox_age=86_400.0)
+RULES = Parameters(epoch_length=120.0, node_loop_rate=0.0, downlink_rate=2.0, mailbox_age=8400.0)
 
 
 @pytest.mark.parametrize("leap", [MONTH, -MONTH])
