@@ -107,6 +107,11 @@ class History(OptionList):
         if self.wants_older:
             self.post_message(self.Older())
 
+    def on_focus(self) -> None:
+        """One begins to choose at the newest, where one looks; not at the top."""
+        if self.highlighted is None and self.option_count and self.at_end:
+            self.highlighted = self.option_count - 1
+
     def on_resize(self) -> None:
         """What is written below takes more or fewer lines: the end stays in view."""
         if self._stays_at_end:

@@ -33,7 +33,7 @@ def chat(name: Profile, /, *, folder: Folder = None) -> None:
 
     from client.api.connection import connect  # noqa: PLC0415
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # it is drawn on the standard error
         raise LocalError("this needs a terminal: use `mixnet inbox` and `mixnet send` in a pipe")
 
     async def greet() -> None:

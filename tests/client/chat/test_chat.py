@@ -86,7 +86,8 @@ async def test_history_is_loaded_by_pages_as_one_scrolls_and_stays_in_place(tmp_
             await user.until("message 449.")
             history = user.app.query_one(History)
             assert history.option_count <= 200
-            await user.press("shift+tab")
+            await user.press("shift+tab", "up")
+            assert history.chosen.id == numbers[-2]
             history.scroll_to(y=20, animate=False)
             await user.until("message 260.")
             top = next(line for line in user.text.splitlines() if "message" in line)
