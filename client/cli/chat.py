@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from client.cli import render
-from client.cli.options import Folder, Profile, completed, profile_folder, talk
+from client.cli.options import Folder, Profile, command, completed, profile_folder, talk
 from mixnet.errors import LocalError
 
 
@@ -34,7 +34,8 @@ def chat(name: Profile, /, *, folder: Folder = None) -> None:
     from client.api.connection import connect  # noqa: PLC0415
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):  # it is drawn on the standard error
-        raise LocalError("this needs a terminal: use `mixnet inbox` and `mixnet send` in a pipe")
+        elsewhere = command(folder, "inbox", name)
+        raise LocalError(f"this needs a terminal, also for its standard error; in a pipe: `{elsewhere}`")
 
     async def greet() -> None:
         async with talk(folder, name) as me:  # offers to start the daemon
