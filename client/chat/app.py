@@ -8,7 +8,7 @@ what was written, and goes on when there is a daemon again. What others chose is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import ClassVar, TypeVar
 
 import anyio
@@ -17,6 +17,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
@@ -27,7 +28,7 @@ from client.chat import people, shown
 from client.chat.composer import Composer
 from client.chat.dialogs import Choice, Question, Reading
 from client.chat.history import History
-from client.chat.shown import Clean
+from client.chat.shown import clean
 from client.model.group_views import GroupInfo
 from client.model.views import ContactInfo, Conversation, ConversationKind
 from mixnet.errors import MixnetError
@@ -53,7 +54,7 @@ your choice: Ctrl-T says what holds, and changes it."""
 
 
 class ChatApp(App[None]):
-    """The program; `connect` reaches the daemon, `clean` makes others' words harmless, `explain` completes hints."""
+    """The program; `connect` reaches the daemon, `explain` completes hints."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
@@ -89,12 +90,11 @@ class ChatApp(App[None]):
         profile: str,
         connect: Callable[[], AbstractAsyncContextManager[Connection]],
         *,
-        clean: Clean,
         explain: Callable[[str], str] = str,
     ) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]
-        self.profile, self._connect, self.clean, self._explain = profile, connect, clean, explain
+        self.profile, self._connect, self._explain = profile, connect, explain
         self.me: Connection | None = None
         self.opened: Conversation | None = None
         self.contacts: dict[str, ContactInfo] = {}
@@ -109,7 +109,7 @@ class ChatApp(App[None]):
             yield OptionList(id="conversations", markup=False, compact=True)
             with Vertical(id="talk"):
                 yield Static("", id="heading", markup=False)
-                yield History(self.clean)
+                yield History()
                 yield Composer()
         yield Static("", id="status", markup=False)
         yield Footer(compact=True, show_command_palette=False)
@@ -125,16 +125,17 @@ class ChatApp(App[None]):
 
     @work
     async def _stay_connected(self) -> None:
-        while True:
-            try:
-                async with self._connect() as me:
-                    self.me = me
-                    await self._follow(me)
-            except MixnetError as error:
-                self.say(self._explain(str(error)))
-            finally:
-                self.me = None
-            await anyio.sleep(RETRY)
+        with suppress(NoMatches):  # the program ends: there is nothing left to show anything in
+            while True:
+                try:
+                    async with self._connect() as me:
+                        self.me = me
+                        await self._follow(me)
+                except MixnetError as error:
+                    self.say(self._explain(str(error)))
+                finally:
+                    self.me = None
+                await anyio.sleep(RETRY)
 
     async def _follow(self, me: Connection) -> None:
         while True:
@@ -164,7 +165,7 @@ class ChatApp(App[None]):
             self.query_one("#heading", Static).update("")
             history.begin()
             return
-        self.query_one("#heading", Static).update(Content(shown.heading(name, self.contacts.get(name), self.clean)))
+        self.query_one("#heading", Static).update(Content(shown.heading(name, self.contacts.get(name))))
         page = await me.history(name)
         if self.opened is not None and self.opened.name == name:
             history.complete = history.complete or not page
@@ -208,11 +209,11 @@ class ChatApp(App[None]):
 
     def warn(self, text: str) -> None:
         """Tell that something did not work."""
-        self.notify(self.clean(text), severity="error", timeout=10, markup=False)
+        self.notify(clean(text), severity="error", timeout=10, markup=False)
 
     def say(self, text: str) -> None:
         """The line about the daemon and the network."""
-        self.query_one("#status", Static).update(Content(self.clean(text)))
+        self.query_one("#status", Static).update(Content(clean(text)))
 
     # the list of conversations
 
@@ -220,7 +221,7 @@ class ChatApp(App[None]):
         widget = self.query_one("#conversations", OptionList)
         opened = None if self.opened is None else self.opened.name
         drawn = [
-            shown.conversation(one, self.contacts.get(one.name), opened=one.name == opened, clean=self.clean)
+            shown.conversation(one, self.contacts.get(one.name), opened=one.name == opened)
             for one in self._conversations
         ]
         if not drawn:
@@ -304,7 +305,7 @@ class ChatApp(App[None]):
         if opened is None:
             self.warn("choose a conversation first")
             return
-        path = await self.answered(Question(f"The file to send to {self.clean(opened.name)}:"))
+        path = await self.answered(Question(f"The file to send to {clean(opened.name)}:"))
         if path:
             await self.asked(lambda me: people.send_file(me, opened.name, path))
 
@@ -316,7 +317,7 @@ class ChatApp(App[None]):
         if found is None:
             return
         choices = [
-            (str(one.id), f"{shown.moment(one.created_at)} {self.clean(one.contact)}: {self.clean(one.text[:200])}")
+            (str(one.id), f"{shown.moment(one.created_at)} {clean(one.contact)}: {clean(one.text[:200])}")
             for one in found
         ]
         count = f"{len(found)} found, newest first" if found else "nothing found"

@@ -14,7 +14,6 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from client.chat import shown
-from client.chat.shown import Clean
 from client.model.views import MessageInfo, MessageState
 
 RECEIVED = MessageState.RECEIVED  # came, and is not marked as read
@@ -27,9 +26,8 @@ class History(OptionList):
     class Older(Message):
         """The user has come near the top."""
 
-    def __init__(self, clean: Clean) -> None:
+    def __init__(self) -> None:
         super().__init__(id="history", markup=False, compact=True)
-        self._clean = clean
         self._messages: dict[int, MessageInfo] = {}
         self.complete = False  # nothing older is left to load
         self._stays_at_end = True
@@ -118,7 +116,7 @@ class History(OptionList):
             self.call_after_refresh(self.scroll_end, animate=False)
 
     def _drawn(self, one: MessageInfo) -> RenderableType:
-        return shown.message(one, self._clean)
+        return shown.message(one)
 
     def _rebuild(self, messages: dict[int, MessageInfo]) -> None:
         """Older messages came: draw all of them, and let the same one stay in the same place."""

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from client.api.connection import Connection
 from client.chat import shown
 from client.chat.dialogs import Choice, Question, Reading
-from client.chat.shown import Clean
+from client.chat.shown import clean
 from client.model.group_views import GroupInfo, GroupState
 from client.model.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReadReceiptChoice
 from mixnet.errors import LocalError
@@ -29,8 +29,6 @@ _RECEIPTS = {
 
 class Desk(Protocol):
     """What these need of the program that they are part of."""
-
-    clean: Clean
 
     async def asked(self, what: Callable[[Connection], Awaitable[T]]) -> T | None:
         """What the daemon answers; None, and its user is told, if it can't."""
@@ -57,9 +55,9 @@ async def about_contact(desk: Desk, contact: ContactInfo) -> None:
     if choice is ReadReceiptChoice.DEFAULT:
         choice = await desk.asked(lambda me: me.default_read_receipts()) or choice
     learns = _RECEIPTS[choice]
-    said = [f"{desk.clean(name)}: {contact.state}{', blocked' if contact.blocked else ''}"]
+    said = [f"{clean(name)}: {contact.state}{', blocked' if contact.blocked else ''}"]
     if contact.note:
-        said.append(shown.lines(contact.note, desk.clean))
+        said.append(shown.lines(contact.note))
     said += ["", "Safety number: compare it with them, by voice or face to face.", contact.safety_number]
     said += ["", f"They learn that you have read what they wrote: {learns}."]
     choices = [] if contact.verified else [("verify", "The numbers are the same: mark as verified")]
@@ -73,11 +71,11 @@ async def about_contact(desk: Desk, contact: ContactInfo) -> None:
         case "unblock":
             await desk.asked(lambda me: me.unblock(name))
         case "rename":
-            new = await desk.answered(Question(f"{desk.clean(name)} shall be called here:"))
+            new = await desk.answered(Question(f"{clean(name)} shall be called here:"))
             if new:
                 await desk.asked(lambda me: me.rename(name, new))
         case "receipts":
-            question = f"Shall {desk.clean(name)} learn that you have read what they wrote?"
+            question = f"Shall {clean(name)} learn that you have read what they wrote?"
             chosen = await desk.answered(Choice(question, [(one.value, says) for one, says in _RECEIPTS.items()]))
             if chosen:
                 await desk.asked(lambda me: me.read_receipts(name, ReadReceiptChoice(chosen)))
@@ -86,10 +84,8 @@ async def about_contact(desk: Desk, contact: ContactInfo) -> None:
 async def about_group(desk: Desk, group: GroupInfo) -> None:
     """Who is in it, and what can be done."""
     name = group.name
-    said = [f"{desk.clean(name)}: {group.state}", ""]
-    said += [
-        f"{desk.clean(one.name)}{' (you)' if one.you else ''}{', admin' if one.admin else ''}" for one in group.members
-    ]
+    said = [f"{clean(name)}: {group.state}", ""]
+    said += [f"{clean(one.name)}{' (you)' if one.you else ''}{', admin' if one.admin else ''}" for one in group.members]
     choices = {
         GroupState.INVITED: [("accept", "Join"), ("leave", "Turn it down")],
         GroupState.MEMBER: [("invite", "Invite a contact"), ("leave", "Leave the group")],
@@ -101,7 +97,7 @@ async def about_group(desk: Desk, group: GroupInfo) -> None:
             await desk.asked(lambda me: me.groups.leave(name))
         case "invite":
             known = await desk.asked(lambda me: me.contacts()) or []
-            names = [(one.name, desk.clean(one.name)) for one in known]
+            names = [(one.name, clean(one.name)) for one in known]
             chosen = await desk.answered(Choice("Whom?", names or [("", "no contacts yet")]))
             if chosen:
                 await desk.asked(lambda me: me.groups.invite(name, chosen))
@@ -111,10 +107,10 @@ async def about_message(desk: Desk, one: MessageInfo) -> None:
     """All there is to know about a message, and its text to copy."""
     said = [f"message {one.id}: {one.state}"]
     said += [f"written {shown.moment(one.created_at)}"] if one.outgoing else [f"came {shown.moment(one.received_at)}"]
-    said += [shown.became(one, desk.clean)] if one.outgoing else []
+    said += [shown.became(one)] if one.outgoing else []
     if one.outgoing and one.members:
         readers = await desk.asked(lambda me: me.groups.readers(one.id)) or ()
-        said.append(f"read by: {', '.join(map(desk.clean, readers)) or 'nobody yet'}")
+        said.append(f"read by: {', '.join(map(clean, readers)) or 'nobody yet'}")
     choices = [("read", "Read or copy it")]
     if one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT):
         choices.append(("cancel", "Give it up"))
@@ -122,7 +118,7 @@ async def about_message(desk: Desk, one: MessageInfo) -> None:
         choices.append(("fetch", "Fetch the file from the home device"))
     match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
         case "read":
-            await desk.answered(Reading(said[0], shown.body(one, desk.clean)))
+            await desk.answered(Reading(said[0], shown.body(one)))
         case "cancel":
             await desk.asked(lambda me: me.cancel(one.id))
         case "fetch":

@@ -1,13 +1,13 @@
 """How a message, a conversation and the state of the daemon look in a line or a few. Pure.
 
-Promises: what others have chosen (texts, names) goes through `clean`, and a text of several lines or a long one stays
-to the right of the edge at which our own lines begin, so that none can pass for a line of ours.
+Promises: what others have chosen is made harmless as in all commands (mixnet/shown.py), and a text of several lines, or a
+long one, stays to the right of the edge at which our own lines begin, so that none can pass for a line of ours.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -23,33 +23,33 @@ from client.model.views import (
     MessageKind,
     MessageState,
 )
+from mixnet import shown
 
-Clean = Callable[[str], str]
 INDENT = 2
 _UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _ALARMS = {"warned": "messages are being lost on the way", "paused": "messages wait: hardly anything gets through"}
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
-def message(one: MessageInfo, clean: Clean) -> RenderableType:
+def message(one: MessageInfo) -> RenderableType:
     """A message: who, when and what became of it, and below that the text."""
     who = "you" if one.outgoing else clean(one.author or one.contact)
     signed = " signed" if one.signed else ""
     head = Text(f"{moment(one.received_at or one.created_at)} ")
     head.append(who, style="bold")
-    head.append(f"{signed}  {became(one, clean)}".rstrip(), style="italic")
-    return Group(head, Padding(Text(body(one, clean)), (0, 0, 0, INDENT)))
+    head.append(f"{signed}  {became(one)}".rstrip(), style="italic")
+    return Group(head, Padding(Text(body(one)), (0, 0, 0, INDENT)))
 
 
-def body(one: MessageInfo, clean: Clean) -> str:
+def body(one: MessageInfo) -> str:
     """The text, line by line; of a file what it is called and where it is."""
     if one.kind is MessageKind.TEXT:
-        return lines(one.text, clean)
+        return lines(one.text)
     where = f"\n{clean(one.path)}" if one.path and not one.outgoing else ""
     return f"file {clean(one.text)} ({size(one.size)}){where}"
 
 
-def became(one: MessageInfo, clean: Clean) -> str:
+def became(one: MessageInfo) -> str:
     """What became of a message, in words."""
     if one.kind is MessageKind.FILE and one.state in _UNDER_WAY and one.size:
         return f"{one.state}, {100 * one.done // one.size} %"
@@ -62,9 +62,14 @@ def became(one: MessageInfo, clean: Clean) -> str:
     return str(one.state)
 
 
-def lines(text: str, clean: Clean) -> str:
-    """Each line of a text cleaned, and no line lost."""
-    return "\n".join(clean(line) for line in text.split("\n"))
+def lines(text: str) -> str:
+    """A text of somebody's, line by line."""
+    return "\n".join(shown.lines(text))
+
+
+def clean(text: str) -> str:
+    """What somebody chose, in a line of ours."""
+    return shown.isolated(shown.one_line(text))
 
 
 def moment(when: float) -> str:
@@ -79,7 +84,7 @@ def size(count: int) -> str:
     return next((f"{count / unit:.1f} {name}" for unit, name in _SIZES if count >= unit), f"{count} bytes")
 
 
-def conversation(one: Conversation, contact: ContactInfo | None, *, opened: bool, clean: Clean) -> str:
+def conversation(one: Conversation, contact: ContactInfo | None, *, opened: bool) -> str:
     """A line of the list: a mark if it is the open one, how much is unread, the name, and what there is to know."""
     unread = f"({one.unread}) " if one.unread else ""
     group = "# " if one.kind is ConversationKind.GROUP else "? " if one.kind is ConversationKind.ANONYMOUS else ""
@@ -94,7 +99,7 @@ def _note(contact: ContactInfo | None) -> str:
     return {ContactState.PENDING: " invited", ContactState.EXPIRED: " expired"}.get(contact.state, "")
 
 
-def heading(name: str, contact: ContactInfo | None, clean: Clean) -> str:
+def heading(name: str, contact: ContactInfo | None) -> str:
     """The line above a conversation."""
     if contact is None:
         return clean(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 
-from client.cli import render
 from client.cli.options import Folder, Profile, command, completed, profile_folder, talk
 from mixnet.errors import LocalError
 
@@ -46,6 +45,5 @@ def chat(name: Profile, /, *, folder: Folder = None) -> None:
     ChatApp(
         name,
         lambda: connect(directory),
-        clean=render.harmless,
         explain=lambda text: completed(text, name, folder),
     ).run(mouse=False)

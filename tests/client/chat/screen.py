@@ -11,7 +11,6 @@ from textual.pilot import Pilot
 
 from client.api.connection import connect
 from client.chat.app import ChatApp
-from client.cli.render import harmless
 from client.model.views import MessageKind, MessageReceived, MessageState
 from client.storage.messages import NewMessage
 from tests.client.worlds.service import invitation, served
@@ -86,7 +85,7 @@ async def use(folder: Path, world, play: Callable[[Screen], Awaitable[None]], si
     """Let somebody use the program."""
 
     async def run() -> None:
-        app = ChatApp("alice", lambda: connect(folder), clean=harmless)
+        app = ChatApp("alice", lambda: connect(folder))
         async with app.run_test(size=size, notifications=True) as pilot:
             await play(Screen(app, pilot, world))
 
