@@ -335,6 +335,8 @@ class ChatApp(App[None]):
             await people.about_contact(self, self.contacts[self.opened.name])
         elif self.opened.name in self.groups:
             await people.about_group(self, self.groups[self.opened.name])
+        else:
+            self.warn("nothing more is known of somebody who is anonymous")
 
     @work
     async def action_new(self) -> None:

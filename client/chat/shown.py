@@ -1,7 +1,7 @@
 """How a message, a conversation and the state of the daemon look in a line or a few. Pure.
 
-Promises: what others have chosen is made harmless as in all commands (mixnet/shown.py), and a text of several lines, or a
-long one, stays to the right of the edge at which our own lines begin, so that none can pass for a line of ours.
+Promises: what others have chosen is made harmless as in all commands (mixnet/shown.py), and a text of several lines, or
+a long one, stays to the right of the edge at which our own lines begin, so that none can pass for a line of ours.
 """
 
 from __future__ import annotations

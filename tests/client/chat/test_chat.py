@@ -105,6 +105,8 @@ async def test_history_is_loaded_by_pages_as_one_scrolls_and_stays_in_place(tmp_
             assert "message 0." in user.text and "meanwhile" not in user.text  # one reads on where one was
 
         await use(tmp_path, world, play)
+        async with connect(tmp_path) as me:
+            assert [one.unread for one in await me.conversations()] == [1]  # nobody has seen the last one
 
 
 def check_harmless(text: str, *shown: str) -> None:
@@ -125,7 +127,7 @@ async def test_what_others_chose_is_text_wherever_it_is_shown(tmp_path):
             await user.until("bob")
             await user.press("enter")
             await user.until("[/nothing")
-            check_harmless(user.text, "[/nothing", "18:00 you  delivered")
+            check_harmless(user.text, "[/nothing", "file [bold red]markup[/]", "18:00 you  delivered")
             await user.press("shift+tab", "home", "enter")
             await user.until("Read or copy")
             await user.press("enter")
