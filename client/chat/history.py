@@ -87,7 +87,7 @@ class History(OptionList):
             self.replace_option_prompt(str(number), self._drawn(one))
         self.add_options(Option(self._drawn(found[number]), str(number)) for number in fresh)
         if stay:
-            self.call_after_refresh(self.scroll_end, animate=False)
+            self.call_after_refresh(self._show_end)
 
     def highlight(self, number: int) -> None:
         """Show a message and highlight it, once what was loaded is in its place."""
@@ -112,8 +112,12 @@ class History(OptionList):
 
     def on_resize(self) -> None:
         """What is written below takes more or fewer lines: the end stays in view."""
+        self.call_after_refresh(self._show_end)
+
+    def _show_end(self) -> None:
+        """At once, and not if somebody has gone elsewhere meanwhile."""
         if self._stays_at_end:
-            self.call_after_refresh(self.scroll_end, animate=False)
+            self.scroll_end(animate=False, immediate=True)
 
     def _drawn(self, one: MessageInfo) -> RenderableType:
         return shown.message(one)
