@@ -134,7 +134,9 @@ def test_a_client_opens_and_erases_its_own_mailbox_only(monkeypatch):
     """There is no request that names a mailbox; the one that a client can erase is that of the key it proved."""
     opened = []
     make = Mailboxes.__init__
-    monkeypatch.setattr(Mailboxes, "__init__", lambda self, path: opened.append(self) or make(self, path))
+    monkeypatch.setattr(
+        Mailboxes, "__init__", lambda self, path, **more: opened.append(self) or make(self, path, **more)
+    )
     alice, mallory = SigningKey(b"a" * 32), SigningKey(b"m" * 32)
 
     async def attempt(world):
