@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from client.model.views import (
+    UNDER_WAY,
     ContactInfo,
     ContactState,
     Conversation,
@@ -26,7 +27,6 @@ from client.model.views import (
 from mixnet import shown
 
 INDENT = 2
-_UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _ALARMS = {"warned": "messages are being lost on the way", "paused": "messages wait: hardly anything gets through"}
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -51,7 +51,7 @@ def body(one: MessageInfo) -> str:
 
 def became(one: MessageInfo) -> str:
     """What became of a message, in words."""
-    if one.kind is MessageKind.FILE and one.state in _UNDER_WAY and one.size:
+    if one.kind is MessageKind.FILE and one.state in UNDER_WAY and one.size:
         return f"{one.state}, {100 * one.done // one.size} %"
     if one.error:
         return f"{one.state}: {clean(one.error)}"

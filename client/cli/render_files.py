@@ -11,11 +11,10 @@ from contextlib import contextmanager
 
 from client.cli.render import arrow, harmless, has_bars, note, table
 from client.model.durations import about
-from client.model.views import Leg, MessageState, Transfer
+from client.model.views import UNDER_WAY, Leg, MessageState, Transfer
 
 _QUIET = 600.0  # seconds without a part after which that is said
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
-_UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 Show = Callable[[Sequence[Transfer]], None]
 
 
@@ -79,7 +78,7 @@ class _Lines:
         for one in under_way:
             tenth = 10 * one.done // one.message.size if one.message.size else 10
             now = (one.message.state, one.leg, tenth)
-            if self._said.get(one.message.id) != now and (one.message.state in _UNDER_WAY or one.leg is Leg.HOME):
+            if self._said.get(one.message.id) != now and (one.message.state in UNDER_WAY or one.leg is Leg.HOME):
                 share = f"{10 * tenth} % of {one.message.size:,} bytes"
                 note(f"file {one.message.id} ({_who(one)}: {one.message.text}): {share}, {pace(one)}")
             self._said[one.message.id] = now

@@ -12,10 +12,9 @@ from client.core.state import Core
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.throughput import Throughput, seconds
 from client.model.errors import NoFile
-from client.model.views import FileProgress, Leg, MessageInfo, MessageKind, MessageState, Transfer
+from client.model.views import UNDER_WAY, FileProgress, Leg, MessageInfo, MessageKind, Transfer
 
 _FILE_LANE = 1
-UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
 _REMEMBERED = 1024  # files
 _FILES = (
     "SELECT id FROM messages WHERE kind = 'file' AND id > ? AND"

@@ -33,6 +33,9 @@ class MessageState(StrEnum):
     RECEIVED = "received"
 
 
+UNDER_WAY = (MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING)
+
+
 class MessageKind(StrEnum):
     """What a message carries."""
 

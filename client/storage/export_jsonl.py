@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO
 import msgspec
 
 from client.e2e.bodies import TEXT_LIMIT
-from client.model.views import MessageKind, MessageState
+from client.model.views import UNDER_WAY, MessageKind, MessageState
 from mixnet.errors import RemoteError
 
 FORMAT = "mixnet-archive/1"
@@ -20,7 +20,6 @@ LINE_LIMIT = 1 << 20
 LOST = "it was under way when it was exported: what became of it is not known here"
 _OUTGOING_ONLY = frozenset({MessageState.QUEUED, MessageState.SENT, MessageState.DELIVERED})
 _INCOMING_ONLY = frozenset({MessageState.RECEIVING, MessageState.RECEIVED})
-_UNDER_WAY = frozenset({MessageState.QUEUED, MessageState.SENT, MessageState.RECEIVING})
 
 Identity = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -72,7 +71,7 @@ def line(value: ArchiveHeader | Record | ArchiveEnd) -> bytes:
 
 def settled(record: Record) -> Record:
     """The same as past: read if it came; what was under way has failed, since it is not sent from here."""
-    if record.state in _UNDER_WAY:
+    if record.state in UNDER_WAY:
         return msgspec.structs.replace(record, state=MessageState.FAILED, error=record.error or LOST)
     if record.state is MessageState.RECEIVED:
         return msgspec.structs.replace(record, state=MessageState.READ)

@@ -106,14 +106,7 @@ def test_only_what_is_near_is_meant():
 
 async def test_each_empty_list_is_empty_on_the_output_and_told_of_beside_it(network, capsys):
     async with daemon_of(network, "alice"):
-        for show in (
-            contacts.contacts,
-            groups.list_,
-            anonymous.list_,
-            anonymous.anonymous,
-            devices.list_,
-            files.files,
-        ):
+        for show in LISTS:
             capsys.readouterr()
             await show("alice", folder=network)
             shown = capsys.readouterr()

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import trio
 
+from client.api.connection import Connection
 from client.model.views import MessageState
 from mixnet.clock import VirtualClock
 from mixnet.pki.agreed_clock import ALONE
@@ -15,6 +16,15 @@ from tests.mixnet.pki.sources import Wrong
 MONTH = 30 * 86_400.0
 
 
+async def history(town: Town, alice: Connection, bob: Connection) -> int:
+    """What may be destroyed: something said, kept for a week, and a text that waits; the number of that."""
+    await befriend(alice, bob)
+    await alice.send("bob", "before", wait=True)
+    await alice.archive.retain("bob", 7 * 86_400.0)
+    town.swallow = True  # bob isn't there
+    return await alice.send("bob", "waits")
+
+
 @pytest.mark.parametrize("leap", [MONTH, -MONTH])
 def test_a_leap_destroys_nothing_and_what_waited_is_delivered(leap):
     async def program(town: Town, nursery: trio.Nursery) -> None:
@@ -22,11 +32,7 @@ def test_a_leap_destroys_nothing_and_what_waited_is_delivered(leap):
         wall = Wrong(town.clock)
         alice = await town.start(nursery, "alice", 1, clock=wall)
         bob = await town.start(nursery, "bob", 2)
-        await befriend(alice, bob)
-        await alice.send("bob", "before", wait=True)
-        await alice.archive.retain("bob", 7 * 86_400.0)
-        town.swallow = True  # bob isn't there
-        number = await alice.send("bob", "waits")
+        number = await history(town, alice, bob)
         invitation = await alice.invite()
         await alice.anonymous.create_address(86_400.0)
         await trio.sleep(2.0)
@@ -56,11 +62,7 @@ def test_a_start_with_a_wrong_clock_destroys_nothing(by):
         store = town.store("alice")
         alice = await town.start(nursery, "alice", 1, store)
         bob = await town.start(nursery, "bob", 2)
-        await befriend(alice, bob)
-        await alice.send("bob", "before", wait=True)
-        await alice.archive.retain("bob", 7 * 86_400.0)
-        town.swallow = True
-        number = await alice.send("bob", "waits")
+        number = await history(town, alice, bob)
         await trio.sleep(5.0)
         await alice.stop()
         await trio.sleep(5.0)
@@ -84,11 +86,7 @@ def test_what_is_over_goes_when_the_time_has_really_come():
         await nursery.start(town.run_authority)
         alice = await town.start(nursery, "alice", 1)
         bob = await town.start(nursery, "bob", 2)
-        await befriend(alice, bob)
-        await alice.send("bob", "before", wait=True)
-        await alice.archive.retain("bob", 7 * 86_400.0)
-        town.swallow = True
-        number = await alice.send("bob", "waits")
+        number = await history(town, alice, bob)
         await trio.sleep(10.0)
         assert isinstance(town.clock, VirtualClock)
         town.clock._start += MONTH
