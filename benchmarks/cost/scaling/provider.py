@@ -8,6 +8,7 @@ controls are a provider that keeps more of each client than of the one before, a
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -138,7 +139,7 @@ async def _step(
         floor, before = testbed.floor(), now
         said = await testbed.order(
             0, "mingle", target=name, rate=RATE, mail=mail, mailboxes=idle, seconds=seconds / _SHARES,
-            seed=hash((seed, name, clients, first["packets_in"], piece)),
+            seed=random.Random(f"{seed} {name} {clients} {first['packets_in']} {piece}").getrandbits(63),
         )  # fmt: skip
         now = await testbed.figures(name)
         if said["lost"] > _MOST_LOST * clients:

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_real_provider_and_its_controls(monkeypatch):
-    monkeypatch.setitem(provider.LEVELS, Size.QUICK, (4, 10, 16, 22))
+    # The slope is taken from what is planted: over fewer clients, a heap that grows by itself makes half of it.
+    monkeypatch.setitem(provider.LEVELS, Size.QUICK, (5, 25, 45, 65))
     monkeypatch.setitem(provider.SECONDS, Size.QUICK, 0.6)
     async with open_testbed(setup=provider.setup(Size.QUICK)) as testbed:
         nodes = [testbed.process(name) for name in (provider.PROVIDER, provider.COUNTED, provider.HOARDING)]
@@ -24,5 +25,5 @@ async def test_a_real_provider_and_its_controls(monkeypatch):
     # One more where the log was emptied just before: the header of a new log is synchronised by itself.
     assert 1 <= figures["provider_syncs_batch"] < 1.15
     assert 0 < figures["provider_syncs_packet"] <= 1
-    assert all(control.passed for control in finding.controls if control.role is Role.POSITIVE)
+    assert [control for control in finding.controls if control.role is Role.POSITIVE and not control.passed] == []
     assert not any(alive(process) for process in nodes)
