@@ -1,0 +1,115 @@
+"""Serves a page to browsers on this machine: its own files, its routes, behind a door (docs/pages.md).
+
+Promises: it listens on a loopback address only; without a port of the user's choice that address is drawn anew, since
+browsers send cookies to all ports of an address; the files are read once, and no request names a path.
+Never: a line in a log.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mixnet.errors import Unavailable
+from mixnet.pages.door import Door
+
+INDEX = "index.html"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+PATIENCE = 5_000  # milliseconds after which a browser that takes nothing any more loses its connection
+_STANDARD = "127.0.0.1"
+
+
+async def serve_page(
+    routes: Sequence[BaseRoute],
+    static: Path,
+    *,
+    report: Callable[[str], None],
+    port: int | None = None,
+    limits: Mapping[str, int] | None = None,
+    task_status: trio.TaskStatus[Door] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled: `index.html` of the folder `static` as `/`, its files as `/static/NAME`, and `routes`.
+
+    Started with the door, whose `link` lets a browser in. With a `port` it listens there on 127.0.0.1, so that
+    `ssh -L` finds it; Unavailable if another program does. `limits` and `report`: see Door.
+    """
+    listening = _listen(port)
+    host, chosen = listening.getsockname()
+    app = Starlette(routes=[*_files(static), *routes])
+    door = Door(app, f"{host}:{chosen}", limits=limits, report=report)
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.accesslog = config.errorlog = None
+    config.include_server_header = False
+    config.graceful_timeout = 0.2
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_serve, door, config)
+        task_status.started(door)
+
+
+async def _serve(door: Door, config: Config, *, task_status: trio.TaskStatus[list[str]]) -> None:
+    await serve(door, config, mode="asgi", task_status=task_status)  # type: ignore[arg-type]  # both say ASGI
+
+
+def _listen(port: int | None) -> socket.socket:
+    """A socket that is bound; on systems that have one loopback address only, that one."""
+    drawn = f"127.{128 + secrets.randbelow(127)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
+    for host in (_STANDARD,) if port is not None else (drawn, _STANDARD):
+        found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it. Hypercorn shields what it sends, so a browser that is stuck would hold our end.
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PATIENCE)
+        try:
+            found.bind((host, port or 0))
+        except OSError as error:
+            found.close()
+            if error.errno == errno.EADDRNOTAVAIL and host != _STANDARD:
+                continue
+            advice = "another program listens there" if error.errno == errno.EADDRINUSE else "the system forbids it"
+            raise Unavailable(f"can't listen at {host}:{port or 0}: {advice}; choose another port") from None
+        return found
+    raise Unavailable("this machine has no loopback address")
+
+
+def _files(folder: Path) -> list[Route]:
+    """Routes to what is in the folder now."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in KINDS}
+
+    def answer(name: str) -> Response:
+        return Response(files[name], media_type=KINDS[Path(name).suffix])
+
+    async def index(_request: Request) -> Response:
+        return answer(INDEX)
+
+    async def static(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in files:
+            raise HTTPException(404)
+        return answer(name)
+
+    async def icon(_request: Request) -> Response:
+        return PlainTextResponse("", 204)
+
+    return [Route("/", index), Route("/static/{name}", static), Route("/favicon.ico", icon)]

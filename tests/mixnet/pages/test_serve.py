@@ -1,0 +1,105 @@
+"""A page on a real socket: its files, its events, its end."""
+
+from functools import partial
+
+import pytest
+import trio
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from mixnet.errors import Unavailable
+from mixnet.pages.door import Door
+from mixnet.pages.events import EventStream
+from mixnet.pages.serve import serve_page
+
+
+async def fetch(link: str, path: str, *headers: str) -> tuple[bytes, trio.SocketStream]:
+    """The head of an answer, and the stream that gives the rest."""
+    authority = link.split("/")[2]
+    host, _, port = authority.partition(":")
+    stream = await trio.open_tcp_stream(host, int(port))
+    await stream.send_all("\r\n".join([f"GET {path} HTTP/1.1", f"host: {authority}", *headers, "", ""]).encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        part = await stream.receive_some(1)
+        assert part
+        head += part
+    return head, stream
+
+
+def static(folder):
+    (folder / "index.html").write_text("<!doctype html>")
+    (folder / "page.js").write_text("'use strict'")
+    (folder / "secret.key").write_text("no")
+    return folder
+
+
+def quiet(fault: str) -> None:
+    raise AssertionError(fault)
+
+
+async def enter(door: Door) -> tuple[str, str]:
+    link = door.link()
+    head, stream = await fetch(link, link.partition("/enter")[1] + link.partition("/enter")[2])
+    await stream.aclose()
+    assert head.startswith(b"HTTP/1.1 303")
+    cookie = next(line for line in head.decode().split("\r\n") if line.lower().startswith("set-cookie"))
+    return link, "cookie:" + cookie.partition(":")[2].partition(";")[0]
+
+
+async def test_a_page_is_served_and_told_what_is_new_until_it_goes(tmp_path, nursery):
+    ended = trio.Event()
+
+    async def events(_request: Request) -> EventStream:
+        async def feed(tell) -> None:
+            try:
+                await tell({"text": "one\n\ndata: forged"})
+                await trio.sleep_forever()
+            finally:
+                ended.set()
+
+        return EventStream(feed)
+
+    async def answer(_request: Request) -> JSONResponse:
+        return JSONResponse({"a": 1})
+
+    routes = [Route("/events", events), Route("/answer", answer)]
+    door = await nursery.start(partial(serve_page, routes, static(tmp_path), report=quiet))
+    link, cookie = await enter(door)
+    assert link.startswith("http://127.")
+    for path, status, kind in (
+        ("/", b"200", b"text/html"),
+        ("/static/page.js", b"200", b"text/javascript"),
+        ("/answer", b"200", b"application/json"),
+        ("/static/secret.key", b"404", b""),
+        ("/static/../page.js", b"404", b""),
+        ("/static/%2e%2e%2fpage.js", b"404", b""),
+        ("/favicon.ico", b"204", b""),
+    ):
+        head, stream = await fetch(link, path, cookie)
+        await stream.aclose()
+        assert head.startswith(b"HTTP/1.1 " + status), path
+        assert kind in head
+        assert b"content-security-policy: default-src 'none'" in head
+    head, stream = await fetch(link, "/events", cookie)
+    said = b""
+    while b"forged" not in said:
+        said += await stream.receive_some(1000)
+    assert said.count(b"\ndata: ") == 1
+    await stream.aclose()
+    await ended.wait()
+
+
+async def test_each_page_has_an_address_of_its_own_unless_a_port_is_asked_for(tmp_path, nursery):
+    serving = partial(serve_page, [], static(tmp_path), report=quiet)
+    one, other = [(await nursery.start(serving)).link() for _ in range(2)]
+    assert one.split(":")[1] != other.split(":")[1]
+    async with trio.open_nursery() as inner:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listeners[0].socket.getsockname()[1]
+        with pytest.raises(Unavailable, match="choose another port"):
+            await serving(port=port)
+        await listeners[0].aclose()
+        assert (await inner.start(partial(serving, port=port))).link().startswith(f"http://127.0.0.1:{port}/")
+        inner.cancel_scope.cancel()
