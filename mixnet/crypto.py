@@ -81,6 +81,7 @@ class Label(bytes, Enum):
     GROUP_PAIR = b"mixnet/1 grpair"
     ADDRESS = b"mixnet/1 addres"
     NAME = b"mixnet/1 name"
+    BACKUP = b"mixnet/1 backup"
 
 
 class Secret:

@@ -15,10 +15,12 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -107,21 +109,28 @@ def create(
     name = check_name(name)
     if name.startswith("."):
         raise LocalError("a profile's name has no dot at its start: choose another name")
-    if directory.exists():
-        raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
     trust = Bootstrap.load(bootstrap)
     lock = Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE
     settings = _Settings(name, lock, engine, source, provider.hex() if provider else None)
+    with whole_folder(directory) as scratch:
+        write_new(scratch / paths.SETTINGS, _encode(settings))
+        trust.save(scratch / paths.BOOTSTRAP)
+        _make_store(scratch / paths.STORE, write_key(scratch, passphrase))
+    return load(directory)
+
+
+@contextmanager
+def whole_folder(directory: Path) -> Iterator[Path]:
+    """A hidden folder that becomes a profile's when the block ends; on any failure nothing is left of it."""
+    if os.path.lexists(directory):
+        raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
-        write_new(scratch / paths.SETTINGS, _encode(settings))
-        trust.save(scratch / paths.BOOTSTRAP)
-        write_new(scratch / paths.KEY, secrets.token_bytes(32 if passphrase is None else SALT_SIZE))
-        _make_store(scratch / paths.STORE, _store_key(scratch, lock, passphrase))
-        for made in scratch.iterdir():
-            made.chmod(0o600)
-        (scratch / paths.DOWNLOADS).mkdir(mode=0o700)
+        yield scratch
+        (scratch / paths.DOWNLOADS).mkdir(exist_ok=True, mode=0o700)
+        for made in scratch.rglob("*"):
+            made.chmod(0o700 if made.is_dir() else 0o600)
         scratch.rename(directory)
     except OSError as error:
         if directory.exists():
@@ -129,7 +138,6 @@ def create(
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return load(directory)
 
 
 def load(directory: Path) -> Profile:
@@ -193,6 +201,23 @@ def _make_store(path: Path, key: SymmetricKey) -> None:
         load_keys(store)
     finally:
         store.close()
+
+
+def write_key(directory: Path, passphrase: bytes | None) -> SymmetricKey:
+    """The key of a new store, and the file that gives it again: with a passphrase, or alone."""
+    write_new(directory / paths.KEY, secrets.token_bytes(SymmetricKey.SIZE if passphrase is None else SALT_SIZE))
+    return _store_key(directory, Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE, passphrase)
+
+
+def relock(directory: Path, lock: Lock) -> None:
+    """In a copied folder: what opens the store here; the address to dial from was another machine's."""
+    path = directory / paths.SETTINGS
+    try:
+        settings = msgspec.toml.decode(path.read_bytes(), type=_Settings)
+    except msgspec.MsgspecError as error:
+        raise BrokenProfile(f"{path} is damaged ({error}): correct it") from None
+    path.unlink()
+    write_new(path, _encode(msgspec.structs.replace(settings, lock=lock, source=None)))
 
 
 def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:

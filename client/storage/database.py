@@ -74,6 +74,26 @@ class Store:
         """Write what the journal holds back into the database, and let go of it."""
         self._connection.close()
 
+    def copy(self, path: Path, key: SymmetricKey, *, nameless: bool = False) -> None:
+        """Write all that is stored now to a new database under another key; what is stored meanwhile isn't in it.
+
+        `nameless`: into an open file that loses its name first, so that nothing of it stays. StoreUnavailable.
+        """
+        _touch(path)
+        with _translated():
+            other = apsw.Connection(str(path))
+            try:
+                other.pragma("cipher", "aegis")
+                other.pragma("key", "raw:" + key.expose().hex())
+                other.pragma("temp_store", 2)
+                other.pragma("journal_mode", "memory")  # half of it is nothing: no journal needs to be on the disk
+                if nameless:
+                    path.unlink()
+                with other.backup("main", self._connection, "main") as whole:
+                    whole.step(-1)
+            finally:
+                other.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, on disk when the block ends; a block inside a block joins it."""

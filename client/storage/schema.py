@@ -310,6 +310,13 @@ CREATE TRIGGER found_update AFTER UPDATE OF text ON messages BEGIN
 END;
 """
 
+# Sessions whose keys another machine may have used since: nothing is encrypted in them (client/storage/copies.py).
+# `invitation` is the row of that by which the contact is asked for another session, `asked` its text.
+_COPIES = """
+CREATE TABLE copied (session INTEGER PRIMARY KEY, contact INTEGER NOT NULL, invitation INTEGER, asked TEXT);
+CREATE INDEX copied_of_contact ON copied (contact);
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -333,4 +340,5 @@ MIGRATIONS = (
     GROUP_AGREEMENT,
     _UNREAD,
     _PARTS,
+    _COPIES,
 )

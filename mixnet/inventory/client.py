@@ -83,6 +83,14 @@ ROWS = (
         _NEVER, "", _ME, _PROFILE_END, _SEALED,
     ),
     Row(
+        "copies",
+        (columns("copied", "session contact invitation asked"), Settings(("copy",))),
+        "that this profile was made of a backup, of when it was and when that was done, and whose sessions are not "
+        "begun anew yet",
+        "no key that the copied profile may have used since encrypts anything else",
+        _NEVER, "", _ME, _PROFILE_END, _SEALED,
+    ),
+    Row(
         "under way",
         (
             columns("waiting", "id contact lane body message expires account held"),
