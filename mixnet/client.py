@@ -13,8 +13,9 @@ from __future__ import annotations
 from client.api.codes import CodeFailed
 from client.api.connection import Connection, connect
 from client.api.files import NotComplete
+from client.api.framing import WrongArguments
 from client.api.messages import Messages, NotDelivered
-from client.api.sockets import DaemonEnded, NotRunning
+from client.api.sockets import ConnectionLost, DaemonEnded, DaemonReplaced, NotReached, NotRunning
 from client.model.address_entries import Entry
 from client.model.code_states import CodeInfo, CodeState
 from client.model.group_views import GroupInfo, GroupMember, GroupState
@@ -53,12 +54,14 @@ __all__ = [
     "CodeInfo",
     "CodeState",
     "Connection",
+    "ConnectionLost",
     "ContactInfo",
     "ContactState",
     "Conversation",
     "ConversationKind",
     "CorrespondentInfo",
     "DaemonEnded",
+    "DaemonReplaced",
     "DeviceInfo",
     "DeviceRole",
     "DeviceState",
@@ -82,6 +85,7 @@ __all__ = [
     "NoProfile",
     "NotComplete",
     "NotDelivered",
+    "NotReached",
     "NotRunning",
     "ReadReceiptChoice",
     "ReceiptState",
@@ -90,5 +94,6 @@ __all__ = [
     "Rule",
     "Transfer",
     "Unavailable",
+    "WrongArguments",
     "connect",
 ]

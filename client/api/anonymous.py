@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Asks, Command
+from client.api.command import Access, Asks, Command, Seconds
 from client.model.views import AddressInfo, CorrespondentInfo
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CreateAddress(Command[AddressInfo], frozen=True, tag="create_address"):
     """-> a new address, good for `expires` seconds (nil: until it is retired)."""
 
-    expires: float | None = None
+    expires: Seconds | None = None
 
     async def run(self, daemon: DaemonApi) -> AddressInfo:
         return await daemon.visit(daemon.home.anonymous.create_address, daemon.now(), self.expires)
@@ -49,8 +49,8 @@ class SendAnonymous(Command[int], frozen=True, tag="send_anonymous"):
 
     address: str
     text: str
-    answers: float | None = None
-    expires: float | None = None
+    answers: Seconds | None = None
+    expires: Seconds | None = None
 
     async def run(self, daemon: DaemonApi) -> int:
         send = daemon.home.send_anonymous

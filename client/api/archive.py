@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import msgspec
 import trio
 
-from client.api.command import Access, Asks, Command, Number
+from client.api.command import Access, Asks, Command, Number, Seconds
 from client.api.pages import PAGE, page
 from client.model.names import clean
 from client.profile.atomic_file import new_file
@@ -112,7 +112,7 @@ class Retain(Command[None], frozen=True, tag="retain"):
     """-> nothing; messages with the contact are kept for so many seconds, here only (nil: for ever)."""
 
     contact: str
-    seconds: float | None
+    seconds: Seconds | None
 
     async def run(self, daemon: DaemonApi) -> None:
         await daemon.visit(daemon.user.archive.retain, self.contact, self.seconds)

@@ -18,7 +18,9 @@ LOOK_AGAIN = 5.0  # seconds after which a waiting program looks even if nothing 
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what the store can hold
+NUMBER_LIMIT = (1 << 63) - 1  # what the store can hold
+Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_LIMIT)]
+Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]  # no NaN, no infinity; which are allowed, the verb says
 
 
 class Command(msgspec.Struct, Generic[R], frozen=True, tag_field="op", forbid_unknown_fields=True, kw_only=True):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from client.api.command import Access, Asks, Command
-from client.api.sockets import DaemonEnded
+from client.api.sockets import ConnectionLost
 
 if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
@@ -40,5 +40,5 @@ class DaemonAccess(Access):
 
     async def stop(self) -> None:
         """End the daemon. Cover traffic ends with it."""
-        with suppress(DaemonEnded):  # it may end before its answer is out
+        with suppress(ConnectionLost):  # it may end before its answer is out
             await self._ask(Stop())

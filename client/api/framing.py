@@ -8,25 +8,59 @@ text, "kind": "local" | "remote" | "unavailable"}; events, sent to those who ask
 
 from __future__ import annotations
 
+import re
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgpack
+import msgspec
 
+from client.api.command import NUMBER_LIMIT, Command
 from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 
 MESSAGE_LIMIT = 1 << 20
 _HEADER = 4
 _KINDS: dict[str, type[MixnetError]] = {"local": LocalError, "remote": RemoteError, "unavailable": Unavailable}
 
+# What `to_builtins` would write as a text, and so let bytes, a date or a decimal number pass for one.
+_NO_TEXTS = (bytes, bytearray, memoryview, datetime, date, time, timedelta, Decimal, UUID)
+_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+
 Map = dict[str, Any]
 
 
+class WrongArguments(LocalError):
+    """An argument is not of the kind or size that this takes: correct it and ask again."""
+
+
+def request(command: Command[Any]) -> bytes:
+    """A request as it is sent; LocalError if the daemon would not take it as one."""
+    made: Any = None
+    try:
+        made = msgspec.to_builtins(command, builtin_types=_NO_TEXTS)
+        msgspec.convert(made, type(command))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WrongArguments(f"wrong arguments for `{command.__struct_config__.tag}`: {told(error)}") from None
+    return encode(made)
+
+
+def told(error: Exception) -> str:
+    """What msgspec says, with the argument that it is about in front."""
+    text = str(error)
+    where = _WHERE.search(text)
+    return text if where is None else f"{where[1] or 'the whole'}: {text[: where.start()]}"
+
+
 def encode(message: Map) -> bytes:
-    """Length and msgpack; LocalError if it is too long to be taken, or has letters that no encoding knows."""
+    """Length and msgpack; LocalError if it is too long to be taken, or no encoding knows what is in it."""
     try:
         body: bytes = msgpack.packb(message, use_bin_type=True)
     except UnicodeEncodeError:
         raise LocalError("a name or text with broken letters: write it again, or rename the file") from None
+    except (OverflowError, TypeError, ValueError):
+        raise WrongArguments("a number that is too large, or a value of a kind that no message has") from None
     if len(body) > MESSAGE_LIMIT:
         raise LocalError("a message of the local protocol is longer than 1 MiB: ask for less at a time")
     return len(body).to_bytes(_HEADER, "big") + body
@@ -54,7 +88,13 @@ class Decoder:
         return messages
 
 
-def error_reply(identifier: object, error: MixnetError | OSError) -> Map:
+def number_of(message: Map) -> int | None:
+    """The number that the answer to a request repeats; None if it has none."""
+    number = message.get("id")
+    return number if type(number) is int and 0 <= number <= NUMBER_LIMIT else None
+
+
+def error_reply(identifier: int | None, error: MixnetError | OSError) -> Map:
     """What a request that failed is answered with."""
     kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "local")
     return {"id": identifier, "error": str(error), "kind": kind}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import trio
 
-from client.api.command import Access, Asks, Command, Number
+from client.api.command import Access, Asks, Command, Number, Seconds
 from client.model.errors import HomeSilent
 from client.model.group_views import GroupInfo, PendingRequest
 
@@ -138,7 +138,7 @@ class GroupSend(Command[int], frozen=True, tag="group_send"):
 
     group: str
     text: str
-    expires: float | None = None
+    expires: Seconds | None = None
 
     async def run(self, daemon: DaemonApi) -> int:
         return await daemon.visit(daemon.user.groups.send, self.group, self.text, daemon.now(), self.expires)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from client.api.command import Access, Asks, Command
 from client.api.daemon import Stop
-from client.api.sockets import DaemonEnded
+from client.api.sockets import ConnectionLost
 from client.profile import holdings
 from client.profile.holdings import Holding
 from client.traffic import provider_mailbox
@@ -59,7 +59,7 @@ class MailboxAccess(Access):
         """
         await self._ask(EraseMailbox(leave=leave))
         if leave:
-            with suppress(DaemonEnded):  # it may end before its answer is out
+            with suppress(ConnectionLost):  # it may end before its answer is out
                 await self._ask(Stop())
 
     holdings = Asks(Holdings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from client.api.command import Access, Asks, Change, Command, Number, wait_for
+from client.api.command import Access, Asks, Change, Command, Number, Seconds, wait_for
 from client.api.pages import PAGE, message_size, page
 from client.model.views import Conversation, MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter, Moment
@@ -26,7 +26,7 @@ class Send(Command[int], frozen=True, tag="send"):
 
     contact: str
     text: str
-    expires: float | None = None
+    expires: Seconds | None = None
     signed: bool = False
 
     async def run(self, daemon: DaemonApi) -> int:
@@ -42,7 +42,7 @@ class SendFile(Command[int], frozen=True, tag="send_file"):
 
     contact: str
     path: str
-    expires: float | None = None
+    expires: Seconds | None = None
     signed: bool = False
 
     async def run(self, daemon: DaemonApi) -> int:

@@ -1,7 +1,7 @@
 """The whole local protocol: all requests, and what the events look like.
 
-Promises: a request is one of these types with fields of the stated types or is refused; an answer or an event is made
-of maps, lists, texts, numbers and truth values only.
+Promises: a request is one of these types with fields of the stated types or is refused, which costs nothing else; an
+answer or an event is made of maps, lists, texts, numbers and truth values only.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from client.api import (
     proofs,
 )
 from client.api.command import Command
+from client.api.framing import told
 from client.model.views import Event
 from mixnet.errors import RemoteError
 
@@ -56,13 +57,19 @@ _EVENTS = {
 
 
 def command_untrusted(message: dict[str, Any]) -> Command[Any]:
-    """The request in a map; RemoteError if it is none."""
+    """The request in a map; RemoteError if it is none.
+
+    Our programs look at their requests before they send them, so one that is none comes from another version of them.
+    """
     if "id" not in message:
         raise RemoteError("no request of the local protocol: it has no `id`")
     try:
         return msgspec.convert(message, _ANY_COMMAND)  # type: ignore[no-any-return]
     except msgspec.ValidationError as error:
-        raise RemoteError(f"no request of the local protocol: {error}") from None
+        raise RemoteError(
+            f"no request that this daemon knows ({told(error)}): if the program was updated, stop the daemon with"
+            " `mixnet client stop PROFILE`, and start it again"
+        ) from None
 
 
 def event_map(event: Event) -> dict[str, Any]:

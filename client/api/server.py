@@ -1,8 +1,9 @@
 """The daemon's end of the local socket.
 
 Promises: only the owner of the profile is served (the socket's permissions, and the peer's user as the kernel says it);
-a program that sends what is no request is cut off and harms nobody else; requests of one connection are answered in
-order, and connections, messages and events in waiting are bounded. Nothing a program does here moves a slot.
+what is no request is answered as such, and after what is no message at all the program is told so and cut off; neither
+harms anybody else. Requests of one connection are answered in order; connections, messages and events in waiting are
+bounded. Nothing a program does here moves a slot.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ from client.api.command import Command
 from client.api.daemon import Follow
 from client.api.daemon_api import DaemonApi
 from client.api.protocol import command_untrusted, event_map
-from mixnet.errors import LocalError, MixnetError, RemoteError
+from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 
 CONNECTIONS = 32
 READ_SIZE = 65536
 SEND_TIMEOUT = 30.0  # seconds that a program may take to read its answer
+_FAREWELL = 1.0  # seconds that it may take to read why it is not served
+_FULL = f"{CONNECTIONS} programs use this daemon, which is as many as can: close one of them and try again"
 _FAULT = "the daemon failed at this, by a fault of its own, and goes on: please report it with what you did"
 
 
@@ -40,6 +44,8 @@ async def serve_api(
             try:
                 places.acquire_on_behalf_of_nowait(stream)
             except trio.WouldBlock:
+                with suppress(trio.BrokenResourceError), trio.move_on_after(_FAREWELL):
+                    await stream.send_all(framing.encode(framing.error_reply(None, Unavailable(_FULL))))
                 return
             try:
                 if _same_user(stream):
@@ -81,13 +87,25 @@ class _Connection:
         async with trio.open_nursery() as nursery:
             following = False
             while data := await self._stream.receive_some(READ_SIZE):
-                for message in decoder.feed_untrusted(bytes(data)):
-                    command = command_untrusted(message)
+                try:
+                    messages = decoder.feed_untrusted(bytes(data))
+                except RemoteError as error:  # nobody knows where the next message begins
+                    await self._refuse(None, error)
+                    raise
+                for message in messages:
+                    try:
+                        command = command_untrusted(message)
+                    except RemoteError as error:
+                        await self._refuse(framing.number_of(message), error)
+                        continue
                     if isinstance(command, Follow) and not following:
                         following = True
                         await nursery.start(self._forward)
                     await self._answer(command)
             nursery.cancel_scope.cancel()
+
+    async def _refuse(self, number: int | None, error: RemoteError) -> None:
+        await self._send(framing.encode(framing.error_reply(number, LocalError(str(error)))))
 
     async def _answer(self, command: Command[Any]) -> None:
         try:

@@ -22,8 +22,20 @@ class NotRunning(Unavailable):
     """No daemon runs on this profile: start it with `mixnet client start PROFILE`."""
 
 
-class DaemonEnded(Unavailable):
+class NotReached(Unavailable):
+    """The daemon runs and can't be reached: try again; if that lasts, stop it with `mixnet client stop PROFILE`."""
+
+
+class ConnectionLost(Unavailable):
+    """The daemon goes on, but ended this connection, which it does if nobody reads for 30 seconds: try again."""
+
+
+class DaemonEnded(ConnectionLost):
     """The daemon has ended: start it again with `mixnet client start PROFILE`."""
+
+
+class DaemonReplaced(ConnectionLost):
+    """The daemon was stopped and started again meanwhile: try again."""
 
 
 @contextmanager

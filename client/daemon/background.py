@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -68,7 +70,7 @@ async def start(
         raise NotStarted
     try:
         lacks = await _waits_for(directory)
-    except (sockets.NotRunning, sockets.DaemonEnded):
+    except (sockets.NotRunning, sockets.NotReached, sockets.ConnectionLost):
         raise NotStarted(_trouble(profile)) from None
     profile.file(paths.TROUBLE).unlink(missing_ok=True)
     process.returncode = 0  # from here on it is on its own: nobody here waits for its end
@@ -82,12 +84,21 @@ async def stop(directory: Path) -> None:
     if holder is None:
         raise sockets.NotRunning(f"no daemon runs for {profile.name}: there is nothing to stop")
     with trio.move_on_after(_STOP_LIMIT):
-        async with connect(directory) as me:
-            await me.stop()
+        try:
+            async with connect(directory) as me:
+                await me.stop()
+        except (sockets.NotRunning, sockets.NotReached):
+            end(holder)  # it has no socket yet, or none any more
         while lock.holder(profile.file(paths.LOCK)) is not None:  # noqa: ASYNC110  # another process can't wake us
             await trio.sleep(_LOOK)
         return
-    raise NotStopped(f"the daemon (process {holder}) has not stopped yet: wait, or end it by hand")
+    raise NotStopped(f"the daemon (process {holder}) has not stopped yet: wait, or end it with `kill -KILL {holder}`")
+
+
+def end(holder: int) -> None:
+    """Ask the process that holds a profile's lock to end, unless it has meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(holder, signal.SIGTERM)
 
 
 def _spawn(profile: Profile, passphrase: bytes | None) -> subprocess.Popen[bytes]:

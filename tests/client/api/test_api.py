@@ -245,7 +245,12 @@ async def test_connections_are_bounded(tmp_path):
         await trio.testing.wait_all_tasks_blocked()
         extra = await trio.open_unix_socket(tmp_path / paths.API_SOCKET)
         with trio.fail_after(10):
+            (said,) = framing.Decoder().feed_untrusted(bytes(await extra.receive_some()))
+            assert said["id"] is None and "32 programs" in said["error"]
             assert await extra.receive_some() == b""
+        with pytest.raises(Unavailable, match="32 programs"):
+            async with client.connect(tmp_path) as me:
+                await me.status()
         for stream in [*streams, extra]:
             await stream.aclose()
         nursery.cancel_scope.cancel()
