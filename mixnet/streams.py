@@ -2,14 +2,20 @@
 
 Promises: what the encoding of the terminal doesn't have is replaced, never refused; a message beside the output that
 can't be written ends no command; a file that is opened is never taken for a stream that was closed from the start, and
-output to such a one is lost as on a full device.
+output to such a one is lost as on a full device. Whoever asks learns whether what went into a pipe was read.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import os
+import select
+import stat
 import sys
+import termios
+from array import array
 from contextlib import suppress
 
 from mixnet.faults import leaves
@@ -74,3 +80,27 @@ def lost_output(error: BaseException) -> OSError | None:
     os.dup2(void, sys.stdout.fileno())
     os.close(void)
     return found
+
+
+def is_taken() -> bool:
+    """Whether whoever reads our output through a pipe has taken all of it; BrokenPipeError if nobody will."""
+    sys.stdout.flush()
+    try:
+        pipe = sys.stdout.fileno()
+        is_pipe = stat.S_ISFIFO(os.fstat(pipe).st_mode)
+    except (OSError, ValueError):  # no file at all: a test's, or a notebook's
+        return True
+    if not is_pipe:
+        return True
+    left = array("i", [0])
+    try:
+        fcntl.ioctl(pipe, termios.FIONREAD, left)
+    except OSError:  # not every system can say it
+        return True
+    if not left[0]:
+        return True
+    ends = select.poll()
+    ends.register(pipe, 0)  # an error is always told
+    if ends.poll(0):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    return False

@@ -18,6 +18,7 @@ from mixnet.errors import LocalError, Unavailable
 if TYPE_CHECKING:
     from client.api.daemon_api import DaemonApi
 
+SHOWN_LIMIT = 500  # messages in one request
 SETTLED = frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.FAILED})
 
 
@@ -89,25 +90,28 @@ class Message(Command[MessageInfo], frozen=True, tag="message"):
 class MessagePage(Command[list[MessageInfo]], frozen=True, tag="messages"):
     """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty.
 
-    `since`: only those written or complete from that time on, and files that are still coming.
+    `since`: only those written or complete from that time on; `unread`: only those that came and aren't marked as
+    read. With either, files that are still coming, too.
     """
 
     contact: str | None = None
     after: Number = 0
     since: Moment | None = None
+    unread: bool = False
 
     async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
-        found = await daemon.read(daemon.user.messages, self.contact, self.after, PAGE, self.since)
+        messages = daemon.user.messages
+        found = await daemon.read(messages, self.contact, self.after, PAGE, self.since, unread=self.unread)
         return page(found, message_size)
 
 
 class History(Command[list[MessageInfo]], frozen=True, tag="history"):
-    """-> the last page of a conversation, of messages with numbers below `before`, newest first.
+    """-> the last page of a conversation (nil: of all), of messages with numbers below `before`, newest first.
 
     Ask again before the last one of them until the page is empty.
     """
 
-    contact: str
+    contact: str | None
     before: Number | None = None
 
     async def run(self, daemon: DaemonApi) -> list[MessageInfo]:
@@ -131,6 +135,27 @@ class MarkRead(Command[None], frozen=True, tag="mark_read"):
 
     async def run(self, daemon: DaemonApi) -> None:
         await daemon.visit(daemon.user.mark_read, self.number, daemon.now())
+
+
+class MarkShown(Command[None], frozen=True, tag="mark_shown"):
+    """-> nothing; these messages are marked as read, and no others, as far as they are unread.
+
+    Their senders learn of it as with `mark_read`.
+    """
+
+    numbers: Annotated[list[Number], msgspec.Meta(max_length=SHOWN_LIMIT)]
+
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.visit(daemon.user.mark_shown, self.numbers, daemon.now())
+
+
+class Count(Command[tuple[int, int]], frozen=True, tag="count"):
+    """-> [unread, all]: how many of the messages that came aren't marked as read, and how many came."""
+
+    contact: str | None = None
+
+    async def run(self, daemon: DaemonApi) -> tuple[int, int]:
+        return await daemon.read(daemon.user.count, self.contact)
 
 
 class Search(Command[list[MessageInfo]], frozen=True, tag="search"):
@@ -207,6 +232,7 @@ class MessageAccess(Access):
         *,
         after: int = 0,
         since: float | None = None,
+        unread: bool = False,
         follow: bool = False,
         coming: Callable[[MessageInfo], None] = lambda _message: None,
     ) -> Messages:
@@ -214,17 +240,20 @@ class MessageAccess(Access):
 
         `since` is a time as `time.time()` gives it: only what was written, or was complete, from then on. So a program
         that answers what comes doesn't answer history; one that shall not miss what came while it did not run keeps
-        the number of the last message that it has dealt with, and goes on `after` that.
+        the number of the last message that it has dealt with, and goes on `after` that. `unread`: only what came and
+        isn't marked as read (`mark_shown` does that).
         An incoming file is given when it is complete, which may be after messages with higher numbers; `coming` sees
         it when it begins to come. `files` tells how far it is.
         """
-        return Messages(self, contact=contact, after=after, since=since, follow=follow, coming=coming)
+        return Messages(self, MessagePage(contact=contact, after=after, since=since, unread=unread), follow, coming)
 
     page = Asks(MessagePage)
     history = Asks(History)
     conversations = Asks(Conversations)
     search = Asks(Search)
     mark_read = Asks(MarkRead)
+    mark_shown = Asks(MarkShown)
+    count = Asks(Count)
 
     async def next_change(self) -> Change:
         """What is set when something happens after this call, or the daemon ends."""
@@ -241,25 +270,22 @@ class Messages:
     def __init__(
         self,
         access: MessageAccess,
-        *,
-        contact: str | None,
-        after: int,
-        since: float | None,
-        follow: bool,
+        page: MessagePage,
+        follow: bool,  # `Connection.messages` alone makes one
         coming: Callable[[MessageInfo], None],
     ) -> None:
-        """Start after message number `after`."""
-        self._access = access
-        self._contact = contact
-        self._after = after
-        self._since = since
-        self._follow = follow
-        self._coming = coming
+        """Start with `page`."""
+        self._access, self._page, self._follow, self._coming = access, page, follow, coming
         self._ready: deque[MessageInfo] = deque()
         self._incomplete: list[int] = []
 
     def __aiter__(self) -> Messages:
         return self
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next one is here already, without asking the daemon."""
+        return bool(self._ready)
 
     async def __anext__(self) -> MessageInfo:
         while not self._ready:
@@ -274,8 +300,12 @@ class Messages:
 
     async def _look(self) -> None:
         """Read pages until one has something to give, or all is read."""
-        while not self._ready and (found := await self._access.page(self._contact, self._after, self._since)):
-            self._after = found[-1].id
+        while not self._ready:
+            asked = self._page
+            found = await self._access.page(asked.contact, asked.after, asked.since, unread=asked.unread)
+            if not found:
+                break
+            self._page = msgspec.structs.replace(self._page, after=found[-1].id)
             for message in found:
                 if message.state is MessageState.RECEIVING:
                     self._incomplete.append(message.id)

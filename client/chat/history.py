@@ -14,9 +14,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from client.chat import shown
-from client.model.views import MessageInfo, MessageState
+from client.model.views import MessageInfo
 
-RECEIVED = MessageState.RECEIVED  # came, and is not marked as read
 NEAR = 3  # lines from the top at which older messages are asked for
 
 
@@ -49,7 +48,7 @@ class History(OptionList):
         """The newest message that came and isn't read, if its end is in view."""
         if not self.at_end:
             return None
-        return max((number for number, one in self._messages.items() if one.state is RECEIVED), default=None)
+        return max((number for number, one in self._messages.items() if one.unread), default=None)
 
     @property
     def at_end(self) -> bool:

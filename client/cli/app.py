@@ -19,6 +19,7 @@ from client.cli import (
     devices,
     files,
     groups,
+    inbox,
     mailbox,
     matching,
     messages,
@@ -36,7 +37,7 @@ app.command(codes.codes)
 app.command(matching.match)
 app.command(chat.chat)
 app.command(messages.send)
-app.command(messages.inbox)
+app.command(inbox.inbox)
 app.command(messages.message)
 app.command(messages.cancel)
 app.command(files.files)

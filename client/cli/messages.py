@@ -1,4 +1,4 @@
-"""The commands about messages: `mixnet send`, `mixnet inbox`, `mixnet message` and `mixnet cancel`."""
+"""The commands about messages: `mixnet send`, `mixnet message` and `mixnet cancel`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from client.cli import render
 from client.cli.files import until_settled
-from client.cli.groups import say_asked
 from client.cli.options import (
-    After,
     Contact,
     Flag,
     Folder,
     Json,
-    JsonLines,
     Profile,
     Text,
     checked,
@@ -29,7 +24,7 @@ from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
-    from client.model.views import MessageInfo
+    pass
 
 _SENT = exclusive(required=True)
 _NO_FILE, _NO_NAME = exclusive(), exclusive()  # files can't be sent anonymously, and a signature would name its writer
@@ -106,50 +101,10 @@ async def send(
         render.message(message)
 
 
-async def inbox(
-    name: Profile,
-    /,
-    *,
-    follow: Flag = False,
-    sent: Flag = False,
-    contact: Annotated[str | None, Parameter(name="--from")] = None,
-    after: After = 0,
-    folder: Folder = None,
-    as_json: JsonLines = False,
-) -> None:
-    """Show the messages that came; their senders learn that you read them.
-
-    A file is shown when it is complete, with the place where it is; until then `mixnet files` shows how far it is.
-
-    Example: `mixnet inbox bob --follow`
-
-    Parameters
-    ----------
-    follow
-        Go on showing messages as they come, until Ctrl-C.
-    sent
-        Show those that you sent, too.
-    contact
-        Only the conversation with this contact.
-    """
-
-    def coming(file: MessageInfo) -> None:
-        render.note(f"a file is coming in, '{file.text}' from {file.contact}: see how far with `mixnet files {name}`")
-
-    async with talk(folder, name) as me:
-        say_asked(await me.groups.list(), name, folder)
-        async for message in me.messages(contact, after=after, follow=follow, coming=coming):
-            if message.outgoing and not sent:
-                continue
-            render.json(message) if as_json else render.message(message)
-            if not message.outgoing:
-                await me.mark_read(message.id)
-
-
 async def message(
     name: Profile, number: int, /, *, wait: Flag = False, folder: Folder = None, as_json: Json = False
 ) -> None:
-    """Show one message and what became of it; nobody learns that you read it.
+    """Show one message and what became of it; it isn't marked as read, and nobody learns of it.
 
     Example: `mixnet message alice 7`, or `mixnet message alice 7 --wait` while a file is coming in
 

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 
 from client.devices.contacts import AnyContactRequest, ContactRecord, GoneContactRecord, Name, Seconds, Tagged, Time
-from client.e2e.bodies import BODY_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
+from client.e2e.bodies import BODY_LIMIT, SEEN_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
 from client.groups.roster import MEMBERS_LIMIT
 from client.model.group_views import GroupState
 from client.model.names import NAME_LIMIT
@@ -54,6 +54,7 @@ class MessageRecord(Tagged, frozen=True, tag=1):
     sent_at: Time
     drawn_delay: Time
     received_at: Time
+    news: bool
 
 
 class GoneRecord(Tagged, frozen=True, tag=2):
@@ -109,9 +110,9 @@ class SendText(Tagged, frozen=True, tag=0):
 
 
 class MarkRead(Tagged, frozen=True, tag=1):
-    """Messages of a contact up to this one were read."""
+    """These messages were read: they alone, since what comes meanwhile is not."""
 
-    number: Number
+    numbers: Annotated[tuple[Number, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
 
 
 class Accept(Tagged, frozen=True, tag=5):

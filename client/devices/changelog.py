@@ -35,7 +35,8 @@ from client.storage.devices import LOGGED, Device
 
 _MESSAGES = """
 SELECT m.id, c.identity, m.outgoing, m.kind, m.state, m.text, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at, c.role, coalesce(g.author, ''), coalesce(g.members, 0), coalesce(g.reached, 0)
+       m.drawn_delay, m.received_at, m.news, c.role, coalesce(g.author, ''), coalesce(g.members, 0),
+       coalesce(g.reached, 0)
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN group_messages g ON g.message = m.id
 WHERE c.role IN ('contact', 'group') AND
 """
@@ -181,10 +182,26 @@ class ChangeFeed:
         return None if self._core.store.has("SELECT 1 FROM messages WHERE id = ?", number) else GoneRecord(number)
 
     def _message_record(self, row: Row) -> MessageRecord:
-        number, identity, outgoing, kind, state, text, size, done, error, *times, role, author, members, reached = row
+        (
+            number,
+            identity,
+            outgoing,
+            kind,
+            state,
+            text,
+            size,
+            done,
+            error,
+            *times,
+            news,
+            role,
+            author,
+            members,
+            reached,
+        ) = row
         head = (number, bytes(identity), bool(outgoing), MessageKind(kind), MessageState(state), text)
         created_at, sent_at, drawn_delay, received_at = times
-        rest = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at)
+        rest = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at, bool(news))
         if role != "group":
             return MessageRecord(*head, *rest)
         readers = tuple(self._groups.reading.readers(number)[:READERS_LIMIT])

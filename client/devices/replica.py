@@ -149,20 +149,25 @@ class Replica:
             core.device_table.trouble(home, PROBLEMS[Broken.MALFORMED])
             return
         local = self.local(record.number)
-        before = None if local is None else core.messages.get(local).state
+        known = None if local is None else core.messages.get(local)
+        before = None if known is None else known.state
         number = self._insert(contact, record) if local is None else local
+        # What was read here stays so, though the home may not have heard of it.
+        state = MessageState.READ if before is MessageState.READ else record.state
+        news = record.news and (known is None or before is not record.state or known.unread)
         times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
         query = (
             "UPDATE messages SET state = ?, done = ?, error = ?, created_at = ?, sent_at = ?, drawn_delay = ?,"
-            " received_at = ? WHERE id = ?"
+            " received_at = ?, news = ? WHERE id = ?"
         )
-        core.store.run(query, record.state.value, record.done, record.error, *times, number)
+        core.store.run(query, state.value, record.done, record.error, *times, news, number)
         if isinstance(record, GroupMessageRecord):
             self.groups.file(number, record)
-        if history or (before is record.state and not (group and record.outgoing)):
+        info = core.messages.get(number)
+        same = known is not None and (known.state, known.unread) == (info.state, info.unread)
+        if history or (same and not (group and record.outgoing)):
             return
         fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE
-        info = core.messages.get(number)
         core.emit(MessageReceived(info) if fresh else MessageStateChanged(info))
 
     def _insert(self, contact: Contact, record: MessageRecord) -> int:

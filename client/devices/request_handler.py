@@ -129,7 +129,7 @@ class DeviceRequestHandler:
             case bodies.SendFile():
                 return self._send_file(device, number, request, now)
             case bodies.MarkRead():
-                messenger.mark_read(request.number, now)
+                messenger.mark_shown(request.numbers, now)
             case ContactRequest():
                 request.follow(messenger.people, self._name(request.identity), now)
             case bodies.Accept():

@@ -7,6 +7,7 @@ here: the API asks `Devices.home` for it, which refuses that on a satellite.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.satellite_archive import SatelliteArchive
 from client.devices.satellite_groups import SatelliteGroups
-from client.e2e.bodies import SEEN_LIMIT, MessageEvent, Reason
+from client.e2e.bodies import SEEN_LIMIT, Reason
 from client.files.disk import examine
 from client.messenger.lookups import Lookups
 from client.messenger.messenger import Messenger
@@ -137,16 +138,23 @@ class Satellite(Lookups):
         return core.messages.get(number)
 
     def mark_read(self, number: int, now: float) -> None:
-        """Let the home tell the sender of a message that it, and what came before it, was read; UnknownMessage."""
+        """Mark a message, and what came before it in its conversation, as read; UnknownMessage, HomeAway."""
         core = self._core
-        contact = core.messages.contact_of(number)
-        unseen = core.messages.unseen(contact, number, SEEN_LIMIT)
-        if not unseen:
-            return
+        self.mark_shown(core.messages.unread(core.messages.contact_of(number), number), now)
+
+    def mark_shown(self, numbers: Iterable[int], now: float) -> None:
+        """Mark messages as read, on all devices; the home tells their senders, as its user's choices say. HomeAway.
+
+        Of a device that was revoked, here only.
+        """
+        core, home = self._core, self._core.device_table.home()
         with core.change():
-            for seen, _ in unseen:
-                core.messages.step(seen, MessageEvent.SEE)
-            self._pending.ask_now("read", bodies.MarkRead(max(remote for _, remote in unseen)))
+            seen = [seen for of_one in core.messages.see(numbers).values() for seen, _ in of_one]
+            if home is None or home.revoked:
+                return
+            known = [remote for number in seen if (remote := self._replica.remote(number)) is not None]
+            for at in range(0, len(known), SEEN_LIMIT):
+                self._pending.ask_now("read", bodies.MarkRead(tuple(known[at : at + SEEN_LIMIT])))
 
     def fetch(self, number: int) -> None:
         """Ask the home for the file of a message; UnknownMessage, NotAtHome."""

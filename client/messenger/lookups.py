@@ -54,22 +54,32 @@ class Lookups:
         return self._core.messages.get(number)
 
     def messages(
-        self, contact: str | None = None, after: int = 0, limit: int = ALL, since: float | None = None
+        self,
+        contact: str | None = None,
+        after: int = 0,
+        limit: int = ALL,
+        since: float | None = None,
+        *,
+        unread: bool = False,
     ) -> list[MessageInfo]:
         """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact.
 
-        `since`: only those written or complete from then on, and files that are still coming.
+        `since`: only those written or complete from then on; `unread`: only those that came and are unread. With
+        either, files that are still coming, too.
         """
-        whom = None if contact is None else self._core.contacts.named(contact).id
-        return self._core.messages.after(whom, after, limit, since)
+        return self._core.messages.after(self._row(contact), after, limit, since, unread=unread)
 
-    def history(self, contact: str, before: int | None, limit: int) -> list[MessageInfo]:
-        """The last `limit` messages of a conversation with numbers below `before` (None: any), newest first.
-
-        UnknownContact.
-        """
+    def history(self, contact: str | None, before: int | None, limit: int) -> list[MessageInfo]:
+        """The last `limit` messages with numbers below `before` (None: any), newest first; UnknownContact."""
         last = MOST if before is None else before
-        return self._core.messages.before(self._core.contacts.named(contact).id, last, limit)
+        return self._core.messages.before(self._row(contact), last, limit)
+
+    def count(self, contact: str | None) -> tuple[int, int]:
+        """How many of the messages that came are unread, and how many came; UnknownContact."""
+        return self._core.messages.count(self._row(contact))
+
+    def _row(self, contact: str | None) -> int | None:
+        return None if contact is None else self._core.contacts.named(contact).id
 
     def conversations(self) -> list[Conversation]:
         """With contacts, groups and those who are anonymous, and how much of each is unread."""

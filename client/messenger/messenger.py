@@ -8,7 +8,7 @@ clock or a task: time and bytes come in as arguments. Calls must not overlap: th
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
 from client.core.outgoing import MessengerSettings, Outgoing
 from client.core.state import Core
-from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, MessageEvent, Seen, Text, WireId
+from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, Seen, Text, WireId
 from client.e2e.invitation import Invitation
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
@@ -233,28 +233,35 @@ class Messenger(Lookups):
         return self._core.messages.get(number)
 
     def mark_read(self, number: int, now: float) -> None:
-        """Tell the sender of an incoming message that it, and what came before it, was read; UnknownMessage.
+        """Mark a message, and what came before it in its conversation, as read; UnknownMessage."""
+        core = self._core
+        self.mark_shown(core.messages.unread(core.messages.contact_of(number), number), now)
+
+    def mark_shown(self, numbers: Iterable[int], now: float) -> None:
+        """Mark those of the messages that are unread as read, and tell their senders, if the user's choices say so.
 
         A blocked sender is not told, then or later, nobody is in an anonymous conversation, and nobody whom the user
         lets know nothing of it.
         """
         core = self._core
-        contact = core.messages.contact_of(number)
-        unseen = core.messages.unseen(contact, number, SEEN_LIMIT)
-        if not unseen:
-            return
         with core.change():
-            for seen, _ in unseen:
-                core.messages.step(seen, MessageEvent.SEE)
-            self.groups.was_read(contact, unseen, now)
-            choice = core.contacts.reading(contact)
-            if contact in core.blocked or choice is ReadReceiptChoice.OFF:
-                return
-            if core.contacts.get(contact).role == "contact":
-                self.attestations.read(contact, [seen for seen, _ in unseen], now)
-                known = tuple(WireId(remote) for _, remote in unseen if remote >= 0)  # not those of a session given up
-                if known:
-                    core.enqueue(contact, _TEXT_LANE, Seen(known), None, now, held=core.hides_reading(contact))
+            for contact, seen in core.messages.see(numbers).items():
+                core.message_changed(seen[-1][0])  # other programs look again: one event of each conversation will do
+                whole = [(number, remote) for number, remote in seen if remote is not None]
+                for at in range(0, len(whole), SEEN_LIMIT):
+                    self._tell_read(contact, whole[at : at + SEEN_LIMIT], now)
+
+    def _tell_read(self, contact: int, seen: Sequence[tuple[int, int]], now: float) -> None:
+        core = self._core
+        self.groups.was_read(contact, seen, now)
+        choice = core.contacts.reading(contact)
+        if contact in core.blocked or choice is ReadReceiptChoice.OFF:
+            return
+        if core.contacts.get(contact).role == "contact":
+            self.attestations.read(contact, [number for number, _ in seen], now)
+            known = tuple(WireId(remote) for _, remote in seen if remote >= 0)  # not those of a session given up
+            if known:
+                core.enqueue(contact, _TEXT_LANE, Seen(known), None, now, held=core.hides_reading(contact))
 
     def proof(self, number: int) -> bytes:
         """The file that proves a signed message to anybody; UnknownMessage, NotSigned."""

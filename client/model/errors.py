@@ -94,7 +94,7 @@ class FileTooLarge(LocalError):
 
 
 class UnknownMessage(LocalError):
-    """There is no message of this number: `mixnet inbox PROFILE` shows those there are."""
+    """There is no message of this number: `mixnet inbox PROFILE --all --sent` shows those there are."""
 
 
 class StillUnderWay(LocalError):

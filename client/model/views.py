@@ -108,6 +108,7 @@ class MessageInfo:
     `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it,
     and `readers` have read it.
     `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
+    `unread`: it came, or what came has failed, and it isn't marked as read.
     """
 
     id: int
@@ -131,6 +132,7 @@ class MessageInfo:
     reached: int = 0
     answer_until: float | None = None
     readers: int = 0
+    unread: bool = False
 
 
 class ConversationKind(StrEnum):

@@ -7,6 +7,7 @@ the profile: contacts know a message by a random identifier of its own.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from client.e2e.bodies import MessageEvent, WireId
@@ -21,12 +22,15 @@ SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done
        m.drawn_delay, m.received_at, coalesce(s.receipt, ''), g.author, g.members, g.reached,
        (SELECT count(*) FROM group_reads r WHERE r.message = m.id),
        CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
-           (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END
+           (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END,
+       m.state = 'received' OR m.news
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
 LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
 """
+_UNREAD = "(m.state IN ('received', 'receiving') OR m.news)"  # or may be soon: as the index `messages_unread` has it
 _CONVERSATIONS = f"""
-SELECT c.name, c.role, (SELECT count(*) FROM messages m WHERE m.contact = c.id AND m.state = 'received'),
+SELECT c.name, c.role,
+       (SELECT count(*) FROM messages m WHERE m.contact = c.id AND {_UNREAD} AND m.state <> 'receiving'),
        coalesce(m.id, 0), coalesce({TIME}, 0.0)
 FROM contacts c LEFT JOIN messages m ON m.id = (SELECT max(n.id) FROM messages n WHERE n.contact = c.id)
 WHERE c.role <> 'member' AND c.id NOT IN (SELECT contact FROM devices) ORDER BY c.id
@@ -57,10 +61,11 @@ class MessageTable:
         """File a message and return its number."""
         query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
-            " drawn_delay, received_at, remote) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?)"
+            " drawn_delay, received_at, remote, news) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?, ?)"
         )
+        news = entry.remote is not None and entry.state is MessageState.FAILED
         said = (entry.remote is None, entry.kind.value, entry.state.value, entry.text, entry.path, entry.size)
-        return self._store.insert(query, entry.contact, *said, now, entry.received_at, entry.remote)
+        return self._store.insert(query, entry.contact, *said, now, entry.received_at, entry.remote, news)
 
     def get(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
@@ -70,11 +75,12 @@ class MessageTable:
         return _info(row)
 
     def after(
-        self, contact: int | None, after_number: int, limit: int, since: float | None = None
+        self, contact: int | None, after_number: int, limit: int, since: float | None = None, *, unread: bool = False
     ) -> list[MessageInfo]:
         """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first.
 
-        `since`: only those written or complete from then on, and files that are still coming.
+        `since`: only those written or complete from then on; `unread`: only those that came and that nobody was shown.
+        With either, files that are still coming, too.
         """
         given = {
             "m.contact = ?": contact,
@@ -82,13 +88,24 @@ class MessageTable:
             f"({TIME} >= ? OR m.state = 'receiving')": since,
         }
         where = {sql: value for sql, value in given.items() if value is not None}
-        query = f"{_SELECT}WHERE {' AND '.join(where)} ORDER BY m.id LIMIT ?"
+        query = f"{_SELECT}WHERE {' AND '.join([*where, *([_UNREAD] if unread else [])])} ORDER BY m.id LIMIT ?"
         return [_info(row) for row in self._store.all(query, *where.values(), limit)]
 
-    def before(self, contact: int, number: int, limit: int) -> list[MessageInfo]:
-        """The last `limit` messages of a contact below `number`, newest first."""
-        where = "WHERE m.contact = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?"
-        return [_info(row) for row in self._store.all(_SELECT + where, contact, number, limit)]
+    def before(self, contact: int | None, number: int, limit: int) -> list[MessageInfo]:
+        """The last `limit` messages below `number`, of one contact or of all, newest first."""
+        whose, values = ("", ()) if contact is None else ("m.contact = ? AND ", (contact,))
+        query = f"{_SELECT}WHERE {whose}m.id < ? ORDER BY m.id DESC LIMIT ?"
+        return [_info(row) for row in self._store.all(query, *values, number, limit)]
+
+    def count(self, contact: int | None) -> tuple[int, int]:
+        """How many of the messages that came are unread, and how many came, from one contact or from all."""
+        whose, values = ("", ()) if contact is None else (" AND m.contact = ?", (contact,))
+        came, unread = (
+            "SELECT count(*) FROM messages m WHERE NOT m.outgoing",
+            f" AND {_UNREAD} AND m.state <> 'receiving'",
+        )
+        found = (self._store.value(int, came + also + whose, *values) or 0 for also in (unread, ""))
+        return next(found), next(found)
 
     def conversations(self) -> list[Conversation]:
         """All conversations, oldest contact first."""
@@ -113,7 +130,9 @@ class MessageTable:
         before = self._store.value(MessageState, "SELECT state FROM messages WHERE id = ?", number)
         if before is None or (state := state_after(before, event)) is before:
             return None
-        self._store.run("UPDATE messages SET state = ? WHERE id = ?", state.value, number)
+        news = state is MessageState.FAILED
+        query = "UPDATE messages SET state = ?, news = ? AND NOT outgoing WHERE id = ?"
+        self._store.run(query, state.value, news, number)
         return self.get(number)
 
     def left(self, number: int, sent_at: float, drawn_delay: float) -> None:
@@ -147,11 +166,26 @@ class MessageTable:
             raise UnknownMessage
         return contact
 
-    def unseen(self, contact: int, up_to: int, limit: int) -> list[tuple[int, int]]:
-        """(number, the sender's number) of received messages up to one, that are not read yet."""
-        query = "SELECT id, remote FROM messages WHERE contact = ? AND id <= ? AND state = ? ORDER BY id LIMIT ?"
-        rows = self._store.all(query, contact, up_to, MessageState.RECEIVED.value, limit)
-        return [(int(number), int(remote)) for number, remote in rows]
+    def unread(self, contact: int, up_to: int) -> list[int]:
+        """The unread messages of a contact up to one, oldest first."""
+        query = f"SELECT m.id FROM messages m WHERE m.contact = ? AND m.id <= ? AND {_UNREAD} ORDER BY m.id"  # noqa: S608
+        return [number for (number,) in self._store.all(query, contact, up_to)]
+
+    def see(self, numbers: Iterable[int]) -> dict[int, list[tuple[int, int | None]]]:
+        """Mark messages as read, as far as they are unread; those, by contact: (number, its sender's number).
+
+        None for one that has failed: its sender can't be told that anybody read it.
+        """
+        seen: dict[int, list[tuple[int, int | None]]] = {}
+        query = (
+            "UPDATE messages SET state = iif(state = 'received', 'read', state), news = 0"
+            " WHERE id = ? AND (state = 'received' OR news) RETURNING contact, id, state, remote"
+        )
+        for number in numbers:
+            for contact, found, state, remote in self._store.all(query, number):
+                whole = MessageState(state) is MessageState.READ
+                seen.setdefault(contact, []).append((found, remote if whole else None))
+        return seen
 
     def name_for_contact(self, number: int) -> WireId:
         """Give a message of ours the identifier by which its contact shall know it."""
@@ -177,8 +211,8 @@ def fresh_wire_id() -> WireId:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, readers, until = row
+    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, readers, until, unread = row
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     rest += ["", 0, 0] if author is None else [author, members, reached]
-    rest += [until, readers]
+    rest += [until, readers, bool(unread)]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

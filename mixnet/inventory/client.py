@@ -109,7 +109,7 @@ ROWS = (
             columns(
                 "messages",
                 "id contact outgoing kind state text path size done error created_at sent_at drawn_delay received_at "
-                "remote wire",
+                "remote wire news",
             ),
             columns("found", "text"),
             columns("imported", "message origin number"),

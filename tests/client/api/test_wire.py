@@ -136,6 +136,8 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "history": ("history", ("bob",), {"before": 9}, [MESSAGE]),
     "conversations": ("conversations", (), {}, [CONVERSATION]),
     "mark_read": ("mark_read", (7,), {}, None),
+    "mark_shown": ("mark_shown", ([7, 9],), {}, None),
+    "count": ("count", ("bob",), {}, (2, 7)),
     "search": ("search", ("words", WHERE, 20), {}, [MESSAGE]),
     "stop": ("stop", (), {}, None),
     "identity": ("archive.identity", (), {}, "01" * 32),
@@ -194,7 +196,7 @@ ALONE = {
 # Requests after which there is nothing new to send; codes, matching and the provider's mailbox see to that themselves.
 SHOWS = {"status", "contacts", "estimate", "message", "messages", "search", "files", "file", "stop", "follow"}
 SHOWS |= {"identity", "strangers", "export", "retention", "proof", "receipt_rule", "forge"}
-SHOWS |= {"history", "conversations"}
+SHOWS |= {"history", "conversations", "count"}
 SHOWS |= {"devices", "groups", "group_show", "group_readers", "addresses", "correspondents"}
 SHOWS |= {"code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"}
 SHOWS |= {"mailbox", "erase_mailbox", "holdings"}
@@ -252,8 +254,9 @@ ANSWERS = {
     **all_give("", CONTACT, "accept_invitation", "relink"),
     **gives("", default_read_receipts=ReadReceiptChoice.ON, delete_contact=None),
     **all_give("people.", CONTACT, "verify", "rename", "note", "read_receipts", "acknowledgements", "block", "unblock"),
-    **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, mark_read=None, search=[MESSAGE]),
-    **gives("", history=[MESSAGE], conversations=[CONVERSATION]),
+    **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, search=[MESSAGE]),
+    **gives("", mark_read=None, mark_shown=None),
+    **gives("", history=[MESSAGE], conversations=[CONVERSATION], count=(2, 7)),
     **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
     **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
     **gives("archive.", retention=None, delete=None, retain=None),

@@ -18,7 +18,7 @@ import trio
 
 from client.api.connection import connect
 from client.api.sockets import NotRunning
-from client.cli import anonymous, contacts, daemon, messages, options, render
+from client.cli import anonymous, contacts, daemon, inbox, messages, options, render
 from client.cli.app import app
 from client.daemon import background
 from client.model import paths
@@ -97,9 +97,9 @@ async def test_invite_accept_send_and_inbox(network, capsys):
         (network / "photo.jpg").write_bytes(b"x" * 1234)
         await messages.send("alice", "robert", file=network / "photo.jpg", folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["size"] == 1234
-        await messages.inbox("alice", folder=network)
+        await inbox.inbox("alice", folder=network)
         assert capsys.readouterr().out == ""
-        await messages.inbox("alice", sent=True, folder=network, as_json=True)
+        await inbox.inbox("alice", sent=True, folder=network, as_json=True)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
         assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]
@@ -117,7 +117,7 @@ async def test_names_blocks_and_messages_given_up(network, capsys):
         assert "[failed: cancelled by you" in capsys.readouterr().out
         await messages.message("alice", first, folder=network, as_json=True)
         assert json.loads(capsys.readouterr().out)["error"].startswith("cancelled by you")
-        await messages.inbox("alice", sent=True, folder=network)
+        await inbox.inbox("alice", sent=True, folder=network)
         assert "[failed: cancelled by you" in capsys.readouterr().out
         for number in (first, 99, -1, 1 << 64):
             with pytest.raises(LocalError, match=r"failed already|no message of this number"):

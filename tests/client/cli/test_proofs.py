@@ -12,7 +12,7 @@ from client.api.connection import connect
 from client.api.daemon_api import DaemonApi
 from client.api.events import EventBus
 from client.api.server import serve_api
-from client.cli import contacts, daemon, messages, proofs, render
+from client.cli import contacts, daemon, inbox, messages, proofs, render
 from client.concurrency.worker import InlineWorker
 from client.e2e.proof import BadProof
 from client.model import paths
@@ -70,7 +70,7 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
         await messages.send("alice", "bob", "I owe you ten", signed=True, **where)
         assert "[no receipt yet: the contact decides]" in shown(capsys)
         settle(friends)
-        await messages.inbox("bob", **where)
+        await inbox.inbox("bob", **where)
         asked = "[asks for a receipt: `mixnet proof consent NAME 1`]"
         assert shown(capsys).endswith(f"  signed  {asked}  ← alice: I owe you ten\n"), "in front of what she wrote"
         await proofs.receipts("bob", **where)
@@ -121,7 +121,7 @@ async def test_a_refusal_is_plain_to_the_sender(friends, tmp_path, capsys):
         await proofs.consent("bob", 1, refuse=True, folder=tmp_path, as_json=True)
         assert json.loads(shown(capsys).splitlines()[-1])["receipt"] == "withheld"
         settle(friends)
-        await messages.inbox("alice", sent=True, folder=tmp_path)
+        await inbox.inbox("alice", sent=True, folder=tmp_path)
         assert "[delivered]  [the contact gives no receipt]" in shown(capsys)
         for number in (0, 5, -1, 1 << 70):
             with pytest.raises(LocalError):

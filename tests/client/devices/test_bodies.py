@@ -58,7 +58,7 @@ RECORDS = st.one_of(
     st.builds(
         MessageRecord,
         *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
-        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans()),
     ),
     st.builds(GoneRecord, NUMBERS),
     st.builds(contacts.GoneContactRecord, DIGESTS),
@@ -70,13 +70,13 @@ RECORDS = st.one_of(
     st.builds(
         GroupMessageRecord,
         *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
-        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, TEXTS, NUMBERS, NUMBERS),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans(), TEXTS, NUMBERS, NUMBERS),
         st.lists(TEXTS, max_size=3).map(tuple),
     ),
 )
 REQUEST_FIELDS = {
     bodies.SendText: (DIGESTS, TEXTS, st.none() | TIMES),
-    bodies.MarkRead: (NUMBERS,),
+    bodies.MarkRead: (st.lists(NUMBERS, max_size=3).map(tuple),),
     contacts.Rename: (DIGESTS, NAMES),
     contacts.Verify: (DIGESTS,),
     contacts.Block: (DIGESTS, st.booleans()),

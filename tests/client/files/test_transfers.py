@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from client.api.connection import Connection, DirectChannel
 from client.api.files import NotComplete
-from client.cli import files, messages, render_files
+from client.cli import files, inbox, messages, render_files
 from client.e2e.bodies import CHUNK_SIZE
 from client.files.throughput import LATELY, Throughput
 from client.model.errors import NoFile, UnknownMessage
@@ -241,7 +241,7 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
     coming = transfer().message
     pages = [[coming], []]
 
-    async def page(_contact, _after, _since):
+    async def page(_contact, _after, _since, *, unread):
         await trio.lowlevel.checkpoint()
         return pages.pop(0)
 
@@ -259,6 +259,6 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
         async def __aexit__(self, *_):
             return None
 
-    monkeypatch.setattr(messages, "talk", lambda _folder, _name: Talk())
-    await messages.inbox("alice")
+    monkeypatch.setattr(inbox, "talk", lambda _folder, _name: Talk())
+    await inbox.inbox("alice")
     assert "'photo.jpg' from bob: see how far with `mixnet files alice`" in capsys.readouterr().err

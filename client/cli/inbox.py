@@ -1,0 +1,201 @@
+"""The command `mixnet inbox`: what is new, or all there is.
+
+Promises: a message is marked as read after it was written out, and it alone; one that goes into a pipe, after it was
+read from there. What ends the command in between (Ctrl-C, a reader that leaves) leaves it unread, to be shown again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from client.cli import render
+from client.cli.groups import say_asked
+from client.cli.options import After, Flag, Folder, JsonLines, Profile, checked, command, talk
+from mixnet.errors import LocalError, MixnetError
+
+if TYPE_CHECKING:
+    from client.api.connection import Connection
+    from client.model.views import MessageInfo
+
+_LAST = 50  # messages, if nobody said how many
+_AT_ONCE = 100  # messages that are marked together
+_PATIENCE = 2.0  # seconds for the daemon to take the last marks when the command is ended
+_LONGEST = 0.05  # seconds between two looks at a pipe
+
+
+async def inbox(
+    name: Profile,
+    /,
+    *,
+    show_all: Annotated[Flag, Parameter(name="--all")] = False,
+    last: int | None = None,
+    before: int | None = None,
+    after: After = 0,
+    sent: Flag = False,
+    contact: Annotated[str | None, Parameter(name="--from")] = None,
+    keep_unread: Flag = False,
+    counts: Flag = False,
+    follow: Flag = False,
+    folder: Folder = None,
+    as_json: JsonLines = False,
+) -> None:
+    """Show what is new, and mark it as read; with --all what came before, too.
+
+    Whether its sender learns that you have read it is your choice for each contact: `mixnet contacts NAME
+    --read-receipts CONTACT off` (on, delayed), and `--default-read-receipts` for all others. A file is shown when it is
+    complete, with the place where it is; until then `mixnet files` shows how far it is.
+
+    Example: `mixnet inbox bob --follow`, or `mixnet inbox bob --all --from alice`
+
+    Parameters
+    ----------
+    show_all
+        Show what was read before, too: the last 50 messages.
+    last
+        With --all so many instead.
+    before
+        With --all those with lower numbers than this: the page before.
+    sent
+        Show those that you sent, too, new or not.
+    contact
+        Only the conversation with this contact, group or somebody anonymous.
+    keep_unread
+        Mark nothing as read, so that nobody learns anything either.
+    counts
+        Show only how many are unread, of each conversation.
+    follow
+        Go on showing messages as they come, until Ctrl-C.
+    """
+    if last is not None and last < 1:
+        raise LocalError("--last takes the number of messages to show, 1 or more")
+    if before is not None and follow:
+        raise LocalError("--before shows what was, and --follow what comes: leave one of them out")
+    whole = show_all or sent or bool(after) or before is not None or last is not None
+
+    def coming(file: MessageInfo) -> None:
+        render.note(f"a file is coming in, '{file.text}' from {file.contact}: see how far with `mixnet files {name}`")
+
+    async with talk(folder, name) as me:
+        if counts:
+            await _counts(me, contact, as_json=as_json)
+            return
+        say_asked(await me.groups.list(), name, folder)
+        start, earlier = after, False
+        if whole and not after:
+            start, earlier = await _page(me, contact, checked(before or 0), last or _LAST, sent=sent)
+        found = me.messages(contact, after=start, unread=not whole, follow=follow, coming=coming)
+        count = 0
+        async with _marking(me, keep_unread=keep_unread) as marking:
+            async for message in found:
+                if before is not None and message.id >= before:
+                    break
+                if message.outgoing and not sent:
+                    continue
+                render.json(message) if as_json else render.message(message)
+                count += 1
+                await marking.shown(message)
+                if follow and not found.at_hand:
+                    await marking.mark()
+        if earlier:
+            words = ["inbox", name, "--all", *(["--from", contact] if contact else []), *(["--sent"] if sent else [])]
+            render.note(f"there are earlier ones: `{command(folder, *words, '--before', start + 1)}`")
+        if not count:
+            await _nothing(me, name, contact, folder, new=not whole)
+
+
+async def _page(me: Connection, contact: str | None, before: int, last: int, *, sent: bool) -> tuple[int, bool]:
+    """After which number the last messages begin that shall be shown, and whether there are earlier ones."""
+    cursor, first, left = before or None, 0, last
+    while page := await me.history(contact, cursor):
+        for message in page:
+            if message.outgoing and not sent:
+                continue
+            if not left:
+                return first - 1, True
+            left, first = left - 1, message.id
+        cursor = page[-1].id
+    return 0, False
+
+
+async def _nothing(me: Connection, name: str, contact: str | None, folder: Path | None, *, new: bool) -> None:
+    """Say that there is nothing to show, and what there is."""
+    _, came = await me.count(contact)
+    whose = ["--from", contact] if contact else []
+    if not came:
+        render.note(f"nothing has come yet{f' from {contact}' if contact else ''}")
+    elif new:
+        every = command(folder, "inbox", name, "--all", *whose)
+        render.note(f"nothing new; {render.counted(came, 'message')} came before: `{every}` shows them")
+    else:
+        render.note("there are no such messages")
+
+
+async def _counts(me: Connection, contact: str | None, *, as_json: bool) -> None:
+    """How many messages are unread, of each conversation that has any."""
+    await me.count(contact)  # so that a name that there isn't is refused
+    found = [one for one in await me.conversations() if contact is None or one.name == contact]
+    if as_json:
+        for one in found:
+            render.json({"name": one.name, "kind": one.kind, "unread": one.unread})
+        return
+    unread = [one for one in found if one.unread]
+    if unread:
+        rows = [(one.name, one.kind, str(one.unread)) for one in unread]
+        render.table(("conversation", "kind", "unread"), rows)
+    else:
+        render.note("nothing is unread")
+
+
+class _Marking:
+    """Marks as read what was shown."""
+
+    def __init__(self, me: Connection, *, keep_unread: bool) -> None:
+        self._me, self._keep_unread = me, keep_unread
+        self._shown: list[int] = []
+
+    async def shown(self, message: MessageInfo) -> None:
+        """A message was written out. Into a pipe: return when it was read there."""
+        if self._keep_unread or not message.unread:
+            return
+        await _taken()
+        self._shown.append(message.id)
+        if len(self._shown) >= _AT_ONCE:
+            await self.mark()
+
+    async def mark(self) -> None:
+        """Mark what was shown until now."""
+        if self._shown:
+            await self._me.mark_shown(self._shown)
+            self._shown.clear()
+
+
+@asynccontextmanager
+async def _marking(me: Connection, *, keep_unread: bool) -> AsyncIterator[_Marking]:
+    """However it ends, what was shown until then is marked, if the daemon is there."""
+    import anyio  # noqa: PLC0415
+
+    marking = _Marking(me, keep_unread=keep_unread)
+    try:
+        yield marking
+    except BaseException:
+        with anyio.move_on_after(_PATIENCE, shield=True), suppress(MixnetError):
+            await marking.mark()
+        raise
+    await marking.mark()
+
+
+async def _taken() -> None:
+    """Return when what was written was read, if it went into a pipe: else a page would be marked that nobody saw."""
+    import anyio  # noqa: PLC0415
+
+    from mixnet.streams import is_taken  # noqa: PLC0415
+
+    pause = 0.0
+    while not is_taken():
+        await anyio.sleep(pause)
+        pause = min(2 * pause + 0.0005, _LONGEST)
