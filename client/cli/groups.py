@@ -241,7 +241,7 @@ async def send(
 async def messages(
     name: Profile, group: Group, /, *, after: After = 0, folder: Folder = None, as_json: JsonLines = False
 ) -> None:
-    """Show what was said in a group, and of yours how many have it. `mixnet inbox` shows what is new, and marks it as read.
+    """Show what was said in a group, and of yours how many have it; marks nothing as read, as `mixnet inbox` does.
 
     Example: `mixnet group messages alice book-club`
     """
