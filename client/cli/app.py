@@ -26,6 +26,7 @@ from client.cli import (
     privacy,
     profile,
     proofs,
+    voice,
 )
 
 app = App(name="messages", help="Commands of a person who talks over the mixnet.")
@@ -41,6 +42,8 @@ app.command(inbox.inbox)
 app.command(messages.message)
 app.command(messages.cancel)
 app.command(files.files)
+app.command(voice.voice)
+app.command(voice.play)
 app.command(groups.group)
 app.command(anonymous.address)
 app.command(anonymous.anonymous)

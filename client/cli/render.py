@@ -148,8 +148,12 @@ def message(one: MessageInfo) -> None:
     ours = "  ".join([str(one.id), moment(one.received_at or one.created_at), *_remarks(one), who])
     if one.kind is MessageKind.TEXT:
         told(f"{ours}: ", one.text)
-    else:
-        told(f"{ours}: file of {one.size:,} bytes: ", one.text if one.outgoing else one.path or one.text)
+        return
+    from client.media.kept import duration, seconds  # noqa: PLC0415
+
+    length = seconds(one.path)
+    what = f"file of {one.size:,} bytes" if length is None else f"voice message, {duration(length)}"
+    told(f"{ours}: {what}: ", one.text if one.outgoing else one.path or one.text)
 
 
 def _remarks(one: MessageInfo) -> list[str]:
