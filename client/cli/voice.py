@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.files import until_settled
-from client.cli.options import Flag, Folder, Json, Profile, checked, profile_folder, talk
+from client.cli.options import Flag, Folder, Json, Profile, checked, command, hints_for, profile_folder, talk
 from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
@@ -69,13 +69,15 @@ async def voice(
     async with talk(folder, name) as me:
         await me.page(contact)  # a name that nobody has is told before anything is said into a microphone
     if file is not None:
-        samples = codec.from_file(file)
+        with hints_for(name, folder):
+            samples = codec.from_file(file)
         most = seconds * codec.SAMPLE * RATE
         if len(samples) > most:
             render.note(f"{file} is longer than {seconds} seconds: the rest is left out")
             samples = samples[:most]
     else:
-        samples = record(Devices(), device, seconds)
+        with hints_for(name, folder):
+            samples = record(Devices(), device, seconds)
     raw = codec.encode(samples)
     async with talk(folder, name) as me:
         number = await me.send_file(contact, kept.keep(profile_folder(folder, name), raw))
@@ -102,10 +104,11 @@ def record(sound: Sound, device: str | None, most: int) -> bytes:
         how = "Enter sends it, Ctrl-C throws it away" if at_terminal else "Ctrl-C throws it away"
         render.note(f"recording, at most {most} seconds: {how}")
         _until_enter(recording, most, watching=at_terminal)
-    except BaseException:
-        recording.stop()
-        raise
-    return recording.stop()
+    finally:
+        samples = recording.stop()
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")
+    return samples
 
 
 def _until_enter(recording: Recording, most: int, *, watching: bool) -> None:
@@ -155,9 +158,11 @@ async def play(
     async with talk(folder, name) as me:
         message = await me.message(checked(number))
     if not message.path:
-        raise LocalError(f"message {number} has no file here: `mixnet message PROFILE {number}` says what became of it")
+        told = command(folder, "message", name, number)
+        raise LocalError(f"message {number} has no file here: `{told}` says what became of it")
     samples = codec.decode_untrusted(kept.read(Path(message.path)))
     if out is not None:
         write_new(out, codec.wav(samples))
     else:
-        Devices().play(samples, device)
+        with hints_for(name, folder):
+            Devices().play(samples, device)

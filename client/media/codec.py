@@ -108,5 +108,7 @@ def from_file(path: Path) -> bytes:
     with path.open("rb") as file:
         raw = file.read(_FILE_LIMIT + 1)
     if len(raw) > _FILE_LIMIT:
-        raise NoSound(f"{path} is larger than {_FILE_LIMIT:,} bytes: send it as a file, with `mixnet send`")
+        raise NoSound(
+            f"{path} is larger than {_FILE_LIMIT:,} bytes: send it with `mixnet send PROFILE CONTACT --file FILE`"
+        )
     return work_untrusted("sound", raw, (LONGEST + 1) * RATE * SAMPLE)

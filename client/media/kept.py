@@ -32,7 +32,11 @@ def keep(profile: Path, raw: bytes) -> Path:
 
 def read(path: Path) -> bytes:
     """The bytes of a file that may be a voice message; NoVoice if it is too large or no file, OSError."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except ValueError:  # a zero byte, or letters that no encoding knows
+        raise NoVoice from None
+    with os.fdopen(handle, "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
             raise NoVoice

@@ -6,11 +6,13 @@ All of it blocks, or runs in a thread of the library's.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from array import array
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, Protocol
 
 from client.media.codec import SAMPLE, require
@@ -147,11 +149,22 @@ def _give(samples: bytes, over: threading.Event) -> Generator[bytes, int, None]:
         wanted = yield piece.ljust(wanted * SAMPLE, b"\0")
 
 
+@lru_cache(maxsize=1)
+def _hush() -> object:
+    """Let ALSA not write to the terminal what it tries; what doesn't work is told as an error. Gives what it calls."""
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+    nothing = handler(lambda *_said: None)
+    with suppress(OSError, AttributeError):  # a system without ALSA
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(nothing)
+    return nothing
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """What the library says, as an error of ours."""
     import miniaudio  # noqa: PLC0415  # an extra
 
+    _hush()
     try:
         yield
     except miniaudio.MiniaudioError as error:

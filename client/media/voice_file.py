@@ -1,6 +1,6 @@
 """A voice message as a file: Ogg/Opus in one form only, so that its size says how many steps long it is, and no more.
 
-See spec/07-client.md 7.20.
+See spec/07-client.md 7.22.
 
 Promises: two recordings of the same number of steps have the same size to the byte, whatever is heard in them; what is
 parsed is what `pack` makes, byte for byte but for the packets and the length, so that no parser of a library sees what
@@ -40,7 +40,7 @@ _UNITS = 16  # 40 ms
 
 
 class NoVoice(RemoteError):
-    """This is no voice message of this program: its sound is not played."""
+    """This is no voice message of this program, so it is not played here: open the file with a player of your own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "accept": {("INVITATION", "--code")},
     "match": {("--me", "--off"), ("--contacts", "--off")},
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},
+    "voice": {("CONTACT", "--devices"), ("--file", "--device")},
+    "play": {("--device", "--out")},
     "delete": {("NUMBER", "--conversation")},
     "client init": {("--passphrase", "--passphrase-file")},
     "directory show": {("--save", "--why")},
@@ -29,7 +31,7 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "attack": {("--quick", "--full")},
 }
 PAIRS |= {f"bench {one}": {("--quick", "--full")} for one in ("all", "scale", "idle", "start", "hostile")}
-NEEDED = {"accept", "send", "delete"}  # one of the first two must be there
+NEEDED = {"accept", "send", "voice", "delete"}  # one of the first two must be there
 VALUES = {"--read-receipts": ["bob", "off"], "--default-read-receipts": ["on"], "--size": ["quick"], "NUMBER": ["7"]}
 VALUES |= {"--acknowledgements": ["bob", "prompt"]}
 

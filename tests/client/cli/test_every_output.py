@@ -45,6 +45,7 @@ ASK = {
     ("message",): ["alice", "7"],
     ("cancel",): ["alice", "7"],
     ("files",): ["alice"],
+    ("play",): ["alice", "7"],
     ("reply",): ["alice", "7", "hi"],
     ("anonymous",): ["alice"],
     ("forge",): ["alice", "bob", "hi"],
@@ -79,6 +80,7 @@ OTHERS = {("client", verb) for verb in ("init", "start", "stop", "status")} | {
     *((noun, verb) for noun in ("proof", "mailbox", "profile") for verb in ("export", "verify", "erase")),
     ("export",),
     ("chat",),  # a screen of its own
+    ("voice",),  # it waits for a microphone
     ("import",),
 }
 
