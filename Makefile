@@ -81,7 +81,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet into $(VENV)"
-	@$(PIP) install --prefer-binary --editable .
+	@$(PIP) install --prefer-binary --editable '.[ui]'
 	@touch $@
 
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python

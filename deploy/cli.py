@@ -1,4 +1,4 @@
-"""The sub-commands of a local network: `demo`, `up`, `status` and `down`.
+"""The sub-commands of a local network: `demo`, `up`, `status`, `observe` and `down`.
 
 See spec/09-command.md and spec/10-local-network.md 10.3.
 
@@ -8,11 +8,12 @@ Never: an import of anything heavy before a command runs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from cyclopts import App
 
 from client.cli.options import Flag, Folder, Json, network_folder
+from mixnet.exclusive import exclusive, option
 
 app = App(name="local")
 
@@ -93,6 +94,43 @@ async def status(*, folder: Folder = None, json: Json = False, watch: Flag = Fal
     return await look(network_folder(folder), json=json, watch=watch)
 
 
+_SOURCE = exclusive()  # a recording is of the network, or it is played
+
+
+@app.command
+async def observe(
+    *,
+    folder: Folder = None,
+    record: Annotated[Path | None, option(_SOURCE)] = None,
+    replay: Annotated[Path | None, option(_SOURCE)] = None,
+    port: int | None = None,
+) -> int:
+    """Show a live page of the network in your browser: what an observer sees, and what really happens.
+
+    It prints a link that works once, and serves the page until Ctrl-C. Looking on changes nothing in the network.
+
+    Example: `mixnet observe`
+
+    Parameters
+    ----------
+    record
+        Also write what is seen to this new file. It says when your clients were busy: keep it to yourself.
+    replay
+        Show a recording instead of a network.
+    port
+        Port of the page, then at 127.0.0.1, so that `ssh -L` reaches it; an address of its own if not given.
+    """
+    from mixnet.pages.extra import needed  # noqa: PLC0415
+
+    with needed():
+        from deploy.observe.page import observe as serve  # noqa: PLC0415
+    from deploy.background import until_signal  # noqa: PLC0415
+    from deploy.display import greet  # noqa: PLC0415
+
+    await until_signal(serve, network_folder(folder), greet, record=record, replay=replay, port=port)
+    return 0
+
+
 @app.command
 async def down(*, folder: Folder = None) -> None:
     """End the network that `mixnet up` started.
@@ -106,16 +144,22 @@ async def down(*, folder: Folder = None) -> None:
     say(f"ended {count} processes; start the same network again with `mixnet up`")
 
 
+_OUTPUT = exclusive()  # what is watched has no end that a program could wait for
+
+
 @app.command
 async def demo(
     *,
-    json: Json = False,
+    json: Annotated[Json, option(_OUTPUT)] = False,
     file: Path | None = None,
     messages: int = 10,
     keep: Flag = False,
     kill_mix: Flag = False,
+    watch: Annotated[Flag, option(_OUTPUT)] = False,
 ) -> int:
     """Run a whole network, let two people talk through it, and say what happened.
+
+    It prints the link of a live page of the network, if what that needs is installed.
 
     Example: `mixnet demo --file photo.jpg`
 
@@ -129,7 +173,9 @@ async def demo(
         Keep the network's folder, with its logs, afterwards.
     kill_mix
         Kill a mix (SIGKILL) while the file is on its way.
+    watch
+        Afterwards go on, with a third person who never writes, until Ctrl-C: for the live page.
     """
     from deploy.demo import run  # noqa: PLC0415
 
-    return await run(json=json, file=file, messages=messages, keep=keep, kill_mix=kill_mix)
+    return await run(json=json, file=file, messages=messages, keep=keep, kill_mix=kill_mix, watch=watch)

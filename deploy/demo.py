@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from deploy.figures import DemoOutcome, cover_share, dropped_in_all, quantiles_m
 from deploy.folders import CLIENTS, SOCKET
 from deploy.local import NodeStatus, load_plan, prepare, programs, status
 from deploy.material import digest_of, make_file
-from deploy.people import NAMES, Person, enroll, meet, open_people, records, settle, talk
+from deploy.observe.beside import page_beside
+from deploy.people import NAMES, SILENT, Person, enroll, go_on, meet, open_people, records, settle, talk
 from deploy.plan import MemberKind
 from deploy.processes import send
 from deploy.story import show_outcome
@@ -53,6 +54,7 @@ class Wishes:
     messages: int = 10
     kill_mix: bool = False
     quiet: bool = False
+    watch: bool = False
     plan: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -65,20 +67,22 @@ class Wishes:
         return self
 
 
-async def run(*, json: bool, file: Path | None, messages: int, keep: bool, kill_mix: bool) -> int:
+async def run(*, json: bool, file: Path | None, messages: int, keep: bool, kill_mix: bool, watch: bool = False) -> int:
     """The command: exit status 0 only if everything was delivered."""
-    wishes = Wishes(file, messages, kill_mix, quiet=json).check()
+    wishes = Wishes(file, messages, kill_mix, quiet=json, watch=watch).check()
+    outcomes: list[DemoOutcome] = []
+
+    def tell(outcome: DemoOutcome) -> None:
+        outcomes.append(outcome)
+        (say_json if json else show_outcome)(outcome)
+
     with _folder(keep=keep) as (folder, done):
-        outcome = await until_signal(play, folder, wishes)
-        if outcome is None or outcome.success:
+        await until_signal(play, folder, wishes, tell)
+        if all(outcome.success for outcome in outcomes):
             done()
-    if outcome is None:
+    if not outcomes:
         return INTERRUPTED
-    if json:
-        say_json(outcome)
-    else:
-        show_outcome(outcome)
-    return 0 if outcome.success else 1
+    return 0 if outcomes[0].success else 1
 
 
 @contextmanager
@@ -98,9 +102,12 @@ def _folder(*, keep: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def play(folder: Path, wishes: Wishes) -> DemoOutcome:
-    """Run a network in `folder` from its first key to its last message."""
-    return await _Play(folder, wishes).run()
+async def play(folder: Path, wishes: Wishes, tell: Callable[[DemoOutcome], None]) -> None:
+    """Run a network in `folder` from its first key to its last message, and tell what came of it.
+
+    If it is to be watched, it goes on until this is cancelled.
+    """
+    await _Play(folder, wishes).run(tell)
 
 
 class _Play:
@@ -117,7 +124,7 @@ class _Play:
         if not self._wishes.quiet:
             say(f"{time.monotonic() - self._begun:6.1f} s  {line}")
 
-    async def run(self) -> DemoOutcome:
+    async def run(self, tell: Callable[[DemoOutcome], None]) -> None:
         """All acts."""
         plan = prepare(self._folder, self._wishes.plan, parameters=self._wishes.parameters)
         if self._wishes.file is None:
@@ -127,8 +134,9 @@ class _Play:
             ready = time.monotonic() - self._begun
             load = await idle_load(self._folder)
             self._tell(f"{count} nodes idle at {load:.1f} % of one core in all")
-            daemons = await trio.to_thread.run_sync(enroll, self._folder, plan)
-            async with open_people(self._folder, daemons, crew) as (alice, bob):
+            names = (*NAMES, SILENT) if self._wishes.watch else NAMES
+            daemons = await trio.to_thread.run_sync(enroll, self._folder, plan, names)
+            async with self._page(), open_people(self._folder, daemons, crew) as (alice, bob):
                 self._tell("two client daemons run, with cover traffic from now on")
                 safe = await meet(alice, bob)
                 self._tell(
@@ -136,7 +144,16 @@ class _Play:
                 )
                 await self._exchange_texts(alice, bob)
                 seconds = await self._send_file(alice, bob, crew)
-                return await self._sum_up(alice, bob, ready=ready, load=load, safe=safe, file_seconds=seconds)
+                tell(await self._sum_up(alice, bob, ready=ready, load=load, safe=safe, file_seconds=seconds))
+                if self._wishes.watch:
+                    say(f"\n{alice.name} and {bob.name} go on, {SILENT} never writes; Ctrl-C ends all of it")
+                    await go_on(alice, bob, PAUSE)
+
+    def _page(self) -> AbstractAsyncContextManager[None]:
+        """The live page beside the rest."""
+        if self._wishes.quiet:
+            return nullcontext()
+        return page_beside(self._folder, lambda line: self._tell(f"watch it live: {line}"))
 
     async def _start_nodes(self, crew: Crew, count: int) -> None:
         with counting("starting the network", count, quiet=self._wishes.quiet) as report:

@@ -28,6 +28,12 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
+def greet(link: str) -> None:
+    """Where a page is, and how it ends."""
+    say(f"open {link}")
+    say("the link lets one browser in, once; Ctrl-C ends the page")
+
+
 def say_json(value: object) -> None:
     """One JSON value for a program."""
     say(msgspec.json.encode(value).decode())

@@ -6,6 +6,7 @@ said to a daemon but through the API that every program has.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from deploy.plan import MEMBERS_LIMIT, LocalPlan
 from deploy.supervisor import Crew, Program
 
 NAMES = ("alice", "bob")
+SILENT = "carol"  # who runs a daemon and never writes
 CONFIRMED = frozenset({"delivered", "read"})
 
 
@@ -38,10 +40,10 @@ class Person:
         return [message async for message in self.me.messages()]
 
 
-def enroll(folder: Path, plan: LocalPlan) -> list[Program]:
-    """Make the profiles of both; what runs their daemons. Each dials from a loopback address of its own."""
+def enroll(folder: Path, plan: LocalPlan, names: tuple[str, ...] = NAMES) -> list[Program]:
+    """Make their profiles; what runs their daemons. Each dials from a loopback address of its own."""
     daemons = []
-    for number, name in enumerate(NAMES, start=MEMBERS_LIMIT + 1):
+    for number, name in enumerate(names, start=MEMBERS_LIMIT + 1):
         profile = folder / CLIENTS / name
         create(profile, name=name, bootstrap=folder / BOOTSTRAP, source=f"127.0.{plan.subnet}.{number}")
         daemons.append(Program(name, ("-P", "-m", "client", str(profile)), profile))
@@ -78,6 +80,14 @@ async def talk(person: Person, to: Person, texts: list[str], pause: float) -> li
         numbers.append(await person.me.send(to.name, text))
         await trio.sleep(pause)
     return numbers
+
+
+async def go_on(one: Person, other: Person, pause: float) -> None:
+    """Write to each other by turns, a pause (seconds) apart, until cancelled."""
+    for number in itertools.count(1):
+        await one.me.send(other.name, f"{one.name} to {other.name} once more, {number}")
+        await trio.sleep(pause)
+        one, other = other, one
 
 
 async def settle(person: Person, numbers: list[int]) -> None:

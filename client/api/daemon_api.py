@@ -199,5 +199,6 @@ def starting_figures(name: str, problem: str) -> dict[str, Any]:
         "dropped": {"link": 0, "refused": 0, "faults": 0},
         "frames": {},
         "received": {},
+        "loop_times": {"drawn": [], "took": []},
         **dict.fromkeys(counts, 0),
     }

@@ -66,5 +66,6 @@ class Figures:
             "loops_returned": self.loops.returned,
             "loops_late": self.loops.late,
             "loops_lost": self.loops.lost,
+            "loop_times": self.loops.times.figures(),
             **process_figures(),
         }

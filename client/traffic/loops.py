@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from client.traffic.loop_times import LoopTimes
 from mixnet.cusum import Cusum
 from mixnet.pki.parameters import Parameters
 
@@ -99,6 +100,7 @@ def loop_allowance(parameters: Parameters) -> LoopAllowance:
 class _Awaited:
     """A loop under way."""
 
+    drawn: float  # seconds, the sum of its delays
     due: float  # when it would be back if links and machines took no time
     late: bool = False
     overdue: bool = False  # it is very late, and the mailbox was not seen empty since
@@ -115,6 +117,7 @@ class LoopMonitor:
     returned: int = 0
     late: int = 0  # of those that returned
     lost: int = 0
+    times: LoopTimes = field(default_factory=LoopTimes)
     _dummies: int = 0
     _heard: float = math.inf  # when the newest frame came down; infinity if none did on this link
     _returned: float = math.inf  # when the newest loop did, or the first one left on this link
@@ -133,7 +136,7 @@ class LoopMonitor:
         self.sent += 1
         self._returned = min(self._returned, now)
         if len(self._pending) < PENDING_LIMIT:
-            self._pending[loop] = _Awaited(now + drawn_delay)
+            self._pending[loop] = _Awaited(drawn_delay, now + drawn_delay)
 
     def on_returned(self, loop: bytes, now: float) -> bool:
         """A loop came back; False if it is none of those that are awaited, a copy for instance.
@@ -145,6 +148,7 @@ class LoopMonitor:
             return False
         self.returned += 1
         self._returned = now
+        self.times.add(awaited.drawn, awaited.drawn + now - awaited.due)
         self.late += awaited.late
         self._judge(lost=False)
         if awaited.late or now <= awaited.due + self.allowed.late:

@@ -289,8 +289,8 @@ ROWS = (
                 (
                     "role", "name", "identity", "layer", "epoch", "ready", "connected", "connections", "problem",
                     "alarm", "warnings", "packets_in", "packets_out", "dropped", "frames", "received", "loops_sent",
-                    "loops_returned", "loops_late", "loops_lost", "memory_bytes", "cpu_seconds", "uptime_seconds",
-                    "pid",
+                    "loops_returned", "loops_late", "loops_lost", "loop_times", "memory_bytes", "cpu_seconds",
+                    "uptime_seconds", "pid",
                 )
             ),
         ),

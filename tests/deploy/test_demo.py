@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.demo import Wishes, play, run
+from deploy.figures import DemoOutcome
 from deploy.folders import RUN, SOCKET
 from mixnet.errors import LocalError
 
@@ -15,7 +16,9 @@ async def test_everything_is_delivered_once_although_a_mix_is_killed(tmp_path: P
     file = tmp_path / "file"
     file.write_bytes(bytes(range(256)) * 400)  # 38 fragments
     plan = {"layers": 3, "width": 2, "providers": 2, "authorities": 3}
-    outcome = await play(tmp_path, Wishes(file=file, messages=3, kill_mix=True, quiet=True, plan=plan))
+    outcomes: list[DemoOutcome] = []
+    await play(tmp_path, Wishes(file=file, messages=3, kill_mix=True, quiet=True, plan=plan), outcomes.append)
+    (outcome,) = outcomes
     assert (outcome.sent, outcome.delivered, outcome.lost, outcome.duplicated) == (7, 7, 0, 0)
     assert outcome.file_ok
     assert outcome.safety_numbers_equal
