@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from client.api.command import Access, Asks, Command, Number, wait_for
+from client.api.command import Access, Ask, Asks, Command, Number, wait_for
 from client.api.devices import Devices
 from client.api.pages import PAGE, message_size, page
 from client.model.views import DeviceRole, Leg, MessageState, Transfer
@@ -45,15 +45,20 @@ class NotComplete(Unavailable):
     """The file did not come across: its sender or receiver gave it up. Send it again, or ask for it again."""
 
 
+async def under_way(ask: Ask) -> list[Transfer]:
+    """All files that are coming in or going out, oldest first."""
+    found: list[Transfer] = []
+    while more := await ask(Files(after=found[-1].message.id if found else 0)):
+        found += more
+    return found
+
+
 class FileAccess(Access):
     """What a program may ask about files on their way."""
 
     async def under_way(self) -> list[Transfer]:
         """All files that are coming in or going out, oldest first."""
-        found: list[Transfer] = []
-        while more := await self._ask(Files(after=found[-1].message.id if found else 0)):
-            found += more
-        return found
+        return await under_way(self._ask)
 
     one = Asks(FileOf)
 

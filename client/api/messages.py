@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from client.api.command import Access, Asks, Change, Command, Number, Seconds, wait_for
+from client.api.files import under_way
 from client.api.pages import PAGE, message_size, page
+from client.model.names import same
 from client.model.views import Conversation, MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter, Moment
 from mixnet.errors import LocalError, Unavailable
@@ -88,10 +90,10 @@ class Message(Command[MessageInfo], frozen=True, tag="message"):
 
 
 class MessagePage(Command[list[MessageInfo]], frozen=True, tag="messages"):
-    """-> a page of messages with numbers above `after`; ask again after the last one until the page is empty.
+    """-> a page of messages that were complete after `after` was, the number or the place of one, in that order.
 
-    `since`: only those written or complete from that time on; `unread`: only those that came and aren't marked as
-    read. With either, files that are still coming, too.
+    Ask again after the place of the last one until the page is empty. `since`: only those written or complete from
+    that time on; `unread`: only those that came and aren't marked as read.
     """
 
     contact: str | None = None
@@ -234,18 +236,27 @@ class MessageAccess(Access):
         since: float | None = None,
         unread: bool = False,
         follow: bool = False,
-        coming: Callable[[MessageInfo], None] = lambda _message: None,
+        coming: Callable[[MessageInfo], None] | None = None,
     ) -> Messages:
-        """Messages with numbers above `after`, oldest first, sent and received; with `follow`, new ones as they come.
+        """Messages sent and received, in the order in which they were complete; with `follow`, new ones as they come.
 
         `since` is a time as `time.time()` gives it: only what was written, or was complete, from then on. So a program
         that answers what comes doesn't answer history; one that shall not miss what came while it did not run keeps
-        the number of the last message that it has dealt with, and goes on `after` that. `unread`: only what came and
-        isn't marked as read (`mark_shown` does that).
+        the number of the last message that it was given, and goes on `after` that: with what was complete later,
+        whatever its number. `unread`: only what came and isn't marked as read (`mark_shown` does that).
         An incoming file is given when it is complete, which may be after messages with higher numbers; `coming` sees
         it when it begins to come. `files` tells how far it is.
         """
         return Messages(self, MessagePage(contact=contact, after=after, since=since, unread=unread), follow, coming)
+
+    async def coming(self, contact: str | None = None) -> list[MessageInfo]:
+        """Files that are still coming in, from one contact or all."""
+        found = [one.message for one in await under_way(self._ask)]
+        return [
+            one
+            for one in found
+            if one.state is MessageState.RECEIVING and (contact is None or same(one.contact) == same(contact))
+        ]
 
     page = Asks(MessagePage)
     history = Asks(History)
@@ -272,12 +283,12 @@ class Messages:
         access: MessageAccess,
         page: MessagePage,
         follow: bool,  # `Connection.messages` alone makes one
-        coming: Callable[[MessageInfo], None],
+        coming: Callable[[MessageInfo], None] | None,
     ) -> None:
         """Start with `page`."""
         self._access, self._page, self._follow, self._coming = access, page, follow, coming
         self._ready: deque[MessageInfo] = deque()
-        self._incomplete: list[int] = []
+        self._told: frozenset[int] = frozenset()  # files that are coming, and were shown to `coming`
 
     def __aiter__(self) -> Messages:
         return self
@@ -299,20 +310,14 @@ class Messages:
         return self._ready.popleft()
 
     async def _look(self) -> None:
-        """Read pages until one has something to give, or all is read."""
-        while not self._ready:
-            asked = self._page
-            found = await self._access.page(asked.contact, asked.after, asked.since, unread=asked.unread)
-            if not found:
-                break
-            self._page = msgspec.structs.replace(self._page, after=found[-1].id)
-            for message in found:
-                if message.state is MessageState.RECEIVING:
-                    self._incomplete.append(message.id)
-                    self._coming(message)
-            self._ready.extend(message for message in found if message.state is not MessageState.RECEIVING)
-        for number in list(self._incomplete):
-            message = await self._access.message(number)
-            if message.state is not MessageState.RECEIVING:
-                self._incomplete.remove(number)
-                self._ready.append(message)
+        """Read the next page, if there is one."""
+        asked = self._page
+        if self._coming is not None:
+            coming = {one.id: one for one in await self._access.coming(asked.contact)}
+            for number in coming.keys() - self._told:
+                self._coming(coming[number])
+            self._told = frozenset(coming)
+        found = await self._access.page(asked.contact, asked.after, asked.since, unread=asked.unread)
+        if found:
+            self._page = msgspec.structs.replace(asked, after=found[-1].place)
+            self._ready.extend(found)

@@ -6,6 +6,7 @@ read from there. What ends the command in between (Ctrl-C, a reader that leaves)
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -85,41 +86,51 @@ async def inbox(
             await _counts(me, contact, as_json=as_json)
             return
         say_asked(await me.groups.list(), name, folder)
-        start, earlier = after, False
+        past: list[MessageInfo] = []
+        earlier, past_only = False, whole and not after and not follow
         if whole and not after:
-            start, earlier = await _page(me, contact, checked(before or 0), last or _LAST, sent=sent)
-        found = me.messages(contact, after=start, unread=not whole, follow=follow, coming=coming)
+            past, earlier = await _page(me, contact, checked(before or 0), last or _LAST, sent=sent)
+            after = max((one.place for one in past), default=0)
+        found = me.messages(contact, after=after, unread=not whole, follow=follow, coming=coming)
         count = 0
         async with _marking(me, keep_unread=keep_unread) as marking:
-            async for message in found:
-                if before is not None and message.id >= before:
-                    break
-                if message.outgoing and not sent:
-                    continue
-                render.json(message) if as_json else render.message(message)
-                count += 1
-                await marking.shown(message)
-                if follow and not found.at_hand:
-                    await marking.mark()
+
+            async def show(message: MessageInfo) -> None:
+                nonlocal count
+                if sent or not message.outgoing:
+                    render.json(message) if as_json else render.message(message)
+                    count += 1
+                    await marking.shown(message)
+
+            for message in past:
+                await show(message)
+            if not past_only:
+                async for message in found:
+                    await show(message)
+                    if follow and not found.at_hand:
+                        await marking.mark()
         if earlier:
             words = ["inbox", name, "--all", *(["--from", contact] if contact else []), *(["--sent"] if sent else [])]
-            render.note(f"there are earlier ones: `{command(folder, *words, '--before', start + 1)}`")
+            render.note(f"there are earlier ones: `{command(folder, *words, '--before', past[0].id)}`")
         if not count:
             await _nothing(me, name, contact, folder, new=not whole)
 
 
-async def _page(me: Connection, contact: str | None, before: int, last: int, *, sent: bool) -> tuple[int, bool]:
-    """After which number the last messages begin that shall be shown, and whether there are earlier ones."""
-    cursor, first, left = before or None, 0, last
+async def _page(
+    me: Connection, contact: str | None, before: int, last: int, *, sent: bool
+) -> tuple[list[MessageInfo], bool]:
+    """The last messages that shall be shown, oldest first, and whether there are earlier ones."""
+    cursor = before or None
+    found: deque[MessageInfo] = deque()
     while page := await me.history(contact, cursor):
         for message in page:
-            if message.outgoing and not sent:
+            if (message.outgoing and not sent) or not message.place:
                 continue
-            if not left:
-                return first - 1, True
-            left, first = left - 1, message.id
+            if len(found) == last:
+                return list(found), True
+            found.appendleft(message)
         cursor = page[-1].id
-    return 0, False
+    return list(found), False
 
 
 async def _nothing(me: Connection, name: str, contact: str | None, folder: Path | None, *, new: bool) -> None:

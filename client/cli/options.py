@@ -32,7 +32,9 @@ Group = Annotated[str, Parameter(help="The group.")]
 Text = Annotated[str | None, Parameter(help="What to say; put -- before one that begins with a hyphen.")]
 Flag = Annotated[bool, Parameter(negative="")]
 Qr = Annotated[Flag, Parameter(help="Draw it as a QR code too.")]
-After = Annotated[int, Parameter(help="Only messages with higher numbers than this.")]
+After = Annotated[
+    int, Parameter(help="Only what was complete after the message of this number: a file may be long on its way.")
+]
 PrivateFile = Annotated[
     Path | None, Parameter(help="Write it to a new file that only you can read, instead of printing it.")
 ]

@@ -62,12 +62,13 @@ class Lookups:
         *,
         unread: bool = False,
     ) -> list[MessageInfo]:
-        """The first `limit` messages with numbers above `after`, oldest first, sent and received; UnknownContact.
+        """The first `limit` messages behind the message or the place `after`, in the order of their places.
 
-        `since`: only those written or complete from then on; `unread`: only those that came and are unread. With
-        either, files that are still coming, too.
+        `since`: only those written or complete from then on; `unread`: only those that came and are unread.
+        UnknownContact.
         """
-        return self._core.messages.after(self._row(contact), after, limit, since, unread=unread)
+        messages = self._core.messages
+        return messages.after(self._row(contact), messages.place(after), limit, since, unread=unread)
 
     def history(self, contact: str | None, before: int | None, limit: int) -> list[MessageInfo]:
         """The last `limit` messages with numbers below `before` (None: any), newest first; UnknownContact."""

@@ -109,6 +109,7 @@ class MessageInfo:
     and `readers` have read it.
     `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
     `unread`: it came, or what came has failed, and it isn't marked as read.
+    `place` grows in the order in which messages were complete, and is 0 of a file that is still coming.
     """
 
     id: int
@@ -133,6 +134,7 @@ class MessageInfo:
     answer_until: float | None = None
     readers: int = 0
     unread: bool = False
+    place: int = 0
 
 
 class ConversationKind(StrEnum):

@@ -23,7 +23,7 @@ SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done
        (SELECT count(*) FROM group_reads r WHERE r.message = m.id),
        CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
            (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END,
-       m.state = 'received' OR m.news
+       m.state = 'received' OR m.news, coalesce(m.place, 0)
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
 LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
 """
@@ -75,21 +75,24 @@ class MessageTable:
         return _info(row)
 
     def after(
-        self, contact: int | None, after_number: int, limit: int, since: float | None = None, *, unread: bool = False
+        self, contact: int | None, place: int, limit: int, since: float | None = None, *, unread: bool = False
     ) -> list[MessageInfo]:
-        """The first `limit` messages above `after_number` (-1: all), of one contact or of all, oldest first.
+        """The first `limit` messages (-1: all) behind `place`, of one contact or of all, as they were complete.
 
         `since`: only those written or complete from then on; `unread`: only those that came and that nobody was shown.
-        With either, files that are still coming, too.
         """
         given = {
             "m.contact = ?": contact,
-            "m.id > ?": after_number,
-            f"({TIME} >= ? OR m.state = 'receiving')": since,
+            "m.place > ?": place,
+            f"{TIME} >= ?": since,
         }
         where = {sql: value for sql, value in given.items() if value is not None}
-        query = f"{_SELECT}WHERE {' AND '.join([*where, *([_UNREAD] if unread else [])])} ORDER BY m.id LIMIT ?"
+        query = f"{_SELECT}WHERE {' AND '.join([*where, *([_UNREAD] if unread else [])])} ORDER BY m.place LIMIT ?"
         return [_info(row) for row in self._store.all(query, *where.values(), limit)]
+
+    def place(self, number: int) -> int:
+        """The place of the message of this number; of none, the number, which may be a place."""
+        return self._store.value(int, "SELECT coalesce(place, id) FROM messages WHERE id = ?", number) or number
 
     def before(self, contact: int | None, number: int, limit: int) -> list[MessageInfo]:
         """The last `limit` messages below `number`, of one contact or of all, newest first."""
@@ -211,8 +214,9 @@ def fresh_wire_id() -> WireId:
 
 
 def _info(row: Row) -> MessageInfo:
-    number, contact, outgoing, kind, state, *rest, receipt, author, members, reached, readers, until, unread = row
+    *first, receipt, author, members, reached, readers, until, unread, place = row
+    number, contact, outgoing, kind, state, *rest = first
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     rest += ["", 0, 0] if author is None else [author, members, reached]
-    rest += [until, readers, bool(unread)]
+    rest += [until, readers, bool(unread), place]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -324,6 +324,23 @@ DROP INDEX messages_unread;
 CREATE INDEX messages_unread ON messages (contact, id) WHERE state IN ('received', 'receiving') OR news;
 {NEWS_TO_DEVICES}"""
 
+# `place`: in which order messages were complete: its number, or for a file that others overtook the next number, which
+# no message gets then; null of a file that is still coming.
+_PLACES = """
+ALTER TABLE messages ADD COLUMN place INTEGER;
+UPDATE messages SET place = id WHERE state <> 'receiving';
+CREATE INDEX messages_of_place ON messages (place);
+CREATE INDEX messages_of_contact_place ON messages (contact, place);
+CREATE TRIGGER messages_filed AFTER INSERT ON messages WHEN new.state <> 'receiving' BEGIN
+    UPDATE messages SET place = id WHERE id = new.id;
+END;
+CREATE TRIGGER messages_completed AFTER UPDATE OF state ON messages
+WHEN new.place IS NULL AND new.state <> 'receiving' BEGIN
+    UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'messages' AND seq > new.id;
+    UPDATE messages SET place = (SELECT seq FROM sqlite_sequence WHERE name = 'messages') WHERE id = new.id;
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -349,4 +366,5 @@ MIGRATIONS = (
     _PARTS,
     _COPIES,
     _NEWS,
+    _PLACES,
 )

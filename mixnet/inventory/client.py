@@ -109,7 +109,7 @@ ROWS = (
             columns(
                 "messages",
                 "id contact outgoing kind state text path size done error created_at sent_at drawn_delay received_at "
-                "remote wire news",
+                "remote wire news place",
             ),
             columns("found", "text"),
             columns("imported", "message origin number"),

@@ -125,7 +125,7 @@ async def test_what_was_before_a_time_is_not_given_and_a_file_that_was_still_com
         world.event_bus.publish([MessageReceived(core.messages.get(file))])
         with trio.fail_after(10):
             assert (await anext(followed)).text == "file"
-        assert [one.text async for one in me.messages("bob", since=200.0)] == ["file", "new"]
+        assert [one.text async for one in me.messages("bob", since=200.0)] == ["new", "file"], "as they were complete"
 
 
 async def test_history_comes_backwards_by_the_page_and_a_conversation_says_how_much_is_unread(world):

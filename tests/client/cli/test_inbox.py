@@ -108,7 +108,7 @@ async def test_a_failure_of_what_came_is_news_and_stays_so_until_it_was_shown(de
     with desk.core.change():
         desk.core.fail_message(number, "it ends here")
     assert (await desk.me.conversations())[0].unread == 2
-    assert (await shown())[0] == [1, 2]
+    assert (await shown())[0] == [2, 1], "as they were complete"
     assert (await desk.me.conversations())[0].unread == 0
     assert (await shown())[0] == []
 

@@ -239,18 +239,12 @@ async def test_an_inbox_says_that_a_file_is_coming(network, capsys, monkeypatch)
     service = make_service()
     me = Connection(DirectChannel(service))
     coming = transfer().message
-    pages = [[coming], []]
 
-    async def page(_contact, _after, _since, *, unread):
+    async def all_coming(_contact):
         await trio.lowlevel.checkpoint()
-        return pages.pop(0)
+        return [coming]
 
-    async def message(_number):
-        await trio.lowlevel.checkpoint()
-        return coming
-
-    monkeypatch.setattr(me, "page", page)
-    monkeypatch.setattr(me, "message", message)
+    monkeypatch.setattr(me, "coming", all_coming)
 
     class Talk:
         async def __aenter__(self):
