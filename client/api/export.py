@@ -84,12 +84,14 @@ async def _told(me: Connection, profile: Path) -> dict[str, Any]:
     contacts = [asdict(contact) for contact in await me.contacts()]
     for contact in contacts:
         contact["retention"] = await me.archive.retention(contact["name"])
+    drafts = {one.name: await me.draft(one.name) for one in await me.conversations() if one.draft}
     return {
         "format": FORMAT,
         "exported_at": time.time(),
         "identity": await me.archive.identity(),
         "settings": msgspec.toml.decode((profile / paths.SETTINGS).read_bytes()),
         "contacts": contacts,
+        "drafts": drafts,
         "holdings": [asdict(one) for one in await me.mailbox.holdings()],
         "downloads": str(profile / paths.DOWNLOADS),
         "mailbox": mailbox,

@@ -172,6 +172,25 @@ class Search(Command[list[MessageInfo]], frozen=True, tag="search"):
         return page(await daemon.read(daemon.user.search, self.words, limit, self.where), message_size)
 
 
+class Draft(Command[str], frozen=True, tag="draft"):
+    """-> what was begun in a conversation on this device; empty if nothing was."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> str:
+        return await daemon.read(daemon.user.drafts.get, self.contact)
+
+
+class SetDraft(Command[None], frozen=True, tag="set_draft"):
+    """-> nothing; the text is kept until another one, or "", is set. It never leaves this device."""
+
+    contact: str
+    text: str
+
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.read(daemon.user.drafts.set, self.contact, self.text, daemon.now())
+
+
 class NotDelivered(Unavailable):
     """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
 
@@ -265,6 +284,8 @@ class MessageAccess(Access):
     mark_read = Asks(MarkRead)
     mark_shown = Asks(MarkShown)
     count = Asks(Count)
+    draft = Asks(Draft)
+    set_draft = Asks(SetDraft)
 
     async def next_change(self) -> Change:
         """What is set when something happens after this call, or the daemon ends."""

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import ClassVar, TypeVar
 
 import anyio
+from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import Footer, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from client.api.command import LOOK_AGAIN
@@ -31,9 +32,10 @@ from client.chat.history import History
 from client.chat.shown import clean
 from client.model.group_views import GroupInfo
 from client.model.views import ContactInfo, Conversation, ConversationKind
-from mixnet.errors import MixnetError
+from mixnet.errors import LocalError, MixnetError
 
 RETRY = 2.0  # seconds until the daemon is looked for again
+KEEP = 1.0  # seconds until what was written is kept
 PAUSE = 0.1  # seconds between two looks, however much happens
 T = TypeVar("T")
 
@@ -100,7 +102,9 @@ class ChatApp(App[None]):
         self.contacts: dict[str, ContactInfo] = {}
         self.groups: dict[str, GroupInfo] = {}
         self._conversations: list[Conversation] = []
-        self._drafts: dict[str, str] = {}
+        self._written: dict[str, str] = {}  # what stands where one writes, in each conversation
+        self._kept: dict[str, str] = {}  # what of that the daemon has
+        self._keeping = False
         self._look = anyio.Event()
 
     def compose(self) -> ComposeResult:
@@ -130,9 +134,11 @@ class ChatApp(App[None]):
                 try:
                     async with self._connect() as me:
                         self.me = me
+                        await self.keep_drafts()
                         await self._follow(me)
                 except MixnetError as error:
-                    self.say(self._explain(str(error)))
+                    alone = "; what you write stays in this window" if self._unkept() else ""
+                    self.say(f"{self._explain(str(error))}{alone}")
                 finally:
                     self.me = None
                 await anyio.sleep(RETRY)
@@ -239,10 +245,11 @@ class ChatApp(App[None]):
     async def open(self, name: str, number: int | None = None) -> None:
         """Show a conversation; or a message of it, however old."""
         composer = self.query_one(Composer)
-        if self.opened is not None:
-            self._drafts[self.opened.name] = composer.text
+        await self.keep_drafts()
+        if name not in self._unkept() and self.me is not None:
+            self._written[name] = self._kept[name] = await self.asked(lambda me: me.draft(name)) or ""
         self.opened = next((one for one in self._conversations if one.name == name), None)
-        composer.text = self._drafts.get(name, "")
+        composer.text = self._written.get(name, "")
         composer.move_cursor(composer.document.end)
         self.screen.remove_class("-listing")
         history = self.query_one(History)
@@ -290,6 +297,46 @@ class ChatApp(App[None]):
         number = await self.asked(lambda me: me.groups.send(opened.name, text) if group else me.send(opened.name, text))
         if number is not None and self.opened is not None and self.opened.name == opened.name:
             self.query_one(Composer).clear()
+            self._written[opened.name] = ""
+            await self.keep_drafts()
+
+    @on(TextArea.Changed, "#composer")
+    def _note_draft(self, event: TextArea.Changed) -> None:
+        if self.opened is not None and event.text_area.text != self._written.get(self.opened.name, ""):
+            self._written[self.opened.name] = event.text_area.text
+            if not self._keeping:
+                self._keeping = True
+                self._keep_soon()
+
+    @work
+    async def _keep_soon(self) -> None:
+        await anyio.sleep(KEEP)
+        self._keeping = False
+        await self.keep_drafts()
+
+    def _unkept(self) -> dict[str, str]:
+        return {name: text for name, text in self._written.items() if text != self._kept.get(name, "")}
+
+    async def keep_drafts(self) -> None:
+        """Let the daemon keep what was written and not sent, if there is one."""
+        if self.opened is not None:
+            self._written[self.opened.name] = self.query_one(Composer).text
+        for name, text in self._unkept().items():
+            if self.me is None:
+                return
+            try:
+                await self.me.set_draft(name, text)
+            except LocalError as error:  # it is too long, or the conversation is gone
+                self.warn(f"what you write to {name} is not kept: {self._explain(str(error))}")
+            except MixnetError:
+                return
+            self._kept[name] = text
+
+    async def action_quit(self) -> None:
+        """Leave; what was not sent is there next time."""
+        await self.keep_drafts()
+        lost = [clean(name) for name, text in self._unkept().items() if text.strip()]
+        self.exit(message=Text(f"no daemon runs, so what you wrote to {', '.join(lost)} is not kept") if lost else None)
 
     @on(OptionList.OptionSelected, "#history")
     @work

@@ -88,7 +88,8 @@ def conversation(one: Conversation, contact: ContactInfo | None, *, opened: bool
     """A line of the list: a mark if it is the open one, how much is unread, the name, and what there is to know."""
     unread = f"({one.unread}) " if one.unread else ""
     group = "# " if one.kind is ConversationKind.GROUP else "? " if one.kind is ConversationKind.ANONYMOUS else ""
-    return f"{'>' if opened else ' '}{unread}{group}{clean(one.name)}{_note(contact)}"
+    draft = " draft" if one.draft and not opened else ""
+    return f"{'>' if opened else ' '}{unread}{group}{clean(one.name)}{_note(contact)}{draft}"
 
 
 def _note(contact: ContactInfo | None) -> str:

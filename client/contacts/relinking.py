@@ -36,6 +36,7 @@ def relink(core: Core, renewal: Renewal, name: str, new_name: str, now: float) -
         core.store.run("UPDATE group_peers SET contact = NULL, greeted = 0 WHERE contact = ?", old.id)
         for table in _MOVED:
             core.store.run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608
+        core.store.run("UPDATE OR IGNORE drafts SET contact = ? WHERE contact = ?", old.id, new.id)
         core.contacts.become(old, new)
         core.store.run("INSERT OR REPLACE INTO former_identities VALUES (?, ?)", old.identity, old.id)
         core.reload()

@@ -124,6 +124,7 @@ class Replica:
         if new is not None:
             for table in ("messages", "device_asks"):
                 run(f"UPDATE {table} SET contact = ? WHERE contact = ?", old.id, new.id)  # noqa: S608  # our own names
+            run("UPDATE OR IGNORE drafts SET contact = ? WHERE contact = ?", old.id, new.id)
             run("DELETE FROM retention WHERE contact = ?", new.id)
             run("DELETE FROM contacts WHERE id = ?", new.id)
         run("UPDATE contacts SET identity = ? WHERE id = ?", identity, old.id)

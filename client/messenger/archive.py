@@ -99,7 +99,9 @@ class ArchiveOps:
     def clear(self, contact: str) -> tuple[int, int]:
         """Delete up to BATCH messages of a conversation: how many, and how many are left; UnknownContact."""
         whom = self._core.contacts.named(contact).id
-        deleted = self._delete("m.contact = ?", (whom,))
+        with self._core.change():
+            self._store.run("DELETE FROM drafts WHERE contact = ?", whom)
+            deleted = self._delete("m.contact = ?", (whom,))
         if deleted < BATCH:
             self._store.forget_remnants()
         return deleted, self._store.value(int, "SELECT count(*) FROM messages WHERE contact = ?", whom) or 0
@@ -109,6 +111,9 @@ class ArchiveOps:
         past = "m.contact IN (SELECT contact FROM retention) AND m.created_at < ? AND"
         period = "(SELECT seconds FROM retention r WHERE r.contact = m.contact)"
         deleted = self._delete(f"{past} {TIME} < ? - {period}", (now, now))
+        with self._core.change():
+            kept = "contact IN (SELECT contact FROM retention) AND changed <"
+            self._store.run(f"DELETE FROM drafts AS m WHERE {kept} ? - {period}", now)  # noqa: S608
         self._unclean = self._unclean or deleted > 0
         if self._unclean and now >= self._cleaned + CLEAN_EVERY:
             self._cleaned, self._unclean = now, False

@@ -10,6 +10,7 @@ import msgspec
 
 from client.core.state import Core
 from client.files.transfers import Transfers
+from client.messenger.drafts import Drafts
 from client.model.views import ContactInfo, Conversation, Event, MessageInfo, Transfer
 from client.storage.search import ANY, Filter
 
@@ -22,6 +23,7 @@ class Lookups:
 
     def __init__(self, core: Core, transfers: Transfers) -> None:
         self._core, self._transfers = core, transfers
+        self.drafts = Drafts(core)  # they stay on the device
 
     @property
     def identity(self) -> bytes:

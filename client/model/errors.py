@@ -97,6 +97,10 @@ class UnknownMessage(LocalError):
     """There is no message of this number: `mixnet inbox PROFILE --all --sent` shows those there are."""
 
 
+class TooManyDrafts(LocalError):
+    """There are drafts in 100 conversations: send one of them, or delete it, before you begin another."""
+
+
 class StillUnderWay(LocalError):
     """This message is still under way: delete it once it is delivered or has failed."""
 

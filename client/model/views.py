@@ -149,7 +149,7 @@ class ConversationKind(StrEnum):
 class Conversation:
     """All messages with somebody: `unread` of them came and are not marked as read. The `newest` was filed at `at`.
 
-    0 and 0.0 if there is none.
+    0 and 0.0 if there is none. `draft`: something was begun there, on this device.
     """
 
     name: str
@@ -157,6 +157,7 @@ class Conversation:
     unread: int
     newest: int
     at: float
+    draft: bool = False
 
 
 class Leg(StrEnum):

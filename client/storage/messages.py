@@ -31,7 +31,8 @@ _UNREAD = "(m.state IN ('received', 'receiving') OR m.news)"  # or may be soon: 
 _CONVERSATIONS = f"""
 SELECT c.name, c.role,
        (SELECT count(*) FROM messages m WHERE m.contact = c.id AND {_UNREAD} AND m.state <> 'receiving'),
-       coalesce(m.id, 0), coalesce({TIME}, 0.0)
+       coalesce(m.id, 0), coalesce({TIME}, 0.0),
+       EXISTS (SELECT 1 FROM drafts d WHERE d.contact = c.id)
 FROM contacts c LEFT JOIN messages m ON m.id = (SELECT max(n.id) FROM messages n WHERE n.contact = c.id)
 WHERE c.role <> 'member' AND c.id NOT IN (SELECT contact FROM devices) ORDER BY c.id
 """  # noqa: S608
@@ -113,7 +114,10 @@ class MessageTable:
     def conversations(self) -> list[Conversation]:
         """All conversations, oldest contact first."""
         rows = self._store.all(_CONVERSATIONS)
-        return [Conversation(name, ConversationKind(role), *rest) for name, role, *rest in rows]
+        return [
+            Conversation(name, ConversationKind(role), unread, newest, at, bool(draft))
+            for name, role, unread, newest, at, draft in rows
+        ]
 
     def search(self, words: str, limit: int, where: Filter = ANY) -> list[MessageInfo]:
         """The newest `limit` messages (-1: all) that match and that `where` lets through, newest first; SearchTooLong.

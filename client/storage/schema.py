@@ -341,6 +341,13 @@ WHEN new.place IS NULL AND new.state <> 'receiving' BEGIN
 END;
 """
 
+# What the user has begun to write, on this device only.
+_DRAFTS = """
+CREATE TABLE drafts (
+    contact INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE, text TEXT NOT NULL, changed REAL NOT NULL
+);
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -367,4 +374,5 @@ MIGRATIONS = (
     _COPIES,
     _NEWS,
     _PLACES,
+    _DRAFTS,
 )

@@ -120,6 +120,14 @@ ROWS = (
         "`mixnet delete`, `mixnet retention`", _SEALED, age="messages.created_at",
     ),
     Row(
+        "drafts",
+        (columns("drafts", "contact text changed"),),
+        "what you have begun to write, to whom, and when",
+        "it is there when you come back to the conversation",
+        "until you send or delete it, or its conversation goes", "`mixnet retention`", _ME,
+        "`mixnet chat`; `mixnet delete --conversation`", _SEALED, age="drafts.changed",
+    ),
+    Row(
         "files under way",
         (
             columns("sending", "message contact path stamp size position digest offered served expires"),

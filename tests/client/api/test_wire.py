@@ -89,7 +89,7 @@ ADDRESS = AddressInfo("id", "mixnet-address1:x", NOW, 0.0, False)
 CORRESPONDENT = CorrespondentInfo("reader 1", Role.WRITER, "id", True, 0.0, NOW)
 MATCHING = MatchStatus("alice@example.org", 2.5, [MatchInfo("b@example.org", "B", MatchState.MET, "", "")])
 MAILBOX = MailboxInfo("aa" * 32, "bb" * 32, True, 3, 9216, NOW, None)
-CONVERSATION = Conversation("bob", ConversationKind.CONTACT, 2, 7, NOW)
+CONVERSATION = Conversation("bob", ConversationKind.CONTACT, 2, 7, NOW, draft=True)
 HOLDING = Holding("messages", 1, 2, None)
 RECORD = Record(
     origin="cd" * 32,
@@ -138,6 +138,8 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "mark_read": ("mark_read", (7,), {}, None),
     "mark_shown": ("mark_shown", ([7, 9],), {}, None),
     "count": ("count", ("bob",), {}, (2, 7)),
+    "draft": ("draft", ("bob",), {}, "begun"),
+    "set_draft": ("set_draft", ("bob", "begun"), {}, None),
     "search": ("search", ("words", WHERE, 20), {}, [MESSAGE]),
     "stop": ("stop", (), {}, None),
     "identity": ("archive.identity", (), {}, "01" * 32),
@@ -196,7 +198,7 @@ ALONE = {
 # Requests after which there is nothing new to send; codes, matching and the provider's mailbox see to that themselves.
 SHOWS = {"status", "contacts", "estimate", "message", "messages", "search", "files", "file", "stop", "follow"}
 SHOWS |= {"identity", "strangers", "export", "retention", "proof", "receipt_rule", "forge"}
-SHOWS |= {"history", "conversations", "count"}
+SHOWS |= {"history", "conversations", "count", "draft", "set_draft"}
 SHOWS |= {"devices", "groups", "group_show", "group_readers", "addresses", "correspondents"}
 SHOWS |= {"code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"}
 SHOWS |= {"mailbox", "erase_mailbox", "holdings"}
@@ -256,6 +258,7 @@ ANSWERS = {
     **all_give("people.", CONTACT, "verify", "rename", "note", "read_receipts", "acknowledgements", "block", "unblock"),
     **gives("", send_text=7, send_file=8, estimate=1.5, cancel=MESSAGE, search=[MESSAGE]),
     **gives("", mark_read=None, mark_shown=None),
+    **gives("drafts.", get="begun", set=None),
     **gives("", history=[MESSAGE], conversations=[CONVERSATION], count=(2, 7)),
     **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
     **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
