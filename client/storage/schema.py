@@ -6,7 +6,7 @@ published is never changed. Times are seconds since the Unix epoch; a bitmap has
 
 from __future__ import annotations
 
-from client.storage.schema_devices import DEVICE_GROUPS, DEVICES, NEWS_TO_DEVICES
+from client.storage.schema_devices import DEVICE_GROUPS, DEVICES
 from client.storage.schema_groups import GROUP_AGREEMENT, GROUP_LEAVERS, GROUP_SPARES, GROUPS
 
 _FIRST = """
@@ -318,11 +318,11 @@ CREATE INDEX copied_of_contact ON copied (contact);
 """
 
 # `news`: an incoming message has failed, and nobody was shown it yet. The index: what is unread, or soon may be.
-_NEWS = f"""
+_NEWS = """
 ALTER TABLE messages ADD COLUMN news INTEGER NOT NULL DEFAULT 0;
 DROP INDEX messages_unread;
 CREATE INDEX messages_unread ON messages (contact, id) WHERE state IN ('received', 'receiving') OR news;
-{NEWS_TO_DEVICES}"""
+"""
 
 # `place`: in which order messages were complete: its number, or for a file that others overtook the next number, which
 # no message gets then; null of a file that is still coming.

@@ -144,17 +144,4 @@ END;
     )
 )
 
-# Satellites hear of it, too, when somebody was shown an incoming message that has failed.
-NEWS_TO_DEVICES = """
-DROP TRIGGER device_log_messages_update;
-CREATE TRIGGER device_log_messages_update AFTER UPDATE OF state, text, error, sent_at, received_at, news ON messages
-WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) AND NOT EXISTS (
-    SELECT 1 FROM device_log WHERE kind = 'new' AND item = new.id
-    AND position > (SELECT coalesce(max(position), 0) FROM device_cursors WHERE kind = 'new')
-) BEGIN
-    DELETE FROM device_log WHERE kind = 'message' AND item = new.id;
-    INSERT INTO device_log (kind, item) VALUES ('message', new.id);
-END;
-"""
-
 DEVICE_GROUPS = _GROUP_TABLES + _CHANGED_MESSAGES + _CHANGED_GROUPS

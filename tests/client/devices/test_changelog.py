@@ -20,6 +20,7 @@ FIXED_IN_MESSAGES = {
     "created_at": "as it was filed",
     "done": "told with the next state: a satellite sees no progress of files at home",
     "drawn_delay": "written with sent_at",
+    "news": "written with state",
 }
 NEW = {"state": "verified", "standing": "blocked"}
 
