@@ -30,6 +30,7 @@ from client.chat.composer import Composer
 from client.chat.dialogs import Choice, Question, Reading
 from client.chat.history import History
 from client.chat.shown import clean
+from client.model import wording
 from client.model.group_views import GroupInfo
 from client.model.views import ContactInfo, Conversation, ConversationKind
 from mixnet.errors import LocalError, MixnetError
@@ -155,7 +156,7 @@ class ChatApp(App[None]):
 
     async def _refresh(self, me: Connection) -> None:
         """Look at everything that is shown."""
-        self.say(shown.trouble(await me.status()) or f"{self.profile} · connected")
+        self.say(wording.trouble(await me.status()) or f"{self.profile} · connected")
         self.contacts = {one.name: one for one in await me.contacts()}
         self.groups = {one.name: one for one in await me.groups.list()}
         known = await me.conversations()

@@ -7,28 +7,16 @@ a long one, stays to the right of the edge at which our own lines begin, so that
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from client.model.views import (
-    UNDER_WAY,
-    ContactInfo,
-    ContactState,
-    Conversation,
-    ConversationKind,
-    MessageInfo,
-    MessageKind,
-    MessageState,
-)
+from client.model import wording
+from client.model.views import ContactInfo, Conversation, ConversationKind, MessageInfo, MessageKind
 from mixnet import shown
 
 INDENT = 2
-_ALARMS = {"warned": "messages are being lost on the way", "paused": "messages wait: hardly anything gets through"}
-_SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def message(one: MessageInfo) -> RenderableType:
@@ -46,20 +34,12 @@ def body(one: MessageInfo) -> str:
     if one.kind is MessageKind.TEXT:
         return lines(one.text)
     where = f"\n{clean(one.path)}" if one.path and not one.outgoing else ""
-    return f"file {clean(one.text)} ({size(one.size)}){where}"
+    return f"file {clean(one.text)} ({wording.size(one.size)}){where}"
 
 
 def became(one: MessageInfo) -> str:
     """What became of a message, in words."""
-    if one.kind is MessageKind.FILE and one.state in UNDER_WAY and one.size:
-        return f"{one.state}, {100 * one.done // one.size} %"
-    if one.error:
-        return f"{one.state}: {clean(one.error)}"
-    if not one.outgoing:
-        return "" if one.state in (MessageState.RECEIVED, MessageState.READ) else str(one.state)
-    if one.members:
-        return f"{one.state}: {one.reached} of {one.members} have it, {one.readers} have read it"
-    return str(one.state)
+    return wording.became(one, clean)
 
 
 def lines(text: str) -> str:
@@ -79,11 +59,6 @@ def moment(when: float) -> str:
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
 
 
-def size(count: int) -> str:
-    """Bytes for a person."""
-    return next((f"{count / unit:.1f} {name}" for unit, name in _SIZES if count >= unit), f"{count} bytes")
-
-
 def conversation(one: Conversation, contact: ContactInfo | None, *, opened: bool) -> str:
     """A line of the list: a mark if it is the open one, how much is unread, the name, and what there is to know."""
     unread = f"({one.unread}) " if one.unread else ""
@@ -93,11 +68,8 @@ def conversation(one: Conversation, contact: ContactInfo | None, *, opened: bool
 
 
 def _note(contact: ContactInfo | None) -> str:
-    if contact is None:
-        return ""
-    if contact.blocked:
-        return " blocked"
-    return {ContactState.PENDING: " invited", ContactState.EXPIRED: " expired"}.get(contact.state, "")
+    said = wording.standing(contact)
+    return f" {said}" if said else ""
 
 
 def heading(name: str, contact: ContactInfo | None) -> str:
@@ -106,11 +78,3 @@ def heading(name: str, contact: ContactInfo | None) -> str:
         return clean(name)
     verified = "verified" if contact.verified else "not verified (^T)"
     return f"{clean(name)} · {'blocked' if contact.blocked else verified}"
-
-
-def trouble(status: Mapping[str, Any]) -> str:
-    """What a user should know of the network; empty if all is well."""
-    if not status.get("connected"):
-        return f"not connected: {status.get('problem') or 'the provider has not answered yet'}"
-    late = "loops come back late: put off what must not be linked to you" if status.get("warnings") else ""
-    return _ALARMS.get(str(status.get("alarm")), late)

@@ -26,6 +26,7 @@ from client.cli import (
     privacy,
     profile,
     proofs,
+    ui,
     voice,
 )
 
@@ -37,6 +38,7 @@ app.command(contacts.contacts)
 app.command(codes.codes)
 app.command(matching.match)
 app.command(chat.chat)
+app.command(ui.ui)
 app.command(messages.send)
 app.command(inbox.inbox)
 app.command(messages.message)

@@ -175,6 +175,8 @@ def _remarks(one: MessageInfo) -> list[str]:
 
 def status(name: str, figures: Mapping[str, Any]) -> None:
     """A daemon's figures."""
+    from client.model import wording  # noqa: PLC0415  # a list of commands needs none
+
     loops = (
         f"{figures['loops_returned']} of {figures['loops_sent']} returned, {figures['loops_late']} of them late, "
         f"{figures['loops_lost']} lost"
@@ -186,28 +188,11 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
         ("frames sent", _counts(figures["frames"])),
         ("frames received", _counts(figures["received"])),
         ("loops", loops),
-        ("network", _network(figures) if figures["connected"] else "unknown until the provider is back"),
+        ("network", wording.network(figures) if figures["connected"] else "unknown until the provider is back"),
         ("memory", f"{figures['memory_bytes'] / 1e6:.0f} MB"),
         ("CPU", f"{100 * figures['cpu_seconds'] / max(figures['uptime_seconds'], 1):.1f} % of a core since its start"),
     ]
     table((name, ""), rows)
-
-
-_ALARMS = {
-    "calm": "as it should be",
-    "warned": "loops are being lost: mixes may have failed, or somebody drops packets",
-    "paused": "next to no loop returns: messages wait until that is over, cover goes on",
-}
-_WARNINGS = {
-    "loops_late": "loops come back late: mixes are overloaded, or somebody holds packets back to single somebody out; "
-    "put off what must not be linked to you until this line is gone",
-}
-
-
-def _network(figures: Mapping[str, Any]) -> str:
-    """What loops say about it: the alarm, unless only a warning is raised."""
-    said = [_WARNINGS[name] for name in figures["warnings"]]
-    return "; ".join(said if said and figures["alarm"] == "calm" else [_ALARMS[figures["alarm"]], *said])
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from client.cli.render import arrow, harmless, has_bars, note, table
+from client.model import wording
 from client.model.durations import about
 from client.model.views import UNDER_WAY, Leg, MessageState, Transfer
 
 _QUIET = 600.0  # seconds without a part after which that is said
-_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 Show = Callable[[Sequence[Transfer]], None]
 
 
@@ -46,8 +46,7 @@ def _rate(one: Transfer) -> str:
     """In words; empty if it isn't known."""
     if not one.rate:
         return ""
-    unit, size = next((pair for pair in _UNITS if one.rate >= pair[1]), ("B", 1.0))
-    return f"{one.rate / size:.1f} {unit}/s"
+    return f"{wording.size(one.rate)}/s"
 
 
 def _state(one: Transfer) -> str:

@@ -12,6 +12,7 @@ BOOTSTRAP: Final = "bootstrap.json"
 KEY: Final = "key"
 STORE: Final = "store.db"
 DOWNLOADS: Final = "downloads"
+UPLOADS: Final = "uploads"  # files that the page sends
 LOCK: Final = "daemon.lock"
 LOG: Final = "daemon.log"
 TROUBLE: Final = "daemon.err"  # what a daemon that could not start said

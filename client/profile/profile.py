@@ -10,6 +10,7 @@ in the encrypted store alone, which a key file or a passphrase opens; a passphra
     store.db         the encrypted store
     daemon.lock      held by the daemon while it runs (client/profile/lock.py)
     downloads/       files that came
+    uploads/         files that the page in a browser sends
     api.sock, status.sock, daemon.log    (the names are in client/model/paths.py)
 """
 

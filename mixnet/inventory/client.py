@@ -258,6 +258,14 @@ ROWS = (
         "until you remove them: they belong to you", "", _OWNER, "remove the file; " + _PROFILE_END, "no",
     ),
     Row(
+        "files sent from the page",
+        (files("uploads/*/*"),),
+        "which files you send to contacts by `mixnet ui`, and what is in them",
+        "a browser gives the bytes of a file and not its place, and the daemon reads it for as long as it sends it",
+        "until delivered or given up, and the page is started or sends another one", "message_age", _OWNER,
+        "by itself; " + _PROFILE_END, "no",
+    ),
+    Row(
         "store",
         (files("store.db", "store.db-wal", "store.db-shm"),),
         "to somebody without the key: its size, and when it last changed",

@@ -23,6 +23,7 @@ from mixnet.faults import named
 
 COOKIE = "mixnet"
 ENTRANCE = "/enter"
+AT_ONCE = 48  # requests, those for events among them
 BODY_LIMIT = 1 << 16  # bytes of a request, where the page gives no other limit
 MOST_BROWSERS = 32  # that are let in, and links that are open; the oldest goes first
 _SECRET = 32  # bytes
@@ -68,6 +69,8 @@ class Door:
         self._report = report
         self._open: list[str] = []  # tokens of links that nobody used yet
         self._known: list[str] = []  # cookies of those that came in
+        self._cookie = f"{COOKIE}-{authority.rpartition(':')[2]}"  # cookies know no ports: pages at one address differ
+        self._busy = 0
 
     def link(self) -> str:
         """A new link that lets one browser in."""
@@ -91,10 +94,15 @@ class Door:
         refusal = refusal or self._stranger(head) or self._wrong(head)
         if refusal is not None:
             return await refusal(scope, receive, send)
+        if self._busy >= AT_ONCE:
+            return await _refusal(503, "too much is asked at once")(scope, receive, send)
+        self._busy += 1
         try:
             await self._inside(scope, receive, send)
         except Exception as error:  # the server would forget it
             self._report(named(error))
+        finally:
+            self._busy -= 1
         return None
 
     def _foreign(self, head: _Head) -> PlainTextResponse | None:
@@ -109,7 +117,7 @@ class Door:
 
     def _stranger(self, head: _Head) -> PlainTextResponse | None:
         """Refuse whoever has no cookie of ours."""
-        if any(_is_among(one, self._known) for one in head.cookies()):
+        if any(_is_among(one, self._known) for one in head.cookies(self._cookie)):
             return None
         return _refusal(403, "open the link that the command printed: it lets one browser in, once")
 
@@ -135,7 +143,7 @@ class Door:
         if token is None:
             return _refusal(403, "this link was used, or is not of this page: ask the command for a new one")
         self._open.remove(token)
-        answer.set_cookie(COOKIE, _add_secret(self._known), httponly=True, samesite="strict", path="/")
+        answer.set_cookie(self._cookie, _add_secret(self._known), httponly=True, samesite="strict", path="/")
         return answer
 
 
@@ -152,7 +160,7 @@ class _Head:
         """All values of a header."""
         return [value.decode("latin-1") for key, value in self._headers if key.lower() == name.encode()]
 
-    def cookies(self) -> list[str]:
+    def cookies(self, ours: str) -> list[str]:
         """All values of our cookie: a browser may bring several of one name, from other programs of the address."""
         found = []
         for pair in ";".join(self.every("cookie")).split(";"):
@@ -160,7 +168,7 @@ class _Head:
                 jar = SimpleCookie(pair.strip())
             except CookieError:
                 continue
-            found += [one.value for name, one in jar.items() if name == COOKIE]
+            found += [one.value for name, one in jar.items() if name == ours]
         return found
 
     def asked(self, name: str) -> str:
@@ -198,5 +206,8 @@ def _guarded(send: Send) -> Send:
 
 
 def _with_headers(message: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    own = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in _NAMES]
+    # Of two policies a browser keeps both: an answer may have a stricter one beside ours.
+    own = [
+        pair for pair in message.get("headers", ()) if pair[0].lower() not in _NAMES or pair[1].startswith(b"sandbox;")
+    ]
     return {**message, "headers": [*own, *_OURS]}

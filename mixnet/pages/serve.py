@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mixnet.errors import Unavailable
+from mixnet.pages.connections import serving
 from mixnet.pages.door import Door
 
 INDEX = "index.html"
@@ -57,18 +56,10 @@ async def serve_page(
     host, chosen = listening.getsockname()
     app = Starlette(routes=[*_files(static), *routes])
     door = Door(app, f"{host}:{chosen}", limits=limits, report=report)
-    config = Config()
-    config.bind = [f"fd://{listening.detach()}"]
-    config.accesslog = config.errorlog = None
-    config.include_server_header = False
-    config.graceful_timeout = 0.2
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_serve, door, config)
+    app.router.redirect_slashes = False
+    async with serving(door, listening):
         task_status.started(door)
-
-
-async def _serve(door: Door, config: Config, *, task_status: trio.TaskStatus[list[str]]) -> None:
-    await serve(door, config, mode="asgi", task_status=task_status)  # type: ignore[arg-type]  # both say ASGI
+        await trio.sleep_forever()
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -9,43 +9,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mixnet.errors import Unavailable
-from mixnet.pages.door import Door
 from mixnet.pages.events import EventStream
 from mixnet.pages.serve import serve_page
-
-
-async def fetch(link: str, path: str, *headers: str) -> tuple[bytes, trio.SocketStream]:
-    """The head of an answer, and the stream that gives the rest."""
-    authority = link.split("/")[2]
-    host, _, port = authority.partition(":")
-    stream = await trio.open_tcp_stream(host, int(port))
-    await stream.send_all("\r\n".join([f"GET {path} HTTP/1.1", f"host: {authority}", *headers, "", ""]).encode())
-    head = b""
-    while b"\r\n\r\n" not in head:
-        part = await stream.receive_some(1)
-        assert part
-        head += part
-    return head, stream
-
-
-def static(folder):
-    (folder / "index.html").write_text("<!doctype html>")
-    (folder / "page.js").write_text("'use strict'")
-    (folder / "secret.key").write_text("no")
-    return folder
-
-
-def quiet(fault: str) -> None:
-    raise AssertionError(fault)
-
-
-async def enter(door: Door) -> tuple[str, str]:
-    link = door.link()
-    head, stream = await fetch(link, link.partition("/enter")[1] + link.partition("/enter")[2])
-    await stream.aclose()
-    assert head.startswith(b"HTTP/1.1 303")
-    cookie = next(line for line in head.decode().split("\r\n") if line.lower().startswith("set-cookie"))
-    return link, "cookie:" + cookie.partition(":")[2].partition(";")[0]
+from tests.mixnet.pages.visit import enter, fetch, quiet, static
 
 
 async def test_a_page_is_served_and_told_what_is_new_until_it_goes(tmp_path, nursery):
