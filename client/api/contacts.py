@@ -151,6 +151,25 @@ class DeleteContact(Command[None], frozen=True, tag="delete_contact"):
         await daemon.visit(daemon.home.delete_contact, self.contact)
 
 
+class LeaveInvitation(Command[str], frozen=True, tag="leave_invitation"):
+    """-> a short code; the invitation lies under it at two providers, sealed, for a day or until they restart."""
+
+    invitation: str
+
+    async def run(self, daemon: DaemonApi) -> str:
+        daemon.devices.check_home()  # what one would leave is made there
+        return await daemon.short_codes.leave(self.invitation)
+
+
+class FetchInvitation(Command[str], frozen=True, tag="fetch_invitation"):
+    """-> the invitation that lies under a short code; RemoteError if there is none."""
+
+    code: str
+
+    async def run(self, daemon: DaemonApi) -> str:
+        return await daemon.short_codes.fetch(self.code)
+
+
 class ContactAccess(Access):
     """What a program may ask about contacts."""
 
@@ -167,6 +186,8 @@ class ContactAccess(Access):
     unblock = Asks(Unblock)
     relink = Asks(Relink)
     delete_contact = Asks(DeleteContact)
+    leave_invitation = Asks(LeaveInvitation)
+    fetch_invitation = Asks(FetchInvitation)
 
     async def wait_established(self, contact: str) -> ContactInfo:
         """Return once the contact answered, so that messages can be sent; RemoteError if its invitation expired.

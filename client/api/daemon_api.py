@@ -22,6 +22,7 @@ from client.devices.devices import Devices, User
 from client.messenger.messenger import Messenger
 from client.pairing.codes import Codes
 from client.pairing.matching import Matching
+from client.pairing.short_code import ShortCodes
 from client.storage.database import Store
 from client.traffic.provider_mailbox import ProviderMailbox
 from mixnet.clock import Clock
@@ -74,6 +75,7 @@ class DaemonApi:
         self._devices: Devices | None = None
         self._codes: Codes | None = None
         self._matching: Matching | None = None
+        self._short_codes: ShortCodes | None = None
         self._kept: Kept | None = None
         self._stir: Callable[[], None] = lambda: None
         self._snapshot: Callable[[], dict[str, Any]] = self._early
@@ -134,6 +136,15 @@ class DaemonApi:
     @matching.setter
     def matching(self, matching: Matching) -> None:
         self._matching = matching
+
+    @property
+    def short_codes(self) -> ShortCodes:
+        """Invitations that lie at providers; a satellite fetches them, too, and has its home accept them."""
+        return self._there(self._short_codes)
+
+    @short_codes.setter
+    def short_codes(self, short_codes: ShortCodes) -> None:
+        self._short_codes = short_codes
 
     @property
     def kept(self) -> Kept:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from client.cli import qr as drawing
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, Qr, checked, none_yet, seconds, talk
+from client.cli.options import Flag, Folder, Json, Profile, Qr, QrFile, checked, none_yet, seconds, talk
 
 if TYPE_CHECKING:
     from client.model.views import AddressInfo, CorrespondentInfo
 
 AddressId = Annotated[str, Parameter(help="The address, as `mixnet address list` shows it.")]
+
+_LARGE = "make its window larger or its letters smaller, or write a picture with --qr-file FILE"
 
 address = App(name="address", help="Addresses that anybody may write to without a name, and that you can publish.")
 
@@ -28,6 +31,7 @@ async def create(
     *,
     expires: str | None = None,
     qr: Qr = False,
+    qr_file: QrFile = None,
     out: Path | None = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -46,6 +50,8 @@ async def create(
     out
         Write it to a new file instead of printing it.
     """
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
+
     within = seconds(expires)
     async with talk(folder, name) as me:
         made = await me.anonymous.create_address(expires=within)
@@ -58,8 +64,10 @@ async def create(
         render.json(made)
     elif out is None:
         render.line(made.text)
-    if qr:
-        render.qr(made.text)
+    if qr and not as_json:
+        drawing.draw(made.text, _LARGE)
+    if qr_file is not None:
+        write_new(qr_file, drawing.png(made.text))
 
 
 def _write(path: Path, text: str) -> None:
@@ -85,6 +93,7 @@ async def show(
     /,
     *,
     qr: Qr = False,
+    qr_file: QrFile = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -93,14 +102,17 @@ async def show(
     Example: `mixnet address show alice 1f2e3d4c --qr`
     """
     from client.model.errors import UnknownAddress  # noqa: PLC0415
+    from client.profile.atomic_file import write_new  # noqa: PLC0415
 
     async with talk(folder, name) as me:
         found = next((one for one in await me.anonymous.addresses() if one.id == id), None)
     if found is None:
         raise UnknownAddress
     render.json(found) if as_json else render.line(found.text)
-    if qr:
-        render.qr(found.text)
+    if qr and not as_json:
+        drawing.draw(found.text, _LARGE)
+    if qr_file is not None:
+        write_new(qr_file, drawing.png(found.text))
 
 
 @address.command

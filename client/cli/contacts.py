@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from client.cli import qr as drawing
 from client.cli import render
 from client.cli.codes import accept_code, invite_by_code
+from client.cli.invitations import hand_over, is_short, taken
 from client.cli.options import (
     Flag,
     Folder,
+    Image,
     Json,
     PrivateFile,
     Profile,
-    Qr,
+    QrFile,
+    ShortQr,
     Yes,
+    command,
     compare_with,
     completed,
     confirm,
-    hand_over,
     none_yet,
     talk,
-    text_given,
 )
 from client.model.names import is_numbered, look_alikes, same
 from mixnet.errors import LocalError
@@ -43,6 +46,8 @@ _INVITED = exclusive(required=True)
 _DECISION = exclusive()  # so that nothing is half done if the second one can't be
 Decided = Annotated[str | None, option(_DECISION)]
 DecidedTwo = Annotated[tuple[str, str] | None, option(_DECISION), Parameter(negative="")]
+_NUMBER = "MIXNET-NUMBER:"
+_IMAGE = "With --verify: a picture of what their `mixnet contacts --number` shows, which is compared then."
 _NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
@@ -50,8 +55,8 @@ async def invite(
     name: Profile,
     /,
     *,
-    qr: Annotated[Qr, option(_QR)] = False,
-    qr_file: Annotated[Path | None, option(_QR_FILE)] = None,
+    qr: Annotated[ShortQr, option(_QR)] = False,
+    qr_file: Annotated[QrFile, option(_QR_FILE)] = None,
     out: Annotated[PrivateFile, option(_OUT)] = None,
     code: Annotated[Flag, option(_QR, _QR_FILE, _OUT)] = False,
     wait: bool = True,
@@ -60,29 +65,24 @@ async def invite(
 ) -> None:
     """Make an invitation, for one person, once; give it to them over a channel that both of you trust.
 
-    Example: `mixnet invite alice --out for-bob.txt`, or `mixnet invite alice --code` and tell them the code by phone
+    Example: `mixnet invite alice --out for-bob.txt`, `mixnet invite alice --qr` if they sit beside you, or
+    `mixnet invite alice --code` and tell them the code by phone
 
     Parameters
     ----------
-    qr_file
-        Write it as a QR code to a new PNG file that only you can read, too.
     code
         Make a short code to say instead, which they give to `mixnet accept`; both programs run until you are done.
     wait
         With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
     """
-    from client.profile.atomic_file import write_new  # noqa: PLC0415
-
     if code:
         _show_new(folder, name, await invite_by_code(folder, name, wait=wait, as_json=as_json), as_json=as_json)
         return
     async with talk(folder, name) as me:
         text = await me.invite()
-    file = "" if out is None else out.name
-    then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {file}`"
-    hand_over(text, out, then, qr=qr, as_json=as_json)
-    if qr_file is not None:
-        write_new(qr_file, render.qr_png(text))
+        file = "" if out is None else out.name
+        then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {file}`"
+        await hand_over(me, text, out, then, qr=qr, qr_file=qr_file, as_json=as_json)
 
 
 async def accept(
@@ -91,6 +91,7 @@ async def accept(
     /,
     *,
     code: Annotated[str | None, option(_INVITED)] = None,
+    image: Annotated[Image, option(_INVITED)] = None,
     contact: Annotated[str | None, Parameter(name="--as")] = None,
     wait: bool = True,
     folder: Folder = None,
@@ -98,12 +99,13 @@ async def accept(
 ) -> None:
     """Accept somebody's invitation, and wait until both of you can write.
 
-    Example: `mixnet accept bob for-bob.txt --as alice`, or `mixnet accept bob --code 7-candle-orbit-violin`
+    Example: `mixnet accept bob for-bob.txt --as alice`, `mixnet accept bob --image screenshot.png`, or
+    `mixnet accept bob --code 7-candle-orbit-violin`
 
     Parameters
     ----------
     invitation
-        Its text (`mixnet1:...`), a file that holds it, or - for standard input.
+        Its text (`mixnet1:...`), its short code (`MIXNET:...`), a file that holds one, or - for standard input.
     code
         The code that they told you, instead; the first letters of each word are enough.
     contact
@@ -111,13 +113,12 @@ async def accept(
     wait
         Wait until the inviter's daemon has answered; --no-wait returns at once.
     """
-    if code is not None:
+    if code is not None and not is_short(code):
         made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
         _show_new(folder, name, made, as_json=as_json)
         return
-    text = text_given(invitation or "", "invitation", "mixnet1:")
     async with talk(folder, name) as me:
-        known = await me.accept(text, contact)
+        known = await me.accept(await taken(me, invitation or code, image, "mixnet1:"), contact)
         if wait:
             with render.waiting(f"waiting for {render.harmless(known.name)} to answer"):
                 known = await me.wait_established(known.name)
@@ -133,6 +134,8 @@ async def contacts(
     /,
     *,
     verify: Decided = None,
+    image: Annotated[Path | None, Parameter(help=_IMAGE)] = None,
+    number: Decided = None,
     rename: DecidedTwo = None,
     note: Annotated[DecidedTwo, Parameter(help=_NOTE)] = None,
     block: Decided = None,
@@ -158,6 +161,8 @@ async def contacts(
     ----------
     verify
         Record that you compared this contact's safety number with them, and it matched.
+    number
+        Show this contact's safety number, as digits and as a QR code: the two of you have the same one.
     rename
         Call a contact by another name: give the old one and the new one.
     block
@@ -187,8 +192,7 @@ async def contacts(
     from client.model.views import AckChoice, ReadReceiptChoice  # noqa: PLC0415
 
     async with talk(folder, name) as me:
-        if verify is not None:
-            await me.verify(verify)
+        await _verify(me, verify, image)
         if rename is not None:
             await me.rename(*rename)
         if note is not None:
@@ -215,9 +219,50 @@ async def contacts(
         known = await me.contacts()
         default = await _default(me)
         groups = await me.groups.list() if relink is not None else []
+    if number is not None:
+        _show_number(_named(known, number), name, folder, as_json=as_json)
+        return
     _list(known, default, name, folder, as_json=as_json)
     if relink is not None and groups:
         render.note(f"in groups that you share, {relink[0]} is still who it was: an admin removes and invites it again")
+
+
+def _named(known: list[ContactInfo], contact: str) -> ContactInfo:
+    """The contact of this name; UnknownContact."""
+    from client.model.errors import UnknownContact  # noqa: PLC0415
+
+    found = next((one for one in known if same(one.name) == same(contact)), None)
+    if found is None:
+        raise UnknownContact(f"there is no contact named {contact!r}: `mixnet contacts PROFILE` lists them")
+    return found
+
+
+async def _verify(me: Connection, contact: str | None, image: Path | None) -> None:
+    """Record that the user compared the number; with a picture, if it shows the same one."""
+    if image is not None and contact is None:
+        raise LocalError("--image is for --verify: name the contact whose safety number is in the picture")
+    if image is not None and contact is not None:
+        known = _named(await me.contacts(), contact)
+        if drawing.read(image, _NUMBER) != _NUMBER + "".join(known.safety_number.split()):
+            raise LocalError(
+                f"the safety number in {image} is not that of {known.name!r}, which was not verified: if their program"
+                " showed it for you, somebody else may be between the two of you"
+            )
+    if contact is not None:
+        await me.verify(contact)
+
+
+def _show_number(contact: ContactInfo, name: str, folder: Path | None, *, as_json: bool) -> None:
+    """A safety number, four groups a line, and drawn."""
+    if as_json:
+        render.json({"contact": contact.name, "safety_number": contact.safety_number})
+        return
+    verify = command(folder, "contacts", "THEIR-PROFILE", "--verify", name, "--image", "FILE")
+    render.note(f"compare it with what they see of you, or read a picture of it there: `{verify}`")
+    groups = contact.safety_number.split()
+    for at in range(0, len(groups), 4):
+        render.line(" ".join(groups[at : at + 4]))
+    drawing.draw(_NUMBER + "".join(groups), "compare the digits")
 
 
 async def _default(me: Connection) -> str | None:

@@ -9,24 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from client.cli import render
+from client.cli.invitations import hand_over, taken
 from client.cli.options import (
     Flag,
     Folder,
+    Image,
     Json,
     PrivateFile,
     Profile,
-    Qr,
+    QrFile,
+    ShortQr,
     checked,
     command,
-    hand_over,
     none_yet,
     talk,
-    text_given,
 )
+from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
     from client.model.views import DeviceInfo
 
+_INVITED = exclusive(required=True)
 HomeProfile = Annotated[str, Parameter(help="Your home profile.")]
 
 device = App(
@@ -51,7 +54,8 @@ async def link(
     /,
     *,
     called: Annotated[str | None, Parameter(name="--name")] = None,
-    qr: Qr = False,
+    qr: ShortQr = False,
+    qr_file: QrFile = None,
     out: PrivateFile = None,
     folder: Folder = None,
     as_json: Json = False,
@@ -67,16 +71,17 @@ async def link(
     """
     async with talk(folder, name) as me:
         text = await me.devices.link(called)
-    then = f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it"
-    hand_over(text, out, then, qr=qr, as_json=as_json)
+        then = f"on the other device, make a new profile and give it {out} with `mixnet device accept`; hide it"
+        await hand_over(me, text, out, then, qr=qr, qr_file=qr_file, as_json=as_json)
 
 
 @device.command
 async def accept(
     name: str,
-    invitation: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    invitation: Annotated[str | None, argument(_INVITED), Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
+    image: Annotated[Image, option(_INVITED)] = None,
     wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
@@ -90,14 +95,13 @@ async def accept(
     name
         The new profile, without contacts and messages; its daemon must run, and that of the home too.
     invitation
-        Its text (`mixnet1-device:...`), a file that holds it, or - for standard input.
+        Its text (`mixnet1-device:...`), its short code (`MIXNET:...`), a file that holds one, or - for standard input.
     wait
         Wait until the home has answered; --no-wait returns at once.
     """
     # One for contacts begins with mixnet1: and is wrong here, which the daemon says better than "no such file".
-    text = text_given(invitation, "invitation", "mixnet1-device:", "mixnet1:")
     async with talk(folder, name) as me:
-        home = await me.devices.accept(text)
+        home = await me.devices.accept(await taken(me, invitation, image, "mixnet1-device:", "mixnet1:"))
         if wait:
             with render.waiting(f"waiting for {render.harmless(home.name)}, your home device"):
                 home = await me.devices.wait_linked()

@@ -35,6 +35,9 @@ Qr = Annotated[Flag, Parameter(help="Draw it as a QR code too.")]
 After = Annotated[
     int, Parameter(help="Only what was complete after the message of this number: a file may be long on its way.")
 ]
+ShortQr = Annotated[Flag, Parameter(help="Draw a short code for it as a QR code, which works for a day.")]
+QrFile = Annotated[Path | None, Parameter(help="Write the QR code to a new PNG file that only you can read.")]
+Image = Annotated[Path | None, Parameter(help="A picture of its QR code instead: screenshot or photo, PNG or JPEG.")]
 PrivateFile = Annotated[
     Path | None, Parameter(help="Write it to a new file that only you can read, instead of printing it.")
 ]
@@ -184,21 +187,6 @@ def identity(digits: str, advice: str) -> bytes:
     if len(key) != 32:
         raise LocalError(advice)
     return key
-
-
-def hand_over(invitation: str, out: Path | None, then: str, *, qr: bool, as_json: bool) -> None:
-    """Give an invitation to its user: in a new private file, with what to do with it `then`, or printed; drawn too."""
-    from client.profile.atomic_file import write_new  # noqa: PLC0415
-
-    if out is not None:
-        write_new(out, f"{invitation}\n".encode())
-        render.note(then)
-    elif as_json:
-        render.json({"invitation": invitation})
-    else:
-        render.line(invitation)
-    if qr:
-        render.qr(invitation)
 
 
 def text_given(given: str, what: str, *beginnings: str) -> str:

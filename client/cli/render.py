@@ -7,7 +7,6 @@ cursor, colour the screen, turn our words around or be taken for them: all that 
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,12 +15,9 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixnet import shown
-from mixnet.errors import LocalError
 from mixnet.letters import is_hidden
 
 if TYPE_CHECKING:
-    import segno
-
     from client.model.views import MessageInfo, MessageState
 
 _ARROWS = {True: ("→", ">"), False: ("←", "<")}
@@ -68,16 +64,16 @@ def json(value: Any) -> None:
         from json import dumps  # noqa: PLC0415
 
         made = dumps(msgspec.to_builtins(plain))
-    line("".join(_escaped(one) if is_hidden(one) or not _has(one) else one for one in made))
+    line("".join(_escaped(one) if is_hidden(one) or not has(one) else one for one in made))
 
 
 def arrow(one: MessageInfo) -> str:
     """Where a message goes."""
     best, plain = _ARROWS[one.outgoing]
-    return best if _has(best) else plain
+    return best if has(best) else plain
 
 
-def _has(letters: str) -> bool:
+def has(letters: str) -> bool:
     """Whether the output can show them."""
     try:
         letters.encode(sys.stdout.encoding or "utf-8")
@@ -197,27 +193,6 @@ def status(name: str, figures: Mapping[str, Any]) -> None:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if count) or "none"
-
-
-def qr(text: str) -> None:
-    """A QR code at the terminal; LocalError if the text is too long for one."""
-    _qr_code(text, "this").terminal(compact=True)
-
-
-def qr_png(text: str) -> bytes:
-    """The same as a picture; LocalError if the text is too long for one."""
-    picture = io.BytesIO()
-    _qr_code(text, "this invitation").save(picture, kind="png", scale=4)
-    return picture.getvalue()
-
-
-def _qr_code(text: str, what: str) -> segno.QRCode:
-    import segno  # noqa: PLC0415  # only this needs it
-
-    try:
-        return segno.make_qr(text, error="l")
-    except segno.DataOverflowError:
-        raise LocalError(f"{what} is too long for a QR code: use --out and send the file") from None
 
 
 class _Lines:

@@ -29,6 +29,7 @@ from client.pairing.codes import Codes
 from client.pairing.matching import Matching
 from client.pairing.matching_store import MatchTable
 from client.pairing.rendezvous import Rendezvous
+from client.pairing.short_code import ShortCodes
 from client.profile.keys import Keys, load_keys
 from client.profile.profile import Profile
 from client.storage.database import Store
@@ -217,6 +218,8 @@ class Assembly:
             publish=happened,
         )
 
+        short_codes = ShortCodes(Rendezvous(provider_queries, day=True), bootstrap.network_id, provider)
+
         # What the user asks of all this.
         mailbox = ProviderMailbox(
             mailbox=keys.mailbox.public,
@@ -233,13 +236,14 @@ class Assembly:
         self.provider_queries, self.timestamps = provider_queries, messenger.timestamps
         self._around, self._devices, self._mailbox, self._figures = around, devices, mailbox, figures
         self._sender, self._receiver, self._link, self._frames = sender, receiver, link, frames
-        self._codes, self._matching = codes, matching
+        self._codes, self._matching, self._short_codes = codes, matching, short_codes
         self._follower = DocumentFollower(keeper, bootstrap.epochs, packer, sender, loops)
 
     def open(self, api: DaemonApi) -> None:
         """Let the user's side of the daemon do all that it can."""
         api.codes = self._codes
         api.matching = self._matching
+        api.short_codes = self._short_codes
         api.open(self._devices, self._sender.stir, self._figures.snapshot)
         api.kept = Kept(self._mailbox, self._around.store, self._around.profile.directory)
 

@@ -54,12 +54,12 @@ class Invitation:
     def pack(self) -> bytes:
         """The same in fewer bytes, for a program."""
         body = self._body()
-        return body + _checksum(body)
+        return body + _checksum(body, self.device)
 
     @classmethod
-    def unpack_untrusted(cls, raw: bytes) -> Self:
+    def unpack_untrusted(cls, raw: bytes, *, device: bool = False) -> Self:
         """Read what `pack` gave; MalformedInvitation."""
-        return cls.parse_untrusted(PREFIX + _armour(raw))
+        return cls.parse_untrusted(_prefix(device) + _armour(raw))
 
     @property
     def channel(self) -> bytes:

@@ -224,6 +224,14 @@ class CodesMissing(LocalError):
     """Spoken codes and matching need one more package: install this program with its extra `codes`."""
 
 
+class MalformedShortCode(LocalError):
+    """This is no short code, or a letter is wrong: it is MIXNET: and 32 letters and digits, in groups of four."""
+
+
+class NothingLeft(RemoteError):
+    """Nothing is there under this code: it is for one day and one network. Check it, or ask for a new one."""
+
+
 class MalformedCode(LocalError):
     """A code is a number and three words, like 7-candle-orbit-violin: check what you were told."""
 

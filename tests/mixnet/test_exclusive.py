@@ -13,12 +13,13 @@ from mixnet.cli import build
 from mixnet.explain import USER_ERROR, exit_status
 from tests.mixnet.commands import commands
 
-DECISIONS = ["--verify", "--rename", "--note", "--block", "--unblock", "--relink", "--read-receipts"]
+DECISIONS = ["--verify", "--number", "--rename", "--note", "--block", "--unblock", "--relink", "--read-receipts"]
 DECISIONS += ["--default-read-receipts", "--acknowledgements", "--delete"]
 PAIRS = {  # as they are meant; what is ruled out in a command but not here, or the other way round, is a mistake
     "contacts": set(combinations(DECISIONS, 2)),
     "invite": {("--qr", "--code"), ("--qr-file", "--code"), ("--out", "--code")},
-    "accept": {("INVITATION", "--code")},
+    "accept": {("INVITATION", "--code"), ("INVITATION", "--image"), ("--code", "--image")},
+    "device accept": {("INVITATION", "--image")},
     "match": {("--me", "--off"), ("--contacts", "--off")},
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},
     "voice": {("CONTACT", "--devices"), ("--file", "--device")},
@@ -31,7 +32,7 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "attack": {("--quick", "--full")},
 }
 PAIRS |= {f"bench {one}": {("--quick", "--full")} for one in ("all", "scale", "idle", "start", "hostile")}
-NEEDED = {"accept", "send", "voice", "delete"}  # one of the first two must be there
+NEEDED = {"accept", "device accept", "send", "voice", "delete"}  # one of the first two must be there
 VALUES = {"--read-receipts": ["bob", "off"], "--default-read-receipts": ["on"], "--size": ["quick"], "NUMBER": ["7"]}
 VALUES |= {"--acknowledgements": ["bob", "prompt"]}
 

@@ -185,6 +185,8 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "retire_address": ("anonymous.retire_address", ("id",), {}, ADDRESS),
     "send_anonymous": ("anonymous.send", ("mixnet-address1:x", "hi"), {"answers": 5.0, "expires": 6.0}, 9),
     "correspondents": ("anonymous.correspondents", (), {}, [CORRESPONDENT]),
+    "leave_invitation": ("leave_invitation", ("mixnet1:text",), {}, "MIXNET:ABCD"),
+    "fetch_invitation": ("fetch_invitation", ("MIXNET:ABCD",), {}, "mixnet1:text"),
     "end_correspondence": ("anonymous.end", ("reader 1",), {}, None),
 }
 # Requests that a verb makes along with others.
@@ -201,6 +203,7 @@ SHOWS |= {"identity", "strangers", "export", "retention", "proof", "receipt_rule
 SHOWS |= {"history", "conversations", "count", "draft", "set_draft"}
 SHOWS |= {"devices", "groups", "group_show", "group_readers", "addresses", "correspondents"}
 SHOWS |= {"code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"}
+SHOWS |= {"leave_invitation", "fetch_invitation"}
 SHOWS |= {"mailbox", "erase_mailbox", "holdings"}
 STIR = "stir"
 EVENTS = [
@@ -304,7 +307,11 @@ def daemon_of(noted: list[str]) -> DaemonApi:
         stop=noting(noted, "matching.stop", None),
         status=noting(noted, "matching.status", MATCHING),
     )
-    daemon.codes, daemon.matching = codes, matching
+    short: Any = SimpleNamespace(
+        leave=noting(noted, "short_codes.leave", "MIXNET:ABCD"),
+        fetch=noting(noted, "short_codes.fetch", "mixnet1:text"),
+    )
+    daemon.codes, daemon.matching, daemon.short_codes = codes, matching, short
     give_mailbox(daemon)
     return daemon
 

@@ -156,13 +156,6 @@ def test_a_hyphen_for_standard_input_and_folders_with_spaces():
     assert suggested == "mixnet client start bob --dir '/tmp/two words'"
 
 
-async def test_a_qr_code_is_drawn(network, capsys):
-    async with daemon_of(network, "alice"):
-        capsys.readouterr()
-        await contacts.invite("alice", qr=True, folder=network)
-    assert "█" in capsys.readouterr().out
-
-
 async def test_bad_input_is_one_named_error(network, tmp_path):
     async with daemon_of(network, "alice"):
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):

@@ -7,8 +7,10 @@ import pytest
 import trio
 
 from client.api.connection import Connection, DirectChannel
-from client.cli import codes, contacts, matching
+from client.cli import codes, contacts, matching, qr
+from client.cli.invitations import SHORT
 from client.model.errors import MalformedInvitation
+from client.pairing.short_code import PREFIX
 from mixnet.errors import LocalError
 from tests.client.worlds.hall import Hall
 from tests.client.worlds.service import make_service
@@ -24,6 +26,7 @@ def hall(tmp_path, monkeypatch):
         service._devices = made.channel[name].devices
         made.codes[name].publish = service.event_bus.publish
         service.codes, service.matching = made.codes[name], made.matching[name]
+        service.short_codes, service._clock = made.short_codes, made.clock
         yield Connection(DirectChannel(service))
 
     for module in (contacts, codes, matching):
@@ -92,10 +95,54 @@ async def test_matching_is_turned_on_shown_and_turned_off(hall, tmp_path, capsys
     assert "matching is off" in capsys.readouterr().err
 
 
-async def test_a_picture_of_an_invitation_is_its_owner_s_alone(hall, tmp_path, capsys):
+@pytest.mark.parametrize("way", ["typed", "code", "file", "picture"])
+async def test_an_invitation_goes_over_by_a_short_code(hall, tmp_path, autojump_clock, capsys, way):
+    picture, file = tmp_path / "code.png", tmp_path / "code.txt"
+    async with hall.open():
+        await contacts.invite("alice", qr=True, qr_file=picture)
+        shown = capsys.readouterr()
+        code, *drawn = shown.out.splitlines()
+        assert len(code) < 50 and "█" in "".join(drawn) and "works once, for a day" in shown.err
+        file.write_text(code + "\n")
+        text = {"typed": code.lower().replace("-", " "), "file": str(file)}.get(way)
+        given = {"code": {"code": code}, "picture": {"image": picture}}.get(way, {})
+        await contacts.accept("bob", text, contact="ally", **given)
+        assert capsys.readouterr().out.startswith("ally\testablished\t")
+
+
+async def test_a_short_code_and_its_invitation_for_programs(hall, autojump_clock, capsys):
+    async with hall.open():
+        await contacts.invite("alice", qr=True, as_json=True)
+        made = json.loads(capsys.readouterr().out)
+        assert made.keys() == {"invitation", "code"} and made["invitation"].startswith("mixnet1:")
+        assert await hall.short_codes.fetch(made["code"]) == made["invitation"]
+
+
+async def test_a_safety_number_is_verified_by_a_picture_of_the_same_one_only(hall, tmp_path, autojump_clock, capsys):
+    async with hall.open():
+        await contacts.invite("alice", qr=True)
+        await contacts.accept("bob", capsys.readouterr().out.splitlines()[0])
+        await trio.sleep(20)
+        capsys.readouterr()
+        await contacts.contacts("alice", number="bob")
+        digits = "".join(capsys.readouterr().out.splitlines()[:2]).replace(" ", "")
+        assert len(digits) == 40
+        same, other = tmp_path / "same.png", tmp_path / "other.png"
+        same.write_bytes(qr.png(f"MIXNET-NUMBER:{digits}"))
+        other.write_bytes(qr.png(f"MIXNET-NUMBER:{digits[::-1]}"))
+        with pytest.raises(LocalError, match="which was not verified"):
+            await contacts.contacts("bob", verify="alice", image=other)
+        with pytest.raises(LocalError, match="--verify"):
+            await contacts.contacts("bob", image=same)
+        assert not hall.channel["bob"].messenger.contacts()[0].verified
+        await contacts.contacts("bob", verify="alice", image=same)
+        assert hall.channel["bob"].messenger.contacts()[0].verified
+
+
+async def test_a_picture_of_an_invitation_is_its_owner_s_alone(hall, tmp_path, autojump_clock, capsys):
     picture = tmp_path / "code.png"
     await contacts.invite("alice", qr_file=picture)
-    assert capsys.readouterr().out.startswith("mixnet1:")
+    assert capsys.readouterr().out.startswith(SHORT) and SHORT == PREFIX
     assert picture.read_bytes().startswith(b"\x89PNG\r\n")
     assert picture.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):

@@ -29,7 +29,7 @@ REFUSED = {
     *("code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"),
     *("consent", "receipt_rule", "proof", "forge"),
     "send",  # the recorded one is signed
-    *("invite", "default_read_receipts", "delete_contact", "relink", "import", "device_link"),
+    *("invite", "leave_invitation", "default_read_receipts", "delete_contact", "relink", "import", "device_link"),
 }
 OPS = {kind.__struct_config__.tag for kind in protocol.COMMANDS}
 

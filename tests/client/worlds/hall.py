@@ -13,6 +13,7 @@ from client.pairing.codes import Codes
 from client.pairing.matching import Matching
 from client.pairing.matching_store import MatchTable
 from client.pairing.rendezvous import Rendezvous
+from client.pairing.short_code import ShortCodes
 from client.traffic.provider_queries import NotAnswered
 from mixnet.clock import VirtualClock
 from mixnet.crypto import Label, SymmetricKey, derive
@@ -48,6 +49,7 @@ class Hall:
         self.events: list[object] = []
         self.codes = {name: self._codes(name) for name in names}
         self.matching = {name: self._matching(name) for name in names}
+        self.short_codes = ShortCodes(Rendezvous(self, day=True), NETWORK, self.nodes[0].identity)  # type: ignore[arg-type]
         self._scopes: dict[str, trio.CancelScope] = {}
 
     # what Services offers
