@@ -127,6 +127,11 @@ class Anonymous:
             with self._core.change():
                 self._shared.end(contact.id)
 
+    def went_on_elsewhere(self) -> None:
+        """This profile was made of a backup: no conversation can go on, since none can be begun anew by itself."""
+        for contact in self._core.anonymous.keys() & self._core.routes.keys():
+            self._shared.end(contact)
+
     # what comes
 
     def greeted_untrusted(self, unverified: Unverified, now: float) -> bool:

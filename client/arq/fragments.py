@@ -40,17 +40,19 @@ class PlaintextKind(IntEnum):
     FRAGMENT_WITH_SURB = 2
     PROBE = 3  # asks for an acknowledgement and carries nothing but its reply block
     ACK = 4
+    RENEWAL = 5  # of a restored client, which can use no other key of the session (client/e2e/renewal_request.py)
 
 
 BROKEN = 0x80
 _PREFIX = struct.Struct(f">B{CHANNEL_SIZE}s{crypto.MAC_SIZE}sI")
+PREFIX_SIZE = _PREFIX.size
 _PLACE = struct.Struct(">BIBBI")
 _FLOORS = struct.Struct(f">{LANES}I")
 _UNTIL = struct.Struct(">I")
 REPLY_SIZE = GEOMETRY.surb_size + _UNTIL.size
 _MAC_AT = 1 + CHANNEL_SIZE
-_MAC_END = _MAC_AT + crypto.MAC_SIZE
-LARGE = GEOMETRY.message_size - _PREFIX.size - _PLACE.size
+MAC_END = _MAC_AT + crypto.MAC_SIZE
+LARGE = GEOMETRY.message_size - PREFIX_SIZE - _PLACE.size
 SMALL = LARGE - REPLY_SIZE
 
 
@@ -211,7 +213,7 @@ class Unverified:
     @classmethod
     def parse_untrusted(cls, raw: bytes) -> Self:
         """Read the channel; RemoteError for anything that is no fragment or probe."""
-        if not _PREFIX.size <= len(raw) <= GEOMETRY.message_size:
+        if not PREFIX_SIZE <= len(raw) <= GEOMETRY.message_size:
             raise RemoteError("a fragment of the wrong size")
         if raw[0] & ~BROKEN not in _ARRIVING:
             raise RemoteError("a plaintext of an unknown kind")
@@ -222,7 +224,7 @@ class Unverified:
         check_mac_untrusted(channel, self.raw)
         first, _, _, transmission = _PREFIX.unpack_from(self.raw)
         kind, broken = first & ~BROKEN, bool(first & BROKEN)
-        rest = self.raw[_PREFIX.size :]
+        rest = self.raw[PREFIX_SIZE:]
         if kind == PlaintextKind.FRAGMENT:
             return Arrival(transmission, None, _parse_place_untrusted(rest), broken)
         if kind == PlaintextKind.PROBE:
@@ -238,8 +240,8 @@ _ARRIVING = frozenset({PlaintextKind.FRAGMENT, PlaintextKind.FRAGMENT_WITH_SURB,
 
 def check_mac_untrusted(channel: ChannelKey, raw: bytes) -> None:
     """Raise RemoteError unless `raw` (a whole plaintext) was sealed for `channel`."""
-    unsigned = raw[:_MAC_AT] + bytes(crypto.MAC_SIZE) + raw[_MAC_END:]
-    if raw[1:_MAC_AT] != channel.channel or not crypto.equal(channel.tag(unsigned), raw[_MAC_AT:_MAC_END]):
+    unsigned = raw[:_MAC_AT] + bytes(crypto.MAC_SIZE) + raw[MAC_END:]
+    if raw[1:_MAC_AT] != channel.channel or not crypto.equal(channel.tag(unsigned), raw[_MAC_AT:MAC_END]):
         raise RemoteError("a fragment that is not genuine")
 
 

@@ -106,6 +106,7 @@ class Sender:
         self._patience = _PATIENCE
         self._deadline: float | None = None
         self._hushed = False
+        self.closed = False  # nothing more may get under way
         self._lost_before = 0.0  # when hushed: what left before and has not arrived is lost, at the next retry
 
     def hush(self) -> None:
@@ -141,7 +142,7 @@ class Sender:
     def room(self, lane: int) -> int:
         """How many more messages may get under way."""
         it = self._lanes[lane]
-        return max(0, WINDOW - (it.next_number - it.floor))
+        return 0 if self.closed else max(0, WINDOW - (it.next_number - it.floor))
 
     def next_number(self, lane: int) -> int:
         """The number that the next message of a lane gets."""

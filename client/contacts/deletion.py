@@ -13,7 +13,7 @@ from client.e2e.bodies import decode_untrusted
 from client.e2e.group_bodies import GroupBody
 from client.storage.contacts import Contact
 
-_OF_SESSION = ("outbound", "sealed", "posted", "taken", "inbound", "retired", "stranded", "invitations")
+_OF_SESSION = ("outbound", "sealed", "posted", "taken", "inbound", "retired", "stranded", "invitations", "copied")
 _OF_CONTACT = ("waiting", "stranded", "group_held", "group_offers")
 _CHOSEN = ("retention", "drafts", "consents", "former_identities", "matching", "device_asks")
 _MESSAGES = "SELECT id FROM messages WHERE contact = ?"

@@ -12,7 +12,7 @@ from typing import Protocol
 from client.arq.fragments import Arrival, Fragment, Unverified
 from client.arq.sender import USER
 from client.contacts.renewal import Renewal
-from client.core.conversation import NewSession, Parcel
+from client.core.conversation import Conversation, NewSession, Parcel
 from client.core.state import Core
 from client.e2e.bodies import Confirm, Greeting, decode_untrusted, encode
 from client.e2e.invitation import Invitation
@@ -32,6 +32,7 @@ from client.model.errors import (
 )
 from client.model.names import check_name, check_sent
 from client.model.views import ContactInfo, ContactState
+from client.storage import copies
 from client.storage.contacts import Contact
 from client.storage.database import Row
 from mixnet import crypto
@@ -134,7 +135,9 @@ class Introductions:
         except RemoteError:
             raise MalformedInvitation from None
 
-    def greet(self, contact: int, invitation: Invitation, started: Started, now: float) -> None:
+    def greet(
+        self, contact: int, invitation: Invitation, started: Started, now: float, *, account: int = USER
+    ) -> Conversation:
         """Keep a session that `begin` gave, and let its first message leave. In the caller's change."""
         core = self._core
         entry, where = invitation_channel(invitation.secret), invitation.destination
@@ -142,8 +145,9 @@ class Introductions:
             NewSession(contact, started.channels, entry, where, started.session, expected=0)
         )
         expires = min(invitation.expires, now + core.settings.invitation_lifetime)  # whatever a stranger promises
-        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires, USER))
+        conversation.post_sealed(started.hello, Parcel(0, b"", None, False, 0, expires, account))
         core.expires(expires)
+        return conversation
 
     def readable(self, text: str, name: str | None, now: float) -> tuple[Invitation, Contact | None]:
         """An invitation that can be accepted, and the contact that its maker is already; errors as `accept`."""
@@ -156,8 +160,7 @@ class Introductions:
         known = core.contacts.known(invitation.keys.identity)
         if known is not None and known.role == "group":  # a false one, see `ContactTable.cede`
             known = None
-        entry = invitation_channel(invitation.secret).channel
-        if known is not None and core.store.has("SELECT 1 FROM sessions WHERE entry = ?", entry):
+        if known is not None and core.store.has("SELECT 1 FROM sessions WHERE entry = ?", invitation.channel):
             raise AlreadyContact(f"you accepted this invitation already: the contact is named {known.name!r}")
         if known is not None and known.state is ContactState.PENDING and known.role == "contact":
             raise AlreadyContact(f"you already have this contact, named {known.name!r}: it has not answered yet")
@@ -188,7 +191,7 @@ class Introductions:
             self._answer_untrusted(row, arrival, fragment.part, digest, now)
         elif crypto.equal(digest, bytes(row[5])) and row[6] in self._core.conversations:
             conversation = self._core.conversations[row[6]]
-            if conversation.contact not in self._core.blocked:
+            if conversation.contact not in self._core.blocked and not conversation.copied:
                 self._core.solicited(conversation, arrival, now, new=False)
         else:
             raise RemoteError("an invitation that was used before")
@@ -206,6 +209,9 @@ class Introductions:
         met = core.contacts.once(answered.identity)
         if met is not None and met.blocked:
             raise RemoteError("a first message of somebody whom the user has blocked")
+        asked = core.store.value(int, "SELECT contact FROM copied WHERE invitation = ?", row[0])
+        if asked is not None and core.contacts.get(asked).identity != answered.identity:
+            raise RemoteError("an invitation that is for another contact")
         devices = self.for_devices
         if devices is not None and not devices.expects(row[0]):
             devices = None
@@ -236,6 +242,9 @@ class Introductions:
             # Only sessions from before the invitation: one that the contact has begun since is newer than this one.
             before = core.store.value(int, "SELECT session FROM invited_after WHERE invitation = ?", row[0])
             self._renewal.replace(conversation, before or 0, now)
+            copy = copies.copy_of(core.store)
+            if asked is not None and copy is not None:
+                core.store.run("INSERT INTO restorations VALUES (?, ?, 1)", conversation.id, copy.made)
             query = "UPDATE invitations SET prekeys = NULL, used = ?, session = ? WHERE id = ?"
             core.store.run(query, digest, conversation.id, row[0])
             if devices is not None:

@@ -15,7 +15,7 @@ from client.model.views import ContactInfo, ContactState
 from client.storage.contacts import Contact
 
 _MOVED = (
-    *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired"),
+    *("sessions", "messages", "waiting", "sending", "receiving", "stranded", "retired", "copied"),
     *("group_peers", "group_leavers", "group_held"),
     "former_identities",
 )
@@ -53,5 +53,5 @@ def _check(core: Core, old: Contact, new: Contact) -> None:
     for one in (old, new):
         if one.blocked:
             raise ContactBlocked(core.unblock_first(one))
-    if new.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED) or new.id not in core.routes:
+    if new.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED) or not core.reaches(new.id):
         raise WrongStep(f"{new.name!r} has not answered yet: wait until `mixnet contacts PROFILE` says established")

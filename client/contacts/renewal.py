@@ -8,6 +8,7 @@ contact's name, its archive and whether it is verified stay as they are, because
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from client.arq.delivery_tags import TAG_SIZE, agree, tag
@@ -20,11 +21,23 @@ from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.model.errors import FileMissing
 from client.storage.database import Row
+from client.storage.messages import DRAWN
 
 UNKNOWN = (
     "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
 )
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
+THERE = (
+    "this contact's profile was restored from a backup of {when}: a new session has begun by itself, and the safety"
+    " number is the same"
+)
+LOST_THERE = "; what it had got from you since the backup{since} is not there any more: send again what matters"
+HERE = (
+    "this profile was restored from a backup of {when}: a new session with this contact has begun by itself; what had"
+    " come here after the backup does not come again"
+)
+LOST_HERE = ", and the contact has messages of yours that are not here"
+_SAID = -1.0  # in the place of a time: it was said
 GRACE = 3600.0  # seconds in which packets of before may still come after a contact has given a session up
 _CONTROL = (Confirm, Resume, Seen, Abort, Refuse)  # of the old session alone: numbers may be given again after it
 _POSTED = "SELECT body FROM posted WHERE session = ? ORDER BY lane, number"
@@ -66,6 +79,7 @@ class Renewal:
         old = core.by_outgoing.get(said.heard)
         if old is via:
             return
+        self._say_restored(via, said, now)
         if old is not None and old.contact == via.contact:
             self.give_up(old, via, now)
             self.forget_what_came(via.contact)
@@ -80,8 +94,8 @@ class Renewal:
                 self._settle(int(row[0]), via.contact, said, now)
             if row[1] <= 1:  # from when on the contact does not use it any more
                 core.store.run("UPDATE retired SET settled = ? WHERE session = ?", int(now), row[0])
-            elif said.asks and now >= row[1] + GRACE and not self._under_way(said.spoke) and via.sender.has_window(0):
-                # It says so again, long after: a copy of before, which never got what we said then, with tags.
+            elif said.asks and self._is_copy(via, row[1], now) and not self._under_way(said.spoke):
+                # It says so again: a copy of before, which never got what we said then, with tags.
                 known = Resume(said.spoke, said.heard, (row[2], row[3]), (b"", b""), asks=False)
                 via.post(self._control(known, now))
             self._release(via)
@@ -90,6 +104,45 @@ class Renewal:
             nothing = Resume(said.spoke, said.heard, (0, 0), (b"", b""), asks=False)
             via.post(self._control(nothing, now))
             core.hush(via)
+
+    def _say_restored(self, via: Conversation, said: Resume, now: float) -> None:
+        """Tell the user, once, if this session took the place of a copied one, and what can't come back."""
+        core = self._core
+        row = core.store.one("SELECT made, ours FROM restorations WHERE session = ? AND made <> ?", via.id, _SAID)
+        if row is None:
+            return
+        made, ours = row
+        core.store.run("UPDATE restorations SET made = ? WHERE session = ?", _SAID, via.id)
+        if core.contacts.get(via.contact).role != "contact":
+            return
+        text = (HERE if ours else THERE).format(when=_when(made))
+        if self._lost(said):
+            since = core.messages.delivered_since(via.contact, made)
+            text += (
+                LOST_HERE if ours else LOST_THERE.format(since=f" ({since} of them left after that)" if since else "")
+            )
+        core.warn(via.contact, text, now)
+
+    def _lost(self, said: Resume) -> bool:
+        """Whether more of an older session was delivered than the store of one of us knows, so that it was put back."""
+        store = self._core.store
+        row = store.one("SELECT id, numbers_0, numbers_1 FROM sessions WHERE outgoing = ?", said.heard)
+        if row is None:
+            return False
+        under_way = (
+            "SELECT count(*) FROM (SELECT session, lane, number FROM stranded UNION SELECT session, lane, number"
+        )
+        under_way += " FROM outbound) WHERE session = ? AND lane = ?"
+        for lane, numbers in enumerate(row[1:]):
+            delivered = numbers - (store.value(int, under_way, row[0], lane) or 0)
+            if said.expected[lane] < delivered or said.expected[lane] > numbers:
+                return True
+        return False
+
+    def _is_copy(self, via: Conversation, settled: int, now: float) -> bool:
+        """Whether who says that it gave a session up may not have heard what we said of it when that was settled."""
+        restored = self._core.store.has("SELECT 1 FROM restorations WHERE session = ?", via.id)
+        return (now >= settled + GRACE or restored) and via.sender.has_window(0)
 
     def give_up(self, old: Conversation, new: Conversation, now: float) -> None:
         """Nothing is delivered in the old session from now on; what is under way in it is put aside."""
@@ -135,7 +188,8 @@ class Renewal:
         core = self._core
         self._receiving.give_up(contact, INTERRUPTED)
         core.store.run("UPDATE receiving SET remote = -message WHERE contact = ? AND remote >= 0", contact)
-        core.store.run("UPDATE messages SET remote = -1 WHERE contact = ? AND remote IS NOT NULL", contact)
+        numbers = "contact = ? AND remote < ? OR contact = ? AND state = 'failed' AND remote IS NOT NULL"
+        core.store.run(f"UPDATE messages SET remote = -1 WHERE {numbers}", contact, DRAWN, contact)  # noqa: S608
         for number, body in core.store.all("SELECT id, body FROM waiting WHERE contact = ?", contact):
             if _is_control(body):
                 core.store.run("DELETE FROM waiting WHERE id = ?", number)
@@ -204,6 +258,11 @@ class Renewal:
         """Let messages go out in a session, once nothing of an older one is unsettled."""
         if via.contact not in self._core.routes and not self._core.holds(via.contact):
             self._core.route(via)
+
+
+def _when(made: float) -> str:
+    """A time in the words of a message, which may be read in any place."""
+    return datetime.fromtimestamp(made, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _joined(conversation: Conversation, lane: int) -> bytes:

@@ -22,10 +22,12 @@ from client.model.destination import Destination
 from client.storage.database import Row, Store
 from client.storage.session_history import SessionHistory
 from mixnet.crypto import SymmetricKey
+from mixnet.errors import LocalError
 
 _SELECT = """
 SELECT id, contact, incoming, incoming_key, outgoing, outgoing_key, entry, entry_key, provider, mailbox, sphinx_public,
-       ratchet, numbers_0, numbers_1, expected_0, expected_1
+       ratchet, numbers_0, numbers_1, expected_0, expected_1,
+       EXISTS (SELECT 1 FROM copied WHERE copied.session = sessions.id)
 FROM sessions
 """
 _LIVE = "WHERE id NOT IN (SELECT session FROM retired) ORDER BY id"
@@ -87,6 +89,8 @@ class Conversation:
         self.sender = Sender(RoundTripTimer(path, jitter), jitter, (int(row[12]), int(row[13])))
         self.receiver = Receiver((int(row[14]), int(row[15])), settings.ack_delay)
         self._unsent: dict[tuple[int, int], int] = {}  # (lane, number) → message whose first fragment has not left
+        self.copied = bool(row[16])  # its keys may have been used elsewhere since: nothing comes or goes in it
+        self.sender.closed = self.copied
         self.broken = False  # one of the two uses an old copy, as this process has seen: the other one is told
         self._in_hand: dict[int, int] = {}  # transmission of such a fragment → message
         self.revision = 0  # rises with each change of what the store has of it, too
@@ -144,6 +148,8 @@ class Conversation:
 
     def post(self, parcel: Parcel) -> None:
         """Encrypt a parcel, store it with the ratchet that has moved on, and put it under way."""
+        if self.copied:
+            raise LocalError("nothing may be encrypted in a copied session")
         self.revision += 1
         sealed = self._session.encrypt(parcel.body)
         self._store.run("UPDATE sessions SET ratchet = ? WHERE id = ?", sealed.session.serialize(), self.id)

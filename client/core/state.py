@@ -58,7 +58,14 @@ _HOLD_BACK = (
     "UPDATE waiting SET held = 1 WHERE account <> -1 AND NOT held"
     " AND contact IN (SELECT id FROM contacts WHERE acknowledgements = 'delayed')"
 )
-_UNDER_WAY = ("outbound", "sealed", "posted", "taken", "inbound")  # of a session, whose number may be given again
+_UNDER_WAY = (
+    "outbound",
+    "sealed",
+    "posted",
+    "taken",
+    "inbound",
+    "copied",
+)  # of a session, whose number may be given again
 _CLOSING = "SELECT min(closes) FROM addresses WHERE closes > 0 AND prekeys IS NOT NULL"
 
 
@@ -273,6 +280,11 @@ class Core(Changes):
         if self.routes.get(conversation.contact) is conversation:
             del self.routes[conversation.contact]
             self.contacts.use(conversation.contact, None)
+
+    def reaches(self, contact: int) -> bool:
+        """Whether a contact has a session in which something can be sent."""
+        route = self.routes.get(contact)
+        return route is not None and not route.copied
 
     def holds(self, contact: int) -> bool:
         """Whether messages to a contact wait until it says what an older session has: client/contacts/renewal.py."""

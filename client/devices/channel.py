@@ -41,7 +41,7 @@ def post(core: Core, device: int, lane: int, body: Body, account: int = PEER) ->
 def has_room(core: Core, device: int, lane: int) -> bool:
     """Whether another message may be made, since few of the ones before are left."""
     route = core.routes.get(device)
-    if route is None or (device, lane) in core.waiting:
+    if route is None or route.copied or (device, lane) in core.waiting:
         return False
     query = "SELECT count(*) FROM outbound WHERE session = ? AND lane = ?"
     return (core.store.value(int, query, route.id, lane) or 0) < UNDER_WAY

@@ -59,6 +59,12 @@ class LastAdmin(LocalError):
     """You are the group's only admin: make somebody else one first with `mixnet group promote PROFILE GROUP MEMBER`."""
 
 
+MAYBE = "this profile was restored from a backup, so some members may have it and others not: ask, or send it again"
+RESTORED = (
+    "this profile was restored from a backup: what was written in this group after the backup, by you or others, and"
+    " had been delivered, does not come again"
+)
+_POSTS_A_SECOND = 10  # as a power of two: more than that nobody sends
 _OF_GROUP = "messages m ON m.id = x.message JOIN groups g ON g.contact = m.contact"
 _KNOWN_AS = f"""
 SELECT grp, key FROM group_peers WHERE contact = ? UNION SELECT grp, key FROM group_leavers WHERE contact = ?
@@ -84,6 +90,25 @@ class Groups:
         self._copies = ReusedNumbers(core, self._registry, self._dispatch)
         core.feeders.add(self._dispatch)
         core.feeders.add(self._membership)
+
+    def went_on_elsewhere(self, restored: float) -> None:
+        """This profile was made of a backup: number posts anew, since others may have what it did after that.
+
+        What was under way is given up, since nobody here can tell whether it arrived.
+        """
+        for group in self._registry.all():
+            query = (
+                "SELECT DISTINCT p.id, p.number, p.message FROM group_posts p JOIN group_awaited a ON a.post = p.id"
+                " WHERE p.grp = ? AND p.author = ?"
+            )
+            for post, number, message in self._core.store.all(query, group.id, group.me):
+                self._dispatch.deliveries.taken_back(post, group, number)
+                if message is not None:
+                    self._core.fail_message(message, MAYBE)
+            # More than any copy of it had, and less than one that is restored later begins with.
+            self._registry.skip_numbers(group, int(restored) << _POSTS_A_SECOND)
+            if group.state is GroupState.MEMBER:
+                self._core.warn(group.contact, RESTORED, restored)
 
     # what the user does
 

@@ -258,7 +258,9 @@ class Membership:
     def _greet(self, group: Group, key: bytes, contact: int, now: float) -> None:
         """Say who we are, in a session of which the other's proof must be made, so it has to be there first."""
         route = self._core.routes.get(contact)
-        if route is None or contact in self._core.blocked:  # else it might expire before it is unblocked
+        if (
+            route is None or route.copied or contact in self._core.blocked
+        ):  # else it might expire before it is unblocked
             self._registry.set_peer(group, key, greeted=0)
             return
         member, history = self._registry.roster(group).members.get(key), self._registry.history(group)

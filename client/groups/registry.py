@@ -256,7 +256,7 @@ class Registry:
 
     def reachable(self, contact: int | None) -> bool:
         """Whether something can be sent to a contact now."""
-        return contact in self._core.routes and contact not in self._core.blocked
+        return contact is not None and self._core.reaches(contact) and contact not in self._core.blocked
 
     def is_blocked(self, group: Group, key: bytes) -> bool:
         """Whether the member, or former member, of a key is a contact whom the user has blocked."""

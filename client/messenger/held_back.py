@@ -33,14 +33,15 @@ class HeldBack:
     def _waiting(self) -> set[int]:
         """The contacts for whom a moment is needed."""
         core = self._core
-        retried = {one.contact for one in core.conversations.values() if one.sender.waits_for_retry()}
-        return (retried | core.held & core.routes.keys()) - core.blocked
+        going_on = [one for one in core.conversations.values() if not one.copied]
+        retried = {one.contact for one in going_on if one.sender.waits_for_retry()}
+        return (retried | {contact for contact in core.held if core.reaches(contact)}) - core.blocked
 
     def _release(self, contact: int, now: float) -> None:
         core = self._core
         if contact in core.blocked:
             return
-        if contact in core.held and contact in core.routes:
+        if contact in core.held and core.reaches(contact):
             with core.change():
                 for lane in range(LANES):
                     self._let_wait(contact, lane)

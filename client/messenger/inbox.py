@@ -12,7 +12,8 @@ from functools import partial
 from client.anonymous.anonymous import Anonymous
 from client.arq import acks
 from client.arq.acks import LaneReport
-from client.arq.fragments import LANES, Arrival, ChannelKey, Fragment, Probe, Unverified
+from client.arq.fragments import LANES, Arrival, ChannelKey, Fragment, PlaintextKind, Probe, Unverified
+from client.contacts.copied_sessions import CopiedSessions
 from client.contacts.introductions import Introductions
 from client.contacts.renewal import GRACE, Renewal
 from client.core.conversation import Conversation, Delivered
@@ -29,6 +30,7 @@ from client.e2e.bodies import (
     Refuse,
     Resume,
     Seen,
+    SignedText,
     Text,
     decode_untrusted,
 )
@@ -47,6 +49,7 @@ _GIVEN_UP = (
     "SELECT s.id, s.contact, s.incoming_key, r.settled FROM sessions s JOIN retired r ON r.session = s.id"
     " WHERE s.incoming = ?"
 )
+_RENEWAL = bytes([PlaintextKind.RENEWAL])
 _PAUSE = 600.0  # seconds between two answers in a session that was given up
 
 _ROLES = {"contact": Peer.CONTACT, "member": Peer.MEMBER}  # of rows of contacts that have sessions
@@ -63,11 +66,12 @@ class Inbox:
         sending: FileSender,
         receiving: FileReceiver,
         renewal: Renewal,
+        copied: CopiedSessions,
         attesting: Attestations,
         groups: Groups,
         anonymous: Anonymous,
     ) -> None:
-        self._core, self._introductions, self._renewal = core, introductions, renewal
+        self._core, self._introductions, self._renewal, self._copied = core, introductions, renewal, copied
         self._sending, self._receiving = sending, receiving
         self._attestations, self._groups, self._anonymous = attesting, groups, anonymous
         self._answered: dict[int, float] = {}  # session that was given up → when its contact was last told so
@@ -75,6 +79,9 @@ class Inbox:
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
         """Take the plaintext of a packet; RemoteError if it, or a message that it completes, is not genuine."""
         with self._core.refusing():
+            if raw[:1] == _RENEWAL:
+                self._copied.asked_untrusted(raw, now)
+                return
             unverified = Unverified.parse_untrusted(raw)
             conversation = self._core.by_incoming.get(unverified.channel)
             if conversation is None:
@@ -82,7 +89,7 @@ class Inbox:
                 if not self._anonymous.greeted_untrusted(unverified, now):
                     self._introductions.greeted_untrusted(unverified, now)
                 return
-            if conversation.contact in self._core.blocked:
+            if conversation.contact in self._core.blocked or conversation.copied:
                 return
             arrival = unverified.verify_untrusted(conversation.incoming)
             if conversation.contact in self._core.anonymous:
@@ -136,7 +143,7 @@ class Inbox:
             conversation = self._core.by_outgoing.get(acks.channel_of_untrusted(raw))
             if conversation is None:
                 raise RemoteError("an acknowledgement for an unknown channel")
-            if conversation.contact in self._core.blocked:
+            if conversation.contact in self._core.blocked or conversation.copied:
                 return
             ack = acks.parse_untrusted(raw, conversation.outgoing)
             if conversation.id != session:
@@ -270,6 +277,8 @@ class Inbox:
     def _handle(self, contact: int, body: Body, now: float) -> None:
         """Do what a contact says; what it names and we don't know is ignored."""
         match body:
+            case Text() | SignedText() if self._core.messages.came(contact, body.id):
+                pass  # its sender's profile was restored, and has no word of what was delivered before
             case Text():
                 self._core.received_text(contact, body.text, body.id, now)
             case Seen():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.anonymous.anonymous import Anonymous
+from client.contacts.copied_sessions import LINK_AGAIN, CopiedSessions
 from client.contacts.deletion import delete
 from client.contacts.introductions import Introductions
 from client.contacts.relinking import relink
@@ -47,6 +48,7 @@ from client.signing.attestations import Attestations
 from client.signing.forgery import FORGED_LIMIT, forge_transcript
 from client.signing.proofs import proof_of
 from client.storage.contacts import Contact
+from client.storage.copies import copy_of, settled
 from client.storage.database import Store
 from client.storage.messages import NewMessage
 from client.storage.reply_blocks import SurbMaker
@@ -94,7 +96,8 @@ class Messenger(Lookups):
         self.anonymous = Anonymous(self._core, surbs)
         core.feeders.add(HeldBack(core))
         self.groups = Groups(self._core, self._introductions)
-        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous, self.groups)
+        copied = CopiedSessions(self._core, self._introductions)
+        self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous, self.groups, copied=copied)
         self.people = ContactVerbs(self._core, self._outbox)
         self.attestations = Attestations(self._core, self._receiving)
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)
@@ -104,11 +107,25 @@ class Messenger(Lookups):
             sending=self._sending,
             receiving=self._receiving,
             renewal=self._renewal,
+            copied=copied,
             attesting=self.attestations,
             groups=self.groups,
             anonymous=self.anonymous,
         )
         self.parts = MessengerParts(self._core, self._introductions, self._transfers, self._receiving)
+        self._settle_copy()
+
+    def _settle_copy(self) -> None:
+        """At the first start of a profile that was made of a backup, give up what can't go on by itself."""
+        core, copy = self._core, copy_of(self._core.store)
+        if copy is None or copy.settled:
+            return
+        with core.change():
+            self.anonymous.went_on_elsewhere()
+            self.groups.went_on_elsewhere(copy.restored)
+            for device in core.siblings:
+                core.device_table.trouble(device, LINK_AGAIN)
+            settled(core.store)
 
     # contacts
 

@@ -17,6 +17,7 @@ from functools import partial
 from client.anonymous.anonymous import Anonymous
 from client.arq.fragments import LANES, FragmentToSend, ReplyBlock
 from client.arq.sender import PEER, USER, Transmission
+from client.contacts.copied_sessions import CopiedSessions
 from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.core.shares import Shares
@@ -50,9 +51,16 @@ class Outbox:
     """Decides what leaves next, of all that waits."""
 
     def __init__(
-        self, core: Core, sending: FileSender, receiving: FileReceiver, anonymous: Anonymous, groups: Groups
+        self,
+        core: Core,
+        sending: FileSender,
+        receiving: FileReceiver,
+        anonymous: Anonymous,
+        groups: Groups,
+        *,
+        copied: CopiedSessions,
     ) -> None:
-        self._core = core
+        self._core, self._copied = core, copied
         self._sending, self._receiving = sending, receiving
         self._anonymous, self._groups = anonymous, groups
         # (conversation, lane) → in which of the user's turns it was last: who waits the longest is next. All anonymous
@@ -88,10 +96,13 @@ class Outbox:
         return outgoing
 
     def _named(self) -> list[Conversation]:
-        """The conversations with contacts that are not blocked: strangers don't go before them."""
+        """The conversations with contacts that are not blocked: strangers don't go before them.
+
+        Of copied sessions nothing leaves but requests for others.
+        """
         core = self._core
         silent = core.blocked | core.anonymous.keys()
-        return [one for one in core.conversations.values() if one.contact not in silent]
+        return [one for one in core.conversations.values() if one.contact not in silent and not one.copied]
 
     def left(self, outgoing: Outgoing, slot_time: float, drawn_delay: float) -> None:
         """It left: start its timer; a message of which it is the first is sent."""
@@ -112,10 +123,12 @@ class Outbox:
             return 0.0
         if any(self._may_refill(contact, FILE_LANE) for contact in core.files):
             return 0.0
-        times = [conversation.wake_at() for conversation in self._named() if conversation.wants_slot()]
+        times: list[float | None] = [
+            conversation.wake_at() for conversation in self._named() if conversation.wants_slot()
+        ]
         with suppress(RemoteError), core.refusing():
             times.append(self._anonymous.wake_at())
-        times += core.feeders.due()
+        times += [*core.feeders.due(), self._copied.wake_at()]
         return min((time for time in (*times, core.next_expiry) if time is not None), default=None)
 
     def _may_refill(self, contact: int, lane: int) -> bool:
@@ -177,6 +190,8 @@ class Outbox:
                     ordered[self._peer(conversation, account)].append(fragment)
         for contact, block, raw in self._core.last_words:
             ordered[contact].append(partial(self._last_word, contact, block, raw, now))
+        for conversation in self._copied.due(now):
+            ordered[self._peer(conversation, PEER)].append(partial(self._copied.request, conversation.id, now))
         ordered[_STRANGERS].append(partial(self._anonymous.next_ordered, now, self._fragment))
         for peer in self._shares.in_turn(ordered):
             for get in ordered[peer]:
@@ -374,10 +389,13 @@ class Outbox:
     def _give_up_contact(self, session: int, now: float) -> None:
         """Nobody answered in a session: its contact is expired, and so is what was written to it."""
         core = self._core
-        number = core.conversations[session].contact
+        conversation = core.conversations[session]
+        number = conversation.contact
         contact = core.contacts.get(number)
         if contact.state is not ContactState.PENDING:
-            if contact.role != "member":  # nobody shows these: the group mends it
+            if self._copied.unanswered(conversation):  # the user did not begin it, and the one of before goes on
+                self._copied.forget(conversation)
+            elif contact.role != "member":  # nobody shows these: the group mends it
                 core.warn(number, UNANSWERED, now)
             return
         core.contacts.step(contact, ContactEvent.EXPIRE)

@@ -27,7 +27,7 @@ _READING = "read receipts"
 # Read, and not when: a contact that sees the moment of each reading knows more of a day than what was written.
 DEFAULT_READING = ReadReceiptChoice.DELAYED
 _RENEWING = """
-SELECT 1 FROM stranded WHERE contact = ? UNION ALL
+SELECT 1 FROM stranded WHERE contact = ? UNION ALL SELECT 1 FROM copied WHERE contact = ? UNION ALL
 SELECT 1 FROM sessions s JOIN outbound o ON o.session = s.id AND o.lane = 0 AND o.number = 0
 WHERE s.contact = ? AND s.entry IS NOT NULL AND s.id IS NOT ?
 """
@@ -285,7 +285,7 @@ class ContactTable:
         """Whether a session that we began with a known contact is unanswered, or one that was given up unsettled."""
         if contact.state not in (ContactState.ESTABLISHED, ContactState.VERIFIED):
             return False
-        return self._store.has(_RENEWING, contact.id, contact.id, contact.session)
+        return self._store.has(_RENEWING, contact.id, contact.id, contact.id, contact.session)
 
 
 def _contact(row: Row) -> Contact:

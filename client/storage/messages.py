@@ -38,6 +38,11 @@ WHERE c.role <> 'member' AND c.id NOT IN (SELECT contact FROM devices) ORDER BY 
 """  # noqa: S608
 
 
+DRAWN = (
+    1 << 32
+)  # identifiers of messages are larger, but for one in 2^30; numbers from before they were drawn are smaller
+
+
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to be filed: `text` is the name of a file, `path` where it is; `remote` what its sender calls it."""
@@ -172,6 +177,16 @@ class MessageTable:
         if contact is None:
             raise UnknownMessage
         return contact
+
+    def came(self, contact: int, wire: WireId) -> bool:
+        """Whether a message that its sender calls `wire` is here: that of a restored profile comes again."""
+        query = "SELECT 1 FROM messages WHERE contact = ? AND remote = ? AND NOT outgoing AND state <> 'failed'"
+        return self._store.has(query, contact, wire)
+
+    def delivered_since(self, contact: int, since: float) -> int:
+        """How many messages of ours that left after a time a contact has."""
+        query = "SELECT count(*) FROM messages WHERE contact = ? AND outgoing AND state IN ('delivered', 'read')"
+        return self._store.value(int, query + " AND sent_at >= ?", contact, since) or 0
 
     def unread(self, contact: int, up_to: int) -> list[int]:
         """The unread messages of a contact up to one, oldest first."""

@@ -348,6 +348,13 @@ CREATE TABLE drafts (
 );
 """
 
+# Whether a message came before is asked for each one that comes.
+# restorations: sessions that took the place of one of a restored profile, ours or the contact's, until that is said.
+_CAME = """
+CREATE INDEX messages_of_remote ON messages (contact, remote);
+CREATE TABLE restorations (session INTEGER PRIMARY KEY, made REAL NOT NULL, ours INTEGER NOT NULL);
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -375,4 +382,5 @@ MIGRATIONS = (
     _NEWS,
     _PLACES,
     _DRAFTS,
+    _CAME,
 )

@@ -84,9 +84,13 @@ ROWS = (
     ),
     Row(
         "copies",
-        (columns("copied", "session contact invitation asked"), Settings(("copy",))),
-        "that this profile was made of a backup, of when it was and when that was done, and whose sessions are not "
-        "begun anew yet",
+        (
+            columns("copied", "session contact invitation asked"),
+            columns("restorations", "session made ours"),
+            Settings(("copy",)),
+        ),
+        "that this profile was made of a backup, of when it was and when that was done, whose sessions are not begun "
+        "anew yet, and with whom they were begun anew for that",
         "no key that the copied profile may have used since encrypts anything else",
         _NEVER, "", _ME, _PROFILE_END, _SEALED,
     ),
