@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import anyio
@@ -25,11 +26,12 @@ from textual.widgets.option_list import Option
 
 from client.api.command import LOOK_AGAIN
 from client.api.connection import Connection
-from client.chat import people, shown
+from client.chat import people, shown, voice
 from client.chat.composer import Composer
 from client.chat.dialogs import Choice, Question, Reading
 from client.chat.history import History
 from client.chat.shown import clean
+from client.media.sound import Devices, Sound
 from client.model import wording
 from client.model.group_views import GroupInfo
 from client.model.views import ContactInfo, Conversation, ConversationKind
@@ -46,6 +48,7 @@ Up, Down       choose a conversation or a message; PgUp, PgDn a screen at a time
 Enter          open the conversation; all about the message; send what you wrote
 Ctrl-J         begin a new line
 Ctrl-O         send a file
+Ctrl-P         record a voice message; Enter on one that came plays it
 Ctrl-R         search in all conversations
 Ctrl-T         about this contact or group: safety number, members, receipts
 Ctrl-N         invite somebody, accept an invitation, begin a group
@@ -81,6 +84,7 @@ class ChatApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+g", "help", "Help", priority=True),
         Binding("ctrl+o", "send_file", "File", priority=True),
+        Binding("ctrl+p", "speak", "Voice", priority=True),
         Binding("ctrl+r", "search", "Search", priority=True),
         Binding("ctrl+t", "about", "Contact", priority=True),
         Binding("ctrl+n", "new", "New", priority=True),
@@ -93,9 +97,13 @@ class ChatApp(App[None]):
         profile: str,
         connect: Callable[[], AbstractAsyncContextManager[Connection]],
         *,
+        directory: Path,
         explain: Callable[[str], str] = str,
+        sound: Sound | None = None,
     ) -> None:
+        """`directory` is the profile's, where voice messages are kept; `sound` has the devices, else the machine's."""
         super().__init__()
+        self._directory, self._sound = directory, sound or Devices()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]
         self.profile, self._connect, self._explain = profile, connect, explain
         self.me: Connection | None = None
@@ -344,7 +352,7 @@ class ChatApp(App[None]):
     async def _about_message(self) -> None:
         one = self.query_one(History).chosen
         if one is not None:
-            await people.about_message(self, one)
+            await people.about_message(self, one, lambda message: voice.play(self, self._sound, message))
 
     @work
     async def action_send_file(self) -> None:
@@ -356,6 +364,16 @@ class ChatApp(App[None]):
         path = await self.answered(Question(f"The file to send to {clean(opened.name)}:"))
         if path:
             await self.asked(lambda me: people.send_file(me, opened.name, path))
+
+    @work
+    async def action_speak(self) -> None:
+        """Record a voice message for the open conversation."""
+        if isinstance(self.screen, voice.Recorder):
+            self.screen.action_end()
+        elif self.opened is None:
+            self.warn("choose a conversation first")
+        elif len(self.screen_stack) == 1:
+            await voice.speak(self, self._sound, self._directory, self.opened.name)
 
     @work
     async def action_search(self) -> None:

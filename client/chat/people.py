@@ -13,12 +13,14 @@ from client.api.connection import Connection
 from client.chat import shown
 from client.chat.dialogs import Choice, Question, Reading
 from client.chat.shown import clean
+from client.media import kept
 from client.model.group_views import GroupInfo, GroupState
 from client.model.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReadReceiptChoice
 from mixnet.errors import LocalError
 
 T = TypeVar("T")
 LIMIT = 1 << 16  # letters of a file with an invitation
+_SHORT = "MIXNET:"  # client/pairing/short_code.py, which tests compare
 _RECEIPTS = {
     ReadReceiptChoice.DEFAULT: "as for all contacts",
     ReadReceiptChoice.ON: "yes, at once",
@@ -103,8 +105,8 @@ async def about_group(desk: Desk, group: GroupInfo) -> None:
                 await desk.asked(lambda me: me.groups.invite(name, chosen))
 
 
-async def about_message(desk: Desk, one: MessageInfo) -> None:
-    """All there is to know about a message, and its text to copy."""
+async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInfo], Awaitable[None]]) -> None:
+    """All there is to know about a message, and its text to copy; `play` lets a voice message be heard."""
     said = [f"message {one.id}: {one.state}"]
     said += [f"written {shown.moment(one.created_at)}"] if one.outgoing else [f"came {shown.moment(one.received_at)}"]
     said += [shown.became(one)] if one.outgoing else []
@@ -112,11 +114,15 @@ async def about_message(desk: Desk, one: MessageInfo) -> None:
         readers = await desk.asked(lambda me: me.groups.readers(one.id)) or ()
         said.append(f"read by: {', '.join(map(clean, readers)) or 'nobody yet'}")
     choices = [("read", "Read or copy it")]
+    if kept.seconds(one.path) is not None:
+        choices.insert(0, ("play", "Play it"))
     if one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT):
         choices.append(("cancel", "Give it up"))
     if one.kind is MessageKind.FILE and not one.path and not one.outgoing and one.state is MessageState.RECEIVED:
         choices.append(("fetch", "Fetch the file from the home device"))
     match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
+        case "play":
+            await play(one)
         case "read":
             await desk.answered(Reading(said[0], shown.body(one)))
         case "cancel":
@@ -132,7 +138,7 @@ async def new(desk: Desk) -> None:
         case "invite":
             await _invite(desk)
         case "accept":
-            given = await desk.answered(Question("Paste the invitation, or name the file that it is in:"))
+            given = await desk.answered(Question("Paste the invitation or its code, or name the file that it is in:"))
             if given:
                 await desk.asked(lambda me: _accept(me, given))
         case "group":
@@ -146,8 +152,13 @@ async def _invite(desk: Desk) -> None:
     if text is None:
         return
     question = "An invitation for one person, once. Give it to them over a channel that both of you trust."
-    choices = [("file", "Write it to a file"), ("copy", "Copy it"), ("show", "Show it")]
+    choices = [("code", "Show a short code for it, which works for a day")]
+    choices += [("file", "Write it to a file"), ("copy", "Copy it"), ("show", "Show it")]
     match await desk.answered(Choice(question, choices)):
+        case "code":
+            code = await desk.asked(lambda me: me.leave_invitation(text))
+            if code is not None:
+                await desk.answered(Reading("They give it in the place of the invitation. It works once.", code))
         case "file":
             path = await desk.answered(Question("The new file:", "~/invitation.txt"))
             if path:
@@ -163,6 +174,8 @@ async def _invite(desk: Desk) -> None:
 
 async def _accept(me: Connection, given: str) -> ContactInfo:
     """With the name that the inviter gave; ^T changes it."""
+    if given[: len(_SHORT)].upper() == _SHORT:
+        given = await me.fetch_invitation(given)
     if not given.startswith("mixnet1:"):
         try:
             with _path(given).open(encoding="utf-8", errors="replace") as file:  # small, and on this machine

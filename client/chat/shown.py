@@ -1,4 +1,6 @@
-"""How a message, a conversation and the state of the daemon look in a line or a few. Pure.
+"""How a message, a conversation and the state of the daemon look in a line or a few.
+
+Pure, but that the length of a voice message is read from its file.
 
 Promises: what others have chosen is made harmless as in all commands (mixnet/shown.py), and a text of several lines, or
 a long one, stays to the right of the edge at which our own lines begin, so that none can pass for a line of ours.
@@ -12,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from client.media import kept
 from client.model import wording
 from client.model.views import ContactInfo, Conversation, ConversationKind, MessageInfo, MessageKind
 from mixnet import shown
@@ -34,6 +37,9 @@ def body(one: MessageInfo) -> str:
     if one.kind is MessageKind.TEXT:
         return lines(one.text)
     where = f"\n{clean(one.path)}" if one.path and not one.outgoing else ""
+    length = kept.seconds(one.path)
+    if length is not None:
+        return f"voice message, {kept.duration(length)}"
     return f"file {clean(one.text)} ({wording.size(one.size)}){where}"
 
 

@@ -45,5 +45,6 @@ def chat(name: Profile, /, *, folder: Folder = None) -> None:
     ChatApp(
         name,
         lambda: connect(directory),
+        directory=directory,
         explain=lambda text: completed(text, name, folder),
     ).run(mouse=False)

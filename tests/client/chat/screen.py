@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from client.api.connection import connect
 from client.chat.app import ChatApp
+from client.media.sound import Sound
 from client.model.views import MessageKind, MessageReceived, MessageState
 from client.storage.messages import NewMessage
 from tests.client.worlds.service import invitation, served
@@ -81,11 +82,17 @@ async def conversation(folder: Path, *names: str):
         yield world
 
 
-async def use(folder: Path, world, play: Callable[[Screen], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+async def use(
+    folder: Path,
+    world,
+    play: Callable[[Screen], Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+    sound: Sound | None = None,
+) -> None:
     """Let somebody use the program."""
 
     async def run() -> None:
-        app = ChatApp("alice", lambda: connect(folder))
+        app = ChatApp("alice", lambda: connect(folder), directory=folder, sound=sound)
         async with app.run_test(size=size, notifications=True) as pilot:
             await play(Screen(app, pilot, world))
 
