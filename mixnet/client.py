@@ -16,6 +16,10 @@ from client.api.files import NotComplete
 from client.api.framing import WrongArguments
 from client.api.messages import Messages, NotDelivered
 from client.api.sockets import ConnectionLost, DaemonEnded, DaemonReplaced, NotReached, NotRunning
+from client.media.codec import decode_untrusted as decode_voice
+from client.media.codec import encode as encode_voice
+from client.media.codec import from_file as read_sound
+from client.media.kept import seconds as voice_seconds
 from client.model.address_entries import Entry
 from client.model.code_states import CodeInfo, CodeState
 from client.model.group_views import GroupInfo, GroupMember, GroupState
@@ -96,4 +100,8 @@ __all__ = [
     "Unavailable",
     "WrongArguments",
     "connect",
+    "decode_voice",
+    "encode_voice",
+    "read_sound",
+    "voice_seconds",
 ]

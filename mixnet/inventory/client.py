@@ -257,7 +257,7 @@ ROWS = (
     Row(
         "downloads",
         (files("downloads/[!.]*", "downloads/sent/*"),),
-        "files that contacts sent you, under the names that they gave",
+        "files that contacts sent you, under the names that they gave; voice messages of yours",
         "you want to open them",
         "until you remove them: they belong to you", "", _OWNER, "remove the file; " + _PROFILE_END, "no",
     ),
