@@ -127,6 +127,7 @@ async def sweep_regularly(daemon: DaemonApi) -> None:
         try:
             while await daemon.read(daemon.user.archive.sweep, daemon.past()):
                 pass
+            pause = await daemon.read(daemon.user.archive.next_sweep, daemon.past())
         except Unavailable:
             pause = RETRY
         with trio.move_on_after(pause):

@@ -12,6 +12,7 @@ import msgspec
 from client.api.command import Access, Asks, Change, Command, Number, Seconds, wait_for
 from client.api.files import under_way
 from client.api.pages import PAGE, message_size, page
+from client.e2e.bodies import PERIOD_LIMIT
 from client.model.names import same
 from client.model.views import Conversation, MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter, Moment
@@ -66,6 +67,47 @@ class Cancel(Command[MessageInfo], frozen=True, tag="cancel"):
 
     async def run(self, daemon: DaemonApi) -> MessageInfo:
         return await daemon.visit(daemon.user.cancel, self.number, daemon.now())
+
+
+class EditText(Command[MessageInfo], frozen=True, tag="edit"):
+    """-> the text of ours, which has another content from now on, here and for whom it was sent to."""
+
+    number: Number
+    text: str
+
+    async def run(self, daemon: DaemonApi) -> MessageInfo:
+        edited = await daemon.visit(daemon.user.revisions.edit, self.number, self.text, daemon.now())
+        if edited.signed:
+            daemon.signed.wake()
+        return edited
+
+
+class WithdrawMessage(Command[MessageInfo], frozen=True, tag="withdraw"):
+    """-> what is left of the message of ours, which whom it was sent to is asked to delete, too."""
+
+    number: Number
+
+    async def run(self, daemon: DaemonApi) -> MessageInfo:
+        return await daemon.visit(daemon.user.revisions.withdraw, self.number, daemon.now())
+
+
+class LetDisappear(Command[None], frozen=True, tag="let_disappear"):
+    """-> nothing; new messages of the conversation disappear on both sides `seconds` after they were read; 0: never."""
+
+    contact: str
+    seconds: Annotated[int, msgspec.Meta(ge=0, le=PERIOD_LIMIT)]
+
+    async def run(self, daemon: DaemonApi) -> None:
+        await daemon.visit(daemon.user.revisions.let_disappear, self.contact, self.seconds, daemon.now())
+
+
+class Period(Command[int], frozen=True, tag="period"):
+    """-> after how many seconds new messages of the conversation disappear on both sides; 0: they stay."""
+
+    contact: str
+
+    async def run(self, daemon: DaemonApi) -> int:
+        return await daemon.read(daemon.user.period, self.contact)
 
 
 class Estimate(Command[float | None], frozen=True, tag="estimate"):
@@ -137,6 +179,7 @@ class MarkRead(Command[None], frozen=True, tag="mark_read"):
 
     async def run(self, daemon: DaemonApi) -> None:
         await daemon.visit(daemon.user.mark_read, self.number, daemon.now())
+        daemon.retention_changed.wake()
 
 
 class MarkShown(Command[None], frozen=True, tag="mark_shown"):
@@ -227,6 +270,10 @@ class MessageAccess(Access):
         return number
 
     cancel = Asks(Cancel)
+    edit = Asks(EditText)
+    withdraw = Asks(WithdrawMessage)
+    let_disappear = Asks(LetDisappear)
+    period = Asks(Period)
     estimate = Asks(Estimate)
     message = Asks(Message)
 

@@ -14,11 +14,13 @@ from client.chat import shown
 from client.chat.dialogs import Choice, Question, Reading
 from client.chat.shown import clean
 from client.media import kept
+from client.model.durations import seconds, spoken
 from client.model.group_views import GroupInfo, GroupState
 from client.model.views import ContactInfo, MessageInfo, MessageKind, MessageState, ReadReceiptChoice
 from mixnet.errors import LocalError
 
 T = TypeVar("T")
+_PERIOD = ("period", "Let new messages disappear, for both")
 LIMIT = 1 << 16  # letters of a file with an invitation
 _SHORT = "MIXNET:"  # client/pairing/short_code.py, which tests compare
 _RECEIPTS = {
@@ -64,6 +66,8 @@ async def about_contact(desk: Desk, contact: ContactInfo) -> None:
     said += ["", f"They learn that you have read what they wrote: {learns}."]
     choices = [] if contact.verified else [("verify", "The numbers are the same: mark as verified")]
     choices += [("receipts", "Choose whether they learn that you have read"), ("rename", "Call them otherwise here")]
+    said.append(f"New messages {_stay(contact.period)}.")
+    choices.append(_PERIOD)
     choices += [("unblock", "Hear them again")] if contact.blocked else [("block", "Block: hear nothing of them")]
     match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
         case "verify":
@@ -76,6 +80,8 @@ async def about_contact(desk: Desk, contact: ContactInfo) -> None:
             new = await desk.answered(Question(f"{clean(name)} shall be called here:"))
             if new:
                 await desk.asked(lambda me: me.rename(name, new))
+        case "period":
+            await _ask_period(desk, name)
         case "receipts":
             question = f"Shall {clean(name)} learn that you have read what they wrote?"
             chosen = await desk.answered(Choice(question, [(one.value, says) for one, says in _RECEIPTS.items()]))
@@ -88,21 +94,41 @@ async def about_group(desk: Desk, group: GroupInfo) -> None:
     name = group.name
     said = [f"{clean(name)}: {group.state}", ""]
     said += [f"{clean(one.name)}{' (you)' if one.you else ''}{', admin' if one.admin else ''}" for one in group.members]
+    said.append(f"New messages {_stay(group.period)}.")
     choices = {
         GroupState.INVITED: [("accept", "Join"), ("leave", "Turn it down")],
-        GroupState.MEMBER: [("invite", "Invite a contact"), ("leave", "Leave the group")],
+        GroupState.MEMBER: [("invite", "Invite a contact"), _PERIOD, ("leave", "Leave the group")],
     }.get(group.state, [])
     match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
         case "accept":
             await desk.asked(lambda me: me.groups.accept(name))
         case "leave":
             await desk.asked(lambda me: me.groups.leave(name))
+        case "period":
+            await _ask_period(desk, name)
         case "invite":
             known = await desk.asked(lambda me: me.contacts()) or []
             names = [(one.name, clean(one.name)) for one in known]
             chosen = await desk.answered(Choice("Whom?", names or [("", "no contacts yet")]))
             if chosen:
                 await desk.asked(lambda me: me.groups.invite(name, chosen))
+
+
+def _stay(period: int) -> str:
+    return f"disappear on both sides {spoken(period)} after they were read" if period else "stay"
+
+
+async def _ask_period(desk: Desk, name: str) -> None:
+    """After how long new messages disappear for all."""
+    written = await desk.answered(Question("They disappear so long after they were read (1h, 7d, or off):"))
+    if not written:
+        return
+    try:
+        period = 0 if written == "off" else seconds(written)
+    except LocalError as error:
+        desk.warn(str(error))
+        return
+    await desk.asked(lambda me: me.let_disappear(name, period))
 
 
 async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInfo], Awaitable[None]]) -> None:
@@ -113,9 +139,14 @@ async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInf
     if one.outgoing and one.members:
         readers = await desk.asked(lambda me: me.groups.readers(one.id)) or ()
         said.append(f"read by: {', '.join(map(clean, readers)) or 'nobody yet'}")
-    choices = [("read", "Read or copy it")]
-    if kept.seconds(one.path) is not None:
+    choices = [] if one.withdrawn else [("read", "Read or copy it")]
+    if kept.seconds(one.path) is not None and not one.withdrawn:
         choices.insert(0, ("play", "Play it"))
+    ours = one.outgoing and not one.withdrawn
+    if ours and one.kind is MessageKind.TEXT and one.state is not MessageState.FAILED:
+        choices.append(("edit", "Edit it, for all who have it"))
+    if ours:
+        choices.append(("withdraw", "Delete it, for all who have it"))
     if one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT):
         choices.append(("cancel", "Give it up"))
     if one.kind is MessageKind.FILE and not one.path and not one.outgoing and one.state is MessageState.RECEIVED:
@@ -125,6 +156,14 @@ async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInf
             await play(one)
         case "read":
             await desk.answered(Reading(said[0], shown.body(one)))
+        case "edit":
+            text = await desk.answered(Question(f"Message {one.id} shall say:", one.text))
+            if text:
+                await desk.asked(lambda me: me.edit(one.id, text))
+        case "withdraw":
+            question = "Their clients are asked to delete it, too. Saved files and what somebody copied stay with them."
+            if await desk.answered(Choice(question, [("keep", "Keep it"), ("delete", "Delete it")])) == "delete":
+                await desk.asked(lambda me: me.withdraw(one.id))
         case "cancel":
             await desk.asked(lambda me: me.cancel(one.id))
         case "fetch":

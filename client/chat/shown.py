@@ -25,7 +25,7 @@ INDENT = 2
 def message(one: MessageInfo) -> RenderableType:
     """A message: who, when and what became of it, and below that the text."""
     who = "you" if one.outgoing else clean(one.author or one.contact)
-    signed = " signed" if one.signed else ""
+    signed = " signed" * one.signed + " edited" * one.edited + " disappears" * (one.period > 0)
     head = Text(f"{moment(one.received_at or one.created_at)} ")
     head.append(who, style="bold")
     head.append(f"{signed}  {became(one)}".rstrip(), style="italic")
@@ -34,6 +34,8 @@ def message(one: MessageInfo) -> RenderableType:
 
 def body(one: MessageInfo) -> str:
     """The text, line by line; of a file what it is called and where it is."""
+    if one.withdrawn:
+        return "(deleted by you)" if one.outgoing else "(deleted by its author)"
     if one.kind is MessageKind.TEXT:
         return lines(one.text)
     where = f"\n{clean(one.path)}" if one.path and not one.outgoing else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.options import Contact, Flag, Folder, Json, Profile, agrees, talk
+from client.cli.options import Contact, Flag, Folder, Json, Profile, agrees, checked, confirm, talk
 from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
@@ -21,6 +21,11 @@ Since = Annotated[When, Parameter(help="Only messages from this time on.")]
 Until = Annotated[When, Parameter(help="Only messages before this time.")]
 Conversation = Annotated[str | None, Parameter(help="Only the conversation with this contact.")]
 _DELETED = exclusive(required=True)
+_HERE = exclusive()  # a conversation is deleted here only
+_THEIRS = (
+    "Message {} is deleted here and by the clients of all who have it, for good; files that were saved and what"
+    " somebody copied stay with them."
+)
 _FORMATS = Literal["json", "mbox"]
 _LOCAL_ONLY = "only here: the contact keeps theirs"
 
@@ -179,14 +184,19 @@ async def delete(
     number: Annotated[int | None, argument(_DELETED)] = None,
     /,
     *,
-    conversation: Annotated[str | None, option(_DELETED)] = None,
+    conversation: Annotated[str | None, option(_DELETED, _HERE)] = None,
+    for_everyone: Annotated[Flag, option(_HERE)] = False,
     yes: Flag = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Delete a message, or all with a contact, from your archive for good; the contact keeps theirs.
 
-    Example: `mixnet delete alice 17`
+    With --for-everyone a message that you sent is deleted for all who have it, and a mark is left that says so. Their
+    clients do it, if they are of this program: a file that was saved, a proof that was exported and what somebody
+    copied or photographed stay with them. What has not left yet is only cancelled.
+
+    Example: `mixnet delete alice 17`, or `mixnet delete alice 17 --for-everyone`
 
     Parameters
     ----------
@@ -194,20 +204,29 @@ async def delete(
         The message, as `mixnet inbox` and `mixnet search` number it.
     conversation
         Delete all messages with this contact instead (what is still under way stays).
+    for_everyone
+        Ask the clients of all who have it to delete it, too; only of messages that you sent.
     yes
-        Don't ask before a conversation is deleted.
+        Don't ask before a conversation, or a message for everyone, is deleted.
     """
     if conversation is not None and not yes:
         question = f"Delete all messages with {render.harmless(conversation)} here, for good?"
         if not agrees(question):
             raise LocalError("nothing was deleted: add --yes to delete a whole conversation")
+    if for_everyone:
+        confirm(_THEIRS.format(number), yes=yes, done="deleted")
     left, deleted = 0, 1
     async with talk(folder, name) as me:
-        if conversation is None:
+        if for_everyone:
+            withdrawn = await me.withdraw(checked(number or 0))
+        elif conversation is None:
             await me.archive.delete(max(number or 0, 0))
         else:
             cleared = await me.archive.clear(conversation)
             deleted, left = cleared.deleted, cleared.left
+    if for_everyone:
+        render.json(withdrawn) if as_json else render.message(withdrawn)
+        return
     if as_json:
         render.json({"deleted": deleted, "left": left})
         return

@@ -120,6 +120,71 @@ async def message(
     render.json(found) if as_json else render.message(found)
 
 
+async def edit(
+    name: Profile, number: int, text: Text = None, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
+    """Give a text that you sent another content, for all who have it; it is shown as edited.
+
+    Earlier texts are kept neither here nor by the other side's client, if it is one of this program; whoever read or
+    copied one before, or changed their program, keeps it. What has not left yet is only written anew. A signed text is
+    signed again, and a proof of the earlier one that somebody exported stays good.
+
+    Example: `mixnet edit alice 7 "see you at nine"`
+
+    Parameters
+    ----------
+    number
+        The message's number, as `mixnet send` and `mixnet inbox --sent` show it.
+    text
+        What it shall say from now on; read from standard input if not given.
+    """
+    import sys  # noqa: PLC0415
+
+    if text is None:
+        if sys.stdin.isatty():
+            render.note("write the new text, then press Ctrl-D in a line of its own")
+        text = sys.stdin.read().rstrip("\n")
+    async with talk(folder, name) as me:
+        edited = await me.edit(checked(number), text)
+    render.json(edited) if as_json else render.message(edited)
+
+
+async def disappear(
+    name: Profile, conversation: Contact, period: str | None = None, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
+    """Let new messages of a contact or group disappear on both sides some time after they were read; show the period.
+
+    Both sides see it, and either may change it (in a group its admins); of two who do so at once the shorter period
+    holds. It counts from reading for whoever gets a message, and from leaving for its sender; what isn't read or is
+    still on its way waits. Saved files stay, and so does what the other side copied, photographed or exported.
+
+    `mixnet retention` is another thing: it deletes old messages here only, and nobody learns of it.
+
+    Example: `mixnet disappear alice bob 7d`
+
+    Parameters
+    ----------
+    conversation
+        The contact or the group.
+    period
+        A number and m, h, d or w (minutes, hours, days, weeks), or off.
+    """
+    from client.storage.retention import period as parsed  # noqa: PLC0415
+    from client.storage.retention import shown  # noqa: PLC0415
+
+    seconds = None if period is None else int(parsed(period) or 0)
+    async with talk(folder, name) as me:
+        if seconds is not None:
+            await me.let_disappear(conversation, seconds)
+        now = await me.period(conversation)
+    if as_json:
+        render.json({"conversation": conversation, "seconds": now})
+        return
+    render.line(f"{render.harmless(conversation)}: {shown(float(now) or None)}")
+    if seconds:
+        render.note("new messages disappear for all of you; what somebody copies before stays with them")
+
+
 async def cancel(name: Profile, number: int, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Give up a text or file that you sent and that isn't delivered yet; what of it has left may still arrive.
 

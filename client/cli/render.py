@@ -142,7 +142,9 @@ def message(one: MessageInfo) -> None:
     author = f"/{harmless(one.author)}" if one.author else ""
     who = f"{arrow(one)} {harmless(one.contact)}{author}"
     ours = "  ".join([str(one.id), moment(one.received_at or one.created_at), *_remarks(one), who])
-    if one.kind is MessageKind.TEXT:
+    if one.withdrawn:
+        line(f"{ours}: (deleted by {'you' if one.outgoing else 'its author'})")
+    elif one.kind is MessageKind.TEXT:
         told(f"{ours}: ", one.text)
         return
     from client.media.kept import duration, seconds  # noqa: PLC0415
@@ -153,9 +155,14 @@ def message(one: MessageInfo) -> None:
 
 
 def _remarks(one: MessageInfo) -> list[str]:
+    from client.model.durations import spoken  # noqa: PLC0415
     from client.model.views import MessageState  # noqa: PLC0415
 
-    said = ["signed"] if one.signed else []
+    said = ["signed"] * one.signed + ["[edited]"] * one.edited
+    if one.disappears is not None:
+        said.append(f"[disappears {moment(one.disappears)}]")
+    elif one.period:
+        said.append(f"[disappears {spoken(one.period)} after {'it left' if one.outgoing else 'it is read'}]")
     if one.error:
         said.append(f"[{one.state}: {harmless(one.error)}]")
     elif one.outgoing or one.state is MessageState.FAILED:

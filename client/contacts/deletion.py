@@ -15,7 +15,7 @@ from client.storage.contacts import Contact
 
 _OF_SESSION = ("outbound", "sealed", "posted", "taken", "inbound", "retired", "stranded", "invitations", "copied")
 _OF_CONTACT = ("waiting", "stranded", "group_held", "group_offers")
-_CHOSEN = ("retention", "drafts", "consents", "former_identities", "matching", "device_asks")
+_CHOSEN = ("retention", "drafts", "consents", "former_identities", "matching", "device_asks", "withdrawals")
 _MESSAGES = "SELECT id FROM messages WHERE contact = ?"
 
 

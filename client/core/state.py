@@ -413,9 +413,10 @@ class Core(Changes):
         """Tell of a message's new state."""
         self.emit(MessageStateChanged(self.messages.get(number)))
 
-    def received_text(self, contact: int, text: str, remote: WireId | None, now: float) -> None:
+    def received_text(self, contact: int, text: str, remote: WireId | None, now: float, period: int = 0) -> None:
         """File a text that came, and tell of it; `remote` is what its sender calls it, if anything. In a change."""
-        entry = NewMessage(contact, MessageKind.TEXT, MessageState.RECEIVED, text, received_at=now, remote=remote or 0)
+        state = MessageState.RECEIVED
+        entry = NewMessage(contact, MessageKind.TEXT, state, text, received_at=now, remote=remote or 0, period=period)
         self.emit(MessageReceived(self.messages.get(self.messages.add(entry, now))))
 
     def step_message(self, number: int, event: MessageEvent) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 
 from client.devices.contacts import AnyContactRequest, ContactRecord, GoneContactRecord, Name, Seconds, Tagged, Time
-from client.e2e.bodies import BODY_LIMIT, SEEN_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number
+from client.e2e.bodies import BODY_LIMIT, EDITS_LIMIT, SEEN_LIMIT, TEXT_LIMIT, DevicePiece, Digest, Number, Period
 from client.groups.roster import MEMBERS_LIMIT
 from client.model.group_views import GroupState
 from client.model.names import NAME_LIMIT
@@ -55,6 +55,10 @@ class MessageRecord(Tagged, frozen=True, tag=1):
     drawn_delay: Time
     received_at: Time
     news: bool
+    edited: Annotated[int, msgspec.Meta(ge=0, le=EDITS_LIMIT)] = 0
+    withdrawn: bool = False
+    period: Period = 0
+    disappears: Time | None = None
 
 
 class GoneRecord(Tagged, frozen=True, tag=2):
@@ -82,14 +86,15 @@ class GroupRecord(Tagged, frozen=True, tag=3):
     added_at: Time
     retention: Seconds | None
     members: Annotated[tuple[GroupMemberRecord, ...], msgspec.Meta(max_length=MEMBERS_LIMIT)]
+    period: Period = 0
 
 
 class GroupMessageRecord(MessageRecord, frozen=True, tag=4):
     """A message in a group, whose identifier `identity` is; `readers`: the names of those who have read ours."""
 
-    author: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
-    members: Number
-    reached: Number
+    author: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)] = ""
+    members: Number = 0
+    reached: Number = 0
     readers: Annotated[
         tuple[Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)], ...], msgspec.Meta(max_length=READERS_LIMIT)
     ] = ()
@@ -195,6 +200,28 @@ class GroupDo(Tagged, frozen=True, tag=14):
     argument: Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
 
 
+class EditText(Tagged, frozen=True, tag=18):
+    """Give a text of ours another content: the one of a number at home, or the one that a request made."""
+
+    number: Number
+    request: Number
+    text: Content
+
+
+class WithdrawMessage(Tagged, frozen=True, tag=19):
+    """Delete a message of ours on both sides; named as in EditText."""
+
+    number: Number
+    request: Number
+
+
+class LetDisappear(Tagged, frozen=True, tag=20):
+    """New messages of a conversation disappear after so many seconds; 0: they stay."""
+
+    identity: Digest
+    seconds: Period
+
+
 DeviceVerb = (
     AnyContactRequest
     | SendText
@@ -209,6 +236,9 @@ DeviceVerb = (
     | GroupCreate
     | GroupInvite
     | GroupDo
+    | EditText
+    | WithdrawMessage
+    | LetDisappear
 )
 
 

@@ -35,8 +35,8 @@ from client.storage.devices import LOGGED, Device
 
 _MESSAGES = """
 SELECT m.id, c.identity, m.outgoing, m.kind, m.state, m.text, m.size, m.done, m.error, m.created_at, m.sent_at,
-       m.drawn_delay, m.received_at, m.news, c.role, coalesce(g.author, ''), coalesce(g.members, 0),
-       coalesce(g.reached, 0)
+       m.drawn_delay, m.received_at, m.news, m.edited, m.withdrawn, m.period, m.disappears,
+       c.role, coalesce(g.author, ''), coalesce(g.members, 0), coalesce(g.reached, 0)
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN group_messages g ON g.message = m.id
 WHERE c.role IN ('contact', 'group') AND
 """
@@ -166,13 +166,16 @@ class ChangeFeed:
         )
 
     def _group(self, number: int, group: GroupInfo) -> GroupRecord:
-        query = "SELECT c.added_at, r.seconds FROM contacts c LEFT JOIN retention r ON r.contact = c.id WHERE c.id = ?"
+        query = (
+            "SELECT c.added_at, r.seconds, c.period FROM contacts c LEFT JOIN retention r ON r.contact = c.id"
+            " WHERE c.id = ?"
+        )
         row = self._core.store.one(query, number)
         assert row is not None  # noqa: S101  a group has a conversation
         members = tuple(GroupMemberRecord(one.name, one.admin, one.you, one.connected) for one in group.members)
-        added_at, seconds = row
+        added_at, seconds, period = row
         identity = bytes.fromhex(group.identifier)
-        return GroupRecord(identity, group.name, group.title, group.state, added_at, seconds, members)
+        return GroupRecord(identity, group.name, group.title, group.state, added_at, seconds, members, period)
 
     def _message(self, number: int) -> Record | None:
         """None for a message with somebody anonymous."""
@@ -182,27 +185,13 @@ class ChangeFeed:
         return None if self._core.store.has("SELECT 1 FROM messages WHERE id = ?", number) else GoneRecord(number)
 
     def _message_record(self, row: Row) -> MessageRecord:
-        (
-            number,
-            identity,
-            outgoing,
-            kind,
-            state,
-            text,
-            size,
-            done,
-            error,
-            *times,
-            news,
-            role,
-            author,
-            members,
-            reached,
-        ) = row
+        (number, identity, outgoing, kind, state, text, size, done, error), rest = row[:9], row[9:]
+        created_at, sent_at, drawn_delay, received_at, news, edited, withdrawn, period, disappears = rest[:9]
+        role, author, members, reached = rest[9:]
         head = (number, bytes(identity), bool(outgoing), MessageKind(kind), MessageState(state), text)
-        created_at, sent_at, drawn_delay, received_at = times
-        rest = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at, bool(news))
+        told = (size, done, error[:ERROR_LIMIT], created_at, sent_at, drawn_delay, received_at)
+        later = (bool(news), edited, bool(withdrawn), period, disappears)
         if role != "group":
-            return MessageRecord(*head, *rest)
+            return MessageRecord(*head, *told, *later)
         readers = tuple(self._groups.reading.readers(number)[:READERS_LIMIT])
-        return GroupMessageRecord(*head, *rest, author, members, reached, readers)
+        return GroupMessageRecord(*head, *told, *later, author, members, reached, readers)

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from client.core.state import Core
-from client.e2e.bodies import Digest
+from client.e2e.bodies import Digest, Period
 from client.messenger.contact_verbs import NOTE_LIMIT, ContactVerbs
 from client.model.contact_states import Standing
 from client.model.names import NAME_LIMIT
@@ -48,6 +48,7 @@ class ContactRecord(Tagged, frozen=True, tag=0):
     note: Note = ""
     read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
     acknowledgements: AckChoice = AckChoice.PROMPT
+    period: Period = 0
 
 
 class GoneContactRecord(Tagged, frozen=True, tag=5):

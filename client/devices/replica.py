@@ -24,7 +24,7 @@ from client.devices.bodies import (
 from client.devices.contacts import CONTACT_COLUMNS, ContactRecord, GoneContactRecord
 from client.devices.replica_groups import GroupReplica
 from client.model.names import free_for_user, same
-from client.model.views import MessageReceived, MessageState, MessageStateChanged
+from client.model.views import MessageInfo, MessageReceived, MessageState, MessageStateChanged
 from client.storage.contacts import Contact
 from client.storage.devices import PROBLEMS, Broken
 
@@ -159,13 +159,20 @@ class Replica:
         times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
         query = (
             "UPDATE messages SET state = ?, done = ?, error = ?, created_at = ?, sent_at = ?, drawn_delay = ?,"
-            " received_at = ?, news = ? WHERE id = ?"
+            " received_at = ?, news = ?, edited = ?, withdrawn = ?, period = ?, disappears = coalesce(?, disappears)"
+            " WHERE id = ?"
         )
-        core.store.run(query, state.value, record.done, record.error, *times, news, number)
+        later = (news, record.edited, record.withdrawn, record.period, record.disappears)
+        core.store.run(query, state.value, record.done, record.error, *times, *later, number)
+        if core.messages.get(number).text != record.text:
+            core.store.run("UPDATE messages SET text = ? WHERE id = ?", record.text, number)
+            core.messages.unclean = True
+        if record.withdrawn:
+            core.store.run("UPDATE messages SET path = '', size = 0 WHERE id = ?", number)
         if isinstance(record, GroupMessageRecord):
             self.groups.file(number, record)
         info = core.messages.get(number)
-        same = known is not None and (known.state, known.unread) == (info.state, info.unread)
+        same = known is not None and _seen(known) == _seen(info)
         if history or (same and not (group and record.outgoing)):
             return
         fresh = not record.outgoing and record.state in _COMPLETE and before not in _COMPLETE
@@ -189,3 +196,8 @@ class Replica:
         if local is not None:
             self._core.delete_messages([local])
             self._core.store.forget_remnants()
+
+
+def _seen(one: MessageInfo) -> tuple[object, ...]:
+    """What a user sees of a message that may change."""
+    return one.state, one.unread, one.text, one.edited, one.withdrawn, one.disappears

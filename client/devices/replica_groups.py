@@ -16,7 +16,8 @@ from client.model.views import ContactState
 from client.storage.database import Row
 
 _SELECT = """
-SELECT c.name, g.title, g.state, c.identity, g.members FROM mirrored_groups g JOIN contacts c ON c.id = g.contact
+SELECT c.name, g.title, g.state, c.identity, g.members, c.period
+FROM mirrored_groups g JOIN contacts c ON c.id = g.contact
 """
 _MEMBERS = msgspec.msgpack.Decoder(tuple[GroupMemberRecord, ...])
 
@@ -52,8 +53,8 @@ class GroupReplica:
         before = None if known is None else self.get(known.id)
         if known is None:
             known = core.contacts.add(record.name, record.identity, ContactState.ESTABLISHED, record.added_at)
-        values = (record.name, record.added_at, known.id)
-        run("UPDATE contacts SET role = 'group', name = ?, added_at = ? WHERE id = ?", *values)
+        values = (record.name, record.added_at, record.period, known.id)
+        run("UPDATE contacts SET role = 'group', name = ?, added_at = ?, period = ? WHERE id = ?", *values)
         run("DELETE FROM retention WHERE contact = ?", known.id)
         if record.retention is not None:
             run("INSERT INTO retention VALUES (?, ?)", known.id, record.retention)
@@ -76,6 +77,6 @@ class GroupReplica:
 
 
 def _info(row: Row) -> GroupInfo:
-    name, title, state, identity, members = row
+    name, title, state, identity, members, period = row
     known = tuple(GroupMember(one.name, one.admin, one.you, one.connected) for one in _MEMBERS.decode(members))
-    return GroupInfo(name, title, GroupState(state), bytes(identity).hex(), known)
+    return GroupInfo(name, title, GroupState(state), bytes(identity).hex(), known, period)

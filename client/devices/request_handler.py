@@ -144,6 +144,8 @@ class DeviceRequestHandler:
                 archive.retain(self._name(request.identity), request.seconds)
             case bodies.Fetch():
                 self._fetch(device, request)
+            case bodies.EditText() | bodies.WithdrawMessage() | bodies.LetDisappear():
+                self._revise(device, request, now)
         return 0
 
     def _do_for_groups(self, request: _GroupRequest, now: float) -> GroupInfo:
@@ -223,6 +225,23 @@ class DeviceRequestHandler:
             self._files.drop_incoming(device.contact, request.request)
             self._core.store.run("INSERT INTO device_requests VALUES (?, ?, NULL)", device.contact, request.request)
             tell(self._core, device.contact, DeviceResponse(request.request, REASONS[Reason.CANCELLED], 0))
+
+    def _revise(
+        self, device: Device, request: bodies.EditText | bodies.WithdrawMessage | bodies.LetDisappear, now: float
+    ) -> None:
+        revisions = self._messenger.revisions
+        if isinstance(request, bodies.LetDisappear):
+            revisions.let_disappear(self._name(request.identity), request.seconds, now)
+        elif isinstance(request, bodies.EditText):
+            revisions.edit(self._meant(device, request), request.text, now)
+        else:
+            revisions.withdraw(self._meant(device, request), now)
+
+    def _meant(self, device: Device, request: bodies.EditText | bodies.WithdrawMessage) -> int:
+        """The message of a number at home, or the one that a request of the device made; 0: none."""
+        query = "SELECT message FROM device_requests WHERE device = ? AND number = ?"
+        made = self._core.store.value(int, query, device.contact, request.request)
+        return request.number or made or 0
 
     def _fetch(self, device: Device, request: bodies.Fetch) -> None:
         message = self._core.messages.get(request.number)

@@ -20,6 +20,7 @@ from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.devices.satellite_archive import SatelliteArchive
 from client.devices.satellite_groups import SatelliteGroups
+from client.devices.satellite_revisions import SatelliteRevisions
 from client.e2e.bodies import SEEN_LIMIT, Reason
 from client.files.disk import examine
 from client.messenger.lookups import Lookups
@@ -53,6 +54,7 @@ class Satellite(Lookups):
         self._pending, self._replica, self._files = pending, replica, files
         self.people = SatelliteContacts(core, self._ask_about)
         self.groups = SatelliteGroups(core, pending, replica.groups, messenger.groups.reading)
+        self.revisions = SatelliteRevisions(core, pending, replica, files)
         self.archive = SatelliteArchive(core, messenger.parts.receiving, pending, replica)
 
     # contacts
@@ -150,6 +152,7 @@ class Satellite(Lookups):
         core, home = self._core, self._core.device_table.home()
         with core.change():
             seen = [seen for of_one in core.messages.see(numbers).values() for seen, _ in of_one]
+            core.messages.begin_to_disappear(seen, now)
             if home is None or home.revoked:
                 return
             known = [remote for number in seen if (remote := self._replica.remote(number)) is not None]

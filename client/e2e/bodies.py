@@ -19,12 +19,15 @@ from client.e2e.statements import ReceiptKind, Seconds
 from client.model.views import MessageState
 from mixnet.errors import RemoteError
 
-_FRAMING = 32  # more than the msgpack around a text or a chunk
+_FRAMING = 40  # more than the msgpack around a text or a chunk
 BODY_LIMIT = MESSAGE_LIMIT - OVERHEAD
 TEXT_LIMIT = BODY_LIMIT - _FRAMING  # bytes of UTF-8
 CHUNK_SIZE = BODY_LIMIT - _FRAMING  # bytes of a file in one message, which then fills its fragments
 SIGNED_TEXT_LIMIT = TEXT_LIMIT - 96  # a signature and its time go with it
 SEEN_LIMIT = 500
+EDITS_LIMIT = 100  # of one message
+VERSIONS_AHEAD = 1000  # of a period that one change skips at most
+SHORTEST_PERIOD, PERIOD_LIMIT = 60, 100 * 365 * 86_400  # seconds after which messages may be said to disappear
 _NAME_LIMIT = 1024
 
 Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -32,6 +35,8 @@ Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 # of its row in an archive, which counts the messages with all contacts; mypy tells the two apart.
 WireId = NewType("WireId", int)
 _WireId = Annotated[WireId, msgspec.Meta(ge=0, lt=1 << 62)]
+Version = Annotated[int, msgspec.Meta(ge=1, le=EDITS_LIMIT)]
+Period = Annotated[int, msgspec.Meta(ge=0, le=PERIOD_LIMIT)]
 Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
@@ -77,18 +82,20 @@ class Confirm(_Body, frozen=True, tag=1):
 
 
 class Text(_Body, frozen=True, tag=2):
-    """A text; by `id` receipts name it."""
+    """A text; by `id` receipts name it. It disappears `period` seconds after it was read; 0: it stays."""
 
     id: _WireId
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
+    period: Period = 0
 
 
 class Offer(_Body, frozen=True, tag=3):
-    """A file of `size` bytes follows."""
+    """A file of `size` bytes follows; `period` as of a text."""
 
     id: _WireId
     name: Annotated[str, msgspec.Meta(max_length=_NAME_LIMIT)]
     size: Number
+    period: Period = 0
 
 
 class Chunk(_Body, frozen=True, tag=4):
@@ -126,6 +133,27 @@ class Seen(_Body, frozen=True, tag=8):
     ids: Annotated[tuple[_WireId, ...], msgspec.Meta(max_length=SEEN_LIMIT)]
 
 
+class Edit(_Body, frozen=True, tag=9):
+    """The text `id` of the sender's own has another content from now on; the highest `version` holds."""
+
+    id: _WireId
+    version: Version
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
+
+
+class Withdraw(_Body, frozen=True, tag=10):
+    """The sender's own message `id` is to be deleted by its receiver, too."""
+
+    id: _WireId
+
+
+class Disappear(_Body, frozen=True, tag=11):
+    """Messages of this conversation disappear after `period` from now on; 0: they stay. The highest `version` holds."""
+
+    version: Number
+    period: Period
+
+
 Channel = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Tags = Annotated[bytes, msgspec.Meta(max_length=KEPT * TAG_SIZE)]
 
@@ -150,6 +178,7 @@ class SignedText(_Body, frozen=True, tag=40):
     text: Annotated[str, msgspec.Meta(max_length=SIGNED_TEXT_LIMIT)]
     time: Seconds
     signature: Signature
+    period: Period = 0
 
 
 class SignedEnd(_Body, frozen=True, tag=41):
@@ -184,6 +213,16 @@ class NoReceipt(_Body, frozen=True, tag=43):
     why: Without
 
 
+class SignedEdit(_Body, frozen=True, tag=44):
+    """As Edit, of a text that was signed: its sender's signature on a statement of the new text under the same id."""
+
+    id: _WireId
+    version: Version
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNED_TEXT_LIMIT)]
+    time: Seconds
+    signature: Signature
+
+
 class DevicePiece(_Body, frozen=True, tag=50):
     """A piece of a message between a user's own devices (client/devices/bodies.py); `left` more belong to it."""
 
@@ -206,6 +245,10 @@ Body = (
     | SignedEnd
     | Receipt
     | NoReceipt
+    | Edit
+    | Withdraw
+    | Disappear
+    | SignedEdit
     | Resume
     | DevicePiece
     | GroupBody
@@ -224,6 +267,8 @@ def decode_untrusted(raw: bytes) -> Body:
         body: Body = _DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise RemoteError("a message whose content is malformed") from None
+    if isinstance(body, Text | SignedText | Offer | Disappear) and 0 < body.period < SHORTEST_PERIOD:
+        raise RemoteError("a message that would disappear too soon")
     return body
 
 

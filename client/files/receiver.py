@@ -39,6 +39,7 @@ _COMING = (
     "SELECT coalesce(sum(r.size - r.position), 0) FROM receiving r JOIN messages m ON m.id = r.message"
     " WHERE m.state = 'receiving'"
 )
+_WITHDRAWN = "SELECT 1 FROM withdrawals WHERE contact = ? AND named = ?"
 _KNOWN = "SELECT 1 FROM receiving WHERE contact = ? AND remote = ?"
 _SELECT = (
     "SELECT r.message, r.partial, r.size, r.position, r.digest FROM receiving r JOIN messages m ON m.id = r.message"
@@ -67,8 +68,8 @@ class FileReceiver:
             return
         reason, error = self._objection(contact, offer, now)
         state = MessageState.RECEIVING if reason is None else MessageState.FAILED
-        entry = NewMessage(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id)
-        if core.store.has(_KNOWN, contact, offer.id):
+        entry = NewMessage(contact, MessageKind.FILE, state, offer.name, "", offer.size, 0.0, offer.id, offer.period)
+        if core.store.has(_KNOWN, contact, offer.id) or core.store.has(_WITHDRAWN, contact, offer.id):
             return
         number = core.messages.add(entry, now)
         if reason is not None or core.settings.downloads is None:

@@ -46,7 +46,9 @@ class FileSender:
             raise FileTooLarge
         expires = now + (core.settings.message_lifetime if lifetime is None else lifetime)
         with core.change():
-            entry = NewMessage(contact, MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            period = core.contacts.get(contact).period
+            said = (MessageKind.FILE, MessageState.QUEUED, path.name, str(path), size)
+            entry = NewMessage(contact, *said, period=period)
             number = core.messages.add(entry, now)
             core.messages.name_for_contact(number)
             query = "INSERT INTO sending VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0, ?)"
@@ -97,7 +99,7 @@ class FileSender:
         read = 0
         if not offered:
             run("UPDATE sending SET offered = 1 WHERE message = ?", message)
-            body = Offer(wire, Path(path).name[:NAME_LIMIT], size)
+            body = Offer(wire, Path(path).name[:NAME_LIMIT], size, self._core.messages.get(message).period)
         elif position < size:
             chunk = read_chunk(Path(path), position, stamp)
             read = len(chunk)

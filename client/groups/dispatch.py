@@ -23,7 +23,7 @@ from client.groups.missing_parents import HeldPosts
 from client.groups.multicast import SPARE_PLAN, TreeTiming
 from client.groups.older_posts import take_over
 from client.groups.ordering import Filing
-from client.groups.posts import Post
+from client.groups.posts import SAYS, Deed, Post, PostAct
 from client.groups.receipts import Receipts
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue, OpenPost
@@ -64,6 +64,8 @@ class Dispatch:
         *,
         text: str = "",
         change: Change | None = None,
+        deed: Deed = SAYS,
+        about: int | None = None,
         lifetime: float | None = None,
         passed: int | None = None,
         again: int | None = None,
@@ -71,7 +73,8 @@ class Dispatch:
         """Sign a post and begin its way; the number of its message, if it is a text. A change isn't taken in yet.
 
         After `lifetime` seconds (None: the network's) it expires; `passed`: nobody shall wait for the post of this
-        number, with which it may say nothing else; `again`: its message, if it had another number. TooManyExpiring.
+        number, with which it may say nothing else; `again`: its message, if it had another number; `about`: the message
+        that it changes. TooManyExpiring.
         """
         history = self._registry.history(group)
         assert history is not None  # noqa: S101  only members write
@@ -86,6 +89,7 @@ class Dispatch:
             history.heads,
             text=text,
             change=b"" if change is None else change.raw,
+            deed=deed,
             expires=0 if lifetime is None else math.ceil(now + lifetime),
             lapsing=sequence.told(self._store, group, number, passed),
             seen=self.agreement.to_tell(group),
@@ -94,10 +98,11 @@ class Dispatch:
         # `Membership.commit`, and has no place in the tree.
         removed = change.subject if change is not None and change.kind is ChangeKind.REMOVE else b""
         targets = [key for key in history.roster(history.heads).order() if key not in (group.me, removed)]
-        message = self._file_own(group, post, len(targets), now, again) if text else None
+        is_text = bool(text) and deed.act is PostAct.SAY
+        message = self._file_own(group, post, len(targets), now, again) if is_text else None
         stored = self._insert(group, post, message, now)
         # Of a post of ours `plans` counts the trees that were begun; of another's it has a bit for each one served.
-        self._store.run("UPDATE group_posts SET delivered = 1, plans = 0 WHERE id = ?", stored)
+        self._store.run("UPDATE group_posts SET delivered = 1, plans = 0, about = ? WHERE id = ?", about, stored)
         if targets:
             self.deliveries.begin(group, stored, targets, post.raw, now)
         elif message is not None:
@@ -106,7 +111,8 @@ class Dispatch:
 
     def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
         if number is None:
-            entry = NewMessage(group.contact, MessageKind.TEXT, MessageState.QUEUED, post.text)
+            said = (MessageKind.TEXT, MessageState.QUEUED, post.text)
+            entry = NewMessage(group.contact, *said, period=post.deed.value)
             number = self._core.messages.add(entry, now)
         values = (number, members, post.number)
         self._store.run("INSERT OR REPLACE INTO group_messages VALUES (?, '', ?, 0, NULL, ?)", *values)
@@ -218,6 +224,18 @@ class Dispatch:
         if group.state is GroupState.MEMBER and sequence.is_missed(self._store, group, row[2]):
             sequence.sign_again(self._store, group)
             self.write(group, now, passed=row[2])
+
+    def take_back(self, group: Group, message: int) -> None:
+        """Send no more of a text of ours and of its edits; the post that is written next says that none waits."""
+        query = "SELECT id, number FROM group_posts WHERE grp = ? AND author = ? AND (message = ? OR about = ?)"
+        for post, number in self._store.all(query, group.id, group.me, message, message):
+            self.deliveries.taken_back(post, group, number)
+
+    def take_back_edits(self, group: Group, message: int) -> None:
+        """The same of edits only: a newer one follows."""
+        query = "SELECT id, number FROM group_posts WHERE grp = ? AND author = ? AND about = ?"
+        for post, number in self._store.all(query, group.id, group.me, message):
+            self.deliveries.taken_back(post, group, number)
 
     # slots
 

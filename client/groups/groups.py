@@ -30,15 +30,16 @@ from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.membership import Membership
 from client.groups.offers import Offers
-from client.groups.posts import Post
+from client.groups.posts import Deed, Post, PostAct
 from client.groups.read_receipts import ReadReceipts
 from client.groups.registry import Group, Registry
 from client.groups.rollback import ReusedNumbers
 from client.groups.roster import MEMBERS_LIMIT, Crowded, GroupFull, GroupHistory, Member, MissingParents, NoRoom
+from client.model.errors import NotYours
 from client.model.group_views import GroupInfo, GroupState
 from client.model.names import check_name, free_for_user, same
 from client.model.text_limits import check_text
-from client.model.views import ContactState
+from client.model.views import UNDER_WAY, ContactState, MessageState
 from client.storage.contacts import Contact
 from mixnet.errors import LocalError, RemoteError
 
@@ -247,9 +248,61 @@ class Groups:
         group, _ = self._member(name)
         check_text(text, posts.TEXT_LIMIT)
         with self._core.change():
-            number = self._dispatch.write(group, now, text=text, lifetime=lifetime)
+            period = self._core.contacts.get(group.contact).period
+            deed = Deed(PostAct.SAY, 0, period)
+            number = self._dispatch.write(group, now, text=text, deed=deed, lifetime=lifetime)
         assert number is not None  # noqa: S101  a text has a message
         return number
+
+    def edit(self, contact: int, message: int, text: str, now: float) -> None:
+        """Give a text of ours another content for all members; NoMember, TextTooLong. In the caller's change.
+
+        Where nothing has left yet nobody sees another one.
+        """
+        core = self._core
+        group, number = self._own(contact, message)
+        check_text(text, posts.TEXT_LIMIT)
+        if core.messages.get(message).sent_at == 0 and core.messages.get(message).state is MessageState.QUEUED:
+            self._dispatch.take_back(group, message)
+            core.messages.revise(message, 0, text)
+            period = core.messages.get(message).period
+            self._dispatch.write(group, now, text=text, deed=Deed(PostAct.SAY, 0, period), again=message)
+            return
+        self._dispatch.take_back_edits(group, message)
+        version = core.messages.version(message) + 1
+        self._dispatch.write(group, now, text=text, deed=Deed(PostAct.EDIT, number, version), about=message)
+        core.messages.revise(message, version, text)
+
+    def withdraw(self, contact: int, message: int, now: float) -> None:
+        """Delete a text of ours for all members; NoMember. In the caller's change."""
+        group, number = self._own(contact, message)
+        before = self._core.messages.get(message)
+        if before.sent_at == 0:
+            self._core.fail_message(message, "")
+            self._dispatch.cancelled(message, now)
+            return
+        self._dispatch.take_back(group, message)
+        if before.state in UNDER_WAY:
+            self._core.fail_message(message, "")
+        self._dispatch.write(group, now, deed=Deed(PostAct.WITHDRAW, number), about=message)
+
+    def _own(self, contact: int, message: int) -> tuple[Group, int]:
+        """The group of a conversation, and the number of the post that a message of ours was."""
+        group = self._registry.of(contact)
+        number = self._core.store.value(int, "SELECT number FROM group_messages WHERE message = ?", message)
+        if group is None or group.state is not GroupState.MEMBER:
+            raise NoMember
+        if number is None:
+            raise NotYours("this message came from an archive file: the members know nothing of it")
+        return group, number
+
+    def let_disappear(self, contact: int, version: int, period: int, now: float) -> None:
+        """Let new texts disappear for all members; NoMember, NotAllowed. In the caller's change."""
+        group, _ = self._member(self._core.contacts.get(contact).name)
+        self._check_admin(group)
+        self._dispatch.write(group, now, deed=Deed(PostAct.DISAPPEAR, version, period))
+        self._registry.let_disappear(group, version, period)
+        self._registry.changed(group)
 
     def cancelled(self, message: int, now: float) -> None:
         """The user has given up a message of ours: if it is a text in a group, what follows it doesn't wait for it."""

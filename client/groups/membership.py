@@ -29,6 +29,7 @@ from client.e2e.invitation import Invitation
 from client.groups.crowded_changes import CrowdedChanges
 from client.groups.dispatch import Dispatch
 from client.groups.passes import Passes
+from client.groups.posts import Deed, PostAct
 from client.groups.registry import Group, GroupPeer, Registry
 from client.groups.roster import Crowded, Member, MissingParents, Roster
 from client.model.errors import MalformedInvitation
@@ -105,6 +106,9 @@ class Membership:
         self.commit(group, added, now)
         self._tell(group, contact, history.missing(()), now)  # its own addition is among them by now
         self._bind(group, body.key, contact, None, now)
+        own = self._core.contacts.get(group.contact)
+        if own.period_version:  # what was said before it came
+            self._dispatch.write(group, now, deed=Deed(PostAct.DISAPPEAR, own.period_version, own.period))
 
     def changes_untrusted(self, group: Group, contact: int, body: GroupChanges, now: float) -> None:
         """Changes from our sponsor or another member: each is taken by its own right."""

@@ -14,7 +14,7 @@ from functools import partial
 from client.core.state import Core
 from client.groups import posts
 from client.groups.leavers import Leavers
-from client.groups.posts import Post
+from client.groups.posts import Post, PostAct
 from client.groups.registry import Group, Registry
 from client.model.views import MessageKind, MessageReceived, MessageState
 from client.storage.messages import NewMessage
@@ -22,6 +22,10 @@ from client.storage.messages import NewMessage
 # The first one that waits is looked at again, and all behind it with it.
 _WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND author = ? AND delivered = 0"
 
+_ITS = (
+    "SELECT m.id FROM messages m JOIN group_messages g ON g.message = m.id"
+    " WHERE m.contact = ? AND g.writer = ? AND m.named = ? AND NOT m.outgoing"
+)
 _HELD_COPIES = "DELETE FROM group_held WHERE grp = ? AND author = ? AND number = ?"
 
 
@@ -84,15 +88,35 @@ class Filing:
         self.file(group, author, now, newest)
 
     def _file(self, group: Group, post: Post, now: float) -> None:
+        if post.deed.act is not PostAct.SAY:
+            self._change(group, post)
+            return
         if not post.text:
             return
-        entry = NewMessage(
-            group.contact, MessageKind.TEXT, MessageState.RECEIVED, post.text, received_at=now, remote=post.number
-        )
+        said = (MessageKind.TEXT, MessageState.RECEIVED, post.text)
+        entry = NewMessage(group.contact, *said, received_at=now, remote=post.number, period=post.deed.value)
         number = self._core.messages.add(entry, now)
         name = self._registry.called(group)[post.author]
         self._store.run("INSERT INTO group_messages VALUES (?, ?, 0, 0, ?, NULL)", number, name, post.author)
         self._core.emit(MessageReceived(self._core.messages.get(number)))
+
+    def _change(self, group: Group, post: Post) -> None:
+        """Do to a text of its author's own what a post says; or change the period, if its author was an admin."""
+        messages, deed = self._core.messages, post.deed
+        if deed.act is PostAct.DISAPPEAR:
+            there = self._registry.roster_at(group, post.heads).members
+            if there[post.author].admin and self._registry.let_disappear(group, deed.target, deed.value):
+                self._registry.changed(group)
+            return
+        number = self._store.value(int, _ITS, group.contact, post.author, deed.target)
+        if number is None or messages.get(number).withdrawn:
+            return
+        if deed.act is PostAct.WITHDRAW:
+            self._core.own_devices.messages_deleted([number])
+            messages.withdraw(number)
+        elif messages.version(number) >= deed.value or not messages.revise(number, deed.value, post.text):
+            return
+        self._core.message_changed(number)
 
 
 def ends_of(posts: Iterable[Post]) -> dict[int, int]:

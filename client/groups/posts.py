@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Annotated
 
 import msgspec
 
-from client.e2e.bodies import BODY_LIMIT, Number
+from client.e2e.bodies import BODY_LIMIT, EDITS_LIMIT, SHORTEST_PERIOD, Number, Period
 from client.e2e.group_bodies import SHOWN_LIMIT
 from client.e2e.group_changes import PARENTS_LIMIT, SIZE_LIMIT, Key
 from mixnet import crypto
@@ -45,9 +46,41 @@ class _Core(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     seen: Annotated[bytes, msgspec.Meta(max_length=SEEN_LIMIT * SEEN_SIZE)]
 
 
+class PostAct(IntEnum):
+    """What a post without a change of the group does."""
+
+    SAY = 0  # a text, which disappears after `value` seconds; or nothing
+    EDIT = 1  # the text of the author's post `target` is another one from now on; the highest `value` holds
+    WITHDRAW = 2  # the author's post `target` is deleted for all
+    DISAPPEAR = 3  # texts from now on disappear after `value` seconds; the highest `target` holds
+
+
+class Deed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An act and what it is about."""
+
+    act: PostAct = PostAct.SAY
+    target: Number = 0
+    value: Period = 0
+
+    def is_sound(self, text: str) -> bool:
+        """Whether it can be meant so."""
+        match self.act:
+            case PostAct.EDIT:
+                return bool(text) and 0 < self.value <= EDITS_LIMIT
+            case PostAct.WITHDRAW:
+                return not text and not self.value
+            case PostAct.DISAPPEAR:
+                return not text and not 0 < self.value < SHORTEST_PERIOD
+        return not self.target and not 0 < self.value < SHORTEST_PERIOD
+
+
+SAYS = Deed()
+
+
 class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
     change: Annotated[bytes, msgspec.Meta(max_length=SIZE_LIMIT)]
+    deed: Deed = SAYS
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -71,7 +104,7 @@ class Post:
     `number` counts an author's posts in the group; all below `floor` are delivered or given up. After `expires`
     (seconds since 1970; 0: as long as the network keeps messages) nobody takes it or passes it on; `lapsing` says that
     of earlier ones that are under way, by their numbers, or that one of them is not under way any more (0). `seen`:
-    marks of others' posts. `text` and `change` are empty as long as it isn't `open`.
+    marks of others' posts. `deed` says what it does. `text` and `change` are empty as long as it isn't `open`.
     """
 
     group: bytes
@@ -86,6 +119,7 @@ class Post:
     identity: bytes = field(repr=False)  # 32 bytes, of all that an author says once: the floor may rise
     text: str
     change: bytes
+    deed: Deed
     open: bool
     raw: bytes = field(repr=False)
 
@@ -137,18 +171,19 @@ def write(
     *,
     text: str = "",
     change: bytes = b"",
+    deed: Deed = SAYS,
     expires: int = 0,
     lapsing: tuple[tuple[int, int], ...] = (),
     seen: Iterable[Post] = (),
 ) -> Post:
     """Sign a post that names those in `seen`, and encrypt what it says under a new key. It is open."""
     once = SymmetricKey.generate().expose()
-    content = msgspec.msgpack.encode(_Content(text, change))
+    content = msgspec.msgpack.encode(_Content(text, change, deed))
     sealed = crypto.seal(_content_key(once), _NONCE, content, b"")
     digest = _digest(once, sealed)
     named = b"".join(_seen_entry(digest, post) for post in seen)
     core = _Core(group, key.public, number, floor, heads, digest, expires, lapsing, named)
-    return replace(_signed(key, core, sealed, once), text=text, change=change, open=True)
+    return replace(_signed(key, core, sealed, once), text=text, change=change, deed=deed, open=True)
 
 
 def with_floor(key: SigningKey, post: Post, floor: int) -> Post:
@@ -156,7 +191,7 @@ def with_floor(key: SigningKey, post: Post, floor: int) -> Post:
     signed = _SIGNED.decode(post.raw)
     core = msgspec.structs.replace(_CORE.decode(signed.core), floor=floor)
     again = _signed(key, core, signed.sealed, signed.key)
-    return replace(again, text=post.text, change=post.change, open=True)
+    return replace(again, text=post.text, change=post.change, deed=post.deed, open=True)
 
 
 def _signed(key: SigningKey, core: _Core, sealed: bytes, once: bytes) -> Post:
@@ -199,7 +234,9 @@ def _post(core: _Core, signed: _Signed) -> Post:
     fields = msgspec.structs.asdict(core)
     once = msgspec.msgpack.encode(msgspec.structs.replace(core, floor=0))
     identity = crypto.digest(Label.GROUP_POST, b"post", once)
-    return Post(**fields, identity=identity, text="", change=b"", open=False, raw=msgspec.msgpack.encode(signed))
+    return Post(
+        **fields, identity=identity, text="", change=b"", deed=SAYS, open=False, raw=msgspec.msgpack.encode(signed)
+    )
 
 
 def _opened_untrusted(post: Post, signed: _Signed) -> Post:
@@ -210,10 +247,11 @@ def _opened_untrusted(post: Post, signed: _Signed) -> Post:
         content = _CONTENT.decode(crypto.unseal_untrusted(_content_key(signed.key), _NONCE, signed.sealed, b""))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise RemoteError("a group's message that is malformed") from None
-    if content.text and content.change:
+    empty = SAYS if content.change else content.deed
+    if (content.text and content.change) or content.deed != empty or not content.deed.is_sound(content.text):
         raise RemoteError("a group's message whose fields contradict each other")
     raw = msgspec.msgpack.encode(signed)
-    return replace(post, text=content.text, change=content.change, open=True, raw=raw)
+    return replace(post, text=content.text, change=content.change, deed=content.deed, open=True, raw=raw)
 
 
 def _digest(key: bytes, sealed: bytes) -> bytes:

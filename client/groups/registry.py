@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from client.core.state import Core
 from client.e2e import group_changes
+from client.e2e.bodies import VERSIONS_AHEAD
 from client.e2e.group_changes import Change
 from client.groups.member_names import MemberNames
 from client.groups.pair_keys import Pair
@@ -168,6 +169,12 @@ class Registry:
         """We are in another state."""
         self._store.run("UPDATE groups SET state = ? WHERE id = ?", state.value, group.id)
 
+    def let_disappear(self, group: Group, version: int, period: int) -> bool:
+        """New texts disappear after `period`, if that was said last; whether that changes anything."""
+        known = self._core.contacts.get(group.contact)
+        sound = version <= known.period_version + VERSIONS_AHEAD  # nobody shall make the last one there is
+        return sound and self._core.contacts.let_disappear(known, version, period)
+
     def take_number(self, group: Group) -> int:
         """The number of our next post, given once."""
         number = self.get(group.id).next_number
@@ -283,8 +290,9 @@ class Registry:
             GroupMember(names[key], one.admin, key == group.me, key == group.me or self._connected(peers.get(key)))
             for key, one in roster.members.items()
         )
-        name = self._core.contacts.get(group.contact).name
-        return GroupInfo(name, clean(roster.title, name), group.state, group.identifier.hex(), members)
+        own = self._core.contacts.get(group.contact)
+        title = clean(roster.title, own.name)
+        return GroupInfo(own.name, title, group.state, group.identifier.hex(), members, own.period)
 
     def _connected(self, peer: GroupPeer | None) -> bool:
         return peer is not None and self.reachable(peer.contact)

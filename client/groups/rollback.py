@@ -12,7 +12,7 @@ from client.e2e import group_changes
 from client.e2e.group_bodies import GroupBehind, GroupDiffer
 from client.groups import posts
 from client.groups.dispatch import Dispatch
-from client.groups.posts import Post
+from client.groups.posts import SAYS, Post
 from client.groups.registry import Group, Registry
 from client.storage.database import Row
 from mixnet.errors import RemoteError
@@ -85,12 +85,15 @@ class ReusedNumbers:
     def _number_again(self, group: Group, post: Post, row: Row, now: float) -> None:
         stored, message, _, ends = row
         lifetime = None if ends is None else ends - now
+        about = self._store.value(int, "SELECT about FROM group_posts WHERE id = ?", stored)
         nobody = self._dispatch.deliveries.taken_back(stored, group, post.number)
         over = lifetime is not None and lifetime <= 0
         if not nobody or over:
             if message is not None:
                 self._core.fail_message(message, OVER if nobody else DOUBTFUL)
-        elif post.text:
-            self._dispatch.write(group, now, text=post.text, lifetime=lifetime, again=message)
         elif post.change:
             self._dispatch.write(group, now, change=group_changes.parse_untrusted(post.change))
+        elif post.text or post.deed != SAYS:
+            self._dispatch.write(
+                group, now, text=post.text, deed=post.deed, about=about, lifetime=lifetime, again=message
+            )

@@ -18,14 +18,15 @@ from client.model.errors import StillUnderWay, UnknownContact
 from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
 from client.storage.export_jsonl import Record, settled
-from client.storage.retention import check_period
+from client.storage.retention import SWEEP_EVERY, check_period
 from client.storage.search import TIME, Filter
 
 CLEAN_EVERY = 3600.0  # seconds between sweeps after which the store is written anew: it is much to write
 BATCH = 500  # messages that one transaction deletes: mail waits for it
 _SELECT = """
 SELECT coalesce(i.origin, ?), coalesce(i.number, m.id), c.identity, c.name, m.outgoing, m.kind, m.state, m.text, m.size,
-       m.done, m.error, m.created_at, m.sent_at, m.drawn_delay, m.received_at, m.id
+       m.done, m.error, m.created_at, m.sent_at, m.drawn_delay, m.received_at, m.edited,
+       m.withdrawn, m.id
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN imported i ON i.message = m.id
 """
 _UNDER_WAY = " UNION ALL ".join(
@@ -72,11 +73,12 @@ class ArchiveOps:
         past = settled(record)
         query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
-            " drawn_delay, received_at) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)"
+            " drawn_delay, received_at, edited, withdrawn) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
         said = (past.outgoing, past.kind.value, past.state.value, past.text, past.size, past.done, past.error)
         times = (past.created_at, past.sent_at, past.drawn_delay, past.received_at)
-        number = self._store.insert(query, contact.id, *said, *times)
+        later = (past.edited, past.withdrawn)
+        number = self._store.insert(query, contact.id, *said, *times, *later)
         self._store.run("INSERT INTO imported VALUES (?, ?, ?)", number, origin, record.number)
         return True
 
@@ -107,20 +109,35 @@ class ArchiveOps:
         return deleted, self._store.value(int, "SELECT count(*) FROM messages WHERE contact = ?", whom) or 0
 
     def sweep(self, now: float) -> bool:
-        """Delete up to BATCH messages that are past their conversation's period; whether there may be more."""
+        """Delete up to BATCH messages that are past their or their conversation's period; whether there may be more."""
+        disappearing = self._disappear(now)
         past = "m.contact IN (SELECT contact FROM retention) AND m.created_at < ? AND"
         period = "(SELECT seconds FROM retention r WHERE r.contact = m.contact)"
         deleted = self._delete(f"{past} {TIME} < ? - {period}", (now, now))
         with self._core.change():
             kept = "contact IN (SELECT contact FROM retention) AND changed <"
             self._store.run(f"DELETE FROM drafts AS m WHERE {kept} ? - {period}", now)  # noqa: S608
-        self._unclean = self._unclean or deleted > 0
+        deleted, fresh = max(deleted, disappearing), deleted or disappearing or self._core.messages.unclean
+        self._unclean, self._core.messages.unclean = self._unclean or bool(fresh), False
         if self._unclean and now >= self._cleaned + CLEAN_EVERY:
             self._cleaned, self._unclean = now, False
             self._store.forget_remnants()
-        elif deleted:
+        elif fresh:
             self._store.truncate_journal()
         return deleted == BATCH
+
+    def next_sweep(self, now: float) -> float:
+        """In how many seconds there is something to sweep again, as far as one knows: at least one."""
+        due = self._core.messages.next_to_disappear()
+        return SWEEP_EVERY if due is None or now == -math.inf else min(SWEEP_EVERY, max(1.0, due - now))
+
+    def _disappear(self, now: float) -> int:
+        """Delete up to BATCH messages whose period is over. None lasts longer than that, whatever the clock was."""
+        if now == -math.inf:
+            return 0
+        late = "UPDATE messages SET disappears = ? + period WHERE disappears > ? + period"
+        self._store.run(late, now, now)
+        return self._delete("m.disappears <= ?", (now,))
 
     def _delete(self, condition: str, values: tuple[object, ...]) -> int:
         """The partial file of what came is removed first; the finished one belongs to the user."""
@@ -149,6 +166,7 @@ class ArchiveOps:
 
 
 def _record(row: Row) -> Record:
-    origin, number, identity, contact, outgoing, kind, state, *rest, _ = row
+    origin, number, identity, contact, outgoing, kind, state, *rest = row[:15]
+    later = {"edited": row[15] > 0, "withdrawn": bool(row[16])}
     head = (bytes(origin).hex(), number, bytes(identity).hex(), contact, bool(outgoing), MessageKind(kind))
-    return Record(*head, MessageState(state), *rest)
+    return Record(*head, MessageState(state), *rest, **later)

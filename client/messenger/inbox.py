@@ -24,14 +24,18 @@ from client.e2e.bodies import (
     Abort,
     Body,
     Chunk,
+    Disappear,
+    Edit,
     End,
     MessageEvent,
     Offer,
     Refuse,
     Resume,
     Seen,
+    SignedEdit,
     SignedText,
     Text,
+    Withdraw,
     decode_untrusted,
 )
 from client.e2e.group_bodies import GroupBody
@@ -40,6 +44,7 @@ from client.files.sender import FileSender
 from client.groups.groups import Groups
 from client.messenger.allowed import Peer, check_untrusted
 from client.messenger.old_copies import ANONYMOUS, BETWEEN_DEVICES, BROKEN, OUTDATED, TOLD, UNOPENED
+from client.messenger.revisions import Revisions
 from client.model.views import DeviceRole, MessageKind, Role
 from client.signing.attestations import Attestations
 from mixnet.crypto import SymmetricKey
@@ -68,12 +73,14 @@ class Inbox:
         renewal: Renewal,
         copied: CopiedSessions,
         attesting: Attestations,
+        revisions: Revisions,
         groups: Groups,
         anonymous: Anonymous,
     ) -> None:
         self._core, self._introductions, self._renewal, self._copied = core, introductions, renewal, copied
         self._sending, self._receiving = sending, receiving
         self._attestations, self._groups, self._anonymous = attesting, groups, anonymous
+        self._revisions = revisions
         self._answered: dict[int, float] = {}  # session that was given up → when its contact was last told so
 
     def delivered_untrusted(self, raw: bytes, now: float) -> None:
@@ -280,7 +287,7 @@ class Inbox:
             case Text() | SignedText() if self._core.messages.came(contact, body.id):
                 pass  # its sender's profile was restored, and has no word of what was delivered before
             case Text():
-                self._core.received_text(contact, body.text, body.id, now)
+                self._core.received_text(contact, body.text, body.id, now, body.period)
             case Seen():
                 for wire in body.ids:
                     if (number := self._core.messages.ours(wire, contact)) is not None:
@@ -295,6 +302,8 @@ class Inbox:
                 self._receiving.aborted(contact, body)
             case Refuse():
                 self._refused(contact, body)
+            case Edit() | SignedEdit() | Withdraw() | Disappear():
+                self._revisions.take_untrusted(contact, body, now)
             case _:  # a confirmation has done its work by opening
                 self._attestations.take(contact, body, now)
 

@@ -94,6 +94,10 @@ class Lookups:
             where = msgspec.structs.replace(where, contact=self._core.contacts.named(where.contact).name)
         return self._core.messages.search(words, limit, where)
 
+    def period(self, contact: str) -> int:
+        """After how many seconds new messages of a conversation disappear on both sides, 0: never; UnknownContact."""
+        return self._core.contacts.named(contact).period
+
     def take_events(self) -> list[Event]:
         """Events of calls that return none (such as a message that was sent, or has expired), each of them once."""
         return self._core.take_events()

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from client.anonymous.anonymous import Anonymous
 from client.contacts.copied_sessions import LINK_AGAIN, CopiedSessions
 from client.contacts.deletion import delete
@@ -20,7 +22,7 @@ from client.contacts.relinking import relink
 from client.contacts.renewal import Renewal
 from client.core.outgoing import MessengerSettings, Outgoing
 from client.core.state import Core
-from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, Seen, Text, WireId
+from client.e2e.bodies import SEEN_LIMIT, SIGNED_TEXT_LIMIT, TEXT_LIMIT, Seen, SignedText, Text, WireId
 from client.e2e.invitation import Invitation
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
@@ -32,6 +34,7 @@ from client.messenger.held_back import HeldBack
 from client.messenger.inbox import Inbox
 from client.messenger.lookups import Lookups
 from client.messenger.outbox import Outbox
+from client.messenger.revisions import Revisions
 from client.model.destination import Home
 from client.model.errors import AnonymousOnly, ContactBlocked, NoGroupFiles, NotInGroups, TextTooLong
 from client.model.text_limits import check_text
@@ -100,6 +103,9 @@ class Messenger(Lookups):
         self._outbox = Outbox(self._core, self._sending, self._receiving, self.anonymous, self.groups, copied=copied)
         self.people = ContactVerbs(self._core, self._outbox)
         self.attestations = Attestations(self._core, self._receiving)
+        self.revisions = Revisions(
+            core, sending=self._sending, receiving=self._receiving, attesting=self.attestations, groups=self.groups
+        )
         self.timestamps = TimestampTable(self._core.store, self._core.signatures)
         self._inbox = Inbox(
             self._core,
@@ -109,6 +115,7 @@ class Messenger(Lookups):
             renewal=self._renewal,
             copied=copied,
             attesting=self.attestations,
+            revisions=self.revisions,
             groups=self.groups,
             anonymous=self.anonymous,
         )
@@ -199,9 +206,12 @@ class Messenger(Lookups):
                 raise AnonymousOnly("what is signed isn't anonymous: leave the signature out")
             return self.anonymous.write(whom, text, now, lifetime)
         with core.change():
-            number = core.messages.add(NewMessage(whom, MessageKind.TEXT, MessageState.QUEUED, text), now)
+            to, state = core.contacts.get(whom), MessageState.QUEUED
+            number = core.messages.add(NewMessage(whom, MessageKind.TEXT, state, text, period=to.period), now)
             wire, sign = core.messages.name_for_contact(number), core.signatures.sign_text
-            body = sign(number, wire, core.contacts.get(whom).identity, text, now) if signed else Text(wire, text)
+            body: Text | SignedText = Text(wire, text, to.period)
+            if signed:
+                body = msgspec.structs.replace(sign(number, wire, to.identity, text, now), period=to.period)
             core.enqueue(whom, _TEXT_LANE, body, number, now, lifetime=lifetime)
         return number
 
@@ -264,6 +274,7 @@ class Messenger(Lookups):
         with core.change():
             for contact, seen in core.messages.see(numbers).items():
                 core.message_changed(seen[-1][0])  # other programs look again: one event of each conversation will do
+                core.messages.begin_to_disappear([number for number, _ in seen], now)
                 whole = [(number, remote) for number, remote in seen if remote is not None]
                 for at in range(0, len(whole), SEEN_LIMIT):
                     self._tell_read(contact, whole[at : at + SEEN_LIMIT], now)

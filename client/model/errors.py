@@ -69,6 +69,10 @@ class NotUnderWay(LocalError):
     """This message is not under way, so it can't be cancelled: `mixnet message PROFILE NUMBER` says why."""
 
 
+class NotYours(LocalError):
+    """This is no message of yours that can be changed for both: `mixnet message PROFILE NUMBER` says what it is."""
+
+
 class NotSigned(LocalError):
     """This message is not signed, so there is nothing to prove: ask its sender to send it with --signed."""
 

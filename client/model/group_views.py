@@ -27,13 +27,17 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True)
 class GroupInfo:
-    """A group: `name` is what it is called here, `title` what its admins call it."""
+    """A group: `name` is what it is called here, `title` what its admins call it.
+
+    New texts disappear for all `period` seconds after they were read; 0: they stay.
+    """
 
     name: str
     title: str
     state: GroupState
     identifier: str
     members: tuple[GroupMember, ...]
+    period: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class ContactInfo:
     note: str = ""  # what the user wrote down about it
     read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
     acknowledgements: AckChoice = AckChoice.PROMPT
+    period: int = 0  # seconds after which new messages disappear on both sides; 0: they stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ class MessageInfo:
     `signed`: by its sender, and if it came, the signature verified; `receipt` says then what there is. In a group
     `contact` is the group, `author` who wrote it, if not we; of ours `reached` of `members` others have it,
     and `readers` have read it.
+    `edited`: its author gave it another text later; `withdrawn`: its author deleted it for everybody, and nothing else
+    is left of it. If `period` is not 0 it is deleted so many seconds after it left, or was read: at `disappears`, which
+    is None until then.
     `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
     `unread`: it came, or what came has failed, and it isn't marked as read.
     `place` grows in the order in which messages were complete, and is 0 of a file that is still coming.
@@ -135,6 +139,10 @@ class MessageInfo:
     readers: int = 0
     unread: bool = False
     place: int = 0
+    edited: bool = False
+    withdrawn: bool = False
+    period: int = 0
+    disappears: float | None = None
 
 
 class ConversationKind(StrEnum):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from client.core.state import Core
-from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEnd, SignedText, WireId, Without
+from client.e2e.bodies import Body, NoReceipt, Receipt, SignedEdit, SignedEnd, SignedText, WireId, Without
 from client.e2e.statements import Origin, ReceiptKind, file_digest, text_digest, verify_receipt_untrusted
 from client.files.receiver import FileReceiver
 from client.model.errors import ContactBlocked, NotSigned
@@ -69,7 +69,7 @@ class Attestations:
         genuine = _verifies(origin, body.signature)
         state = MessageState.RECEIVED if genuine else MessageState.FAILED
         text = body.text if genuine else ""
-        entry = NewMessage(contact, MessageKind.TEXT, state, text, received_at=now, remote=body.id)
+        entry = NewMessage(contact, MessageKind.TEXT, state, text, received_at=now, remote=body.id, period=body.period)
         number = core.messages.add(entry, now)
         if genuine:
             self._signatures.keep(number, origin, body.signature, b"", self._first_state(contact))
@@ -79,6 +79,14 @@ class Attestations:
             core.messages.explain(number, UNSIGNED)
             core.message_changed(number)
             self._say(contact, NoReceipt(body.id, Without.UNSIGNED), now)
+
+    def edited_untrusted(self, contact: int, number: int, body: SignedEdit, now: float) -> None:
+        """A signed text has another content: its statement takes the place of the one of before; RemoteError."""
+        origin = self._origin(contact, body, MessageKind.TEXT, len(body.text.encode()), text_digest(body.text))
+        origin.verify_untrusted(body.signature)
+        self._signatures.forget(number)
+        self._signatures.keep(number, origin, body.signature, b"", self._first_state(contact))
+        self._answer(contact, number, origin, now)
 
     def _ended(self, contact: int, body: SignedEnd, now: float) -> None:
         """The end of a signed file: show the file, or refuse it."""
@@ -102,7 +110,7 @@ class Attestations:
             self._signatures.forget(number)
 
     def _origin(
-        self, contact: int, body: SignedText | SignedEnd, kind: MessageKind, size: int, digest: bytes
+        self, contact: int, body: SignedText | SignedEdit | SignedEnd, kind: MessageKind, size: int, digest: bytes
     ) -> Origin:
         """What the contact must have signed: of `body` only its number and time are the contact's to say."""
         core = self._core

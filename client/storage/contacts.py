@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from client.e2e.bodies import PERIOD_LIMIT
 from client.e2e.safety_number import safety_number
 from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
@@ -20,8 +21,8 @@ from mixnet.crypto import Label, SymmetricKey
 
 HIDDEN = (" ", "\0")  # begin what stands in the place of a name that nobody is shown
 _SELECT = (
-    "SELECT id, name, identity, state, added_at, session, standing, role, note, read_receipts, acknowledgements"
-    " FROM contacts "
+    "SELECT id, name, identity, state, added_at, session, standing, role, note, read_receipts, acknowledgements,"
+    " period, period_version FROM contacts "
 )
 _READING = "read receipts"
 # Read, and not when: a contact that sees the moment of each reading knows more of a day than what was written.
@@ -50,6 +51,8 @@ class Contact:
     note: str = ""
     read_receipts: ReadReceiptChoice = ReadReceiptChoice.DEFAULT
     acknowledgements: AckChoice = AckChoice.PROMPT
+    period: int = 0
+    period_version: int = 0
 
     @property
     def blocked(self) -> bool:
@@ -206,6 +209,17 @@ class ContactTable:
         self._store.run("UPDATE contacts SET acknowledgements = ? WHERE id = ?", choice.value, contact.id)
         return choice is not contact.acknowledgements
 
+    def let_disappear(self, contact: Contact, version: int, period: int) -> bool:
+        """New messages disappear after `period`, if that was said last; whether that changes anything.
+
+        Of two who say so at once the shorter period holds, on both sides.
+        """
+        if (version, -(period or PERIOD_LIMIT)) <= (contact.period_version, -(contact.period or PERIOD_LIMIT)):
+            return False
+        query = "UPDATE contacts SET period = ?, period_version = ? WHERE id = ?"
+        self._store.run(query, period, version, contact.id)
+        return True
+
     def default_reading(self) -> ReadReceiptChoice:
         """Whether contacts learn what is read of whom nothing else was said."""
         raw = self._store.setting(_READING)
@@ -248,7 +262,10 @@ class ContactTable:
     def hide(self, contact: int, name: str) -> None:
         """From now on known by a group only, called `name`; not blocked any more, since nobody could unblock it."""
         self.role_changes += 1
-        query = "UPDATE contacts SET role = 'member', name = ?, note = '', state = ?, standing = 'open' WHERE id = ?"
+        query = (
+            "UPDATE contacts SET role = 'member', name = ?, note = '', state = ?, standing = 'open', period = 0,"
+            " period_version = 0 WHERE id = ?"
+        )
         self._store.run(query, name, ContactState.ESTABLISHED.value, contact)
 
     def use(self, contact: int, session: int | None) -> None:
@@ -279,6 +296,7 @@ class ContactTable:
             note=contact.note,
             read_receipts=contact.read_receipts,
             acknowledgements=contact.acknowledgements,
+            period=contact.period,
         )
 
     def _renewing(self, contact: Contact) -> bool:
@@ -289,9 +307,12 @@ class ContactTable:
 
 
 def _contact(row: Row) -> Contact:
-    number, name, identity, state, added_at, session, standing, role, note, reading, acknowledgements = row
+    number, name, identity, state, added_at, session, standing, role, note, *choices = row
+    reading, acknowledgements, period, version = choices
     return Contact(
         *(number, name, bytes(identity), ContactState(state), added_at, session, Standing(standing), role, note),
         read_receipts=ReadReceiptChoice(reading),
         acknowledgements=AckChoice(acknowledgements),
+        period=period,
+        period_version=version,
     )

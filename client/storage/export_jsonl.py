@@ -53,6 +53,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     sent_at: Moment
     drawn_delay: Moment
     received_at: Moment
+    edited: bool = False
+    withdrawn: bool = False
 
 
 class ArchiveEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):

@@ -23,7 +23,8 @@ SELECT m.id, c.name, m.outgoing, m.kind, m.state, m.text, m.path, m.size, m.done
        (SELECT count(*) FROM group_reads r WHERE r.message = m.id),
        CASE WHEN NOT m.outgoing AND a.role = 'reader' THEN coalesce(
            (SELECT max(b.expires) FROM anonymous_blocks b WHERE b.contact = m.contact), 0.0) END,
-       m.state = 'received' OR m.news, coalesce(m.place, 0)
+       m.state = 'received' OR m.news, coalesce(m.place, 0),
+       m.edited, m.withdrawn, m.period, m.disappears
 FROM messages m JOIN contacts c ON c.id = m.contact LEFT JOIN anonymous a ON a.contact = m.contact
 LEFT JOIN signed s ON s.message = m.id LEFT JOIN group_messages g ON g.message = m.id
 """
@@ -55,6 +56,7 @@ class NewMessage:
     size: int = 0
     received_at: float = 0.0
     remote: int | None = None
+    period: int = 0
 
 
 class MessageTable:
@@ -62,16 +64,21 @@ class MessageTable:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.unclean = (
+            False  # texts were overwritten, of which older pages may have copies (client/messenger/archive.py)
+        )
 
     def add(self, entry: NewMessage, now: float) -> int:
         """File a message and return its number."""
         query = (
             "INSERT INTO messages (contact, outgoing, kind, state, text, path, size, done, error, created_at, sent_at,"
-            " drawn_delay, received_at, remote, news) VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?, ?)"
+            " drawn_delay, received_at, remote, news, named, period)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0.0, 0.0, ?, ?, ?, ?, ?)"
         )
         news = entry.remote is not None and entry.state is MessageState.FAILED
         said = (entry.remote is None, entry.kind.value, entry.state.value, entry.text, entry.path, entry.size)
-        return self._store.insert(query, entry.contact, *said, now, entry.received_at, entry.remote, news)
+        came = (entry.received_at, entry.remote, news, entry.remote or None, entry.period)
+        return self._store.insert(query, entry.contact, *said, now, *came)
 
     def get(self, number: int) -> MessageInfo:
         """One message; UnknownMessage."""
@@ -150,6 +157,46 @@ class MessageTable:
     def left(self, number: int, sent_at: float, drawn_delay: float) -> None:
         """Record the slot and the mixing of a message's first fragment."""
         self._store.run("UPDATE messages SET sent_at = ?, drawn_delay = ? WHERE id = ?", sent_at, drawn_delay, number)
+        self.begin_to_disappear([number], sent_at)
+
+    def begin_to_disappear(self, numbers: Iterable[int], now: float) -> None:
+        """They left, or were read: from now on their periods run, if they have any. Each runs once."""
+        query = "UPDATE messages SET disappears = ? + period WHERE id = ? AND period > 0 AND disappears IS NULL"
+        for number in numbers:
+            self._store.run(query, now, number)
+
+    def next_to_disappear(self) -> float | None:
+        """When the period of the next one is over."""
+        return self._store.value(float, "SELECT min(disappears) FROM messages WHERE disappears IS NOT NULL")
+
+    # what their authors do to them later
+
+    def named(self, wire: WireId, contact: int) -> int | None:
+        """The number of the message that came from a contact, who calls it `wire`; None: there is none."""
+        query = "SELECT max(id) FROM messages WHERE contact = ? AND named = ? AND NOT outgoing"
+        return self._store.value(int, query, contact, wire)
+
+    def version(self, number: int) -> int:
+        """How often a text has been edited."""
+        return self._store.value(int, "SELECT edited FROM messages WHERE id = ?", number) or 0
+
+    def revise(self, number: int, version: int, text: str) -> bool:
+        """A text has another content; False, and nothing happens, if it is deleted or a newer version is here."""
+        where = "id = ? AND kind = 'text' AND NOT withdrawn AND edited <= ?"
+        if not self._store.has(f"SELECT 1 FROM messages WHERE {where}", number, version):  # noqa: S608
+            return False
+        self._store.run("UPDATE messages SET text = ?, edited = ? WHERE id = ?", text, version, number)
+        self.unclean = True
+        return True
+
+    def withdraw(self, number: int) -> None:
+        """Its author has deleted it: a mark is left, which nobody has to read."""
+        query = (
+            "UPDATE messages SET text = '', path = '', error = '', size = 0, done = 0, edited = 0, withdrawn = 1,"
+            " news = 0, state = iif(state = 'received', 'read', state) WHERE id = ?"
+        )
+        self._store.run(query, number)
+        self.unclean = True
 
     def explain(self, number: int, error: str) -> None:
         """Record why a message failed: the first reason stays, and what is delivered or read has none."""
@@ -233,9 +280,10 @@ def fresh_wire_id() -> WireId:
 
 
 def _info(row: Row) -> MessageInfo:
-    *first, receipt, author, members, reached, readers, until, unread, place = row
-    number, contact, outgoing, kind, state, *rest = first
+    number, contact, outgoing, kind, state, *rest = row[:14]
+    receipt, author, members, reached, readers, until, unread, place, *later = row[14:]
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     rest += ["", 0, 0] if author is None else [author, members, reached]
-    rest += [until, readers, bool(unread), place]
+    edited, withdrawn, period, disappears = later
+    rest += [until, readers, bool(unread), place, edited > 0, bool(withdrawn), period, disappears]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

@@ -355,6 +355,45 @@ CREATE INDEX messages_of_remote ON messages (contact, remote);
 CREATE TABLE restorations (session INTEGER PRIMARY KEY, made REAL NOT NULL, ours INTEGER NOT NULL);
 """
 
+# What both sides may do to a message later. `edited`: the version of its text, 0 for the first; `withdrawn`: deleted
+# by its author; `named`: what its sender calls one that came, also after a renewal. It disappears `period` seconds
+# after it left, or was read if it came: at `disappears` (null: not yet). A contact's period is that of new messages.
+_DAILY = """
+ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN period INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN disappears REAL;
+ALTER TABLE messages ADD COLUMN named INTEGER;
+UPDATE messages SET named = remote WHERE remote > 0;
+CREATE INDEX messages_of_name ON messages (contact, named) WHERE named IS NOT NULL;
+ALTER TABLE group_posts ADD COLUMN about INTEGER; -- a message of ours that it edits or deletes
+CREATE INDEX messages_disappearing ON messages (disappears) WHERE disappears IS NOT NULL;
+ALTER TABLE contacts ADD COLUMN period INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contacts ADD COLUMN period_version INTEGER NOT NULL DEFAULT 0;
+-- Files whose authors deleted them before they began to come, by what their senders call them: the last ones.
+CREATE TABLE withdrawals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    named INTEGER NOT NULL, UNIQUE (contact, named)
+);
+DROP TRIGGER device_log_contacts_update;
+CREATE TRIGGER device_log_contacts_update
+AFTER UPDATE OF name, state, standing, note, read_receipts, acknowledgements, period ON contacts
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) BEGIN
+    DELETE FROM device_log WHERE kind = 'contact' AND item = new.id;
+    INSERT INTO device_log (kind, item) VALUES ('contact', new.id);
+END;
+DROP TRIGGER device_log_messages_update;
+CREATE TRIGGER device_log_messages_update
+AFTER UPDATE OF state, text, error, sent_at, received_at, edited, withdrawn, period, disappears ON messages
+WHEN EXISTS (SELECT 1 FROM devices WHERE role = 'satellite' AND NOT revoked) AND NOT EXISTS (
+    SELECT 1 FROM device_log WHERE kind = 'new' AND item = new.id
+    AND position > (SELECT coalesce(max(position), 0) FROM device_cursors WHERE kind = 'new')
+) BEGIN
+    DELETE FROM device_log WHERE kind = 'message' AND item = new.id;
+    INSERT INTO device_log (kind, item) VALUES ('message', new.id);
+END;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _STANDING,
@@ -383,4 +422,5 @@ MIGRATIONS = (
     _PLACES,
     _DRAFTS,
     _CAME,
+    _DAILY,
 )

@@ -45,7 +45,8 @@ ROWS = (
         (
             columns(
                 "contacts",
-                "id name identity state added_at session standing role note read_receipts acknowledgements",
+                "id name identity state added_at session standing role note read_receipts acknowledgements period "
+                "period_version",
             ),
             columns("former_identities", "identity contact"),
         ),
@@ -113,15 +114,16 @@ ROWS = (
             columns(
                 "messages",
                 "id contact outgoing kind state text path size done error created_at sent_at drawn_delay received_at "
-                "remote wire news place",
+                "remote wire news place edited withdrawn period disappears named",
             ),
             columns("found", "text"),
             columns("imported", "message origin number"),
+            columns("withdrawals", "id contact named"),
         ),
         "what you wrote and read, with whom and when",
         "your archive and its search",
-        "until you delete them, or as long as you chose for a conversation", "`mixnet retention`", _ME,
-        "`mixnet delete`, `mixnet retention`", _SEALED, age="messages.created_at",
+        "until you or their author deletes them, or as long as you chose for a conversation", "`mixnet retention`", _ME,
+        "`mixnet delete`, `mixnet retention`, `mixnet disappear`", _SEALED, age="messages.created_at",
     ),
     Row(
         "drafts",
@@ -202,7 +204,7 @@ ROWS = (
             columns("group_leavers", "grp key contact expected last until"),
             columns("group_held", "id contact body expires grp author number"),
             columns("group_passes", "grp source target sealed"),
-            columns("group_posts", "id grp author number raw message delivered plans expires retry ends told"),
+            columns("group_posts", "id grp author number raw message delivered plans expires retry ends told about"),
             columns("group_hops", "id post target plan onward spares key"),
             columns("group_claims", "id grp author number mark key claimant expires"),
             columns("group_proofs", "grp author number first second told expires"),

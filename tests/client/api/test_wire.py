@@ -130,6 +130,10 @@ ASKED: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Any]] = {
     "send": ("send", ("bob", "grüße"), {"expires": 60.0, "signed": True}, 7),
     "send_file": ("send_file", ("bob", "/tmp/file"), {}, 8),
     "cancel": ("cancel", (7,), {}, MESSAGE),
+    "edit": ("edit", (7, "grüßen"), {}, MESSAGE),
+    "withdraw": ("withdraw", (7,), {}, MESSAGE),
+    "let_disappear": ("let_disappear", ("bob", 3600), {}, None),
+    "period": ("period", ("bob",), {}, 3600),
     "estimate": ("estimate", (7,), {}, 1.5),
     "message": ("message", (7,), {}, MESSAGE),
     "messages": ("page", ("bob", 3), {}, [MESSAGE]),
@@ -200,7 +204,7 @@ ALONE = {
 # Requests after which there is nothing new to send; codes, matching and the provider's mailbox see to that themselves.
 SHOWS = {"status", "contacts", "estimate", "message", "messages", "search", "files", "file", "stop", "follow"}
 SHOWS |= {"identity", "strangers", "export", "retention", "proof", "receipt_rule", "forge"}
-SHOWS |= {"history", "conversations", "count", "draft", "set_draft"}
+SHOWS |= {"history", "conversations", "count", "draft", "set_draft", "period"}
 SHOWS |= {"devices", "groups", "group_show", "group_readers", "addresses", "correspondents"}
 SHOWS |= {"code_open", "code_enter", "codes", "code_cancel", "match_start", "match_stop", "matching"}
 SHOWS |= {"leave_invitation", "fetch_invitation"}
@@ -263,6 +267,8 @@ ANSWERS = {
     **gives("", mark_read=None, mark_shown=None),
     **gives("drafts.", get="begun", set=None),
     **gives("", history=[MESSAGE], conversations=[CONVERSATION], count=(2, 7)),
+    **gives("revisions.", edit=MESSAGE, withdraw=MESSAGE, let_disappear=None),
+    **gives("", period=3600),
     **gives("", files=[TRANSFER], transfer=TRANSFER, send_anonymous=9, proof=b"proof \xff", forge="transcript"),
     **gives("archive.", page=[(6, RECORD)], strangers=[b"\x02" * 32], take_in=1, clear=(3, 1)),
     **gives("archive.", retention=None, delete=None, retain=None),

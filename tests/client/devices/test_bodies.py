@@ -34,7 +34,7 @@ from client.devices.changelog import ChangeFeed
 from client.devices.contacts import ContactRecord
 from client.devices.devices import Devices
 from client.devices.replica import Replica
-from client.e2e.bodies import BODY_LIMIT, DevicePiece, MessageEvent
+from client.e2e.bodies import BODY_LIMIT, EDITS_LIMIT, PERIOD_LIMIT, DevicePiece, MessageEvent
 from client.e2e.bodies import encode as encode_body
 from client.messenger.messenger import Messenger
 from client.model.contact_states import ContactVerdict, Standing
@@ -53,12 +53,13 @@ TIMES = st.floats(0, 1e10, allow_nan=False)
 PERIODS = st.none() | st.floats(60, 1e9)
 NAMES = st.text(min_size=1, max_size=20)
 TEXTS = st.text(max_size=50)
+LATER = (st.integers(0, EDITS_LIMIT), st.booleans(), st.integers(0, PERIOD_LIMIT), st.none() | TIMES)
 RECORDS = st.one_of(
     st.builds(ContactRecord, DIGESTS, NAMES, st.sampled_from(ContactState), st.sampled_from(Standing), TIMES, PERIODS),
     st.builds(
         MessageRecord,
         *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
-        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans()),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans(), *LATER),
     ),
     st.builds(GoneRecord, NUMBERS),
     st.builds(contacts.GoneContactRecord, DIGESTS),
@@ -70,7 +71,7 @@ RECORDS = st.one_of(
     st.builds(
         GroupMessageRecord,
         *(NUMBERS, DIGESTS, st.booleans(), st.sampled_from(MessageKind), st.sampled_from(MessageState), TEXTS),
-        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans(), TEXTS, NUMBERS, NUMBERS),
+        *(NUMBERS, NUMBERS, TEXTS, TIMES, TIMES, TIMES, TIMES, st.booleans(), *LATER, TEXTS, NUMBERS, NUMBERS),
         st.lists(TEXTS, max_size=3).map(tuple),
     ),
 )
@@ -92,6 +93,9 @@ REQUEST_FIELDS = {
     bodies.GroupDo: (DIGESTS, st.sampled_from(bodies.GroupVerb), TEXTS),
     contacts.Annotate: (DIGESTS, TEXTS),
     contacts.TellReading: (DIGESTS, st.sampled_from(ReadReceiptChoice)),
+    bodies.EditText: (NUMBERS, NUMBERS, TEXTS),
+    bodies.WithdrawMessage: (NUMBERS, NUMBERS),
+    bodies.LetDisappear: (DIGESTS, st.integers(0, PERIOD_LIMIT)),
     contacts.Acknowledge: (DIGESTS, st.sampled_from(AckChoice)),
 }
 REQUESTS = st.one_of(*(st.builds(kind, *fields) for kind, fields in REQUEST_FIELDS.items()))

@@ -89,10 +89,12 @@ def test_what_a_satellite_stores_of_a_contact_is_the_record(tmp_path):
     home, phone = family[HOME].messenger._core, family[PHONE].messenger._core
     family[HOME].messenger.people.verify("bob")
     family[HOME].messenger.people.rename("bob", "robert")
+    family[HOME].messenger.revisions.let_disappear("robert", 3600, family.now)
+    assert family.run(300, family.calm)  # it goes to the contact, too
     family[HOME].messenger.people.block("robert", family.now)
     family[HOME].messenger.people.read_receipts("robert", ReadReceiptChoice.OFF)
     family[HOME].messenger.people.acknowledgements("robert", AckChoice.DELAYED)
-    chosen = {"read_receipts", "acknowledgements"}
+    chosen = {"read_receipts", "acknowledgements", "period"}
     for column in set(CONTACT_COLUMNS) - FIXED - chosen - {"name", *NEW}:  # text columns that were added later
         home.store.run(f"UPDATE contacts SET {column} = 'something' WHERE name = 'robert'")
     there = lambda: {c.name for c in family[PHONE].messenger.contacts()} == {"robert"}  # noqa: E731

@@ -11,8 +11,11 @@ from client.arq.fragments import MESSAGE_LIMIT
 from client.e2e import bodies
 from client.e2e.bodies import (
     CHUNK_SIZE,
+    EDITS_LIMIT,
+    PERIOD_LIMIT,
     REASONS,
     SEEN_LIMIT,
+    SHORTEST_PERIOD,
     SIGNED_TEXT_LIMIT,
     TEXT_LIMIT,
     TRANSITIONS,
@@ -20,6 +23,8 @@ from client.e2e.bodies import (
     Chunk,
     Confirm,
     DevicePiece,
+    Disappear,
+    Edit,
     End,
     Greeting,
     MessageEvent,
@@ -30,9 +35,11 @@ from client.e2e.bodies import (
     Refuse,
     Resume,
     Seen,
+    SignedEdit,
     SignedEnd,
     SignedText,
     Text,
+    Withdraw,
     Without,
     after,
     decode_untrusted,
@@ -51,18 +58,25 @@ SIGNATURES = st.binary(min_size=64, max_size=64)
 CHANNELS = st.binary(min_size=16, max_size=16)
 TAGS = st.binary(max_size=64)
 REASON = st.sampled_from(Reason)
+PERIODS = st.sampled_from((0, SHORTEST_PERIOD, PERIOD_LIMIT))
+VERSIONS = st.integers(1, EDITS_LIMIT)
+LETTERS = st.text(min_size=1, max_size=100)
 BODIES = st.one_of(
     st.builds(Greeting, st.text(max_size=64), KEYS, KEYS, KEYS),
     st.just(Confirm()),
-    st.builds(Text, NUMBERS, st.text(max_size=100)),
-    st.builds(Offer, NUMBERS, st.text(max_size=100), NUMBERS),
+    st.builds(Text, NUMBERS, st.text(max_size=100), PERIODS),
+    st.builds(Offer, NUMBERS, st.text(max_size=100), NUMBERS, PERIODS),
     st.builds(Chunk, NUMBERS, NUMBERS, st.binary(max_size=100)),
     st.builds(End, NUMBERS, KEYS),
     st.builds(Abort, NUMBERS, REASON),
     st.builds(Refuse, NUMBERS, REASON),
     st.builds(Seen, st.lists(NUMBERS, max_size=5).map(tuple)),
-    st.builds(SignedText, NUMBERS, st.text(max_size=100), TIMES, SIGNATURES),
+    st.builds(SignedText, NUMBERS, st.text(max_size=100), TIMES, SIGNATURES, PERIODS),
     st.builds(SignedEnd, NUMBERS, KEYS, TIMES, SIGNATURES),
+    st.builds(Edit, NUMBERS, VERSIONS, LETTERS),
+    st.builds(Withdraw, NUMBERS),
+    st.builds(Disappear, NUMBERS, PERIODS),
+    st.builds(SignedEdit, NUMBERS, VERSIONS, LETTERS, TIMES, SIGNATURES),
     st.builds(Receipt, NUMBERS, st.sampled_from(ReceiptKind), TIMES, SIGNATURES),
     st.builds(NoReceipt, NUMBERS, st.sampled_from(Without)),
     st.builds(Resume, CHANNELS, CHANNELS, st.tuples(NUMBERS, NUMBERS), st.tuples(TAGS, TAGS), st.booleans()),

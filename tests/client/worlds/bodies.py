@@ -118,6 +118,7 @@ class Hostile:
             text=rng.choice(("", "post", "x" * 3000)),
             change=rng.choice((b"", b"", self._change(), b"\xff")) if rng.random() < 0.5 else b"",
             expires=rng.choice((0, 1, (1 << 40) - 1)),
+            deed=posts.Deed(rng.choice(list(posts.PostAct)), number, rng.choice((0, 1, 60, bodies.PERIOD_LIMIT))),
             lapsing=rng.choice(((), ((number, 0),), ((0, 1), ((1 << 62) - 1, (1 << 40) - 1)))),
         )
         return made.raw

@@ -52,6 +52,16 @@ class Frozen(Channel):
                 except RemoteError:
                     self[receiver].refused += 1
 
+    def _settle(self, sender: str, contact: int) -> None:
+        """No acknowledgement comes back: without this the window would be full, and what is said later never read."""
+        core = self[sender].messenger._core
+        if contact in core.routes:
+            with core.change():
+                route = core.routes[contact]
+                query = "SELECT lane, number FROM outbound WHERE session = ?"
+                for lane, number in core.store.all(query, route.id):
+                    route.withdraw(lane, number)
+
     def say_in(self, sender: str, receiver: str, contact: int, raws: list[bytes]) -> None:
         """Bodies in the session with what is a `contact` for the sender."""
         core = self[sender].messenger._core
@@ -59,4 +69,5 @@ class Frozen(Channel):
             with core.change():
                 core.routes[contact].post(Parcel(0, raw, None, False, 0, self.now + 1e5))
             self.pump(sender, receiver)
+            self._settle(sender, contact)
             check_agreement(self[receiver].messenger)
