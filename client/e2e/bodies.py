@@ -19,7 +19,7 @@ from client.e2e.statements import ReceiptKind, Seconds
 from client.model.views import MessageState
 from mixnet.errors import RemoteError
 
-_FRAMING = 40  # more than the msgpack around a text or a chunk
+_FRAMING = 32  # more than the msgpack around a text or a chunk
 BODY_LIMIT = MESSAGE_LIMIT - OVERHEAD
 TEXT_LIMIT = BODY_LIMIT - _FRAMING  # bytes of UTF-8
 CHUNK_SIZE = BODY_LIMIT - _FRAMING  # bytes of a file in one message, which then fills its fragments
