@@ -139,35 +139,45 @@ async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInf
     if one.outgoing and one.members:
         readers = await desk.asked(lambda me: me.groups.readers(one.id)) or ()
         said.append(f"read by: {', '.join(map(clean, readers)) or 'nobody yet'}")
-    choices = [] if one.withdrawn else [("read", "Read or copy it")]
-    if kept.seconds(one.path) is not None and not one.withdrawn:
-        choices.insert(0, ("play", "Play it"))
-    ours = one.outgoing and not one.withdrawn
-    if ours and one.kind is MessageKind.TEXT and one.state is not MessageState.FAILED:
-        choices.append(("edit", "Edit it, for all who have it"))
-    if ours:
-        choices.append(("withdraw", "Delete it, for all who have it"))
-    if one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT):
-        choices.append(("cancel", "Give it up"))
-    if one.kind is MessageKind.FILE and not one.path and not one.outgoing and one.state is MessageState.RECEIVED:
-        choices.append(("fetch", "Fetch the file from the home device"))
-    match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
-        case "play":
-            await play(one)
-        case "read":
-            await desk.answered(Reading(said[0], shown.body(one)))
-        case "edit":
-            text = await desk.answered(Question(f"Message {one.id} shall say:", one.text))
-            if text:
-                await desk.asked(lambda me: me.edit(one.id, text))
-        case "withdraw":
-            question = "Their clients are asked to delete it, too. Saved files and what somebody copied stay with them."
-            if await desk.answered(Choice(question, [("keep", "Keep it"), ("delete", "Delete it")])) == "delete":
-                await desk.asked(lambda me: me.withdraw(one.id))
-        case "cancel":
-            await desk.asked(lambda me: me.cancel(one.id))
-        case "fetch":
-            await desk.asked(lambda me: me.devices.fetch(one.id))
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
+        "play": lambda: play(one),
+        "read": lambda: desk.answered(Reading(said[0], shown.body(one))),
+        "edit": lambda: _edit(desk, one),
+        "withdraw": lambda: _withdraw(desk, one),
+        "cancel": lambda: desk.asked(lambda me: me.cancel(one.id)),
+        "fetch": lambda: desk.asked(lambda me: me.devices.fetch(one.id)),
+    }
+    chosen = await desk.answered(Choice("\n".join(said), [*_offered(one), ("close", "Close")]))
+    if chosen in acts:
+        await acts[chosen]()
+
+
+def _offered(one: MessageInfo) -> list[tuple[str, str]]:
+    """What can be done with a message."""
+    whole, ours = not one.withdrawn, one.outgoing and not one.withdrawn
+    editable = ours and one.kind is MessageKind.TEXT and one.state is not MessageState.FAILED
+    there = one.kind is MessageKind.FILE and not one.path and not one.outgoing and one.state is MessageState.RECEIVED
+    offers = [
+        ("play", "Play it", whole and kept.seconds(one.path) is not None),
+        ("read", "Read or copy it", whole),
+        ("edit", "Edit it, for all who have it", editable),
+        ("withdraw", "Delete it, for all who have it", ours),
+        ("cancel", "Give it up", one.outgoing and one.state in (MessageState.QUEUED, MessageState.SENT)),
+        ("fetch", "Fetch the file from the home device", there),
+    ]
+    return [(name, label) for name, label, offered in offers if offered]
+
+
+async def _edit(desk: Desk, one: MessageInfo) -> None:
+    text = await desk.answered(Question(f"Message {one.id} shall say:", one.text))
+    if text:
+        await desk.asked(lambda me: me.edit(one.id, text))
+
+
+async def _withdraw(desk: Desk, one: MessageInfo) -> None:
+    question = "Their clients are asked to delete it, too. Saved files and what somebody copied stay with them."
+    if await desk.answered(Choice(question, [("keep", "Keep it"), ("delete", "Delete it")])) == "delete":
+        await desk.asked(lambda me: me.withdraw(one.id))
 
 
 async def new(desk: Desk) -> None:
