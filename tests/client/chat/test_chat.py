@@ -64,11 +64,12 @@ async def test_a_day_unread_counts_opening_writing_states_and_what_was_seen(tmp_
             assert "hi\n" in user.text and "  !" in user.text
             await user.press("escape", "down", "enter")
             await user.until("you there?")
-            await user.press("d", "r", "a", "f", "t", "escape", "up", "enter")
+            await user.press("b", "e", "g", "u", "n", "escape", "up", "enter")
             await user.until("second")
-            assert "draft" not in user.text
+            assert "begun" not in user.text
+            await user.until("carol invited draft")
             await user.press("escape", "down", "enter")
-            await user.until("draft")
+            await user.until("begun")
 
         await use(tmp_path, world, play)
         async with connect(tmp_path) as me:

@@ -104,9 +104,9 @@ async def test_contacts_are_accepted_verified_renamed_blocked_and_told_by_its_ke
             await user.until("not verified")
             await choose(user, 0, "mark as verified")
             await user.until("bob · verified")
-            await choose(user, 2, "Block: hear")
+            await choose(user, 3, "Block: hear")
             await user.until("bob blocked")
-            await choose(user, 2, "Hear them again")
+            await choose(user, 3, "Hear them again")
             await user.until("bob · verified")
             await choose(user, 0, "yes, after a random")  # what holds for all contacts
             await user.until("Shall bob learn")
