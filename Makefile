@@ -12,7 +12,7 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle clean
+.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -29,7 +29,7 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/mixnet demo
 
-test: lint oracle
+test: lint oracle browser
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 long: $(VENV)/.installed-test
@@ -74,6 +74,13 @@ oracle: $(VENV)/.installed-test
 		elif [ -n "$$CI" ]; then echo "sphinxmix could not be built: see above"; exit 1; \
 		else echo "sphinxmix could not be built (it needs gcc and OpenSSL's headers): its tests are left out"; fi; fi
 	@$(BIN)/python -c "import msgpack; assert msgpack.version >= (1, 0), 'msgpack was replaced by an old fork'"
+
+# What the tests of pages open them with.
+browser:
+	@if ! command -v chromium >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; then :; \
+		elif [ -n "$$CI" ]; then echo "chromium could not be installed: see above"; exit 1; \
+		else echo "there is no chromium (apt-get install chromium): the tests of pages in a browser are left out"; fi; fi
 
 $(BIN)/python:
 	@echo "making $(VENV)"
