@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 import msgspec
 import trio
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from client.api.messages import Message
 from client.ui import asked, uploads
@@ -28,15 +30,12 @@ from mixnet.pages.door import Door
 from mixnet.pages.events import EventStream, Tell
 from mixnet.pages.serve import serve_page
 
-Verb = Callable[[Request], Awaitable[Response | EventStream]]
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+Verb = Callable[[Request], Awaitable[Answer]]
 
 STREAMS = 4  # of events: browsers have 6 connections to a page; who gets none looks every few seconds
 PIECE = 1 << 16  # bytes
 LIMITS = {"/upload": uploads.LIMIT}
-_SAVED = {
-    "content-type": "application/octet-stream",
-    "content-security-policy": "sandbox; default-src 'none'",
-}
 
 
 class NoFile(LocalError):
@@ -64,7 +63,7 @@ class Page:
     def _answered(self, verb: Verb) -> Verb:
         """`verb`, whose errors are answers too."""
 
-        async def answer(request: Request) -> Response | EventStream:
+        async def answer(request: Request) -> Answer:
             try:
                 return await verb(request)
             except (MixnetError, OSError) as error:
@@ -99,19 +98,41 @@ class Page:
         contact, name = request.query_params.get("to", ""), request.query_params.get("name", "")
         me = self._desk.me
         await self._files.sweep(me)
-        return _json(await self._files.send(me, contact, name, request.stream()))
+        async with aclosing(request.stream()) as content:
+            return _json(await self._files.send(me, contact, name, content))
 
-    async def _file(self, request: Request) -> Response:
+    async def _file(self, request: Request) -> SavedFile:
         one = await self._desk.ask(Message(number=min(request.path_params["number"], (1 << 63) - 1)))
         if one.outgoing or not one.path:
             raise NoFile
-        file, size = _opened(Path(one.path))
-        name = quote(Path(one.path).name.encode(errors="replace"), safe="")
-        headers = _SAVED | {
+        return SavedFile(Path(one.path))
+
+
+class SavedFile:
+    """An answer with a file to save. NoFile."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, if it is a file."""
+        self._name = path.name
+        self._file, self._size = _opened(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; Starlette's own way would cancel Hypercorn while that ends the connection, which then stayed."""
+        name = quote(self._name.encode(errors="replace"), safe="")
+        headers = {
+            "content-type": "application/octet-stream",
+            "content-security-policy": "sandbox; default-src 'none'",
             "content-disposition": f"attachment; filename*=UTF-8''{name}",
-            "content-length": str(size),
+            "content-length": str(self._size),
         }
-        return StreamingResponse(_pieces(file, size), headers=headers)
+        with self._file:
+            raw = [(key.encode(), value.encode()) for key, value in headers.items()]
+            await send({"type": "http.response.start", "status": 200, "headers": raw})
+            left = self._size
+            while left and (piece := await trio.to_thread.run_sync(self._file.read, min(PIECE, left))):
+                left -= len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
 
 @asynccontextmanager
@@ -131,22 +152,14 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, {"content-type": "application/json"})
 
 
-def _opened(path: Path) -> tuple[int, int]:
-    """A descriptor of a regular file, and its size; NoFile."""
+def _opened(path: Path) -> tuple[BinaryIO, int]:
+    """A regular file, and its size; NoFile."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW), "rb")
     except OSError:
         raise NoFile from None
-    found = os.fstat(descriptor)
+    found = os.fstat(file.fileno())
     if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
+        file.close()
         raise NoFile
-    return descriptor, found.st_size
-
-
-async def _pieces(descriptor: int, size: int) -> AsyncIterator[bytes]:
-    with os.fdopen(descriptor, "rb") as file:
-        left = size
-        while left and (piece := await trio.to_thread.run_sync(file.read, min(PIECE, left))):
-            left -= len(piece)
-            yield piece
+    return file, found.st_size

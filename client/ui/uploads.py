@@ -71,7 +71,8 @@ class Uploads:
         self._coming += 1
         done = False
         try:
-            folder.mkdir(mode=0o700, parents=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             async with trio.wrap_file(os.fdopen(descriptor, "wb")) as file:
                 async for part in content:

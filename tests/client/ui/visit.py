@@ -18,6 +18,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+    raw: bytes  # all before the body
 
 
 class Visitor:
@@ -70,7 +71,7 @@ class Visitor:
         head, _, content = got.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         headers = dict(re.split(": ?", line, maxsplit=1) for line in lines)
-        return Answer(int(first.split()[1]), headers, content)
+        return Answer(int(first.split()[1]), headers, content, head)
 
 
 @asynccontextmanager
