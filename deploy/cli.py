@@ -79,19 +79,19 @@ async def up(
 
 
 @app.command
-async def status(*, folder: Folder = None, json: Json = False, watch: Flag = False) -> int:
+async def status(*, folder: Folder = None, json: Json = False, follow: Flag = False) -> int:
     """Show every node: layer, packets in, out and dropped, loops that came back, memory and CPU.
 
-    Example: `mixnet status --watch`
+    Example: `mixnet status --follow`
 
     Parameters
     ----------
-    watch
+    follow
         Show it again every two seconds until Ctrl-C.
     """
     from deploy.start import look  # noqa: PLC0415
 
-    return await look(network_folder(folder), json=json, watch=watch)
+    return await look(network_folder(folder), json=json, watch=follow)
 
 
 _SOURCE = exclusive()  # a recording is of the network, or it is played

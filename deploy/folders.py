@@ -38,6 +38,8 @@ class NetworkAlreadyRunning(LocalError):
 class NetworkNotRunning(LocalError):
     """No network is running here: start one with `mixnet up`."""
 
+    exit_status = 3
+
 
 class Running(msgspec.Struct, frozen=True):
     """Who runs: kept in `run.json` by the supervisor as long as it lives."""

@@ -42,9 +42,13 @@ _MODULES: Final = {MemberKind.AUTHORITY: "directory", MemberKind.MIX: "mixnode",
 class PortInUse(Unavailable):
     """An address of the network is in use: stop the program that listens there, or choose another --port."""
 
+    exit_status = 1
+
 
 class NoNetwork(LocalError):
     """There is no network in this folder: make one with `mixnet up`."""
+
+    exit_status = 3
 
 
 @dataclass(frozen=True, slots=True)

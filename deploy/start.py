@@ -17,7 +17,7 @@ from deploy.display import counting, node_json, say, say_json, show_nodes
 from deploy.local import prepare, programs, status, stop_clients
 from deploy.supervisor import open_crew
 
-REFRESH = 2.0  # seconds between two tables of --watch
+REFRESH = 2.0  # seconds between two tables of --follow
 FAREWELL = 25.0  # seconds that clients get to end when their network does
 
 

@@ -38,6 +38,8 @@ _TAIL = 65536  # bytes of a log that are read to find its last line
 class NodeFailed(Unavailable):
     """A node did not start: read its log, correct the cause, and start the network again."""
 
+    exit_status = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

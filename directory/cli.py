@@ -44,17 +44,17 @@ async def show(
     *,
     folder: Folder = None,
     bootstrap: BootstrapFile = None,
-    save: Annotated[Path | None, option(_SHOWN)] = None,
+    out: Annotated[Path | None, option(_SHOWN)] = None,
     why: Annotated[str | None, option(_SHOWN)] = None,
     json: Json = False,
 ) -> None:
     """Ask the authorities for the newest document, verify it and show it.
 
-    Example: `mixnet directory show --save consensus`, `mixnet directory show --why mix-3`
+    Example: `mixnet directory show --out consensus`, `mixnet directory show --why mix-3`
 
     Parameters
     ----------
-    save
+    out
         Also write the signed document to this file.
     why
         Say instead why this node is absent, or where it stands: its identity (64 hexadecimal digits), or the name of
@@ -71,8 +71,8 @@ async def show(
 
     trust = load_trust(folder, bootstrap)
     document, raw = await newest_document(trust)
-    if save is not None:
-        await trio.Path(save).write_bytes(raw)
+    if out is not None:
+        await trio.Path(out).write_bytes(raw)
     show_document(document, raw, trust, json=json)
 
 
@@ -105,6 +105,7 @@ async def newest_bootstrap(*, out: Path, folder: Folder = None, bootstrap: Boots
 @directory.command
 def verify(
     file: Path,
+    /,
     *,
     bootstrap: Path,
     introduction: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
@@ -118,7 +119,7 @@ def verify(
     Parameters
     ----------
     file
-        The signed document, as `mixnet directory show --save` writes it.
+        The signed document, as `mixnet directory show --out` writes it.
     bootstrap
         Whom to trust.
     introduction
@@ -195,7 +196,7 @@ async def _why(node: str, folder: Path | None, bootstrap: Path | None, *, json: 
 
 
 @authority.command
-def approve(node: NodeName, *, role: Literal["mix", "provider"] = "mix", folder: AuthorityFolder = None) -> None:
+def approve(node: NodeName, /, *, role: Literal["mix", "provider"] = "mix", folder: AuthorityFolder = None) -> None:
     """Let a node into the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority approve 9f86…0a08 --role mix --dir /var/lib/mixnet/authority`
@@ -217,7 +218,7 @@ def approve(node: NodeName, *, role: Literal["mix", "provider"] = "mix", folder:
 
 
 @authority.command
-def revoke(node: NodeName, *, folder: AuthorityFolder = None) -> None:
+def revoke(node: NodeName, /, *, folder: AuthorityFolder = None) -> None:
     """Keep a node out of the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority revoke mix-3`

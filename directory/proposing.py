@@ -73,7 +73,7 @@ def succession(
         say(line)
 
 
-def propose(file: Path, *, folder: AuthorityFolder = None) -> None:
+def propose(file: Path, /, *, folder: AuthorityFolder = None) -> None:
     """Have an authority vote for those that shall take over; nothing is restarted.
 
     Example: `mixnet authority propose successor.json --dir /var/lib/mixnet/authority`

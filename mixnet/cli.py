@@ -2,7 +2,7 @@
 
 Promises: a room adds its commands through the entry-point group `mixnet.commands`, each a cyclopts App, and this file
 imports no room by name; a mistake of the user or a failure of the machine is one line on standard error that says what
-is wrong and what to do, with exit status 2, and never a traceback; an interrupted command ends with status 130.
+is wrong and what to do (with --json one JSON object), and never a traceback; the exit status says of what kind.
 Never: a heavy import. What a command needs it imports when it runs, so that `--help` and shell completion stay quick.
 """
 
@@ -13,8 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mixnet import overview
-from mixnet.errors import LocalError
-from mixnet.explain import exit_status
+from mixnet.explain import exit_status, wants_json
 from mixnet.help import HelpLayout
 from mixnet.memory_privacy import keep_memory_private
 from mixnet.streams import prepare
@@ -29,13 +28,9 @@ HEAD = (
 _HELP: tuple[list[str], ...] = (["--help"], ["-h"], [])
 
 
-class WrongCommandLine(LocalError):
-    """The command line can't be understood: see `mixnet --help`."""
-
-
 def _default(value: object) -> str | None:
     """How `--help` shows what holds where an option isn't given; that a switch is off, nobody needs to read."""
-    return None if value is None or isinstance(value, bool) else str(value)
+    return None if value in (None, "", 0) or isinstance(value, bool) else str(value)
 
 
 def build(only: str | None = None) -> App:
@@ -74,19 +69,20 @@ def _run() -> Any:
         sys.stdout.write(overview.render(HEAD, lines, terminal=sys.stdout.isatty()))
         return 0
     keep_memory_private()
-    from cyclopts import CycloptsError, UnusedCliTokensError  # noqa: PLC0415
+    from cyclopts import CycloptsError  # noqa: PLC0415
 
+    from mixnet.mistakes import mistake, unknown  # noqa: PLC0415
+
+    app = build(overview.room_of(asked[0], lines) if asked else None)
+    if asked and not asked[0].startswith("-") and asked[0] not in app:
+        raise unknown(asked, app)
     try:
-        return build(overview.room_of(asked[0], lines) if asked else None)(asked)
+        return app(asked)
     except CycloptsError as error:
-        help_ = " ".join(["mixnet", *(error.command_chain or ()), "--help"])
-        problem = str(error).rstrip(".")
-        if isinstance(error, UnusedCliTokensError):
-            problem = f"{' '.join(map(repr, error.unused_tokens or ()))}: more than this command takes"
-        raise WrongCommandLine(f"{problem} (see `{help_}`)") from None
+        raise mistake(error) from None
 
 
 def main() -> NoReturn:
     """The console script."""
     prepare()
-    sys.exit(exit_status(_run))
+    sys.exit(exit_status(_run, as_json=wants_json(sys.argv[1:])))

@@ -1,12 +1,13 @@
 """How a command ends: its exit status, and the line that its user reads when it fails (spec/09-command.md).
 
 Promises: a mistake of the user or a failure of the machine is one line on standard error that says what is wrong and
-what to do, with exit status 2; an interrupted command ends with status 130; only a bug shows a traceback.
+what to do, or with --json one JSON object there; the exit status is one of those below; only a bug shows a traceback.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from mixnet.faults import leaves
 from mixnet.shown import isolated_names, lines
 from mixnet.streams import lost_output
 
-USER_ERROR = 2
+DONE = 0
+NOT_DONE = 1  # nothing is wrong with what was asked, and it did not come about
+USER_ERROR = 2  # MixnetError.exit_status says which errors
+NO_NETWORK = 3
 INTERRUPTED = 130  # what a shell reports of a process that SIGINT ended
 
 _BLANKS = re.compile("[ \t\r\n]+")
@@ -36,12 +40,33 @@ _ADVICE = {
 }
 
 
+_OF_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM}
+_COMMAND = re.compile("`([^`]+)`")
+
+
+def wants_json(words: list[str]) -> bool:
+    """Whether a command line asks for JSON, also one that can't be understood."""
+    options = words[: words.index("--")] if "--" in words else words
+    return not {"--json", "--jsonl"}.isdisjoint(options)
+
+
+def _first(error: BaseException) -> BaseException:
+    return min(leaves(error), key=lambda leaf: not isinstance(leaf, MixnetError))
+
+
+def _status(error: BaseException) -> int:
+    first = _first(error)
+    if isinstance(first, MixnetError):
+        return first.exit_status
+    return NOT_DONE if isinstance(first, OSError) and first.errno in _OF_MACHINE else USER_ERROR
+
+
 def explain(error: BaseException) -> str | None:
     """The line that the user reads about `error`, or None if it is a bug, whose traceback must be seen."""
     found = list(leaves(error))
     if not all(isinstance(leaf, MixnetError | OSError) for leaf in found):
         return None
-    first = min(found, key=lambda leaf: not isinstance(leaf, MixnetError))
+    first = _first(error)
     if isinstance(first, OSError):
         advice = _ADVICE.get(first.errno or 0, first.strerror or str(first))
         return _told(f"{first.filename}: {advice}" if first.filename else advice)
@@ -53,7 +78,7 @@ def _told(text: str) -> str:
     return " ".join(lines(_BLANKS.sub(" ", text).strip(" ")))
 
 
-def exit_status(run: Callable[[], Any]) -> int:
+def exit_status(run: Callable[[], Any], *, as_json: bool = False) -> int:
     """Run a command to its end: its own exit status, or that of its failure, which is explained on standard error."""
     try:
         status = run()
@@ -67,14 +92,19 @@ def exit_status(run: Callable[[], Any]) -> int:
     except (MixnetError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
-        line = explain(error)
+        line, status = explain(error), _status(error)
         lost = lost_output(error)
         if isinstance(lost, BrokenPipeError):  # the reader (`| head`) has left, and wants no more
             return 0
         if lost is not None:
-            line = f"standard output can't be written ({lost.strerror}): send it elsewhere"
+            line, status = f"standard output can't be written ({lost.strerror}): send it elsewhere", NOT_DONE
         if line is None:
             raise
-        sys.stderr.write(f"mixnet: {isolated_names(line) if sys.stderr.isatty() else line}\n")
-        return USER_ERROR
+        if as_json:
+            hint = _COMMAND.search(line)
+            told = {"error": line, "hint": None if hint is None else hint[1], "exit": status}
+            sys.stderr.write(json.dumps(told) + "\n")
+        else:
+            sys.stderr.write(f"mixnet: {isolated_names(line) if sys.stderr.isatty() else line}\n")
+        return status
     return status if isinstance(status, int) else 0

@@ -15,7 +15,53 @@ if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
 
-LEAST_WIDTH = 60
+LEAST_WIDTH = 40
+# What follows an option, in the help of every command: an option has one meaning wherever it is.
+_VALUES = {
+    "--acknowledgements": "CONTACT prompt|delayed",
+    "--address-book": "FILE",
+    "--add": "IDENTITY@HOST:PORT",
+    "--answers": "PERIOD",
+    "--as": "NAME",
+    "--at": "SECONDS",
+    "--bandwidth": "RATE",
+    "--block": "CONTACT",
+    "--code": "CODE",
+    "--contact": "CONTACT",
+    "--default-read-receipts": "on|off|delayed",
+    "--delay": "SECONDS",
+    "--delete": "CONTACT",
+    "--device": "DEVICE",
+    "--dir": "FOLDER",
+    "--end": "NAME",
+    "--engine": "NAME",
+    "--epoch": "SECONDS",
+    "--expires": "PERIOD",
+    "--identity": "IDENTITY",
+    "--introduction": "FILE",
+    "--latency": "SECONDS",
+    "--me": "ADDRESS",
+    "--note": "CONTACT TEXT",
+    "--only": "PARTS",
+    "--packet-cpu": "MICROSECONDS",
+    "--plots": "FOLDER",
+    "--provider": "IDENTITY",
+    "--read-receipts": "CONTACT on|off|delayed|default",
+    "--receiver": "IDENTITY",
+    "--relink": "OLD-NAME NEW-NAME",
+    "--remove": "IDENTITY",
+    "--rename": "OLD-NAME NEW-NAME",
+    "--scheduler": "ADDRESS",
+    "--seconds": "SECONDS",
+    "--skip": "SECONDS",
+    "--source": "ADDRESS",
+    "--sweep": "PROPERTIES",
+    "--unblock": "CONTACT",
+    "--verify": "CONTACT",
+    "--why": "NODE",
+}
+_KINDS = {"INT": "NUMBER", "FLOAT": "NUMBER", "PATH": "FILE", "DATETIME": "TIME"}
+_NEEDED = re.compile("(--[a-z-]+) ((?:STR|INT|FLOAT|PATH)(?: [A-Z]+)*)")  # options in a usage
 _UNBROKEN = 10_000  # columns
 _INDENT = 2
 _QUOTED = re.compile(r"`[^`]*`")
@@ -69,7 +115,8 @@ class HelpLayout:
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
         """Print how the command is called."""
-        self.render_description(console, options, f"Usage: {_plain(usage, console)}")
+        said = _NEEDED.sub(lambda found: f"{found[1]} {values(found[1], found[2])}", _plain(usage, console))
+        self.render_description(console, options, f"Usage: {said}")
 
     def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
         """Print what the command does."""
@@ -78,15 +125,25 @@ class HelpLayout:
 
 
 def _called(entry: HelpEntry, panel: HelpPanel) -> str:
-    return ", ".join(entry.display_labels_with_metavar if panel.format == "parameter" else entry.display_labels)
+    if panel.format != "parameter" or not entry.metavar or not entry.positive_names:
+        return ", ".join(entry.display_labels)
+    return ", ".join(
+        entry.copy(metavar=values(entry.positive_names[0], entry.metavar, entry.choices)).display_labels_with_metavar
+    )
+
+
+def values(option: str, kinds: str, choices: Iterable[str] | None = None) -> str:
+    """What stands behind an option in words, where the library would have the `kinds` of its values in Python."""
+    if choices and kinds == "CHOICE":
+        return "|".join(choices)
+    return _VALUES.get(option) or " ".join(_KINDS.get(kind, kind) for kind in kinds.split())
 
 
 def _meaning(entry: HelpEntry, console: Console) -> str:
-    """The help of a parameter or command, with what may be given, what holds if nothing is, and whether it must be."""
-    choices = [f"[choices: {', '.join(entry.choices)}]"] if entry.choices else []
-    default = [] if entry.default is None else [f"[default: {entry.default}]"]
-    required = ["[required]"] if entry.required else []
-    return " ".join([_joined(_plain(entry.description, console)), *choices, *default, *required])
+    """The help of a parameter or command, with what holds if nothing is given, and whether it must be."""
+    default = [] if entry.default is None else [f"[{entry.default} if not given]"]
+    required = ["[needed]"] if entry.required else []
+    return " ".join([_joined(_plain(entry.description, console)), *default, *required])
 
 
 def _plain(what: object, console: Console) -> str:

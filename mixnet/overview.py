@@ -10,14 +10,26 @@ that a room which is added later is there, only more slowly.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from mixnet.help import LEAST_WIDTH, columns
+from mixnet.help import LEAST_WIDTH, columns, wrapped
 
 GROUP = "mixnet.commands"
+GROUPS = {  # as in the README's table
+    "trying it": "demo up status observe down",
+    "a profile and its daemon": "client",
+    "people": "invite accept contacts codes match",
+    "messages": "chat ui send inbox message files voice play cancel",
+    "groups, and messages without a name": "group address anonymous reply",
+    "several devices, and proofs": "device proof forge",
+    "the archive": "search export import retention delete",
+    "one's own data": "privacy mailbox profile",
+    "the directory": "directory authority",
+    "measuring": "threats attack plan bench",
+}
 LIST = Path(__file__).parent / "overview.txt"
 
 
@@ -51,13 +63,25 @@ def render(head: str, lines: Iterable[ListedCommand], *, terminal: bool) -> str:
         ListedCommand("", "--install-completion", "Install shell completion for bash, zsh or fish."),
         ListedCommand("", "--version", "Display application version."),
     ]
-    rows = [*sorted(lines, key=lambda line: line.name), *options]
-    page = ["Usage: mixnet COMMAND", "", head, "", "Commands:"]
-    if not terminal:
-        return "\n".join([*page, *(f"  {row.name}: {row.help}" for row in rows)]) + "\n"
+    page = ["Usage: mixnet COMMAND", *(["", *head.split("\n")] if not terminal else [])]
     width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
-    page += columns([(row.name, row.help) for row in rows], width)
+    if terminal:
+        page += [line for paragraph in head.split("\n\n") for line in ("", *wrapped(paragraph, width))]
+    for title, rows in (*grouped(lines), ("options", options)):
+        page += ["", f"{title[0].upper()}{title[1:]}:"]
+        shown = [(row.name, row.help) for row in rows]
+        page += columns(shown, width) if terminal else [f"  {name}: {help_}" for name, help_ in shown]
     return "\n".join(page) + "\n"
+
+
+def grouped(lines: Iterable[ListedCommand]) -> Iterator[tuple[str, list[ListedCommand]]]:
+    """The commands by what one wants to do; those that no group has come last."""
+    left = {line.name: line for line in lines}
+    for title, names in GROUPS.items():
+        if rows := [left.pop(name) for name in names.split() if name in left]:
+            yield title, rows
+    if left:
+        yield "more", [left[name] for name in sorted(left)]
 
 
 def rooms() -> list[metadata.EntryPoint]:

@@ -18,6 +18,8 @@ LIBRARIES = ("distributed", "jinja2", "matplotlib", "numpy", "scipy", "sklearn")
 class MissingLibrary(Unavailable):
     """A library that measuring needs is not installed: run `make bench`, or pip install 'mixnet[bench]'."""
 
+    exit_status = 1
+
     def __init__(self, name: str) -> None:
         """`name` of the library."""
         super().__init__(f"{name} is not installed: run `make bench`, or pip install 'mixnet[bench]'")

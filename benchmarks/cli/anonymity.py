@@ -20,7 +20,6 @@ from benchmarks.cli.options import (
     Above,
     Count,
     Json,
-    OneSize,
     Seed,
     SizeSwitch,
     Workers,
@@ -54,10 +53,9 @@ def anonymity(
     sweep: str | None = None,
     trace: Path | None = None,
     truth: Path | None = None,
-    since: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
+    skip: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     workers: Workers = 1,
     scheduler: str | None = None,
-    size: OneSize = Size.STANDARD,
     quick: SizeSwitch = False,
     full: SizeSwitch = False,
     seed: Seed = 1,
@@ -81,13 +79,12 @@ def anonymity(
         sweep: Properties to vary, with commas: users, rate, delay, pool, layers, width, corrupt.
         trace: A recorded trace, as `mixnet bench world` writes it.
         truth: The truth that belongs to it.
-        since: Seconds of the trace to leave out, until everybody was connected.
+        skip: Seconds of the trace to leave out, until everybody was connected.
         scheduler: Address of a dask scheduler whose workers share it instead, such as tcp://10.0.0.1:8786.
-        size: quick, standard, or full (hours).
-        quick: The same as --size quick.
-        full: The same as --size full.
+        quick: A glance, a minute or two of one core.
+        full: At full size, hours.
     """
-    size = size_of(quick, full, size)
+    size = size_of(quick, full)
     chosen = {"users": clients, "rate": rate, "delay": delay, "layers": layers, "width": width}
     given = {
         name: value
@@ -98,7 +95,7 @@ def anonymity(
         raise LocalError("a trace and its truth belong together: name both, or none")
     with needed():
         if trace is not None and truth is not None:
-            _recorded(trace, truth, since, as_json=as_json)
+            _recorded(trace, truth, skip, as_json=as_json)
             return 0
         from benchmarks.anonymity.measure import measure  # noqa: PLC0415
         from benchmarks.base.jobs import shared  # noqa: PLC0415
@@ -112,7 +109,7 @@ def anonymity(
 
 def plan(
     *,
-    users: Count,
+    clients: Count,
     latency: Above,
     entropy: Annotated[float, Parameter(validator=Number(gte=0))],
     bandwidth: str,
@@ -126,10 +123,10 @@ def plan(
 
     Exit status 1 if there are none; then what would have to change is said.
 
-    Example: `mixnet plan --users 1000 --latency 10 --entropy 12 --bandwidth 10kB/s`
+    Example: `mixnet plan --clients 1000 --latency 10 --entropy 12 --bandwidth 10kB/s`
 
     Args:
-        users: Clients that are connected at a time.
+        clients: Clients that are connected at a time.
         latency: Seconds that a text may take, from one person's screen to the other's.
         entropy: Bits that must hide a packet: 10 are as good as 1,024 packets that look alike.
         bandwidth: What a client may use, both ways together: 10kB/s, 200 kbit/s, or bytes a second.
@@ -149,7 +146,7 @@ def plan(
             return planning.find(wish(count), seed=seed)
 
         def wish(count: int) -> PlanGoal:
-            return planning.PlanGoal(users, latency, entropy, allowed, planning.Meant(meant), count, cost)
+            return planning.PlanGoal(clients, latency, entropy, allowed, planning.Meant(meant), count, cost)
 
         found = first = attempt(layers or 3)
         for fewer in () if layers else (2, 1):

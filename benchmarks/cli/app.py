@@ -50,7 +50,7 @@ def sphinx(*, as_json: Json = False) -> None:
 def world(
     *,
     clients: Count = 20,
-    minutes: Above = 10.0,
+    seconds: Above = 600.0,
     seed: int = 1,
     codec: Literal["sphinx", "plain"] = "sphinx",
     trace: Path | None = None,
@@ -59,11 +59,11 @@ def world(
 ) -> None:
     """Run a whole network in one process and in virtual time, and record what an observer of all links sees.
 
-    Example: `mixnet bench world --clients 20 --minutes 10 --seed 1 --trace trace.csv --truth truth.ndjson`
+    Example: `mixnet bench world --clients 20 --seconds 600 --seed 1 --trace trace.csv --truth truth.ndjson`
 
     Args:
         clients: How many client daemons run, each with one packet a second; they talk in pairs.
-        minutes: How long they run, in virtual time.
+        seconds: How long they run, in virtual time.
         seed: What everything follows from: one seed gives one trace.
         codec: "plain" replaces the packets' public-key operations by hashes, for large studies of traffic.
         trace: Where to write the trace: CSV with the columns t_ns, src, dst, bytes.
@@ -71,7 +71,7 @@ def world(
     """
     from benchmarks.cost.conversations import measure, render  # noqa: PLC0415
 
-    figures = measure(clients=clients, minutes=minutes, seed=seed, codec=codec, trace=trace, truth=truth)
+    figures = measure(clients=clients, minutes=seconds / 60, seed=seed, codec=codec, trace=trace, truth=truth)
     show_figures(figures, render, as_json=as_json)
 
 

@@ -7,7 +7,9 @@ one that failed makes the exit status 1. Never: an import of anything heavy unti
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from benchmarks.attacks import ATTACKS, load
 from benchmarks.base.extra import needed
@@ -24,7 +26,7 @@ class HalfTheFiles(LocalError):
 
 
 def attack(
-    name: str | None = None,
+    name: Annotated[str | None, Parameter(name="ATTACK")] = None,
     /,
     *,
     trace: Path | None = None,

@@ -15,40 +15,39 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from benchmarks.base.extra import needed
-from benchmarks.base.size import Size
 from benchmarks.cli.options import Json, SizeSwitch, Switch, print_json, show, show_all, size_of, working
 
-Chosen = Annotated[Size, Parameter(name="--size")]
 
-
-def latency(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
+def latency(*, quick: SizeSwitch = False, full: SizeSwitch = False, seed: int = 1, as_json: Json = False) -> int:
     """Measure what a network of real processes adds to the delays that senders drew, idle and under load.
 
-    Example: `mixnet bench latency --size quick`
+    Example: `mixnet bench latency --quick`
 
     Args:
-        size: quick (half a minute), standard (a few minutes), or full (half an hour).
+        quick: Half a minute of measuring, instead of a few.
+        full: Half an hour.
         seed: What the drawn delays and sending times follow from.
     """
     with needed():
         from benchmarks.cost.latency import measure  # noqa: PLC0415
 
-        return show(measure(size, seed=seed, say=working), as_json=as_json)
+        return show(measure(size_of(quick, full), seed=seed, say=working), as_json=as_json)
 
 
-def throughput(*, size: Chosen = Size.STANDARD, seed: int = 1, as_json: Json = False) -> int:
+def throughput(*, quick: SizeSwitch = False, full: SizeSwitch = False, seed: int = 1, as_json: Json = False) -> int:
     """Saturate one real node, and a whole network, over real links: CPU a packet, packets a second, loss, memory.
 
     Example: `mixnet bench throughput --json`
 
     Args:
-        size: quick (20 seconds at saturation), standard (45, and load steps), or full (five minutes).
+        quick: 20 seconds at saturation, instead of 45 and load steps.
+        full: Five minutes.
         seed: What the drawn delays follow from.
     """
     with needed():
         from benchmarks.cost.throughput import measure  # noqa: PLC0415
 
-        return show(measure(size, seed=seed, say=working), as_json=as_json)
+        return show(measure(size_of(quick, full), seed=seed, say=working), as_json=as_json)
 
 
 def scale(
@@ -131,7 +130,7 @@ def observe(
     *,
     folder: Annotated[Path | None, Parameter(name="--dir")] = None,
     seconds: float = 60.0,
-    out: Path = Path("trace.csv"),
+    trace: Path = Path("trace.csv"),
     truth: Path | None = None,
     clients: int = 0,
     taps: Switch = False,
@@ -139,12 +138,12 @@ def observe(
 ) -> int:
     """Record what an observer of all links of a local network sees: t_ns, src, dst, bytes.
 
-    Example: `mixnet bench observe --seconds 60 --out trace.csv --clients 4 --truth truth.ndjson`
+    Example: `mixnet bench observe --seconds 60 --trace trace.csv --clients 4 --truth truth.ndjson`
 
     Args:
         folder: Folder of the network; $MIXNET_DIR or your data folder if not given.
         seconds: How long.
-        out: Where to write the trace, a CSV file.
+        trace: Where to write the trace, a CSV file.
         truth: Where to write what the test clients know, NDJSON.
         clients: Test clients that take part; each two talk to each other.
         taps: Start the network behind forwarding taps, where nobody may sniff; it must not be running.
@@ -158,7 +157,7 @@ def observe(
     from deploy.display import progress, tabulate  # noqa: PLC0415
     from mixnet.explain import INTERRUPTED  # noqa: PLC0415
 
-    wish = RecordingOptions(network_folder(folder), seconds, out, truth, clients, taps).check()
+    wish = RecordingOptions(network_folder(folder), seconds, trace, truth, clients, taps).check()
 
     async def run() -> int:
         with progress("observing", seconds, quiet=as_json, unit="s") as advance:
@@ -168,7 +167,7 @@ def observe(
         if as_json:
             print_json(seen)
         else:
-            tabulate(f"{out}", ("", ""), list(seen.items()))
+            tabulate(f"{trace}", ("", ""), list(seen.items()))
         return 0
 
     return trio.run(run)

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
 from benchmarks.base.extra import needed, require
 from benchmarks.base.size import Size
 from benchmarks.cli.options import Count, Json, Seed, SizeSwitch, Switch, listed, print_json, read_report, size_of
@@ -26,7 +28,7 @@ _FIGURES = exclusive()
 
 def everything(
     *,
-    out: Path = Path("report"),
+    out: Annotated[Path, Parameter(metavar="FOLDER")] = Path("report"),
     quick: SizeSwitch = False,
     full: SizeSwitch = False,
     only: str = "",
@@ -111,27 +113,27 @@ def threats(
 def history(
     *,
     report: Path = Path("report/report.json"),
-    file: Path | None = None,
-    add: Switch = False,
+    earlier: Path | None = None,
+    record: Switch = False,
     as_json: Json = False,
 ) -> int:
     """Compare a report with earlier runs on the same processor, ratio by ratio. Exit status 1 if a figure got worse.
 
-    Example: `mixnet bench history --add`
+    Example: `mixnet bench history --record`
 
     Args:
         report: A report.json of `mixnet bench all`.
-        file: The earlier runs; benchmarks/history.jsonl if not given.
-        add: Keep this run as one of the earlier ones.
+        earlier: The earlier runs; benchmarks/history.jsonl if not given.
+        record: Keep this run as one of the earlier ones.
     """
     from benchmarks.base import history as past  # noqa: PLC0415
     from deploy.display import say, tabulate  # noqa: PLC0415
 
-    path = file or past.FILE
+    path = earlier or past.FILE
     run = read_report(report, past.run_of)
-    earlier, bad = past.read(path)
-    changes = past.compare(run, earlier)
-    if add and run not in earlier:
+    before, bad = past.read(path)
+    changes = past.compare(run, before)
+    if record and run not in before:
         past.add(path, run)
     if as_json:
         print_json({"run": run, "changes": [asdict(one) for one in changes], "unreadable": bad})

@@ -44,6 +44,8 @@ class FileOf(Command[Transfer], frozen=True, tag="file"):
 class NotComplete(Unavailable):
     """The file did not come across: its sender or receiver gave it up. Send it again, or ask for it again."""
 
+    exit_status = 1
+
 
 async def under_way(ask: Ask) -> list[Transfer]:
     """All files that are coming in or going out, oldest first."""

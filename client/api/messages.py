@@ -237,6 +237,8 @@ class SetDraft(Command[None], frozen=True, tag="set_draft"):
 class NotDelivered(Unavailable):
     """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
 
+    exit_status = 1
+
 
 class MessageAccess(Access):
     """What a program may ask about messages."""

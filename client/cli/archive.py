@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.options import Contact, Flag, Folder, Json, Profile, agrees, checked, confirm, talk
+from client.cli.options import Contact, Flag, Folder, Json, Profile, Yes, agrees, checked, confirm, talk
 from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
@@ -184,9 +184,9 @@ async def delete(
     number: Annotated[int | None, argument(_DELETED)] = None,
     /,
     *,
-    conversation: Annotated[str | None, option(_DELETED, _HERE)] = None,
+    conversation: Annotated[str | None, Parameter(name="--contact"), option(_DELETED, _HERE)] = None,
     for_everyone: Annotated[Flag, option(_HERE)] = False,
-    yes: Flag = False,
+    yes: Yes = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -206,8 +206,6 @@ async def delete(
         Delete all messages with this contact instead (what is still under way stays).
     for_everyone
         Ask the clients of all who have it to delete it, too; only of messages that you sent.
-    yes
-        Don't ask before a conversation, or a message for everyone, is deleted.
     """
     if conversation is not None and not yes:
         question = f"Delete all messages with {render.harmless(conversation)} here, for good?"

@@ -12,6 +12,8 @@ from mixnet.errors import LocalError
 class ChatMissing(LocalError):
     """The terminal program needs a library that isn't installed."""
 
+    exit_status = 1
+
 
 def chat(name: Profile, /, *, folder: Folder = None) -> None:
     """Talk in the terminal: conversations, files, groups, search and safety numbers on one screen.

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from client.cli import render
 from client.cli.options import (
@@ -35,7 +35,7 @@ daemon = App(
 
 @daemon.command
 async def init(
-    name: str,
+    name: Annotated[str, Parameter(name="PROFILE")],
     /,
     *,
     folder: Folder = None,

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from client.model.views import DeviceInfo
 
 _INVITED = exclusive(required=True)
-HomeProfile = Annotated[str, Parameter(help="Your home profile.")]
+HomeProfile = Annotated[str, Parameter(name="PROFILE", help="Your home profile.")]
+Device = Annotated[str, Parameter(name="DEVICE")]
+NewName = Annotated[str, Parameter(name="NEW-NAME")]
 
 device = App(
     name="device",
@@ -43,7 +45,7 @@ send there waits as `queued`. Keep the home's daemon running. A satellite never 
 can be revoked; what it showed, it showed. What needs those keys (invitations, codes, signatures, anonymous messages) is
 done at home.
 
-Example: `mixnet device link alice --name phone` at home, then `mixnet device accept alice-phone TEXT` on the phone
+Example: `mixnet device link alice --as phone` at home, then `mixnet device accept alice-phone TEXT` on the phone
 """,
 )
 
@@ -53,7 +55,7 @@ async def link(
     name: HomeProfile,
     /,
     *,
-    called: Annotated[str | None, Parameter(name="--name")] = None,
+    called: Annotated[str | None, Parameter(name="--as")] = None,
     qr: ShortQr = False,
     qr_file: QrFile = None,
     out: PrivateFile = None,
@@ -62,7 +64,7 @@ async def link(
 ) -> None:
     """At home: make an invitation for another device of yours, once; whoever has it can read your messages, so hide it.
 
-    Example: `mixnet device link alice --name phone --out for-phone.txt`
+    Example: `mixnet device link alice --as phone --out for-phone.txt`
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ async def link(
 
 @device.command
 async def accept(
-    name: str,
+    name: Annotated[str, Parameter(name="PROFILE")],
     invitation: Annotated[str | None, argument(_INVITED), Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
@@ -129,7 +131,7 @@ async def list_(name: Profile, /, *, folder: Folder = None, as_json: Json = Fals
 
 
 @device.command
-async def revoke(name: HomeProfile, called: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def revoke(name: HomeProfile, called: Device, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """At home: send nothing more to a satellite and do nothing that it asks for; what it has already, it keeps.
 
     Example: `mixnet device revoke alice phone`
@@ -145,7 +147,9 @@ async def revoke(name: HomeProfile, called: str, /, *, folder: Folder = None, as
 
 
 @device.command
-async def rename(name: Profile, called: str, new: str, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def rename(
+    name: Profile, called: Device, new: NewName, /, *, folder: Folder = None, as_json: Json = False
+) -> None:
     """Call another device by another name; only this profile knows it.
 
     Example: `mixnet device rename alice phone "old phone"`
@@ -163,7 +167,15 @@ async def rename(name: Profile, called: str, new: str, /, *, folder: Folder = No
 
 
 @device.command
-async def fetch(name: str, number: int, /, *, wait: Flag = False, folder: Folder = None, as_json: Json = False) -> None:
+async def fetch(
+    name: Annotated[str, Parameter(name="PROFILE")],
+    number: int,
+    /,
+    *,
+    wait: Flag = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
     """On a satellite: bring the file of a message here from the home device; `mixnet files` shows how far it is.
 
     Once it is here, `mixnet message` says where.

@@ -175,7 +175,14 @@ async def demote(name: Profile, group: Group, member: str, /, *, folder: Folder 
 
 @group.command
 async def rename(
-    name: Profile, group: Group, new: str, /, *, here: Flag = False, folder: Folder = None, as_json: Json = False
+    name: Profile,
+    group: Group,
+    new: Annotated[str, Parameter(name="NEW-NAME")],
+    /,
+    *,
+    here: Flag = False,
+    folder: Folder = None,
+    as_json: Json = False,
 ) -> None:
     """Give a group another title, for admins; or call it otherwise on your own devices. Nobody else changes your name.
 

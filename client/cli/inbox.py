@@ -34,11 +34,11 @@ async def inbox(
     /,
     *,
     show_all: Annotated[Flag, Parameter(name="--all")] = False,
-    last: int | None = None,
+    last: Annotated[int | None, Parameter(name="--limit")] = None,
     before: int | None = None,
     after: After = 0,
     sent: Flag = False,
-    contact: Annotated[str | None, Parameter(name="--from")] = None,
+    contact: Annotated[str | None, Parameter(name="--contact")] = None,
     keep_unread: Flag = False,
     counts: Flag = False,
     follow: Flag = False,
@@ -51,7 +51,7 @@ async def inbox(
     --read-receipts CONTACT off` (on, delayed), and `--default-read-receipts` for all others. A file is shown when it is
     complete, with the place where it is; until then `mixnet files` shows how far it is.
 
-    Example: `mixnet inbox bob --follow`, or `mixnet inbox bob --all --from alice`
+    Example: `mixnet inbox bob --follow`, or `mixnet inbox bob --all --contact alice`
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ async def inbox(
         Go on showing messages as they come, until Ctrl-C.
     """
     if last is not None and last < 1:
-        raise LocalError("--last takes the number of messages to show, 1 or more")
+        raise LocalError("--limit takes the number of messages to show, 1 or more")
     if before is not None and follow:
         raise LocalError("--before shows what was, and --follow what comes: leave one of them out")
     whole = show_all or sent or bool(after) or before is not None or last is not None
@@ -110,7 +110,8 @@ async def inbox(
                     if follow and not found.at_hand:
                         await marking.mark()
         if earlier:
-            words = ["inbox", name, "--all", *(["--from", contact] if contact else []), *(["--sent"] if sent else [])]
+            whose = ["--contact", contact] if contact else []
+            words = ["inbox", name, "--all", *whose, *(["--sent"] if sent else [])]
             render.note(f"there are earlier ones: `{command(folder, *words, '--before', past[0].id)}`")
         if not count:
             await _nothing(me, name, contact, folder, new=not whole)
@@ -136,7 +137,7 @@ async def _page(
 async def _nothing(me: Connection, name: str, contact: str | None, folder: Path | None, *, new: bool) -> None:
     """Say that there is nothing to show, and what there is."""
     _, came = await me.count(contact)
-    whose = ["--from", contact] if contact else []
+    whose = ["--contact", contact] if contact else []
     if not came:
         render.note(f"nothing has come yet{f' from {contact}' if contact else ''}")
     elif new:

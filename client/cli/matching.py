@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
+
 from client.cli import render
 from client.cli.options import Flag, Folder, Json, Profile, talk
 from mixnet.errors import LocalError
@@ -21,7 +23,7 @@ async def match(
     /,
     *,
     me: Annotated[str | None, option(_ME)] = None,
-    contacts: Annotated[Path | None, option(_CONTACTS)] = None,
+    contacts: Annotated[Path | None, Parameter(name="--address-book"), option(_CONTACTS)] = None,
     off: Annotated[Flag, option(_ME, _CONTACTS)] = False,
     folder: Folder = None,
     as_json: Json = False,
@@ -32,7 +34,7 @@ async def match(
     No provider learns an address. Whoever knows both addresses can learn that you look, and pretend to be the other
     one, until you compare safety numbers. They see the name of your profile.
 
-    Example: `mixnet match alice --me alice@example.org --contacts contacts.vcf`
+    Example: `mixnet match alice --me alice@example.org --address-book contacts.vcf`
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ async def match(
     from client.model import address_entries  # noqa: PLC0415
 
     if (me is None) != (contacts is None):
-        raise LocalError("give --me and --contacts together, or none of them")
+        raise LocalError("give --me and --address-book together, or none of them")
     async with talk(folder, name) as mine:
         if off:
             await mine.matching.stop()
@@ -71,7 +73,7 @@ def _text(path: Path) -> str:
 
 def _show(status: MatchStatus) -> None:
     if not status.me:
-        render.note("matching is off: turn it on with --me and --contacts")
+        render.note("matching is off: turn it on with --me and --address-book")
         return
     rows = [(one.address, one.label, one.state, one.contact or one.error) for one in status.entries]
     render.table(("address", "name", "state", "contact, or what there is to know"), rows)

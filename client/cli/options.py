@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _HINT = re.compile(r"`(mixnet [^`]* )PROFILE\b([^`]*)`")
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation or an address
 
-Profile = Annotated[str, Parameter(help="Your profile.")]
-Contact = Annotated[str, Parameter(help="The contact.")]
+Profile = Annotated[str, Parameter(name="PROFILE", help="Your profile.")]
+Contact = Annotated[str, Parameter(name="CONTACT", help="The contact.")]
 Group = Annotated[str, Parameter(help="The group.")]
 Text = Annotated[str | None, Parameter(help="What to say; put -- before one that begins with a hyphen.")]
 Flag = Annotated[bool, Parameter(negative="")]

@@ -22,7 +22,7 @@ Roles = Literal["client", "provider", "mix", "authority"]
 
 
 async def privacy(
-    name: str | None = None,
+    name: Annotated[str | None, Parameter(name="PROFILE")] = None,
     /,
     *,
     role: Roles | None = None,

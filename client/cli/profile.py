@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from client.cli import render
 from client.cli.options import (
@@ -43,7 +43,7 @@ _FORGETS = (
 @profile.command
 async def backup(
     name: Profile,
-    out: Path,
+    out: Annotated[Path, Parameter(name="FILE")],
     /,
     *,
     backup_passphrase: Annotated[Flag, option(_OF_BACKUP)] = False,
@@ -118,7 +118,7 @@ async def backup(
 @profile.command
 async def restore(
     file: Path,
-    name: str | None = None,
+    name: Annotated[str | None, Parameter(name="PROFILE")] = None,
     /,
     *,
     backup_passphrase_file: Path | None = None,
@@ -175,7 +175,9 @@ async def restore(
 
 
 @profile.command
-async def export(name: Profile, out: Path, /, *, folder: Folder = None, as_json: Json = False) -> None:
+async def export(
+    name: Profile, out: Annotated[Path, Parameter(name="FOLDER")], /, *, folder: Folder = None, as_json: Json = False
+) -> None:
     """Write all of your data to a new folder, which is NOT encrypted: messages, contacts, choices, mailbox.
 
     Example: `mixnet profile export alice my-data`

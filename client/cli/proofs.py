@@ -229,9 +229,9 @@ async def receipts(
 
 async def forge(
     name: Profile,
-    contact: str,
+    contact: Annotated[str, Parameter(name="CONTACT")],
     /,
-    *texts: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *texts: Annotated[str, Parameter(name="TEXT", allow_leading_hyphen=True)],
     out: Path | None = None,
     folder: Folder = None,
     as_json: Json = False,

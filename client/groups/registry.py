@@ -18,11 +18,12 @@ from client.groups.member_names import MemberNames
 from client.groups.pair_keys import Pair
 from client.groups.roster import GroupHistory, Member, Roster
 from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
-from client.model.names import clean, free_for_user, near
+from client.model.names import clean, free_for_user
 from client.model.views import ContactState
 from client.storage.database import Row
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.errors import LocalError, RemoteError
+from mixnet.near import near
 
 _SELECT = "SELECT id, identifier, contact, state, key, agree, sponsor, next_number FROM groups "
 GROUPS_LIMIT = 1000

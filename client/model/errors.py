@@ -255,6 +255,8 @@ class WrongCode(RemoteError):
 class CodeExpired(Unavailable):
     """The code was not used in time: make a new one, and keep both programs running until you are done."""
 
+    exit_status = 1
+
 
 class NoNumber(Unavailable):
     """All numbers that were tried are taken, or the services are full: try again later."""

@@ -198,15 +198,6 @@ def free_for_user(wanted: str, taken: Iterable[str]) -> str:
     return name
 
 
-def near(name: str, names: Iterable[str]) -> str:
-    """What to ask somebody who typed a `name` that there isn't, if some of the `names` are close to it."""
-    from difflib import get_close_matches  # noqa: PLC0415  # only a mistake needs it
-
-    folded = {one.casefold(): one for one in names}
-    close = [repr(folded[one]) for one in get_close_matches(name.casefold(), folded)]
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
-
-
 def _without_piles(name: str) -> str:
     """No letter with more than a few combining marks."""
     kept, marks = "", 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from mixnet.errors import LocalError
+from mixnet.near import near
 
 SETTINGS: Final = "profile.toml"
 BOOTSTRAP: Final = "bootstrap.json"
@@ -32,4 +33,7 @@ def check_profile(directory: Path) -> None:
                 f"{directory} holds only a part of a profile ({', '.join(left)}), and no {SETTINGS}: restore a copy of"
                 " the whole folder, or remove what is left of it and make a new profile"
             )
-        raise NoProfile(f"there is no profile at {directory}: make it with `mixnet client init PROFILE`")
+        others = [one.parent.name for one in directory.parent.glob(f"*/{SETTINGS}")]
+        raise NoProfile(
+            f"there is no profile at {directory}{near(directory.name, others)}: make it with `mixnet client init PROFILE`"
+        )

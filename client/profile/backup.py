@@ -60,6 +60,8 @@ class BackupExists(LocalError):
 class NoRoom(LocalError):
     """The disk is full: nothing was written."""
 
+    exit_status = 1
+
 
 class _File(msgspec.Struct, frozen=True):
     name: str

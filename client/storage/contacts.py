@@ -13,11 +13,12 @@ from client.e2e.bodies import PERIOD_LIMIT
 from client.e2e.safety_number import safety_number
 from client.model.contact_states import STANDINGS, ContactEvent, ContactVerdict, Standing, after
 from client.model.errors import NameTaken, UnknownContact
-from client.model.names import looks, near, same
+from client.model.names import looks, same
 from client.model.views import AckChoice, ContactInfo, ContactState, ReadReceiptChoice
 from client.storage.database import Row, Store
 from mixnet import crypto
 from mixnet.crypto import Label, SymmetricKey
+from mixnet.near import near
 
 HIDDEN = (" ", "\0")  # begin what stands in the place of a name that nobody is shown
 _SELECT = (

@@ -11,9 +11,10 @@ from enum import StrEnum
 from typing import Final
 
 from client.model.errors import DeviceNameTaken, TooManyDevices, UnknownDevice
-from client.model.names import near, same
+from client.model.names import same
 from client.model.views import ContactState, DeviceInfo, DeviceRole, DeviceState
 from client.storage.database import Row, Store
+from mixnet.near import near
 
 LIMIT: Final = 5  # satellites of a home
 DAY: Final = 86_400.0

@@ -15,6 +15,8 @@ WANTED = {"starlette": "starlette>=1.0", "hypercorn": "hypercorn>=0.18"}  # as i
 class PagesMissing(LocalError):
     """Pages for a browser need libraries that aren't installed."""
 
+    exit_status = 1
+
 
 @contextmanager
 def needed() -> Iterator[None]:

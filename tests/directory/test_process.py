@@ -106,7 +106,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_show_asks_verifies_and_saves(running: Path, tmp_path: Path) -> None:
-    shown = directory("show", "--dir", running, "--json", "--save", tmp_path / "consensus")
+    shown = directory("show", "--dir", running, "--json", "--out", tmp_path / "consensus")
     assert (shown.returncode, shown.stderr) == (0, "")
     told = json.loads(shown.stdout)
     assert (told["epoch"], told["nodes"], len(told["signed_by"])) == (0, 4, 3)
@@ -125,7 +125,7 @@ def test_show_in_plain_text_names_every_node(running: Path) -> None:
 
 
 def test_verify_says_why_not(running: Path, tmp_path: Path) -> None:
-    directory("show", "--dir", running, "--save", tmp_path / "consensus")
+    directory("show", "--dir", running, "--out", tmp_path / "consensus")
     late = directory("verify", tmp_path / "consensus", "--bootstrap", running / "bootstrap.json", "--at", "9e9")
     assert (late.returncode, late.stdout) == (2, "")
     assert late.stderr == f"mixnet: {Expired()}\n"

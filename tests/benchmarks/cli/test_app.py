@@ -11,7 +11,7 @@ from benchmarks.cost.conversations import measure, render
 from benchmarks.simulation.trace import read
 
 pytestmark = pytest.mark.timeout(300)
-ARGUMENTS = ["bench", "world", "--clients", "2", "--minutes", "1", "--codec", "plain"]
+ARGUMENTS = ["bench", "world", "--clients", "2", "--seconds", "60", "--codec", "plain"]
 
 
 def test_json_is_one_object_and_the_files_are_what_it_says(tmp_path, capsys):
@@ -31,7 +31,7 @@ def test_people_get_a_table(capsys):
     assert "fingerprint" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--clients", "0"], ["--minutes", "0"], ["--codec", "none"], ["--seed", "x"]])
+@pytest.mark.parametrize("arguments", [["--clients", "0"], ["--seconds", "0"], ["--codec", "none"], ["--seed", "x"]])
 def test_wrong_arguments_are_refused(arguments):
     with pytest.raises(SystemExit):
         app(["bench", "world", *arguments])

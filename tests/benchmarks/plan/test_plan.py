@@ -160,7 +160,7 @@ def test_other_bandwidths_are_refused(text):
 
 ARGUMENTS = [
     "plan",
-    "--users",
+    "--clients",
     "1000",
     "--latency",
     "10",
@@ -195,7 +195,7 @@ def test_programs_get_one_object(capsys):
 def test_a_refusal_says_what_would_do(capsys):
     arguments = [
         "plan",
-        "--users",
+        "--clients",
         "10",
         "--latency",
         "60",

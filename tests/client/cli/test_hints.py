@@ -14,8 +14,8 @@ from cyclopts import App
 import client
 from client.cli import anonymous, contacts, devices, files, groups, options
 from client.cli.app import app
-from client.model.names import near
 from mixnet.errors import LocalError
+from mixnet.near import near
 from tests.client.worlds.daemons import daemon_of
 from tests.mixnet.commands import commands
 

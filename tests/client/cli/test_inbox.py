@@ -82,7 +82,7 @@ async def test_what_is_new_is_shown_once_and_all_of_it_on_request(desk, shown):
     numbers, said = await shown()
     assert numbers == [] and "nothing new; 3 messages came before: `mixnet inbox alice --all" in said
     numbers, said = await shown(contact="bob")
-    assert numbers == [] and "nothing new; 2 messages" in said and "--from bob" in said
+    assert numbers == [] and "nothing new; 2 messages" in said and "--contact bob" in said
     assert (await shown(show_all=True))[0] == [1, 2, 3]
     with pytest.raises(LocalError, match="no contact named 'dave'"):
         await shown(contact="dave")
