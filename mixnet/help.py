@@ -1,6 +1,6 @@
 """How the help of a command is laid out, at a terminal and elsewhere (spec/09-command.md).
 
-Promises: where the source breaks a sentence shows nowhere. At a terminal of 60 columns or more no line is wider than it
+Promises: where the source breaks a sentence shows nowhere. At a terminal of 40 columns or more no line is wider than it
 is; a command in backquotes stands on one line, or if none has room for it on several that can be copied as they are; no
 word stands alone on a last line that another one could join. Elsewhere no line is broken at all.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEAST_WIDTH = 40
 # What follows an option, in the help of every command: an option has one meaning wherever it is.
 _VALUES = {
-    "--acknowledgements": "CONTACT prompt|delayed",
+    "--acknowledgements": "CONTACT HOW",
     "--address-book": "FILE",
     "--add": "IDENTITY@HOST:PORT",
     "--answers": "PERIOD",
@@ -42,11 +42,12 @@ _VALUES = {
     "--latency": "SECONDS",
     "--me": "ADDRESS",
     "--note": "CONTACT TEXT",
+    "--number": "CONTACT",
     "--only": "PARTS",
     "--packet-cpu": "MICROSECONDS",
     "--plots": "FOLDER",
     "--provider": "IDENTITY",
-    "--read-receipts": "CONTACT on|off|delayed|default",
+    "--read-receipts": "CONTACT HOW",
     "--receiver": "IDENTITY",
     "--relink": "OLD-NAME NEW-NAME",
     "--remove": "IDENTITY",
@@ -75,6 +76,8 @@ def wrapped(text: str, width: int) -> list[str]:
 
     def held(found: re.Match[str]) -> str:
         parts = re.split(" (?=--)", found[0]) if len(found[0]) > width else [found[0]]
+        if max(map(len, parts)) > width - 2:  # at any space that is not in quotes
+            parts = re.split(r' (?=(?:[^"]*"[^"]*")*[^"]*$)', found[0])
         return f"{_GOES_ON} ".join(part.replace(" ", _KEPT) for part in parts)
 
     lines = wrap(_QUOTED.sub(held, text), width, break_long_words=False, break_on_hyphens=False)
@@ -91,7 +94,8 @@ def columns(rows: list[tuple[str, str]], width: int) -> Iterator[str]:
     margin = min(max(len(name) for name, _ in rows) + 2 * _INDENT, width // 3)
     for name, meaning in rows:
         beside = wrapped(meaning, width - margin)
-        if len(name) + 2 * _INDENT > margin or max(map(len, beside)) > width - margin:
+        broken = any(line.endswith("\\") for line in beside)
+        if broken or len(name) + 2 * _INDENT > margin or max(map(len, beside)) > width - margin:
             yield " " * _INDENT + name
             yield from (" " * 3 * _INDENT + line for line in wrapped(meaning, width - 3 * _INDENT) if line)
         else:

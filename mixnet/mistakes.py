@@ -14,7 +14,7 @@ from mixnet.help import values
 from mixnet.near import nearest
 
 if TYPE_CHECKING:
-    from cyclopts import App, CycloptsError, MissingArgumentError
+    from cyclopts import App, Argument, CycloptsError, MissingArgumentError
 
 _KINDS = {int: "a whole number", float: "a number"}
 
@@ -43,7 +43,7 @@ def mistake(error: CycloptsError) -> WrongCommandLine:
     if isinstance(error, cyclopts.UnusedCliTokensError):
         problem = f"{' '.join(map(repr, error.unused_tokens or ()))}: more than this command takes"
     elif isinstance(error, cyclopts.MissingArgumentError) and error.argument is not None:
-        problem = _missing(error)
+        problem = _missing(error, error.argument)
     elif isinstance(error, cyclopts.CoercionError) and error.token is not None and error.target_type in _KINDS:
         called = error.token.keyword or (error.argument.name if error.argument is not None else "it")
         problem = f"{called} takes {_KINDS[error.target_type]}, not {error.token.value!r}"
@@ -56,9 +56,8 @@ def mistake(error: CycloptsError) -> WrongCommandLine:
     return WrongCommandLine(f"{problem} (see `{' '.join(['mixnet', *chain, '--help'])}`)")
 
 
-def _missing(error: MissingArgumentError) -> str:
-    argument, given = error.argument, error.tokens_so_far
-    assert argument is not None
+def _missing(error: MissingArgumentError, argument: Argument) -> str:
+    given = error.tokens_so_far
     name = error.keyword or argument.name
     if not name.startswith("-"):
         return f"{name} is missing"

@@ -66,7 +66,7 @@ async def send(
     signed
         Sign it: anybody can be shown that you sent it (`mixnet proof`), and the contact is asked for signed receipts.
     anonymous
-        TO is a public address (`mixnet-address1:...`), a file that holds one, or - for standard input.
+        CONTACT is a public address (`mixnet-address1:...`), a file that holds one, or - for standard input.
     answers
         Take answers to an anonymous text for so long; a day if not given.
     """

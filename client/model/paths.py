@@ -34,6 +34,5 @@ def check_profile(directory: Path) -> None:
                 " the whole folder, or remove what is left of it and make a new profile"
             )
         others = [one.parent.name for one in directory.parent.glob(f"*/{SETTINGS}")]
-        raise NoProfile(
-            f"there is no profile at {directory}{near(directory.name, others)}: make it with `mixnet client init PROFILE`"
-        )
+        meant = near(directory.name, others)
+        raise NoProfile(f"there is no profile at {directory}{meant}: make it with `mixnet client init PROFILE`")

@@ -131,7 +131,7 @@ ROWS = (
         "what you have begun to write, to whom, and when",
         "it is there when you come back to the conversation",
         "until you send or delete it, or its conversation goes", "`mixnet retention`", _ME,
-        "`mixnet chat`; `mixnet delete --conversation`", _SEALED, age="drafts.changed",
+        "`mixnet chat`; `mixnet delete --contact`", _SEALED, age="drafts.changed",
     ),
     Row(
         "files under way",

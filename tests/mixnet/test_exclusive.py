@@ -20,7 +20,10 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "invite": {("--qr", "--code"), ("--qr-file", "--code"), ("--out", "--code")},
     "accept": {("INVITATION", "--code"), ("INVITATION", "--image"), ("--code", "--image")},
     "device accept": {("INVITATION", "--image")},
-    "match": {("--me", "--off"), ("--contacts", "--off")},
+    "match": {("--me", "--off"), ("--address-book", "--off")},
+    "demo": {("--json", "--watch")},
+    "observe": {("--record", "--replay")},
+    "profile backup": {("--backup-passphrase", "--backup-passphrase-file")},
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},
     "voice": {("CONTACT", "--devices"), ("--file", "--device")},
     "play": {("--device", "--out")},
@@ -28,12 +31,13 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "client init": {("--passphrase", "--passphrase-file")},
     "directory show": {("--out", "--why")},
     "threats": {("--report", "--quick")},
-    "bench anonymity": {("--size", "--quick"), ("--size", "--full"), ("--quick", "--full")},
+    "bench anonymity": {("--quick", "--full")},
     "attack": {("--quick", "--full")},
 }
-PAIRS |= {f"bench {one}": {("--quick", "--full")} for one in ("all", "scale", "idle", "start", "hostile")}
+SIZED = ("all", "scale", "idle", "start", "hostile", "latency", "throughput")
+PAIRS |= {f"bench {one}": {("--quick", "--full")} for one in SIZED}
 NEEDED = {"accept", "device accept", "send", "voice", "delete"}  # one of the first two must be there
-VALUES = {"--read-receipts": ["bob", "off"], "--default-read-receipts": ["on"], "--size": ["quick"], "NUMBER": ["7"]}
+VALUES = {"--read-receipts": ["bob", "off"], "--default-read-receipts": ["on"], "NUMBER": ["7"]}
 VALUES |= {"--acknowledgements": ["bob", "prompt"]}
 
 EVERY = {" ".join(path): one.assemble_argument_collection() for path, one in commands(build()).items()}

@@ -1,12 +1,15 @@
 import errno
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mixnet.errors import LocalError, RemoteError, Unavailable
-from mixnet.explain import INTERRUPTED, USER_ERROR, exit_status, explain
+from mixnet.explain import INTERRUPTED, exit_status, explain, wants_json
 
 
 def raising(error: BaseException):
@@ -17,26 +20,39 @@ def raising(error: BaseException):
 
 
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("error", "line", "status"),
     [
-        (LocalError("no such profile: make it"), "no such profile: make it"),
-        (RemoteError(), "The bytes of a peer are not what they must be: drop them, count, never answer."),
-        (Unavailable("two\nlines"), "two lines"),
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: free some space and try again"),
+        (LocalError("no such profile: make it"), "no such profile: make it", 2),
+        (RemoteError(), "The bytes of a peer are not what they must be: drop them, count, never answer.", 2),
+        (Unavailable("two\nlines"), "two lines", 3),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: free some space and try again", 1),
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "photo.jpg"),
             "photo.jpg: no such file or folder: check the name",
+            2,
         ),
-        (OSError(errno.EIO, "Input/output error", "disk"), "disk: Input/output error"),
-        (ExceptionGroup("nursery", [ExceptionGroup("inner", [LocalError("deep")])]), "deep"),
-        (ExceptionGroup("both", [OSError(errno.EIO, "broken"), LocalError("the cause")]), "the cause"),
+        (OSError(errno.EIO, "Input/output error", "disk"), "disk: Input/output error", 1),
+        (ExceptionGroup("nursery", [ExceptionGroup("inner", [LocalError("deep")])]), "deep", 2),
+        (ExceptionGroup("both", [OSError(errno.EIO, "broken"), LocalError("the cause")]), "the cause", 2),
     ],
 )
-def test_a_failure_is_one_line_and_status_two(error, line, capsys) -> None:
-    assert exit_status(raising(error)) == USER_ERROR
+def test_a_failure_is_one_line_and_a_status_or_an_object(error, line, status, capsys) -> None:
+    assert exit_status(raising(error)) == status
+    assert capsys.readouterr() == ("", f"mixnet: {line}\n")
+    assert exit_status(raising(error), as_json=True) == status
     printed = capsys.readouterr()
-    assert printed.err == f"mixnet: {line}\n"
-    assert printed.out == ""
+    assert json.loads(printed.err) == {"error": line, "hint": None, "exit": status}
+    assert printed.out == "" and printed.err.count("\n") == 1
+
+
+def test_the_object_names_the_first_command_to_type(capsys) -> None:
+    exit_status(raising(LocalError("no: `mixnet a --dir /x` or `mixnet b`")), as_json=True)
+    assert json.loads(capsys.readouterr().err)["hint"] == "mixnet a --dir /x"
+
+
+@given(st.lists(st.sampled_from(["--", "--json", "--jsonl", "send", "hi"])))
+def test_what_stands_behind_two_hyphens_is_no_option(words) -> None:
+    assert wants_json(words) == any(one in ("--json", "--jsonl") for one in words[: [*words, "--"].index("--")])
 
 
 @pytest.mark.parametrize(

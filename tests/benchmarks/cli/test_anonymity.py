@@ -53,7 +53,7 @@ def test_a_recorded_network(capsys, tmp_path):
     shown = call(["bench", "anonymity", *files], capsys)
     assert "8, 2" in shown
     assert "hides its sender" in shown
-    row = json.loads(call(["bench", "anonymity", *files, "--since", "10", "--json"], capsys))
+    row = json.loads(call(["bench", "anonymity", *files, "--skip", "10", "--json"], capsys))
     assert row["entropy"][0] == pytest.approx(row["optimum"], abs=0.3)
     assert row["network"]["providers"] == 2
     with pytest.raises(LocalError, match="belong together"):

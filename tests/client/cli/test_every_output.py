@@ -77,7 +77,11 @@ ASK = {
 MADE_HERE = {("invite",), ("address", "create"), ("device", "link"), ("proof", "identity"), ("forge",)}
 # They start and end daemons, or read and write folders of their own; what they say is a line with names in it.
 OTHERS = {("client", verb) for verb in ("init", "start", "stop", "status")} | {
-    *((noun, verb) for noun in ("proof", "mailbox", "profile") for verb in ("export", "verify", "erase")),
+    *(
+        (noun, verb)
+        for noun in ("proof", "mailbox", "profile")
+        for verb in ("export", "verify", "erase", "backup", "restore")
+    ),
     ("export",),
     ("chat",),  # a screen of its own
     ("voice",),  # it waits for a microphone
