@@ -55,7 +55,7 @@ coroutines: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	@$(BIN)/mixnet bench sphinx
 	@$(BIN)/mixnet bench all --quick --out report
-	-@$(BIN)/mixnet bench history --record
+	-@$(BIN)/mixnet bench history --remember
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m deploy.soak

@@ -22,8 +22,8 @@ import trio
 
 from deploy.folders import SUPERVISOR_LOG
 from deploy.processes import PATIENCE
-from deploy.supervisor import Program, Report, last_words, open_crew
-from mixnet.errors import LocalError, MixnetError, Unavailable
+from deploy.supervisor import NodeFailed, Program, Report, last_words, open_crew
+from mixnet.errors import LocalError, MixnetError
 from mixnet.explain import explain
 from mixnet.log import open_log
 from mixnet.memory_privacy import keep_memory_private
@@ -139,7 +139,7 @@ async def _listen(stream: trio.SocketStream, folder: Path, report: Report) -> No
         for line in lines:
             said = msgspec.json.decode(line, type=Said)
             if said.error:
-                raise Unavailable(said.error)
+                raise NodeFailed(said.error)
             if said.all_ready:
                 return
             report(said.ready)

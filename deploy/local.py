@@ -131,7 +131,7 @@ def check_addresses(members: Iterable[LocalMember]) -> None:
                 probe.bind((member.host, member.port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
-                    raise Unavailable(f"{member.name} can't listen on {member.address}: {error.strerror}") from None
+                    raise PortInUse(f"{member.name} can't listen on {member.address}: {error.strerror}") from None
                 raise PortInUse(
                     f"{member.name} can't listen on {member.address}, which is in use: "
                     "stop the program that listens there, or make the network with another --port"

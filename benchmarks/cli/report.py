@@ -114,17 +114,17 @@ def history(
     *,
     report: Path = Path("report/report.json"),
     earlier: Path | None = None,
-    record: Switch = False,
+    remember: Switch = False,
     as_json: Json = False,
 ) -> int:
     """Compare a report with earlier runs on the same processor, ratio by ratio. Exit status 1 if a figure got worse.
 
-    Example: `mixnet bench history --record`
+    Example: `mixnet bench history --remember`
 
     Args:
         report: A report.json of `mixnet bench all`.
         earlier: The earlier runs; benchmarks/history.jsonl if not given.
-        record: Keep this run as one of the earlier ones.
+        remember: Keep this run as one of the earlier ones.
     """
     from benchmarks.base import history as past  # noqa: PLC0415
     from deploy.display import say, tabulate  # noqa: PLC0415
@@ -133,7 +133,7 @@ def history(
     run = read_report(report, past.run_of)
     before, bad = past.read(path)
     changes = past.compare(run, before)
-    if record and run not in before:
+    if remember and run not in before:
         past.add(path, run)
     if as_json:
         print_json({"run": run, "changes": [asdict(one) for one in changes], "unreadable": bad})

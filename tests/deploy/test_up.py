@@ -98,7 +98,7 @@ def test_a_network_runs_is_looked_at_mended_and_ended(up: Running, folder: Path)
     assert not any(alive(process) for process in everybody(mended))
     assert not (folder / RUN).exists()
     assert not list(folder.glob(f"*/{SOCKET}"))
-    assert mixnet("down", "--dir", str(folder)).returncode == 2
+    assert mixnet("down", "--dir", str(folder)).returncode == 3
 
 
 def test_it_comes_back_as_it_was_and_clients_end_with_it(up: Running, folder: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_node_that_does_not_start_is_named_and_nothing_runs(folder: Path) -> N
     config = folder / "mix-1" / CONFIG
     config.write_text(config.read_text() + "colour = 'red'\n")
     result = mixnet("up", "--dir", str(folder))
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "mix-1 did not start" in result.stderr
     assert "colour" in result.stderr
@@ -143,7 +143,7 @@ def test_a_port_that_another_program_took_is_named(folder: Path) -> None:
         other.stdout.readline()
         result = mixnet("up", "--dir", str(folder))
         other.kill()
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert f"provider-1 can't listen on {member.address}" in result.stderr
     assert not (folder / RUN).exists()

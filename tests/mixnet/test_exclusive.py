@@ -23,6 +23,7 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "match": {("--me", "--off"), ("--address-book", "--off")},
     "demo": {("--json", "--watch")},
     "observe": {("--record", "--replay")},
+    "profile restore": set(combinations(["--passphrase", "--passphrase-file", "--no-passphrase"], 2)),
     "profile backup": {("--backup-passphrase", "--backup-passphrase-file")},
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},
     "voice": {("CONTACT", "--devices"), ("--file", "--device")},

@@ -53,12 +53,12 @@ def test_what_an_encoding_does_not_have_is_replaced(tmp_path, environment, shown
 @pytest.mark.parametrize(
     ("shell", "status", "told"),
     [
-        ("{} >&-", 2, b"standard output can't be written (Bad file descriptor)"),
-        ("{} > /dev/full", 2, b"standard output can't be written (No space left on device)"),
+        ("{} >&-", 1, b"standard output can't be written (Bad file descriptor)"),
+        ("{} > /dev/full", 1, b"standard output can't be written (No space left on device)"),
         ("{} | true; exit ${{PIPESTATUS[0]}}", 0, b""),
         ("{} 2>&-", 0, b""),
         ("{} 2> /dev/full", 0, b""),
-        ("{} <&- >&- 2>&-", 2, b""),
+        ("{} <&- >&- 2>&-", 1, b""),
     ],
 )
 def test_output_that_cannot_be_written_ends_in_a_line(tmp_path, shell, times, status, told):
