@@ -28,7 +28,7 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},
     "voice": {("CONTACT", "--devices"), ("--file", "--device")},
     "play": {("--device", "--out")},
-    "delete": {("NUMBER", "--contact")},
+    "delete": {("NUMBER", "--contact"), ("--contact", "--for-everyone")},
     "client init": {("--passphrase", "--passphrase-file")},
     "directory show": {("--out", "--why")},
     "threats": {("--report", "--quick")},
