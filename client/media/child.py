@@ -1,7 +1,8 @@
 """The process in which what a stranger made is decoded: `python -m client.media.child WORK`, bytes in, bytes out.
 
-Promises: before it reads a byte it gives up what it doesn't need: it can write no file, start no process and open few
-files, and time and memory end. Whatever goes wrong here ends this process, and says nothing but that.
+Promises: before it reads a byte it gives up what it doesn't need: it can write nothing into a file, start no process
+(unless it is root's) and open few files, and time and memory end. Whatever goes wrong here ends this process, and says
+nothing but that.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _LIMITS = {
     resource.RLIMIT_CPU: _SECONDS,
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_NOFILE: _FILES,
+    resource.RLIMIT_NPROC: 0,  # which binds all users but root; threads count, too
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_AS: _MEMORY,
 }
@@ -74,6 +76,7 @@ def main() -> None:
     for what, limit in _LIMITS.items():
         with suppress(ValueError, OSError):  # a system that has no such limit, or a lower one
             resource.setrlimit(what, (limit, limit))
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # miniaudio loads it if it is there, and it begins threads
     work = WORKS[sys.argv[1]]
     try:
         made = work(sys.stdin.buffer.read())
