@@ -65,8 +65,9 @@ class SessionContext:
 class ClientSession:
     """The connection of the client whose mailbox is `mailbox` (32 bytes)."""
 
-    def __init__(self, mailbox: bytes, around: SessionContext) -> None:
-        self.mailbox = mailbox
+    def __init__(self, mailbox: bytes, around: SessionContext, claim: bytes) -> None:
+        """`claim` says of several copies of the client which one this is."""
+        self.mailbox, self._claim = mailbox, claim
         self.scope = trio.CancelScope()
         self.erased = False
         self._around = around
@@ -176,7 +177,7 @@ class ClientSession:
         """Delete the mailbox; it comes back empty in the same transaction, with this link, or with the next one."""
         self.erased, self._through = not again, None
         self._downlink.forget()
-        await self._around.storage.perform([Erase(self.mailbox), *([Open(self.mailbox)] if again else [])])
+        await self._around.storage.perform([Erase(self.mailbox), *([Open(self.mailbox, self._claim)] if again else [])])
         if again:
             self._downlink.resume()
             self._nudge()

@@ -8,6 +8,7 @@ more than theirs, and there are never too many; packets leave on acknowledgement
 `SLICE` packets at most: of what is more it writes down that it is to go, from then on nobody is given it, and each
 `clean_slice` takes another one, also after a restart. Their bytes are off the disk once `empty_log` has been called
 after the last one.
+Of a client that was restored from a backup it keeps which copy of it the mailbox belongs to: random bytes.
 Never: an address, a name, a time of arrival. The only times are those after which something is deleted, rounded up to
 a 168th of the age allowed (an hour of a week). Synchronous, and without a clock: the caller picks the thread and says
 what time it is.
@@ -23,6 +24,7 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+from mixnet.crypto import equal
 from mixnet.errors import LocalError, Unavailable
 from mixnode.mailbox_file import RESTORE, check
 
@@ -39,6 +41,10 @@ CREATE INDEX IF NOT EXISTS by_mailbox ON packets (mailbox, number);
 CREATE INDEX IF NOT EXISTS by_expiry ON packets (expires);
 CREATE TABLE IF NOT EXISTS doomed (mailbox BLOB PRIMARY KEY, through INTEGER NOT NULL, erased INTEGER NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS holders (mailbox BLOB PRIMARY KEY, holder BLOB NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS no_holder AFTER DELETE ON mailboxes BEGIN
+    DELETE FROM holders WHERE mailbox = old.mailbox;
+END;
 """
 
 
@@ -55,9 +61,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Register a mailbox, or keep it for another age. Gives Applied, or Full if there are too many."""
+    """Register a mailbox, or keep it for another age. Gives Applied, or Full if there are too many.
+
+    With a `claim` (1 to take it over or 0, and whose it is; empty: of a client that never was restored) it gives Moved,
+    and does nothing, if it belongs to another copy of its client. None: it is kept, whoever it belongs to.
+    """
 
     mailbox: bytes
+    claim: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,11 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The mailbox belongs to another copy of its client."""
+
+
+@dataclass(frozen=True, slots=True)
 class Full:
     """A limit is reached."""
 
@@ -158,7 +174,7 @@ class Doomed(NamedTuple):
 
 
 Operation = Open | StorePacket | Load | Acknowledge | Erase | Inspect | Sweep
-Result = Applied | StoredPacket | Loaded | Account | Unknown | Full
+Result = Applied | StoredPacket | Loaded | Account | Unknown | Full | Moved
 
 
 class Mailboxes:
@@ -318,8 +334,13 @@ class Mailboxes:
 
     def _do(self, operation: Operation, limits: Limits, now: float, past: float) -> Result:  # noqa: PLR0911  # one for each
         match operation:
-            case Open(mailbox):
-                return self._open(mailbox, limits, now, sure=past == now)
+            case Open(mailbox, claim):
+                if claim is not None and not self._belongs(mailbox, claim):
+                    return Moved()
+                opened = self._open(mailbox, limits, now, sure=past == now)
+                if claim and isinstance(opened, Applied):
+                    self._database.execute("INSERT OR REPLACE INTO holders VALUES (?, ?)", (mailbox, claim[1:]))
+                return opened
             case StorePacket(mailbox, packet):
                 return self._store(mailbox, packet, limits, now)
             case Load(mailbox, after, most):
@@ -334,6 +355,11 @@ class Mailboxes:
                 return self._look(mailbox)
             case Sweep():
                 return self._sweep(past)
+
+    def _belongs(self, mailbox: bytes, claim: bytes) -> bool:
+        """Whether a copy of its client may have a mailbox: it takes it over, had it last, or nobody was restored."""
+        held = self._database.execute("SELECT holder FROM holders WHERE mailbox = ?", (mailbox,)).fetchone()
+        return held is None or claim[:1] == b"\1" or equal(held[0], claim[1:])
 
     def _open(self, mailbox: bytes, limits: Limits, now: float, *, sure: bool) -> Result:
         if mailbox not in self._usage and len(self._usage) >= limits.mailboxes:

@@ -1,7 +1,8 @@
 """A provider: stores packets in mailboxes and serves the clients that own them (spec/06-providers.md 6.1).
 
 Promises: a packet for a mailbox counts as accepted when it is committed; a client reaches its own mailbox only, the one
-whose name is the identity that its link proved; a client that comes again replaces its old connection.
+whose name is the identity that its link proved; a client that comes again replaces its old connection,
+unless a copy of it that was restored later has its mailbox now: then it is told so.
 Never: anything about a client in a log, or kept after it left, but the mailbox itself and, until its allowance is full
 again, how much of that is left.
 """
@@ -16,12 +17,12 @@ import trio
 from mixnet.bucket import TokenBuckets
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.errors import Unavailable
-from mixnet.link import Link
+from mixnet.link import Frame, FrameKind, Link
 from mixnet.randomness import Source
 from mixnet.sphinx import Mailbox
 from mixnode.arrival import Entrance
 from mixnode.clients import ERASURE_BURST, ERASURE_RATE, ClientSession, SessionContext, allowance
-from mixnode.mailboxes import GRAINS, Applied, Full, Open, StoredPacket, StorePacket, Sweep, Unknown
+from mixnode.mailboxes import GRAINS, Applied, Full, Moved, Open, StoredPacket, StorePacket, Sweep, Unknown
 from mixnode.members import Members
 from mixnode.storage import MailboxStorage
 
@@ -78,13 +79,16 @@ class Provider:
         if not self._around.storage.knows(mailbox) and not self._newcomers.take(link.origin, 1, trio.current_time()):
             self._around.counters.drop(Dropped.MAILBOX_LIMIT)
             return
-        (opened,) = await self._around.storage.perform([Open(mailbox)])
+        (opened,) = await self._around.storage.perform([Open(mailbox, link.peer.claim)])
+        if isinstance(opened, Moved):
+            await link.send([Frame(FrameKind.MOVED)])
+            return
         if isinstance(opened, Full):
             self._around.counters.drop(Dropped.MAILBOX_LIMIT)
             return
         if mailbox in self._sessions:
             self._sessions[mailbox].scope.cancel()
-        session = self._sessions[mailbox] = ClientSession(mailbox, self._around)
+        session = self._sessions[mailbox] = ClientSession(mailbox, self._around, link.peer.claim)
         stream = self._streams.setdefault(mailbox, self._rng.stream("downlink", mailbox.hex()))
         try:
             await session.run(link, stream)

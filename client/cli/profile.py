@@ -1,4 +1,4 @@
-"""`mixnet profile backup|restore|export|erase` (spec/07-client.md 7.11 and 7.20)."""
+"""`mixnet profile backup|restore|import|export|erase` (spec/07-client.md 7.11 and 7.20)."""
 
 from __future__ import annotations
 
@@ -168,6 +168,48 @@ async def restore(
             opening,
             passphrase=words,
             unlocked=no_passphrase,
+            tell=render.note,
+        )
+    )
+    _say_restored(done, folder, as_json=as_json)
+
+
+@profile.command(name="import")
+async def take_over(
+    copied: Path,
+    name: str | None = None,
+    /,
+    *,
+    passphrase_file: PassphraseFile = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Make a profile of a plain copy of another profile's folder, as a backup of whole disks has it.
+
+    The copy stays as it is. What `mixnet profile restore` says of sessions holds here, too. For messages alone, from an
+    archive file, there is `mixnet import`.
+
+    Example: `mixnet profile import /media/disk/clients/alice`
+
+    Parameters
+    ----------
+    copied
+        The copy of the folder.
+    name
+        The profile to make; the name that it had if not given.
+    """
+    import trio  # noqa: PLC0415
+
+    from client.model.paths import check_profile  # noqa: PLC0415
+    from client.profile import backup as backups  # noqa: PLC0415
+
+    check_profile(copied)
+    words = unlock(copied, passphrase_file)
+    done = await trio.to_thread.run_sync(
+        lambda: backups.take_over(
+            copied.absolute(),
+            lambda known: profile_folder(folder, known if name is None else name),
+            passphrase=words,
             tell=render.note,
         )
     )

@@ -50,7 +50,7 @@ class Figures:
             "ready": self.link.connected,
             "connected": self.link.connected,
             "connections": self.link.connections,
-            "problem": self.receiver.problem or self.keeper.problem or self.sender.problem or self.link.problem,
+            "problem": self._problem(),
             "alarm": str(self.loops.alarm),
             "warnings": self.loops.warnings,
             "packets_in": down[FrameKind.MAIL],
@@ -69,3 +69,7 @@ class Figures:
             "loop_times": self.loops.times.figures(),
             **process_figures(),
         }
+
+    def _problem(self) -> str:
+        others = self.receiver.problem or self.keeper.problem or self.sender.problem
+        return self.link.problem if self.link.moved else others or self.link.problem

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -21,6 +22,7 @@ from client.daemon.daemon import serve
 from client.model import paths
 from client.profile import lock
 from client.profile.profile import Profile, load, open_store
+from client.storage import copies
 from client.storage.database import Store
 from mixnet.clock import WallClock
 from mixnet.faults import named
@@ -32,6 +34,10 @@ from mixnet.sphinx import engine_by_name
 # Seconds for which the messenger's thread may keep the interpreter while a slot waits for it: Python's own 5 ms would
 # show an observer of the link, in late frames, when the messenger works.
 SWITCH = 0.0002
+_COPIED = (
+    "this folder is a copy of a profile, or was moved here: sessions with all contacts are begun anew by themselves,"
+    " and the profile that was copied can't go on"
+)
 
 
 def run(directory: Path, passphrase: bytes | None = None) -> None:
@@ -40,6 +46,11 @@ def run(directory: Path, passphrase: bytes | None = None) -> None:
     How far it is with a store of an older version goes to standard error, where `background.start` reads it.
     """
     trio.run(partial(serve_profile, directory, passphrase, migrating=_say))
+
+
+def _place(profile: Profile) -> copies.Place:
+    key, store = profile.file(paths.KEY).stat(), profile.file(paths.STORE).stat()
+    return copies.Place(key.st_ino, key.st_ctime_ns, store.st_ino)
 
 
 def _say(progress: str) -> None:
@@ -63,6 +74,8 @@ async def serve_profile(
         log = Log(profile.file(paths.LOG))
         with closing(log), closing(open_store(profile, passphrase, migrating or tell)) as store:
             log.write(LogEntry.STARTED, role="client")
+            if copies.recognise(store, _place(profile), time.time()):
+                (migrating or tell)(_COPIED)
             try:
                 await _run(profile, store, log, tell)
             except BaseException as error:

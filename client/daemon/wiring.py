@@ -32,6 +32,7 @@ from client.pairing.rendezvous import Rendezvous
 from client.pairing.short_code import ShortCodes
 from client.profile.keys import Keys, load_keys
 from client.profile.profile import Profile
+from client.storage import copies
 from client.storage.database import Store
 from client.traffic import directory_client
 from client.traffic.document_follower import DocumentFollower
@@ -148,13 +149,28 @@ class Assembly:
 
         # The way up: to the link, in the slots of the schedules.
         identity = TlsIdentity(keys.mailbox)
+        claim = copies.claim(around.store)
+
+        async def kept() -> None:
+            """The provider serves our mailbox: from now on it isn't taken over by us, if it was."""
+            nonlocal claim
+            if claim[:1] == b"\1":
+                claim = await worker.call(copies.claimed, around.store)
+
         dialer = ProviderDialer(
-            around.network.within(bootstrap.reach), bootstrap.network_id, identity, provider, document, profile.source
+            around.network.within(bootstrap.reach),
+            bootstrap.network_id,
+            identity,
+            provider,
+            document,
+            profile.source,
+            claim=lambda: claim,
         )
         link = ProviderLink(
             dialer.dial,
             jitter=rng.stream("reconnect"),
             silence=lambda: silence_limit(document().parameters.downlink_rate),
+            kept=kept,
         )
         loops = LoopMonitor(loop_allowance(parameters))
         provider_queries = ProviderQueries(wakeup.wake, document)

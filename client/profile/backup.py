@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -33,6 +34,7 @@ from client.profile.profile import (
     load,
     open_store,
     relock,
+    store_key,
     whole_folder,
     write_key,
 )
@@ -175,6 +177,41 @@ def restore(
             reader.finish()
             kept = _settle(scratch, SymmetricKey(manifest.key), manifest.made, passphrase, tell)
         return Restored(load(folder), manifest.made, kept, len(manifest.files) - len(_FIXED))
+
+
+def take_over(
+    folder: Path,
+    directory: Callable[[str], Path],
+    *,
+    passphrase: bytes | None = None,
+    tell: Tell = _nothing,
+) -> Restored:
+    """Make a profile of a plain copy of another one's folder, which stays as it is; `passphrase` opens and locks it.
+
+    AlreadyRunning, ProfileExists, WrongPassphrase, BrokenProfile, NoRoom, OSError.
+    """
+    profile = load(folder)
+    with ExitStack() as stack, _room():
+        if lock.holder(profile.file(paths.LOCK)) is not None:
+            raise lock.AlreadyRunning(
+                "a daemon runs on this folder: stop it, or make a backup of it while it runs (`mixnet profile backup`)"
+            )
+        made = max(path.stat().st_mtime for path in folder.glob(f"{paths.STORE}*"))
+        target = directory(profile.name)
+        scratch = stack.enter_context(whole_folder(target))
+        for name in (paths.SETTINGS, paths.BOOTSTRAP, paths.KEY, paths.STORE, f"{paths.STORE}-wal"):
+            if (folder / name).exists():
+                shutil.copyfile(folder / name, scratch / name)
+        open_store(replace(profile, directory=scratch), passphrase, tell).close()  # says what is wrong with it
+        key = store_key(scratch, profile.lock, passphrase)
+        (scratch / paths.KEY).unlink()
+        came = _downloads(profile)
+        for path in came:
+            place = _place(scratch, f"{paths.DOWNLOADS}/{path.relative_to(profile.file(paths.DOWNLOADS))}")
+            shutil.copyfile(path, place)
+        kept = _settle(scratch, key, made, passphrase, tell)
+        stack.close()
+        return Restored(load(target), made, kept, len(came))
 
 
 def _check_lock(before: Lock, passphrase: bytes | None, *, unlocked: bool) -> None:

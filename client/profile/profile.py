@@ -174,7 +174,7 @@ def open_store(
     from client.storage.database import Store  # noqa: PLC0415
 
     store = profile.file(paths.STORE)
-    key = _store_key(store.parent, profile.lock, passphrase)
+    key = store_key(store.parent, profile.lock, passphrase)
     if not store.is_file() or not store.stat().st_size:
         what = "is empty" if store.is_file() else "is missing"
         raise BrokenProfile(f"{store} {what}: {_INSTEAD}")
@@ -207,7 +207,7 @@ def _make_store(path: Path, key: SymmetricKey) -> None:
 def write_key(directory: Path, passphrase: bytes | None) -> SymmetricKey:
     """The key of a new store, and the file that gives it again: with a passphrase, or alone."""
     write_new(directory / paths.KEY, secrets.token_bytes(SymmetricKey.SIZE if passphrase is None else SALT_SIZE))
-    return _store_key(directory, Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE, passphrase)
+    return store_key(directory, Lock.KEY_FILE if passphrase is None else Lock.PASSPHRASE, passphrase)
 
 
 def relock(directory: Path, lock: Lock) -> None:
@@ -221,7 +221,8 @@ def relock(directory: Path, lock: Lock) -> None:
     write_new(path, _encode(msgspec.structs.replace(settings, lock=lock, source=None)))
 
 
-def _store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
+def store_key(directory: Path, lock: Lock, passphrase: bytes | None) -> SymmetricKey:
+    """The key of the store in a profile's folder; BrokenProfile, PassphraseNeeded."""
     try:
         raw = (directory / paths.KEY).read_bytes()
     except FileNotFoundError:

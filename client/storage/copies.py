@@ -6,13 +6,15 @@ open invitations, offers of matching) is gone from it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import msgspec
 
 from client.storage.database import Store
 
-_COPY = "copy"  # a setting
+_COPY, _CLAIM, _PLACE = "copy", "mailbox claim", "place"  # settings
+_HOLDER = 16  # bytes
 _OPEN = "prekeys IS NOT NULL"
 _LIVE = "SELECT id, contact, NULL, NULL FROM sessions WHERE id NOT IN (SELECT session FROM retired)"
 
@@ -56,7 +58,55 @@ def mark(store: Store, made: float, now: float) -> Contents:
         store.run(f"DELETE FROM invitations WHERE {_OPEN}")  # noqa: S608
         store.run("UPDATE matching SET day = 0, secret = NULL, progress = NULL")
         store.set_setting(_COPY, msgspec.msgpack.encode(Copy(made, now)))
+        store.set_setting(_CLAIM, b"\1" + os.urandom(_HOLDER))
+        store.delete_setting(_PLACE)
     return held
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a profile lies: the numbers of two of its files, and when the first one, which is written once, was made.
+
+    A copy of a folder has others. Some file systems give new numbers at each start, but no new times; the store alone
+    has another number where somebody has put an older one in its place.
+    """
+
+    key: int
+    key_made: int  # nanoseconds
+    store: int
+
+    def is_copy_of(self, other: Place) -> bool:
+        """Whether a profile that was there is here as a copy."""
+        if self.key == other.key:
+            return self.store != other.store
+        return self.key_made != other.key_made
+
+
+def recognise(store: Store, here: Place, now: float) -> bool:
+    """At a daemon's start: whether the profile's folder is a copy that nobody has said to be one; it is marked then."""
+    raw = store.setting(_PLACE)
+    known = None if raw is None else msgspec.msgpack.decode(raw, type=Place)
+    if known == here:
+        return False
+    with store.transaction():
+        copied = known is not None and here.is_copy_of(known)
+        if copied:
+            mark(store, min(here.key_made / 1e9, now), now)
+        store.set_setting(_PLACE, msgspec.msgpack.encode(here))
+    return copied
+
+
+def claim(store: Store) -> bytes:
+    """What tells our provider that the mailbox belongs to this copy: 17 bytes, of which the first takes it over."""
+    return store.setting(_CLAIM) or b""
+
+
+def claimed(store: Store) -> bytes:
+    """The provider has given the mailbox to this copy: from now on whoever takes it over has it; the claim as it is."""
+    held = claim(store)
+    if held[:1] == b"\1":
+        with store.transaction():
+            store.set_setting(_CLAIM, b"\0" + held[1:])
+    return claim(store)
 
 
 def copy_of(store: Store) -> Copy | None:

@@ -16,7 +16,10 @@ from mixnet.pki.document import Document
 
 @dataclass(frozen=True, slots=True)
 class ProviderDialer:
-    """What it takes: `provider` is its identity, `identity` ours, `source` the address of this machine to dial from."""
+    """What it takes: `provider` is its identity, `identity` ours, `source` the address of this machine to dial from.
+
+    `claim` gives what says that the mailbox is this copy's, if the profile was restored.
+    """
 
     network: Network
     network_id: bytes
@@ -24,6 +27,7 @@ class ProviderDialer:
     provider: bytes
     document: Callable[[], Document]
     source: str | None
+    claim: Callable[[], bytes]
 
     async def dial(self) -> Link:
         """A link that is up; Unavailable, UnknownProvider, RemoteError."""
@@ -38,4 +42,5 @@ class ProviderDialer:
             network_id=self.network_id,
             expect=node.identity,
             source=self.source,
+            claim=self.claim(),
         )

@@ -16,7 +16,7 @@ import trio
 
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Link
-from mixnet.link.frames import Frame
+from mixnet.link.frames import Frame, FrameKind
 from mixnet.pki.waiting import Backoff
 
 QUEUE = 64  # frames between the slots and the link
@@ -37,19 +37,32 @@ class Overrun(RemoteError):
     """More mail came down than can be taken: the link is dropped and the mail comes again."""
 
 
+class MovedElsewhere(RemoteError):
+    """This profile was restored on another machine, which has its mailbox now: nothing is sent or received here.
+
+    Use it there. To go on here: `mixnet profile backup PROFILE FILE`, then `mixnet profile restore FILE NEW-NAME`.
+    """
+
+
 class ProviderLink:
     """Offers frames to the link that is up now, if one is."""
 
     def __init__(
-        self, dial: Callable[[], Awaitable[Link]], *, jitter: random.Random, silence: Callable[[], float]
+        self,
+        dial: Callable[[], Awaitable[Link]],
+        *,
+        jitter: random.Random,
+        silence: Callable[[], float],
+        kept: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
     ) -> None:
-        """`silence()` seconds without a frame end a link."""
-        self._dial, self._jitter, self._silence = dial, jitter, silence
+        """`silence()` seconds without a frame end a link; `kept` hears that the provider serves our mailbox on one."""
+        self._dial, self._jitter, self._silence, self._kept = dial, jitter, silence, kept
         self._queue: trio.MemorySendChannel[Frame] | None = None
         self.acknowledged = 0  # the newest down frame that is dealt with; goes up with every frame
         self.lost_frames = 0
         self.connections = 0
         self.problem = "not connected yet"
+        self.moved = False  # a restored copy of the profile has its mailbox: for as long as this process lasts
 
     @property
     def connected(self) -> bool:
@@ -91,6 +104,8 @@ class ProviderLink:
                     await self._use(link, on_frame, on_lost)
             except (Unavailable, RemoteError, trio.EndOfChannel) as error:
                 self.problem = str(error) or "the provider closed the link"
+            if self.moved:
+                await trio.sleep_forever()  # each try would only say so again
             if trio.current_time() - started > PROVEN:
                 backoff = self._fresh_backoff()
             await backoff.pause()
@@ -111,9 +126,15 @@ class ProviderLink:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(link.end_after_silence, self._silence())
                     nursery.start_soon(self._send, link, waiting)
+                    frames = await link.receive()
+                    if any(frame.kind is FrameKind.MOVED for frame in frames):
+                        self.moved = True
+                        raise MovedElsewhere
+                    await self._kept()
                     while True:
-                        for frame in await link.receive():
+                        for frame in frames:
                             _hand_untrusted(frame, on_frame)
+                        frames = await link.receive()
             except* (Unavailable, RemoteError, trio.EndOfChannel, trio.BrokenResourceError) as ended:
                 self.problem = _first_line(ended)
             finally:

@@ -88,7 +88,7 @@ ROWS = (
         (
             columns("copied", "session contact invitation asked"),
             columns("restorations", "session made ours"),
-            Settings(("copy",)),
+            Settings(("copy", "mailbox claim", "place")),
         ),
         "that this profile was made of a backup, of when it was and when that was done, whose sessions are not begun "
         "anew yet, and with whom they were begun anew for that",

@@ -89,9 +89,9 @@ PROVIDER = (
     _ON_THEIR_WAY,
     Row(
         "mailboxes",
-        (columns("mailboxes", "mailbox expires"),),
-        "that a pseudonym uses this provider, and to within a 168th of mailbox_age (an hour of a week) when it was "
-        "last opened or renewed",
+        (columns("mailboxes", "mailbox expires"), columns("holders", "mailbox holder")),
+        "that a pseudonym uses this provider, whether its client was ever restored from a backup, and to within a "
+        "168th of mailbox_age (an hour of a week) when it was last opened or renewed",
         "packets need a mailbox to go to",
         "mailbox_age after its owner last had a link", "mailbox_age", _OPERATOR, "`mixnet mailbox erase --leave`", "no",
     ),

@@ -36,9 +36,10 @@ async def connect(
     network_id: bytes,
     expect: bytes | Callable[[bytes], bool],
     source: str | None = None,
+    claim: bytes = b"",
     timeout: float = HANDSHAKE_TIMEOUT,  # noqa: ASYNC109 -- it ends in Unavailable, as all that can't be reached does
 ) -> Link:
-    """A link to the peer at `address` whose identity is `expect`, or satisfies it.
+    """A link to the peer at `address` whose identity is `expect`, or satisfies it; `claim` as `Peer` has it.
 
     Unavailable if nobody answers within `timeout` seconds, or the peer ends the connection; RemoteError if it is not
     the expected peer, which then has not seen our identity.
@@ -46,7 +47,7 @@ async def connect(
     session = _tls(identity).session(HandshakeSide.INITIATOR, _pin(expect))
     # The peer's role is whatever its identity, which is pinned, says that it is.
     handshake = Handshake(
-        HandshakeSide.INITIATOR, role=role, network_id=network_id, judge=lambda _identity, _role: True
+        HandshakeSide.INITIATOR, role=role, network_id=network_id, judge=lambda _identity, _role: True, claim=claim
     )
     with trio.move_on_after(timeout):
         stream = await network.dial(address, source=source)

@@ -31,6 +31,7 @@ class FrameKind(IntEnum):
     MAIL = 3  # a stored packet, from a provider to its client
     REQUEST = 4  # part of a longer message that asks
     RESPONSE = 5  # part of a longer message that answers
+    MOVED = 6  # the only one on a link: the client's mailbox belongs to a restored copy of it
 
 
 _KINDS = {int(kind): kind for kind in FrameKind}
@@ -41,6 +42,7 @@ _LENGTHS = {
     FrameKind.MAIL: (PACKET_SIZE, PACKET_SIZE),
     FrameKind.REQUEST: (1, PACKET_SIZE),
     FrameKind.RESPONSE: (1, PACKET_SIZE),
+    FrameKind.MOVED: (0, 0),
 }
 
 

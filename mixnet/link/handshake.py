@@ -19,6 +19,7 @@ LINK_VERSION = 1
 TLS_VERSION = "TLSv1.3"
 GROUP = "X25519MLKEM768"
 HELLO_SIZE = 2 + KEY_SIZE  # version, role, network id
+CLAIM_SIZE = 17  # of a client whose profile was restored: 1 to take its mailbox over or 0, then whose it is (16)
 
 
 class HandshakeRefused(RemoteError):
@@ -51,10 +52,14 @@ _ROLES = {number: role for role, number in _ROLE_NUMBERS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end: the 32-byte Ed25519 key that its certificate shows, and its role."""
+    """Who is at the other end: the 32-byte Ed25519 key that its certificate shows, and its role.
+
+    `claim`: of several copies of a client, which one it is (spec/06-providers.md 6.1).
+    """
 
     identity: bytes
     role: Role
+    claim: bytes = b""
 
 
 Judge = Callable[[bytes, Role], bool]  # whether a peer with this identity and role is accepted
@@ -103,36 +108,39 @@ TRANSITIONS: dict[tuple[HandshakeSide, State, HandshakeEvent], tuple[State, Acti
 }
 
 
-def hello(role: Role, network_id: bytes) -> Frame:
-    """The greeting of `role` in the network with the 32-byte identifier `network_id`."""
-    if len(network_id) != KEY_SIZE:
-        raise LocalError(f"a network's identifier has {KEY_SIZE} bytes")
-    return Frame(FrameKind.HELLO, bytes((LINK_VERSION, _ROLE_NUMBERS[role])) + network_id)
+def hello(role: Role, network_id: bytes, claim: bytes = b"") -> Frame:
+    """The greeting of `role` in the network with the 32-byte identifier `network_id`; `claim` as `Peer` has it."""
+    if len(network_id) != KEY_SIZE or len(claim) not in (0, CLAIM_SIZE):
+        raise LocalError(f"a network's identifier has {KEY_SIZE} bytes, and a claim {CLAIM_SIZE}")
+    return Frame(FrameKind.HELLO, bytes((LINK_VERSION, _ROLE_NUMBERS[role])) + network_id + claim)
 
 
-def parse_hello_untrusted(frame: Frame) -> tuple[Role, bytes]:
-    """(role, 32-byte network identifier) that a frame greets with; RemoteError if it is no greeting of this version."""
+def parse_hello_untrusted(frame: Frame) -> tuple[Role, bytes, bytes]:
+    """(role, 32-byte network identifier, claim) that a frame greets with; RemoteError if it is no such greeting."""
     body = frame.body
     if frame.kind is not FrameKind.HELLO or frame.sequence or frame.acknowledged:
         raise HandshakeRefused
     if body[0] != LINK_VERSION:
         raise WrongNetwork
-    if len(body) != HELLO_SIZE or body[1] not in _ROLES:
+    claim = body[HELLO_SIZE:]
+    if len(body) not in (HELLO_SIZE, HELLO_SIZE + CLAIM_SIZE) or body[1] not in _ROLES:
         raise HandshakeRefused
-    return _ROLES[body[1]], body[2:]
+    if claim and (claim[0] > 1 or _ROLES[body[1]] is not Role.CLIENT):
+        raise HandshakeRefused
+    return _ROLES[body[1]], body[2:HELLO_SIZE], claim
 
 
 class Handshake:
     """One side of one handshake: tell it what the peer did, send the frames that it returns."""
 
-    def __init__(self, side: HandshakeSide, *, role: Role, network_id: bytes, judge: Judge) -> None:
-        """`role` is our own; `judge` is asked once the peer's identity and role are known."""
+    def __init__(self, side: HandshakeSide, *, role: Role, network_id: bytes, judge: Judge, claim: bytes = b"") -> None:
+        """`role` and `claim` are our own; `judge` is asked once the peer's identity and role are known."""
         self.state = State.SECURING
         self._side = side
         self._network_id = network_id
         self._judge = judge
-        self._hello = hello(role, network_id)
-        self._identity = b""
+        self._hello = hello(role, network_id, claim)
+        self._identity = self._claim = b""
         self._role: Role | None = None
 
     @property
@@ -140,7 +148,7 @@ class Handshake:
         """Who is at the other end; LocalError before the link is open."""
         if self.state is not State.OPEN or self._role is None:
             raise LocalError("a peer is known once its link is open")
-        return Peer(self._identity, self._role)
+        return Peer(self._identity, self._role, self._claim)
 
     def secured_untrusted(self, identity: bytes, version: str | None, group: str | None) -> list[Frame]:
         """TLS is done: what to send now. RemoteError unless it was TLS 1.3 with the required group."""
@@ -153,7 +161,7 @@ class Handshake:
     def greeted_untrusted(self, frame: Frame) -> list[Frame]:
         """The peer's first frame is here: what to send now. RemoteError if it greets wrongly or is not accepted."""
         try:
-            role, network_id = parse_hello_untrusted(frame)
+            role, network_id, claim = parse_hello_untrusted(frame)
             if network_id != self._network_id:
                 raise WrongNetwork
             if not self._judge(self._identity, role):
@@ -161,7 +169,7 @@ class Handshake:
         except RemoteError:
             self._move(HandshakeEvent.OFFENDED)
             raise
-        self._role = role
+        self._role, self._claim = role, claim
         return self._move(HandshakeEvent.GREETED)
 
     def _move(self, event: HandshakeEvent) -> list[Frame]:

@@ -321,6 +321,42 @@ async def test_a_client_that_comes_again_replaces_its_old_link(autojump_clock: M
             assert await fetch(town, new, 1) == [b"for the new one"]
 
 
+async def test_a_mailbox_belongs_to_the_copy_of_its_client_that_took_it_over_last(autojump_clock: MockClock) -> None:
+    """Of a profile that was restored from a backup: first the original, then two copies, after each other."""
+    one, two = bytes(16), bytes([7] * 16)
+
+    async def kinds(claim: bytes) -> set[FrameKind]:
+        """What comes down to a copy that connects."""
+        seen: set[FrameKind] = set()
+        async with await town.client(ME, claim=claim) as link:
+            with suppress(trio.EndOfChannel), trio.move_on_after(5):
+                while True:
+                    seen |= {frame.kind for frame in await link.receive()}
+        return seen
+
+    town = Town()
+    async with town.running():
+        assert FrameKind.MOVED not in await kinds(b"")
+        async with await town.client(ME) as old:
+            await deposit(town, [b"waits for the copy"])
+            async with await town.client(ME, claim=b"\1" + one) as new:
+                assert await fetch(town, new, 1) == [b"waits for the copy"]
+                with trio.fail_after(5), pytest.raises(trio.EndOfChannel):
+                    while True:
+                        await old.receive()
+                assert await kinds(b"") == {FrameKind.MOVED}
+                with trio.move_on_after(2):
+                    while True:
+                        await new.receive()  # the refused one has not ended this link
+        assert FrameKind.MOVED not in await kinds(b"\0" + one)
+        assert FrameKind.MOVED not in await kinds(b"\1" + two)
+        assert await kinds(b"\0" + one) == await kinds(b"") == {FrameKind.MOVED}
+        async with await town.client(ME, claim=b"\0" + two) as link:
+            await link.send(split(msgspec.msgpack.encode({"op": "erase", "again": True}), FrameKind.REQUEST, 1))
+            await trio.sleep(10)
+        assert await kinds(b"") == {FrameKind.MOVED}, "an erased mailbox that stays is still the copy's"
+
+
 async def test_old_mail_and_forgotten_mailboxes_go(autojump_clock: MockClock) -> None:
     town = Town(parameters=Parameters(node_loop_rate=0.0, downlink_rate=0.0, mailbox_age=1000.0))
     async with town.running():

@@ -255,13 +255,13 @@ class Town:
 
     # Senders.
 
-    async def client(self, identity: SigningKey, host: str = "10.0.3.1", provider: int = 0) -> Link:
-        return await self._connect(self.providers[provider], identity, Role.CLIENT, host)
+    async def client(self, identity: SigningKey, host: str = "10.0.3.1", provider: int = 0, claim: bytes = b"") -> Link:
+        return await self._connect(self.providers[provider], identity, Role.CLIENT, host, claim)
 
     async def as_node(self, member: Member, to: Member) -> Link:
         return await self._connect(to, member.identity, Role.NODE, member.host)
 
-    async def _connect(self, to: Member, identity: SigningKey, role: Role, host: str) -> Link:
+    async def _connect(self, to: Member, identity: SigningKey, role: Role, host: str, claim: bytes = b"") -> Link:
         return await connect(
             self.network,
             Address(to.host, PORT),
@@ -270,6 +270,7 @@ class Town:
             network_id=self.trust.network_id,
             expect=to.identity.public,
             source=host,
+            claim=claim,
         )
 
     def packet(

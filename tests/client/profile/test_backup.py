@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 
 import pytest
@@ -13,7 +14,7 @@ from client.profile import backup, lock, profile, sealed_file
 from client.profile.backup import BackupExists, NoRoom, back_up, restore
 from client.profile.profile import Lock, PassphraseNeeded, ProfileExists, create, load, open_store
 from client.profile.sealed_file import BadBackup
-from client.storage.copies import Contents, copy_of
+from client.storage.copies import Contents, Place, copy_of, recognise
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError
 from tests.client.worlds.town import Town
@@ -265,3 +266,62 @@ def test_a_name_that_leads_elsewhere_is_refused(alice, tmp_path):
 
     with pytest.raises(LocalError, match="slash"):
         restore(tmp_path / "file", nowhere, SECRET)
+
+
+@pytest.mark.parametrize("words", [None, b"mine"])
+def test_a_copied_folder_is_taken_over_and_left_alone(tmp_path, words):
+    Town().bootstrap.save(tmp_path / "bootstrap.json")
+    made = create(tmp_path / "alice", name="alice", bootstrap=tmp_path / "bootstrap.json", passphrase=words)
+    (made.directory / paths.DOWNLOADS / "letter.txt").write_bytes(b"dear alice")
+    store = open_store(made, words)
+    store.run("INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob', ?, 'verified', 5.0)", bytes(32))
+    shutil.copytree(made.directory, tmp_path / "copy")  # with what is in its journal alone
+    store.close()
+    there = {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    with pytest.raises(ProfileExists):
+        backup.take_over(tmp_path / "copy", lambda name: tmp_path / name, passphrase=words)
+    done = backup.take_over(tmp_path / "copy", lambda name: tmp_path / f"{name}2", passphrase=words)
+    assert (done.contents.contacts, done.downloads, done.profile.lock) == (1, 1, made.lock)
+    store = open_store(done.profile, words)
+    assert copy_of(store) is not None
+    store.close()
+    assert {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()} == there
+    with lock.hold(tmp_path / "copy" / paths.LOCK), pytest.raises(lock.AlreadyRunning):
+        backup.take_over(tmp_path / "copy", lambda name: tmp_path / f"{name}3", passphrase=words)
+
+
+def _place(folder):
+    key, store = (folder / paths.KEY).stat(), (folder / paths.STORE).stat()
+    return Place(key.st_ino, key.st_ctime_ns, store.st_ino)
+
+
+def _starts(folder):
+    """Whether a daemon that starts there finds that it is a copy."""
+    store = open_store(load(folder))
+    try:
+        return recognise(store, _place(folder), 1e10)
+    finally:
+        store.close()
+
+
+def test_a_daemon_recognises_a_folder_that_was_copied(alice, tmp_path):
+    folder = alice.directory
+    assert [_starts(folder) for _ in range(3)] == [False] * 3
+    shutil.copytree(folder, tmp_path / "copy")
+    assert [_starts(tmp_path / "copy") for _ in range(3)] == [True, False, False]
+    assert [_starts(folder) for _ in range(2)] == [False] * 2, "the one that was copied is as it was"
+    folder.rename(tmp_path / "renamed")
+    assert not _starts(tmp_path / "renamed")
+    shutil.copyfile(tmp_path / "renamed" / paths.STORE, tmp_path / "older")
+    (tmp_path / "older").replace(tmp_path / "renamed" / paths.STORE)
+    assert _starts(tmp_path / "renamed"), "another store was put in its place"
+    back_up(load(tmp_path / "renamed"), tmp_path / "file", SECRET)
+    restored = restore(tmp_path / "file", lambda _: tmp_path / "restored", SECRET)
+    assert not _starts(restored.profile.directory), "it is known to be a copy already"
+
+
+def test_a_file_system_that_numbers_files_anew_makes_no_copy():
+    here = Place(1, 5_000_000_000, 2)
+    assert not Place(7, 5_000_000_000, 8).is_copy_of(here)
+    assert Place(7, 6_000_000_000, 8).is_copy_of(here)
+    assert Place(1, 5_000_000_000, 3).is_copy_of(here)

@@ -75,6 +75,7 @@ class Box:
     under_way: deque[tuple[int, bytes]] = field(default_factory=deque)
     acknowledged: int = 0
     link: Link | None = None  # the newest
+    holder: bytes = b""  # which copy of its owner has it
 
 
 class Town:
@@ -236,7 +237,11 @@ class Town:
             await link.aclose()
 
     async def _serve(self, link: Link, provider: bytes) -> None:
-        box = self.boxes.setdefault(link.peer.identity, Box())
+        box, claim = self.boxes.setdefault(link.peer.identity, Box()), link.peer.claim
+        if box.holder and claim[:1] != b"\1" and claim[1:] != box.holder:
+            await link.send([Frame(FrameKind.MOVED)])
+            return
+        box.holder = claim[1:]
         box.link = link  # what an older one, which may have died unnoticed, still says counts no more
         box.waiting.extendleft(packet for _, packet in reversed(box.under_way))
         box.under_way.clear()

@@ -164,7 +164,7 @@ def test_the_judge_hears_identity_and_role_and_decides(side):
 @pytest.mark.parametrize("role", list(Role))
 def test_greetings_survive_their_bytes(role):
     raw = hello(role, NETWORK_ID).encode()
-    assert parse_hello_untrusted(Frame.decode_untrusted(raw)) == (role, NETWORK_ID)
+    assert parse_hello_untrusted(Frame.decode_untrusted(raw)) == (role, NETWORK_ID, b"")
 
 
 def test_the_bytes_of_a_greeting():
@@ -186,6 +186,9 @@ WRONG = {
     "too short": Frame(FrameKind.HELLO, PEER_HELLO.body[:-1]),
     "version alone": Frame(FrameKind.HELLO, b"\x01"),
     "too long": Frame(FrameKind.HELLO, PEER_HELLO.body + b"\0"),
+    "half a claim": Frame(FrameKind.HELLO, PEER_HELLO.body + bytes(16)),
+    "a node's claim": Frame(FrameKind.HELLO, OUR_HELLO.body + bytes(17)),
+    "a claim of another kind": Frame(FrameKind.HELLO, PEER_HELLO.body + b"\2" + bytes(16)),
     "numbered": Frame(FrameKind.HELLO, PEER_HELLO.body, sequence=1),
     "acknowledging": Frame(FrameKind.HELLO, PEER_HELLO.body, acknowledged=1),
 }
@@ -197,10 +200,10 @@ def test_wrong_greetings_are_refused(name):
         parse_hello_untrusted(WRONG[name])
 
 
-@given(st.binary(min_size=1, max_size=40))
+@given(st.one_of(st.binary(min_size=1, max_size=40), st.binary(min_size=1, max_size=60).map(PEER_HELLO.body.__add__)))
 def test_no_other_bytes_greet(body):
     try:
-        role, network_id = parse_hello_untrusted(Frame(FrameKind.HELLO, body))
+        role, network_id, claim = parse_hello_untrusted(Frame(FrameKind.HELLO, body))
     except RemoteError:
         return
-    assert hello(role, network_id).body == body
+    assert hello(role, network_id, claim).body == body
