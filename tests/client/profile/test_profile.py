@@ -132,7 +132,7 @@ def plain_database(path: Path) -> None:
 
 def without_tables(folder: Path) -> None:
     """A database that opens with the right key and was made by something else."""
-    key = profile._store_key(folder, load(folder).lock, b"right")
+    key = profile.store_key(folder, load(folder).lock, b"right")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("client.storage.database.MIGRATIONS", ())
         Store.open(fresh(folder / "store.db"), key).close()
