@@ -8,9 +8,8 @@ from __future__ import annotations
 from client.core.conversation import Conversation, Delivered
 from client.core.state import Core
 from client.e2e.bodies import MessageEvent
+from client.model.failures import ENDED
 from client.model.views import Role
-
-ENDED = "the anonymous conversation ended before this was delivered: write to the address again"
 
 
 class Correspondence:

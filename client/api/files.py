@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from client.api.command import Access, Ask, Asks, Command, Number, wait_for
 from client.api.devices import Devices
 from client.api.pages import PAGE, message_size, page
+from client.model.failures import given_up
 from client.model.views import DeviceRole, Leg, MessageState, Transfer
 from mixnet.errors import Unavailable
 
@@ -42,7 +43,7 @@ class FileOf(Command[Transfer], frozen=True, tag="file"):
 
 
 class NotComplete(Unavailable):
-    """The file did not come across: its sender or receiver gave it up. Send it again, or ask for it again."""
+    """The file was given up by its sender or receiver, or refused; its error says why."""
 
     exit_status = 1
 
@@ -74,7 +75,7 @@ class FileAccess(Access):
             transfer = await self.one(number)
             on_change(transfer)
             if transfer.message.state is MessageState.FAILED:
-                raise NotComplete(f"file {number} did not come across: {transfer.message.error}")
+                raise NotComplete(f"file {number} {given_up(transfer.message)}")
             if transfer.message.state in _OVER and transfer.leg is Leg.CONTACT:
                 return transfer
             await wait_for(change)

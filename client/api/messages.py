@@ -13,6 +13,7 @@ from client.api.command import Access, Asks, Change, Command, Number, Seconds, w
 from client.api.files import under_way
 from client.api.pages import PAGE, message_size, page
 from client.e2e.bodies import PERIOD_LIMIT
+from client.model.failures import given_up
 from client.model.names import same
 from client.model.views import Conversation, MessageInfo, MessageState
 from client.storage.search import ANY, FOUND_LIMIT, Filter, Moment
@@ -235,7 +236,7 @@ class SetDraft(Command[None], frozen=True, tag="set_draft"):
 
 
 class NotDelivered(Unavailable):
-    """The message was not delivered: your contact's provider kept it for too long, or is gone. Send it again."""
+    """The message was given up, or refused; its error says why, and `message.may_arrive` whether it can still come."""
 
     exit_status = 1
 
@@ -291,7 +292,7 @@ class MessageAccess(Access):
             message = await self.message(number)
             on_change(message)
             if message.state is MessageState.FAILED:
-                raise NotDelivered(f"message {number} was not delivered: {message.error}")
+                raise NotDelivered(f"message {number} {given_up(message)}")
             if message.state in SETTLED:
                 return message
             await wait_for(change)

@@ -133,7 +133,7 @@ async def _ask_period(desk: Desk, name: str) -> None:
 
 async def about_message(desk: Desk, one: MessageInfo, play: Callable[[MessageInfo], Awaitable[None]]) -> None:
     """All there is to know about a message, and its text to copy; `play` lets a voice message be heard."""
-    said = [f"message {one.id}: {one.state}"]
+    said = [f"message {one.id}: {'not confirmed' if one.may_arrive else one.state}"]
     said += [f"written {shown.moment(one.created_at)}"] if one.outgoing else [f"came {shown.moment(one.received_at)}"]
     said += [shown.became(one)] if one.outgoing else []
     if one.outgoing and one.members:

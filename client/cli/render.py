@@ -164,7 +164,7 @@ def _remarks(one: MessageInfo) -> list[str]:
     elif one.period:
         said.append(f"[disappears {spoken(one.period)} after {'it left' if one.outgoing else 'it is read'}]")
     if one.error:
-        said.append(f"[{one.state}: {harmless(one.error)}]")
+        said.append(f"[{'not confirmed' if one.may_arrive else one.state}: {harmless(one.error)}]")
     elif one.outgoing or one.state is MessageState.FAILED:
         said.append(f"[{one.state}]")
     if one.outgoing and one.members:

@@ -23,9 +23,7 @@ from client.model.errors import FileMissing
 from client.storage.database import Row
 from client.storage.messages import DRAWN
 
-UNKNOWN = (
-    "nobody can tell whether it was delivered before a profile was restored from an old copy: ask, or send it again"
-)
+UNKNOWN = "nobody can tell whether it was delivered before a profile was restored from an old copy: ask whether it came"
 INTERRUPTED = "the session with this contact was renewed before the file was complete: its sender begins it again"
 THERE = (
     "this contact's profile was restored from a backup of {when}: a new session has begun by itself, and the safety"

@@ -29,6 +29,7 @@ from client.model.contact_states import ContactEvent
 from client.model.destination import Home
 from client.model.durations import spoken
 from client.model.errors import BadLifetime, HomeOnly
+from client.model.failures import GivenUp
 from client.model.names import Names, check_sent
 from client.model.views import (
     AckChoice,
@@ -426,8 +427,10 @@ class Core(Changes):
             self.emit(MessageStateChanged(info))
         return info is not None
 
-    def fail_message(self, number: int, error: str) -> bool:
+    def fail_message(self, number: int, error: str | GivenUp) -> bool:
         """A message has failed: record why, and withdraw what of it waits or is under way."""
+        if isinstance(error, GivenUp):
+            error = error.sent if self.messages.has_left(number) else error.unsent
         self.messages.explain(number, error)
         for whom in self.store.all("DELETE FROM waiting WHERE message = ? RETURNING contact, lane", number):
             self.no_longer_waits(*whom)

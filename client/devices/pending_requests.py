@@ -21,6 +21,7 @@ from client.e2e.bodies import DevicePiece, decode_untrusted
 from client.groups.registry import UnknownGroup
 from client.model.contact_states import ContactEvent
 from client.model.errors import DeviceRevoked, HomeAway, HomeOnly, RefusedAtHome
+from client.model.failures import LATE_AT_HOME
 from client.model.group_views import GroupInfo, PendingRequest
 from client.model.views import ContactState
 from client.storage.database import Row
@@ -32,7 +33,6 @@ LIMIT = 1000  # requests that wait
 REVOKED = "this device was revoked at your home device before that was done"
 UNTOLD = "this device was revoked before it learned what became of it: look at your home device"
 _OPEN = "SELECT id FROM messages WHERE state IN ('queued', 'sent', 'receiving') ORDER BY id"
-_LATE = "your home device did not take it over in time: start its daemon, then send it again"
 
 
 class PendingRequests:
@@ -186,10 +186,13 @@ class PendingRequests:
     def expire(self, now: float) -> None:
         """Messages that the home did not take over in time have failed; inside of a change."""
         core = self._core
-        for number, message in core.store.all("SELECT number, message FROM device_asks WHERE expires <= ?", now):
+        over = core.store.all("SELECT number, message FROM device_asks WHERE expires <= ?", now)
+        here = self._waiting()[0] if over else {}
+        for number, message in over:
             core.store.run("UPDATE device_asks SET expires = NULL WHERE number = ?", number)
             if message is not None:
-                core.fail_message(message, _LATE)
+                late = LATE_AT_HOME.unsent if number in here else LATE_AT_HOME.sent
+                core.fail_message(message, late)
 
     def revoked(self) -> None:
         """Nothing that waits will be done, and nothing more is told: of what has left the home may have done some."""

@@ -23,11 +23,12 @@ from client.devices.changelog import ChangeFeed
 from client.devices.channel import tell
 from client.devices.contacts import ContactRequest
 from client.devices.files import DeviceFiles
-from client.e2e.bodies import REASONS, Reason
+from client.e2e.bodies import REASONS
 from client.files.disk import FileTrouble
 from client.groups.registry import UnknownGroup
 from client.messenger.messenger import Messenger
 from client.model.errors import NotAtHome, UnknownContact
+from client.model.failures import CANCELLED, EXPIRED
 from client.model.group_views import GroupInfo
 from client.model.views import MessageKind, MessageState
 from client.storage.database import is_of_store
@@ -199,7 +200,7 @@ class DeviceRequestHandler:
         if request.expires is None:
             return None
         if request.expires <= now:
-            raise LocalError(REASONS[Reason.EXPIRED])
+            raise LocalError(EXPIRED.unsent)
         return min(request.expires - now, self._core.settings.message_lifetime)
 
     def _send_file(self, device: Device, number: int, request: bodies.SendFile, now: float) -> int:
@@ -224,7 +225,7 @@ class DeviceRequestHandler:
         elif row is None and request.request < number:
             self._files.drop_incoming(device.contact, request.request)
             self._core.store.run("INSERT INTO device_requests VALUES (?, ?, NULL)", device.contact, request.request)
-            tell(self._core, device.contact, DeviceResponse(request.request, REASONS[Reason.CANCELLED], 0))
+            tell(self._core, device.contact, DeviceResponse(request.request, CANCELLED.unsent, 0))
 
     def _revise(
         self, device: Device, request: bodies.EditText | bodies.WithdrawMessage | bodies.LetDisappear, now: float

@@ -25,9 +25,9 @@ from client.e2e.bodies import SEEN_LIMIT, Reason
 from client.files.disk import examine
 from client.messenger.lookups import Lookups
 from client.messenger.messenger import Messenger
-from client.messenger.outbox import CANCELLED
 from client.model.contact_states import ContactEvent
 from client.model.errors import FileTooLarge, NoGroupFiles, NotAtHome, NotInGroups, NotUnderWay
+from client.model.failures import CANCELLED
 from client.model.names import check_name
 from client.model.views import ContactInfo, ContactState, MessageInfo, MessageKind, MessageState
 from client.storage.messages import NewMessage
@@ -134,7 +134,7 @@ class Satellite(Lookups):
             raise NotUnderWay(f"message {number} is not under way from here: there is nothing to cancel")
         remote, request = self._replica.remote(number), self._pending.made(number)
         with core.change():
-            if request is not None and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED):
+            if request is not None and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED.unsent):
                 return core.messages.get(number)
             self._pending.ask_now("cancel", bodies.Cancel(remote or 0, 0 if remote else request or 0))
         return core.messages.get(number)

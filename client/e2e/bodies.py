@@ -42,7 +42,7 @@ Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
 class Reason(StrEnum):
-    """Why a file did not get across; `REASONS` has the sentence that a user reads."""
+    """Why a file did not get across: `REASONS` says it to who sends it, `REASONS_HERE` to whom it was coming."""
 
     VANISHED = "vanished"
     CHANGED = "changed"
@@ -56,10 +56,20 @@ class Reason(StrEnum):
 REASONS = {
     Reason.VANISHED: "the file vanished while it was sent: send it again from where it is now",
     Reason.CHANGED: "the file changed while it was sent: send it again",
-    Reason.EXPIRED: "it could not be delivered in time: send it again",
+    Reason.EXPIRED: "the receiver gave it up, since the rest of it did not come in time: send it again",
     Reason.TOO_LARGE: "the file is larger than the receiver accepts: send it in parts",
     Reason.NO_ROOM: "the receiver has no room for the file now: ask there, and send it again later",
     Reason.DAMAGED: "the file did not arrive as it was sent: send it again",
+    Reason.CANCELLED: "it was cancelled, and the receiver does not have it: send it again if you still want to",
+}
+SURE = frozenset(REASONS.values())  # a message of ours that failed so is not with its receiver, and will not be
+REASONS_HERE = {
+    Reason.VANISHED: "the file vanished while it was sent: ask its sender for it again",
+    Reason.CHANGED: "the file changed while it was sent: ask its sender for it again",
+    Reason.EXPIRED: "the rest of it did not come in time: ask its sender for it again",
+    Reason.TOO_LARGE: "the file is larger than is taken here: ask its sender for it in parts",
+    Reason.NO_ROOM: "there is no room for the file now: make some, then ask its sender for it again",
+    Reason.DAMAGED: "the file did not arrive as it was sent: ask its sender for it again",
     Reason.CANCELLED: "the sender cancelled it: ask for it if you still want it",
 }
 

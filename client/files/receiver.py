@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from client.core.state import Core
-from client.e2e.bodies import REASONS, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd, WireId
+from client.e2e.bodies import REASONS_HERE, Abort, Chunk, End, MessageEvent, Offer, Reason, Refuse, SignedEnd, WireId
 from client.files.disk import START_DIGEST, FileTrouble, chain, discard, finish, free_space, write_chunk
 from client.files.transfers import Transfers
 from client.model.durations import DAY
@@ -74,7 +74,7 @@ class FileReceiver:
         number = core.messages.add(entry, now)
         if reason is not None or core.settings.downloads is None:
             refused = reason or Reason.NO_ROOM
-            core.messages.explain(number, error or REASONS[refused])
+            core.messages.explain(number, error or REASONS_HERE[refused])
             core.message_changed(number)
             core.enqueue(contact, CONTROL_LANE, Refuse(offer.id, refused), None, now)
             return
@@ -130,7 +130,7 @@ class FileReceiver:
         row = self._core.store.one(_SELECT, contact, abort.id)
         if row is not None:
             self._finished = True
-            self._core.fail_message(row[0], REASONS[abort.reason])
+            self._core.fail_message(row[0], REASONS_HERE[abort.reason])
 
     def number_of(self, contact: int, remote: WireId) -> int | None:
         """Our number of a file that is being received, by the sender's."""
@@ -217,5 +217,5 @@ class FileReceiver:
 
     def _fail(self, contact: int, message: int, remote: WireId, reason: Reason, now: float) -> None:
         self._finished = True
-        self._core.fail_message(message, REASONS[reason])
+        self._core.fail_message(message, REASONS_HERE[reason])
         self._core.enqueue(contact, CONTROL_LANE, Refuse(remote, reason), None, now)

@@ -16,6 +16,7 @@ from client.e2e.statements import NAME_LIMIT
 from client.files.disk import START_DIGEST, FileTrouble, chain, examine, read_chunk
 from client.files.transfers import Transfers
 from client.model.errors import FileTooLarge
+from client.model.failures import GivenUp
 from client.model.views import MessageKind, MessageState
 from client.storage.database import Row
 from client.storage.messages import NewMessage
@@ -76,7 +77,7 @@ class FileSender:
                 if core.store.one("SELECT 1 FROM waiting WHERE contact = ? AND lane = ?", contact, FILE_LANE):
                     return None  # the receiver is told first
 
-    def give_up(self, message: int, reason: Reason, now: float, error: str = "") -> None:
+    def give_up(self, message: int, reason: Reason, now: float, error: str | GivenUp = "") -> None:
         """Stop sending a file, and tell the receiver `reason` if it knows of the file; `error` is for our user."""
         core = self._core
         row = core.store.one("SELECT offered FROM sending WHERE message = ?", message)

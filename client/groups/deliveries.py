@@ -21,6 +21,7 @@ from client.groups.multicast import Delivery, TreePlan, TreeTiming
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue, OpenPost
 from client.groups.rollercoaster import Branch
+from client.model.failures import ALL_LEFT, GivenUp
 from client.model.views import MessageState
 from mixnet import crypto
 from mixnet.errors import RemoteError
@@ -143,7 +144,10 @@ class Deliveries:
             self.forget(post)
         if message is None or not self._store.has("SELECT 1 FROM messages WHERE id = ?", message):
             return
-        if not done or not self._core.step_message(message, MessageEvent.DELIVER):
+        had = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
+        if done and had is not None and tuple(had) == (0, 0):
+            self._core.fail_message(message, ALL_LEFT)
+        elif not done or not self._core.step_message(message, MessageEvent.DELIVER):
             self._core.message_changed(message)
 
     def removed(self, group: Group, keys: Iterable[bytes]) -> None:
@@ -164,7 +168,7 @@ class Deliveries:
 
     # giving up
 
-    def give_up(self, post: int, error: str) -> None:
+    def give_up(self, post: int, error: str | GivenUp) -> None:
         """Send no more of a post, whose message has failed; in a change."""
         message = self._store.value(int, "SELECT message FROM group_posts WHERE id = ?", post)
         self.forget(post)

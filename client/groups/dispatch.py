@@ -12,7 +12,6 @@ import random
 from functools import partial
 
 from client.core.state import Core
-from client.e2e.bodies import MessageEvent
 from client.e2e.group_bodies import RECEIPT_SIZE, GroupPost, GroupReceipts
 from client.e2e.group_changes import Change, ChangeKind
 from client.groups import posts, sequence
@@ -27,6 +26,7 @@ from client.groups.posts import SAYS, Deed, Post, PostAct
 from client.groups.receipts import Receipts
 from client.groups.registry import Group, Registry
 from client.groups.relay import CopyQueue, OpenPost
+from client.model.failures import EXPIRED, expired_in_group
 from client.model.group_views import GroupState
 from client.model.views import MessageKind, MessageState
 from client.storage.messages import NewMessage
@@ -105,8 +105,6 @@ class Dispatch:
         self._store.run("UPDATE group_posts SET delivered = 1, plans = 0, about = ? WHERE id = ?", about, stored)
         if targets:
             self.deliveries.begin(group, stored, targets, post.raw, now)
-        elif message is not None:
-            self._core.step_message(message, MessageEvent.DELIVER)
         return message
 
     def _file_own(self, group: Group, post: Post, members: int, now: float, number: int | None) -> int:
@@ -280,8 +278,7 @@ class Dispatch:
         over = self._store.all("SELECT id, message, grp, author FROM group_posts WHERE expires <= ?", now)
         for post, message, _, _ in over:
             row = self._store.one("SELECT reached, members FROM group_messages WHERE message = ?", message)
-            had = "" if row is None else f" ({row[0]} of {row[1]} members have it)"
-            error = f"it could not be delivered to all in time{had}: send it again"
+            error = EXPIRED if row is None else expired_in_group(*row)
             if self._core.attempt(partial(self.deliveries.give_up, post, error)) is not None:
                 self.deliveries.forget(post)
         for grp in {row[2] for row in over}:

@@ -44,6 +44,14 @@ from client.storage.contacts import Contact
 from mixnet.errors import LocalError, RemoteError
 
 
+class NobodyThere(LocalError):
+    """You are alone in this group: ask somebody with `mixnet group invite PROFILE GROUP CONTACT` first."""
+
+
+class AllBlocked(LocalError):
+    """You blocked all others in this group: unblock one with `mixnet contacts PROFILE --unblock CONTACT` first."""
+
+
 class NoMember(LocalError):
     """You are not in this group (any more): an admin of it can invite you."""
 
@@ -242,11 +250,16 @@ class Groups:
     def send(self, name: str, text: str, now: float, lifetime: float | None = None) -> int:
         """Queue a text for all members, given up after `lifetime` seconds (None: as the network says); its number.
 
-        UnknownGroup, NoMember, UnusableText, TextTooLong, BadLifetime, TooManyExpiring.
+        UnknownGroup, NoMember, NobodyThere, AllBlocked, UnusableText, TextTooLong, BadLifetime, TooManyExpiring.
         """
         self._core.check_lifetime(lifetime)
         group, _ = self._member(name)
         check_text(text, posts.TEXT_LIMIT)
+        others = self._registry.roster(group).members.keys() - {group.me}
+        if not others:
+            raise NobodyThere
+        if all(self._registry.is_blocked(group, key) for key in others):
+            raise AllBlocked
         with self._core.change():
             period = self._core.contacts.get(group.contact).period
             deed = Deed(PostAct.SAY, 0, period)

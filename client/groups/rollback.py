@@ -14,12 +14,12 @@ from client.groups import posts
 from client.groups.dispatch import Dispatch
 from client.groups.posts import SAYS, Post
 from client.groups.registry import Group, Registry
+from client.model.failures import EXPIRED
 from client.storage.database import Row
 from mixnet.errors import RemoteError
 
 _LANE = 0
-OVER = "it could not be delivered in time: send it again"
-DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask, or send it again"
+DOUBTFUL = "this profile is an old copy, so some members have it and others don't: ask who has it"
 
 
 class ReusedNumbers:
@@ -90,7 +90,7 @@ class ReusedNumbers:
         over = lifetime is not None and lifetime <= 0
         if not nobody or over:
             if message is not None:
-                self._core.fail_message(message, OVER if nobody else DOUBTFUL)
+                self._core.fail_message(message, EXPIRED if nobody else DOUBTFUL)
         elif post.change:
             self._dispatch.write(group, now, change=group_changes.parse_untrusted(post.change))
         elif post.text or post.deed != SAYS:

@@ -19,5 +19,5 @@ ANONYMOUS = (
 BROKEN = (UNOPENED, OUTDATED, TOLD, ANONYMOUS)
 LAPSED = (
     "the session was broken by an old copy of a profile and not renewed in time, so nobody can tell whether this was"
-    " delivered: renew it by an invitation, then ask or send it again"
+    " delivered: renew it by an invitation, then ask whether it came"
 )

@@ -22,13 +22,14 @@ from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.core.shares import Shares
 from client.core.state import Core, WaitingBody
-from client.e2e.bodies import REASONS, MessageEvent, Reason
+from client.e2e.bodies import MessageEvent, Reason
 from client.files.receiver import FileReceiver
 from client.files.sender import FILE_LANE, FileSender
 from client.groups.groups import Groups
 from client.messenger.old_copies import ANONYMOUS, BROKEN, LAPSED
 from client.model.contact_states import ContactEvent
 from client.model.errors import NotUnderWay
+from client.model.failures import CANCELLED, EXPIRED, TO_BLOCKED, GivenUp
 from client.model.views import ContactState, MessageKind, MessageState
 from mixnet.errors import RemoteError
 from mixnet.sphinx import Surb
@@ -41,8 +42,6 @@ UNANSWERED = (
 _LOOK_AGAIN = 60.0  # seconds after which what could not be given up is looked at again
 _STRANGERS = 0  # stands for all anonymous conversations: no conversation, no contact and no group has this number
 _UNKNOWN = -(1 << 62)  # and this for all who are known by a group only, but not yet by which
-CANCELLED = "cancelled by you: what of it had left by then may still arrive"
-TO_BLOCKED = "you blocked the contact before this was delivered: unblock it and send it again"
 FROM_BLOCKED = "you blocked the contact before this was complete: unblock it and ask for it again"
 _UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state IN ('queued', 'sent') ORDER BY id"
 
@@ -322,7 +321,7 @@ class Outbox:
         with self._core.change():
             self.give_up(number, Reason.CANCELLED, now, CANCELLED)
 
-    def give_up(self, message: int, reason: Reason, now: float, error: str) -> None:
+    def give_up(self, message: int, reason: Reason, now: float, error: str | GivenUp) -> None:
         """Send no more of a message: `reason` is for the receiver of a file, `error` for our user."""
         if self._core.messages.get(message).kind is MessageKind.FILE:
             self._sending.give_up(message, reason, now, error)
@@ -359,7 +358,7 @@ class Outbox:
             for (session,) in core.store.all(first, now):
                 attempt(partial(self._give_up_contact, session, now))
             for (message,) in core.store.all("SELECT message FROM sending WHERE expires <= ?", now):
-                attempt(partial(self._sending.give_up, message, Reason.EXPIRED, now))
+                attempt(partial(self._sending.give_up, message, Reason.EXPIRED, now, EXPIRED))
             # All three are read before anything is given up, since that deletes rows of them.
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
@@ -383,7 +382,7 @@ class Outbox:
         """The time of a message is over: it fails, with the reason if one is known."""
         messages = self._core.messages
         error = messages.last_error(messages.contact_of(message))
-        why = error if error == ANONYMOUS else LAPSED if error in BROKEN else REASONS[Reason.EXPIRED]
+        why = error if error == ANONYMOUS else LAPSED if error in BROKEN else EXPIRED
         self.give_up(message, Reason.EXPIRED, now, why)
 
     def _give_up_contact(self, session: int, now: float) -> None:

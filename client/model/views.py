@@ -111,6 +111,7 @@ class MessageInfo:
     `edited`: its author gave it another text later; `withdrawn`: its author deleted it for everybody, and nothing else
     is left of it. If `period` is not 0 it is deleted so many seconds after it left, or was read: at `disappears`, which
     is None until then.
+    `may_arrive`: it is ours and was given up, and what of it has left may still arrive, or has arrived.
     `answer_until`, of a message from somebody anonymous: until when it can be answered, 0.0 if it can't; else None.
     `unread`: it came, or what came has failed, and it isn't marked as read.
     `place` grows in the order in which messages were complete, and is 0 of a file that is still coming.
@@ -143,6 +144,7 @@ class MessageInfo:
     withdrawn: bool = False
     period: int = 0
     disappears: float | None = None
+    may_arrive: bool = False
 
 
 class ConversationKind(StrEnum):

@@ -43,7 +43,7 @@ def became(one: MessageInfo, clean: Callable[[str], str]) -> str:
     if one.kind is MessageKind.FILE and one.state in UNDER_WAY and one.size:
         return f"{one.state}, {100 * one.done // one.size} %"
     if one.error:
-        return f"{one.state}: {clean(one.error)}"
+        return f"{'not confirmed' if one.may_arrive else one.state}: {clean(one.error)}"
     if not one.outgoing:
         return "" if one.state in (MessageState.RECEIVED, MessageState.READ) else str(one.state)
     if one.members:

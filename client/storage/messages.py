@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from client.e2e.bodies import MessageEvent, WireId
+from client.e2e.bodies import SURE, MessageEvent, WireId
 from client.e2e.bodies import after as state_after
 from client.model.errors import UnknownMessage
 from client.model.views import Conversation, ConversationKind, MessageInfo, MessageKind, MessageState, ReceiptState
@@ -198,6 +198,10 @@ class MessageTable:
         self._store.run(query, number)
         self.unclean = True
 
+    def has_left(self, number: int) -> bool:
+        """Whether anything of a message of ours has left."""
+        return self._store.has("SELECT 1 FROM messages WHERE id = ? AND sent_at > 0.0", number)
+
     def explain(self, number: int, error: str) -> None:
         """Record why a message failed: the first reason stays, and what is delivered or read has none."""
         where = "id = ? AND error = '' AND state NOT IN ('delivered', 'read', 'received')"
@@ -282,8 +286,10 @@ def fresh_wire_id() -> WireId:
 def _info(row: Row) -> MessageInfo:
     number, contact, outgoing, kind, state, *rest = row[:14]
     receipt, author, members, reached, readers, until, unread, place, *later = row[14:]
+    error, sent_at = rest[4], rest[6]
     rest += [bool(receipt), ReceiptState(receipt) if receipt else None]
     rest += ["", 0, 0] if author is None else [author, members, reached]
     edited, withdrawn, period, disappears = later
-    rest += [until, readers, bool(unread), place, edited > 0, bool(withdrawn), period, disappears]
+    may_arrive = bool(outgoing) and state == "failed" and sent_at > 0.0 and bool(error) and error not in SURE
+    rest += [until, readers, bool(unread), place, edited > 0, bool(withdrawn), period, disappears, may_arrive]
     return MessageInfo(number, contact, bool(outgoing), MessageKind(kind), MessageState(state), *rest)

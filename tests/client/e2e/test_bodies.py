@@ -14,6 +14,7 @@ from client.e2e.bodies import (
     EDITS_LIMIT,
     PERIOD_LIMIT,
     REASONS,
+    REASONS_HERE,
     SEEN_LIMIT,
     SHORTEST_PERIOD,
     SIGNED_TEXT_LIMIT,
@@ -169,5 +170,5 @@ def test_states_go_forward_only():
 
 
 def test_every_reason_has_a_sentence():
-    assert set(REASONS) == set(Reason)
+    assert set(REASONS) == set(REASONS_HERE) == set(Reason)
     assert bodies.BODY_LIMIT > bodies.CHUNK_SIZE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, REASONS, Abort, Chunk, End, Offer, Reason, Refuse
+from client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Abort, Chunk, End, Offer, Reason, Refuse
 from client.files import throughput
 from client.model.durations import about
 from client.model.views import MessageKind, MessageState
@@ -119,7 +119,7 @@ def test_a_cancelled_file_is_called_cancelled_whatever_of_it_was_lost(tmp_path, 
     friends.run(60)
     assert alice.message(stays).state is MessageState.DELIVERED
     came = {m.text: m for m in friends["bob"].messenger.messages()}
-    assert came["gone.bin"].error == REASONS[Reason.CANCELLED]
+    assert came["gone.bin"].error == REASONS_HERE[Reason.CANCELLED]
     assert set(downloads(friends)) == {"stays.bin"}
 
 
@@ -172,5 +172,5 @@ def test_a_chunk_that_is_missing_is_explained_by_what_follows(friends, last):
     receiving.sweep()
     reason = Reason.CANCELLED if isinstance(last, Abort) else Reason.DAMAGED
     (came,) = friends["bob"].messenger.messages()
-    assert (came.state, came.error) == (MessageState.FAILED, REASONS[reason])
+    assert (came.state, came.error) == (MessageState.FAILED, REASONS_HERE[reason])
     assert downloads(friends) == {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.e2e.bodies import REASONS, Chunk, End, Offer, Reason
+from client.e2e.bodies import REASONS_HERE, Chunk, End, Offer, Reason
 from client.files.disk import START_DIGEST, chain
 from client.files.receiver import _PATIENCE
 from client.model.views import MessageState
@@ -71,7 +71,7 @@ def test_a_file_of_which_nothing_more_comes_fails_and_leaves_nothing(half):
     assert half.file().state is MessageState.RECEIVING, "what is in the mailbox may still come"
     assert half.bob.messenger.next_expiry == half.now + _PATIENCE
     half.later(_PATIENCE)
-    assert (half.file().state, half.file().error) == (MessageState.FAILED, REASONS[Reason.EXPIRED])
+    assert (half.file().state, half.file().error) == (MessageState.FAILED, REASONS_HERE[Reason.EXPIRED])
     assert half.on_disk() == []
     assert half.core.store.all("SELECT * FROM receiving") == []
     next_expiry = half.bob.messenger.next_expiry

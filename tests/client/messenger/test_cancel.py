@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, REASONS, Reason
-from client.messenger.outbox import CANCELLED
+from client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Reason
 from client.model.durations import DAY
 from client.model.errors import BadLifetime, NotUnderWay, UnknownMessage
+from client.model.failures import CANCELLED, EXPIRED
 from client.model.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import MixnetError
 from tests.client.worlds.channel import Channel
@@ -30,7 +30,7 @@ def test_a_queued_text_is_never_sent_and_what_follows_arrives(friends):
     alice = friends["alice"]
     numbers = [alice.messenger.send_text("bob", f"{n}", friends.now) for n in range(5)]
     cancelled = alice.messenger.cancel(numbers[2], friends.now)
-    assert (cancelled.state, cancelled.error) == (MessageState.FAILED, CANCELLED)
+    assert (cancelled.state, cancelled.error) == (MessageState.FAILED, CANCELLED.unsent)
     (event,) = alice.messenger.take_events()
     assert event == MessageStateChanged(cancelled)
     alice.crash()
@@ -90,14 +90,16 @@ def test_a_cancelled_file_ends_on_both_sides_and_leaves_nothing(friends, when):
     if when == "ended":
         assert friends.run(60, lambda: not alice.store.all("SELECT * FROM sending"))
     sent = alice.fragments
-    assert alice.messenger.cancel(number, friends.now).error == CANCELLED
+    given_up = alice.messenger.cancel(number, friends.now)
+    assert given_up.error == (CANCELLED.unsent if when == "queued" else CANCELLED.sent)
+    assert given_up.may_arrive == (when != "queued")
     alice.crash()
     friends.run(60)
     if when == "queued":
         assert alice.fragments == sent and bob.messenger.messages() == []
     else:
         (came,) = bob.messenger.messages()
-        assert (came.state, came.error) == (MessageState.FAILED, REASONS[Reason.CANCELLED])
+        assert (came.state, came.error) == (MessageState.FAILED, REASONS_HERE[Reason.CANCELLED])
     assert downloads(friends) == {}
     alice.messenger.send_file("bob", write(friends, 1000, "next.bin"), friends.now)
     assert friends.run(60, friends.settled)
@@ -186,7 +188,7 @@ def test_what_is_not_cancelled_arrives_once_in_order_whatever_happens(tmp_path_f
     assert {text for n, text in texts.items() if n not in cancelled} <= set(came)
     wanted = {text for n, text in sent.items() if n not in texts and n not in cancelled}
     assert wanted <= set(downloads(channel)) <= set(sent.values()), "no partial file is left"
-    assert failures(channel) <= {CANCELLED}
+    assert failures(channel) <= {CANCELLED.unsent, CANCELLED.sent}
 
 
 # expiry
@@ -206,7 +208,7 @@ def test_what_is_not_delivered_in_its_time_fails_and_the_rest_goes_on(friends, k
     friends["alice"].crash()
     alice = friends["alice"].messenger
     friends.run(15)
-    assert (alice.message(short).state, alice.message(short).error) == (MessageState.FAILED, REASONS[Reason.EXPIRED])
+    assert (alice.message(short).state, alice.message(short).error) == (MessageState.FAILED, EXPIRED.sent)
     friends["bob"].online = True
     assert friends.run(600, friends.settled)
     assert friends["bob"].inbox()[-1] == "long"
@@ -226,7 +228,7 @@ def test_while_nothing_can_be_sent_it_expires_too(friends):
     alice.expire(friends.now + 29)
     assert alice.message(number).state is MessageState.QUEUED and alice.next_expiry == friends.now + 30
     alice.expire(friends.now + 30)
-    assert failures(friends) == {REASONS[Reason.EXPIRED]} and alice.message(number).state is MessageState.FAILED
+    assert failures(friends) == {EXPIRED.unsent} and alice.message(number).state is MessageState.FAILED
     assert alice.next_outgoing(friends.now + 30) is None
 
 

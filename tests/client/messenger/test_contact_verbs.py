@@ -5,9 +5,10 @@ import random
 import pytest
 
 from client.e2e.bodies import CHUNK_SIZE
-from client.messenger.outbox import FROM_BLOCKED, TO_BLOCKED
+from client.messenger.outbox import FROM_BLOCKED
 from client.model.durations import DAY
 from client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
+from client.model.failures import TO_BLOCKED
 from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
 from mixnet.errors import MixnetError
 from tests.client.worlds.channel import Channel
@@ -112,7 +113,10 @@ def test_what_waits_for_a_blocked_contact_fails_and_nothing_is_sent(friends):
     messenger.people.block("alice", friends.now)
     sent = friends["bob"].fragments
     messages = [messenger.message(number) for number in numbers]
-    assert {(m.state, m.error) for m in messages} == {(MessageState.FAILED, TO_BLOCKED)}
+    assert {(m.state, m.error, m.sent_at > 0) for m in messages} == {
+        (MessageState.FAILED, TO_BLOCKED.unsent, False),
+        (MessageState.FAILED, TO_BLOCKED.sent, True),
+    }
     with pytest.raises(ContactBlocked, match="`mixnet contacts bob --unblock alice`"):
         messenger.send_text("alice", "hi", friends.now)
     with pytest.raises(ContactBlocked):
@@ -182,7 +186,7 @@ def test_somebody_blocked_before_the_answer_becomes_a_contact_after_an_unblock(t
     channel.introduce()
     failed = at(channel).send_text("alice", "hi", channel.now)
     at(channel).people.block("alice", channel.now)
-    assert at(channel).message(failed).error == TO_BLOCKED
+    assert at(channel).message(failed).error == TO_BLOCKED.unsent
     at(channel).take_events()
     channel.run(60)
     (contact,) = at(channel).contacts()

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from client.e2e.bodies import REASONS, TEXT_LIMIT, Reason
+from client.e2e.bodies import TEXT_LIMIT
 from client.e2e.group_bodies import GroupPost
 from client.groups import posts
 from client.model.address_entries import Entry
+from client.model.failures import EXPIRED
 from client.model.views import MessageKind, MessageState
 from client.pairing.matching_store import MatchTable
 from client.storage.database import Store
@@ -472,7 +473,7 @@ def test_a_long_text_of_a_satellite_that_was_deleted_when_it_had_left(tmp_path, 
     for name in (HOME, PHONE):
         family[name].store.truncate_journal()
         assert not holds(family[name]), name
-        assert family[name].devices.all()[0].problem in ("", REASONS[Reason.EXPIRED])
+        assert family[name].devices.all()[0].problem in ("", EXPIRED.unsent)
     assert family["bob"].inbox() == [] and family["carol"].inbox() == ["0"][:before]
 
 

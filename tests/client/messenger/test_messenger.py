@@ -24,6 +24,7 @@ from client.model.errors import (
     UnusableText,
     WrongNetwork,
 )
+from client.model.failures import EXPIRED
 from client.model.views import (
     ContactChanged,
     ContactState,
@@ -302,7 +303,7 @@ def test_what_can_t_be_delivered_in_time_fails_and_the_next_gets_through(friends
         friends._later(0.0, "slot", name)
     friends.run(5)
     assert set(friends["alice"].states()) == {"failed"}
-    assert friends["alice"].messenger.message(lost[0]).error == REASONS[Reason.EXPIRED]
+    assert friends["alice"].messenger.message(lost[0]).error == EXPIRED.sent
     friends.loss = 0.0
     friends["alice"].messenger.send_text("bob", "found", friends.now)
     friends["alice"].messenger.send_file("bob", write(friends, 100_000, "again.bin"), friends.now)
