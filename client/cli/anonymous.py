@@ -163,13 +163,14 @@ async def reply(
     wait
         Return only when it is delivered.
     """
-    async with talk(folder, name) as me:
-        whom = (await me.message(checked(number))).contact
-        sent = await me.send(whom, text)
-        if wait:
-            with render.waiting(f"sending to {render.harmless(whom)}") as show_it:
-                await me.wait_delivered(sent, show_it)
-        message = await me.message(sent)
+    from client.cli import watching  # noqa: PLC0415
+    from client.cli.files import until_settled  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            whom = (await me.message(checked(number))).contact
+            sent = await me.send(whom, text)
+            message = await until_settled(me, sent, watch) if wait else await me.message(sent)
     render.json(message) if as_json else render.message(message)
 
 

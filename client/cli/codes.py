@@ -44,40 +44,49 @@ async def codes(name: Profile, /, *, cancel: int | None = None, folder: Folder =
 
 async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> list[ContactInfo] | None:
     """Show a code to say, and wait until it made a contact, which is returned; None if nobody shall wait."""
+    from client.cli import watching  # noqa: PLC0415
+
     show = render.json if as_json else _say
-    async with talk(folder, name) as me:
-        with render.waiting("looking for a free number"):
-            code = await me.codes.open()
-        show(code)
-        if not as_json:
-            render.line(code.code)
-            said = f"they type: mixnet accept THEIR-PROFILE --code {code.code}"
-            render.note(f"say it to them, within half an hour, and keep both programs running; {said}")
-        if not wait:
-            return None
-        with render.waiting("waiting for them to type it"):
-            code = await me.codes.wait(code.id, _after(code, show))
-        return await _made(me, code)
+    with watching.Watch(name, folder) as watch:
+        watch.accepted("the daemon may go on with a code: `mixnet codes PROFILE` shows it")
+        async with talk(folder, name) as me:
+            with render.waiting("looking for a free number"):
+                code = await me.codes.open()
+            show(code)
+            if not as_json:
+                render.line(code.code)
+                said = f"they type: mixnet accept THEIR-PROFILE --code {code.code}"
+                render.note(f"say it to them, within half an hour, and keep both programs running; {said}")
+            if not wait:
+                return None
+            watch.accepted(_GOES_ON.format(code.id))
+            with render.waiting("waiting for them to type it"):
+                code = await me.codes.wait(code.id, _after(code, show))
+            return await _made(me, code)
 
 
 async def accept_code(
     folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool
 ) -> list[ContactInfo]:
     """Use a code that somebody said, and wait for the contact."""
+    from client.cli import watching  # noqa: PLC0415
     from client.model.code_states import CodeState  # noqa: PLC0415
 
     show = render.json if as_json else _say
-    async with talk(folder, name) as me:
-        code = await me.codes.enter(text, contact)
-        with render.waiting("asking for the invitation"):
-            code = await me.codes.wait(code.id, show, until=CodeState.DONE if wait else CodeState.ACCEPTED)
-        return await _made(me, code)
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            code = await me.codes.enter(text, contact)
+            watch.accepted(_GOES_ON.format(code.id))
+            with render.waiting("asking for the invitation"):
+                code = await me.codes.wait(code.id, show, until=CodeState.DONE if wait else CodeState.ACCEPTED)
+            return await _made(me, code)
 
 
 async def _made(me: Connection, code: CodeInfo) -> list[ContactInfo]:
     return [one for one in await me.contacts() if one.name == code.contact]
 
 
+_GOES_ON = "the code goes on: see `mixnet codes PROFILE`, give it up with `mixnet codes PROFILE --cancel {}`"
 _SAID = {
     "joining": "looking for the one who said the code",
     "replied": "found; they check whether the code is right",

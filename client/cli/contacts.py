@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -48,6 +49,14 @@ Decided = Annotated[str | None, option(_DECISION)]
 DecidedTwo = Annotated[tuple[str, str] | None, option(_DECISION), Parameter(negative="")]
 _NUMBER = "MIXNET-NUMBER:"
 _IMAGE = "With --verify: a picture of what their `mixnet contacts --number` shows, which is compared then."
+_GOES_ON = (
+    "the contact is pending, and the daemon goes on waiting: see `mixnet contacts PROFILE`; {delete} takes it back"
+)
+_RENEWS = "the daemon goes on waiting for the answer, and the contact is as it was: see `mixnet contacts PROFILE`"
+_NO_NEW_SESSION = "no answer yet: their daemon must run; an invitation that was used before is never answered"
+_NO_ANSWER = (
+    f"{_NO_NEW_SESSION}, and the contact stays pending: then take it back with {{delete}}, and ask for a new one"
+)
 _NOTE = 'Write down a note about a contact, for yourself: give its name and the note; "" removes it.'
 
 
@@ -117,11 +126,21 @@ async def accept(
         made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
         _show_new(folder, name, made, as_json=as_json)
         return
-    async with talk(folder, name) as me:
-        known = await me.accept(await taken(me, invitation or code, image, "mixnet1:"), contact)
-        if wait:
-            with render.waiting(f"waiting for {render.harmless(known.name)} to answer"):
-                known = await me.wait_established(known.name)
+    from client.cli import watching  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            before = {one.name: one for one in await me.contacts()}
+            known = await me.accept(await taken(me, invitation or code, image, "mixnet1:"), contact)
+            again = before.get(known.name)
+            if again is not None:
+                watch.say(_again(again, contact))
+            delete = f"`mixnet contacts PROFILE --delete {shlex.quote(known.name)}`"
+            watch.accepted(_GOES_ON.format(delete=delete) if again is None else _RENEWS)
+            if wait:
+                with render.waiting(f"waiting for the daemon of {render.harmless(known.name)} to answer"):
+                    async with watch.long(_NO_ANSWER.format(delete=delete) if again is None else _NO_NEW_SESSION):
+                        known = await me.wait_established(known.name)
     if as_json:
         render.json(known)
         return
@@ -265,6 +284,15 @@ def _show_number(contact: ContactInfo, name: str, folder: Path | None, *, as_jso
     drawing.draw(_NUMBER + "".join(groups), "compare the digits")
 
 
+def _again(known: ContactInfo, called: str | None) -> str:
+    """That an invitation came from somebody who is a contact already."""
+    name = render.harmless(known.name)
+    if known.state == "expired":
+        return f"{name} is in your list already, and did not answer the invitation before this one: this is another try"
+    kept = "" if called is None or same(called) == same(known.name) else f" It keeps its name, not {called!r}."
+    return f"{name} is a contact of yours already, and stays one: this only begins a new session with it.{kept}"
+
+
 async def _default(me: Connection) -> str | None:
     """What holds for read receipts; None on a satellite, which doesn't know it: its home sends them."""
     with suppress(LocalError):
@@ -279,6 +307,8 @@ def _list(known: list[ContactInfo], default: str | None, name: str, folder: Path
         return
     if known:
         _show(known)
+        if any(one.state == "pending" for one in known):
+            render.note(f"pending: {_NO_NEW_SESSION}")
     else:
         none_yet("no contacts yet: make an invitation with `mixnet invite PROFILE`", name, folder)
     if known and default is not None:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from client.model.views import DeviceInfo
 
 _INVITED = exclusive(required=True)
+_HOME_AWAY = (
+    "no answer yet: the daemon of your home device must run; if this invitation was used before, nobody answers: then"
+    " make a new profile, and another invitation at home"
+)
 HomeProfile = Annotated[str, Parameter(name="PROFILE", help="Your home profile.")]
 Device = Annotated[str, Parameter(name="DEVICE")]
 NewName = Annotated[str, Parameter(name="NEW-NAME")]
@@ -102,11 +106,16 @@ async def accept(
         Wait until the home has answered; --no-wait returns at once.
     """
     # One for contacts begins with mixnet1: and is wrong here, which the daemon says better than "no such file".
-    async with talk(folder, name) as me:
-        home = await me.devices.accept(await taken(me, invitation, image, "mixnet1-device:", "mixnet1:"))
-        if wait:
-            with render.waiting(f"waiting for {render.harmless(home.name)}, your home device"):
-                home = await me.devices.wait_linked()
+    from client.cli import watching  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            home = await me.devices.accept(await taken(me, invitation, image, "mixnet1-device:", "mixnet1:"))
+            watch.accepted("the daemon goes on linking: see how far it is with `mixnet device list PROFILE`")
+            if wait:
+                with render.waiting(f"waiting for {render.harmless(home.name)}, your home device, to answer"):
+                    async with watch.long(_HOME_AWAY):
+                        home = await me.devices.wait_linked()
     if as_json:
         render.json(home)
         return
@@ -191,11 +200,14 @@ async def fetch(
     wait
         Return only when it is here, and show how far it is.
     """
+    from client.cli import watching  # noqa: PLC0415
     from client.cli.files import until_across  # noqa: PLC0415
 
-    async with talk(folder, name) as me:
-        await me.devices.fetch(checked(number))
-        message = await until_across(me, number, fetched=True) if wait else await me.message(number)
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            await me.devices.fetch(checked(number))
+            watch.accepted("the daemon goes on fetching it: see how far it is with `mixnet files PROFILE`")
+            message = await until_across(me, number, fetched=True) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
     if not message.path:
         render.note(f"your home device is asked for it: see how far it is with `{command(folder, 'files', name)}`")

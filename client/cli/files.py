@@ -12,8 +12,10 @@ from client.cli.options import Flag, Folder, Json, Profile, none_yet, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
+    from client.cli.watching import Watch
     from client.model.views import MessageInfo, Transfer
 
+_AWAY = "not confirmed yet, which takes until the daemon of {} runs and has it; meanwhile the message waits, or expires"
 _JSON_HELP = "Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed."
 JsonLists = Annotated[Json, Parameter(help=_JSON_HELP)]
 
@@ -61,20 +63,25 @@ class _Changed:
             render.jsons(under_way)
 
 
-async def until_settled(me: Connection, number: int) -> MessageInfo:
+async def until_settled(me: Connection, number: int, watch: Watch) -> MessageInfo:
     """Show how far a message is until it is delivered or, if it is a file that comes, here; NotDelivered, NotComplete.
 
     A text that came is here already.
     """
-    from client.model.views import MessageKind  # noqa: PLC0415
+    from client.model.views import UNDER_WAY, MessageKind  # noqa: PLC0415
 
     found = await me.message(number)
+    if found.state in UNDER_WAY and found.outgoing:
+        watch.accepted_message(number)
+    elif found.state in UNDER_WAY:
+        watch.accepted(f"the daemon goes on taking it in: look with `mixnet message PROFILE {number}`")
     if found.kind is MessageKind.FILE:
         return await until_across(me, number)
     if not found.outgoing:
         return found
-    with render.waiting(f"sending to {render.harmless(found.contact)}") as show:
-        return await me.wait_delivered(number, show)
+    with render.waiting(f"sending to {render.harmless(found.contact)}", message=True) as show:
+        async with watch.long(_AWAY.format(render.harmless(found.contact))):
+            return await me.wait_delivered(number, show)
 
 
 async def until_across(me: Connection, number: int, *, fetched: bool = False) -> MessageInfo:

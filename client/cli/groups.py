@@ -235,12 +235,13 @@ async def send(
     if text is None:
         raise LocalError('say what to send: mixnet group send PROFILE GROUP "text"')
     within = seconds(expires)
-    async with talk(folder, name) as me:
-        number = await me.groups.send(group, text, expires=within)
-        if wait:
-            with render.waiting(f"sending to {render.harmless(group)}"):
-                await me.wait_delivered(number)
-        message = await me.message(number)
+    from client.cli import watching  # noqa: PLC0415
+    from client.cli.files import until_settled  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            number = await me.groups.send(group, text, expires=within)
+            message = await until_settled(me, number, watch) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
 
 

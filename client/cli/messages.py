@@ -92,8 +92,7 @@ async def send(
             if left is not None and not as_json:
                 render.note(f"message {number}: about {durations.about(left)} at this network's rate, if {to} is there")
             if wait:
-                watch.number = number
-                await until_settled(me, number)
+                await until_settled(me, number, watch)
             message = await me.message(number)
     if as_json:
         render.json({**asdict(message), "estimate": left} if file is not None else message)
@@ -115,8 +114,11 @@ async def message(
     wait
         Return only when it is delivered or, if it is a file that is coming in, complete; show how far it is.
     """
-    async with talk(folder, name) as me:
-        found = await until_settled(me, checked(number)) if wait else await me.message(checked(number))
+    from client.cli import watching  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            found = await until_settled(me, checked(number), watch) if wait else await me.message(checked(number))
     render.json(found) if as_json else render.message(found)
 
 

@@ -23,7 +23,7 @@ from mixnet.errors import LocalError, MixnetError
 if TYPE_CHECKING:
     from client.api.connection import Connection
 
-_HINT = re.compile(r"`(mixnet [^`]* )PROFILE\b([^`]*)`")
+_HINT = re.compile(r"`(mixnet [^`]*? )PROFILE\b([^`]*)`")
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation or an address
 
 Profile = Annotated[str, Parameter(name="PROFILE", help="Your profile.")]
@@ -135,9 +135,15 @@ def unlock(directory: Path, passphrase_file: Path | None) -> bytes | None:
 
 @asynccontextmanager
 async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
-    """A connection to the daemon of a profile. At a terminal, one that doesn't run can be started at once."""
+    """A connection to the daemon of a profile. At a terminal, one that doesn't run can be started at once.
+
+    If a command takes long, its user learns what keeps the daemon from getting on.
+    """
+    import trio  # noqa: PLC0415
+
     from client.api.connection import connect  # noqa: PLC0415
     from client.api.sockets import NotRunning  # noqa: PLC0415
+    from client.cli import watching  # noqa: PLC0415
     from client.model.paths import LOCK, check_profile  # noqa: PLC0415
     from client.profile import lock  # noqa: PLC0415
 
@@ -152,8 +158,16 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
             from client.daemon import background  # noqa: PLC0415
 
             await background.start(directory, unlock(directory, None))
-        async with connect(directory) as me:
-            yield me
+        failure: Exception | None = None
+        async with connect(directory) as me, trio.open_nursery() as nursery:
+            nursery.start_soon(watching.tell_trouble, directory, name, folder)
+            try:
+                yield me
+            except Exception as error:  # kept out of the nursery, which would wrap it in a group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
 
 def confirm(lost: str, *, yes: bool, done: str = "erased") -> None:

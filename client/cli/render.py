@@ -224,12 +224,15 @@ def has_bars() -> bool:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[Callable[[MessageInfo], None]]:
-    """A sign that something goes on; a message that is given shows how far it has come.
+def waiting(what: str, *, message: bool = False) -> Iterator[Callable[[MessageInfo], None]]:
+    """A sign that something goes on; a `message` that is given shows how far it has come.
 
-    A bar at a wide terminal; elsewhere a line of the standard error for each new state and each tenth of a file.
+    A bar at a wide terminal; elsewhere a line of the standard error, for a message one for each new state and each
+    tenth of a file.
     """
     if not has_bars():
+        if not message:
+            note(what)
         yield _Lines()
         return
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it

@@ -27,7 +27,7 @@ def test_progress_is_a_few_lines_where_there_is_no_terminal(capsys):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])])
 def test_ctrl_c_says_that_the_daemon_goes_on_and_what_to_do(capsys, error):
     with pytest.raises(type(error)), watching.Watch("alice smith", None) as watch:
-        watch.number = 7
+        watch.accepted_message(7)
         raise error
     shown = capsys.readouterr().err
     assert "mixnet message 'alice smith' 7" in shown and "mixnet cancel 'alice smith' 7" in shown and "goes on" in shown
@@ -36,7 +36,8 @@ def test_ctrl_c_says_that_the_daemon_goes_on_and_what_to_do(capsys, error):
 @pytest.mark.parametrize("number", [7, None])
 def test_only_an_interrupted_wait_is_explained(capsys, number):
     with pytest.raises(ValueError, match="other"), watching.Watch("alice", None) as watch:
-        watch.number = number
+        if number is not None:
+            watch.accepted_message(number)
         raise ValueError("other")
     with pytest.raises(KeyboardInterrupt), watching.Watch("alice", None):
         raise KeyboardInterrupt
