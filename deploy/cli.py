@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from cyclopts import App
 
 from client.cli.options import Flag, Folder, Json, network_folder
+from mixnet import hints
 from mixnet.exclusive import exclusive, option
 
 app = App(name="local")
@@ -75,7 +76,7 @@ async def up(
         "port": port,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    await start(network_folder(folder), given, foreground=foreground)
+    await start(network_folder(folder), given, foreground=foreground, given=folder)
 
 
 @app.command
@@ -141,7 +142,8 @@ async def down(*, folder: Folder = None) -> None:
     from deploy.local import down as end_all  # noqa: PLC0415
 
     count = await end_all(network_folder(folder))
-    say(f"ended {count} processes; start the same network again with `mixnet up`")
+    ended = f"ended {count} {'process' if count == 1 else 'processes'}"
+    say(hints.here(f"{ended}; start the same network again with `mixnet up`", folder))
 
 
 _OUTPUT = exclusive()  # what is watched has no end that a program could wait for

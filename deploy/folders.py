@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import msgspec
@@ -99,8 +100,8 @@ class NetworkLock:
         except BlockingIOError:
             os.close(self._file)
             raise NetworkAlreadyRunning(
-                f"the network in {folder} is running already: see `mixnet status --dir {folder}`, "
-                f"or end it with `mixnet down --dir {folder}`"
+                f"the network in {folder} is running already: see `mixnet status --dir {quote(str(folder))}`, "
+                f"or end it with `mixnet down --dir {quote(str(folder))}`"
             ) from None
 
     def release(self) -> None:

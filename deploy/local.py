@@ -32,6 +32,7 @@ from deploy.plan import LocalMember, LocalPlan, MemberKind, subnets
 from deploy.processes import PATIENCE, ProcessId, age, alive, end, identify
 from deploy.provision import provision
 from deploy.supervisor import Program
+from mixnet import hints
 from mixnet.errors import LocalError, MixnetError, Unavailable
 from mixnet.sphinx import engine_by_name
 from mixnet.status import read_status
@@ -76,7 +77,7 @@ def load_plan(folder: Path) -> LocalPlan:
     try:
         return msgspec.toml.decode((folder / PLAN).read_bytes(), type=LocalPlan).check()
     except FileNotFoundError:
-        raise NoNetwork(f"there is no network in {folder}: make one with `mixnet up --dir {folder}`") from None
+        raise NoNetwork(f"there is no network in {folder}: make one with `mixnet up`") from None
     except msgspec.DecodeError as error:
         raise LocalError(f"{folder / PLAN} is damaged ({error}): correct it, or remove {folder}") from None
 
@@ -88,7 +89,11 @@ def prepare(folder: Path, options: dict[str, Any], *, parameters: dict[str, Any]
     """
     if running(folder) is not None:
         raise NetworkAlreadyRunning(
-            f"the network in {folder} is running already: look at it with `mixnet status`, end it with `mixnet down`"
+            hints.here(
+                f"the network in {folder} is running already: look at it with `mixnet status`,"
+                f" end it with `mixnet down`",
+                folder,
+            )
         )
     if (folder / PLAN).exists():
         plan = _kept(folder, options)
@@ -152,7 +157,7 @@ async def status(folder: Path) -> list[NodeStatus]:
     """How every process of the network is; NotRunning or NoNetwork if there is nothing to look at."""
     plan, who = load_plan(folder), running(folder)
     if who is None:
-        raise NetworkNotRunning(f"the network in {folder} is not running: start it with `mixnet up --dir {folder}`")
+        raise NetworkNotRunning(f"the network in {folder} is not running: start it with `mixnet up`")
     answers: dict[str, dict[str, Any]] = {}
 
     async def ask(name: str) -> None:

@@ -16,13 +16,14 @@ from deploy.background import end_on_signal, launch
 from deploy.display import counting, node_json, say, say_json, show_nodes
 from deploy.local import prepare, programs, status, stop_clients
 from deploy.supervisor import open_crew
+from mixnet import hints
 
 REFRESH = 2.0  # seconds between two tables of --follow
 FAREWELL = 25.0  # seconds that clients get to end when their network does
 
 
-async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> None:
-    """Start the network of `folder`; with `foreground` hold the terminal and end it on Ctrl-C or SIGTERM."""
+async def start(folder: Path, options: dict[str, Any], *, foreground: bool, given: Path | None = None) -> None:
+    """Start the network of `folder`, which the user `given` so; with `foreground` hold the terminal until Ctrl-C."""
     begun = time.monotonic()
     plan = prepare(folder, options)
     count = len(plan.members())
@@ -34,7 +35,7 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool) -> N
         with counting(f"starting {count} processes", count) as report:
             await launch(folder, report)
         say_ready()
-        say("look at them with `mixnet status`, end them with `mixnet down`")
+        say(hints.here("look at them with `mixnet status`, end them with `mixnet down`", given))
         return
     async with trio.open_nursery() as nursery:
         nursery.start_soon(end_on_signal, nursery.cancel_scope)

@@ -15,6 +15,7 @@ import msgspec
 from directory.evidence import ProvenContradiction
 from directory.reports import EpochReport, absences, sentence_about
 from directory.successors_diff import changes
+from mixnet import hints
 from mixnet.pki.bootstrap import Trusted
 from mixnet.pki.canonical import plain
 from mixnet.pki.document import Document, Node, parse_untrusted
@@ -62,7 +63,7 @@ def show_document(document: Document, raw: bytes, trust: Trust, *, json: bool) -
     ]
     _tabulate("authorities", ("identity", "address", "signed"), known)
     if len(signers) < len(authorities.authorities):
-        say("who is missing, since when: `mixnet directory history`")
+        say(hints.here("who is missing, since when: `mixnet directory history`"))
     for change in changes(trust):
         for line in change.lines(document.epoch):
             say(line)

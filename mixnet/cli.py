@@ -12,7 +12,8 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mixnet import overview
+from mixnet import hints, overview
+from mixnet.errors import LocalError
 from mixnet.explain import exit_status, wants_json
 from mixnet.help import HelpLayout
 from mixnet.memory_privacy import keep_memory_private
@@ -63,6 +64,7 @@ def _run() -> Any:
     What the list of commands answers needs no room, and a command that it knows needs only its own.
     """
     lines, asked = overview.read(), sys.argv[1:]
+    hints.remember(asked)
     if {line.room for line in lines} != {entry.name for entry in overview.rooms()}:
         lines = []
     if lines and asked in _HELP:

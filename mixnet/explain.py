@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from mixnet import hints
 from mixnet.errors import MixnetError
 from mixnet.faults import leaves
 from mixnet.shown import isolated_names, lines
@@ -74,8 +75,8 @@ def explain(error: BaseException) -> str | None:
 
 
 def _told(text: str) -> str:
-    """On one line; names in it can't steer a terminal."""
-    return " ".join(lines(_BLANKS.sub(" ", text).strip(" ")))
+    """On one line, with commands for the network that the user named; names in it can't steer a terminal."""
+    return " ".join(lines(_BLANKS.sub(" ", hints.here(text)).strip(" ")))
 
 
 def exit_status(run: Callable[[], Any], *, as_json: bool = False) -> int:

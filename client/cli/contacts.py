@@ -90,7 +90,7 @@ async def invite(
     async with talk(folder, name) as me:
         text = await me.invite()
         file = "" if out is None else out.name
-        then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {file}`"
+        then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {shlex.quote(file)}`"
         await hand_over(me, text, out, then, qr=qr, qr_file=qr_file, as_json=as_json)
 
 

@@ -6,7 +6,6 @@ Never: an import of anything heavy before a command runs.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,12 +17,12 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.model.names import is_numbered, same
+from mixnet import hints
 from mixnet.errors import LocalError, MixnetError
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
 
-_HINT = re.compile(r"`(mixnet [^`]*? )PROFILE\b([^`]*)`")
 _LIMIT = 1 << 16  # bytes of a file that are read to find an invitation or an address
 
 Profile = Annotated[str, Parameter(name="PROFILE", help="Your profile.")]
@@ -71,6 +70,7 @@ def network_folder(folder: Path | None) -> Path:
 
 def profile_folder(folder: Path | None, name: str) -> Path:
     """The folder of the profile `name`, however that is spelt in Unicode; of a new one, in NFC."""
+    hints.about(name)
     profiles, spelt = network_folder(folder) / "clients", same(name)
     if not spelt or "/" in spelt or "\0" in spelt or spelt.startswith((".", "-")):
         raise LocalError("a profile's name has no slash, and no dot or hyphen at its start: choose another name")
@@ -81,14 +81,14 @@ def profile_folder(folder: Path | None, name: str) -> Path:
 
 def command(folder: Path | None, *words: object) -> str:
     """A command to suggest, as it is typed, for the same network."""
-    network = ["--dir", folder] if folder else []
+    named = hints.network(folder)
+    network = ["--dir", named] if named else []
     return shlex.join(map(str, ["mixnet", *words, *network]))
 
 
 def completed(text: str, name: str, folder: Path | None) -> str:
     """`text`, in which the commands for a PROFILE are as they are typed for this one, on the same network."""
-    network = "" if folder is None else f" --dir {shlex.quote(str(folder))}"
-    return _HINT.sub(lambda hint: f"`{hint[1]}{shlex.quote(name)}{hint[2]}{network}`", text)
+    return hints.here(text, folder, name)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixnet import shown
+from mixnet import hints, shown
 from mixnet.letters import is_hidden
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def moment(when: float) -> str:
 
 
 def note(text: str) -> None:
-    """One line for the person at the keyboard, beside the output."""
-    said = shown.one_line(text)
+    """One line for the person at the keyboard, beside the output; its commands are for the network that was named."""
+    said = shown.one_line(hints.here(text))
     sys.stderr.write(f"mixnet: {shown.isolated_names(said) if sys.stderr.isatty() else said}\n")
     sys.stderr.flush()
 

@@ -30,6 +30,7 @@ _LOOK = 0.05  # seconds between two looks at a starting or stopping daemon
 _LOOK_WAITING = 0.25
 _START_LIMIT = 60.0  # seconds
 _STOP_LIMIT = 10.0
+_LINK_LIMIT = 5.0  # for a link to the provider, after which it is said that there is none yet
 
 
 class NotStarted(Unavailable):
@@ -126,12 +127,17 @@ def _spawn(profile: Profile, passphrase: bytes | None) -> subprocess.Popen[bytes
 async def _waits_for(directory: Path) -> str:
     """What a daemon still lacks after a while; returns at once when it lacks nothing."""
     deadline = trio.current_time() + PATIENCE
+    link_by: float | None = None
     async with connect(directory) as me:
         while True:
             figures = await me.status()
-            if figures["epoch"] is not None:
+            if figures["connected"]:
                 return ""
-            if trio.current_time() >= deadline:
+            if figures["epoch"] is not None:  # a document of before is here, which says nothing of the network now
+                link_by = link_by or trio.current_time() + _LINK_LIMIT
+                if trio.current_time() >= link_by:
+                    return f"looking for its provider: {figures['problem'] or 'no link yet'}"
+            elif trio.current_time() >= deadline:
                 return str(figures["problem"])
             await trio.sleep(_LOOK_WAITING)
 

@@ -75,7 +75,7 @@ def test_each_hint_for_a_profile_names_it_and_all_that_its_command_needs():
             "`mixnet a PROFILE --x Y` or `mixnet b PROFILE`",
             "`mixnet a 'a b' --x Y --dir '/x y'` or `mixnet b 'a b' --dir '/x y'`",
         ),
-        ("`mixnet accept THEIR-PROFILE TEXT`", "`mixnet accept THEIR-PROFILE TEXT`"),
+        ("`mixnet accept THEIR-PROFILE TEXT`", "`mixnet accept THEIR-PROFILE TEXT --dir '/x y'`"),
         ("your PROFILE", "your PROFILE"),
     ],
 )

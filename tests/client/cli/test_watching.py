@@ -14,7 +14,7 @@ FILE = MessageInfo(7, "bob", True, MessageKind.FILE, MessageState.QUEUED, "a", "
 
 
 def test_progress_is_a_few_lines_where_there_is_no_terminal(capsys):
-    with render.waiting("sending") as show:
+    with render.waiting("sending", message=True) as show:
         show(FILE)
         for done in range(0, 1001, 5):
             show(replace(FILE, state=MessageState.SENT, done=done))
