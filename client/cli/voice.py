@@ -79,11 +79,12 @@ async def voice(
         with hints_for(name, folder):
             samples = record(Devices(), device, seconds)
     raw = codec.encode(samples)
-    async with talk(folder, name) as me:
-        number = await me.send_file(contact, kept.keep(profile_folder(folder, name), raw))
-        if wait:
-            await until_settled(me, number)
-        message = await me.message(number)
+    from client.cli import watching  # noqa: PLC0415
+
+    with watching.Watch(name, folder) as watch:
+        async with talk(folder, name) as me:
+            number = await me.send_file(contact, kept.keep(profile_folder(folder, name), raw))
+            message = await until_settled(me, number, watch) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
 
 

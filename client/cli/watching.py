@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import trio
 
 from client.cli import render
-from client.cli.options import completed
+from mixnet import hints
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ class Watch:
 
     def say(self, text: str) -> None:
         """A note with commands for PROFILE."""
-        render.note(completed(text, self._profile, self._folder))
+        render.note(hints.here(text, self._folder, self._profile))
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         """Explain, and let the interruption go on as ever."""
@@ -81,7 +81,7 @@ async def tell_trouble(directory: Path, name: str, folder: Path | None) -> None:
         now = await _trouble(directory)
         if now != said:
             told = f"{now}; what waits goes on by itself when that is over" if now else "that is over"
-            render.note(completed(told, name, folder))
+            render.note(hints.here(told, folder, name))
             said = now
         await trio.sleep(LOOK)
 
@@ -89,8 +89,8 @@ async def tell_trouble(directory: Path, name: str, folder: Path | None) -> None:
 async def _trouble(directory: Path) -> str:
     """In words; empty if there is none, or if the daemon has ended, which its connection says."""
     from client.api.connection import connect  # noqa: PLC0415
-    from client.model.paths import LOCK  # noqa: PLC0415
     from client.model import wording  # noqa: PLC0415
+    from client.model.paths import LOCK  # noqa: PLC0415
     from client.profile import lock  # noqa: PLC0415
     from mixnet.errors import MixnetError  # noqa: PLC0415
 

@@ -68,7 +68,7 @@ class LastAdmin(LocalError):
     """You are the group's only admin: make somebody else one first with `mixnet group promote PROFILE GROUP MEMBER`."""
 
 
-MAYBE = "this profile was restored from a backup, so some members may have it and others not: ask, or send it again"
+MAYBE = "this profile was restored from a backup, so some members may have it and others not: ask who has it"
 RESTORED = (
     "this profile was restored from a backup: what was written in this group after the backup, by you or others, and"
     " had been delivered, does not come again"
