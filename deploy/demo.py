@@ -12,8 +12,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from deploy.folders import CLIENTS, SOCKET
 from deploy.local import NodeStatus, load_plan, prepare, programs, status
 from deploy.material import digest_of, make_file
 from deploy.observe.beside import page_beside
-from deploy.people import NAMES, SILENT, Person, enroll, go_on, meet, open_people, records, settle, talk
+from deploy.patience import MOST, patient
+from deploy.people import NAMES, SILENT, Person, enroll, gets_on, go_on, meet, open_people, records, settle, talk
 from deploy.plan import MemberKind
 from deploy.processes import send
 from deploy.story import show_outcome
@@ -38,11 +39,11 @@ from mixnet.errors import LocalError
 from mixnet.explain import INTERRUPTED
 from mixnet.status import read_status
 
+MEETING = "becoming contacts"
 COVER = frozenset({"drop", "loop"})
 PAUSE = 0.3  # seconds between two texts of one person
-TEXT_LIMIT = 120.0  # seconds in which texts must arrive
-SLOWEST = 10_000  # bytes of a file that must arrive in a second, beyond that limit
-RECOVERY = 15.0  # seconds that a killed node may take until it is ready again
+STILL = 120.0  # seconds for which nothing may get on: no message, no byte of the file, no loop, no epoch
+RECOVERY = 15.0  # seconds that a killed node may take until it is ready again, beyond which it must get on
 _MEGABYTE = 1_000_000
 
 
@@ -119,6 +120,20 @@ class _Play:
         self._file = wishes.file or folder / "demo.bin"
         self._begun = time.monotonic()
         self._killed: str | None = None
+        self._timed_out: list[str] = []
+
+    @asynccontextmanager
+    async def _act(self, what: str, *people: Person) -> AsyncIterator[None]:
+        """What is done here may take as long as these people's clients get on with anything."""
+
+        async def sign() -> object:
+            return [await gets_on(person) for person in people]
+
+        async with patient(sign, STILL) as patience:
+            yield
+        if patience.timed_out:
+            self._timed_out.append(what)
+            self._tell(f"timed out: {what}; nothing got on for {STILL:.0f} s, or it took {MOST} times as long")
 
     def _tell(self, line: str) -> None:
         if not self._wishes.quiet:
@@ -138,12 +153,15 @@ class _Play:
             daemons = await trio.to_thread.run_sync(enroll, self._folder, plan, names)
             async with self._page(), open_people(self._folder, daemons, crew) as (alice, bob):
                 self._tell("two client daemons run, with cover traffic from now on")
-                safe = await meet(alice, bob)
-                self._tell(
-                    "alice invited bob, and both see the same safety number" if safe else "safety numbers differ"
-                )
-                await self._exchange_texts(alice, bob)
-                seconds = await self._send_file(alice, bob, crew)
+                safe, seconds = False, 0.0
+                async with self._act(MEETING, alice, bob):
+                    safe = await meet(alice, bob)
+                    self._tell(
+                        "alice invited bob, and both see the same safety number" if safe else "safety numbers differ"
+                    )
+                if MEETING not in self._timed_out:
+                    await self._exchange_texts(alice, bob)
+                    seconds = await self._send_file(alice, bob, crew)
                 tell(await self._sum_up(alice, bob, ready=ready, load=load, safe=safe, file_seconds=seconds))
                 if self._wishes.watch:
                     say(f"\n{alice.name} and {bob.name} go on, {SILENT} never writes; Ctrl-C ends all of it")
@@ -168,11 +186,11 @@ class _Play:
             texts = [f"{person.name} to {to.name}, {number} of {count}" for number in range(1, count + 1)]
             await settle(person, await talk(person, to, texts, PAUSE))
 
-        with trio.move_on_after(TEXT_LIMIT):
+        async with self._act("texts", alice, bob):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(one_way, alice, bob)
                 nursery.start_soon(one_way, bob, alice)
-        self._tell(f"{count} texts each way")
+            self._tell(f"{count} texts each way")
 
     async def _send_file(self, alice: Person, bob: Person, crew: Crew) -> float:
         """Send the file; the seconds until its sender knew that it had arrived."""
@@ -180,23 +198,19 @@ class _Play:
         begun = time.monotonic()
         number = await alice.me.send_file(bob.name, self._file)
         quarter = trio.Event()
-        with (
-            progress(f"sending {size / _MEGABYTE:.1f} MB", size, quiet=self._wishes.quiet) as advance,
-            trio.move_on_after(TEXT_LIMIT + size / SLOWEST),
-        ):
+        with progress(f"sending {size / _MEGABYTE:.1f} MB", size, quiet=self._wishes.quiet) as advance:
 
             def watch(message: MessageInfo) -> None:
                 advance(message.done)
                 if message.done >= size / 4:
                     quarter.set()
 
-            async with trio.open_nursery() as nursery:
+            async with self._act("the file", alice, bob), trio.open_nursery() as nursery:
                 if self._wishes.kill_mix:
                     nursery.start_soon(self._kill_a_mix, crew, quarter)
                 await alice.me.wait_delivered(number, watch)
-        seconds = time.monotonic() - begun
-        self._tell(f"a file of {size:,} bytes in {seconds:.1f} s")
-        return seconds
+                self._tell(f"a file of {size:,} bytes in {time.monotonic() - begun:.1f} s")
+        return time.monotonic() - begun
 
     async def _kill_a_mix(self, crew: Crew, when: trio.Event) -> None:
         """SIGKILL for one mix, in whatever it is doing."""
@@ -239,11 +253,18 @@ class _Play:
             client_memory_mb=_most_memory(clients),
             idle_cpu_percent=round(load, 1),
             dropped=dropped_in_all([node.figures or {} for node in nodes]),
+            timed_out=tuple(self._timed_out),
         )
 
     async def _nodes_at_the_end(self) -> list[NodeStatus]:
-        """How all nodes are: one that was killed gets some time to be ready again."""
-        with trio.move_on_after(RECOVERY):
+        """How all nodes are: one that was killed gets some time to be ready again, the longer the more they do."""
+
+        async def sign() -> object:
+            return [
+                (node.ready, node.restarts, (node.figures or {}).get("epoch")) for node in await status(self._folder)
+            ]
+
+        async with patient(sign, RECOVERY):
             while not all(node.ready for node in await status(self._folder)):  # noqa: ASYNC110  other processes set no event of ours
                 await trio.sleep(RECOVERY / 50)
         return await status(self._folder)

@@ -118,11 +118,18 @@ class DemoOutcome(msgspec.Struct, kw_only=True):
     client_memory_mb: float
     idle_cpu_percent: float
     dropped: dict[str, int]
+    timed_out: tuple[str, ...] = ()  # the acts that were cut off, since nothing got on for as long as is allowed
 
     @property
     def success(self) -> bool:
         """Whether everything was delivered exactly once, unchanged, to the right person."""
-        return self.delivered == self.sent and not self.duplicated and self.file_ok and self.safety_numbers_equal
+        return (
+            not self.timed_out
+            and self.delivered == self.sent
+            and not self.duplicated
+            and self.file_ok
+            and self.safety_numbers_equal
+        )
 
 
 def dropped_in_all(figures: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -96,6 +96,13 @@ async def settle(person: Person, numbers: list[int]) -> None:
         await person.me.wait_delivered(number)
 
 
+async def gets_on(person: Person) -> tuple[object, ...]:
+    """What changes as long as a person's client gets on: messages, bytes, loops that come back, epochs."""
+    figures = await person.me.status()
+    messages = [(one.id, one.state, one.done) for one in await person.archive()]
+    return messages, figures["loops_returned"], figures["epoch"], figures["connected"]
+
+
 def records(sender: list[MessageInfo], recipient: list[MessageInfo], kind: MessageKind) -> list[DemoMessage]:
     """What both archives say of each message of this kind; texts and file names must differ from each other."""
     came: dict[str, list[float]] = {}

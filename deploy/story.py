@@ -23,7 +23,7 @@ def show_outcome(outcome: DemoOutcome) -> None:
         [
             ("sent", outcome.sent),
             ("delivered", outcome.delivered),
-            ("lost", outcome.lost),
+            ("not delivered in time" if outcome.timed_out else "lost", outcome.lost),
             ("duplicated", outcome.duplicated),
             ("file", f"{outcome.file_bytes:,} bytes, {'identical' if outcome.file_ok else 'NOT identical'}"),
             ("safety numbers", "equal" if outcome.safety_numbers_equal else "NOT equal"),
@@ -49,4 +49,10 @@ def show_outcome(outcome: DemoOutcome) -> None:
         ],
     )
     say()
-    say("everything was delivered, once and unchanged" if outcome.success else "NOT everything was delivered")
+    if outcome.timed_out:
+        say(
+            f"TIMED OUT: {', '.join(outcome.timed_out)}. Nothing is known to be lost: this machine was too slow, or too"
+            " busy, and what is missing was still under way. Try again when it has less to do."
+        )
+    else:
+        say("everything was delivered, once and unchanged" if outcome.success else "NOT everything was delivered")

@@ -21,12 +21,13 @@ from typing import TextIO
 import trio
 
 from deploy.folders import LOG, RUN, SOCKET, SUPERVISOR_LOG, NetworkLock, Running, read_running, write_running
+from deploy.patience import patient
 from deploy.processes import PATIENCE, Child, ProcessId, alive, end, identify
 from mixnet.errors import MixnetError, Unavailable
 from mixnet.log import log_line, open_log
 from mixnet.status import read_status
 
-START_LIMIT = 120.0  # seconds in which a process must be ready
+START_LIMIT = 120.0  # seconds in which a process that is to become ready must get on
 POLL = 0.1  # seconds between two questions whether it is
 FIRST_PAUSE = 0.5  # seconds before the second restart in a row
 LONGEST_PAUSE = 30.0
@@ -125,14 +126,18 @@ class _Keeper:
             status = await child.wait()
             raise NodeFailed(f"{name} did not start: {last_words(folder / LOG) or _ended(status)}")
 
-        with trio.move_on_after(START_LIMIT) as limit:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(refuse_end)
-                await _ready(folder / SOCKET)
-                nursery.cancel_scope.cancel()
-        if limit.cancelled_caught:
+        async def sign() -> object:
+            with contextlib.suppress(OSError):
+                return (folder / LOG).stat().st_size  # it writes down each step: a document, a round, a link
+            return 0
+
+        async with patient(sign, START_LIMIT) as patience, trio.open_nursery() as nursery:
+            nursery.start_soon(refuse_end)
+            await _ready(folder / SOCKET)
+            nursery.cancel_scope.cancel()
+        if patience.timed_out:
             words = last_words(folder / LOG) or "it said nothing"
-            raise NodeFailed(f"{name} was not ready after {START_LIMIT:g} seconds: {words}")
+            raise NodeFailed(f"{name} is not ready, and has not got on for {START_LIMIT:g} seconds: {words}")
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Start it, say so when it is ready, and start it again whenever it ends."""

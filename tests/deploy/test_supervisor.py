@@ -79,7 +79,7 @@ async def test_a_process_that_is_never_ready_is_given_up(tmp_path: Path, monkeyp
     with pytest.raises(BaseExceptionGroup) as failure:
         async with open_crew(tmp_path) as crew:
             await crew.start([program(tmp_path, "slow", "silent")], lambda name: None)
-    assert "slow was not ready after 0.5 seconds" in str(unwrap(failure))
+    assert "slow is not ready, and has not got on for 0.5 seconds" in str(unwrap(failure))
 
 
 async def test_one_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch) -> None:
