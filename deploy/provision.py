@@ -18,7 +18,7 @@ from deploy.folders import BOOTSTRAP, CLIENTS, CONFIG, KEY, LOG, PLAN, make_priv
 from deploy.plan import LocalMember, LocalPlan, MemberKind
 from mixnet.crypto import SigningKey
 from mixnet.errors import LocalError
-from mixnet.files import replace_file
+from mixnet.files import named, replace_file
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 
 Keys = dict[str, SigningKey]  # by the member's name
@@ -29,10 +29,12 @@ def provision(folder: Path, plan: LocalPlan, *, parameters: dict[str, Any] | Non
     if folder.exists() and any(folder.iterdir()):
         raise LocalError(f"{folder} holds something else: choose an empty folder with --dir")
     make_private(folder.parent)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # it is made 0700
+    with named(folder):
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # it is made 0700
     try:
-        _fill(draft, plan, parameters or {})
-        draft.rename(folder)
+        with named(folder):
+            _fill(draft, plan, parameters or {})
+            draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -9,8 +9,10 @@ Never: a promise about copies that a file system, a disk's controller or a backu
 from __future__ import annotations
 
 import os
+import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mixnet.errors import LocalError
@@ -44,9 +46,31 @@ def replace_file(
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        if error.filename is None:  # a full disk names no file
-            error.filename = str(path)
+        if error.filename in (None, str(draft)):  # a full disk names no file, and nobody knows the draft
+            error.filename, error.filename2 = str(path if path.parent.is_dir() else path.parent), None
         raise
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an OSError about a hidden file beside `path`, or about none, be told of `path`: its user named nothing else.
+
+    Of the folder above, if that is what isn't there.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _is_hidden(error.filename, path.parent):
+            error.filename, error.filename2 = str(path if path.parent.is_dir() else path.parent), None
+        raise
+
+
+def _is_hidden(about: object, folder: Path) -> bool:
+    """Whether the file that an OSError is about is none that a user knows: it lies beside what was named, hidden."""
+    if not isinstance(about, str | bytes):
+        return True
+    way = os.path.relpath(os.fsdecode(about), folder)
+    return os.fsdecode(about).startswith("/proc/self/fd/") or bool(re.match(r"\.[^./]", way))
 
 
 def make_folder(folder: Path) -> None:

@@ -26,6 +26,7 @@ from client.model import paths
 from client.profile.atomic_file import write_new
 from client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import LocalError, RemoteError, Unavailable
+from mixnet.files import named
 
 FORMAT, MAILBOX_FORMAT = "mixnet-profile/1", "mixnet-mailbox/1"
 MESSAGES, PROFILE = "messages.jsonl", "profile.json"
@@ -58,10 +59,12 @@ def _new_folder(path: Path) -> Iterator[Path]:
     """A folder (0700) that appears whole under its name, or not at all; FolderExists."""
     if os.path.lexists(path):
         raise FolderExists(f"there is something at {path} already: choose another name")
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", dir=path.parent))  # mkdtemp makes it 0700
+    with named(path):
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", dir=path.parent))  # mkdtemp makes it 0700
     try:
-        yield scratch
-        scratch.rename(path)
+        with named(path):
+            yield scratch
+            scratch.rename(path)
     except OSError as error:
         if os.path.lexists(path):
             raise FolderExists(f"there is something at {path} already: choose another name") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from client.cli import render
-from client.cli.options import Contact, Flag, Folder, Json, Profile, Yes, agrees, checked, confirm, talk
+from client.cli.options import Contact, Flag, Folder, Json, Profile, Yes, checked, confirm, talk
 from mixnet.errors import LocalError
 from mixnet.exclusive import argument, exclusive, option
 
@@ -207,10 +207,9 @@ async def delete(
     for_everyone
         Ask the clients of all who have it to delete it, too; only of messages that you sent.
     """
-    if conversation is not None and not yes:
-        question = f"Delete all messages with {render.harmless(conversation)} here, for good?"
-        if not agrees(question):
-            raise LocalError("nothing was deleted: add --yes to delete a whole conversation")
+    if conversation is not None:
+        lost = f"All messages with {render.harmless(conversation)} will be gone here, for good."
+        confirm(lost, yes=yes, done="deleted")
     if for_everyone:
         confirm(_THEIRS.format(number), yes=yes, done="deleted")
     left, deleted = 0, 1

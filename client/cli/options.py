@@ -5,6 +5,7 @@ Never: an import of anything heavy before a command runs.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -172,8 +173,11 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
 
 def confirm(lost: str, *, yes: bool, done: str = "erased") -> None:
     """Return if the user wants what will be `lost` to be lost; LocalError if not, or if nobody is there to say so."""
-    if not yes and not agrees(f"{lost} Go on?"):
-        raise LocalError(f"nothing was {done}. {lost} Add --yes if that is what you want")
+    if yes or agrees(f"{lost} Go on?"):
+        return
+    if _somebody_there():  # who has read it, and said no
+        raise LocalError(f"nothing was {done}")
+    raise LocalError(f"nothing was {done}. {lost} Add --yes if that is what you want")
 
 
 def checked(number: int) -> int:
@@ -212,15 +216,26 @@ def text_given(given: str, what: str, *beginnings: str) -> str:
     if given == "-":
         raw = sys.stdin.buffer.read(_LIMIT)
     else:
-        with Path(given).open("rb") as file:
-            raw = file.read(_LIMIT)
+        try:
+            with Path(given).open("rb") as file:
+                raw = file.read(_LIMIT)
+        except (OSError, ValueError) as error:  # a NUL, which no file has in its name
+            if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                raise
+            raise LocalError(
+                f"{given[:80]!r} is no {what}, which begins with `{beginnings[0]}`, and no file of this name is here"
+            ) from None
     return raw.decode(errors="replace").strip()  # what isn't text is refused by the daemon
 
 
 def agrees(question: str) -> bool:
     """Whether the person at the terminal says yes; nobody there is a no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _somebody_there():
         return False
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

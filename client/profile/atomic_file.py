@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from mixnet.files import named
+
 _MODE = 0o600
 _PREFIX = 100  # letters of the name that a partial file repeats
 
@@ -24,15 +26,16 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         raise FileExistsError(17, "there is such a file already: choose another name", str(path))
     _sweep(path)
     handle = _nameless(path)
-    if handle is None:
-        with _hidden(path) as file:
+    with named(path):
+        if handle is None:
+            with _hidden(path) as file:
+                yield file
+            return
+        with os.fdopen(handle, "wb") as file:
             yield file
-        return
-    with os.fdopen(handle, "wb") as file:
-        yield file
-        _to_disk(file)
-        # Only with a folder's number does Python follow the link that /proc shows; for a whole path it says nothing.
-        os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno(), follow_symlinks=True)
+            _to_disk(file)
+            # Only with a folder's number does Python follow the link that /proc shows; for a whole path it is silent.
+            os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno(), follow_symlinks=True)
 
 
 def write_new(path: Path, content: bytes) -> None:

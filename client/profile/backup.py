@@ -43,6 +43,7 @@ from client.storage import copies
 from client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError
+from mixnet.files import named
 
 Tell = Callable[[str], None]
 _CHUNK = 1 << 20
@@ -291,10 +292,11 @@ def _written(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     if not force and os.path.lexists(path):
         raise BackupExists(f"there is a file at {path} already: choose another name, or add --force to replace it")
     draft = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}") if force else path
-    with new_file(draft) as file:
-        yield file
-    if force:
-        draft.replace(path)
+    with named(path):
+        with new_file(draft) as file:
+            yield file
+        if force:
+            draft.replace(path)
 
 
 @contextmanager

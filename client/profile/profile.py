@@ -34,6 +34,7 @@ from client.model.names import check_name
 from client.profile.atomic_file import write_new
 from mixnet.crypto import SymmetricKey, password_key
 from mixnet.errors import LocalError
+from mixnet.files import named
 from mixnet.pki.bootstrap import Bootstrap
 
 if TYPE_CHECKING:
@@ -126,13 +127,15 @@ def whole_folder(directory: Path) -> Iterator[Path]:
     if os.path.lexists(directory):
         raise ProfileExists(f"there is a profile at {directory} already: choose another name, or remove it first")
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
+    with named(directory):
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=directory.parent))  # mkdtemp makes it 0700
     try:
-        yield scratch
-        (scratch / paths.DOWNLOADS).mkdir(exist_ok=True, mode=0o700)
-        for made in scratch.rglob("*"):
-            made.chmod(0o700 if made.is_dir() else 0o600)
-        scratch.rename(directory)
+        with named(directory):
+            yield scratch
+            (scratch / paths.DOWNLOADS).mkdir(exist_ok=True, mode=0o700)
+            for made in scratch.rglob("*"):
+                made.chmod(0o700 if made.is_dir() else 0o600)
+            scratch.rename(directory)
     except OSError as error:
         if directory.exists():
             raise ProfileExists from error
