@@ -320,7 +320,7 @@ def test_what_expired_is_passed_on_to_nobody_and_keeps_nothing_back(circle):
     assert circle.run(20, lambda: circle.heard("bob") == [("alice", "come at once"), ("alice", "too late")])
     assert not circle.run(40)
     message = circle["alice"].messenger.message(expiring)
-    assert message.state is MessageState.FAILED and "in time (2 of 3 members" in message.error
+    assert message.state is MessageState.FAILED and "(2 of 3 have it)" in message.error
     for name in ("alice", "bob", "carol"):
         hops = "SELECT 1 FROM group_hops h JOIN group_posts p ON p.id = h.post WHERE p.ends IS NOT NULL"
         assert circle[name].messenger._core.store.one(hops) is None
