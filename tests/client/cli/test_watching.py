@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trio
 
 from client.api.connection import Connection
-from client.cli import messages, render, watching
-from client.model.views import MessageInfo, MessageKind, MessageState
+from client.cli import contacts, messages, render, watching
+from client.model.views import ContactState, MessageInfo, MessageKind, MessageState
+from client.profile import lock
+from mixnet.errors import LocalError, Unavailable
 from tests.client.worlds.daemons import daemon_of
 
 FILE = MessageInfo(7, "bob", True, MessageKind.FILE, MessageState.QUEUED, "a", "/a", 1000, 0, "", 1.0, 0.0, 0.0, 0.0)
@@ -67,3 +71,79 @@ async def test_sending_a_file_says_how_long_it_takes_and_a_wait_that_ends_early_
         with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
             await messages.send("alice", "bob", "hi", wait=True, folder=network)
         assert f"cancel with `mixnet cancel alice 3 --dir {network}`" in capsys.readouterr().err
+
+
+async def test_what_keeps_the_daemon_from_getting_on_is_said_once_and_that_it_is_over(
+    capsys, monkeypatch, autojump_clock
+):
+    seen = ["", "not connected: away", "not connected: away", "", ""]
+
+    async def trouble(_directory):
+        await trio.lowlevel.checkpoint()
+        return seen.pop(0)
+
+    monkeypatch.setattr(watching, "_trouble", trouble)
+    with trio.move_on_after(watching.QUICK + 4.5 * watching.LOOK):
+        await watching.tell_trouble(Path("p"), "alice", None)
+    assert capsys.readouterr().err.splitlines() == [
+        "mixnet: not connected: away; what waits goes on by itself when that is over",
+        "mixnet: that is over",
+    ]
+
+
+async def test_a_quick_command_is_told_of_nothing(capsys, monkeypatch, autojump_clock):
+    monkeypatch.setattr(watching, "_trouble", None)
+    with trio.move_on_after(watching.QUICK - 0.1):
+        await watching.tell_trouble(Path("p"), "alice", None)
+    assert capsys.readouterr().err == ""
+
+
+async def test_what_takes_long_is_explained_and_what_fails_is_raised_as_it_is(capsys, autojump_clock):
+    watch = watching.Watch("alice", Path("/x"))
+    async with watch.long("see `mixnet contacts PROFILE`"):
+        await trio.sleep(watching.SLOW - 1)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(Unavailable):
+        async with watch.long("see `mixnet contacts PROFILE`"):
+            await trio.sleep(watching.SLOW + 1)
+            raise Unavailable("x")
+    assert capsys.readouterr().err == "mixnet: see `mixnet contacts alice --dir /x`\n"
+
+
+async def test_a_daemon_that_does_not_answer_is_not_taken_for_one_without_trouble(network, monkeypatch):
+    async with daemon_of(network, "alice") as alice:
+        directory = network / "clients" / "alice"
+        assert await watching._trouble(directory) != "x"
+        monkeypatch.setattr(watching, "LOOK", 0.0)
+        monkeypatch.setattr(lock, "holder", lambda _path: 7)
+        assert await watching._trouble(directory) == (
+            "the daemon (process 7) does not answer: it is busy, or was stopped"
+        )
+        assert await alice.contacts() == []
+
+
+async def test_ctrl_c_while_an_invitation_is_accepted_says_what_goes_on(network, capsys, monkeypatch):
+    async def interrupted(_self, _name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Connection, "wait_established", interrupted)
+    async with daemon_of(network, "alice"), daemon_of(network, "bob") as bob:
+        with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
+            await contacts.accept("alice", await bob.invite(), contact="bob", folder=network)
+        said = capsys.readouterr().err
+        assert "waiting for the daemon of bob to answer" in said
+        assert f"`mixnet contacts alice --delete bob --dir {network}` takes it back" in said
+        await contacts.contacts("alice", folder=network)
+        assert "an invitation that was used before is never answered" in capsys.readouterr().err
+
+
+async def test_somebody_who_is_a_contact_already_is_not_shown_as_a_new_one(network, capsys):
+    async with daemon_of(network, "alice") as alice, daemon_of(network, "bob") as bob:
+        await alice.accept(await bob.invite(), "bob")
+        with pytest.raises(LocalError, match="already have this contact, named 'bob'"):
+            await contacts.accept("alice", await bob.invite(), wait=False, folder=network)
+        known = (await alice.contacts())[0]
+        established = replace(known, state=ContactState.ESTABLISHED)
+        assert "is a contact of yours already" in contacts._again(established, None)
+        assert "not 'robert'" in contacts._again(established, "robert")
+        assert "another try" in contacts._again(replace(known, state=ContactState.EXPIRED), None)
