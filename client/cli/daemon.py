@@ -113,7 +113,7 @@ async def start(
         return
     from client.daemon import background  # noqa: PLC0415
 
-    with render.waiting("waiting for the network's directory"):
+    with render.waiting("waiting for the network"):
         lacks = await background.start(directory, words, render.note)
     stop_it = command(folder, "client", "stop", name)
     if lacks:

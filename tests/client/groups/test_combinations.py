@@ -211,7 +211,7 @@ def test_what_would_be_numbered_again_when_its_time_is_over_fails(circle):
     with bob._core.change():
         bob._core.store.run("UPDATE group_posts SET ends = ? WHERE message = ?", circle.now, number)
     tell(circle, number, signed(circle, number, 7, "written after the copy was made"))
-    assert (bob.message(number).state, bob.message(number).error) == (MessageState.FAILED, EXPIRED.sent)
+    assert (bob.message(number).state, bob.message(number).error) == (MessageState.FAILED, EXPIRED.unsent)
 
 
 def test_a_session_that_nobody_can_help_to_begin_again_keeps_nobody_awake(circle):
