@@ -11,9 +11,9 @@ from client.devices.files import DeviceFiles
 from client.devices.pending_requests import PendingRequests
 from client.devices.replica import Replica
 from client.e2e.bodies import Reason
-from client.messenger.outbox import CANCELLED
 from client.messenger.revisions import editable, ours
 from client.model.errors import ContactBlocked
+from client.model.failures import CANCELLED
 from client.model.views import MessageInfo
 from client.storage.retention import check_period
 
@@ -44,7 +44,7 @@ class SatelliteRevisions:
         ours(core, number)
         with core.change():
             _, request = self._meant(number)
-            given_up = bool(request) and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED)
+            given_up = bool(request) and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED.unsent)
             core.own_devices.messages_deleted([number])  # what asks for it and has not left isn't sent
             meant = self._meant(number)
             if any(meant) and not given_up:

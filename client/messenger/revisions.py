@@ -29,8 +29,8 @@ from client.e2e.bodies import (
 from client.files.receiver import FileReceiver
 from client.files.sender import FileSender
 from client.groups.groups import Groups
-from client.messenger.outbox import CANCELLED
 from client.model.errors import AnonymousOnly, ContactBlocked, NotYours
+from client.model.failures import CANCELLED
 from client.model.text_limits import check_text
 from client.model.views import UNDER_WAY, MessageInfo, MessageKind, MessageState
 from client.signing.attestations import Attestations
