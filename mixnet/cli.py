@@ -13,7 +13,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mixnet import hints, overview
-from mixnet.errors import LocalError
 from mixnet.explain import exit_status, wants_json
 from mixnet.help import HelpLayout
 from mixnet.memory_privacy import keep_memory_private
