@@ -38,6 +38,8 @@ _Allowed = (
     | messages.History
     | messages.MarkRead
     | messages.Search
+    | messages.Draft
+    | messages.SetDraft
     | contacts.Invite
     | contacts.Accept
     | contacts.Verify

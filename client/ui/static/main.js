@@ -5,6 +5,7 @@ import { contactWindow, groupWindow, newWindow, searchWindow } from "./dialogs.j
 import * as talk from "./talk.js";
 
 let known = { conversations: [], contacts: [], groups: [] };
+let listed = "";
 
 async function look() {
   let got;
@@ -30,6 +31,9 @@ function say(trouble) {
 
 function list() {
   const open = talk.opened?.name;
+  const says = JSON.stringify([known.conversations, open]);
+  if (says === listed) return heading();
+  listed = says;
   const drawn = known.conversations.map((one) => {
     const unread = one.unread > 0;
     const kind = { group: "group", anonymous: "anonymous" }[one.kind] ?? one.standing;
@@ -37,6 +41,7 @@ function list() {
     if (one.name === open) item.setAttribute("aria-current", "true");
     item.dataset.name = one.name;
     item.append(make("bdi", { class: "name" }, one.shown));
+    if (one.draft && one.name !== open) item.append(make("small", {}, "draft"));
     if (kind) item.append(make("small", {}, kind));
     if (unread) item.append(make("span", { class: "count" }, String(one.unread), make("span", { class: "unseen" }, " unread")));
     return make("li", {}, item);

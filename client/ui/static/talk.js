@@ -10,7 +10,8 @@ let complete = false; // nothing older is left to load
 let loading = false;
 let heard = 0; // the newest message that was there before
 const messages = new Map(); // by number: what is shown, and its element
-const drafts = new Map();
+const kept = new Map(); // what was begun in each conversation, as the daemon has it
+let keeping = 0;
 
 const atEnd = () => {
   const box = $("history");
@@ -20,7 +21,7 @@ const toEnd = () => { $("history").scrollTop = $("history").scrollHeight; };
 
 /** Show a conversation; or one message of it, however old. */
 export async function open(conversation, number = null) {
-  if (opened) drafts.set(opened.name, $("text").value);
+  await keep();
   opened = conversation;
   complete = false;
   heard = 0;
@@ -30,9 +31,12 @@ export async function open(conversation, number = null) {
   $("composer").hidden = conversation.kind === "anonymous";
   $("attach").hidden = conversation.kind !== "contact";
   $("about").hidden = conversation.kind === "anonymous";
-  $("text").value = drafts.get(conversation.name) ?? "";
+  $("text").value = "";
   document.body.classList.remove("listing");
-  await refresh();
+  const [begun] = await Promise.all([attempt(() => ask("draft", { contact: conversation.name })), refresh()]);
+  if (opened !== conversation) return;
+  kept.set(conversation.name, begun ?? "");
+  if (!$("text").value) $("text").value = begun ?? "";
   toEnd();
   if (number !== null) await show(number);
   else if ($("composer").hidden) $("heading").focus();
@@ -41,7 +45,6 @@ export async function open(conversation, number = null) {
 }
 
 export function close() {
-  if (opened) drafts.set(opened.name, $("text").value);
   opened = null;
   messages.clear();
   $("messages").replaceChildren();
@@ -194,14 +197,22 @@ function seen() {
   if (unread.length) attempt(() => ask("mark_read", { number: Math.max(...unread) }));
 }
 
+/** Keep what was begun, on this device. */
+async function keep() {
+  clearTimeout(keeping);
+  const here = opened, text = $("text").value;
+  if (!here || $("composer").hidden || (kept.get(here.name) ?? "") === text) return;
+  if ((await attempt(() => ask("set_draft", { contact: here.name, text }))) !== undefined) kept.set(here.name, text);
+}
+
 async function send() {
   const text = $("text").value, here = opened;
   if (!here || !text.trim()) return;
   const group = here.kind === "group";
   const sent = await attempt(() => ask(group ? "group_send" : "send", group ? { group: here.name, text } : { contact: here.name, text }));
   if (sent === undefined) return;
-  if (opened === here) $("text").value = "";
-  else drafts.delete(here.name);
+  if (opened === here && $("text").value === text) $("text").value = "";
+  if (opened === here) await keep();
   await refresh();
   toEnd();
 }
@@ -225,6 +236,7 @@ export function prepare() {
     event.preventDefault();
     send();
   });
+  $("text").addEventListener("input", () => { clearTimeout(keeping); keeping = setTimeout(keep, 1000); });
   $("attach").onclick = () => $("chosen").click();
   $("chosen").onchange = () => { sendFile($("chosen").files[0]); $("chosen").value = ""; };
   $("history").addEventListener("scroll", () => {
@@ -235,5 +247,5 @@ export function prepare() {
   $("history").addEventListener("drop", (event) => { event.preventDefault(); if (!$("attach").hidden) sendFile(event.dataTransfer.files[0]); });
   $("newest").onclick = () => { toEnd(); $("text").focus(); };
   window.addEventListener("focus", seen);
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", () => { seen(); keep(); });
 }

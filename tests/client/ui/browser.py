@@ -10,7 +10,7 @@ import trio
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
-LIMIT = 60_000  # milliseconds until a test gives up; a machine may be busy
+LIMIT = 40_000  # milliseconds until a test gives up; a machine may be busy
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
