@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,26 @@ async def test_what_can_t_be_queued_leaves_nothing(tmp_path, monkeypatch):
         assert not list((tmp_path / paths.UPLOADS).iterdir())
         long = {"content-length": str(uploads.LIMIT + 1), **here.friend.posting}
         assert (await here.friend.ask("PUT", "/upload", long)).status in (405, 413)
+
+
+async def test_so_many_files_are_taken_at_once_and_no_more(tmp_path, nursery):
+    files = uploads.Uploads(tmp_path)
+    gate = trio.Event()
+
+    async def content():
+        await gate.wait()
+        yield b"x"
+
+    class Daemon:
+        async def send_file(self, _contact: str, _path: Path) -> int:
+            return 1
+
+    for _ in range(uploads.AT_ONCE):
+        nursery.start_soon(files.send, Daemon(), "bob", "name", content())
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(uploads.TooManyUploads):
+        await files.send(Daemon(), "bob", "name", content())
+    gate.set()
 
 
 NAMES = [

@@ -6,7 +6,7 @@ import trio
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mixnet.pages import connections
+from mixnet.pages import connections, serve
 from mixnet.pages.events import EventStream
 from mixnet.pages.serve import serve_page
 from tests.mixnet.pages.visit import enter, fetch, quiet, static
@@ -53,7 +53,9 @@ async def test_so_many_are_connected_at_once_and_the_next_one_waits(tmp_path, nu
     await second.aclose()
 
 
-async def test_a_page_ends_though_somebody_does_not_read(tmp_path):
+async def test_a_page_ends_though_somebody_does_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(serve, "PATIENCE", 3_600_000)  # the system would end it, but not now
+
     async def large(_request: object) -> Response:
         return Response(b"x" * (1 << 24))
 

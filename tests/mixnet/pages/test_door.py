@@ -1,12 +1,16 @@
 """The door refuses all but the browser that was let in, whatever a request tries; each answer carries the headers."""
 
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
+from mixnet.pages import door
 from mixnet.pages.door import BODY_LIMIT, COOKIE, HEADERS, MOST_BROWSERS, Door
 
 HERE = "127.130.1.2:4000"
@@ -175,6 +179,26 @@ async def test_links_and_browsers_are_bounded_and_the_newest_stay():
     await asked.enter()
     allowed = [(await asked.ask(cookie=cookie))[0] for cookie in cookies]
     assert allowed == [403, 403] + [200] * (MOST_BROWSERS - 1)
+
+
+async def test_so_many_requests_are_answered_at_once_and_no_more(nursery, monkeypatch):
+    monkeypatch.setattr(door, "AT_ONCE", 2)
+    asked, gate = Asked(), trio.Event()
+    cookie = await asked.enter()
+    answer = asked.door._inside
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await gate.wait()
+        await answer(scope, receive, send)
+
+    monkeypatch.setattr(asked.door, "_inside", slow)
+    for _ in range(2):
+        nursery.start_soon(partial(asked.ask, cookie=cookie))
+    await trio.testing.wait_all_tasks_blocked()
+    assert (await asked.ask(cookie=cookie))[0] == 503
+    gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert (await asked.ask(cookie=cookie))[0] == 200
 
 
 async def test_a_web_socket_is_closed():
