@@ -2,6 +2,7 @@
 
 import json
 import stat
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ async def test_what_can_t_be_queued_leaves_nothing(tmp_path, monkeypatch):
         assert (await here.friend.ask("PUT", "/upload", long)).status in (405, 413)
 
 
-async def test_so_many_files_are_taken_at_once_and_no_more(tmp_path, nursery):
+async def test_so_many_files_are_taken_at_once_and_no_more(tmp_path):
     files = uploads.Uploads(tmp_path)
     gate = trio.Event()
 
@@ -65,12 +66,14 @@ async def test_so_many_files_are_taken_at_once_and_no_more(tmp_path, nursery):
         async def send_file(self, _contact: str, _path: Path) -> int:
             return 1
 
-    for _ in range(uploads.AT_ONCE):
-        nursery.start_soon(files.send, Daemon(), "bob", "name", content())
-    await trio.testing.wait_all_tasks_blocked()
-    with pytest.raises(uploads.TooManyUploads):
-        await files.send(Daemon(), "bob", "name", content())
-    gate.set()
+    async with trio.open_nursery() as nursery:
+        for _ in range(uploads.AT_ONCE):
+            nursery.start_soon(files.send, Daemon(), "bob", "name", content())
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(uploads.TooManyUploads):
+            async with aclosing(content()) as third:
+                await files.send(Daemon(), "bob", "name", third)
+        gate.set()
 
 
 NAMES = [
