@@ -98,7 +98,7 @@ $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and the tools of its tests into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes,tui,ui,voice,pictures]'
+	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes,tui,ui,notify,voice,pictures]'
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
 $(VENV)/.installed-mutants: pyproject.toml | $(VENV)/.installed-test

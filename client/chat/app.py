@@ -38,6 +38,7 @@ from client.model.views import ContactInfo, Conversation, ConversationKind
 from mixnet.errors import LocalError, MixnetError
 
 RETRY = 2.0  # seconds until the daemon is looked for again
+BELL = 10.0  # seconds between two rings
 KEEP = 1.0  # seconds until what was written is kept
 PAUSE = 0.1  # seconds between two looks, however much happens
 T = TypeVar("T")
@@ -100,12 +101,14 @@ class ChatApp(App[None]):
         directory: Path,
         explain: Callable[[str], str] = str,
         sound: Sound | None = None,
+        bell: bool = False,
     ) -> None:
         """`directory` is the profile's, where voice messages are kept; `sound` has the devices, else the machine's."""
         super().__init__()
         self._directory, self._sound = directory, sound or Devices()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]
         self.profile, self._connect, self._explain = profile, connect, explain
+        self._rings, self._rung, self._unread = bell, -BELL, dict[str, int]()
         self.me: Connection | None = None
         self.opened: Conversation | None = None
         self.contacts: dict[str, ContactInfo] = {}
@@ -168,6 +171,7 @@ class ChatApp(App[None]):
         self.contacts = {one.name: one for one in await me.contacts()}
         self.groups = {one.name: one for one in await me.groups.list()}
         known = await me.conversations()
+        self._ring({one.name: one.unread for one in known})
         self._conversations = sorted(known, key=lambda one: (-one.at, one.name))
         if self.opened is not None:
             await self._refresh_opened(me, self.opened.name)
@@ -186,6 +190,16 @@ class ChatApp(App[None]):
             history.complete = history.complete or not page
             history.show(page)
             self.call_after_refresh(self._mark_seen)
+
+    def _ring(self, unread: dict[str, int]) -> None:
+        """Let the terminal ring if something came that isn't in view, now and then at most."""
+        more = {name for name, count in unread.items() if count > self._unread.get(name, 0 if self._unread else count)}
+        self._unread = unread
+        if self.opened is not None and self.app_focus and not self._only_list():
+            more.discard(self.opened.name)
+        if more and self._rings and anyio.current_time() >= self._rung + BELL:
+            self._rung = anyio.current_time()
+            self.bell()
 
     def _mark_seen(self) -> None:
         """What is in view was read; whether its sender learns that is the daemon's matter."""

@@ -23,6 +23,7 @@ from client.cli import (
     mailbox,
     matching,
     messages,
+    notify,
     privacy,
     profile,
     proofs,
@@ -41,6 +42,7 @@ app.command(chat.chat)
 app.command(ui.ui)
 app.command(messages.send)
 app.command(inbox.inbox)
+app.command(notify.notify)
 app.command(messages.message)
 app.command(messages.cancel)
 app.command(messages.edit)

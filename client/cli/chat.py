@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 
-from client.cli.options import Folder, Profile, command, completed, profile_folder, talk
+from client.cli.options import Flag, Folder, Profile, command, completed, profile_folder, talk
 from mixnet.errors import LocalError
 
 
@@ -15,13 +15,18 @@ class ChatMissing(LocalError):
     exit_status = 1
 
 
-def chat(name: Profile, /, *, folder: Folder = None) -> None:
+def chat(name: Profile, /, *, bell: Flag = False, folder: Folder = None) -> None:
     """Talk in the terminal: conversations, files, groups, search and safety numbers on one screen.
 
     The keys are shown at the bottom, and all of them with Ctrl-G. What you see in it is marked as read; whether its
     sender learns that is your choice (`mixnet contacts --help`). When you leave, the daemon goes on.
 
     Example: `mixnet chat alice`
+
+    Parameters
+    ----------
+    bell
+        Let the terminal ring when something came that you don't have in view, once in 10 seconds at most.
     """
     try:
         from client.chat.app import ChatApp  # noqa: PLC0415
@@ -49,4 +54,5 @@ def chat(name: Profile, /, *, folder: Folder = None) -> None:
         lambda: connect(directory),
         directory=directory,
         explain=lambda text: completed(text, name, folder),
+        bell=bell,
     ).run(mouse=False)
