@@ -12,7 +12,7 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser clean
+.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -29,7 +29,7 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/mixnet demo
 
-test: lint oracle browser
+test: lint oracle browser bus
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 long: $(VENV)/.installed-test
@@ -81,6 +81,12 @@ browser:
 		if [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; then :; \
 		elif [ -n "$$CI" ]; then echo "chromium could not be installed: see above"; exit 1; \
 		else echo "there is no chromium (apt-get install chromium): the tests of pages in a browser are left out"; fi; fi
+
+# The bus of desktop sessions, from Debian: notices are tried on a real one.
+bus:
+	@command -v dbus-daemon >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends dbus-daemon >/dev/null; } \
+		|| if [ -n "$$CI" ]; then echo "dbus-daemon could not be installed"; exit 1; \
+		else echo "dbus-daemon isn't installed: the tests of notices on a real bus are left out"; fi
 
 $(BIN)/python:
 	@echo "making $(VENV)"

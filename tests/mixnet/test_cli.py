@@ -20,6 +20,7 @@ COMMANDS = {
     "contacts",
     "send",
     "inbox",
+    "notify",
     "directory",
     "bench",
 }

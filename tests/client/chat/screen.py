@@ -88,11 +88,13 @@ async def use(
     play: Callable[[Screen], Awaitable[None]],
     size: tuple[int, int] = (80, 24),
     sound: Sound | None = None,
+    *,
+    bell: bool = False,
 ) -> None:
     """Let somebody use the program."""
 
     async def run() -> None:
-        app = ChatApp("alice", lambda: connect(folder), directory=folder, sound=sound)
+        app = ChatApp("alice", lambda: connect(folder), directory=folder, sound=sound, bell=bell)
         async with app.run_test(size=size, notifications=True) as pilot:
             await play(Screen(app, pilot, world))
 

@@ -7,7 +7,7 @@ from client.api.server import serve_api
 from client.chat import app as program
 from client.model import paths
 from client.model.views import ContactState
-from tests.client.chat.screen import conversation, use
+from tests.client.chat.screen import conversation, receive, use
 from tests.client.worlds.service import invitation
 
 
@@ -79,6 +79,29 @@ async def test_without_a_daemon_it_says_that_nothing_is_kept_and_keeps_it_when_t
             assert left == ["no daemon runs, so what you wrote to bob is not kept"]
 
         await use(tmp_path, world, play)
+
+
+async def test_it_rings_only_if_asked_now_and_then_and_not_for_what_is_in_view(tmp_path, monkeypatch):
+    rung = []
+    monkeypatch.setattr(program.ChatApp, "bell", lambda _: rung.append(1))
+    for bell in (False, True):
+        folder = tmp_path / str(bell)
+        folder.mkdir()
+        async with conversation(folder, "bob", "carol") as world:
+            receive(world, "bob", "old")
+
+            async def play(user):
+                await user.until("(1) bob")
+                await user.app.open("bob")
+                user.at_daemon(receive, "bob", "in view")
+                await user.until("in view")
+                assert rung == []
+                for count in range(1, 4):
+                    user.at_daemon(receive, "carol", "elsewhere")
+                    await user.until(f"({count}) carol")
+
+            await use(folder, world, play, bell=bell)
+        assert len(rung) == bell
 
 
 async def test_contacts_are_accepted_verified_renamed_blocked_and_told_by_its_keys(tmp_path):

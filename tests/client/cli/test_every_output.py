@@ -84,6 +84,7 @@ OTHERS = {("client", verb) for verb in ("init", "start", "stop", "status")} | {
     ),
     ("export",),
     ("chat",),  # a screen of its own
+    ("notify",),  # it shows things elsewhere
     ("voice",),  # it waits for a microphone
     ("import",),
 }
