@@ -21,7 +21,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static, TextArea
+from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from client.api.command import LOOK_AGAIN
@@ -51,13 +51,26 @@ Ctrl-J         begin a new line
 Ctrl-O         send a file
 Ctrl-P         record a voice message; Enter on one that came plays it
 Ctrl-R         search in all conversations
-Ctrl-T         about this contact or group: safety number, members, receipts
+Ctrl-T         about this contact or group: safety number, receipts, members, names
 Ctrl-N         invite somebody, accept an invitation, begin a group
 Ctrl-Q         leave; the daemon goes on, and so does what you sent
 
 > is the open conversation, (3) so many unread messages, # a group, ? somebody anonymous.
 A message is marked as read when you have seen it here. Whether its sender learns that is
 your choice: Ctrl-T says what holds, and changes it."""
+
+_KEYS = [
+    Binding("ctrl+g", "help", "Help", priority=True),
+    Binding("ctrl+o", "send_file", "File", priority=True),
+    Binding("ctrl+p", "speak", "Voice", priority=True),
+    Binding("ctrl+r", "search", "Search", priority=True),
+    Binding("ctrl+t", "about", "Contact", priority=True),
+    Binding("ctrl+n", "new", "New", priority=True),
+    Binding("ctrl+q", "quit", "Quit", priority=True),
+    Binding("escape", "list", "List", show=False),
+]
+# Textual's own line of keys cuts off those for which a narrow terminal has no room: this one is broken between them.
+KEYS = "  ".join(f"^{key.key[-1].upper()} {key.description}" for key in _KEYS if key.show)
 
 
 class ChatApp(App[None]):
@@ -74,6 +87,7 @@ class ChatApp(App[None]):
     #history { height: 1fr; border: none; padding: 0 1; }
     #composer { height: auto; min-height: 2; max-height: 8; border: none; border-top: solid $foreground; padding: 0 1; }
     #status { height: auto; max-height: 3; text-style: reverse; padding: 0 1; }
+    #keys { height: auto; max-height: 2; padding: 0 1; }
     OptionList > .option-list--option-highlighted { text-style: none; }
     OptionList:focus > .option-list--option-highlighted { text-style: reverse; }
     ModalScreen { align: center middle; }
@@ -82,16 +96,7 @@ class ChatApp(App[None]):
     .window OptionList { height: auto; max-height: 35vh; border: none; padding: 0; margin-top: 1; }
     .window TextArea { height: auto; min-height: 3; max-height: 70vh; border: none; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+g", "help", "Help", priority=True),
-        Binding("ctrl+o", "send_file", "File", priority=True),
-        Binding("ctrl+p", "speak", "Voice", priority=True),
-        Binding("ctrl+r", "search", "Search", priority=True),
-        Binding("ctrl+t", "about", "Contact", priority=True),
-        Binding("ctrl+n", "new", "New", priority=True),
-        Binding("ctrl+q", "quit", "Quit", priority=True),
-        Binding("escape", "list", "List", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*_KEYS]
 
     def __init__(
         self,
@@ -128,7 +133,7 @@ class ChatApp(App[None]):
                 yield History()
                 yield Composer()
         yield Static("", id="status", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield Static(KEYS, id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Look for the daemon."""
@@ -324,12 +329,10 @@ class ChatApp(App[None]):
             await self.keep_drafts()
 
     @on(TextArea.Changed, "#composer")
-    def _note_draft(self, event: TextArea.Changed) -> None:
-        if self.opened is not None and event.text_area.text != self._written.get(self.opened.name, ""):
-            self._written[self.opened.name] = event.text_area.text
-            if not self._keeping:
-                self._keeping = True
-                self._keep_soon()
+    def _note_draft(self) -> None:
+        if not self._keeping:
+            self._keeping = True
+            self._keep_soon()
 
     @work
     async def _keep_soon(self) -> None:

@@ -97,8 +97,15 @@ async def about_group(desk: Desk, group: GroupInfo) -> None:
     said.append(f"New messages {_stay(group.period)}.")
     choices = {
         GroupState.INVITED: [("accept", "Join"), ("leave", "Turn it down")],
-        GroupState.MEMBER: [("invite", "Invite a contact"), _PERIOD, ("leave", "Leave the group")],
+        GroupState.MEMBER: [
+            ("invite", "Invite a contact"),
+            _PERIOD,
+            ("call", "Call it otherwise here"),
+            ("leave", "Leave it"),
+        ],
     }.get(group.state, [])
+    if group.state is GroupState.MEMBER and any(one.you and one.admin for one in group.members):
+        choices += [("title", "Give it another title for all"), ("member", "Remove a member, or make one an admin")]
     match await desk.answered(Choice("\n".join(said), [*choices, ("close", "Close")])):
         case "accept":
             await desk.asked(lambda me: me.groups.accept(name))
@@ -112,6 +119,29 @@ async def about_group(desk: Desk, group: GroupInfo) -> None:
             chosen = await desk.answered(Choice("Whom?", names or [("", "no contacts yet")]))
             if chosen:
                 await desk.asked(lambda me: me.groups.invite(name, chosen))
+        case "call" | "title" as verb:
+            new = await desk.answered(Question(f"{clean(name)} shall be called:"))
+            if new:
+                await desk.asked(lambda me: me.groups.rename(name, new, here=verb == "call"))
+        case "member":
+            await _about_member(desk, group)
+
+
+async def _about_member(desk: Desk, group: GroupInfo) -> None:
+    """What an admin can do about one of the others."""
+    others = {one.name: one for one in group.members if not one.you}
+    names = [(one, f"{clean(one)}{', admin' if others[one].admin else ''}") for one in others]
+    chosen = await desk.answered(Choice("Whom?", names or [("", "nobody else is in it")]))
+    if not chosen:
+        return
+    rank = ("demote", "Let them be an admin no more") if others[chosen].admin else ("promote", "Make them an admin")
+    match await desk.answered(Choice(clean(chosen), [rank, ("remove", "Remove them from the group"), ("", "Close")])):
+        case "promote":
+            await desk.asked(lambda me: me.groups.promote(group.name, chosen))
+        case "demote":
+            await desk.asked(lambda me: me.groups.demote(group.name, chosen))
+        case "remove":
+            await desk.asked(lambda me: me.groups.remove(group.name, chosen))
 
 
 def _stay(period: int) -> str:

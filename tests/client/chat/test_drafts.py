@@ -1,11 +1,14 @@
 """In the terminal program: what was begun is there when one comes back; what is done about people is carried out."""
 
+import pytest
 import trio
 
 from client.api.connection import connect
 from client.api.server import serve_api
 from client.chat import app as program
+from client.chat import people
 from client.model import paths
+from client.model.group_views import GroupInfo, GroupMember, GroupState
 from client.model.views import ContactState
 from tests.client.chat.screen import conversation, receive, use
 from tests.client.worlds.service import invitation
@@ -153,3 +156,51 @@ async def test_contacts_are_accepted_verified_renamed_blocked_and_told_by_its_ke
                 "off",
             )
             assert dora.name == "dora" and dora.state is ContactState.PENDING
+
+
+class Desk:
+    """Answers windows from a list, and notes what the daemon is asked."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.asks, self.shown = list(answers), [], []
+        self.groups = self
+
+    def __getattr__(self, verb: str):
+        async def noted(*args, **named):
+            self.asks.append((verb, *args, *named.items()))
+
+        return noted
+
+    async def asked(self, what):
+        return await what(self)
+
+    async def answered(self, window):
+        await trio.lowlevel.checkpoint()
+        self.shown.append([name for name, _ in getattr(window, "_choices", ())])
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        (("call", "mates"), ("rename", "club", "mates", ("here", True))),
+        (("title", "Mates"), ("rename", "club", "Mates", ("here", False))),
+        (("member", "bob", "promote"), ("promote", "club", "bob")),
+        (("member", "carol", "demote"), ("demote", "club", "carol")),
+        (("member", "carol", "remove"), ("remove", "club", "carol")),
+        (("leave",), ("leave", "club")),
+    ],
+)
+async def test_an_admin_does_in_a_group_what_only_admins_may(answers, asked):
+    members = (GroupMember("me", True, True, False), GroupMember("bob", False, False, True))
+    members += (GroupMember("carol", True, False, True),)
+    desk = Desk(*answers)
+    await people.about_group(desk, GroupInfo("club", "Club", GroupState.MEMBER, "ab" * 32, members))
+    assert desk.asks == [asked] and desk.answers == []
+
+
+async def test_who_is_no_admin_is_not_offered_it():
+    members = (GroupMember("me", False, True, False), GroupMember("bob", True, False, True))
+    desk = Desk("close")
+    await people.about_group(desk, GroupInfo("club", "Club", GroupState.MEMBER, "ab" * 32, members))
+    assert {"title", "member"}.isdisjoint(desk.shown[0]) and {"call", "invite", "leave"} <= set(desk.shown[0])
