@@ -111,12 +111,14 @@ class Desktop:
         import anyio  # noqa: PLC0415
         from dbus_fast.aio import MessageBus  # noqa: PLC0415
 
+        bus: MessageBus | None = None
         try:
             bus = MessageBus()
             with anyio.fail_after(PATIENCE):
                 await bus.connect()
         except Exception as error:  # dbus-fast has no class for all that may be wrong with an address or a socket
-            _close(bus)
+            if bus is not None:
+                _close(bus)
             raise NoNotices from error
         desktop = cls(bus)
         try:

@@ -142,7 +142,7 @@ async def test_a_notice_says_how_many_asks_not_to_be_kept_is_replaced_and_goes(t
     assert shows.closed == [41]
 
 
-@pytest.mark.parametrize("there", ["no bus", "no service", "no answer"])
+@pytest.mark.parametrize("there", ["no desktop", "no bus", "no service", "no answer"])
 def test_without_anything_that_shows_notices_it_says_so(tmp_path, monkeypatch, there):
     async def reach() -> None:
         with pytest.raises(notify.NoNotices, match="mixnet chat PROFILE --bell"):
@@ -150,6 +150,10 @@ def test_without_anything_that_shows_notices_it_says_so(tmp_path, monkeypatch, t
 
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'bus'}")
     match there:
+        case "no desktop":
+            for name in ("DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "XDG_RUNTIME_DIR"):
+                monkeypatch.delenv(name, raising=False)
+            anyio.run(reach, backend="asyncio")
         case "no bus":
             anyio.run(reach, backend="asyncio")
         case "no service":
