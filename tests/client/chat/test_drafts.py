@@ -114,11 +114,12 @@ async def test_contacts_are_accepted_verified_renamed_blocked_and_told_by_its_ke
         with core.change():
             core.store.run("UPDATE contacts SET state = ?", ContactState.ESTABLISHED.value)
 
-        async def choose(user, number: int, sign: str):
-            """The choice of that place, with the window that shows what there is to choose."""
+        async def choose(user, key: str, sign: str):
+            """One of the choices, in the window that shows what there is."""
             await user.press("ctrl+t")
             await user.until(sign)
-            await user.press(*["down"] * number, "enter")
+            keys = [one for one, _ in user.app.screen._choices]
+            await user.press(*["down"] * keys.index(key), "enter")
 
         async def play(user):
             await user.press("ctrl+n", "down", "enter")
@@ -128,19 +129,19 @@ async def test_contacts_are_accepted_verified_renamed_blocked_and_told_by_its_ke
             await user.until("dora invited")
             await user.app.open("bob")
             await user.until("not verified")
-            await choose(user, 0, "mark as verified")
+            await choose(user, "verify", "mark as verified")
             await user.until("bob · verified")
-            await choose(user, 3, "Block: hear")
+            await choose(user, "block", "Block: hear")
             await user.until("bob blocked")
-            await choose(user, 3, "Hear them again")
+            await choose(user, "unblock", "Hear them again")
             await user.until("bob · verified")
-            await choose(user, 0, "yes, after a random")  # what holds for all contacts
+            await choose(user, "receipts", "yes, after a random")  # what holds for all contacts
             await user.until("Shall bob learn")
             await user.press("down", "down", "down", "enter")
             await user.until(lambda: user.app.contacts["bob"].read_receipts.value == "off")
-            await choose(user, 0, "what they wrote: no.")
+            await choose(user, "receipts", "what they wrote: no.")
             await user.press("escape")
-            await choose(user, 1, "Call them otherwise")
+            await choose(user, "rename", "Call them otherwise")
             await user.until("shall be called here")
             await user.write("robert")
             await user.press("enter")
