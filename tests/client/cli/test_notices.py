@@ -44,14 +44,14 @@ class World:
 
 
 @pytest.fixture
-async def world(autojump_clock, nursery):
+async def world(nursery):
     made = World()
     made.unread["old"] = 5
     nursery.start_soon(lambda: follow(made, made, names=True, every=30.0))
     yield made
 
 
-async def test_what_was_unread_before_is_no_news_and_what_comes_is(world):
+async def test_what_was_unread_before_is_no_news_and_what_comes_is(world, autojump_clock):
     await world.after(100)
     assert world.shown == []
     await world.after(0, bob=1)
@@ -59,7 +59,7 @@ async def test_what_was_unread_before_is_no_news_and_what_comes_is(world):
     assert world.shown == [(101.0, "bob", "1 new message")]
 
 
-async def test_a_crowd_is_one_notice_in_each_period(world):
+async def test_a_crowd_is_one_notice_in_each_period(world, autojump_clock):
     for number in range(600):  # ten strangers a second for a minute
         await world.after(0.1, **{f"stranger {number}": 1})
     await trio.sleep(60)
@@ -69,7 +69,7 @@ async def test_a_crowd_is_one_notice_in_each_period(world):
     assert world.shown[-1][1:] == ("stranger 0, stranger 1, stranger 10 and 597 more", "600 new messages")
 
 
-async def test_what_is_read_elsewhere_at_once_is_no_notice_and_one_goes_when_all_is_read(world):
+async def test_what_is_read_elsewhere_at_once_is_no_notice_and_one_goes_when_all_is_read(world, autojump_clock):
     await world.after(10, bob=1)
     await world.after(0.5, bob=0)  # seen in an open chat
     await trio.sleep(60)
