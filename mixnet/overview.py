@@ -22,7 +22,7 @@ GROUPS = {  # as in the README's table
     "trying it": "demo up status observe down",
     "a profile and its daemon": "client",
     "people": "invite accept contacts codes match",
-    "messages": "chat ui send inbox message files voice play edit cancel disappear",
+    "messages": "chat ui send inbox notify message files voice play edit cancel disappear",
     "groups, and messages without a name": "group address anonymous reply",
     "several devices, and proofs": "device proof forge",
     "the archive": "search export import retention delete",
