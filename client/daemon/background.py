@@ -31,6 +31,10 @@ _LOOK_WAITING = 0.25
 _START_LIMIT = 60.0  # seconds
 _STOP_LIMIT = 10.0
 _LINK_LIMIT = 5.0  # for a link to the provider, after which it is said that there is none yet
+COPIED = (
+    "this folder is a copy of a profile, or was moved here: sessions with all contacts are begun anew by themselves,"
+    " and the profile that was copied can't go on"
+)
 
 
 class NotStarted(Unavailable):
@@ -73,6 +77,8 @@ async def start(
         lacks = await _waits_for(directory)
     except (sockets.NotRunning, sockets.NotReached, sockets.ConnectionLost):
         raise NotStarted(_trouble(profile)) from None
+    if _trouble(profile) == COPIED:
+        tell(COPIED)
     profile.file(paths.TROUBLE).unlink(missing_ok=True)
     process.returncode = 0  # from here on it is on its own: nobody here waits for its end
     return lacks

@@ -18,6 +18,7 @@ import trio
 
 from client.api.daemon_api import DaemonApi
 from client.concurrency.worker import ThreadWorker
+from client.daemon.background import COPIED
 from client.daemon.daemon import serve
 from client.model import paths
 from client.profile import lock
@@ -34,10 +35,6 @@ from mixnet.sphinx import engine_by_name
 # Seconds for which the messenger's thread may keep the interpreter while a slot waits for it: Python's own 5 ms would
 # show an observer of the link, in late frames, when the messenger works.
 SWITCH = 0.0002
-_COPIED = (
-    "this folder is a copy of a profile, or was moved here: sessions with all contacts are begun anew by themselves,"
-    " and the profile that was copied can't go on"
-)
 
 
 def run(directory: Path, passphrase: bytes | None = None) -> None:
@@ -75,7 +72,7 @@ async def serve_profile(
         with closing(log), closing(open_store(profile, passphrase, migrating or tell)) as store:
             log.write(LogEntry.STARTED, role="client")
             if copies.recognise(store, _place(profile), time.time()):
-                (migrating or tell)(_COPIED)
+                (migrating or tell)(COPIED)
             try:
                 await _run(profile, store, log, tell)
             except BaseException as error:
