@@ -32,8 +32,12 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool, give
         say(f"{count} nodes ready in {time.monotonic() - begun:.1f} s, in {folder}")
 
     if not foreground:
-        with counting(f"starting {count} processes", count) as report:
-            await launch(folder, report)
+        try:
+            with counting(f"starting {count} processes", count) as report:
+                await launch(folder, report)
+        except KeyboardInterrupt:
+            say(hints.here("broken off: nothing of the network runs; start it again with `mixnet up`", given))
+            raise
         say_ready()
         say(hints.here("look at them with `mixnet status`, end them with `mixnet down`", given))
         return

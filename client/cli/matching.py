@@ -73,14 +73,17 @@ def _text(path: Path) -> str:
 
 def _show(status: MatchStatus) -> None:
     if not status.me:
-        render.note("matching is off: turn it on with --me and --address-book")
+        render.note("matching is off: turn it on with `mixnet match PROFILE --me ADDRESS --address-book FILE`")
         return
     rows = [(one.address, one.label, one.state, one.contact or one.error) for one in status.entries]
     render.table(("address", "name", "state", "contact, or what there is to know"), rows)
     if status.visits:
         render.note(f"you are {status.me}; each of those is looked for {_often(status.visits)} times a day on average")
+        render.note("the daemon goes on looking: `mixnet match PROFILE` shows how far it is, --off ends it")
     if any(one.contact for one in status.entries):
-        render.note("found by addresses alone: compare the safety number before you trust who it is (mixnet contacts)")
+        render.note(
+            "found by addresses alone: compare the safety number before you trust who it is: `mixnet contacts PROFILE`"
+        )
 
 
 def _often(visits: float) -> str:
