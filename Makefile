@@ -12,7 +12,7 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus clean
+.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus screenshots clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -24,6 +24,7 @@ help:
 	@echo "make soak    ten minutes of short epochs, with two authorities killed on the way"
 	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
 	@echo "make architecture  draw the rooms in docs/architecture.md anew, from the imports"
+	@echo "make screenshots  take the pictures of the pages in docs/pictures anew: ONLY=observe"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -87,6 +88,10 @@ bus:
 	@command -v dbus-daemon >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends dbus-daemon >/dev/null; } \
 		|| if [ -n "$$CI" ]; then echo "dbus-daemon could not be installed"; exit 1; \
 		else echo "dbus-daemon isn't installed: the tests of notices on a real bus are left out"; fi
+
+# docs/pictures/, of real networks: look at them before you commit them.
+screenshots: $(VENV)/.installed-test browser
+	@$(BIN)/python -m tests.pictures $(ONLY)
 
 $(BIN)/python:
 	@echo "making $(VENV)"

@@ -35,6 +35,7 @@ TICK = 0.25  # seconds between two looks at links and clients
 NODES_PAUSE = 1.0  # seconds between two looks at nodes, and at the loops of clients
 RULES_PAUSE = 10.0  # seconds before it is looked whether there is a new document
 OTHERS = "others"  # clients that aren't ours
+GRACE = 3.0  # seconds after which a connection of which nobody of ours tells is a stranger's
 MOST_SOCKETS = 4096  # of which it is remembered whose they are
 
 Take = Callable[[Sample], Awaitable[None]]
@@ -73,6 +74,7 @@ class LocalNetwork:
         begun = trio.current_time()
         with self._kernel() as kernel:
             counts = FrameCounts(self._owners.name_of, self._hosts.get)
+            await self._ask_clients()  # else their connections would be nobody's
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_asking, self._ask_clients, TICK)
                 nursery.start_soon(self._keep_asking, self._ask_nodes, NODES_PAUSE)
@@ -170,6 +172,7 @@ class _Owners:
     def __init__(self) -> None:
         self.processes: dict[str, int] = {}
         self._inodes: dict[int, str | None] = {}
+        self._unknown: dict[int, float] = {}  # when each was first seen
 
     def know(self, name: str, process: int) -> None:
         """A client's process; connections that were nobody's may be its."""
@@ -178,15 +181,22 @@ class _Owners:
             self._inodes.clear()
 
     def name_of(self, connection: Connection) -> str | None:
-        """None if it is this process's own."""
-        if connection.inode not in self._inodes:
+        """None if it is this process's own, or new: its process may be about to tell who it is."""
+        inode = connection.inode
+        if inode not in self._inodes:
             if len(self._inodes) > MOST_SOCKETS:
                 self._inodes.clear()
+                self._unknown.clear()
             self._inodes |= dict.fromkeys(_sockets(os.getpid()), None)
             for name, process in self.processes.items():
                 self._inodes |= dict.fromkeys(_sockets(process), name)
-            self._inodes.setdefault(connection.inode, OTHERS)
-        return self._inodes[connection.inode]
+        if inode in self._inodes:
+            return self._inodes[inode]
+        if trio.current_time() - self._unknown.setdefault(inode, trio.current_time()) < GRACE:
+            return None
+        del self._unknown[inode]
+        self._inodes[inode] = OTHERS
+        return OTHERS
 
 
 def _sockets(process: int) -> list[int]:

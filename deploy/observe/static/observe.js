@@ -94,6 +94,7 @@ const takes = {
   end(told) {
     live(told.why, "off");
     source.close();
+    drawLines(true);
   },
 };
 

@@ -1,0 +1,94 @@
+"""Takes the pictures of the pages, for README and docs/, from real networks in a real browser: `make screenshots`.
+
+Each page has a function in `PAGES` that yields the link of a page which shows something, as `observe` does, and what
+to wait for; every picture is taken in light and in dark. They are made small: few colors, no more than is to be seen.
+
+    python -m tests.pictures [PAGE...]
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import trio
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from deploy.local import prepare, programs
+from deploy.observe.live import LocalNetwork
+from deploy.observe.page import show
+from deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
+from deploy.supervisor import open_crew
+from tests.browser import browser
+
+FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+COLORS = 96
+PATIENCE = 300_000  # milliseconds
+
+
+class Shown(NamedTuple):
+    """A page that is ready to be opened: its link, what to do before a picture, and the size of the picture."""
+
+    link: str
+    settle: Callable[[Page], None]
+    width: int
+    height: int
+
+
+@asynccontextmanager
+async def observe() -> AsyncIterator[Shown]:
+    """Two who write all the time, and one who never does, in the network of the demonstration."""
+    links: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "network"
+        plan = prepare(folder, {})
+        async with open_crew(folder) as crew:
+            await crew.start(programs(folder, plan), lambda _name: None)
+            daemons = await trio.to_thread.run_sync(enroll, folder, plan, (*NAMES, SILENT))
+            async with open_people(folder, daemons, crew) as (alice, bob), trio.open_nursery() as nursery:
+                await meet(alice, bob)
+                await nursery.start(partial(show, LocalNetwork(folder), links.append))
+                nursery.start_soon(go_on, alice, bob, 0.08)
+                yield Shown(links[0], _until_a_minute_is_seen, 1240, 1130)
+                nursery.cancel_scope.cancel()
+
+
+def _until_a_minute_is_seen(page: Page) -> None:
+    expect(page.locator("#lines .client")).to_have_count(3, timeout=PATIENCE)
+    page.wait_for_timeout(70_000)
+
+
+# The page of `mixnet ui` has its place here: a function such as `observe`, in a module of tests/client/ui/.
+PAGES: dict[str, Callable[[], AbstractAsyncContextManager[Shown]]] = {"observe": observe}
+
+
+def take(name: str, shown: Shown) -> None:
+    """Open the page once, and write NAME-light.png and NAME-dark.png."""
+    with browser() as launched:
+        page = launched.new_page(viewport={"width": shown.width, "height": shown.height}, color_scheme="light")
+        page.goto(shown.link)
+        shown.settle(page)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # both are known
+            page.wait_for_timeout(1500)
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLORS)
+            picture.save(FOLDER / f"{name}-{scheme}.png", optimize=True)
+
+
+async def main(names: list[str]) -> None:
+    """All pages, or those that are named."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in names or PAGES:
+        async with PAGES[name]() as shown:
+            await trio.to_thread.run_sync(take, name, shown)
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1:])
