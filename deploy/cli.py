@@ -95,15 +95,16 @@ async def status(*, folder: Folder = None, json: Json = False, follow: Flag = Fa
     return await look(network_folder(folder), json=json, watch=follow)
 
 
-_SOURCE = exclusive()  # a recording is of the network, or it is played
+_RECORDING, _SOURCE = exclusive(), exclusive()  # what is played is nothing that runs, and nothing new
 
 
 @app.command
 async def observe(
     *,
     folder: Folder = None,
-    record: Annotated[Path | None, option(_SOURCE)] = None,
-    replay: Annotated[Path | None, option(_SOURCE)] = None,
+    node: Annotated[list[Path] | None, option(_SOURCE)] = None,
+    record: Annotated[Path | None, option(_RECORDING)] = None,
+    replay: Annotated[Path | None, option(_RECORDING, _SOURCE)] = None,
     port: int | None = None,
 ) -> int:
     """Show a live page of the network in your browser: what an observer sees, and what really happens.
@@ -114,6 +115,9 @@ async def observe(
 
     Parameters
     ----------
+    node
+        Instead of a local network, a node of yours, by its configuration (/etc/mixnet/mix-1/config.toml); give it again
+        for each. Its links and clients are not shown.
     record
         Also write what is seen to this new file. It says when your clients were busy: keep it to yourself.
     replay
@@ -128,7 +132,7 @@ async def observe(
     from deploy.background import until_signal  # noqa: PLC0415
     from deploy.display import greet  # noqa: PLC0415
 
-    await until_signal(serve, network_folder(folder), greet, record=record, replay=replay, port=port)
+    await until_signal(serve, network_folder(folder), greet, nodes=node or (), record=record, replay=replay, port=port)
     return 0
 
 

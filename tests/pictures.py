@@ -29,17 +29,17 @@ from deploy.supervisor import open_crew
 from tests.browser import browser
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-COLORS = 96
+MARGIN = 16  # pixels
 PATIENCE = 300_000  # milliseconds
 
 
 class Shown(NamedTuple):
-    """A page that is ready to be opened: its link, what to do before a picture, and the size of the picture."""
+    """A page that is ready to be opened: its link, what to do before a picture, its width, and where it ends."""
 
     link: str
     settle: Callable[[Page], None]
     width: int
-    height: int
+    last: str  # a selector: all above the end of this element is in the picture
 
 
 @asynccontextmanager
@@ -56,13 +56,16 @@ async def observe() -> AsyncIterator[Shown]:
                 await meet(alice, bob)
                 await nursery.start(partial(show, LocalNetwork(folder), links.append))
                 nursery.start_soon(go_on, alice, bob, 0.08)
-                yield Shown(links[0], _until_a_minute_is_seen, 1240, 1130)
+                yield Shown(links[0], _until_it_is_busy, 1240, ".cards")
                 nursery.cancel_scope.cancel()
 
 
-def _until_a_minute_is_seen(page: Page) -> None:
+def _until_it_is_busy(page: Page) -> None:
+    """A line's length of time, in which one of them wrote."""
     expect(page.locator("#lines .client")).to_have_count(3, timeout=PATIENCE)
-    page.wait_for_timeout(70_000)
+    page.wait_for_timeout(50_000)
+    expect(page.locator("#alike")).to_contain_text("of them with messages", timeout=PATIENCE)
+    expect(page.locator("#alarms")).to_have_text("The network is as it should be.", timeout=PATIENCE)
 
 
 # The page of `mixnet ui` has its place here: a function such as `observe`, in a module of tests/client/ui/.
@@ -72,13 +75,17 @@ PAGES: dict[str, Callable[[], AbstractAsyncContextManager[Shown]]] = {"observe":
 def take(name: str, shown: Shown) -> None:
     """Open the page once, and write NAME-light.png and NAME-dark.png."""
     with browser() as launched:
-        page = launched.new_page(viewport={"width": shown.width, "height": shown.height}, color_scheme="light")
+        page = launched.new_page(viewport={"width": shown.width, "height": 2400}, color_scheme="light")
         page.goto(shown.link)
         shown.settle(page)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # both are known
             page.wait_for_timeout(1500)
-            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLORS)
+            box = page.locator(shown.last).bounding_box()
+            assert box is not None
+            height = box["y"] + box["height"] + MARGIN
+            raw = page.screenshot(clip={"x": 0, "y": 0, "width": shown.width, "height": height})
+            picture = Image.open(io.BytesIO(raw)).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE)
             picture.save(FOLDER / f"{name}-{scheme}.png", optimize=True)
 
 

@@ -20,7 +20,7 @@ import trio
 
 from client.model.paths import SETTINGS
 from deploy.folders import BOOTSTRAP, CLIENTS, SOCKET, NetworkNotRunning, running
-from deploy.local import NodeStatus, load_plan, status
+from deploy.local import load_plan, status
 from deploy.observe.frames import FrameCounts
 from deploy.observe.kernel import Connection, Kernel
 from deploy.observe.samples import MOST_CLIENTS, VERSION, ClientSample, Heading, NodeSample, Rules, Sample
@@ -131,7 +131,8 @@ class LocalNetwork:
 
     async def _ask_nodes(self) -> None:
         try:
-            self._heard.nodes = {node.member.name: node_sample(node) for node in await status(self._folder)}
+            nodes = await status(self._folder)
+            self._heard.nodes = {node.member.name: node_sample(node.figures, node.restarts) for node in nodes}
         except MixnetError:
             self._heard.nodes = dict.fromkeys(self.heading.nodes, NodeSample())
 
@@ -216,11 +217,11 @@ def _title(plan: LocalPlan) -> str:
     )
 
 
-def node_sample(node: NodeStatus) -> NodeSample:
-    """What the page needs of a node's figures."""
-    if node.figures is None:
-        return NodeSample(restarts=node.restarts)
-    return _chosen(NodeSample, node.figures, up=True, restarts=node.restarts, warnings=_worries(node.figures))
+def node_sample(figures: dict[str, Any] | None, restarts: int = 0) -> NodeSample:
+    """What the page needs of a node's figures, which are None if it doesn't answer."""
+    if figures is None:
+        return NodeSample(restarts=restarts)
+    return _chosen(NodeSample, figures, up=True, restarts=restarts, warnings=_worries(figures))
 
 
 def client_sample(figures: dict[str, Any], *, with_times: bool) -> ClientSample:

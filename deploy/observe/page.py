@@ -7,7 +7,7 @@ anew from the beginning, and holds up nobody.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from starlette.routing import Route
 from deploy.observe import recording
 from deploy.observe.live import LocalNetwork, Take
 from deploy.observe.messages import End, Message
+from deploy.observe.own import OwnNodes
 from deploy.observe.samples import Heading, Sample
 from deploy.observe.scene import Scene
 from mixnet.pages.events import EventStream, Tell
@@ -124,8 +125,14 @@ def _report(fault: str) -> None:
 
 
 async def observe(
-    folder: Path, greet: Callable[[str], None], *, record: Path | None, replay: Path | None, port: int | None
+    folder: Path,
+    greet: Callable[[str], None],
+    *,
+    nodes: Sequence[Path] = (),
+    record: Path | None = None,
+    replay: Path | None = None,
+    port: int | None = None,
 ) -> None:
-    """The command, until cancelled."""
-    source = LocalNetwork(folder) if replay is None else recording.Recording(replay)
+    """The command, until cancelled: of the network in `folder`, of nodes by their configurations, or of a recording."""
+    source = recording.Recording(replay) if replay is not None else OwnNodes(nodes) if nodes else LocalNetwork(folder)
     await show(source, greet, record=record, port=port)

@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const TRAVEL = 620; // milliseconds that a dot takes
-const MOST = 360; // dots at one time; beyond that one stands for several frames
+const MOST = 700; // dots at one time; beyond that one stands for several frames
 
 export function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);

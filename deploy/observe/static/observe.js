@@ -46,8 +46,8 @@ function clientLine(name) {
   seen.setAttribute("role", "img");
   told.setAttribute("role", "img");
   const row = made("div", { className: "client" },
-    made("div", {}, made("h3", { textContent: name }), about),
-    made("div", {}, made("p", { className: "what", textContent: "What an observer sees" }), seen),
+    made("h3", { textContent: name }),
+    made("div", {}, made("p", { className: "what", textContent: "What an observer sees" }), seen, about),
     made("div", {}, made("p", { className: "what", textContent: "What it really did" }), told, really));
   find("lines").append(row);
   return { seen, told, about, really };
@@ -71,7 +71,11 @@ const takes = {
     find("nodes").replaceChildren();
     rows = new Map(told.nodes.map((node) => [node.name, nodeRow(node)]));
     find("links").replaceChildren(...told.links.map(([from, to]) => made("tr", {}, made("td", { textContent: from }), made("td", { textContent: to }), made("td"))));
-    if (!told.links_seen) say("flow", "this system doesn't tell what its connections carry: links stay empty");
+    find("clients").hidden = !told.clients.length;
+    if (!told.links_seen) {
+      say("flow", "links are not seen here: nodes tell only their own counts");
+      say("hidden-among", "It is computed where links are seen: in a local network.");
+    }
     if (latest && latest.links.length === told.links.length) takes.figures(latest);
     drawLines(true);
   },
@@ -103,7 +107,8 @@ function drawLines(now) {
   if (!now && performance.now() - drawnAt < pause) return;
   drawnAt = performance.now();
   const shown = Math.round(SHOWN / layout.tick);
-  const every = ticks.flatMap((tick) => tick.clients.map((client) => client.up));
+  const sum = (own) => Object.values(own || {}).reduce((all, one) => all + one, 0);
+  const every = ticks.flatMap((tick) => tick.clients.flatMap((client) => [client.up, sum(client.own)]));
   const top = Math.max(8, ...every);
   layout.clients.forEach((name, place) => {
     const line = lines.get(name), own = ticks.map((tick) => tick.clients[place] || { up: 0, down: 0, own: null });
@@ -118,7 +123,7 @@ function showTime(told) {
   find("epoch-share").value = told.epoch_share;
   const up = told.clients.reduce((sum, client) => sum + client.up, 0), all = told.links.reduce((sum, rate) => sum + rate, 0);
   if (layout.links_seen) say("flow", `${Math.round(up)} frames a second enter from clients; ${Math.round(all)} on all links`);
-  say("dots", map.share < 0.99 ? ` (here for one in ${Math.round(1 / map.share)})` : "");
+  say("dots", map.share < 0.99 ? ` (now for ${Math.round(100 * map.share)} % of them)` : "");
 }
 
 function showNodes(told) {
@@ -142,7 +147,7 @@ function showClients(told) {
     const line = lines.get(row.name);
     if (!line) continue;
     const seen = `${row.up.toFixed(1)} up, ${row.down.toFixed(1)} down, a second`;
-    say(line.about, seen);
+    say(line.about, `Last minute: frames ${seen}.`);
     line.seen.setAttribute("aria-label", `${row.name} as an observer sees it, last minute: frames ${seen}`);
     const parts = GROUPS.filter(([group]) => row.told[group]).map(([group, words]) => `${number.format(row.told[group])} ${words.split(",")[0]}`);
     const really = row.own ? (parts.length ? `Last minute: ${parts.join(", ")}.` : "It sent nothing.") : "Its daemon isn't yours to ask.";

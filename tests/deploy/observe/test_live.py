@@ -68,10 +68,7 @@ FIGURES = {
 
 
 def test_of_a_nodes_figures_no_identity_and_no_process_is_told():
-    class Node:
-        figures, restarts = FIGURES, 2
-
-    sample = node_sample(Node())
+    sample = node_sample(FIGURES, 2)
     assert sample == NodeSample(
         up=True,
         ready=True,
@@ -84,8 +81,7 @@ def test_of_a_nodes_figures_no_identity_and_no_process_is_told():
         restarts=2,
     )
     assert b"f566" not in msgspec.json.encode(sample)
-    Node.figures = None
-    assert node_sample(Node()) == NodeSample(restarts=2)
+    assert node_sample(None, 2) == NodeSample(restarts=2)
 
 
 def test_of_a_clients_figures_its_name_and_provider_are_not_told():
