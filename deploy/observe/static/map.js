@@ -48,12 +48,12 @@ export class NetworkMap {
   show(layout) {
     this.layout = layout;
     const width = Math.max(280, this.svg.parentElement.clientWidth);
-    const tall = width < 640;
     const columns = this.columns(layout);
+    const tall = width < 132 * columns.length; // then they are rows, from above to below
     const most = Math.max(1, ...columns.map((column) => column.nodes.length));
     const authorities = layout.nodes.filter((node) => node.kind === "authority");
     const crowded = most > (tall ? 4 : 7);
-    const box = crowded ? [18, 18] : tall ? [Math.min(96, width / most - 10), 36] : [104, 42];
+    const box = crowded ? [18, 18] : tall ? [Math.min(104, width / most - 10), 36] : [104, 42];
     const rowHeight = crowded ? 30 : 66;
     const step = tall ? 84 : (width - box[0] - 4) / Math.max(1, columns.length - 1);
     const main = tall ? columns.length * step - 6 : Math.max(150, most * rowHeight) + 26;
@@ -67,7 +67,7 @@ export class NetworkMap {
     columns.forEach((column, number) => {
       const along = tall ? 36 + number * step : box[0] / 2 + 2 + number * step;
       const heading = tall
-        ? element("text", { class: "column", x: width / 2, y: along - box[1] / 2 - 8 }, column.title)
+        ? element("text", { class: "column row", x: 0, y: along - box[1] / 2 - 8 }, column.title)
         : element("text", { class: "column", x: along, y: 12 }, column.title);
       front.append(heading);
       column.nodes.forEach((node, row) => {
