@@ -68,7 +68,7 @@ def _until_it_is_busy(page: Page) -> None:
     expect(page.locator("#alarms")).to_have_text("The network is as it should be.", timeout=PATIENCE)
 
 
-# The page of `mixnet ui` has its place here: a function such as `observe`, in a module of tests/client/ui/.
+# The page of `mixnet ui` has its place here: another function such as `observe`.
 PAGES: dict[str, Callable[[], AbstractAsyncContextManager[Shown]]] = {"observe": observe}
 
 

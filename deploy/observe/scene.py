@@ -176,10 +176,10 @@ class Scene:
         """How well a packet is hidden at the rates of the last minute."""
         if at - self._estimated < ESTIMATES:
             return
-        self._estimated = at
         pools = self._pools()
-        found = None if pools is None else estimate(pools, random.Random(len(self._ticks) + round(1000 * at)))
+        found = None if pools is None else estimate(pools, random.Random(round(1000 * at)))
         if pools is not None and found is not None:
+            self._estimated = at
             best = optimum(pools.rate, pools.holds, pools.mean_delay)
             self._estimates.append((found[0], best, found[1]))
 

@@ -11,8 +11,8 @@ from client.model.views import MessageKind
 from client.ui.app import page
 from client.ui.desk import Desk
 from mixnet.clock import VirtualClock
-from tests.client.chat.screen import receive
 from tests.browser import LIMIT, Person, browser, needs_browser, play
+from tests.client.chat.screen import receive
 from tests.client.ui.visit import visited
 from tests.client.worlds.town import START, Town, rules
 

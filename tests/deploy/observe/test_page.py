@@ -15,7 +15,7 @@ from deploy.observe.recording import Recording, add, writing
 from deploy.observe.samples import read_recording
 from deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
 from deploy.supervisor import open_crew
-from tests.browser import browser, complaints, needed
+from tests.browser import LIMIT, Person, browser, needs_browser, play
 from tests.deploy.observe.acted import HEADING, act
 
 PLAN = {"layers": 1, "width": 1, "providers": 1, "authorities": 1}
@@ -27,34 +27,31 @@ DRAWN = """which => {
 }"""
 UNNAMED = """() => [...document.querySelectorAll("canvas:not([aria-hidden]), svg")]
     .filter(one => !one.ariaLabel && !one.hasAttribute("aria-labelledby")).length"""
-PATIENCE = 60_000  # milliseconds
 
 
-def visit_live(link: str) -> str:
-    """Look until all is there; what the page says of both clients."""
+def visit_live(link: str, heard: list[str]) -> None:
+    """Look until all is there; `heard` gets what the page says of both clients."""
     with browser() as launched:
-        page = launched.new_page()
-        said = complaints(page)
-        page.goto(link)
-        expect(page.locator("#lines .client")).to_have_count(3, timeout=PATIENCE)
-        expect(page.locator("#lines")).to_contain_text("messages and files", timeout=PATIENCE)
-        expect(page.locator("#entropy")).to_contain_text(".", timeout=PATIENCE)
-        expect(page.locator("#took")).to_contain_text("ms", timeout=PATIENCE)
+        visitor = Person(launched, link)
+        page = visitor.page
+        expect(page.locator("#lines .client")).to_have_count(3, timeout=LIMIT)
+        expect(page.locator("#lines")).to_contain_text("messages and files", timeout=LIMIT)
+        expect(page.locator("#entropy")).to_contain_text(".", timeout=LIMIT)
+        expect(page.locator("#took")).to_contain_text("ms", timeout=LIMIT)
         expect(page.locator("#live")).to_have_text("live")
         expect(page.locator("#nodes tr")).to_have_count(3)
-        words = page.locator("#alike").inner_text()
+        heard.append(page.locator("#alike").inner_text())
         again = launched.new_context().new_page()
         assert again.goto(link).status == 403, "the link works once"
-        assert said == []
-        return words
+        assert visitor.complaints == []
 
 
-@needed
+@needs_browser
 @pytest.mark.timeout(300)
 async def test_of_who_writes_and_who_is_silent_an_observer_sees_the_same(tmp_path):
     """Frames are those that the kernel counted, of real processes; what was recorded is played again."""
     folder, record = tmp_path / "network", tmp_path / "run.rec"
-    links: list[str] = []
+    links, heard = [], []
     plan = prepare(folder, PLAN)
     async with open_crew(folder) as crew:
         await crew.start(programs(folder, plan), lambda _name: None)
@@ -64,9 +61,9 @@ async def test_of_who_writes_and_who_is_silent_an_observer_sees_the_same(tmp_pat
             source = LocalNetwork(folder)
             await nursery.start(partial(show, source, links.append, record=record))
             nursery.start_soon(go_on, alice, bob, 0.1)
-            words = await trio.to_thread.run_sync(visit_live, links[0].removeprefix("open "))
+            await play(visit_live, links[0], heard)
             nursery.cancel_scope.cancel()
-    assert "standard deviations" in words
+    assert "standard deviations" in heard[0]
     samples = list(read_recording(record.read_bytes().splitlines())[1])
     if not source.heading.links_seen:
         pytest.skip("this system doesn't tell what its connections carry")
@@ -88,10 +85,9 @@ async def test_of_who_writes_and_who_is_silent_an_observer_sees_the_same(tmp_pat
 
 def visit_replay(link: str) -> None:
     with browser() as launched:
-        page = launched.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce").new_page()
-        said = complaints(page)
-        page.goto(link)
-        expect(page.locator("#live")).to_have_text("The recording has ended.", timeout=PATIENCE)
+        visitor = Person(launched, link, viewport={"width": 360, "height": 800}, reduced_motion="reduce")
+        page = visitor.page
+        expect(page.locator("#live")).to_have_text("The recording has ended.", timeout=LIMIT)
         assert page.title() == "mixnet observe"
         assert page.locator("main img").count() == 0
         expect(page.locator("#nodes th", has_text=EVIL)).to_have_count(1)
@@ -101,10 +97,10 @@ def visit_replay(link: str) -> None:
         assert page.evaluate(DRAWN, ".client canvas"), "lines are drawn"
         assert not page.evaluate(DRAWN, "#packets"), "nothing moves for who wants no motion"
         assert page.evaluate(UNNAMED) == 0, "every picture says what it shows"
-        assert said == []
+        assert visitor.complaints == []
 
 
-@needed
+@needs_browser
 @pytest.mark.timeout(120)
 async def test_a_recording_is_shown_whatever_names_it_has(tmp_path):
     path, links = tmp_path / "run.rec", []
@@ -120,5 +116,5 @@ async def test_a_recording_is_shown_whatever_names_it_has(tmp_path):
             add(file, replace(sample, flows=flows, clients=renamed(sample.clients), nodes=nodes))
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(show, Recording(path), links.append))
-        await trio.to_thread.run_sync(visit_replay, links[0])
+        await play(visit_replay, links[0])
         nursery.cancel_scope.cancel()

@@ -69,7 +69,7 @@ def test_the_anonymity_is_that_of_the_rates_and_below_its_optimum():
     assert found.rate == pytest.approx(68, rel=0.1)
     assert (found.holds, found.mean_delay, found.clients) == (4, 0.05, 2)
     assert 3.5 < found.entropy < found.optimum == pytest.approx(4.68, abs=0.15)
-    assert len(found.past) == 11, "after the first sample, once in five seconds"
+    assert len(found.past) == 12, "once in five seconds"
 
 
 def test_nothing_is_claimed_without_clients_a_document_or_a_layer():
