@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mixnet.errors import Unavailable
+from mixnet.network import Address
 from mixnet.pages.connections import serving
 from mixnet.pages.door import Door
 
@@ -63,7 +64,8 @@ async def serve_page(
 
 
 def _listen(port: int | None) -> socket.socket:
-    """A socket that is bound; on systems that have one loopback address only, that one."""
+    """A socket that is bound; where there is one loopback address only, that one. LocalError if the port is none."""
+    Address(_STANDARD, port or 0)
     drawn = f"127.{128 + secrets.randbelow(127)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
     for host in (_STANDARD,) if port is not None else (drawn, _STANDARD):
         found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

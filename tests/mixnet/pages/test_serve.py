@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from mixnet.errors import Unavailable
+from mixnet.errors import LocalError, Unavailable
 from mixnet.pages.events import EventStream
 from mixnet.pages.serve import serve_page
 from tests.mixnet.pages.visit import enter, fetch, quiet, static
@@ -66,6 +66,9 @@ async def test_each_page_has_an_address_of_its_own_unless_a_port_is_asked_for(tm
         port = listeners[0].socket.getsockname()[1]
         with pytest.raises(Unavailable, match="choose another port"):
             await serving(port=port)
+        for wrong in (-1, 65536):
+            with pytest.raises(LocalError):
+                await serving(port=wrong)
         await listeners[0].aclose()
         assert (await inner.start(partial(serving, port=port))).link().startswith(f"http://127.0.0.1:{port}/")
         inner.cancel_scope.cancel()
