@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from client.model.views import MessageKind
+from tests.browser import LIMIT, Person, browser, needs_browser, play
 from tests.client.chat.screen import receive
-from tests.client.ui.browser import LIMIT, Person, browser, needs_browser, play
 from tests.client.ui.visit import visited
 
 pytestmark = [needs_browser, pytest.mark.timeout(300)]
