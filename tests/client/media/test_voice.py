@@ -35,6 +35,7 @@ from client.media.voice_file import (
     STEPS_LIMIT,
     NoVoice,
     Voice,
+    _checksum,
     pack,
     parse_untrusted,
     size_of,
@@ -131,20 +132,51 @@ def test_garbage_is_no_voice_message(start, end):
             parse_untrusted(raw)
 
 
-@given(st.binary(min_size=2, max_size=PACKET_SIZE), st.integers(0, 2**64 - 1))
-@example(b"\x53\x3f", 100)  # a packet of 63 frames
-@example(b"\x54\x00", 100)  # stereo
-@example(b"\x58\x00", 100)  # 60 ms
-def test_packets_and_lengths_of_a_stranger_are_taken_only_if_they_are_true(packet, granule):
-    packet = packet.ljust(PACKET_SIZE, b"\0")
-    raw = bytearray(pack(Voice((packet,) * STEP_PACKETS, 1)))
-    page = len(raw) - size_of(2) + size_of(1)
-    raw[page + 6 : page + 14] = struct.pack("<Q", granule)
+def forged(packet: bytes, granule: int) -> bytes:
+    """A file of one step with such packets and such a length, and checksums that are right."""
+    raw = bytearray(pack(Voice((packet.ljust(PACKET_SIZE, b"\0"),) * STEP_PACKETS, 1)))
+    page = raw[size_of(1) - size_of(2) :]
+    page[6:14], page[22:26] = struct.pack("<Q", granule), bytes(4)
+    page[22:26] = _checksum(page)
+    return bytes(raw[: size_of(1) - len(page)] + page)
+
+
+@pytest.mark.parametrize(
+    ("begins", "lasts"),
+    [
+        ("50", True),  # one of 40 ms
+        ("5301", True),
+        ("49", True),  # two of 20 ms, of one size
+        ("fb02", True),
+        ("e310", True),  # 16 of 2.5 ms
+        ("48", False),  # 20 ms
+        ("5302", False),  # two of 40 ms
+        ("58", False),  # 60 ms
+        ("5300", False),
+        ("533f", False),
+        ("54", False),  # stereo
+    ],
+)
+def test_packets_of_another_length_or_in_stereo_are_refused(begins, lasts):
+    raw = forged(bytes.fromhex(begins), SKIPPED + 3)
+    if lasts:
+        assert parse_untrusted(raw).length == 1
+    else:
+        with pytest.raises(NoVoice):
+            parse_untrusted(raw)
+
+
+@given(st.one_of(st.integers(0, 2**64 - 1), st.integers(0, STEP * PLAYED * 2)))
+@example(SKIPPED)
+@example(STEP * PLAYED)
+@example(STEP * PLAYED + 3)
+def test_no_length_is_taken_but_one_that_the_packets_have(granule):
     try:
-        voice = parse_untrusted(bytes(raw))
+        voice = parse_untrusted(forged(b"\x50", granule))
     except NoVoice:
+        assert not (SKIPPED < granule <= STEP * PLAYED and granule % 3 == 0)
         return
-    assert pack(voice) == raw and 0 < voice.length / RATE <= STEP
+    assert granule == SKIPPED + voice.length * 3 and 0 < voice.length / RATE <= STEP
 
 
 def test_no_size_but_those_of_steps_is_looked_at():
