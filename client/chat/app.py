@@ -389,6 +389,8 @@ class ChatApp(App[None]):
             self.screen.action_end()
         elif self.opened is None:
             self.warn("choose a conversation first")
+        elif self.opened.kind is not ConversationKind.CONTACT:
+            self.warn("voice messages go to contacts only, as files do")
         elif len(self.screen_stack) == 1:
             await voice.speak(self, self._sound, self._directory, self.opened.name)
 

@@ -123,7 +123,8 @@ async def speak(desk: Desk, sound: Sound, profile: Path, contact: str) -> None:
     except OSError as error:
         desk.warn(f"the recording can't be kept, so it was not sent: {error.strerror}")
         return
-    await desk.asked(lambda me: send(me, contact, str(path)))
+    if await desk.asked(lambda me: send(me, contact, str(path))) is None:
+        desk.warn(f"it was not sent, and is kept in {path}: ^O sends it")
 
 
 async def play(desk: Desk, sound: Sound, one: MessageInfo) -> None:

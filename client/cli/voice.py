@@ -13,7 +13,8 @@ from cyclopts import Parameter
 from client.cli import render
 from client.cli.files import until_settled
 from client.cli.options import Flag, Folder, Json, Profile, checked, command, hints_for, profile_folder, talk
-from mixnet.errors import LocalError
+from client.model.names import same
+from mixnet.errors import LocalError, MixnetError
 from mixnet.exclusive import argument, exclusive, option
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ async def voice(
     devices
         List the devices that record and play, instead.
     """
+    from client.cli import watching  # noqa: PLC0415
     from client.media import codec, kept  # noqa: PLC0415
     from client.media.sound import Devices  # noqa: PLC0415
     from client.media.voice_file import RATE  # noqa: PLC0415
@@ -67,7 +69,10 @@ async def voice(
         raise LocalError(f"a voice message has 1 to {_LONGEST} seconds: give --seconds as a number between")
     codec.require("av", "miniaudio")
     async with talk(folder, name) as me:
-        await me.page(contact)  # a name that nobody has is told before anything is said into a microphone
+        # A name that nobody has, or a group, is told before anything is said into a microphone.
+        await me.page(contact)
+        if same(contact) not in {same(one.name) for one in await me.contacts()}:
+            raise LocalError(f"{contact!r} is no contact: voice messages go to contacts only, as files do")
     if file is not None:
         with hints_for(name, folder):
             samples = codec.from_file(file)
@@ -79,11 +84,14 @@ async def voice(
         with hints_for(name, folder):
             samples = record(Devices(), device, seconds)
     raw = codec.encode(samples)
-    from client.cli import watching  # noqa: PLC0415
-
+    path = kept.keep(profile_folder(folder, name), raw)
     with watching.Watch(name, folder) as watch:
         async with talk(folder, name) as me:
-            number = await me.send_file(contact, kept.keep(profile_folder(folder, name), raw))
+            try:
+                number = await me.send_file(contact, path)
+            except MixnetError:
+                render.note(f"it was not sent, and is kept in {path}")
+                raise
             message = await until_settled(me, number, watch) if wait else await me.message(number)
     render.json(message) if as_json else render.message(message)
 

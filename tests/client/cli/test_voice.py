@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client.cli import messages, voice
+from client.cli import groups, messages, voice
 from client.media import codec, kept, pictures, sound
 from client.media.sound import Devices, NoDevice
 from client.media.voice_file import PLAYED, RATE, NoVoice
@@ -60,8 +60,9 @@ async def test_only_voice_messages_are_played(profile, tmp_path, capsys):
 
 async def test_nothing_is_recorded_for_nobody_or_for_too_long(profile, tmp_path, monkeypatch):
     monkeypatch.setattr(sound, "Devices", None)
-    for contact, seconds, error in (("nobody", 5, LocalError), ("bob", 0, LocalError), ("bob", 301, LocalError)):
-        with pytest.raises(error):
+    await groups.create("alice", "club", folder=tmp_path)
+    for contact, seconds in (("nobody", 5), ("club", 5), ("bob", 0), ("bob", 301)):
+        with pytest.raises(LocalError):
             await voice.voice("alice", contact, seconds=seconds, folder=tmp_path)
 
 
