@@ -12,7 +12,7 @@ ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus screenshots clean
+.PHONY: help extras demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus screenshots clean
 
 help:
 	@echo "make demo    a real mixnet on this machine, two people who talk through it, and a summary"
@@ -25,6 +25,7 @@ help:
 	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
 	@echo "make architecture  draw the rooms in docs/architecture.md anew, from the imports"
 	@echo "make screenshots  take the pictures of the pages in docs/pictures anew: ONLY=observe"
+	@echo "make extras  install what some commands need beside: measuring, codes, chat, pages, voice messages, pictures"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -107,10 +108,17 @@ $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	@$(PIP) install --prefer-binary --editable '.[bench]'
 	@touch $@ $(VENV)/.installed
 
+extras: $(VENV)/.installed-extras
+
+$(VENV)/.installed-extras: pyproject.toml | $(BIN)/python
+	@echo "installing the mixnet with all of its extras into $(VENV)"
+	@$(PIP) install --prefer-binary --editable '.[bench,codes,tui,ui,notify,voice,pictures]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
+
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and the tools of its tests into $(VENV)"
 	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes,tui,ui,notify,voice,pictures]'
-	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench $(VENV)/.installed-extras
 
 $(VENV)/.installed-mutants: pyproject.toml | $(VENV)/.installed-test
 	@echo "installing what changes the code into $(VENV)"

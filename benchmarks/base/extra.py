@@ -11,18 +11,19 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from mixnet.errors import Unavailable
+from mixnet.extras import installation
 
 LIBRARIES = ("distributed", "jinja2", "matplotlib", "numpy", "scipy", "sklearn")  # as they are imported
 
 
 class MissingLibrary(Unavailable):
-    """A library that measuring needs is not installed: run `make bench`, or pip install 'mixnet[bench]'."""
+    """A library that measuring needs is not installed."""
 
     exit_status = 1
 
     def __init__(self, name: str) -> None:
         """`name` of the library."""
-        super().__init__(f"{name} is not installed: run `make bench`, or pip install 'mixnet[bench]'")
+        super().__init__(f"{name} is not installed: `{installation('bench')}`, then try again")
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 from client.cli.options import Flag, Folder, Profile, command, completed, profile_folder, talk
 from mixnet.errors import LocalError
+from mixnet.extras import lacking
 
 
 class ChatMissing(LocalError):
@@ -33,8 +33,7 @@ def chat(name: Profile, /, *, bell: Flag = False, folder: Folder = None) -> None
     except ModuleNotFoundError as error:
         if error.name != "textual":
             raise
-        install = shlex.join([sys.executable, "-m", "pip", "install", "textual>=8.2"])
-        raise ChatMissing(f"this needs a library that isn't installed: `{install}`, then try again") from None
+        raise ChatMissing(lacking("tui")) from None
     import trio  # noqa: PLC0415
 
     from client.api.connection import connect  # noqa: PLC0415

@@ -7,8 +7,6 @@ is decoded in a process of its own only, after every byte beside the packets was
 from __future__ import annotations
 
 import io
-import shlex
-import sys
 import wave
 from collections.abc import Iterator
 from fractions import Fraction
@@ -32,6 +30,7 @@ from client.media.voice_file import (
     steps,
 )
 from mixnet.errors import LocalError
+from mixnet.extras import lacking
 
 SAMPLE = 2  # bytes
 _FILE_LIMIT = 100_000_000  # bytes of a file of sound
@@ -41,6 +40,8 @@ _OPTIONS = {"vbr": "off", "frame_duration": "40", "application": "voip", "compre
 class VoiceMissing(LocalError):
     """Voice messages need libraries that aren't installed."""
 
+    exit_status = 1
+
 
 class NoSound(LocalError):
     """There is nothing in it that could be sent as a voice message."""
@@ -49,8 +50,7 @@ class NoSound(LocalError):
 def require(*packages: str) -> None:
     """VoiceMissing unless they are installed."""
     if any(find_spec(one) is None for one in packages):
-        install = shlex.join([sys.executable, "-m", "pip", "install", "av>=18.1", "miniaudio>=1.71"])
-        raise VoiceMissing(f"this needs libraries that aren't installed: `{install}`, then try again")
+        raise VoiceMissing(lacking("voice"))
 
 
 def encode(samples: bytes) -> bytes:

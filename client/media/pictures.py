@@ -6,13 +6,12 @@ bytes, pixels, time and memory.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from client.media.bounded import Unreadable, work_untrusted
 from mixnet.errors import LocalError
+from mixnet.extras import lacking
 
 _LIMIT = 20_000_000  # bytes
 _TEXTS_LIMIT = 100_000  # bytes of all codes in it: one holds less than 3,000
@@ -20,6 +19,8 @@ _TEXTS_LIMIT = 100_000  # bytes of all codes in it: one holds less than 3,000
 
 class PicturesMissing(LocalError):
     """Reading codes from pictures needs libraries that aren't installed."""
+
+    exit_status = 1
 
 
 class NoPicture(LocalError):
@@ -29,8 +30,7 @@ class NoPicture(LocalError):
 def codes_untrusted(path: Path) -> list[str]:
     """The texts of the QR codes in a picture; NoPicture, PicturesMissing, OSError."""
     if any(find_spec(one) is None for one in ("zxingcpp", "PIL")):
-        install = shlex.join([sys.executable, "-m", "pip", "install", "zxing-cpp>=3.1", "pillow>=13"])
-        raise PicturesMissing(f"this needs libraries that aren't installed: `{install}`, then try again")
+        raise PicturesMissing(lacking("pictures"))
     with path.open("rb") as file:
         raw = file.read(_LIMIT + 1)
     if len(raw) > _LIMIT:

@@ -225,7 +225,9 @@ class TooManyConversations(Unavailable):
 
 
 class CodesMissing(LocalError):
-    """Spoken codes and matching need one more package: install this program with its extra `codes`."""
+    """Spoken codes and matching need a library that isn't installed."""
+
+    exit_status = 1
 
 
 class MalformedShortCode(LocalError):

@@ -14,6 +14,7 @@ from typing import Any
 from client.model.errors import CodesMissing
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
+from mixnet.extras import lacking
 
 MESSAGE_SIZE = 33  # a side and a point
 
@@ -27,7 +28,7 @@ def _package() -> Any:
     try:
         import spake2  # noqa: PLC0415  # an extra
     except ModuleNotFoundError:
-        raise CodesMissing from None
+        raise CodesMissing(lacking("codes")) from None
     return spake2
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mixnet.errors import LocalError
+from mixnet.extras import lacking
 
-WANTED = {"starlette": "starlette>=1.0", "hypercorn": "hypercorn>=0.18"}  # as in pyproject.toml
+LIBRARIES = ("starlette", "hypercorn")  # as they are imported
 
 
 class PagesMissing(LocalError):
@@ -24,7 +23,6 @@ def needed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in WANTED:
+        if (missing.name or "").partition(".")[0] not in LIBRARIES:
             raise
-        install = shlex.join([sys.executable, "-m", "pip", "install", *WANTED.values()])
-        raise PagesMissing(f"this needs libraries that aren't installed: `{install}`, then try again") from None
+        raise PagesMissing(lacking("ui")) from None

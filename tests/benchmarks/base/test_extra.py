@@ -10,13 +10,14 @@ import pytest
 import benchmarks
 from benchmarks.base import jobs
 from benchmarks.base.extra import LIBRARIES, MissingLibrary, needed, require
+from mixnet.extras import installation
 
-LINE = "is not installed: run `make bench`, or pip install 'mixnet[bench]'"
+LINE = f"is not installed: `{installation('bench')}`, then try again"
 
 
 COMMANDS = {
     "anonymity": "anonymity(quick=True)",
-    "plan": "plan(users=10, latency=10.0, entropy=3.0, bandwidth='10kB/s')",
+    "plan": "plan(clients=10, latency=10.0, entropy=3.0, bandwidth='10kB/s')",
     "flooding": "attack('flooding', quick=True)",
     "position": "attack('position', quick=True)",
     "latency": "latency()",
