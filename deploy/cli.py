@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import App
 
-from client.cli.options import Flag, Folder, Json, network_folder
+from client.cli.options import Flag, Folder, Json, JsonLines, check_form, network_folder
 from mixnet import hints
 from mixnet.exclusive import exclusive, option
 
@@ -80,7 +80,9 @@ async def up(
 
 
 @app.command
-async def status(*, folder: Folder = None, json: Json = False, follow: Flag = False) -> int:
+async def status(
+    *, folder: Folder = None, json: Json = False, as_lines: JsonLines = False, follow: Flag = False
+) -> int:
     """Show every node: layer, packets in, out and dropped, loops that came back, memory and CPU.
 
     Example: `mixnet status --follow`
@@ -92,7 +94,8 @@ async def status(*, folder: Folder = None, json: Json = False, follow: Flag = Fa
     """
     from deploy.start import look  # noqa: PLC0415
 
-    return await look(network_folder(folder), json=json, watch=follow)
+    check_form(as_json=json, as_lines=as_lines, follow=follow)
+    return await look(network_folder(folder), json=json, lines=as_lines, watch=follow)
 
 
 _RECORDING, _SOURCE = exclusive(), exclusive()  # what is played is nothing that runs, and nothing new

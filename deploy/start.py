@@ -56,11 +56,14 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool, give
     say("ended")
 
 
-async def look(folder: Path, *, json: bool, watch: bool) -> int:
+async def look(folder: Path, *, json: bool, lines: bool = False, watch: bool) -> int:
     """Show how every process is, once or again and again; exit status 1 if one isn't ready."""
     while True:
         nodes = await status(folder)
-        if json:
+        if lines:
+            for node in nodes:
+                say_json(node_json(node))
+        elif json:
             say_json([node_json(node) for node in nodes])
         else:
             if watch and sys.stdout.isatty():

@@ -42,18 +42,20 @@ async def codes(name: Profile, /, *, cancel: int | None = None, folder: Folder =
     render.table(("number", "code", "state", "contact, or what went wrong"), rows)
 
 
-async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json: bool) -> list[ContactInfo] | None:
+async def invite_by_code(
+    folder: Path | None, name: str, *, wait: bool, as_json: bool, as_lines: bool
+) -> list[ContactInfo] | None:
     """Show a code to say, and wait until it made a contact, which is returned; None if nobody shall wait."""
     from client.cli import watching  # noqa: PLC0415
 
-    show = render.json if as_json else _say
+    show = render.json if as_json or as_lines else _say
     with watching.Watch(name, folder) as watch:
         watch.accepted("the daemon may go on with a code: `mixnet codes PROFILE` shows it")
         async with talk(folder, name) as me:
             with render.waiting("looking for a free number"):
                 code = await me.codes.open()
             show(code)
-            if not as_json:
+            if not (as_json or as_lines):
                 render.line(code.code)
                 said = f"they type: mixnet accept THEIR-PROFILE --code {code.code}"
                 render.note(f"say it to them, within half an hour, and keep both programs running; {said}")
@@ -66,13 +68,13 @@ async def invite_by_code(folder: Path | None, name: str, *, wait: bool, as_json:
 
 
 async def accept_code(
-    folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool
+    folder: Path | None, name: str, text: str, contact: str | None, *, wait: bool, as_json: bool, as_lines: bool
 ) -> list[ContactInfo]:
     """Use a code that somebody said, and wait for the contact."""
     from client.cli import watching  # noqa: PLC0415
     from client.model.code_states import CodeState  # noqa: PLC0415
 
-    show = render.json if as_json else _say
+    show = render.json if as_lines else _quiet if as_json else _say
     with watching.Watch(name, folder) as watch:
         async with talk(folder, name) as me:
             code = await me.codes.enter(text, contact)
@@ -98,6 +100,10 @@ _SAID = {
 def _say(code: CodeInfo) -> None:
     if code.state in _SAID:
         render.note(_SAID[code.state])
+
+
+def _quiet(code: CodeInfo) -> None:
+    """One value is printed, at the end."""
 
 
 def _after(seen: CodeInfo, show: Callable[[CodeInfo], None]) -> Callable[[CodeInfo], None]:

@@ -20,11 +20,13 @@ from client.cli.options import (
     Folder,
     Image,
     Json,
+    JsonLines,
     PrivateFile,
     Profile,
     QrFile,
     ShortQr,
     Yes,
+    check_form,
     command,
     compare_with,
     completed,
@@ -71,6 +73,7 @@ async def invite(
     wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
+    as_lines: JsonLines = False,
 ) -> None:
     """Make an invitation, for one person, once; give it to them over a channel that both of you trust.
 
@@ -84,14 +87,18 @@ async def invite(
     wait
         With --code, wait until it is used; --no-wait returns once it can be said, and the daemon goes on.
     """
+    check_form(as_json=as_json, as_lines=as_lines)
     if code:
-        _show_new(folder, name, await invite_by_code(folder, name, wait=wait, as_json=as_json), as_json=as_json)
+        if as_json and wait:
+            raise LocalError("--json gives one value, and a code is said before it is used: use --jsonl, or --no-wait")
+        made = await invite_by_code(folder, name, wait=wait, as_json=as_json, as_lines=as_lines)
+        _show_new(folder, name, made, as_json=as_json or as_lines)
         return
     async with talk(folder, name) as me:
         text = await me.invite()
         file = "" if out is None else out.name
         then = f"give {out} to them, in private: they use it with `mixnet accept THEIR-PROFILE {shlex.quote(file)}`"
-        await hand_over(me, text, out, then, qr=qr, qr_file=qr_file, as_json=as_json)
+        await hand_over(me, text, out, then, qr=qr, qr_file=qr_file, as_json=as_json or as_lines)
 
 
 async def accept(
@@ -105,6 +112,7 @@ async def accept(
     wait: bool = True,
     folder: Folder = None,
     as_json: Json = False,
+    as_lines: JsonLines = False,
 ) -> None:
     """Accept somebody's invitation, and wait until both of you can write.
 
@@ -122,9 +130,10 @@ async def accept(
     wait
         Wait until the inviter's daemon has answered; --no-wait returns at once.
     """
+    check_form(as_json=as_json, as_lines=as_lines)
     if code is not None and not is_short(code):
-        made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json)
-        _show_new(folder, name, made, as_json=as_json)
+        made = await accept_code(folder, name, code, contact, wait=wait, as_json=as_json, as_lines=as_lines)
+        _show_new(folder, name, made, as_json=as_json or as_lines)
         return
     from client.cli import watching  # noqa: PLC0415
 
@@ -141,7 +150,7 @@ async def accept(
                 with render.waiting(f"waiting for the daemon of {render.harmless(known.name)} to answer"):
                     async with watch.long(_NO_ANSWER.format(delete=delete) if again is None else _NO_NEW_SESSION):
                         known = await me.wait_established(known.name)
-    if as_json:
+    if as_json or as_lines:
         render.json(known)
         return
     _show([known])
@@ -323,7 +332,8 @@ def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *,
     if made is None:
         return
     if as_json:
-        render.jsons(made)
+        for one in made:
+            render.json(one)
         return
     _show(made)
     for one in made:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from client.cli import render
-from client.cli.options import Flag, Folder, Json, Profile, none_yet, talk
+from client.cli.options import Flag, Folder, Json, JsonLines, Profile, check_form, none_yet, talk
 
 if TYPE_CHECKING:
     from client.api.connection import Connection
@@ -16,11 +14,17 @@ if TYPE_CHECKING:
     from client.model.views import MessageInfo, Transfer
 
 _AWAY = "not confirmed yet, which takes until the daemon of {} runs and has it; meanwhile the message waits, or expires"
-_JSON_HELP = "Print JSON for programs; with --follow, a list of all of them on one line whenever something has changed."
-JsonLists = Annotated[Json, Parameter(help=_JSON_HELP)]
 
 
-async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None, as_json: JsonLists = False) -> None:
+async def files(
+    name: Profile,
+    /,
+    *,
+    follow: Flag = False,
+    folder: Folder = None,
+    as_json: Json = False,
+    as_lines: JsonLines = False,
+) -> None:
     """Show the files that are coming in (←) and going out (→): how far each is, how fast, and how long it will take.
 
     Complete ones are messages: `mixnet inbox` says where they are. `mixnet message NAME NUMBER --wait` waits for one.
@@ -34,16 +38,19 @@ async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None
     """
     from client.cli import render_files  # noqa: PLC0415
 
+    check_form(as_json=as_json, as_lines=as_lines, follow=follow)
     async with talk(folder, name) as me:
         if not follow:
             known = await me.files.under_way()
             if as_json:
                 render.jsons(known)
+            elif as_lines:
+                _Changed()(known)
             elif known:
                 render_files.files(known)
             else:
                 none_yet("no file is on its way: send one with `mixnet send PROFILE CONTACT --file PATH`", name, folder)
-        elif as_json:
+        elif as_lines:
             await me.files.changes(_Changed())
         else:
             with render_files.bars() as show:
@@ -51,16 +58,17 @@ async def files(name: Profile, /, *, follow: Flag = False, folder: Folder = None
 
 
 class _Changed:
-    """Prints a list unless it is the one before."""
+    """Prints each that has changed, a line for each."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[int, str, str, int]] | None = None
+        self._before: dict[int, tuple[str, str, int]] = {}
 
     def __call__(self, under_way: Sequence[Transfer]) -> None:
-        now = [(one.message.id, one.message.state.value, one.leg.value, one.done) for one in under_way]
-        if now != self._before:
-            self._before = now
-            render.jsons(under_way)
+        now = {one.message.id: (one.message.state.value, one.leg.value, one.done) for one in under_way}
+        for one in under_way:
+            if self._before.get(one.message.id) != now[one.message.id]:
+                render.json(one)
+        self._before = now
 
 
 async def until_settled(me: Connection, number: int, watch: Watch) -> MessageInfo:

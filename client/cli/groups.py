@@ -18,6 +18,7 @@ from client.cli.options import (
     JsonLines,
     Profile,
     Text,
+    check_form,
     command,
     none_yet,
     say_numbered,
@@ -247,16 +248,28 @@ async def send(
 
 @group.command
 async def messages(
-    name: Profile, group: Group, /, *, after: After = 0, folder: Folder = None, as_json: JsonLines = False
+    name: Profile,
+    group: Group,
+    /,
+    *,
+    after: After = 0,
+    folder: Folder = None,
+    as_json: Json = False,
+    as_lines: JsonLines = False,
 ) -> None:
     """Show what was said in a group, and of yours how many have it; marks nothing as read, as `mixnet inbox` does.
 
     Example: `mixnet group messages alice book-club`
     """
+    check_form(as_json=as_json, as_lines=as_lines)
     async with talk(folder, name) as me:
         await me.groups.show(group)  # so that a contact's name is no group's
-        async for message in me.messages(group, after=after):
-            render.json(message) if as_json else render.message(message)
+        found = me.messages(group, after=after)
+        if as_json:
+            render.jsons([message async for message in found])
+            return
+        async for message in found:
+            render.json(message) if as_lines else render.message(message)
 
 
 @group.command

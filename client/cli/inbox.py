@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from client.cli import render
 from client.cli.groups import say_asked
-from client.cli.options import After, Flag, Folder, JsonLines, Profile, checked, command, talk
+from client.cli.options import After, Flag, Folder, Json, JsonLines, Profile, check_form, checked, command, talk
 from mixnet.errors import LocalError, MixnetError
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ async def inbox(
     counts: Flag = False,
     follow: Flag = False,
     folder: Folder = None,
-    as_json: JsonLines = False,
+    as_json: Json = False,
+    as_lines: JsonLines = False,
 ) -> None:
     """Show what is new, and mark it as read; with --all what came before, too.
 
@@ -74,6 +75,7 @@ async def inbox(
     """
     if last is not None and last < 1:
         raise LocalError("--limit takes the number of messages to show, 1 or more")
+    check_form(as_json=as_json, as_lines=as_lines, follow=follow)
     if before is not None and follow:
         raise LocalError("--before shows what was, and --follow what comes: leave one of them out")
     whole = show_all or sent or bool(after) or before is not None or last is not None
@@ -83,7 +85,7 @@ async def inbox(
 
     async with talk(folder, name) as me:
         if counts:
-            await _counts(me, contact, as_json=as_json)
+            await _counts(me, contact, as_json=as_json, as_lines=as_lines)
             return
         say_asked(await me.groups.list(), name, folder)
         past: list[MessageInfo] = []
@@ -93,14 +95,19 @@ async def inbox(
             after = max((one.place for one in past), default=0)
         found = me.messages(contact, after=after, unread=not whole, follow=follow, coming=coming)
         count = 0
+        gathered: list[MessageInfo] = []
         async with _marking(me, keep_unread=keep_unread) as marking:
 
             async def show(message: MessageInfo) -> None:
                 nonlocal count
-                if sent or not message.outgoing:
-                    render.json(message) if as_json else render.message(message)
-                    count += 1
-                    await marking.shown(message)
+                if not sent and message.outgoing:
+                    return
+                count += 1
+                if as_json:
+                    gathered.append(message)
+                    return
+                render.json(message) if as_lines else render.message(message)
+                await marking.shown(message)
 
             for message in past:
                 await show(message)
@@ -109,6 +116,10 @@ async def inbox(
                     await show(message)
                     if follow and not found.at_hand:
                         await marking.mark()
+            if as_json:
+                render.jsons(gathered)
+                for message in gathered:
+                    await marking.shown(message)
         if earlier:
             whose = ["--contact", contact] if contact else []
             words = ["inbox", name, "--all", *whose, *(["--sent"] if sent else [])]
@@ -147,13 +158,17 @@ async def _nothing(me: Connection, name: str, contact: str | None, folder: Path 
         render.note("there are no such messages")
 
 
-async def _counts(me: Connection, contact: str | None, *, as_json: bool) -> None:
+async def _counts(me: Connection, contact: str | None, *, as_json: bool, as_lines: bool) -> None:
     """How many messages are unread, of each conversation that has any."""
     await me.count(contact)  # so that a name that there isn't is refused
     found = [one for one in await me.conversations() if contact is None or one.name == contact]
+    told = [{"name": one.name, "kind": one.kind, "unread": one.unread} for one in found]
     if as_json:
-        for one in found:
-            render.json({"name": one.name, "kind": one.kind, "unread": one.unread})
+        render.json(told)
+        return
+    if as_lines:
+        for one in told:
+            render.json(one)
         return
     unread = [one for one in found if one.unread]
     if unread:

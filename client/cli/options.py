@@ -45,7 +45,9 @@ Folder = Annotated[
     Path | None, Parameter(name="--dir", help="Folder of the network; $MIXNET_DIR or your data folder if not given.")
 ]
 Json = Annotated[Flag, Parameter(name="--json", help="Print JSON for programs.")]
-JsonLines = Annotated[Json, Parameter(help="Print one JSON object a line, for programs.")]
+JsonLines = Annotated[
+    Flag, Parameter(name="--jsonl", help="Print one JSON object a line as it comes, for programs, instead of a list.")
+]
 Yes = Annotated[Flag, Parameter(name="--yes", help="Don't ask; do it.")]
 PassphraseFile = Annotated[
     Path | None,
@@ -55,6 +57,14 @@ PassphraseFile = Annotated[
         help="File with the passphrase (- for standard input), or $MIXNET_PASSPHRASE.",
     ),
 ]
+
+
+def check_form(*, as_json: bool, as_lines: bool, follow: bool = False) -> None:
+    """LocalError if both forms are asked for, or a list of what has no end."""
+    if as_json and as_lines:
+        raise LocalError("--json gives one list, and --jsonl a line for each: leave one of them out")
+    if as_json and follow:
+        raise LocalError("--json gives one list, and --follow has no end: use --jsonl, a line for each")
 
 
 def network_folder(folder: Path | None) -> Path:

@@ -99,7 +99,7 @@ async def test_invite_accept_send_and_inbox(network, capsys):
         assert json.loads(capsys.readouterr().out)["size"] == 1234
         await inbox.inbox("alice", folder=network)
         assert capsys.readouterr().out == ""
-        await inbox.inbox("alice", sent=True, folder=network, as_json=True)
+        await inbox.inbox("alice", sent=True, folder=network, as_lines=True)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [line["text"] for line in lines] == ["see you", "photo.jpg"]
         assert [message.text async for message in alice.messages()] == ["see you", "photo.jpg"]

@@ -53,7 +53,7 @@ async def test_one_shows_a_code_and_the_other_types_it(hall, autojump_clock, cap
 
 async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, capsys):
     async with hall.open(), trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: contacts.invite("alice", code=True, as_json=True))
+        nursery.start_soon(lambda: contacts.invite("alice", code=True, as_lines=True))
         while not hall.codes["alice"].all() or not hall.codes["alice"].all()[0].code:
             await trio.sleep(0.1)
         code = hall.codes["alice"].all()[0].code

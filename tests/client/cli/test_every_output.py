@@ -23,7 +23,7 @@ from client.api.command import Command
 from client.api.connection import Connection
 from client.cli.app import app
 from mixnet.errors import Unavailable
-from mixnet.explain import exit_status
+from mixnet.explain import exit_status, wants_json
 from mixnet.letters import RIGHT_TO_LEFT, steers
 from tests.mixnet.commands import commands
 
@@ -158,6 +158,46 @@ def show(monkeypatch: pytest.MonkeyPatch, words: list[str], encoding: str, *, te
         inner.setattr(sys, "stderr", err)
         exit_status(lambda: app(words, result_action="return_value", backend="trio", exit_on_error=False))
     return out.shown + err.shown
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> tuple[int, list[str], list[str]]:
+    """The exit status of a command that shall print JSON, and the lines of its output and its error."""
+    for room in vars(every).values():
+        if hasattr(room, "talk"):
+            monkeypatch.setattr(room, "talk", talk)
+    out, err = Screen("utf-8", terminal=False), Screen("utf-8", terminal=False)
+    with monkeypatch.context() as inner:
+        inner.setattr(sys, "stdout", out)
+        inner.setattr(sys, "stderr", err)
+        run = lambda: app(words, result_action="return_value", backend="trio", exit_on_error=False)  # noqa: E731
+        status = exit_status(run, as_json=wants_json(words))
+    return status, out.shown.splitlines(), err.shown.splitlines()
+
+
+def options_of(command: tuple[str, ...]) -> list[str]:
+    return [name for one in commands(app)[command].assemble_argument_collection() for name in one.names]
+
+
+@pytest.mark.parametrize("command", sorted(ASK), ids=" ".join)
+def test_json_is_one_value_or_a_line_for_each_and_an_error_is_an_object(command, monkeypatch, tmp_path):
+    options = options_of(command)
+    assert "--json" in options
+    words = [
+        *command,
+        *ASK[command],
+        *(("--dir", str(tmp_path)) if "--dir" in options and command != ("privacy",) else ()),
+    ]
+    for form in ("--json", "--jsonl"):
+        if form not in options:
+            continue
+        status, out, err = asked(monkeypatch, [*words, form])
+        values = [json.loads(line) for line in out]
+        if status == 0:
+            assert len(values) == 1 if form == "--json" else all(isinstance(one, dict) for one in values)
+            assert all(isinstance(one, dict | list) for one in values)
+        else:
+            told = json.loads(err[-1])
+            assert told.keys() == {"error", "hint", "exit"} and told["exit"] == status in (1, 2, 3)
 
 
 def test_each_command_is_asked():

@@ -65,7 +65,7 @@ def shown(tmp_path, capsys):
     """What the command says with these options: numbers of the messages, and what stands beside them."""
 
     async def show(**options) -> tuple[list[int], str]:
-        await inbox.inbox("alice", folder=tmp_path, as_json=True, **options)
+        await inbox.inbox("alice", folder=tmp_path, as_lines=True, **options)
         said = capsys.readouterr()
         return [json.loads(line)["id"] for line in said.out.splitlines()], said.err
 
@@ -142,7 +142,7 @@ async def test_counts_are_those_of_all_listings(desk, tmp_path, capsys):
     desk.comes("c", of="carol")
     await inbox.inbox("alice", counts=True, folder=tmp_path)
     assert capsys.readouterr().out.splitlines() == ["bob\tcontact\t2", "carol\tcontact\t1"]
-    await inbox.inbox("alice", counts=True, contact="carol", folder=tmp_path, as_json=True)
+    await inbox.inbox("alice", counts=True, contact="carol", folder=tmp_path, as_lines=True)
     assert json.loads(capsys.readouterr().out) == {"name": "carol", "kind": "contact", "unread": 1}
     assert [one.unread for one in await desk.me.conversations()] == [2, 1]
     assert await desk.me.count() == (3, 3) and await desk.me.count("bob") == (2, 2)

@@ -219,7 +219,7 @@ async def test_the_commands_show_files(network, capsys, monkeypatch):
         (shown,) = json.loads(capsys.readouterr().out)
         assert (shown["done"], shown["message"]["size"], shown["leg"]) == (0, 1234, "contact")
         with trio.move_on_after(0.5):
-            await files.files("alice", follow=True, folder=network, as_json=True)
+            await files.files("alice", follow=True, folder=network, as_lines=True)
         assert len(capsys.readouterr().out.splitlines()) == 1, "only when something changes"
         shown = trio.Event()
         monkeypatch.setattr(render_files, "note", lambda text: (said.append(text), shown.set()))
