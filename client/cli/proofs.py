@@ -258,7 +258,7 @@ async def forge(
     async with talk(folder, name) as me:
         made = await me.proofs.forge(contact, texts)
     if out is None:
-        sys.stdout.write(made)
+        render.json({"transcript": made}) if as_json else sys.stdout.write(made)
         return
     write_new(out, made.encode())
     if as_json:

@@ -102,7 +102,7 @@ def test_without_the_package_one_is_told_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "spake2", None)
     with pytest.raises(CodesMissing):
         spake2.require()
-    with pytest.raises(CodesMissing, match="extra `codes`"):
+    with pytest.raises(CodesMissing, match="libraries that aren't installed: `"):
         Offered.offer(HERE, b"words")
 
 
