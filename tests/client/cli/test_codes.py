@@ -61,7 +61,7 @@ async def test_programs_get_a_line_of_json_for_each_step(hall, autojump_clock, c
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["state"] for line in lines[:-1]] == ["waiting", "handed over", "done"]
     assert lines[0]["code"] == code
-    assert lines[-1][0]["name"] == "bob"
+    assert lines[-1]["name"] == "bob"
 
 
 async def test_what_makes_no_sense_together_is_refused(hall, tmp_path):
