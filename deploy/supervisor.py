@@ -128,7 +128,7 @@ class _Keeper:
 
         async def sign() -> object:
             with contextlib.suppress(OSError):
-                return (folder / LOG).stat().st_size  # it writes down each step: a document, a round, a link
+                return (await trio.Path(folder / LOG).stat()).st_size  # each step is written down there
             return 0
 
         async with patient(sign, START_LIMIT) as patience, trio.open_nursery() as nursery:

@@ -87,12 +87,7 @@ class _Connection:
         async with trio.open_nursery() as nursery:
             following = False
             while data := await self._stream.receive_some(READ_SIZE):
-                try:
-                    messages = decoder.feed_untrusted(bytes(data))
-                except RemoteError as error:  # nobody knows where the next message begins
-                    await self._refuse(None, error)
-                    raise
-                for message in messages:
+                for message in await self._read_untrusted(decoder, bytes(data)):
                     try:
                         command = command_untrusted(message)
                     except RemoteError as error:
@@ -103,6 +98,14 @@ class _Connection:
                         await nursery.start(self._forward)
                     await self._answer(command)
             nursery.cancel_scope.cancel()
+
+    async def _read_untrusted(self, decoder: framing.Decoder, data: bytes) -> list[dict[str, Any]]:
+        try:
+            return decoder.feed_untrusted(data)
+        except RemoteError as error:  # nobody knows where the next message begins
+            refused = error
+        await self._refuse(None, refused)
+        raise refused
 
     async def _refuse(self, number: int | None, error: RemoteError) -> None:
         await self._send(framing.encode(framing.error_reply(number, LocalError(str(error)))))

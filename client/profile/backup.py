@@ -195,7 +195,8 @@ def take_over(
     with ExitStack() as stack, _room():
         if lock.holder(profile.file(paths.LOCK)) is not None:
             raise lock.AlreadyRunning(
-                "a daemon runs on this folder: stop it, or make a backup of it while it runs (`mixnet profile backup PROFILE FILE`)"
+                "a daemon runs on this folder: stop it, or make a backup of it while it runs"
+                " (`mixnet profile backup PROFILE FILE`)"
             )
         made = max(path.stat().st_mtime for path in folder.glob(f"{paths.STORE}*"))
         target = directory(profile.name)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import trio
-from starlette.requests import Request
 from starlette.routing import Route
 
 from deploy.observe import recording
@@ -93,11 +92,7 @@ class Show:
 
     def routes(self) -> list[Route]:
         """The page's own, beside its files."""
-
-        async def events(_request: Request) -> EventStream:
-            return EventStream(self.feed)
-
-        return [Route("/events", events)]
+        return [Route("/events", EventStream(self.feed))]
 
 
 async def show(

@@ -18,20 +18,20 @@ Tell = Callable[[object], Awaitable[None]]  # with anything that msgspec can wri
 
 
 class EventStream:
-    """The answer to a request for events; `feed` calls what it is given for each value, and may run for ever."""
+    """The answer to requests for events; `feed` calls what it is given for each value, and may run for ever."""
 
     def __init__(self, feed: Callable[[Tell], Awaitable[None]]) -> None:
-        """Ready to answer once."""
+        """Ready to answer, any number of browsers."""
         self._feed = feed
-        self._turn = trio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer until the feed ends or the browser has gone."""
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        turn = trio.Lock()
 
         async def write(line: bytes) -> None:
-            async with self._turn:
+            async with turn:
                 await send({"type": "http.response.body", "body": line, "more_body": True})
 
         async def beat() -> None:

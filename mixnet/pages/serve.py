@@ -15,9 +15,7 @@ from pathlib import Path
 
 import trio
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from mixnet.errors import Unavailable
@@ -88,21 +86,11 @@ def _listen(port: int | None) -> socket.socket:
 
 def _files(folder: Path) -> list[Route]:
     """Routes to what is in the folder now."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in KINDS}
-
-    def answer(name: str) -> Response:
-        return Response(files[name], media_type=KINDS[Path(name).suffix])
-
-    async def index(_request: Request) -> Response:
-        return answer(INDEX)
-
-    async def static(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in files:
-            raise HTTPException(404)
-        return answer(name)
-
-    async def icon(_request: Request) -> Response:
-        return PlainTextResponse("", 204)
-
-    return [Route("/", index), Route("/static/{name}", static), Route("/favicon.ico", icon)]
+    answers = {
+        path.name: Response(path.read_bytes(), media_type=KINDS[path.suffix])
+        for path in sorted(folder.iterdir())
+        if path.suffix in KINDS
+    }
+    paths = {"/": answers[INDEX], "/favicon.ico": Response(status_code=204)}
+    paths |= {f"/static/{name}": answer for name, answer in answers.items()}
+    return [Route(path, answer, methods=["GET"]) for path, answer in paths.items()]
