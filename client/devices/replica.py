@@ -159,7 +159,7 @@ class Replica:
         times = (record.created_at, record.sent_at, record.drawn_delay, record.received_at)
         query = (
             "UPDATE messages SET state = ?, done = ?, error = ?, created_at = ?, sent_at = ?, drawn_delay = ?,"
-            " received_at = ?, news = ?, edited = ?, withdrawn = ?, period = ?, disappears = coalesce(?, disappears)"
+            " received_at = ?, news = ?, edited = ?, withdrawn = ?, period = ?, disappears = coalesce(disappears, ?)"
             " WHERE id = ?"
         )
         later = (news, record.edited, record.withdrawn, record.period, record.disappears)

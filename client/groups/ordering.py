@@ -24,7 +24,7 @@ _WAITS = "UPDATE group_posts SET retry = iif(id = ?, ?, NULL) WHERE grp = ? AND 
 
 _ITS = (
     "SELECT m.id FROM messages m JOIN group_messages g ON g.message = m.id"
-    " WHERE m.contact = ? AND g.writer = ? AND m.named = ? AND NOT m.outgoing"
+    " WHERE m.contact = ? AND g.writer = ? AND m.remote = ? AND NOT m.outgoing"
 )
 _HELD_COPIES = "DELETE FROM group_held WHERE grp = ? AND author = ? AND number = ?"
 

@@ -319,3 +319,25 @@ def perform(channel, said, name, act, which, step) -> None:
         channel.introduce(name, other)
     else:
         channel.run(0.1 + which)
+
+
+def test_on_the_wire_all_of_it_looks_like_a_text(friends):
+    """As many packets as a text of that length takes, on the account of the user's own messages, in the same lane."""
+    alice = friends["alice"].messenger
+    core, bob = alice._core, alice._core.contacts.named("bob").id
+    number = alice.send_text("bob", "see you at eight", friends.now)
+    alice.send_text("bob", "behind it", friends.now)
+    assert friends.run(60, lambda: quiet(friends))
+    taken = []
+    for act in (
+        lambda: alice.send_text("bob", "a short text", friends.now),
+        lambda: alice.revisions.edit(number, "see you at nine", friends.now),
+        lambda: alice.revisions.let_disappear("bob", 60, friends.now),
+        lambda: alice.revisions.withdraw(number, friends.now),
+    ):
+        before = friends["alice"].fragments
+        act()
+        (row,) = core.store.all("SELECT lane, account, held FROM waiting WHERE contact = ?", bob)
+        assert friends.run(60, lambda: quiet(friends))
+        taken.append((row, friends["alice"].fragments - before))
+    assert taken == [((0, USER, 0), 1)] * 4
