@@ -189,10 +189,13 @@ class ChatApp(App[None]):
             self.query_one("#heading", Static).update("")
             history.begin()
             return
-        self.query_one("#heading", Static).update(Content(shown.heading(name, self.contacts.get(name))))
+        contact, group = self.contacts.get(name), self.groups.get(name)
+        period = group.period if group is not None else 0 if contact is None else contact.period
+        self.query_one("#heading", Static).update(Content(shown.heading(name, contact, period)))
         page = await me.history(name)
         if self.opened is not None and self.opened.name == name:
             history.complete = history.complete or not page
+            history.forget_gone(page)
             history.show(page)
             self.call_after_refresh(self._mark_seen)
 

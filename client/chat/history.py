@@ -88,6 +88,14 @@ class History(OptionList):
         if stay:
             self.call_after_refresh(self._show_end)
 
+    def forget_gone(self, newest: Iterable[MessageInfo]) -> None:
+        """Messages that are not in the page of the newest ones, and would be, were deleted or have disappeared."""
+        there = {one.id for one in newest}
+        gone = [one for one in self._messages if one not in there and one > min(there, default=0)]
+        for number in gone:
+            del self._messages[number]
+            self.remove_option(str(number))
+
     def highlight(self, number: int) -> None:
         """Show a message and highlight it, once what was loaded is in its place."""
         self._stays_at_end = False

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from client.media import kept
 from client.model import wording
+from client.model.durations import spoken
 from client.model.views import ContactInfo, Conversation, ConversationKind, MessageInfo, MessageKind
 from mixnet import shown
 
@@ -25,17 +26,17 @@ INDENT = 2
 def message(one: MessageInfo) -> RenderableType:
     """A message: who, when and what became of it, and below that the text."""
     who = "you" if one.outgoing else clean(one.author or one.contact)
-    signed = " signed" * one.signed + " edited" * one.edited + " disappears" * (one.period > 0)
+    marks = "".join(f" {mark}" for mark in wording.marks(one))
     head = Text(f"{moment(one.received_at or one.created_at)} ")
     head.append(who, style="bold")
-    head.append(f"{signed}  {became(one)}".rstrip(), style="italic")
+    head.append(f"{marks}  {became(one)}".rstrip(), style="italic")
     return Group(head, Padding(Text(body(one)), (0, 0, 0, INDENT)))
 
 
 def body(one: MessageInfo) -> str:
     """The text, line by line; of a file what it is called and where it is."""
     if one.withdrawn:
-        return "(deleted by you)" if one.outgoing else "(deleted by its author)"
+        return wording.deleted(one)
     if one.kind is MessageKind.TEXT:
         return lines(one.text)
     where = f"\n{clean(one.path)}" if one.path and not one.outgoing else ""
@@ -80,9 +81,11 @@ def _note(contact: ContactInfo | None) -> str:
     return f" {said}" if said else ""
 
 
-def heading(name: str, contact: ContactInfo | None) -> str:
-    """The line above a conversation."""
-    if contact is None:
-        return clean(name)
-    verified = "verified" if contact.verified else "not verified (^T)"
-    return f"{clean(name)} · {'blocked' if contact.blocked else verified}"
+def heading(name: str, contact: ContactInfo | None, period: int = 0) -> str:
+    """The line above a conversation, in which messages disappear after a period, or stay (0)."""
+    said = [clean(name)]
+    if contact is not None:
+        said.append("blocked" if contact.blocked else "verified" if contact.verified else "not verified (^T)")
+    if period:
+        said.append(f"disappear after {spoken(period)}")
+    return " · ".join(said)

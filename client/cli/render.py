@@ -136,6 +136,7 @@ def answerable(until: float) -> str:
 
 def message(one: MessageInfo) -> None:
     """One message: number, time, what became of it, who, what; on one line, but for a text's lines at a terminal."""
+    from client.model import wording  # noqa: PLC0415
     from client.model.views import MessageKind  # noqa: PLC0415
 
     # All of ours stands in front of what a contact can have chosen: whoever writes "signed" or a state is not believed.
@@ -143,7 +144,7 @@ def message(one: MessageInfo) -> None:
     who = f"{arrow(one)} {harmless(one.contact)}{author}"
     ours = "  ".join([str(one.id), moment(one.received_at or one.created_at), *_remarks(one), who])
     if one.withdrawn:
-        line(f"{ours}: (deleted by {'you' if one.outgoing else 'its author'})")
+        line(f"{ours}: {wording.deleted(one)}")
     elif one.kind is MessageKind.TEXT:
         told(f"{ours}: ", one.text)
         return

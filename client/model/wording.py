@@ -58,3 +58,16 @@ def standing(contact: ContactInfo | None) -> str:
     if contact.blocked:
         return "blocked"
     return {ContactState.PENDING: "invited", ContactState.EXPIRED: "expired"}.get(contact.state, "")
+
+
+def deleted(one: MessageInfo) -> str:
+    """What stands in the place of a message that its author has deleted; empty if it is there."""
+    if not one.withdrawn:
+        return ""
+    return "(deleted by you)" if one.outgoing else "(deleted by its author)"
+
+
+def marks(one: MessageInfo) -> list[str]:
+    """What its author said of a message: that it is signed, edited, or will disappear."""
+    said = {"signed": one.signed, "edited": one.edited, "disappears": one.period > 0}
+    return [name for name, so in said.items() if so]

@@ -115,7 +115,8 @@ def overview(
 
 def message(one: MessageInfo) -> Plain:
     """A message: who, when, what, what became of it, and what can be done with it."""
-    file, under_way = one.kind is MessageKind.FILE, one.state in UNDER_WAY
+    file = one.kind is MessageKind.FILE and not one.withdrawn
+    under_way = one.state in UNDER_WAY
     return {
         "id": one.id,
         "contact": one.contact,
@@ -123,13 +124,13 @@ def message(one: MessageInfo) -> Plain:
         "outgoing": one.outgoing,
         "file": file,
         "who": "you" if one.outgoing else clean(one.author or one.contact),
-        "shown": clean(one.text) if file else lines(one.text),
+        "shown": wording.deleted(one) or (clean(one.text) if file else lines(one.text)),
         "size": wording.size(one.size) if file else "",
         "share": one.done / one.size if file and under_way and one.size else None,
         "at": one.received_at or one.created_at,
         "state": str(one.state),
         "became": wording.became(one, clean),
-        "signed": one.signed,
+        "marks": wording.marks(one),
         "unread": not one.outgoing and one.state is MessageState.RECEIVED,
         "saveable": file and not one.outgoing and bool(one.path),
         "fetchable": file and not one.outgoing and not one.path and one.state is MessageState.RECEIVED,

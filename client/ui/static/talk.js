@@ -151,7 +151,7 @@ function draw(one) {
     ? make("p", { class: "text" }, "File ", name(one.shown), ` (${one.size})`)
     : make("p", { class: "text", dir: "auto" }, one.shown);
   const foot = make("p", { class: "foot" }, make("time", { dateTime: new Date(one.at * 1000).toISOString() }, time(one.at)));
-  if (one.signed) foot.append(make("span", {}, "signed"));
+  for (const mark of one.marks) foot.append(make("span", {}, mark));
   if (one.became) foot.append(make("span", { class: "became" }, name(one.became)));
   if (one.saveable) {
     const save = make("a", { href: `/file/${one.id}`, download: "" }, "Save");

@@ -253,3 +253,32 @@ def test_without_its_library_the_exact_command_is_said(monkeypatch):
         "optional-dependencies"
     ]
     assert shlex.split(command)[4:] == extra["tui"]
+
+
+async def test_a_text_is_edited_and_deleted_and_a_period_is_shown(tmp_path):
+    async with conversation(tmp_path, "bob") as world:
+
+        async def play(user):
+            await user.until("bob")
+            await user.press("enter", "h", "i", "enter")
+            await user.until("you  queued")
+            await user.press("shift+tab", "enter")
+            await user.until("Edit it")
+            await user.press("down", "enter")
+            await user.until("shall say")
+            await user.write("oh ")
+            await user.press("enter")
+            await user.until("oh hi")
+            user.at_daemon(lambda one: one.service.user.revisions.let_disappear("bob", 3600, 1e9))
+            await user.until("disappear after 1h")
+            await user.press("enter")
+            await user.until("Delete it")
+            await user.press("down", "down", "enter")
+            await user.until("Keep it")
+            await user.press("down", "enter")
+            await user.until("(deleted by you)")
+            assert "oh hi" not in user.text
+            user.at_daemon(lambda one: [one.service.user.archive.delete(m.id) for m in one.service.user.messages()])
+            await user.until(lambda: "deleted" not in user.text)
+
+        await use(tmp_path, world, play)

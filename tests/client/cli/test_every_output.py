@@ -45,7 +45,7 @@ ASK = {
     ("message",): ["alice", "7"],
     ("cancel",): ["alice", "7"],
     ("edit",): ["alice", "7", "hi"],
-    ("disappear",): ["alice", "bob"],
+    ("disappear",): ["alice", "bob", "7d"],
     ("files",): ["alice"],
     ("play",): ["alice", "7"],
     ("reply",): ["alice", "7", "hi"],
