@@ -145,7 +145,8 @@ def message(one: MessageInfo) -> None:
     ours = "  ".join([str(one.id), moment(one.received_at or one.created_at), *_remarks(one), who])
     if one.withdrawn:
         line(f"{ours}: {wording.deleted(one)}")
-    elif one.kind is MessageKind.TEXT:
+        return
+    if one.kind is MessageKind.TEXT:
         told(f"{ours}: ", one.text)
         return
     from client.media.kept import duration, seconds  # noqa: PLC0415

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from client.contacts.introductions import hidden_name
 from client.core.state import Core
-from client.e2e.bodies import decode_untrusted
+from client.e2e.bodies import Edit, SignedEdit, decode_untrusted
 from client.e2e.group_bodies import GroupBody
 from client.storage.contacts import Contact
 
@@ -74,4 +74,9 @@ def _keep_for_groups(core: Core, contact: Contact) -> None:
     for number, body in core.store.all("SELECT id, body FROM waiting WHERE contact = ?", contact.id):
         if not isinstance(decode_untrusted(bytes(body)), GroupBody):
             core.store.run("DELETE FROM waiting WHERE id = ?", number)
+    # Edits under way, of messages that are gone: what is encrypted leaves, and nobody reads it here.
+    posted = "SELECT p.session, p.number, p.body FROM posted p JOIN sessions s ON s.id = p.session WHERE s.contact = ?"
+    for session, number, body in core.store.all(posted, contact.id):
+        if isinstance(decode_untrusted(bytes(body)), Edit | SignedEdit):
+            core.store.run("DELETE FROM posted WHERE session = ? AND number = ?", session, number)
     core.contacts.hide(contact.id, hidden_name(contact.identity))

@@ -41,7 +41,7 @@ class SatelliteRevisions:
     def withdraw(self, number: int, now: float) -> MessageInfo:
         """Let the home delete a message of ours for all; errors as `Revisions.withdraw`, HomeAway."""
         core, home = self._core, self._pending.home()
-        ours(core, number)
+        ours(core, number, deleted=True)
         with core.change():
             _, request = self._meant(number)
             given_up = bool(request) and self._files.give_up(home.contact, request, Reason.CANCELLED, CANCELLED.unsent)

@@ -22,7 +22,15 @@ from client.core.conversation import Conversation, Parcel
 from client.core.outgoing import Outgoing, OutgoingAnswer, OutgoingFragment, OutgoingReply
 from client.core.shares import Shares
 from client.core.state import Core, WaitingBody
-from client.e2e.bodies import MessageEvent, Reason
+from client.e2e.bodies import (
+    Disappear,
+    Edit,
+    MessageEvent,
+    Reason,
+    SignedEdit,
+    Withdraw,
+    decode_untrusted,
+)
 from client.files.receiver import FileReceiver
 from client.files.sender import FILE_LANE, FileSender
 from client.groups.groups import Groups
@@ -43,6 +51,17 @@ _LOOK_AGAIN = 60.0  # seconds after which what could not be given up is looked a
 _STRANGERS = 0  # stands for all anonymous conversations: no conversation, no contact and no group has this number
 _UNKNOWN = -(1 << 62)  # and this for all who are known by a group only, but not yet by which
 FROM_BLOCKED = "you blocked the contact before this was complete: unblock it and ask for it again"
+NOT_REVISED = (
+    "an edit, a deletion for everyone or a change of the period did not get there in time: the contact may still have"
+    " what was there before, so do it again"
+)
+_REVISIONS = Edit | SignedEdit | Withdraw | Disappear
+_LATE_REVISIONS = (  # whose plaintexts are here; each has its row of a message, or is of the user's own account without
+    "SELECT contact, body FROM waiting WHERE expires <= ? AND message IS NULL AND account = -1 UNION ALL"
+    " SELECT contact, body FROM stranded WHERE expires <= ? AND message IS NULL AND body IS NOT NULL AND account = -1"
+    " UNION ALL SELECT s.contact, p.body FROM outbound o JOIN posted p USING (session, lane, number)"
+    " JOIN sessions s ON s.id = o.session WHERE o.expires <= ? AND o.message IS NULL AND o.account = -1"
+)
 _UNDELIVERED = "SELECT id FROM messages WHERE contact = ? AND outgoing AND state IN ('queued', 'sent') ORDER BY id"
 
 
@@ -363,6 +382,7 @@ class Outbox:
             waiting = core.store.all("SELECT message FROM waiting WHERE expires <= ?", now)
             under_way = core.store.all("SELECT session, lane, number, message FROM outbound WHERE expires <= ?", now)
             stranded = core.store.all("SELECT message FROM stranded WHERE expires <= ?", now)
+            self._warn_of_revisions(now)
             for message in sorted({row[-1] for row in (*waiting, *stranded, *under_way)} - {None}):
                 attempt(partial(self._lapse, message, now))
             core.store.run("DELETE FROM waiting WHERE expires <= ?", now)
@@ -377,6 +397,14 @@ class Outbox:
             if core.next_expiry is not None and core.next_expiry <= now:  # what failed is not tried in each slot
                 core.next_expiry = now + _LOOK_AGAIN
         self._receiving.sweep()
+
+    def _warn_of_revisions(self, now: float) -> None:
+        """Tell the user of edits and deletions that the other side did not get in time."""
+        core = self._core
+        late = [row for row in core.store.all(_LATE_REVISIONS, now, now, now) if row[0] not in core.anonymous]
+        whose = {contact for contact, body in late if isinstance(decode_untrusted(bytes(body)), _REVISIONS)}
+        for contact in sorted(whose):
+            core.attempt(partial(core.warn, contact, NOT_REVISED, now))
 
     def _lapse(self, message: int, now: float) -> None:
         """The time of a message is over: it fails, with the reason if one is known."""

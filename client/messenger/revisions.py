@@ -44,13 +44,16 @@ _IMPORTED = "SELECT 1 FROM imported WHERE message = ?"
 _COMPLETE = (MessageState.RECEIVED, MessageState.READ)
 
 
-def ours(core: Core, number: int) -> tuple[MessageInfo, Contact]:
-    """A message whose author is the user, and that its receivers know; errors as of `Revisions.withdraw`."""
+def ours(core: Core, number: int, *, deleted: bool = False) -> tuple[MessageInfo, Contact]:
+    """A message whose author is the user, and that its receivers know, also if it is `deleted`.
+
+    Errors as of `Revisions.withdraw`.
+    """
     message, contact = core.messages.get(number), core.contacts.get(core.messages.contact_of(number))
     if not message.outgoing:
         raise NotYours(f"message {number} came to you: only its author can change it for both")
-    if message.withdrawn:
-        raise NotYours(f"message {number} is deleted for everyone already")
+    if message.withdrawn and not deleted:
+        raise NotYours(f"message {number} is deleted for everyone")
     if contact.id in core.anonymous:
         raise AnonymousOnly("messages of an anonymous conversation have no numbers that both sides know")
     if contact.blocked:
@@ -98,7 +101,7 @@ class Revisions:
         core = self._core
         message, contact = ours(core, number)
         editable(core, message, text)
-        if text == message.text:
+        if text == message.text and not message.edited:
             return message
         with core.change():
             if contact.role == "group":
@@ -138,12 +141,12 @@ class Revisions:
         return core.messages.revise(number, core.messages.version(number), text)
 
     def withdraw(self, number: int, now: float) -> MessageInfo:
-        """Delete a message of ours on both sides; one that has not left is only cancelled.
+        """Delete a message of ours on both sides; one that has not left is only cancelled. Again, it is said again.
 
         UnknownMessage, NotYours, AnonymousOnly, ContactBlocked; in a group NoMember.
         """
         core = self._core
-        message, contact = ours(core, number)
+        message, contact = ours(core, number, deleted=True)
         with core.change():
             if contact.role == "group":
                 self._groups.withdraw(contact.id, number, now)
@@ -208,8 +211,6 @@ class Revisions:
             raise AnonymousOnly("nobody anonymous can be asked to let messages disappear: name a contact or a group")
         if contact.blocked:
             raise ContactBlocked(core.unblock_first(contact))
-        if seconds == contact.period:
-            return
         with core.change():
             version = contact.period_version + 1
             if contact.role == "group":

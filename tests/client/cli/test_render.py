@@ -105,3 +105,12 @@ def test_json_says_the_same_without_what_hides(text):
         render.json({"text": text.encode(errors="replace").decode()})
     assert msgspec.json.decode(out.getvalue()) == {"text": text.encode(errors="replace").decode()}
     assert not any(is_hidden(one) for one in out.getvalue()[:-1])
+
+
+def test_of_what_its_author_deleted_one_line_says_so_and_nothing_else(capsys):
+    gone = MessageInfo(
+        7, "bob", False, MessageKind.FILE, MessageState.READ, "", "", 0, 0, "", 0.0, 0.0, 0.0, 1.0, withdrawn=True
+    )
+    render.message(gone)
+    (shown,) = capsys.readouterr().out.splitlines()
+    assert shown.endswith("bob: (deleted by its author)")

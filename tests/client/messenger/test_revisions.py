@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from client.arq.sender import USER
 from client.e2e.bodies import EDITS_LIMIT, Disappear, Edit, SignedEdit, Withdraw
+from client.messenger.outbox import NOT_REVISED
 from client.model.errors import NotYours, UnknownMessage
 from client.model.views import MessageReceived, MessageState
 from tests.client.worlds.channel import Channel
@@ -341,3 +342,21 @@ def test_on_the_wire_all_of_it_looks_like_a_text(friends):
         assert friends.run(60, lambda: quiet(friends))
         taken.append((row, friends["alice"].fragments - before))
     assert taken == [((0, USER, 0), 1)] * 4
+
+
+def test_who_was_not_told_in_time_is_told_when_it_is_done_again(friends):
+    alice, bob = friends["alice"].messenger, friends["bob"]
+    number, other = (alice.send_text("bob", text, friends.now) for text in ("one", "two"))
+    assert friends.run(60, lambda: quiet(friends))
+    friends.loss = 1.0
+    alice.revisions.edit(number, "edited", friends.now)
+    alice.revisions.withdraw(other, friends.now)
+    friends.run(2)
+    alice.expire(friends.now + 8 * 86_400.0)
+    assert NOT_REVISED in {one.error for one in alice.messages()}
+    assert quiet(friends)
+    friends.loss = 0.0
+    alice.revisions.edit(number, "edited", friends.now)
+    alice.revisions.withdraw(other, friends.now)
+    assert friends.run(60, lambda: quiet(friends))
+    assert shown(bob) == [("edited", True, False), ("", False, True)]
