@@ -86,6 +86,7 @@ OTHERS = {("client", verb) for verb in ("init", "start", "stop", "status")} | {
     ),
     ("export",),
     ("chat",),  # a screen of its own
+    ("ui",),  # a page in a browser
     ("notify",),  # it shows things elsewhere
     ("ui",),  # a page of its own
     ("profile", "import"),
