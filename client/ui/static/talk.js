@@ -147,7 +147,9 @@ function put(page) {
 
 function draw(one) {
   const failed = one.state === "failed";
-  const text = one.file
+  const text = one.withdrawn
+    ? make("p", { class: "text quiet" }, make("em", {}, one.withdrawn))
+    : one.file
     ? make("p", { class: "text" }, "File ", name(one.shown), ` (${one.size})`)
     : make("p", { class: "text", dir: "auto" }, one.shown);
   const foot = make("p", { class: "foot" }, make("time", { dateTime: new Date(one.at * 1000).toISOString() }, time(one.at)));
